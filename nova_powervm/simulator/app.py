@@ -1,0 +1,459 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The WSGI application of one host: URLs, envelopes and errors."""
+
+import json
+import re
+import time
+import urllib.parse
+import uuid
+
+from oslo_log import log as logging
+import werkzeug
+from werkzeug import wsgi
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import control
+from nova_powervm.simulator import errors
+from nova_powervm.simulator import files
+from nova_powervm.simulator import jobs
+from nova_powervm.simulator import resources
+
+LOG = logging.getLogger(__name__)
+
+#: The extended attribute groups; source: pypowervm.const.
+GROUPS = frozenset((
+    'Advanced', 'EnergyManagement', 'Hypervisor', 'NVRAM', 'SystemNetwork',
+    'TierThreshold', 'ViosFCMapping', 'ViosNetwork', 'ViosSCSIMapping',
+    'ViosStorage', 'VNIC'))
+_SEARCH = re.compile(r"\((\w+)(==|!=)'(.*)'\)$", re.DOTALL)
+_LOGON_TYPE = ('application/vnd.ibm.powervm.web+xml; type=LogonResponse; '
+               'charset=UTF-8')
+
+
+class Dropped(Exception):
+    """The connection shall be closed without an answer."""
+
+
+class Call:
+    """A REST request."""
+
+    def __init__(self, environ):
+        self.environ = environ
+        self.method = environ['REQUEST_METHOD']
+        self.path, _, self.query = environ['REQUEST_URI'].partition('?')
+        # A percent-encoded slash is no separator.
+        self.segments = [urllib.parse.unquote(part) for part in
+                         self.path.strip('/').split('/')]
+        self.parameters = dict(urllib.parse.parse_qsl(
+            self.query, keep_blank_values=True))
+        self.group_query = self.parameters.get('group')
+        self.bytes_in = 0
+        self.fault = None
+
+    @property
+    def groups(self):
+        """frozenset of the attribute groups that the request asks for."""
+        if self.group_query is None:
+            return GROUPS
+        names = frozenset(self.group_query.split(','))
+        if 'All' in names:
+            return GROUPS
+        names -= {'None', ''}
+        if not names <= GROUPS:
+            raise errors.Refused('There is no attribute group %s' %
+                                 ', '.join(sorted(names - GROUPS)))
+        return names
+
+    def header(self, name):
+        """Return a header of the request, or ''."""
+        return self.environ.get('HTTP_' + name.upper().replace('-', '_'), '')
+
+    def headers(self):
+        """Return the headers as a dict, with the token blotted out."""
+        found = {name[len('HTTP_'):].title().replace('_', '-'): value
+                 for name, value in self.environ.items()
+                 if name.startswith('HTTP_')}
+        if 'X-Api-Session' in found:
+            found['X-Api-Session'] = '*******'
+        return found
+
+    def etag(self, name):
+        """Return the etag that a conditional header names, or ''."""
+        return self.header(name).strip().strip('"')
+
+    def stream(self):
+        """Return the body as a readable."""
+        return wsgi.get_input_stream(self.environ)
+
+    def body(self):
+        """Read the body."""
+        data = self.stream().read()
+        self.bytes_in = len(data)
+        return data
+
+    def job_failure(self):
+        """Return the message of an injected job failure, or None."""
+        if self.fault is None or self.fault.effect != 'job_failed':
+            return None
+        return self.fault.spec.get('message', 'A fault was injected')
+
+
+def _xml(data, status=200, etag=None):
+    response = werkzeug.Response(data, status,
+                                 content_type=atom.CONTENT_TYPE)
+    if etag:
+        response.headers['ETag'] = etag
+    return response
+
+
+def _empty(status=204):
+    return werkzeug.Response(b'', status, content_type=atom.CONTENT_TYPE)
+
+
+class Application:
+    """Serves the REST API of a host, and the control API of its site."""
+
+    def __init__(self, host):
+        self._host = host
+        self._lock = host.site.lock
+        self._control = control.Control(host)
+        self._classes = {cls.URL_NAME or cls.TYPE: cls
+                         for cls in resources.ALL + (files.File,)}
+
+    def __call__(self, environ, start_response):
+        """Answer a request.
+
+        :raises Dropped: to close the connection without an answer
+        """
+        if environ['PATH_INFO'].startswith('/simulator'):
+            response = self._control.respond(environ)
+        else:
+            response = self._respond(Call(environ))
+        return response(environ, start_response)
+
+    def _respond(self, call):
+        started = time.monotonic()
+        response = None
+        try:
+            response = self._answer(call)
+            response.headers['X-MC-Type'] = 'PVM'
+            return response
+        finally:
+            self._record(call, response, time.monotonic() - started)
+
+    def _record(self, call, response, seconds):
+        self._host.journal.add({
+            'method': call.method, 'path': call.path, 'query': call.query,
+            'groups': call.group_query,
+            'status': response.status_code if response else None,
+            'bytes_in': call.bytes_in,
+            'bytes_out': (response.content_length or 0) if response else 0,
+            'ms': round(seconds * 1000, 3),
+            'fault': call.fault.id if call.fault else None})
+
+    def _answer(self, call):
+        try:
+            return self._with_faults(call)
+        except Dropped:
+            raise
+        except errors.RestError as exc:
+            return self._refusal(call, exc)
+        except Exception as exc:
+            LOG.exception('The request %s %s failed', call.method, call.path)
+            return self._refusal(call, errors.RestError(
+                'The simulator failed: %s: %s' % (type(exc).__name__, exc)))
+
+    def _refusal(self, call, exc):
+        self._drain(call)
+        return _xml(atom.error_entry(
+            str(uuid.uuid4()), exc.status, call.path, exc.reason_code,
+            exc.message, call.headers(), self._host.site.clock.now()),
+            exc.status)
+
+    @staticmethod
+    def _drain(call):
+        # A client that still sends would not read the answer.
+        if call.environ.get('HTTP_TRANSFER_ENCODING'):
+            stream = call.stream()
+            while stream.read(65536):
+                pass
+
+    def _with_faults(self, call):
+        delay = self._host.site.timing['request_seconds']
+        if delay:
+            time.sleep(delay)
+        call.fault = self._host.faults.match(
+            call.method, call.path, call.query,
+            bool(call.header('If-Match')))
+        if call.fault is None:
+            return self._dispatch(call)
+        if call.fault.effect == 'delay':
+            time.sleep(call.fault.spec['seconds'])
+        if call.fault.effect == 'drop_before':
+            raise Dropped()
+        call.fault.raise_error()
+        response = self._dispatch(call)
+        if call.fault.effect == 'drop_after':
+            raise Dropped()
+        return response
+
+    # -- routing ----------------------------------------------------------
+
+    def _dispatch(self, call):
+        if call.segments[:2] != ['rest', 'api'] or len(call.segments) < 4:
+            raise errors.NotFound('There is nothing at %s' % call.path)
+        service, rest = call.segments[2], call.segments[3:]
+        if (service, rest) == ('web', ['Logon']):
+            return self._logon(call)
+        self._host.sessions.check(call.header('X-API-Session'))
+        if (service, rest[:2]) == ('web', ['File', 'contents']):
+            return self._contents(call, rest[2:])
+        if (service, rest) == ('uom', ['Event']):
+            return self._events(call)
+        body = call.body() if call.method in ('PUT', 'POST') else b''
+        with self._lock:
+            if (service, rest[0]) == ('uom', 'jobs'):
+                return self._job(call, rest[1:])
+            return self._walk(call, service, rest, body)
+
+    def _walk(self, call, service, rest, body):
+        """Follow the URL from the root type to what it names."""
+        parent = None
+        while True:
+            cls, rest = self._class(parent, rest)
+            if not rest or rest[0] in ('search', 'do', 'quick'):
+                return self._on_type(call, service, cls, parent, rest, body)
+            resource = self._host.store.get(cls.TYPE, rest[0])
+            if parent is not None and resource.parent is not parent:
+                raise errors.NotFound('%s %s is not in %s %s' % (
+                    cls.TYPE, resource.uuid, parent.TYPE, parent.uuid))
+            rest = rest[1:]
+            if not rest:
+                self._check_service(service, cls)
+                return self._on_entry(call, resource, body)
+            if rest[0] == 'quick':
+                return self._quick(call, resource, rest[1:])
+            if rest[0] == 'do':
+                return self._do(call, cls, resource, rest[1:], body)
+            parent = resource
+
+    def _class(self, parent, rest):
+        cls, used = self._classes.get(rest[0]), 1
+        if cls is None and len(rest) > 1:
+            cls, used = self._classes.get('/'.join(rest[:2])), 2
+        if cls is None:
+            raise errors.NotFound('There is no type %s' % rest[0])
+        if parent is None and not cls.ROOT:
+            raise errors.NotFound('%s is no ROOT type' % cls.TYPE)
+        if parent is not None and parent.TYPE not in cls.PARENTS:
+            raise errors.NotFound('%s is no CHILD of %s' % (cls.TYPE,
+                                                            parent.TYPE))
+        return cls, rest[used:]
+
+    @staticmethod
+    def _check_service(service, cls):
+        if cls.SERVICE != service:
+            raise errors.NotFound('%s is not in the service %s' % (
+                cls.TYPE, service))
+
+    def _on_type(self, call, service, cls, parent, rest, body):
+        self._check_service(service, cls)
+        if rest and rest[0] == 'search':
+            return self._search(call, cls, rest[1:])
+        if rest and rest[0] == 'do':
+            return self._do(call, cls, None, rest[1:], body)
+        if rest:
+            raise errors.NotFound('There is no quick report of %s' %
+                                  cls.TYPE)
+        if call.method == 'GET':
+            found = (self._host.store.all(cls.TYPE) if parent is None else
+                     self._host.store.children(parent, cls.TYPE))
+            return self._feed(call, found)
+        if call.method == 'PUT':
+            return self._create(call, cls, parent, body)
+        found = self._host.store.children(parent, cls.TYPE) if parent else ()
+        if call.method == 'POST' and len(found) == 1:
+            return self._on_entry(call, found[0], body)
+        raise errors.NotAllowed('%s is not possible here' % call.method)
+
+    # -- objects ----------------------------------------------------------
+
+    def _entry(self, call, resource):
+        return atom.entry(
+            resource.TYPE, resource.SERVICE, resource.document(call.groups),
+            resource.uuid, resource.href(call.group_query), resource.etag,
+            resource.modified)
+
+    def _answer_entry(self, call, resource):
+        return _xml(self._entry(call, resource), etag=resource.etag)
+
+    def _feed(self, call, found):
+        if not found:
+            return _empty()
+        href = self._host.base_url + call.path
+        if call.group_query is not None:
+            href += '?group=' + call.group_query
+        return _xml(atom.feed(
+            self._host.new_uuid('feed', call.path), href,
+            [self._entry(call, resource) for resource in found],
+            self._host.site.clock.now()))
+
+    def _search(self, call, cls, rest):
+        match = _SEARCH.match('/'.join(rest))
+        if not match:
+            raise errors.Refused('%s is no search' % '/'.join(rest))
+        key, operator, value = match.groups()
+        if key not in cls.SEARCH:
+            raise errors.Refused('%s cannot be searched by %s' % (cls.TYPE,
+                                                                  key))
+        read = cls.SEARCH[key]
+        return self._feed(call, [
+            resource for resource in self._host.store.all(cls.TYPE)
+            if (str(read(resource)) == value) == (operator == '==')])
+
+    def _quick(self, call, resource, rest):
+        if call.method != 'GET':
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        if rest in ([], ['All']):
+            value = {name: read(resource)
+                     for name, read in resource.QUICK.items()}
+        elif len(rest) == 1 and rest[0] in resource.QUICK:
+            value = resource.QUICK[rest[0]](resource)
+        else:
+            raise errors.NotFound('%s has no quick property %s' % (
+                resource.TYPE, '/'.join(rest)))
+        return werkzeug.Response(
+            json.dumps(value), content_type='application/json; charset=UTF-8')
+
+    def _create(self, call, cls, parent, body):
+        if 'PUT' not in cls.METHODS:
+            raise errors.NotAllowed('%s objects cannot be created' %
+                                    cls.TYPE)
+        if parent is None and 'ManagedSystem' in cls.PARENTS:
+            parent = self._host.system
+        resource = cls.create(self._host, parent, self._read(cls, body))
+        self._host.add(resource)
+        return self._answer_entry(call, resource)
+
+    @staticmethod
+    def _read(cls, body):
+        doc = atom.Document(body)
+        if doc.name != cls.TYPE:
+            raise errors.Refused('The request body is a %s, not a %s' % (
+                doc.name, cls.TYPE))
+        return doc
+
+    def _on_entry(self, call, resource, body):
+        if call.method == 'GET':
+            if call.etag('If-None-Match') == resource.etag:
+                return _empty(304)
+            return self._answer_entry(call, resource)
+        if call.method not in ('POST', 'DELETE'):
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        if call.method not in resource.METHODS:
+            raise errors.NotAllowed('%s is not possible for %s objects' % (
+                call.method, resource.TYPE))
+        wanted = call.etag('If-Match')
+        if wanted and wanted != resource.etag:
+            raise errors.PreconditionFailed(
+                '%s %s has changed: its etag is %s, not %s' % (
+                    resource.TYPE, resource.uuid, resource.etag, wanted))
+        if call.method == 'DELETE':
+            self._host.remove(resource)
+            return _empty()
+        groups = call.groups.intersection(resource.GROUPS)
+        detail = resource.update(self._read(type(resource), body), groups)
+        resource.touch(detail or '')
+        return self._answer_entry(call, resource)
+
+    # -- jobs -------------------------------------------------------------
+
+    def _do(self, call, cls, resource, rest, body):
+        if len(rest) != 1:
+            raise errors.NotFound('There is nothing at %s' % call.path)
+        if call.method == 'GET':
+            return _xml(atom.entry(
+                'JobRequest', 'web', jobs.template(cls.TYPE, rest[0]),
+                str(uuid.uuid4()), published=self._host.site.clock.now()))
+        if call.method != 'PUT':
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        job = self._host.jobs.submit(
+            cls.TYPE, rest[0], resource, atom.Document(body),
+            call.job_failure())
+        return _xml(self._host.jobs.entry(job))
+
+    def _job(self, call, rest):
+        if len(rest) not in (1, 2) or rest[1:] not in ([], ['cancel']):
+            raise errors.NotFound('There is nothing at %s' % call.path)
+        job = self._host.jobs.get(rest[0])
+        if rest[1:] and call.method == 'POST':
+            job.cancel()
+        elif call.method == 'DELETE':
+            self._host.jobs.delete(job.id)
+            return _empty()
+        elif call.method == 'GET':
+            job.poll()
+        else:
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        return _xml(self._host.jobs.entry(job))
+
+    # -- sessions, events, files ------------------------------------------
+
+    def _logon(self, call):
+        sessions = self._host.sessions
+        if call.method == 'DELETE':
+            sessions.logoff(call.header('X-API-Session'))
+            return _empty()
+        if call.method != 'PUT':
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        doc = atom.Document(call.body())
+        user = doc.text('UserID') or ''
+        if doc.bool('GenerateX-API-SessionFile', False):
+            session = sessions.logon_file(user)
+            answer = atom.el('X-API-SessionFile', session.path)
+        else:
+            session = sessions.logon_password(user,
+                                              doc.text('Password') or '')
+            answer = atom.el('X-API-Session', session.token)
+        return werkzeug.Response(
+            atom.document('LogonResponse', 'web', [atom.metadata(), answer]),
+            content_type=_LOGON_TYPE)
+
+    def _events(self, call):
+        events = self._host.events
+        if call.method == 'PUT':
+            doc = atom.Document(call.body())
+            made = events.emit('CUSTOM_CLIENT_EVENT',
+                               doc.text('EventData') or '',
+                               doc.text('EventDetail') or '')
+            return _xml(made.entry(self._host.base_url),
+                        etag=str(made.event_id))
+        if call.method != 'GET':
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        app_id = (call.parameters.get('QUEUE_APPLICATIONID') or
+                  call.header('X-API-Session'))
+        found = events.poll(app_id, self._host.site.timing['event_seconds'])
+        if not found:
+            return _empty()
+        base = self._host.base_url
+        return _xml(atom.feed(
+            str(uuid.uuid4()), base + call.path,
+            [event.entry(base) for event in found],
+            self._host.site.clock.now()))
+
+    def _contents(self, call, rest):
+        if call.method not in ('PUT', 'POST') or len(rest) != 1:
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        call.bytes_in = self._host.files.receive(rest[0], call.stream())
+        return _empty()

@@ -1,0 +1,288 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Atom documents as the PowerVM REST API speaks them.
+
+Elements are made without a namespace; the root that an envelope puts around
+them declares the one of its service, and everything below inherits it.
+"""
+
+import time
+from xml.sax import saxutils
+
+from lxml import etree
+
+from nova_powervm.simulator import errors
+
+ATOM_NS = 'http://www.w3.org/2005/Atom'
+_IBM = 'http://www.ibm.com/xmlns/systems/power/firmware/%s/mc/2012_10/'
+NAMESPACES = {service: _IBM % service for service in ('uom', 'web', 'pcm')}
+SCHEMA_VERSION = 'V1_3_0'
+AUTHOR = 'IBM Power Systems Management Console'
+CONTENT_TYPE = 'application/atom+xml; charset=UTF-8'
+
+
+def text(value):
+    """Format a scalar as the REST server does.
+
+    :param value: bool, int, float or str
+    :returns: str; booleans in lower case, floats without trailing zeroes
+    """
+    if isinstance(value, bool):
+        return 'true' if value else 'false'
+    if isinstance(value, float):
+        return format(value, '.12g')
+    return str(value)
+
+
+def el(name, *children, **attrs):
+    """Make an element without a namespace.
+
+    :param name: str, the tag
+    :param children: elements, lists of elements, None (skipped), or one
+                     scalar that becomes the text
+    :param attrs: str attributes
+    :returns: lxml element
+    """
+    element = etree.Element(name, attrs)
+    for child in children:
+        _put(element, child)
+    return element
+
+
+def _put(element, child):
+    if child is None:
+        return
+    if etree.iselement(child):
+        element.append(child)
+    elif isinstance(child, (list, tuple)):
+        for item in child:
+            _put(element, item)
+    elif isinstance(child, bytes):
+        raise TypeError('bytes may stand in the list of Resource.render() '
+                        'only, not below %s' % element.tag)
+    else:
+        element.text = text(child)
+
+
+def section(name, *children, **attrs):
+    """Make a structured element: schemaVersion and a Metadata come first.
+
+    :returns: lxml element
+    """
+    return el(name, metadata(), *children, schemaVersion=SCHEMA_VERSION,
+              **attrs)
+
+
+def metadata(atom_id=None):
+    """Make the Metadata element that leads every object.
+
+    :param atom_id: str UUID, for objects that have one
+    """
+    if atom_id is None:
+        return el('Metadata', el('Atom'))
+    return el('Metadata', el('Atom', el('AtomID', atom_id),
+                             el('AtomCreated', '0')))
+
+
+def link(name, href, rel='related', **attrs):
+    """Make an element that points to another object.
+
+    :param name: str, the tag: often just ``link``
+    :param href: str, absolute
+    """
+    return el(name, href=href, rel=rel, **attrs)
+
+
+def fragment(element):
+    """Serialise an element, for a cache.
+
+    :returns: bytes, good as an item of the list of ``Resource.render()``
+    """
+    return etree.tostring(element)
+
+
+def document(type_, service, items):
+    """Serialise an object.
+
+    :param type_: str, tag of the root
+    :param service: str, 'uom', 'web' or 'pcm'
+    :param items: iterable of elements, fragments (bytes) and None
+    :returns: bytes
+    """
+    parts = [b'<%s xmlns="%s" schemaVersion="%s">' % (
+        type_.encode(), NAMESPACES[service].encode(),
+        SCHEMA_VERSION.encode())]
+    parts.extend(item if isinstance(item, bytes) else etree.tostring(item)
+                 for item in items if item is not None)
+    parts.append(b'</%s>' % type_.encode())
+    return b''.join(parts)
+
+
+def timestamp(seconds):
+    """Format seconds of the epoch as Atom does, in UTC.
+
+    :returns: str such as 2015-08-10T15:51:45.603Z
+    """
+    whole = time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))
+    return '%s.%03dZ' % (whole, int(seconds * 1000) % 1000)
+
+
+def entry(type_, service, body, atom_id, href=None, etag=None, published=0.0):
+    """Put an envelope around a document.
+
+    :param body: bytes of :func:`document`
+    :param atom_id: str, becomes the UUID of the client's wrapper
+    :param href: str, absolute SELF link, with the group= of the request
+    :param etag: str, None leaves the element out
+    :param published: float seconds of the epoch
+    :returns: bytes
+    """
+    self_link = etag_element = ''
+    if href:
+        self_link = '<link rel="SELF" href=%s/>' % saxutils.quoteattr(href)
+    if etag:
+        etag_element = '<etag:etag xmlns:etag="%s">%s</etag:etag>' % (
+            NAMESPACES['uom'], etag)
+    head = (
+        '<entry xmlns="%s"><id>%s</id><title>%s</title>'
+        '<published>%s</published>%s<author><name>%s</name></author>%s'
+        '<content type="application/vnd.ibm.powervm.%s+xml; type=%s">' % (
+            ATOM_NS, saxutils.escape(atom_id), type_, timestamp(published),
+            self_link, AUTHOR, etag_element, service, type_))
+    return head.encode() + body + b'</content></entry>'
+
+
+def feed(feed_id, href, entries, updated=0.0):
+    """Put the envelope of a feed around entries.
+
+    :param entries: list of bytes, each of :func:`entry`
+    :returns: bytes
+    """
+    head = (
+        '<feed xmlns="%s"><id>%s</id><updated>%s</updated>'
+        '<link rel="SELF" href=%s/><generator>%s</generator>' % (
+            ATOM_NS, feed_id, timestamp(updated), saxutils.quoteattr(href),
+            AUTHOR))
+    return b''.join([head.encode()] + entries + [b'</feed>'])
+
+
+def error_entry(error_id, status, uri, reason, message, headers,
+                published=0.0):
+    """Make the body of a refusal.
+
+    :param status: int, the HTTP status
+    :param uri: str, path of the request
+    :param headers: dict of str, headers of the request
+    :returns: bytes
+    """
+    body = document('HttpErrorResponse', 'web', [
+        metadata(), el('HTTPStatus', status), el('RequestURI', uri),
+        el('ReasonCode', _clean(reason)), el('Message', _clean(message)),
+        el('RequestBody'),
+        el('RequestHeaders', '{%s}' % _clean(', '.join(
+            '%s=%s' % item for item in sorted(headers.items()))))])
+    return entry('HttpErrorResponse', 'web', body, error_id,
+                 published=published)
+
+
+def _clean(value):
+    # XML has no way to write most control characters.
+    return ''.join(c if c in '\t\n' or c >= ' ' else '?' for c in value)
+
+
+class Document:
+    """A request document, read by paths such as 'A/B'.
+
+    :param source: bytes of XML, or an element of another Document
+    :raises errors.Refused: when the bytes are no XML
+    """
+
+    def __init__(self, source):
+        if not isinstance(source, bytes):
+            self.root = source
+            return
+        parser = etree.XMLParser(resolve_entities=False, no_network=True,
+                                 remove_comments=True, remove_pis=True,
+                                 huge_tree=True)
+        try:
+            self.root = etree.fromstring(source, parser)
+        except etree.XMLSyntaxError as exc:
+            raise errors.Refused('The request body is no XML: %s' % exc)
+        if self.root.getroottree().docinfo.doctype:
+            raise errors.Refused('The request body has a document type')
+        for element in self.root.iter('*'):
+            element.tag = etree.QName(element).localname
+
+    @property
+    def name(self):
+        """The tag of the root."""
+        return self.root.tag
+
+    def has(self, path):
+        """Tell whether the element is there, also when it is empty."""
+        return self.root.find(path) is not None
+
+    def text(self, path, default=None):
+        """Return the stripped text; '' when the element is empty."""
+        element = self.root.find(path)
+        if element is None:
+            return default
+        return (element.text or '').strip()
+
+    def int(self, path, default=None):
+        """Return a whole number; default when absent or empty.
+
+        :raises errors.Refused: when it is none
+        """
+        return self._number(path, default, int)
+
+    def float(self, path, default=None):
+        """Return a number; default when absent or empty.
+
+        :raises errors.Refused: when it is none
+        """
+        return self._number(path, default, float)
+
+    def _number(self, path, default, kind):
+        value = self.text(path)
+        if not value:
+            return default
+        try:
+            return kind(value)
+        except ValueError:
+            raise errors.Refused('%s is not a number: %r' % (path, value))
+
+    def bool(self, path, default=None):
+        """Return a truth value; default when absent or empty."""
+        value = self.text(path)
+        if not value:
+            return default
+        return value.lower() == 'true'
+
+    def find(self, path):
+        """Return the Document of the first match, or None."""
+        element = self.root.find(path)
+        return None if element is None else Document(element)
+
+    def all(self, path):
+        """Return a list with the Document of each match."""
+        return [Document(element) for element in self.root.findall(path)]
+
+    def href(self, path):
+        """Return the href attribute of the first match, or None."""
+        element = self.root.find(path)
+        return None if element is None else element.get('href')
+
+    def hrefs(self, path):
+        """Return the href attributes of all matches."""
+        return [element.get('href') for element in self.root.findall(path)]

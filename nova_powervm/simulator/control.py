@@ -1,0 +1,260 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The control API: JSON under /simulator/ on every REST port.
+
+control-openapi.yaml describes it, and holds the schemas that requests are
+checked with.
+"""
+
+import functools
+import importlib.resources
+import json
+import re
+
+import jsonschema
+from oslo_log import log as logging
+from ruamel import yaml
+import werkzeug
+from werkzeug import wsgi
+
+from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import partition
+
+LOG = logging.getLogger(__name__)
+
+
+def openapi_text():
+    """Return the OpenAPI document as str."""
+    place = importlib.resources.files(__package__) / 'control-openapi.yaml'
+    return place.read_text()
+
+
+def _validator(document, reference):
+    return jsonschema.Draft202012Validator({
+        '$ref': reference, 'components': document['components']})
+
+
+class Control:
+    """Answers the control requests that reach a host.
+
+    :param host: site.Host
+    """
+
+    def __init__(self, host):
+        self._host = host
+        self._routes = {
+            ('GET', ''): self._index,
+            ('GET', 'openapi.yaml'): self._openapi,
+            ('GET', 'state'): self._state,
+            ('GET', 'journal'): self._journal,
+            ('DELETE', 'journal'): self._clear_journal,
+            ('GET', 'faults'): self._faults,
+            ('POST', 'faults'): self._add_fault,
+            ('DELETE', 'faults'): self._clear_faults,
+            ('POST', 'control'): self._act,
+        }
+        self._actions = {
+            'set_rmc': self._set_rmc,
+            'set_partition_state': self._set_partition_state,
+            'vios_down': self._vios_down,
+            'vios_up': self._vios_up,
+            'expire_tokens': self._expire_tokens,
+            'bump_etag': self._bump_etag,
+            'forget_events': self._forget_events,
+            'advance_time': self._advance_time,
+        }
+
+    @functools.cached_property
+    def _document(self):
+        # Takes longer to read than all the rest of a site.
+        return yaml.YAML(typ='safe', pure=True).load(openapi_text())
+
+    @functools.cached_property
+    def _fault_schema(self):
+        return _validator(self._document, '#/components/schemas/Fault')
+
+    @functools.cached_property
+    def _action_schemas(self):
+        action = self._document['components']['schemas']['Action']
+        return {name: _validator(self._document, reference) for
+                name, reference in action['discriminator']['mapping'].items()}
+
+    def respond(self, environ):
+        """Answer a request.
+
+        :returns: werkzeug.Response
+        """
+        try:
+            return self._route(environ)
+        except errors.RestError as exc:
+            return self._error(exc.status, exc.message)
+        except Exception as exc:
+            LOG.exception('The control request %s failed',
+                          environ['PATH_INFO'])
+            return self._error(500, '%s: %s' % (type(exc).__name__, exc))
+
+    @staticmethod
+    def _json(data, status=200):
+        return werkzeug.Response(json.dumps(data, indent=1) + '\n', status,
+                                 content_type='application/json')
+
+    def _error(self, status, message):
+        return self._json({'error': {'status': status, 'message': message}},
+                          status)
+
+    def _route(self, environ):
+        method = environ['REQUEST_METHOD']
+        path = environ['PATH_INFO'][len('/simulator'):].strip('/')
+        body = wsgi.get_input_stream(environ).read()
+        one_fault = re.fullmatch(r'faults/(\d+)', path)
+        if one_fault and method == 'DELETE':
+            return self._remove_fault(int(one_fault.group(1)))
+        handler = self._routes.get((method, path))
+        if handler is not None:
+            return handler(body)
+        allowed = sorted(m for m, p in self._routes if p == path)
+        if allowed:
+            raise errors.NotAllowed('Only %s is possible here' %
+                                    ', '.join(allowed))
+        raise errors.NotFound('There is nothing at %s' %
+                              environ['PATH_INFO'])
+
+    @staticmethod
+    def _read(body):
+        try:
+            data = json.loads(body)
+        except ValueError as exc:
+            raise errors.Refused('The request body is no JSON: %s' % exc)
+        if not isinstance(data, dict):
+            raise errors.Refused('The request body is no JSON object')
+        return data
+
+    @staticmethod
+    def _check(data, validator):
+        error = jsonschema.exceptions.best_match(validator.iter_errors(data))
+        if error is not None:
+            raise errors.Refused(': '.join(
+                [str(part) for part in error.path] + [error.message]))
+
+    # -- what there is to read --------------------------------------------
+
+    def _index(self, body):
+        return self._json({'paths': sorted({
+            '/simulator/' + path for _, path in self._routes if path})})
+
+    def _openapi(self, body):
+        return werkzeug.Response(openapi_text(),
+                                 content_type='application/yaml')
+
+    def _state(self, body):
+        return self._json(self._host.site.state())
+
+    def _journal(self, body):
+        return self._json({'requests': self._host.journal.records()})
+
+    def _clear_journal(self, body):
+        self._host.journal.clear()
+        return werkzeug.Response(b'', 204)
+
+    # -- faults -----------------------------------------------------------
+
+    def _faults(self, body):
+        return self._json({'faults': self._host.faults.data()})
+
+    def _add_fault(self, body):
+        spec = self._read(body)
+        self._check(spec, self._fault_schema)
+        try:
+            fault = self._host.faults.add(spec)
+        except re.error as exc:
+            raise errors.Refused('%r is no regular expression: %s' % (
+                exc.pattern, exc))
+        return self._json(fault.data(), 201)
+
+    def _clear_faults(self, body):
+        self._host.faults.clear()
+        return werkzeug.Response(b'', 204)
+
+    def _remove_fault(self, fault_id):
+        if not self._host.faults.clear(fault_id):
+            raise errors.NotFound('There is no fault %d' % fault_id)
+        return werkzeug.Response(b'', 204)
+
+    # -- actions ----------------------------------------------------------
+
+    def _act(self, body):
+        data = self._read(body)
+        validator = self._action_schemas.get(str(data.get('action')))
+        if validator is None:
+            raise errors.Refused('action must be one of %s' % ', '.join(
+                sorted(self._action_schemas)))
+        self._check(data, validator)
+        with self._host.site.lock:
+            result = self._actions[data['action']](data)
+        return self._json(dict(result, action=data['action']))
+
+    def _partition(self, data):
+        wanted = str(data['partition'])
+        for candidate in self._host.partitions():
+            if wanted in (candidate.name, candidate.uuid,
+                          str(candidate.partition_id)) or (
+                              wanted.upper() == candidate.uuid):
+                return candidate
+        raise errors.NotFound('There is no partition %s' % wanted)
+
+    def _set_rmc(self, data):
+        target = self._partition(data)
+        target.set_rmc(data['state'])
+        return target.state_base()
+
+    def _set_partition_state(self, data):
+        target = self._partition(data)
+        if data['state'] == partition.OFF:
+            target.halted()
+        elif data['state'] == partition.RUNNING:
+            target.booted()
+        else:
+            target.set_state(data['state'])
+        return target.state_base()
+
+    def _vios(self, data):
+        target = self._partition(data)
+        if target.TYPE != 'VirtualIOServer':
+            raise errors.Refused('%s is no VIOS' % target.name)
+        return target
+
+    def _vios_down(self, data):
+        target = self._vios(data)
+        target.halted()
+        return target.state_base()
+
+    def _vios_up(self, data):
+        target = self._vios(data)
+        target.booted()
+        return target.state_base()
+
+    def _expire_tokens(self, data):
+        return {'sessions': self._host.sessions.expire_all()}
+
+    def _bump_etag(self, data):
+        resource = self._host.store.get(data['type'], data['uuid'])
+        resource.touch('Other')
+        return {'etag': resource.etag}
+
+    def _forget_events(self, data):
+        self._host.events.forget()
+        return {}
+
+    def _advance_time(self, data):
+        self._host.site.clock.advance(data['seconds'])
+        return {'now': self._host.site.clock.now()}

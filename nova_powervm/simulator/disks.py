@@ -1,0 +1,210 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Disks with real bytes, kept in sparse files.
+
+A disk of 100 GiB that holds a 10 MiB image takes 10 MiB of the machine that
+runs the simulator: what was never written is a hole in the file.
+"""
+
+import hashlib
+import os
+
+from nova_powervm.simulator import errors
+
+_CHUNK = 1024 * 1024
+_ZEROES = bytes(_CHUNK)
+
+
+class SparseDisk:
+    """A virtual disk in a sparse file of its own.
+
+    No file descriptor is kept open between calls, so a disk needs no close;
+    two threads may write to the same disk.
+
+    :param path: str, where the file shall be; its directory is made
+    :param size_bytes: int, the size of the disk
+    """
+
+    def __init__(self, path, size_bytes):
+        self.path = path
+        self.size = size_bytes
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'wb') as new:
+            new.truncate(size_bytes)
+
+    def write(self, stream, limit=None):
+        """Fill the disk from its start with what a stream yields.
+
+        Chunks that hold only zeroes are skipped where the disk is empty. A
+        stream that breaks off leaves what was written until then.
+
+        :param stream: object with read(n) -> bytes
+        :param limit: int bytes, default the size of the disk
+        :returns: int bytes written
+        :raises errors.Refused: when the stream holds more than the limit;
+            the disk is filled up to the limit then
+        """
+        limit = self.size if limit is None else min(limit, self.size)
+        offset = 0
+        with self._open(os.O_RDWR) as fd:
+            while True:
+                chunk = stream.read(_CHUNK)
+                if not chunk:
+                    return offset
+                fits = chunk[:limit - offset]
+                if not self._is_hole(fd, offset, fits):
+                    _pwrite_all(fd, fits, offset)
+                offset += len(fits)
+                if len(fits) < len(chunk):
+                    raise errors.Refused(
+                        'The data does not fit: it is larger than %d bytes' %
+                        limit)
+
+    def copy_from(self, other):
+        """Copy all data of another disk; holes stay holes.
+
+        :param other: SparseDisk of at most this size
+        :raises errors.Refused: when the other disk is larger
+        """
+        if other.size > self.size:
+            raise errors.Refused(
+                'A disk of %d bytes does not fit on one of %d bytes' % (
+                    other.size, self.size))
+        with other._open(os.O_RDONLY) as source, (
+                self._open(os.O_RDWR)) as target:
+            for start, end in _extents(source):
+                _copy_range(source, target, start, min(end, other.size))
+
+    def resize(self, size_bytes):
+        """Make the disk larger or smaller.
+
+        :param size_bytes: int, the new size
+        """
+        os.truncate(self.path, size_bytes)
+        self.size = size_bytes
+
+    def read(self, offset, length):
+        """Read bytes; fewer come back at the end of the disk.
+
+        :returns: bytes
+        """
+        with self._open(os.O_RDONLY) as fd:
+            return os.pread(fd, max(0, min(length, self.size - offset)),
+                            offset)
+
+    def write_at(self, offset, data):
+        """Write bytes at an offset.
+
+        :raises errors.Refused: when they do not lie on the disk
+        """
+        if offset < 0 or offset + len(data) > self.size:
+            raise errors.Refused('Bytes %d to %d do not lie on the disk' % (
+                offset, offset + len(data)))
+        with self._open(os.O_RDWR) as fd:
+            _pwrite_all(fd, data, offset)
+
+    def sha256(self, length=None):
+        """Hash the first bytes of the disk.
+
+        :param length: int bytes, default the whole disk
+        :returns: str of 64 hex digits
+        """
+        left = self.size if length is None else min(length, self.size)
+        digest = hashlib.sha256()
+        offset = 0
+        with self._open(os.O_RDONLY) as fd:
+            while left:
+                chunk = os.pread(fd, min(left, _CHUNK), offset)
+                digest.update(chunk)
+                offset += len(chunk)
+                left -= len(chunk)
+        return digest.hexdigest()
+
+    def allocated(self):
+        """Return how many bytes of the machine's file system it takes."""
+        return os.stat(self.path).st_blocks * 512
+
+    def move(self, path):
+        """Give the file another path on the same file system."""
+        os.replace(self.path, path)
+        self.path = path
+
+    def delete(self):
+        """Remove the file; one that is gone already is fine."""
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass
+
+    def _open(self, flags):
+        return _Descriptor(self.path, flags)
+
+    @staticmethod
+    def _is_hole(fd, offset, data):
+        """Tell whether data is all zero and nothing was written there yet."""
+        if data != _ZEROES[:len(data)]:
+            return False
+        try:
+            return os.lseek(fd, offset, os.SEEK_DATA) >= offset + len(data)
+        except OSError:
+            # ENXIO: there is no data behind this offset.
+            return True
+
+
+class _Descriptor:
+    """A file descriptor as a context manager."""
+
+    def __init__(self, path, flags):
+        self._fd = os.open(path, flags | os.O_CLOEXEC)
+
+    def __enter__(self):
+        return self._fd
+
+    def __exit__(self, *_exc):
+        os.close(self._fd)
+
+
+def _extents(fd):
+    """Yield (start, end) of each run of data in a sparse file."""
+    end = 0
+    while True:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError:
+            return
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        yield start, end
+
+
+def _copy_range(source, target, start, end):
+    while start < end:
+        try:
+            count = os.copy_file_range(source, target, end - start, start,
+                                       start)
+        except OSError:
+            # Not every pair of file systems can do it inside the kernel.
+            data = os.pread(source, min(end - start, _CHUNK), start)
+            _pwrite_all(target, data, start)
+            count = len(data)
+        if not count:
+            return
+        start += count
+
+
+def _pwrite_all(fd, data, offset):
+    view = memoryview(data)
+    while view:
+        count = os.pwrite(fd, view, offset)
+        view = view[count:]
+        offset += count

@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Uploads: a File that describes one, and its contents."""
+
+import hashlib
+import importlib
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import errors
+from nova_powervm.simulator import store
+
+el = atom.el
+
+_VOLUME_GROUP = 'nova_powervm.simulator.resources.volume_group'
+
+#: FileEnumType -> module whose receive_upload(host, file, stream) puts the
+#: bytes where they belong and returns their number. The lock of the site is
+#: not held meanwhile.
+RECEIVERS = {
+    'BROKERED_DISK_IMAGE': _VOLUME_GROUP,
+    'BROKERED_MEDIA_ISO': _VOLUME_GROUP,
+}
+
+
+class File(store.Resource):
+    """The description of an upload.
+
+    :ivar filename: str
+    :ivar size: int, the bytes that the client promised, or None
+    :ivar sha256: str, lower case hex digest that it promised, or ''
+    :ivar received: int, the bytes that came
+    :ivar type: str, the FileEnumType
+    :ivar vios_uuid: str
+    :ivar device_udid: str, the device that the bytes are for, or ''
+    """
+
+    TYPE = 'File'
+    SERVICE = 'web'
+    METHODS = ('PUT', 'DELETE')
+
+    def __init__(self, host, doc):
+        super().__init__(host, host.random_uuid())
+        self.filename = doc.text('Filename') or ''
+        self.media_type = (doc.text('InternetMediaType') or
+                           'application/octet-stream')
+        self.sha256 = (doc.text('SHA256') or '').lower()
+        self.size = doc.int('ExpectedFileSizeInBytes')
+        self.received = 0
+        self.type = doc.text('FileEnumType') or ''
+        self.vios_uuid = doc.text('TargetVirtualIOServerUUID') or ''
+        self.device_udid = doc.text('TargetDeviceUniqueDeviceID') or ''
+
+    @classmethod
+    def create(cls, host, parent, doc):
+        made = cls(host, doc)
+        if not made.filename:
+            raise errors.Refused('Filename is missing')
+        if made.type not in RECEIVERS:
+            raise errors.Refused('Files of type %s cannot be uploaded here' %
+                                 (made.type or '(none)'))
+        host.store.get('VirtualIOServer', made.vios_uuid)
+        return made
+
+    def remove(self):
+        pass
+
+    def render(self, groups):
+        return [
+            el('Filename', self.filename),
+            el('DateModified', int(self.modified * 1000)),
+            el('InternetMediaType', self.media_type),
+            el('SHA256', self.sha256) if self.sha256 else None,
+            el('FileUUID', self.uuid),
+            el('ExpectedFileSizeInBytes', self.size)
+            if self.size is not None else None,
+            el('CurrentFileSizeInBytes', self.received),
+            el('FileEnumType', self.type),
+            el('TargetVirtualIOServerUUID', self.vios_uuid),
+            el('TargetDeviceUniqueDeviceID', self.device_udid)
+            if self.device_udid else None]
+
+    def state(self):
+        return {'uuid': self.uuid, 'name': self.filename, 'type': self.type,
+                'received': self.received}
+
+
+class _Stream:
+    """A readable that counts and digests what passes."""
+
+    def __init__(self, source):
+        self._source = source
+        self._digest = hashlib.sha256()
+        self.count = 0
+
+    def read(self, size=-1):
+        data = self._source.read(size)
+        self.count += len(data)
+        self._digest.update(data)
+        return data
+
+    def hexdigest(self):
+        return self._digest.hexdigest()
+
+
+class Files:
+    """The uploads of a host."""
+
+    def __init__(self, host):
+        self._host = host
+
+    def receive(self, uuid, source):
+        """Take the contents of a file; the lock must not be held.
+
+        :param uuid: str, of the File
+        :param source: readable with the bytes
+        :returns: int, the number of bytes
+        :raises errors.RestError: when they are not what was promised, or
+                                  have no place to go
+        """
+        with self._host.site.lock:
+            wanted = self._host.store.get('File', uuid)
+        receiver = importlib.import_module(RECEIVERS[wanted.type])
+        stream = _Stream(source)
+        receiver.receive_upload(self._host, wanted, stream)
+        while stream.read(65536):
+            # What the receiver had no use for still counts.
+            pass
+        with self._host.site.lock:
+            wanted.received = stream.count
+            wanted.touch(event=False)
+        if wanted.size is not None and stream.count != wanted.size:
+            raise errors.Refused(
+                '%d bytes of %s arrived where %d were expected' % (
+                    stream.count, wanted.filename, wanted.size))
+        if wanted.sha256 and stream.hexdigest() != wanted.sha256:
+            raise errors.Refused('The SHA-256 digest of %s is not %s' % (
+                wanted.filename, wanted.sha256))
+        return stream.count

@@ -1,0 +1,266 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Jobs: operations that take time.
+
+An operation is a function of the Job. It may be a generator: what comes
+before its ``yield`` happens when the job is submitted, what comes after it
+when the job ends. It returns a dict of results, or None, and raises
+JobFailed. At the ``yield`` it meets GeneratorExit when the job is cancelled,
+and JobFailed when a fault was injected.
+"""
+
+import inspect
+import uuid
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import errors
+from nova_powervm.simulator.jobs import memory
+from nova_powervm.simulator.jobs import power
+from nova_powervm.simulator.jobs import status
+
+el = atom.el
+
+JobFailed = status.JobFailed
+
+#: (type that the job is for, operation) -> function. A line for each.
+OPERATIONS = {
+    ('LogicalPartition', 'PowerOn'): power.power_on,
+    ('LogicalPartition', 'PowerOff'): power.power_off,
+    ('LogicalPartition', 'CloseVterm'): power.close_vterm,
+    ('VirtualIOServer', 'PowerOn'): power.power_on,
+    ('VirtualIOServer', 'PowerOff'): power.power_off,
+    ('ManagedSystem', 'QueryReservedMemoryRequiredForPartition'):
+        memory.query_reserved_memory,
+}
+
+
+def check(type_, operation):
+    """Refuse an operation that there is not.
+
+    :raises errors.NotFound:
+    """
+    if (type_, operation) not in OPERATIONS:
+        raise errors.NotFound('There is no operation %s for %s' % (
+            operation, type_))
+
+
+def template(type_, operation):
+    """Make the JobRequest that a client fills in.
+
+    :returns: bytes, the document
+    """
+    check(type_, operation)
+    return atom.document('JobRequest', 'web', [
+        atom.metadata(), _requested(type_, operation),
+        atom.section('JobParameters')])
+
+
+def _requested(type_, operation):
+    return atom.section('RequestedOperation',
+                        el('OperationName', operation),
+                        el('GroupName', type_))
+
+
+class Job:
+    """A job.
+
+    :ivar host: site.Host
+    :ivar target: the Resource that it is for, or None
+    :ivar parameters: dict of str
+    :ivar status: one of the names in jobs/status.py
+    :param failure: str, the message of an injected failure, or None
+    """
+
+    def __init__(self, host, job_id, type_, operation, target, parameters,
+                 failure=None):
+        self.host = host
+        self.id = job_id
+        self.type = type_
+        self.operation = operation
+        self.target = target
+        self.parameters = parameters
+        self.status = status.RUNNING
+        self.results = {}
+        self.message = ''
+        self.started = self.ended = host.site.clock.now()
+        self._failure = failure
+        self._polls_left = 0
+        self._steps = None
+
+    def start(self):
+        """Begin; with no duration in the profile it has ended on return."""
+        timing = self.host.site.timing
+        try:
+            outcome = OPERATIONS[self.type, self.operation](self)
+            if inspect.isgenerator(outcome):
+                self._steps = outcome
+                next(outcome)
+            else:
+                self.results = outcome or {}
+        except StopIteration as stop:
+            self._steps = None
+            self.results = stop.value or {}
+        except JobFailed as exc:
+            self._end_failed(exc)
+            return
+        self._polls_left = timing['job_polls']
+        if timing['job_seconds'] > 0:
+            self.host.site.clock.after(timing['job_seconds'], self._finish)
+        elif not self._polls_left:
+            self._finish()
+
+    def poll(self):
+        """Count a GET of the job: it may be the one that ends it."""
+        if self.status != status.RUNNING:
+            return
+        if self._polls_left:
+            self._polls_left -= 1
+            if not self._polls_left:
+                self._finish()
+
+    def cancel(self):
+        """Break the job off, if it still runs."""
+        if self.status == status.RUNNING:
+            if self._steps is not None:
+                self._steps.close()
+            self._end(status.CANCELED)
+
+    def _finish(self):
+        if self.status != status.RUNNING:
+            return
+        try:
+            if self._failure is not None:
+                self._fail_injected()
+            if self._steps is not None:
+                next(self._steps)
+        except StopIteration as stop:
+            self.results = stop.value or {}
+        except JobFailed as exc:
+            self._end_failed(exc)
+            return
+        self._end(status.COMPLETED_OK)
+
+    def _fail_injected(self):
+        failed = JobFailed(self._failure)
+        if self._steps is not None:
+            self._steps.throw(failed)
+        raise failed
+
+    def _end_failed(self, exc):
+        self.message = exc.message
+        self.results = dict(exc.results)
+        self._end(exc.status)
+
+    def _end(self, final):
+        self.status = final
+        self.ended = self.host.site.clock.now()
+
+    def document(self):
+        """Return the JobResponse (bytes)."""
+        results = [
+            atom.section('JobParameter', el('ParameterName', name),
+                         el('ParameterValue', value))
+            for name, value in self.results.items()]
+        parameters = [
+            atom.section('JobParameter', el('ParameterName', name),
+                         el('ParameterValue', value))
+            for name, value in self.parameters.items()]
+        return atom.document('JobResponse', 'web', [
+            atom.metadata(),
+            atom.link('RequestURL', self._request_url(), rel='via',
+                      title='The URL to which the JobRequest was submitted.'),
+            el('TargetUuid', self.target.uuid) if self.target else None,
+            el('JobID', self.id),
+            el('TimeStarted', int(self.started * 1000)),
+            el('TimeCompleted', int(self.ended * 1000))
+            if self.status != status.RUNNING else None,
+            el('Status', self.status),
+            atom.section('JobRequestInstance',
+                         _requested(self.type, self.operation),
+                         atom.section('JobParameters', parameters)),
+            atom.section('ResponseException', el('Message', self.message))
+            if self.message else None,
+            atom.section('Results', results)])
+
+    def _request_url(self):
+        target = '/' + self.target.uuid if self.target else ''
+        return '%s%s/do/%s' % (self.type, target, self.operation)
+
+    def state(self):
+        """Return it as a dict fit for JSON."""
+        return {'id': self.id, 'operation': self.operation,
+                'type': self.type, 'status': self.status,
+                'target': self.target.uuid if self.target else None}
+
+
+class Jobs:
+    """The jobs of a host that no client has deleted yet."""
+
+    def __init__(self, host):
+        self._host = host
+        self._jobs = {}
+        self._last_id = 0
+
+    def submit(self, type_, operation, target, doc, failure=None):
+        """Start a job.
+
+        :param type_: str, the type that the URL names
+        :param operation: str
+        :param target: Resource, or None
+        :param doc: atom.Document, the JobRequest
+        :param failure: str, the message of an injected failure, or None
+        :returns: Job
+        :raises errors.RestError: when there is no such operation
+        """
+        check(type_, operation)
+        if doc.text('RequestedOperation/OperationName') != operation:
+            raise errors.Refused('The JobRequest is not for %s' % operation)
+        parameters = {
+            item.text('ParameterName'): item.text('ParameterValue') or ''
+            for item in doc.all('JobParameters/JobParameter')}
+        now = int(self._host.site.clock.now() * 1000)
+        self._last_id = max(self._last_id + 1, now)
+        job = Job(self._host, str(self._last_id), type_, operation, target,
+                  parameters, failure)
+        self._jobs[job.id] = job
+        job.start()
+        return job
+
+    def get(self, job_id):
+        """Find a job.
+
+        :raises errors.NotFound:
+        """
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise errors.NotFound('There is no job %s' % job_id)
+
+    def delete(self, job_id):
+        """Forget a job that has ended.
+
+        :raises errors.Refused: while it runs
+        """
+        if self.get(job_id).status == status.RUNNING:
+            raise errors.Refused('Job %s is still running' % job_id)
+        del self._jobs[job_id]
+
+    def state(self):
+        """Return the jobs as a list of dicts fit for JSON."""
+        return [job.state() for job in self._jobs.values()]
+
+    def entry(self, job):
+        """Return a job as an Atom entry (bytes)."""
+        href = '%s/rest/api/uom/jobs/%s' % (self._host.base_url, job.id)
+        return atom.entry('JobResponse', 'web', job.document(),
+                          str(uuid.uuid4()), href, published=job.started)

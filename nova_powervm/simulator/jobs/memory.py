@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The job that tells what memory the hypervisor needs for a partition."""
+
+import math
+
+from nova_powervm.simulator.jobs import status
+
+
+def query_reserved_memory(job):
+    """Tell the memory that a partition of a given size takes altogether.
+
+    The hypervisor needs a page table of 1/64 of the maximum memory, and some
+    memory for each virtual adapter. Assumed, no hardware.
+    """
+    parameters = job.parameters
+    try:
+        desired = int(parameters.get('DesiredMemory', '0'))
+        maximum = int(parameters.get('MaximumMemory') or desired)
+        adapters = sum(int(parameters.get('NumberOfVirtual%sAdapter' % kind)
+                           or 0)
+                       for kind in ('Ethernet', 'SCSI', 'FibreChannel'))
+    except ValueError as exc:
+        raise status.JobFailed('A parameter is not a number: %s' % exc)
+    system = job.target
+    region = system.region_mb
+    overhead = maximum / 64 + 8 * adapters
+    required = desired + math.ceil(overhead / region) * region
+    return {'RequiredMemory': required,
+            'CurrentAvailableSystemMemory': system.available_memory_mb}

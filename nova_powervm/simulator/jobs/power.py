@@ -1,0 +1,92 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The jobs that start and stop partitions."""
+
+from nova_powervm.simulator.jobs import status
+from nova_powervm.simulator.resources import partition
+
+_OPERATIONS = ('shutdown', 'osshutdown', 'dumprestart')
+_BOOT_MODES = ('norm', 'sms', 'dd', 'ds', 'of', 'pbl')
+
+
+def power_on(job):
+    """Boot a partition.
+
+    :raises status.JobFailed: HSCL3681 when it is on already
+    """
+    target = job.target
+    mode = job.parameters.get('bootmode', 'norm')
+    if mode not in _BOOT_MODES:
+        raise status.JobFailed('HSCL3682 There is no boot mode %s' % mode)
+    if target.is_on:
+        raise status.JobFailed(
+            'HSCL3681 The partition %s is already powered on: its state is '
+            '%s' % (target.name, target.partition_state))
+    before = target.partition_state
+    target.set_state(partition.STARTING, 'PartitionState,ReferenceCode')
+    target.boot_string = job.parameters.get('bootstring',
+                                            target.boot_string)
+    try:
+        yield
+    except (status.JobFailed, GeneratorExit):
+        target.set_state(before, 'PartitionState,ReferenceCode')
+        raise
+    target.booted()
+    return {'returnCode': 0}
+
+
+def power_off(job):
+    """Stop a partition, or restart it.
+
+    :raises status.JobFailed: HSCL1558 when it is off already, HSCL0DB4 for
+        a shutdown by the operating system without RMC
+    """
+    target = job.target
+    operation = job.parameters.get('operation', 'shutdown')
+    restart = job.parameters.get('restart') == 'true'
+    _check_power_off(target, operation)
+    before = target.partition_state
+    target.set_state(partition.STOPPING, 'PartitionState,ReferenceCode')
+    try:
+        yield
+    except (status.JobFailed, GeneratorExit):
+        target.set_state(before, 'PartitionState,ReferenceCode')
+        raise
+    target.halted()
+    if restart or operation == 'dumprestart':
+        target.set_state(partition.STARTING, 'PartitionState,ReferenceCode')
+        target.booted()
+    return {'returnCode': 0}
+
+
+def _check_power_off(target, operation):
+    if operation not in _OPERATIONS:
+        raise status.JobFailed('HSCL1559 There is no operation %s' %
+                               operation)
+    if target.is_management:
+        raise status.JobFailed('HSCL155A The management partition cannot be '
+                               'stopped from here')
+    if not target.is_on:
+        raise status.JobFailed(
+            'HSCL1558 The partition %s is already powered off: its state is '
+            '%s' % (target.name, target.partition_state))
+    if (operation == 'osshutdown' and target.type != 'OS400' and
+            target.rmc != 'active'):
+        raise status.JobFailed(
+            'HSCL0DB4 The operating system of partition %s cannot be shut '
+            'down: its RMC connection is %s' % (target.name, target.rmc))
+
+
+def close_vterm(job):
+    """Close the virtual terminal; none open is fine."""
+    return {'returnCode': 0}

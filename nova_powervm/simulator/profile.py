@@ -1,0 +1,176 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Profiles: YAML files that describe a site."""
+
+import copy
+import importlib.resources
+import os
+
+import jsonschema
+from jsonschema import validators
+from ruamel import yaml
+from ruamel.yaml import error as yaml_error
+
+from nova_powervm.simulator import schema_profile
+
+
+class ProfileError(Exception):
+    """A profile cannot be used. The message names file, line and reason."""
+
+
+def names():
+    """Return the names of the profiles that come with the simulator."""
+    place = importlib.resources.files(__package__) / 'profiles'
+    return sorted(item.name[:-len('.yaml')] for item in place.iterdir()
+                  if item.name.endswith('.yaml'))
+
+
+def load(name_or_path):
+    """Load a profile.
+
+    :param name_or_path: str, a name that comes with the simulator, or the
+                         path of a file
+    :returns: dict with all defaults filled in
+    :raises ProfileError: for a file that is not there or not valid
+    """
+    if os.sep not in name_or_path and name_or_path in names():
+        place = importlib.resources.files(__package__) / 'profiles'
+        label = name_or_path + '.yaml'
+        source = (place / label).read_text()
+    else:
+        label = name_or_path
+        try:
+            with open(name_or_path) as profile_file:
+                source = profile_file.read()
+        except OSError as exc:
+            raise ProfileError('%s: %s. The profiles that come with the '
+                               'simulator are: %s' % (
+                                   label, exc.strerror, ', '.join(names())))
+    return parse(source, label)
+
+
+def parse(source, label='profile'):
+    """Parse and check a profile.
+
+    :param source: str of YAML
+    :param label: str, file name for messages
+    :returns: dict with all defaults filled in
+    :raises ProfileError: with file, line and reason
+    """
+    try:
+        # The round-trip loader keeps the line of every value.
+        tree = yaml.YAML(typ='rt', pure=True).load(source)
+    except yaml_error.MarkedYAMLError as exc:
+        mark = exc.problem_mark or exc.context_mark
+        raise ProfileError('%s:%d: %s' % (
+            label, mark.line + 1 if mark else 1, exc.problem))
+    except yaml_error.YAMLError as exc:
+        raise ProfileError('%s:1: %s' % (label, exc))
+    data = _plain(tree)
+    errors = sorted(_Validator(schema_profile.PROFILE).iter_errors(data),
+                    key=lambda e: [str(p) for p in e.absolute_path])
+    for error in errors:
+        raise ProfileError('%s:%d: %s' % (
+            label, _line(tree, error.absolute_path), _reason(error)))
+    for path, reason in _contradictions(data):
+        raise ProfileError('%s:%d: %s' % (label, _line(tree, path), reason))
+    return data
+
+
+def _plain(node):
+    if isinstance(node, dict):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_plain(value) for value in node]
+    for kind in (bool, int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _line(tree, path):
+    """Return the number of the line that a path of keys leads to."""
+    line = 1
+    node = tree
+    for key in path:
+        try:
+            where = (node.lc.key(key) if isinstance(node, dict)
+                     else node.lc.item(key))
+            line = where[0] + 1
+            node = node[key]
+        except (AttributeError, KeyError, IndexError, TypeError):
+            break
+    return line
+
+
+def _reason(error):
+    place = '.'.join(str(part) for part in error.absolute_path)
+    return '%s: %s' % (place, error.message) if place else error.message
+
+
+def _contradictions(data):
+    """Yield (path, reason) for what a schema cannot say."""
+    for key in ('name', 'port'):
+        seen = set()
+        for i, host in enumerate(data['hosts']):
+            value = host.get(key)
+            if value and value in seen:
+                yield (('hosts', i, key),
+                       'two hosts have the %s %s' % (key, value))
+            seen.add(value)
+    for i, host in enumerate(data['hosts']):
+        for path, reason in _host_contradictions(host):
+            yield ('hosts', i) + path, reason
+
+
+def _host_contradictions(host):
+    partitions = [(('vioses', n), p) for n, p in enumerate(host['vioses'])]
+    partitions += [(('lpars', n), p) for n, p in enumerate(host['lpars'])]
+    managers = [p for _, p in partitions if p['management']]
+    if len(managers) != 1:
+        yield (), ('exactly one partition must have management: true; %d '
+                   'have' % len(managers))
+    for key in ('name', 'id', 'uuid'):
+        seen = set()
+        for path, partition in partitions:
+            value = partition.get(key)
+            if value is not None and value in seen:
+                yield path, 'two partitions have the %s %s' % (key, value)
+            seen.add(value)
+    switches = [switch['name'] for switch in host['switches']]
+    vioses = [vios['name'] for vios in host['vioses']]
+    for n, bridge in enumerate(host['bridges']):
+        if bridge['switch'] not in switches:
+            yield (('bridges', n, 'switch'),
+                   'there is no switch %s' % bridge['switch'])
+        for name in bridge['vioses']:
+            if name not in vioses:
+                yield ('bridges', n, 'vioses'), 'there is no VIOS %s' % name
+
+
+def _filling(validate_properties):
+    def fill(validator, properties, instance, schema):
+        if isinstance(instance, dict):
+            for name, subschema in properties.items():
+                if 'default' in subschema:
+                    instance.setdefault(
+                        name, copy.deepcopy(subschema['default']))
+        yield from validate_properties(validator, properties, instance,
+                                       schema)
+    return fill
+
+
+_Validator = validators.extend(
+    jsonschema.Draft202012Validator,
+    {'properties': _filling(
+        jsonschema.Draft202012Validator.VALIDATORS['properties'])})

@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The registry of REST types: a line for each."""
+
+from nova_powervm.simulator.resources import bridge
+from nova_powervm.simulator.resources import lpar
+from nova_powervm.simulator.resources import misc
+from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import pcm
+from nova_powervm.simulator.resources import switch
+from nova_powervm.simulator.resources import system
+from nova_powervm.simulator.resources import vios
+from nova_powervm.simulator.resources import volume_group
+
+ALL = (
+    system.ManagedSystem,
+    lpar.LogicalPartition,
+    vios.VirtualIOServer,
+    volume_group.VolumeGroup,
+    switch.VirtualSwitch,
+    switch.VirtualNetwork,
+    network.ClientNetworkAdapter,
+    bridge.NetworkBridge,
+    misc.SharedProcessorPool,
+    misc.ManagementConsole,
+    pcm.PcmPreference,
+    pcm.LongTermMonitor,
+)
+
+#: Modules whose build(host, spec) makes what a profile describes, in the
+#: order in which one needs the other.
+BUILDERS = (system, network, vios, bridge, lpar, misc)

@@ -1,0 +1,182 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Logical partitions: the virtual machines."""
+
+import re
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import partition
+from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator.resources import vios
+
+el = atom.el
+
+_UUID = re.compile('[0-7][0-9A-F]{7}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$')
+_TYPES = ('AIX/Linux', 'OS400')
+
+
+class LogicalPartition(partition.Partition):
+    """A logical partition."""
+
+    TYPE = 'LogicalPartition'
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.remote_restart = False
+        self.ipl_source = 'b'
+
+    @classmethod
+    def create(cls, host, parent, doc):
+        uuid = (doc.text('PartitionUUID') or
+                doc.text('Metadata/Atom/AtomID') or host.random_uuid())
+        uuid = uuid.upper()
+        if not _UUID.match(uuid):
+            raise errors.Refused('%s is no UUID of a partition: the top bit '
+                                 'must be 0' % uuid)
+        if any(p.uuid == uuid for p in host.partitions()):
+            raise errors.Conflict('There is a partition with the UUID %s '
+                                  'already' % uuid)
+        type_ = doc.text('PartitionType') or 'AIX/Linux'
+        if type_ not in _TYPES:
+            raise errors.Refused('A partition of type %s cannot be created '
+                                 'here' % type_)
+        memory = partition_config.Memory.read(doc)
+        processors = partition_config.Processors.read(doc)
+        host.system.check_resources(memory, processors)
+        name = doc.text('PartitionName')
+        cls.check_name(host, name)
+        lpar = cls(host, uuid, name, _partition_id(host, doc), memory,
+                   processors, type_, doc.int(
+                       'PartitionIOConfiguration/MaximumVirtualIOSlots', 64))
+        lpar._update_settings(doc)
+        return lpar
+
+    def _update_settings(self, doc):
+        super()._update_settings(doc)
+        self.remote_restart = doc.bool('SimplifiedRemoteRestartCapable',
+                                       self.remote_restart)
+        self.ipl_source = doc.text('DesignatedIPLSource', self.ipl_source)
+        nvram = doc.text('PartitionNVRAM')
+        if nvram:
+            self.nvram = nvram
+
+    def update(self, doc, groups):
+        self.update_base(doc)
+        return 'PartitionName,Other'
+
+    def remove(self):
+        if self.is_management:
+            raise errors.Refused('HSCL1562 The management partition cannot '
+                                 'be deleted')
+        if self.is_on:
+            raise errors.Refused(
+                'HSCL1575 Partition %s cannot be deleted: its state is %s. '
+                'Shut it down first' % (self.name, self.partition_state))
+        self.boot_time = None
+        vios.lpar_removed(self.host, self)
+
+    def render(self, groups):
+        ibmi = self.type == 'OS400'
+        return self.render_base(groups) + [
+            el('RemoteRestartCapable', False),
+            el('SimplifiedRemoteRestartCapable', self.remote_restart),
+            el('HasDedicatedProcessorsForMigration',
+               self.processors.dedicated),
+            el('SuspendCapable', False),
+            el('MigrationState', 'Not_Migrating'),
+            el('RemoteRestartState', 'Invalid'),
+            el('PowerManagementMode', 'None'),
+            el('IsRestrictedIOPartition', True) if ibmi else None,
+            el('DesignatedIPLSource', self.ipl_source) if ibmi else None]
+
+    def state(self):
+        return dict(self.state_base(), adapters=sorted(
+            (cna.state() for cna in self.host.store.children(
+                self, 'ClientNetworkAdapter')),
+            key=lambda state: state['uuid']))
+
+
+def _partition_id(host, doc):
+    wanted = doc.int('PartitionID')
+    if wanted is None:
+        return host.free_partition_id()
+    if wanted < 1 or host.partition(wanted) is not None:
+        raise errors.Conflict('Partition ID %d is not free' % wanted)
+    return wanted
+
+
+def from_spec(host, spec):
+    """Make a partition as a profile describes it.
+
+    :param spec: dict, a member of the section ``lpars``
+    :returns: LogicalPartition, in the store
+    """
+    lpar = LogicalPartition(
+        host, spec.get('uuid') or host.new_uuid('lpar', spec['name']),
+        spec['name'], spec.get('id') or host.free_partition_id(),
+        memory_from_spec(spec), processors_from_spec(spec), spec['type'],
+        spec['max_slots'], spec['management'])
+    host.add(lpar)
+    if spec['running']:
+        start_from_spec(lpar)
+    return lpar
+
+
+def start_from_spec(lpar):
+    """Put a partition of a profile in the state long after a boot."""
+    lpar.partition_state = partition.RUNNING
+    lpar.rmc = 'none' if lpar.type == 'OS400' else 'active'
+    lpar.os_version = lpar.running_os()
+
+
+def memory_from_spec(spec):
+    """Make the partition_config.Memory of a profile's partition."""
+    return partition_config.Memory(spec['memory_mb'], spec['memory_mb'],
+                                   spec['memory_mb'])
+
+
+def processors_from_spec(spec):
+    """Make the partition_config.Processors of a profile's partition."""
+    count = spec['processors']
+    if spec['dedicated']:
+        return partition_config.Processors(True, 'sre idle proces', count,
+                                           count, count)
+    units = spec.get('units', 0.1 * count)
+    return partition_config.Processors(False, 'uncapped', count, count,
+                                       count, units, units, units, 0, 128)
+
+
+def build(host, spec):
+    """Make the partitions of a host.
+
+    :param spec: dict, the host's part of the profile
+    """
+    for lpar_spec in spec['lpars']:
+        from_spec(host, lpar_spec)
+    crowd = spec.get('crowd')
+    if crowd:
+        _build_crowd(host, crowd)
+
+
+def _build_crowd(host, crowd):
+    for number in range(1, crowd['count'] + 1):
+        from_spec(host, {
+            'name': '%s%04d' % (crowd['prefix'], number),
+            'memory_mb': crowd['memory_mb'],
+            'processors': crowd['processors'], 'units': crowd['units'],
+            'dedicated': False, 'management': False,
+            'running': crowd['running'], 'type': 'AIX/Linux',
+            'max_slots': 200})
+    if crowd['mappings']:
+        vios.build_mappings(host, crowd['mappings'])

@@ -1,0 +1,353 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What logical partitions and virtual I/O servers have in common."""
+
+import base64
+import hashlib
+import time
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import errors
+from nova_powervm.simulator import store
+from nova_powervm.simulator.resources import partition_config
+
+el = atom.el
+
+OFF = 'not activated'
+STARTING = 'starting'
+RUNNING = 'running'
+STOPPING = 'shutting down'
+STATES = (OFF, STARTING, RUNNING, STOPPING, 'open firmware', 'error',
+          'not available', 'migrating running', 'migrating not active',
+          'suspended', 'suspending', 'resuming', 'hardware discovery',
+          'Unknown')
+RMC_STATES = ('active', 'inactive', 'none', 'unknown', 'busy')
+
+#: Assumed, no hardware: virtual slots 0 and 1 hold the serial adapters.
+FIRST_SLOT = 2
+#: Assumed, no hardware: the longest name that the platform takes.
+MAX_NAME = 31
+
+_REFERENCE_CODES = {OFF: '00000000', STARTING: 'C200C2FF',
+                    STOPPING: 'D200C1FF'}
+
+
+def _first_nvram(uuid):
+    """Return what a first boot leaves in NVRAM: 20 kB in base64."""
+    block = hashlib.sha512(uuid.encode()).digest()
+    return base64.b64encode(block * 240).decode()
+
+
+class Partition(store.Resource):
+    """A partition: LPAR or VIOS.
+
+    :ivar partition_id: int, the short ID
+    :ivar partition_state: one of STATES; change it with set_state()
+    :ivar rmc: one of RMC_STATES
+    :ivar memory: partition_config.Memory
+    :ivar processors: partition_config.Processors
+    :ivar slots: dict, virtual slot number -> object that sits there
+    :ivar max_slots: int, slot numbers are below it
+    """
+
+    PARENTS = ('ManagedSystem',)
+    GROUPS = ('NVRAM',)
+    SEARCH = {'PartitionName': lambda p: p.name,
+              'PartitionID': lambda p: str(p.partition_id)}
+    QUICK = {'PartitionName': lambda p: p.name,
+             'PartitionID': lambda p: p.partition_id,
+             'PartitionState': lambda p: p.partition_state,
+             'PartitionType': lambda p: p.type,
+             'UUID': lambda p: p.uuid,
+             'ResourceMonitoringControlState': lambda p: p.rmc,
+             'ReferenceCode': lambda p: p.reference_code}
+
+    def __init__(self, host, uuid, name, partition_id, memory, processors,
+                 type_='AIX/Linux', max_slots=200, is_management=False):
+        super().__init__(host, uuid.upper(), host.system)
+        self.name = name
+        self.partition_id = partition_id
+        self.memory = memory
+        self.processors = processors
+        self.type = type_
+        self.max_slots = max_slots
+        self.is_management = is_management
+        self.partition_state = OFF
+        self.rmc = 'inactive'
+        self.rmc_ip = '169.254.%d.%d' % divmod(partition_id, 256)
+        self.os_version = 'Unknown'
+        self.availability_priority = 127
+        self.compatibility_mode = 'default'
+        self.keylock = 'normal'
+        self.boot_mode = 'Normal'
+        self.boot_string = ''
+        self.perf_collection = False
+        self.secure_boot = 0
+        self.nvram = ''
+        self.slots = {}
+        self.boot_time = None
+
+    @property
+    def uptime(self):
+        """int, seconds since the last boot; 0 when it is off."""
+        if self.boot_time is None:
+            return 0
+        return int(self.host.site.clock.now() - self.boot_time)
+
+    @property
+    def is_on(self):
+        """Whether it holds the hypervisor's attention: any state but off."""
+        return self.partition_state not in (OFF, 'not available', 'error')
+
+    @property
+    def reference_code(self):
+        """The progress or error code on the operator panel."""
+        default = '00000000' if self.type == 'OS400' else 'Linux ppc64le'
+        return _REFERENCE_CODES.get(self.partition_state, default)
+
+    # -- power ------------------------------------------------------------
+
+    def set_state(self, new, detail='PartitionState'):
+        """Change the partition state and tell the clients."""
+        if new != self.partition_state:
+            self.partition_state = new
+            self.touch(detail)
+
+    def set_rmc(self, new):
+        """Change the state of the RMC connection and tell the clients."""
+        if new != self.rmc:
+            self.rmc = new
+            if new == 'active' and self.os_version == 'Unknown':
+                self.os_version = self.running_os()
+            self.touch('Other')
+
+    def running_os(self):
+        """The version that the operating system reports through RMC."""
+        return 'Linux/Red Hat 5.14.0-427.el9.ppc64le 9.4'
+
+    def booted(self):
+        """Carry out the end of a boot: RMC comes up some time later."""
+        clock = self.host.site.clock
+        boot = self.boot_time = clock.now()
+        self.set_state(RUNNING, 'PartitionState,ReferenceCode')
+        if not self.nvram:
+            self.nvram = _first_nvram(self.uuid)
+            self.touch('NVRAM')
+        if self.type == 'OS400':
+            self.set_rmc('none')
+            return
+
+        def rmc_up():
+            if self.boot_time == boot:
+                self.set_rmc('active')
+
+        clock.after(self.host.site.timing['rmc_seconds'], rmc_up)
+
+    def halted(self):
+        """Carry out the end of a shutdown."""
+        self.boot_time = None
+        self.rmc = 'inactive'
+        self.os_version = 'Unknown'
+        self.set_state(OFF, 'PartitionState,ReferenceCode')
+
+    # -- virtual slots ----------------------------------------------------
+
+    def take_slot(self, owner, wanted=None, high=False):
+        """Put something into a virtual slot.
+
+        :param owner: whatever sits there
+        :param wanted: int, a certain slot; None for the next free one
+        :param high: True to search from the top
+        :returns: int slot number
+        :raises errors.Refused: when the slot is taken or none is free
+        """
+        if wanted is not None:
+            if not FIRST_SLOT <= wanted < self.max_slots:
+                raise errors.Refused(
+                    'HSCL1512 Virtual slot %d of partition %s is not between '
+                    '%d and %d' % (wanted, self.name, FIRST_SLOT,
+                                   self.max_slots - 1))
+            if wanted in self.slots:
+                raise errors.Refused('HSCL1513 Virtual slot %d of partition '
+                                     '%s is in use' % (wanted, self.name))
+            self.slots[wanted] = owner
+            return wanted
+        numbers = range(FIRST_SLOT, self.max_slots)
+        for number in (reversed(numbers) if high else numbers):
+            if number not in self.slots:
+                self.slots[number] = owner
+                return number
+        raise errors.Refused('HSCL1514 Partition %s has no free virtual slot '
+                             '(maximum %d)' % (self.name, self.max_slots))
+
+    def free_slot(self, number):
+        """Empty a virtual slot; nothing happens when it is empty."""
+        self.slots.pop(number, None)
+
+    # -- documents --------------------------------------------------------
+
+    @staticmethod
+    def check_name(host, name, own=None):
+        """Refuse a partition name that is empty, too long or taken."""
+        if not name or len(name) > MAX_NAME:
+            raise errors.Refused(
+                'HSCL1551 A partition name has 1 to %d characters; %r has '
+                '%d' % (MAX_NAME, name, len(name or '')))
+        for other in host.partitions():
+            if other.name == name and other is not own:
+                raise errors.Conflict('HSCL1553 There is a partition with '
+                                      'the name %s already' % name)
+
+    def update_base(self, doc):
+        """Apply the common parts of a POST document.
+
+        Memory and processors of a running partition change only with RMC.
+
+        :raises errors.RestError: nothing has changed then
+        """
+        memory = partition_config.Memory.read(doc, self.memory)
+        processors = partition_config.Processors.read(doc, self.processors)
+        name = doc.text('PartitionName', self.name)
+        max_slots = doc.int('PartitionIOConfiguration/MaximumVirtualIOSlots',
+                            self.max_slots)
+        self.check_name(self.host, name, own=self)
+        self._check_slots(max_slots)
+        if (memory, processors) != (self.memory, self.processors):
+            self._check_dlpar()
+            self.host.system.check_resources(memory, processors, self)
+        changed = memory != self.memory or processors != self.processors
+        self.memory, self.processors = memory, processors
+        self.name = name
+        self.max_slots = max_slots
+        self._update_settings(doc)
+        if changed:
+            self.host.system.touch('Other')
+
+    def _check_slots(self, max_slots):
+        if self.slots and max_slots <= max(self.slots):
+            raise errors.Refused(
+                'HSCL1515 Slot %d of partition %s is in use: the maximum '
+                'cannot be %d' % (max(self.slots), self.name, max_slots))
+
+    def _check_dlpar(self):
+        if self.partition_state != OFF and self.rmc != 'active':
+            raise errors.Refused(
+                'HSCL294C Memory and processors of the running partition %s '
+                'cannot change: its RMC connection is %s' % (self.name,
+                                                             self.rmc))
+
+    def _update_settings(self, doc):
+        self.availability_priority = doc.int('AvailabilityPriority',
+                                             self.availability_priority)
+        mode = doc.text('PendingProcessorCompatibilityMode',
+                        self.compatibility_mode)
+        self.host.system.check_compatibility_mode(mode)
+        self.compatibility_mode = mode
+        self.keylock = doc.text('KeylockPosition', self.keylock)
+        self.boot_mode = doc.text('BootMode', self.boot_mode)
+        self.perf_collection = doc.bool('AllowPerformanceDataCollection',
+                                        self.perf_collection)
+        self.secure_boot = doc.int('PendingSecureBoot', self.secure_boot)
+
+    def io_slots(self):
+        """Make the ProfileIOSlot elements: physical adapters. None here."""
+        return []
+
+    def render_base(self, groups):
+        """Make the common elements, in schema order.
+
+        :param groups: frozenset
+        :returns: list of elements
+        """
+        system = self.host.system
+        adapters = [atom.link('link', cna.href()) for cna in
+                    self.host.store.children(self, 'ClientNetworkAdapter')]
+        return [
+            el('AllowPerformanceDataCollection', self.perf_collection),
+            el('AvailabilityPriority', self.availability_priority),
+            el('CurrentAllocatedBarrierSynchronizationRegisterArrays', 0),
+            el('CurrentProcessorCompatibilityMode',
+               system.effective_mode(self.compatibility_mode)),
+            el('CurrentProfileSync', 'On'),
+            el('IsConnectionMonitoringEnabled', True),
+            el('IsOperationInProgress', False),
+            el('IsRedundantErrorPathReportingEnabled', False),
+            el('IsTimeReferencePartition', False),
+            el('IsVirtualServiceAttentionLEDOn', False),
+            el('IsVirtualTrustedPlatformModuleEnabled', False),
+            el('KeylockPosition', self.keylock),
+            el('LogicalSerialNumber', '%s%s' % (system.serial,
+                                                self.partition_id)),
+            el('OperatingSystemVersion', self.os_version),
+            self._render_capabilities(),
+            el('PartitionID', self.partition_id),
+            self._render_io(),
+            self.memory.render(),
+            el('PartitionName', self.name),
+            self.processors.render(),
+            el('PartitionState', self.partition_state),
+            el('PartitionType', self.type),
+            el('PartitionUUID', self.uuid),
+            el('PendingProcessorCompatibilityMode', self.compatibility_mode),
+            el('ProgressPartitionDataRemaining', 0),
+            el('ProgressPartitionDataTotal', 0),
+            el('ResourceMonitoringControlState', self.rmc),
+            el('ResourceMonitoringIPAddress', self.rmc_ip)
+            if self.rmc == 'active' and self.rmc_ip else None,
+            atom.link('AssociatedManagedSystem', system.href()),
+            el('ClientNetworkAdapters', adapters) if adapters else None,
+            atom.section('HostEthernetAdapterLogicalPorts'),
+            el('IsServicePartition', False),
+            el('ReferenceCode', self.reference_code),
+            el('ReferenceCodeFull', 'time_stamp=%s,refcode=%s' % (
+                time.strftime('%m/%d/%Y %H:%M:%S',
+                              time.gmtime(self.modified)),
+                self.reference_code)),
+            el('IsManagementPartition', self.is_management),
+            el('AutoStart', False),
+            el('BootMode', self.boot_mode),
+            el('PartitionNVRAM', self.nvram, group='NVRAM')
+            if 'NVRAM' in groups and self.nvram else None,
+            el('Uptime', self.uptime),
+            el('PendingSecureBoot', self.secure_boot),
+            el('CurrentSecureBoot', self.secure_boot)]
+
+    def _render_capabilities(self):
+        connected = self.rmc == 'active'
+        return atom.section(
+            'PartitionCapabilities',
+            el('DynamicLogicalPartitionIOCapable', connected),
+            el('DynamicLogicalPartitionMemoryCapable', connected),
+            el('DynamicLogicalPartitionProcessorCapable', connected),
+            el('InternalAndExternalIntrusionDetectionCapable', False),
+            el('ResourceMonitoringControlOperatingSystemShutdownCapable',
+               connected))
+
+    def _render_io(self):
+        return atom.section(
+            'PartitionIOConfiguration',
+            el('MaximumVirtualIOSlots', self.max_slots),
+            atom.section('ProfileIOSlots', self.io_slots()),
+            el('CurrentMaximumVirtualIOSlots', self.max_slots))
+
+    def state_base(self):
+        """Return the common part of state(): a dict fit for JSON."""
+        return {
+            'uuid': self.uuid, 'name': self.name, 'id': self.partition_id,
+            'type': self.type, 'state': self.partition_state, 'rmc': self.rmc,
+            'memory_mb': self.memory.desired,
+            'processors': self.processors.desired,
+            'processor_units': self.processors.used_units,
+            'dedicated': self.processors.dedicated,
+            'management': self.is_management,
+            'max_slots': self.max_slots, 'slots': sorted(self.slots)}

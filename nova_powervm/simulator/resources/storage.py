@@ -1,0 +1,303 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""What a VIOS can lend to a partition: disks, optical media, volumes.
+
+Plain objects of the model without a URL of their own; they are rendered
+inside a VolumeGroup, a VirtualIOServer and a VirtualSCSIMapping.
+"""
+
+import base64
+import hashlib
+import os
+from urllib import parse
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import disks
+
+el = atom.el
+
+GIB = 1024 ** 3
+
+
+def gigabytes(size_bytes):
+    """Format a size as the captures do: GiB, up to six decimals.
+
+    :returns: str such as '60', '0.0977'
+    """
+    value = '%.6f' % (size_bytes / GIB)
+    return value.rstrip('0').rstrip('.')
+
+
+def to_bytes(size_gib):
+    """Return the whole bytes of a size in (fractional) GiB."""
+    return int(round(size_gib * GIB))
+
+
+class Backing:
+    """Base of everything that a virtual SCSI target device can stand on.
+
+    :ivar name: str, unique among its kind in its VIOS
+    :ivar udid: str, UniqueDeviceID
+    :ivar targets: list of mappings.Target which use it
+    """
+
+    #: Tag of its element.
+    TAG = None
+    #: Tag of the target device which stands on it.
+    TARGET_TAG = None
+    #: First digits of the UDID of that device, and start of its name.
+    #: (source: captures fake_vios_ssp_npiv.txt and fake_vios_mappings.txt)
+    TARGET_UDID_PREFIX = TARGET_NAME_PREFIX = None
+
+    def __init__(self, name, udid):
+        self.name = name
+        self.udid = udid
+        self.targets = []
+
+    @property
+    def in_use(self):
+        """Whether a mapping stands on it."""
+        return bool(self.targets)
+
+    @property
+    def shareable(self):
+        """Whether several mappings may stand on it at a time."""
+        return False
+
+    def changed(self):
+        """Forget what mappings have cached of it."""
+        for target in self.targets:
+            target.bus.changed()
+
+    def render(self):
+        """Return its element, as it stands in a mapping."""
+        raise NotImplementedError()
+
+    def clients(self):
+        """Return the sorted names of the partitions that have it mapped."""
+        return sorted(target.bus.client_name for target in self.targets)
+
+
+class VirtualDisk(Backing):
+    """A logical volume with real bytes.
+
+    :param group: the VolumeGroup that holds it
+    :param size: int bytes
+    :param label: str, what the client gave as DiskLabel
+    """
+
+    TAG = 'VirtualDisk'
+    TARGET_TAG = 'LogicalVolumeVirtualTargetDevice'
+    TARGET_UDID_PREFIX, TARGET_NAME_PREFIX = '09', 'vtscsi'
+
+    def __init__(self, group, name, udid, size, label='None'):
+        super().__init__(name, udid)
+        self.group = group
+        self.size = size
+        self.label = label
+        self.disk = disks.SparseDisk(
+            file_path(group.parent, 'disk', name), size)
+
+    def render(self, in_group=False):
+        """Return its element.
+
+        :param in_group: inside its VolumeGroup, with a link to that
+        """
+        return atom.section(
+            self.TAG,
+            el('DiskCapacity', gigabytes(self.size)),
+            el('DiskLabel', self.label),
+            el('DiskName', self.name),
+            atom.link('VolumeGroup', self.group.href()) if in_group else None,
+            el('UniqueDeviceID', self.udid))
+
+    def state(self):
+        return {'name': self.name, 'udid': self.udid,
+                'size_gb': float(gigabytes(self.size)),
+                'mapped_to': self.clients()}
+
+
+class OpticalMedia(Backing):
+    """A medium (ISO file) in a media repository.
+
+    :param repository: the MediaRepository that holds it
+    :param disk: disks.SparseDisk with its bytes
+    :param mount_type: 'rw' or 'ro'; a read-only one may be in several
+                       drives (source: mount_type of captures; assumed)
+    """
+
+    TAG = 'VirtualOpticalMedia'
+    TARGET_TAG = 'VirtualOpticalTargetDevice'
+    TARGET_UDID_PREFIX, TARGET_NAME_PREFIX = '19', 'vtopt'
+
+    def __init__(self, repository, name, disk, mount_type='rw'):
+        super().__init__(name, '0e' + name)
+        self.repository = repository
+        self.disk = disk
+        self.mount_type = mount_type
+
+    @property
+    def size(self):
+        """Size in bytes."""
+        return self.disk.size
+
+    @property
+    def shareable(self):
+        return self.mount_type != 'rw'
+
+    def render(self):
+        return atom.section(
+            self.TAG,
+            el('MediaName', self.name),
+            el('MediaUDID', self.udid),
+            el('MountType', self.mount_type),
+            el('Size', gigabytes(self.size)))
+
+    def state(self):
+        return {'name': self.name, 'size_bytes': self.size,
+                'mapped_to': self.clients()}
+
+
+class PhysicalVolume(Backing):
+    """A disk of the VIOS: local, or a LUN of a storage area network.
+
+    :param name: str such as hdisk3
+    :param location: str, location code
+    :param capacity_mb: int
+    :param serial: str of 16 hex digits, its identity
+    :param fc_backed: bool, whether it is a LUN
+    :param udid: str UniqueDeviceID, None for one made from the serial
+    """
+
+    TAG = 'PhysicalVolume'
+    TARGET_TAG = 'PhysicalVolumeVirtualTargetDevice'
+    TARGET_UDID_PREFIX, TARGET_NAME_PREFIX = '08', 'vtscsi'
+
+    def __init__(self, name, location, capacity_mb, serial, fc_backed=False,
+                 udid=None):
+        self.fc_backed = fc_backed
+        self.serial = serial.upper()
+        super().__init__(name, udid or '01' + _base64(
+            '3IBM' + self._model + self.serial))
+        self.location = location
+        self.capacity_mb = capacity_mb
+        self.reserve_policy = 'NoReserve'
+        self.group = None
+
+    @property
+    def _model(self):
+        return '2145' if self.fc_backed else 'MBF2600RC'
+
+    @property
+    def _unique_id(self):
+        if self.fc_backed:
+            return '33213%s04214503IBMfcp' % self.serial.rjust(32, '0')
+        return '28113%s09MBF2600RC03IBMsas' % self.serial
+
+    def render(self):
+        return atom.section(
+            self.TAG,
+            el('Description', 'MPIO IBM 2076 FC Disk' if self.fc_backed
+               else 'SAS Disk Drive'),
+            el('LocationCode', self.location),
+            el('PersistentReserveKeyValue', 'none') if self.fc_backed
+            else None,
+            el('ReservePolicy', self.reserve_policy),
+            el('ReservePolicyAlgorithm', 'Failover'),
+            el('UniqueDeviceID', self.udid),
+            el('AvailableForUsage', self.group is None and not self.in_use),
+            el('VolumeCapacity', self.capacity_mb),
+            el('VolumeName', self.name),
+            el('VolumeState', 'active'),
+            el('VolumeUniqueID', self._unique_id),
+            el('IsFibreChannelBacked', self.fc_backed),
+            el('DescriptorPage83', _base64(self.serial.rjust(32, '0')))
+            if self.fc_backed else None)
+
+    def state(self):
+        return {'name': self.name, 'udid': self.udid,
+                'capacity_mb': self.capacity_mb,
+                'volume_group': self.group and self.group.name,
+                'mapped_to': self.clients()}
+
+
+class MediaRepository:
+    """The optical media library of a VIOS; it takes space of its group.
+
+    :param group: the VolumeGroup that holds it
+    :param size: int bytes
+    :ivar media: dict of name -> OpticalMedia
+    """
+
+    def __init__(self, group, name, size):
+        self.group = group
+        self.name = name
+        self.size = size
+        self.media = {}
+
+    @property
+    def free(self):
+        """Bytes that are left for more media."""
+        return self.size - sum(medium.size for medium in self.media.values())
+
+    def media_path(self, name):
+        """Path of the file that holds the bytes of a medium."""
+        return file_path(self.group.parent, 'media', name)
+
+    def render(self):
+        return atom.section(
+            'VirtualMediaRepository',
+            atom.section('OpticalMedia', [
+                medium.render() for medium in self.media.values()]),
+            el('RepositoryName', self.name),
+            el('RepositorySize', gigabytes(self.size)))
+
+    def state(self):
+        return {'name': self.name, 'size_gb': float(gigabytes(self.size)),
+                'media': [self.media[name].state()
+                          for name in sorted(self.media)]}
+
+
+def file_path(vios, kind, name):
+    """Path of the sparse file of a disk or a medium.
+
+    :param vios: the VirtualIOServer that owns it
+    :param kind: 'disk' or 'media'
+    :returns: str, below the data directory of the host
+    """
+    return os.path.join(
+        vios.host.data_dir, 'storage', vios.uuid,
+        '%s-%s' % (kind, parse.quote(name, safe='')))
+
+
+def lowest_free(taken, first=0):
+    """Return the lowest number from ``first`` on that is not taken.
+
+    :param taken: iterable of int
+    """
+    taken = set(taken)
+    number = first
+    while number in taken:
+        number += 1
+    return number
+
+
+def digits(*parts):
+    """Return 16 hex digits that depend on the parts and nothing else."""
+    text = '/'.join(str(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _base64(text):
+    return base64.b64encode(text.encode()).decode()

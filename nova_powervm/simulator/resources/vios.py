@@ -1,0 +1,357 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""VirtualIOServer: the partition that owns disks and lends them."""
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import io_config
+from nova_powervm.simulator.resources import mappings
+from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import partition
+from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator.resources import storage
+from nova_powervm.simulator.resources import volume_group
+
+el = atom.el
+
+#: The groups of extended attributes and the elements that each adds, in the
+#: order of the schema (source: captures fake_vios_feed.txt and
+#: fake_vios_ssp_npiv.txt); None: always there.
+_SECTIONS = (
+    (None, 'APICapable'),
+    (None, 'IsVNICCapable'),
+    (None, 'VNICFailOverCapable'),
+    ('ViosStorage', 'MediaRepositories'),
+    (None, 'MoverServicePartition'),
+    ('ViosStorage', 'PhysicalVolumes'),
+    ('ViosNetwork', 'SharedEthernetAdapters'),
+    ('ViosStorage', 'StoragePools'),
+    ('ViosNetwork', 'TrunkAdapters'),
+    (None, 'VirtualIOServerLicenseAccepted'),
+    ('ViosFCMapping', 'VirtualFibreChannelMappings'),
+    ('ViosSCSIMapping', 'VirtualSCSIMappings'),
+    ('ViosNetwork', 'FreeIOAdaptersForLinkAggregation'),
+    ('ViosNetwork', 'FreeEthenetBackingDevicesForSEA'),
+)
+_SERVING_RMC = ('active', 'busy')
+
+
+class VirtualIOServer(partition.Partition):
+    """A virtual I/O server.
+
+    :ivar buses: list of mappings.Bus
+    :ivar volumes: dict of name -> storage.PhysicalVolume
+    :ivar cards: list of io_config.Card
+    :ivar mover: bool, whether it can be a mover service partition
+    """
+
+    TYPE = 'VirtualIOServer'
+    GROUPS = ('ViosFCMapping', 'ViosNetwork', 'ViosSCSIMapping',
+              'ViosStorage')
+    METHODS = ('POST',)
+
+    def __init__(self, host, uuid, name, partition_id, memory, processors,
+                 **kwargs):
+        super().__init__(host, uuid, name, partition_id, memory, processors,
+                         'Virtual IO Server', **kwargs)
+        self.buses = []
+        self.volumes = {}
+        self.cards = []
+        self.mover = True
+        self.installed_version = 'VIOS 3.1.4.10'
+
+    def running_os(self):
+        return self.installed_version
+
+    # -- what it owns -------------------------------------------------------
+
+    @property
+    def volume_groups(self):
+        """List of its VolumeGroups."""
+        return self.host.store.children(self, 'VolumeGroup')
+
+    @property
+    def repository(self):
+        """The storage.MediaRepository, or None; a VIOS has one at most."""
+        for group in self.volume_groups:
+            if group.repository:
+                return group.repository
+        return None
+
+    def disk_names(self):
+        """Set of the names of all virtual disks; each is there once."""
+        return {name for group in self.volume_groups for name in group.disks}
+
+    def find_disk_by_udid(self, udid):
+        """Return the storage.VirtualDisk with a UDID, or None."""
+        for group in self.volume_groups:
+            for disk in group.disks.values():
+                if disk.udid == udid:
+                    return disk
+        return None
+
+    def find_backing(self, doc):
+        """Find what the child of a Storage element refers to.
+
+        :param doc: atom.Document; a name is enough, a UDID must fit
+        :returns: storage.Backing
+        :raises errors.Refused: when there is no such thing
+        """
+        find = {'VirtualDisk': self._find_disk,
+                'VirtualOpticalMedia': self._find_medium,
+                'PhysicalVolume': self._find_volume}.get(doc.name)
+        found = find(doc) if find else None
+        if found is None:
+            raise errors.Refused('VIOS %s has no %s' % (
+                self.name, ' '.join([doc.name] + [
+                    child.text('.') for child in doc.all('*')
+                    if child.text('.')])))
+        return found
+
+    def _find_disk(self, doc):
+        name, udid = doc.text('DiskName'), doc.text('UniqueDeviceID')
+        for group in self.volume_groups:
+            disk = group.disks.get(name)
+            if disk and udid in (None, disk.udid):
+                return disk
+        return None
+
+    def _find_medium(self, doc):
+        if self.repository is None:
+            return None
+        return self.repository.media.get(doc.text('MediaName'))
+
+    def _find_volume(self, doc):
+        name, udid = doc.text('VolumeName'), doc.text('UniqueDeviceID')
+        for volume in self.volumes.values():
+            if volume.udid == udid or udid is None and volume.name == name:
+                if volume.group is not None:
+                    raise errors.Refused(
+                        'Physical volume %s belongs to volume group %s' % (
+                            volume.name, volume.group.name))
+                return volume
+        return None
+
+    def free_target_name(self, prefix):
+        """Return the lowest free name of a target device: vtscsi<n>..."""
+        taken = {target.name for bus in self.buses for target in bus.targets}
+        number = 0
+        while prefix + str(number) in taken:
+            number += 1
+        return prefix + str(number)
+
+    def check_serving(self):
+        """Refuse when it is not there to do something.
+
+        :raises errors.Refused:
+        """
+        if (self.partition_state != partition.RUNNING or
+                self.rmc not in _SERVING_RMC):
+            raise errors.Refused(
+                'VIOS %s cannot do this: its state is %s, its RMC connection '
+                'is %s' % (self.name, self.partition_state, self.rmc))
+
+    # -- documents ----------------------------------------------------------
+
+    def render(self, groups):
+        items = {
+            'APICapable': el('APICapable', True),
+            'IsVNICCapable': el('IsVNICCapable', True),
+            'VNICFailOverCapable': el('VNICFailOverCapable', True),
+            'MoverServicePartition': el('MoverServicePartition', self.mover),
+            'VirtualIOServerLicenseAccepted': el(
+                'VirtualIOServerLicenseAccepted', True)}
+        if 'ViosStorage' in groups:
+            items.update(self._render_storage())
+        if 'ViosFCMapping' in groups:
+            items['VirtualFibreChannelMappings'] = atom.section(
+                'VirtualFibreChannelMappings', group='ViosFCMapping')
+        if 'ViosSCSIMapping' in groups:
+            items['VirtualSCSIMappings'] = self._render_mappings()
+        if 'ViosNetwork' in groups:
+            items.update((element.tag, element)
+                         for element in network.vios_network(self))
+        return self.render_base(groups) + [
+            items[name] for _group, name in _SECTIONS if name in items]
+
+    def _render_storage(self):
+        repository = self.repository
+        return {
+            'MediaRepositories': atom.section(
+                'MediaRepositories', repository and repository.render(),
+                group='ViosStorage'),
+            'PhysicalVolumes': atom.section(
+                'PhysicalVolumes', [volume.render() for volume in
+                                    self.volumes.values()],
+                group='ViosStorage'),
+            'StoragePools': el('StoragePools', [
+                atom.link('link', group.href()) for group in
+                self.volume_groups], group='ViosStorage')}
+
+    def _render_mappings(self):
+        """Return the collection of mappings as one fragment (bytes).
+
+        It is put together of cached fragments: a VIOS may have thousands of
+        mappings, of which a request changes one.
+        """
+        whole = atom.fragment(atom.section('VirtualSCSIMappings', el('_'),
+                                           group='ViosSCSIMapping'))
+        head, tail = whole.split(b'<_/>')
+        return b''.join([head] + [fragment for bus in self.buses
+                                  for fragment in bus.fragments()] + [tail])
+
+    def io_slots(self):
+        return [card.render() for card in self.cards]
+
+    def update(self, doc, groups):
+        """Apply a POST: settings, and mappings if their group is asked for.
+
+        :raises errors.RestError: nothing has changed then
+        """
+        change = None
+        if 'ViosSCSIMapping' in groups and doc.has('VirtualSCSIMappings'):
+            change = mappings.Change(
+                self, doc.all('VirtualSCSIMappings/VirtualSCSIMapping'))
+            if not change.is_change:
+                change = None
+        if change:
+            self.check_serving()
+            change.prepare()
+        try:
+            self.update_base(doc)
+        except errors.RestError:
+            if change:
+                change.undo()
+            raise
+        self.mover = doc.bool('MoverServicePartition', self.mover)
+        if change:
+            change.commit()
+            return 'VirtualSCSIMappings'
+        return 'Other'
+
+    def state(self):
+        return dict(
+            self.state_base(),
+            mappings=[mapping for bus in sorted(
+                self.buses, key=lambda bus: bus.number)
+                for mapping in bus.state()],
+            physical_volumes=[self.volumes[name].state()
+                              for name in sorted(self.volumes)])
+
+
+def lpar_removed(host, lpar):
+    """Leave the mappings of a deleted partition behind as orphans.
+
+    The server adapter and what stands on it remain (assumed, no hardware;
+    the scrub code of pypowervm exists for that).
+    """
+    for vios in host.store.all('VirtualIOServer'):
+        orphans = [bus for bus in vios.buses if bus.client is lpar]
+        for bus in orphans:
+            bus.orphan()
+        if orphans:
+            vios.touch('VirtualSCSIMappings')
+
+
+def build(host, spec):
+    """Make the VIOSes that the profile of a host describes."""
+    for vios_spec in spec['vioses']:
+        _build_vios(host, vios_spec)
+
+
+def _build_vios(host, spec):
+    memory = spec['memory_mb']
+    count = spec['processors']
+    units = spec.get('units', 0.5 * count)
+    vios = VirtualIOServer(
+        host, spec.get('uuid') or host.new_uuid('vios', spec['name']),
+        spec['name'], spec.get('id') or host.free_partition_id(),
+        partition_config.Memory(memory, memory, memory),
+        partition_config.Processors(
+            spec['dedicated'], 'keep idle procs' if spec['dedicated']
+            else 'uncapped', count, count, count, units, units, units,
+            weight=128),
+        max_slots=spec['max_slots'], is_management=spec['management'])
+    vios.rmc_ip = spec.get('ip') or '192.0.2.%d' % (vios.partition_id % 255)
+    vios.installed_version = spec['os_version']
+    vios.cards = io_config.build_cards(vios, spec)
+    host.add(vios)
+    if spec['running']:
+        vios.partition_state = partition.RUNNING
+        vios.rmc = 'active'
+        vios.os_version = vios.running_os()
+    for volume in spec['physical_volumes']:
+        _add_volume(vios, volume['name'], volume['size_gb'], True,
+                    volume.get('udid'))
+    for number, group in enumerate(spec['volume_groups']):
+        _build_group(vios, number, group)
+
+
+def _add_volume(vios, name, size_gb, fc_backed, udid=None):
+    """Make a physical volume; a LUN is the same one in every VIOS."""
+    host = vios.host
+    number = len(vios.volumes)
+    if fc_backed:
+        serial = storage.digits(host.name, name)
+        location = '%s-T1-W500507680308104A-L%X' % (
+            vios.cards[-1].location, number << 48)
+    else:
+        serial = storage.digits(host.name, vios.name, name)
+        location = '%s-P3-D%d' % (io_config.drawer(host), number + 1)
+    volume = storage.PhysicalVolume(name, location, int(size_gb * 1024),
+                                    serial, fc_backed, udid)
+    vios.volumes[name] = volume
+    return volume
+
+
+def _build_group(vios, number, spec):
+    name = 'hdisk%d' % number
+    if name in vios.volumes:
+        volume = vios.volumes[name]
+    else:
+        volume = _add_volume(vios, name, spec['capacity_gb'], False)
+    group = volume_group.VolumeGroup(
+        vios.host, vios.host.new_uuid('vg', vios.name, spec['name']), vios,
+        spec['name'], storage.to_bytes(spec['capacity_gb']),
+        volumes=[volume])
+    vios.host.add(group)
+    if 'media_repository_gb' in spec:
+        group.repository = storage.MediaRepository(
+            group, 'VMLibrary', storage.to_bytes(spec['media_repository_gb']))
+    for disk in spec['disks']:
+        group.add_disk(disk['name'], storage.to_bytes(disk['size_gb']))
+
+
+def build_mappings(host, count):
+    """Map virtual disks to the partitions, for profiles with a crowd.
+
+    :param host: site.Host
+    :param count: int, how many; they are spread over partitions and VIOSes
+    """
+    vioses = host.store.all('VirtualIOServer')
+    lpars = [lpar for lpar in host.store.all('LogicalPartition')
+             if not lpar.is_management]
+    groups = [vios.volume_groups[-1] for vios in vioses]
+    buses = {}
+    for number in range(count):
+        lpar = lpars[number % len(lpars)]
+        which = number // len(lpars) % len(vioses)
+        vios, group = vioses[which], groups[which]
+        if (lpar, vios) not in buses:
+            buses[lpar, vios] = mappings.Bus(vios, lpar)
+            vios.buses.append(buses[lpar, vios])
+        disk = group.add_disk('crowd_%d' % number, storage.GIB)
+        buses[lpar, vios].add_target(disk)
+    for resource in vioses + groups:
+        resource.touch(event=False)

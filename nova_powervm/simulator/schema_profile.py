@@ -1,0 +1,187 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON schema of a profile. A ``default`` is filled in where it is absent."""
+
+
+def _object(properties, required=(), **more):
+    return dict({'type': 'object', 'properties': properties,
+                 'required': list(required), 'additionalProperties': False},
+                **more)
+
+
+def _array(items, **more):
+    return dict({'type': 'array', 'items': items}, **more)
+
+
+_NAME = {'type': 'string', 'minLength': 1, 'maxLength': 31}
+_WWPN = {'type': 'string', 'pattern': '^[0-9A-Fa-f]{16}$'}
+_UUID = {'type': 'string',
+         'pattern': '^[0-7][0-9A-Fa-f]{7}(-[0-9A-Fa-f]{4}){3}-'
+                    '[0-9A-Fa-f]{12}$'}
+_SECONDS = {'type': 'number', 'minimum': 0}
+_VLAN = {'type': 'integer', 'minimum': 1, 'maximum': 4094}
+_COUNT = {'type': 'integer', 'minimum': 1}
+_GIGABYTES = {'type': 'number', 'exclusiveMinimum': 0}
+
+TIMING = _object({
+    # GET requests that a job needs to come to its end.
+    'job_polls': {'type': 'integer', 'minimum': 0, 'default': 0},
+    'job_seconds': dict(_SECONDS, default=0),
+    # From the end of a boot to an active RMC connection.
+    'rmc_seconds': dict(_SECONDS, default=0),
+    # The longest that a poll for events waits.
+    'event_seconds': dict(_SECONDS, default=5),
+    # Added to every REST request.
+    'request_seconds': dict(_SECONDS, default=0),
+    'session_idle_seconds': dict(_SECONDS, default=3600),
+    'session_max_seconds': dict(_SECONDS, default=86400),
+}, default={})
+
+SYSTEM = _object({
+    'name': _NAME,
+    'machine_type': {'type': 'string', 'pattern': '^[0-9A-Z]{4}$',
+                     'default': '8286'},
+    'model': {'type': 'string', 'pattern': '^[0-9A-Z]{3}$',
+              'default': '42A'},
+    # Made from the name of the host when absent.
+    'serial': {'type': 'string', 'pattern': '^[0-9A-Z]{7}$'},
+    'memory_mb': dict(_COUNT, default=524288),
+    'memory_region_mb': dict(_COUNT, default=256),
+    'hypervisor_memory_mb': {'type': 'integer', 'minimum': 0,
+                             'default': 8192},
+    'processors': dict(_COUNT, default=24),
+    'min_units_per_processor': {'type': 'number', 'exclusiveMinimum': 0,
+                                'default': 0.05},
+    'max_partitions': dict(_COUNT, default=1000),
+    'compatibility_modes': _array(
+        {'type': 'string'}, minItems=1, default=[
+            'default', 'POWER6', 'POWER6_Plus', 'POWER7', 'POWER8']),
+    'capabilities': {
+        'type': 'object', 'default': {},
+        'additionalProperties': {'type': ['boolean', 'string']}},
+}, default={})
+
+SWITCH = _object({
+    'name': {'type': 'string', 'minLength': 1},
+    'id': {'type': 'integer', 'minimum': 0},
+    'mode': {'enum': ['Veb', 'Vepa'], 'default': 'Veb'},
+}, ['name'])
+
+DISK = _object({
+    'name': {'type': 'string', 'minLength': 1, 'maxLength': 15},
+    'size_gb': _GIGABYTES,
+}, ['name', 'size_gb'])
+
+VOLUME_GROUP = _object({
+    'name': {'type': 'string', 'minLength': 1, 'maxLength': 15},
+    'capacity_gb': _GIGABYTES,
+    # Absent: the volume group has no media repository.
+    'media_repository_gb': _GIGABYTES,
+    'disks': _array(DISK, default=[]),
+}, ['name', 'capacity_gb'])
+
+PHYSICAL_VOLUME = _object({
+    'name': {'type': 'string', 'minLength': 1},
+    'size_gb': _GIGABYTES,
+    'udid': {'type': 'string'},
+}, ['name', 'size_gb'])
+
+FC_PORT = _object({
+    'name': {'type': 'string', 'minLength': 1},
+    'wwpn': _WWPN,
+    'total_ports': {'type': 'integer', 'minimum': 0, 'default': 64},
+}, ['name', 'wwpn'])
+
+_PARTITION = {
+    'id': _COUNT,
+    'uuid': _UUID,
+    'memory_mb': _COUNT,
+    'processors': dict(_COUNT, default=1),
+    'units': {'type': 'number', 'exclusiveMinimum': 0},
+    'dedicated': {'type': 'boolean', 'default': False},
+    'management': {'type': 'boolean', 'default': False},
+    'running': {'type': 'boolean', 'default': True},
+}
+
+VIOS = _object(dict(
+    _PARTITION,
+    name=_NAME,
+    memory_mb=dict(_COUNT, default=8192),
+    processors=dict(_COUNT, default=2),
+    os_version={'type': 'string', 'default': 'VIOS 3.1.4.10'},
+    ip={'type': 'string'},
+    max_slots=dict(_COUNT, default=2000),
+    volume_groups=_array(VOLUME_GROUP, default=[]),
+    physical_volumes=_array(PHYSICAL_VOLUME, default=[]),
+    fc_ports=_array(FC_PORT, default=[]),
+), ['name'])
+
+ADAPTER = _object({
+    'switch': {'type': 'string', 'default': 'ETHERNET0(Default)'},
+    'vlan': dict(_VLAN, default=1),
+    'mac': {'type': 'string', 'pattern': '^[0-9A-Fa-f]{12}$'},
+})
+
+BRIDGE = _object({
+    'switch': {'type': 'string', 'default': 'ETHERNET0(Default)'},
+    'pvid': dict(_VLAN, default=1),
+    'vlans': _array(_VLAN, default=[]),
+    'vioses': _array(_NAME, minItems=1, maxItems=2),
+    'device': {'type': 'string', 'default': 'ent5'},
+    'backing_device': {'type': 'string', 'default': 'ent0'},
+}, ['vioses'])
+
+LPAR = _object(dict(
+    _PARTITION,
+    name=_NAME,
+    memory_mb=dict(_COUNT, default=4096),
+    type={'enum': ['AIX/Linux', 'OS400'], 'default': 'AIX/Linux'},
+    max_slots=dict(_COUNT, default=200),
+    adapters=_array(ADAPTER, default=[]),
+), ['name'])
+
+#: Many partitions alike: names are prefix and number.
+LPAR_CROWD = _object({
+    'count': _COUNT,
+    'prefix': {'type': 'string', 'default': 'vm-', 'maxLength': 20},
+    'memory_mb': dict(_COUNT, default=256),
+    'processors': dict(_COUNT, default=1),
+    'units': {'type': 'number', 'default': 0.05},
+    'running': {'type': 'boolean', 'default': True},
+    # Virtual disks mapped to them, spread over the VIOSes.
+    'mappings': {'type': 'integer', 'minimum': 0, 'default': 0},
+}, ['count'])
+
+HOST = _object({
+    'name': _NAME,
+    # 0: any free port.
+    'port': {'type': 'integer', 'minimum': 0, 'maximum': 65535},
+    'system': SYSTEM,
+    'switches': _array(SWITCH, minItems=1, default=[
+        {'name': 'ETHERNET0(Default)', 'id': 0},
+        {'name': 'MGMTSWITCH', 'id': 1}]),
+    'vioses': _array(VIOS, default=[]),
+    'bridges': _array(BRIDGE, default=[]),
+    'lpars': _array(LPAR, default=[]),
+    'crowd': LPAR_CROWD,
+    'misc': {'type': 'object', 'default': {}},
+}, ['name'])
+
+PROFILE = _object({
+    'name': _NAME,
+    'user': {'type': 'string', 'minLength': 1, 'default': 'neo'},
+    'password': {'type': 'string', 'minLength': 1, 'default': 'abc123'},
+    'timing': TIMING,
+    'event_limit': dict(_COUNT, default=2000),
+    'hosts': _array(HOST, minItems=1),
+}, ['name', 'hosts'])

@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The HTTP server of one host."""
+
+import socket
+import threading
+
+from cheroot import wsgi
+from cheroot.workers import threadpool
+from oslo_log import log as logging
+
+from nova_powervm.simulator import app
+
+LOG = logging.getLogger(__name__)
+
+_MIN_THREADS = 4
+_MAX_THREADS = 200
+LOOPBACK = ('127.0.0.1', '::1', 'localhost')
+
+
+class Tls:
+    """A certificate for https.
+
+    :param certificate: str, path of a PEM file
+    :param key: str, path of a PEM file
+    """
+
+    def __init__(self, certificate, key):
+        self.certificate = certificate
+        self.key = key
+
+
+class _Gateway(wsgi.Gateway_10):
+    def respond(self):
+        try:
+            super().respond()
+        except app.Dropped:
+            self.req.sent_headers = True
+            self.req.close_connection = True
+            try:
+                self.req.conn.socket.shutdown(socket.SHUT_RDWR)
+            except OSError as exc:
+                LOG.debug('The connection was closed already: %s', exc)
+
+
+class _ThreadPool(threadpool.ThreadPool):
+    """Grows when all its threads are busy: a long poll occupies one."""
+
+    def put(self, obj):
+        super().put(obj)
+        if self.idle < self._queue.qsize():
+            self.grow(1)
+
+    def grow(self, amount):
+        for _ in range(int(min(amount, self.max - len(self._threads)))):
+            self._threads.append(self._spawn_worker())
+
+
+class HostServer:
+    """Serves the REST API of a host from threads of its own.
+
+    :param host: site.Host
+    :param bind: str, address to listen on
+    :param port: int; 0 for any free one
+    :param tls: Tls, or None for http
+    """
+
+    def __init__(self, host, bind, port, tls=None):
+        self._host = host
+        self._bind = bind
+        self._thread = None
+        self._server = wsgi.Server(
+            (bind, port), app.Application(host), numthreads=_MIN_THREADS,
+            request_queue_size=128, timeout=60, shutdown_timeout=5)
+        self._server.gateway = _Gateway
+        self._server.requests = _ThreadPool(
+            self._server, min=_MIN_THREADS, max=_MAX_THREADS)
+        self._scheme = 'http'
+        if tls is not None:
+            self._scheme = 'https'
+            self._server.ssl_adapter = _tls_adapter(tls)
+
+    @property
+    def port(self):
+        """int, the port that it listens on."""
+        return self._server.bind_addr[1]
+
+    def listen(self):
+        """Take the port, and tell the host its base URL.
+
+        :raises OSError: when the port cannot be had
+        """
+        self._server.prepare()
+        name = 'localhost' if self._bind in LOOPBACK else self._bind
+        if ':' in name:
+            name = '[%s]' % name
+        self._host.base_url = '%s://%s:%d' % (self._scheme, name, self.port)
+
+    def start(self):
+        """Serve in the background."""
+        self._thread = threading.Thread(
+            target=self._server.serve, daemon=True,
+            name='simulator-%s' % self._host.name)
+        self._thread.start()
+
+    def stop(self):
+        """Stop serving, and wait for the threads to end."""
+        stopper = threading.Thread(target=self._server.stop, daemon=True)
+        stopper.start()
+        while stopper.is_alive():
+            # The server looks at its orders only when somebody knocks, or
+            # twice a second.
+            self._knock()
+            stopper.join(0.01)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _knock(self):
+        try:
+            socket.create_connection(self._server.bind_addr[:2], 1).close()
+        except OSError:
+            LOG.debug('The server at port %d is closed', self.port)
+
+
+def _tls_adapter(tls):
+    # Only needed for https; cheroot imports ssl machinery with it.
+    from cheroot.ssl import builtin
+    return builtin.BuiltinSSLAdapter(tls.certificate, tls.key)

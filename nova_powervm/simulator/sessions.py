@@ -1,0 +1,146 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Sessions: logon by password or by a file on the client's own disk."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import threading
+
+from nova_powervm.simulator import errors
+
+
+class Session:
+    """A client that has logged on.
+
+    :ivar token: str, what it shows in X-API-Session
+    :ivar path: str, the file with the token, or None
+    """
+
+    def __init__(self, token, user, path, now):
+        self.token = token
+        self.user = user
+        self.path = path
+        self.created = now
+        self.last_used = now
+
+
+class Sessions:
+    """The sessions of a host.
+
+    :param clock: clock.Clock
+    :param user: str, and
+    :param password: str: who may log on with a password
+    :param directory: str, where the token files go
+    :param idle_seconds: float, a session that is not used so long ends
+    :param max_seconds: float, a session ends after it in any case
+    """
+
+    def __init__(self, clock, user, password, directory, idle_seconds,
+                 max_seconds):
+        self._clock = clock
+        self._user = user
+        self._password = password
+        self._directory = directory
+        self._idle_seconds = idle_seconds
+        self._max_seconds = max_seconds
+        self._lock = threading.Lock()
+        self._by_token = {}
+
+    def logon_password(self, user, password):
+        """Start a session for a user name and a password.
+
+        :returns: Session
+        :raises errors.Unauthorized: when they are wrong
+        """
+        good = [hmac.compare_digest(given.encode(), wanted.encode())
+                for given, wanted in ((user, self._user),
+                                      (password, self._password))]
+        if not all(good):
+            raise errors.Unauthorized('The user name or the password is '
+                                      'wrong', reason_code='Logon failed.')
+        return self._start(user, None)
+
+    def logon_file(self, user):
+        """Start a session whose token is put in a file of mode 0600.
+
+        Who can read the file is who may use the session.
+
+        :returns: Session
+        """
+        os.makedirs(self._directory, mode=0o700, exist_ok=True)
+        name = 'session-%s' % secrets.token_hex(8)
+        return self._start(user, os.path.join(self._directory, name))
+
+    def _start(self, user, path):
+        session = Session(secrets.token_urlsafe(48), user, path,
+                          self._clock.now())
+        if path:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with os.fdopen(os.open(path, flags, 0o600), 'w') as token_file:
+                token_file.write(session.token + '\n')
+        with self._lock:
+            self._by_token[session.token] = session
+        return session
+
+    def check(self, token):
+        """Find the session of a token, and note that it is in use.
+
+        :returns: Session
+        :raises errors.Unauthorized: when there is none, or it has ended
+        """
+        now = self._clock.now()
+        with self._lock:
+            session = self._by_token.get(token or '')
+            if session is not None:
+                if (now - session.last_used <= self._idle_seconds and
+                        now - session.created <= self._max_seconds):
+                    session.last_used = now
+                    return session
+                del self._by_token[token]
+        if session is not None:
+            self._delete_file(session)
+        raise errors.Unauthorized('There is no session with this token, or '
+                                  'it has expired')
+
+    def logoff(self, token):
+        """End a session; an unknown token is nothing to complain about."""
+        with self._lock:
+            session = self._by_token.pop(token or '', None)
+        if session is not None:
+            self._delete_file(session)
+
+    def expire_all(self):
+        """End all sessions.
+
+        :returns: int, how many there were
+        """
+        with self._lock:
+            ended = list(self._by_token.values())
+            self._by_token.clear()
+        for session in ended:
+            self._delete_file(session)
+        return len(ended)
+
+    @staticmethod
+    def _delete_file(session):
+        if session.path and os.path.exists(session.path):
+            os.unlink(session.path)
+
+    def state(self):
+        """Return the sessions as a list of dicts fit for JSON."""
+        with self._lock:
+            return [{'id': hashlib.sha256(s.token.encode()).hexdigest()[:12],
+                     'user': s.user, 'file': bool(s.path)}
+                    for s in self._by_token.values()]

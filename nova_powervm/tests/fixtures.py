@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Fixtures: a simulated site in this process, and sessions with it."""
+
+import http.client
+import json
+
+import fixtures
+from lxml import etree
+from pypowervm import adapter as pvm_adapter
+
+from nova_powervm.simulator import profile as sim_profile
+from nova_powervm.simulator import site as sim_site
+
+_ENVIRONMENT = ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY',
+                'all_proxy', 'ALL_PROXY', 'REQUESTS_CA_BUNDLE',
+                'CURL_CA_BUNDLE', 'PYPOWERVM_SESSION_CONFIG')
+# Caches that pypowervm keeps in its modules, and the value of an empty one.
+_CACHES = (
+    ('pypowervm.tasks.vopt', '_cur_vios_uuid', None),
+    ('pypowervm.tasks.vopt', '_cur_vg_uuid', None),
+    ('pypowervm.tasks.partition', '_vscsi_pfc_wwpns', None),
+)
+
+
+class SimulatedSite(fixtures.Fixture):
+    """A simulated site that serves on free ports of 127.0.0.1.
+
+    :ivar site: simulator.site.Site
+    :param profile: str, name or path of a profile, or a dict of
+                    simulator.profile.load()
+    :param timing: overrides of the timing section of the profile, such as
+                   job_polls=1, rmc_seconds=30
+    """
+
+    def __init__(self, profile='default', **timing):
+        super().__init__()
+        self._profile = profile
+        self._timing = dict({'event_seconds': 0.5}, **timing)
+
+    def _setUp(self):
+        for name in _ENVIRONMENT:
+            self.useFixture(fixtures.EnvironmentVariable(name))
+        for module, attribute, empty in _CACHES:
+            self.useFixture(fixtures.MonkeyPatch(
+                '%s.%s' % (module, attribute), empty))
+        profile = self._profile
+        if isinstance(profile, str):
+            profile = sim_profile.load(profile)
+        profile['timing'].update(self._timing)
+        self.data_dir = self.useFixture(fixtures.TempDir()).path
+        self.site = sim_site.Site(profile, self.data_dir)
+        self.addCleanup(self.site.stop)
+        self.site.start(port=0)
+
+
+class Adapter(fixtures.Fixture):
+    """A pypowervm Adapter that is logged on to a simulated host.
+
+    :ivar adapter: pypowervm.adapter.Adapter
+    :param host: simulator.site.Host
+    """
+
+    def __init__(self, host):
+        super().__init__()
+        self._host = host
+
+    def _setUp(self):
+        profile = self._host.site.profile
+        self.session = pvm_adapter.Session(
+            'localhost', profile['user'], profile['password'],
+            protocol='http', port=self._host.port)
+        self.addCleanup(self._close)
+        self.adapter = pvm_adapter.Adapter(self.session)
+
+    def _close(self):
+        session = self.session
+        self.session = self.adapter = None
+        if session.has_event_listener:
+            listener = session.get_event_listener()
+            # listener.shutdown() forgets every second handler.
+            for handler in list(listener.handlers):
+                listener.unsubscribe(handler)
+        session._logoff()
+
+
+class Client(fixtures.Fixture):
+    """A bare HTTP client of a simulated host, logged on.
+
+    :ivar token: str, the X-API-Session that is sent
+    :param host: simulator.site.Host
+    """
+
+    def __init__(self, host):
+        super().__init__()
+        self._host = host
+        self.token = ''
+
+    def _setUp(self):
+        self.logon()
+
+    def logon(self):
+        """Log on with the password of the profile."""
+        profile = self._host.site.profile
+        reply = self.request('PUT', '/rest/api/web/Logon', (
+            '<LogonRequest><UserID>%s</UserID><Password>%s</Password>'
+            '</LogonRequest>') % (profile['user'], profile['password']))
+        self.token = etree.fromstring(reply.body).findtext(
+            '{*}X-API-Session')
+
+    def request(self, method, path, body=None, **headers):
+        """Send a request.
+
+        :param path: str, sent as it is
+        :param body: str, bytes, or an iterable of bytes to send in chunks
+        :param headers: underscores in the names stand for hyphens
+        :returns: Reply
+        :raises OSError: when there is no answer
+        """
+        if isinstance(body, str):
+            body = body.encode()
+        sent = {'X-API-Session': self.token}
+        sent.update({name.replace('_', '-'): value
+                     for name, value in headers.items()})
+        connection = http.client.HTTPConnection('127.0.0.1',
+                                                self._host.port, timeout=60)
+        try:
+            connection.request(method, path, body, sent)
+            return Reply(connection.getresponse())
+        finally:
+            connection.close()
+
+    def get(self, path, **headers):
+        """Send a GET request."""
+        return self.request('GET', path, **headers)
+
+
+class Reply:
+    """The answer to a request of a Client.
+
+    :ivar status: int
+    :ivar headers: mapping
+    :ivar body: bytes
+    """
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+
+    @property
+    def xml(self):
+        """The body as a lxml element."""
+        return etree.fromstring(self.body)
+
+    @property
+    def json(self):
+        """The body as JSON data."""
+        return json.loads(self.body)
+
+    def text(self, name):
+        """Return the text of the first element with a name, or None."""
+        return self.xml.findtext('.//{*}' + name)

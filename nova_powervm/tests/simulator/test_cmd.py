@@ -1,0 +1,200 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The command powervm-simulator, as a process of its own."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import fixtures as base_fixtures
+from pypowervm import adapter as pvm_adapter
+from pypowervm.wrappers import managed_system
+import testtools
+
+from nova_powervm.simulator import cmd
+
+
+class Command:
+    """A running command.
+
+    :ivar ready: dict, what the ready file says
+    """
+
+    def __init__(self, test, *arguments):
+        self.directory = test.useFixture(base_fixtures.TempDir()).path
+        self.ready_file = os.path.join(self.directory, 'ready.json')
+        self._process = subprocess.Popen(
+            [sys.executable, '-W', 'ignore', '-m',
+             'nova_powervm.simulator.cmd', '--port', '0',
+             '--ready-file', self.ready_file] + list(arguments),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        test.addCleanup(self._process.stdout.close)
+        test.addCleanup(self.end)
+        self.log = ''
+        # A line for each host comes before the ready file.
+        while 'Ready' not in self.log:
+            line = self._process.stdout.readline()
+            if not line:
+                raise AssertionError(self.log)
+            self.log += line
+        with open(self.ready_file) as ready_file:
+            self.ready = json.load(ready_file)
+
+    def end(self, number=signal.SIGTERM):
+        """End it, and return its exit status."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+            self.log += self._process.stdout.read()
+        return self._process.wait()
+
+
+class TestCommand(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        for name in ('http_proxy', 'HTTP_PROXY', 'REQUESTS_CA_BUNDLE',
+                     'CURL_CA_BUNDLE'):
+            self.useFixture(base_fixtures.EnvironmentVariable(name))
+
+    def test_life(self):
+        command = Command(self, '--profile', 'two-host')
+        hosts = command.ready['hosts']
+        self.assertEqual(['server1', 'server2'], [h['name'] for h in hosts])
+        for host in hosts:
+            self.assertIn('Host %s is at %s' % (host['name'], host['url']),
+                          command.log)
+            # File authentication, as a plain Session() does it.
+            session = pvm_adapter.Session(port=host['port'])
+            self.assertEqual(1, len(managed_system.System.get(
+                pvm_adapter.Adapter(session))))
+            session._logoff()
+        self.assertEqual(0, command.end())
+        self.assertFalse(os.path.exists(command.ready_file))
+        self.assertFalse(os.path.exists(command.ready['data_dir']))
+        self.assertNotIn('Traceback', command.log)
+
+    def test_interrupt_with_a_poll_under_way(self):
+        command = Command(self, '--timing', 'event_seconds=600')
+        port = command.ready['hosts'][0]['port']
+        session = pvm_adapter.Session(port=port)
+        listener = session.get_event_listener()
+        failed = threading.Event()
+
+        def poll():
+            listener.getevents()
+            failed.set()
+
+        self.patch(pvm_adapter.time, 'sleep', lambda seconds: None)
+        thread = threading.Thread(target=poll)
+        thread.start()
+        self.assertEqual(0, command.end(signal.SIGINT))
+        thread.join()
+        self.assertTrue(failed.is_set())
+        session._logoff()
+
+    def test_https(self):
+        command = Command(self, '--https')
+        url = command.ready['hosts'][0]['url']
+        self.assertTrue(url.startswith('https://localhost:'))
+        authority = os.path.join(command.ready['data_dir'], 'ca.pem')
+        context = ssl.create_default_context(cafile=authority)
+        with urllib.request.urlopen(url + '/simulator/state',
+                                    context=context) as reply:
+            self.assertEqual('default', json.load(reply)['name'])
+        self.useFixture(base_fixtures.EnvironmentVariable(
+            'REQUESTS_CA_BUNDLE', authority))
+        session = pvm_adapter.Session(
+            'localhost', 'neo', 'abc123', certpath=None,
+            port=command.ready['hosts'][0]['port'])
+        self.assertEqual('PVM', session.mc_type)
+        session._logoff()
+
+    def test_data_folder(self):
+        directory = self.useFixture(base_fixtures.TempDir()).path
+        for _ in range(2):
+            command = Command(self, '--data-dir', directory)
+            self.assertEqual(directory, command.ready['data_dir'])
+            self.assertEqual(0, command.end())
+        self.assertTrue(os.path.isdir(os.path.join(directory, 'server1')))
+
+    def test_warning(self):
+        command = Command(self, '--bind', '0.0.0.0')
+        self.assertIn('Others can reach this simulator', command.log)
+        self.assertEqual(0, command.end())
+
+
+class TestRefusals(testtools.TestCase):
+    """What the command ends with before it serves anything."""
+
+    def run_command(self, *arguments):
+        output = io.StringIO()
+        self.useFixture(base_fixtures.FakeLogger())
+        self.useFixture(base_fixtures.MonkeyPatch('signal.signal',
+                                                  lambda *args: None))
+        with contextlib.redirect_stdout(output), \
+                contextlib.redirect_stderr(output):
+            ended = self.assertRaises(SystemExit, cmd.main, list(arguments))
+        return ended.code, output.getvalue()
+
+    def test_help(self):
+        status, text = self.run_command('--help')
+        self.assertEqual(0, status)
+        for word in ('--profile', '--ready-file', 'two-host',
+                     'exit status:'):
+            self.assertIn(word, text)
+
+    def test_profile(self):
+        status, text = self.run_command('--profile', 'nowhere')
+        self.assertEqual(2, status)
+        self.assertIn('powervm-simulator: nowhere: No such file', text)
+        self.assertNotIn('Traceback', text)
+
+    def test_timing(self):
+        for value, reason in (('naps=1', 'there is no naps'),
+                              ('job_polls=many', 'no number >= 0'),
+                              ('job_polls=-1', 'no number >= 0')):
+            status, text = self.run_command('--timing', value)
+            self.assertEqual(2, status)
+            self.assertIn(reason, text)
+
+    def test_port(self):
+        for value in ('x', '70000'):
+            status, _ = self.run_command('--port', value)
+            self.assertEqual(2, status)
+
+    def test_port_in_use(self):
+        with socket.socket() as taken:
+            taken.bind(('127.0.0.1', 0))
+            taken.listen()
+            status, text = self.run_command(
+                '--port', str(taken.getsockname()[1]))
+        self.assertEqual(1, status)
+        self.assertIn('powervm-simulator: ', text)
+
+    def test_data_folder_of_somebody_else(self):
+        directory = self.useFixture(base_fixtures.TempDir()).path
+        path = os.path.join(directory, 'letter')
+        with open(path, 'w'):
+            pass
+        status, text = self.run_command('--data-dir', directory)
+        self.assertEqual(1, status)
+        self.assertIn('not empty', text)
+        self.assertTrue(os.path.exists(path))

@@ -1,0 +1,139 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Tests of the sparse disks of the simulated site."""
+
+import hashlib
+import io
+import os
+
+import fixtures
+import testtools
+
+from nova_powervm.simulator import disks
+from nova_powervm.simulator import errors
+
+MIB = 1024 ** 2
+
+
+class Trickle(io.BytesIO):
+    """A stream that yields few bytes at a time, as a socket may."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 700))
+
+
+class SparseDiskTestCase(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(fixtures.TempDir()).path
+
+    def disk(self, name='a', size=8 * MIB):
+        return disks.SparseDisk(os.path.join(self.folder, 'x', name), size)
+
+    def test_new_disk_is_zero_and_takes_no_room(self):
+        disk = self.disk(size=1024 ** 4)
+        self.assertEqual(bytes(100), disk.read(10 ** 9, 100))
+        self.assertEqual(0, disk.allocated())
+
+    def test_new_disk_forgets_an_old_file(self):
+        self.disk().write_at(0, b'old')
+        self.assertEqual(bytes(3), self.disk().read(0, 3))
+
+    def test_write_stores_the_bytes(self):
+        data = os.urandom(3 * MIB + 17)
+        disk = self.disk()
+        self.assertEqual(len(data), disk.write(io.BytesIO(data)))
+        self.assertEqual(data, disk.read(0, len(data)))
+        self.assertEqual(hashlib.sha256(data).hexdigest(),
+                         disk.sha256(len(data)))
+
+    def test_write_takes_small_pieces(self):
+        data = os.urandom(10000)
+        disk = self.disk()
+        self.assertEqual(10000, disk.write(Trickle(data)))
+        self.assertEqual(data, disk.read(0, 10000))
+
+    def test_write_skips_zeroes(self):
+        disk = self.disk()
+        disk.write(io.BytesIO(b'x' + bytes(6 * MIB) + b'y'))
+        self.assertLessEqual(disk.allocated(), 2 * MIB)
+        self.assertEqual(b'y', disk.read(6 * MIB + 1, 1))
+
+    def test_write_of_zeroes_overwrites_data(self):
+        disk = self.disk()
+        disk.write(io.BytesIO(b'x' * 3 * MIB))
+        disk.write(io.BytesIO(bytes(2 * MIB)))
+        self.assertEqual(bytes(2 * MIB) + b'x', disk.read(0, 2 * MIB + 1))
+
+    def test_write_refuses_what_does_not_fit(self):
+        disk = self.disk(size=1000)
+        self.assertRaises(errors.Refused, disk.write,
+                          io.BytesIO(b'x' * 1001))
+        self.assertEqual(b'x' * 1000, disk.read(0, 2000))
+
+    def test_write_obeys_a_limit(self):
+        disk = self.disk(size=1000)
+        self.assertRaises(errors.Refused, disk.write, io.BytesIO(b'x' * 11),
+                          limit=10)
+        self.assertEqual(b'x' * 10 + b'\0', disk.read(0, 11))
+
+    def test_copy_from(self):
+        source, target = self.disk('a'), self.disk('b', 9 * MIB)
+        source.write_at(5 * MIB, b'hello')
+        source.write_at(8 * MIB - 3, b'end')
+        target.copy_from(source)
+        self.assertEqual(source.read(0, 8 * MIB), target.read(0, 8 * MIB))
+        self.assertEqual(bytes(MIB), target.read(8 * MIB, MIB))
+        self.assertLess(target.allocated(), MIB)
+
+    def test_copy_from_without_kernel_support(self):
+        self.useFixture(fixtures.MockPatch('os.copy_file_range',
+                                           side_effect=OSError))
+        source, target = self.disk('a'), self.disk('b')
+        data = os.urandom(3 * MIB)
+        source.write_at(MIB, data)
+        target.copy_from(source)
+        self.assertEqual(data, target.read(MIB, 3 * MIB))
+
+    def test_copy_from_a_larger_one_is_refused(self):
+        self.assertRaises(errors.Refused, self.disk('a', 10).copy_from,
+                          self.disk('b', 11))
+
+    def test_resize(self):
+        disk = self.disk(size=10)
+        disk.write_at(0, b'0123456789')
+        disk.resize(20)
+        self.assertEqual(20, disk.size)
+        self.assertEqual(b'9' + bytes(10), disk.read(9, 100))
+
+    def test_write_at_stays_on_the_disk(self):
+        disk = self.disk(size=10)
+        self.assertRaises(errors.Refused, disk.write_at, 8, b'xyz')
+        self.assertRaises(errors.Refused, disk.write_at, -1, b'x')
+
+    def test_sha256_of_the_whole_disk(self):
+        disk = self.disk(size=2 * MIB + 1)
+        self.assertEqual(hashlib.sha256(bytes(2 * MIB + 1)).hexdigest(),
+                         disk.sha256())
+
+    def test_move_and_delete(self):
+        disk = self.disk()
+        disk.write_at(0, b'abc')
+        disk.move(os.path.join(self.folder, 'x', 'c'))
+        self.assertEqual(['c'], os.listdir(os.path.join(self.folder, 'x')))
+        self.assertEqual(b'abc', disk.read(0, 3))
+        disk.delete()
+        disk.delete()
+        self.assertEqual([], os.listdir(os.path.join(self.folder, 'x')))
