@@ -1,0 +1,232 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The options of nova.conf that this driver adds, all in group [powervm]."""
+
+from oslo_config import cfg
+
+powervm_group = cfg.OptGroup(
+    'powervm',
+    title='PowerVM options',
+    help="""
+Options of the driver for IBM PowerVM. They have an effect in the nova.conf
+of nova-compute, if ``[DEFAULT]/compute_driver`` is
+``powervm_ext.driver.PowerVMDriver``.
+""")
+
+connection_opts = [
+    cfg.StrOpt(
+        'rest_host',
+        default='localhost',
+        help="""
+Host name or IP address of the PowerVM REST API server (NovaLink).
+
+The default is right if nova-compute runs on the management partition of the
+server that it manages.
+"""),
+    cfg.PortOpt(
+        'rest_port',
+        help="""
+TCP port of the PowerVM REST API server.
+
+Unset means 12080 for http and 12443 for https.
+"""),
+    cfg.StrOpt(
+        'rest_protocol',
+        choices=['http', 'https'],
+        ignore_case=True,
+        help="""
+Protocol of the PowerVM REST API server.
+
+Unset means http without a password, as for a server on the same partition,
+and https with one. With https every request is verified, see
+``rest_ca_file``.
+"""),
+    cfg.StrOpt(
+        'rest_user',
+        help="""
+User for the PowerVM REST API server. Needed with ``rest_password`` only.
+"""),
+    cfg.StrOpt(
+        'rest_password',
+        secret=True,
+        help="""
+Password for the PowerVM REST API server.
+
+Unset means local file authentication: the server writes a token to a file
+that nova-compute must be able to read. For this it runs on the management
+partition, as a user in the group pvm_admin.
+"""),
+    cfg.StrOpt(
+        'rest_ca_file',
+        help="""
+PEM file with the certificates of the authorities that may vouch for the
+PowerVM REST API server. Has an effect with https.
+
+Unset means the authorities that the Python library requests trusts. The
+environment variables REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change those; as
+they would also override this option, nova-compute refuses to start if one of
+them names another file.
+"""),
+    cfg.IntOpt(
+        'rest_connect_timeout',
+        default=600,
+        min=0,
+        help="""
+Seconds for which nova-compute, when it starts, tries again to reach the
+PowerVM REST API server. 0 means a single attempt.
+"""),
+]
+
+start_opts = [
+    cfg.IntOpt(
+        'vios_active_wait_timeout',
+        default=300,
+        min=0,
+        help="""
+Seconds for which nova-compute, when it starts, waits until each Virtual I/O
+Server that is powered on can be managed (its RMC connection is active).
+
+It goes on without those that are not ready by then, as long as one is.
+"""),
+    cfg.StrOpt(
+        'management_root',
+        default='/',
+        advanced=True,
+        help="""
+Directory below which the driver finds /proc, /sys and /dev of the management
+partition. Something other than / is of use in tests only.
+"""),
+]
+
+partition_opts = [
+    cfg.FloatOpt(
+        'proc_units_factor',
+        default=0.1,
+        min=0.05,
+        max=1,
+        help="""
+Processing units (shares of a processor) that a server gets per virtual
+processor, if its flavor has no extra spec powervm:proc_units.
+
+0.1 means that a flavor with 4 VCPUs is entitled to 0.4 of a processor. An
+uncapped server can use more while others are idle.
+"""),
+    cfg.IntOpt(
+        'uncapped_proc_weight',
+        default=64,
+        min=1,
+        max=255,
+        help="""
+Weight with which an uncapped server competes for idle processors, if its
+flavor has no extra spec powervm:shared_weight. More is better.
+"""),
+]
+
+network_opts = [
+    cfg.BoolOpt(
+        'use_rmc_mgmt_vif',
+        default=True,
+        help="""
+Give each server a network adapter for Resource Monitoring and Control (RMC).
+
+The platform needs RMC to change a running server and to shut its operating
+system down. The adapter is on the virtual switch MGMTSWITCH, VLAN 4094, which
+reaches the management partition and nothing else. Without that switch on the
+host no adapter is added.
+"""),
+    cfg.BoolOpt(
+        'use_rmc_ipv6_scheme',
+        default=True,
+        help="""
+Describe the RMC network adapter in the config drive, with an IPv6 link-local
+address made of its MAC address. Has an effect with ``use_rmc_mgmt_vif``.
+"""),
+    cfg.StrOpt(
+        'pvm_vswitch_for_novalink_io',
+        default='NovaLinkVEABridge',
+        help="""
+Virtual switch of the hypervisor over which ports of the type ovs reach Open
+vSwitch on the management partition. Nothing else may use it: the driver makes
+a VLAN of it for each port.
+"""),
+]
+
+storage_opts = [
+    cfg.StrOpt(
+        'disk_driver',
+        default='localdisk',
+        choices=[('localdisk', 'Virtual disks (logical volumes) in a volume '
+                  'group of a Virtual I/O Server')],
+        ignore_case=True,
+        help="""
+Which of the drivers for local storage makes the disks of servers.
+"""),
+    cfg.StrOpt(
+        'volume_group_name',
+        default='',
+        help="""
+Volume group on a Virtual I/O Server for the disks of servers. Must be set if
+``disk_driver`` is localdisk. rootvg, where the Virtual I/O Server itself is
+installed, should be avoided.
+"""),
+    cfg.StrOpt(
+        'vopt_media_volume_group',
+        default='rootvg',
+        help="""
+Volume group in which the driver makes a virtual optical media repository, for
+config drives, if no Virtual I/O Server has a repository yet.
+"""),
+    cfg.IntOpt(
+        'vopt_media_rep_size',
+        default=1,
+        min=1,
+        help="""
+Size in GB of the virtual optical media repository, if the driver makes it.
+"""),
+    cfg.BoolOpt(
+        'remove_vopt_media_on_boot',
+        default=False,
+        help="""
+Have the platform remove the config drive of a server some time after its
+first boot, see ``remove_vopt_media_time``. This saves space in the media
+repository, but such a server no longer has its config drive later on.
+"""),
+    cfg.IntOpt(
+        'remove_vopt_media_time',
+        default=60,
+        min=0,
+        help="""
+Minutes after the first boot of a server when its config drive is removed.
+Has an effect with ``remove_vopt_media_on_boot``.
+"""),
+]
+
+ALL_OPTS = (connection_opts + start_opts + partition_opts + network_opts +
+            storage_opts)
+
+
+def register_opts(conf):
+    """Register the group and its options.
+
+    :param conf: an oslo.config ConfigOpts.
+    """
+    conf.register_group(powervm_group)
+    conf.register_opts(ALL_OPTS, group=powervm_group)
+
+
+def list_opts():
+    """Options by group.
+
+    :returns: list of (group, list of options).
+    """
+    return [(powervm_group, ALL_OPTS)]

@@ -1,0 +1,317 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import fixtures
+from nova import exception as nova_exc
+from nova import objects
+from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.virt.powervm.disk import driver
+from nova_powervm.virt.powervm.disk import localdisk
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import storage
+
+BOOT, RESCUE = driver.DiskType.BOOT, driver.DiskType.RESCUE
+MAPPING = ['GET VirtualIOServer', 'POST VirtualIOServer']
+COPY = ['GET VolumeGroup', 'POST VolumeGroup']
+
+
+class StartTestCase(base.StorageTestCase):
+
+    def start(self):
+        self.simulated.journal.clear()
+        return localdisk.LocalStorage(self.host, self.glance)
+
+    def test_first_by_name(self):
+        adapter = self.start()
+        self.assertEqual([self.vios('vios1').uuid], adapter.vios_uuids)
+        self.assertEqual(2, self.requests().count('GET VolumeGroup'))
+        self.assertEqual({'shared_storage': False, 'has_imagecache': True,
+                          'snapshot': False}, adapter.capabilities)
+
+    def test_only_where_it_is(self):
+        self.group(vios='vios1').name = 'othervg'
+        self.vios('vios1').touch()
+        self.group('othervg', 'vios1').touch()
+        self.assertEqual([self.vios('vios2').uuid], self.start().vios_uuids)
+
+    def test_snapshot_on_the_management_vios(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_powervm.virt.powervm.host.Host.mgmt_uuid',
+            self.vios('vios1').uuid))
+        self.assertTrue(self.start().capabilities['snapshot'])
+
+    def test_no_option(self):
+        self.flags(volume_group_name='', group='powervm')
+        error = self.assertRaises(exception.OptRequiredIfOtherOptValue,
+                                  self.start)
+        self.assertIn('volume_group_name', str(error))
+        self.assertEqual([], self.requests())
+
+    def test_no_volume_group(self):
+        self.flags(volume_group_name='nonesuch', group='powervm')
+        error = self.assertRaises(exception.VGNotFound, self.start)
+        self.assertIn('nonesuch', str(error))
+
+
+class LocalStorageTestCase(base.StorageTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.adapter = localdisk.LocalStorage(self.host, self.glance)
+        self.instance = self.make_instance()
+        self.content = b'PowerVM!' * 30000
+        self.image_id = self.glance.add(self.content)
+        self.simulated.journal.clear()
+
+    def create(self, instance=None, **kwargs):
+        return self.adapter.create_disk_from_image(
+            self.context, instance or self.instance,
+            self.glance.meta(self.image_id), **kwargs)
+
+    def name(self, disk_type=BOOT, instance=None):
+        return self.adapter.get_disk_name(disk_type,
+                                          instance or self.instance)
+
+    def fill_cache(self):
+        self.assertTrue(self.adapter.cache_image(self.context, self.image_id))
+        self.simulated.journal.clear()
+
+    # ---- names and capacity
+
+    def test_names(self):
+        names = {self.name(disk_type, self.make_instance(number))
+                 for number in range(10) for disk_type in (BOOT, RESCUE)}
+        self.assertEqual(20, len(names))
+        for name in names:
+            self.assertRegex(name, '^[br]_[a-z2-7]{13}$')
+
+    def test_capacity(self):
+        self.assertEqual((2000.0, 0.0), self.adapter.capacity())
+        self.assertEqual(['GET VolumeGroup'], self.requests())
+        self.create(self.make_instance(root_gb=5))
+        # The image takes 1 GB.
+        self.assertEqual((2000.0, 6.0), self.adapter.capacity())
+
+    # ---- creation
+
+    def test_first_server(self):
+        disk = self.create()
+        self.assertEqual(
+            ['GET VolumeGroup'] + ['POST VolumeGroup'] * 2 +
+            ['PUT File', 'PUT contents', 'DELETE File'] +
+            ['GET VolumeGroup'] + ['POST VolumeGroup'] * 2, self.requests())
+        self.assertEqual(self.name(), disk.name)
+        self.assertEqual(self.content,
+                         self.content_of(disk.name, len(self.content)))
+
+    def test_second_server(self):
+        self.fill_cache()
+        disk = self.create()
+        self.assertEqual(COPY, self.requests())
+        self.assertEqual((self.name(), 2.0), (disk.name, disk.capacity))
+        self.assertEqual(self.content,
+                         self.content_of(disk.name, len(self.content)))
+        self.assertEqual([self.image_id], self.glance.downloads)
+
+    def test_size_is_the_flavors_or_the_images(self):
+        self.glance.images[self.image_id]['size'] = len(self.content)
+        for root_gb, expected in ((0, 1.0), (1, 1.0), (7, 7.0)):
+            instance = self.make_instance(root_gb=root_gb)
+            self.assertEqual(expected, self.create(instance).capacity)
+            self.adapter.delete_disks(instance)
+
+    def test_rescue_disk_is_as_large_as_its_image(self):
+        instance = self.make_instance(root_gb=7)
+        self.create(instance)
+        disk = self.create(instance, image_type=RESCUE)
+        self.assertEqual((self.name(RESCUE), 1.0), (disk.name, disk.capacity))
+
+    def test_image_meta_of_an_instance(self):
+        # Nova keeps little of an image with a server.
+        self.fill_cache()
+        meta = objects.ImageMeta.from_dict({'id': self.image_id,
+                                            'disk_format': 'raw'})
+        disk = self.adapter.create_disk_from_image(
+            self.context, self.instance, meta)
+        self.assertEqual(COPY, self.requests())
+        self.assertEqual(self.name(), disk.name)
+
+    def test_left_over_is_replaced(self):
+        self.fill_cache()
+        disk = self.create()
+        self.group().disks[disk.name].disk.write_at(0, b'old')
+        self.simulated.journal.clear()
+        self.create()
+        self.assertEqual(['GET VolumeGroup'] + ['POST VolumeGroup'] * 2,
+                         self.requests())
+        self.assertEqual(self.content,
+                         self.content_of(disk.name, len(self.content)))
+
+    # ---- bad input
+
+    def assert_refused(self, error, **kwargs):
+        before = self.state()
+        refusal = self.assertRaises(error, self.create, **kwargs)
+        self.assertEqual(before, self.state())
+        return refusal
+
+    def test_image_larger_than_the_flavors_disk(self):
+        self.glance.images[self.image_id]['size'] = 2 * units.Gi + 1
+        self.assert_refused(nova_exc.FlavorDiskSmallerThanImage)
+        self.assertEqual([], self.requests())
+
+    def test_format_that_does_not_boot(self):
+        self.glance.images[self.image_id]['disk_format'] = 'qcow2'
+        error = self.assert_refused(nova_exc.ImageUnacceptable)
+        self.assertIn('qcow2', str(error))
+        self.assertRaises(nova_exc.ImageUnacceptable,
+                          self.adapter.cache_image, self.context,
+                          self.image_id)
+        self.assertEqual([], self.requests())
+
+    def test_image_without_content(self):
+        self.glance.images[self.image_id]['size'] = None
+        self.assert_refused(nova_exc.ImageUnacceptable)
+
+    def test_image_is_missing(self):
+        meta = self.glance.meta(self.image_id)
+        del self.glance.images[self.image_id]
+        before = self.state()
+        self.assertRaises(
+            nova_exc.ImageNotFound, self.adapter.create_disk_from_image,
+            self.context, self.instance, meta)
+        self.assertEqual(before, self.state())
+
+    def test_image_is_not_active(self):
+        self.glance.images[self.image_id]['status'] = 'queued'
+        self.assert_refused(nova_exc.ImageNotActive)
+
+    def test_volume_group_is_full(self):
+        self.fill_cache()
+        before = self.state()
+        instance = self.make_instance(root_gb=2000)
+        error = self.assertRaises(nova_exc.ComputeResourcesUnavailable,
+                                  self.create, instance)
+        self.assertIn('2000 GB needed in volume group datavg, 1999.00 GB',
+                      str(error))
+        self.assertEqual(before, self.state())
+
+    def test_image_does_not_fit(self):
+        self.assert_refused(nova_exc.ComputeResourcesUnavailable,
+                            instance=self.make_instance(root_gb=2000))
+        self.assertEqual([], self.glance.downloads)
+
+    def test_platform_refuses(self):
+        self.fill_cache()
+        self.break_request('status', 'POST', 'VolumeGroup', status=400,
+                           message='No more logical volumes')
+        error = self.assert_refused(pvm_exc.HttpError)
+        self.assertIn('No more logical volumes', str(error))
+
+    # ---- mapping and deletion
+
+    def connect(self):
+        self.fill_cache()
+        self.create_lpar(self.instance)
+        disk = self.create()
+        self.simulated.journal.clear()
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            self.adapter.connect_disk(self.instance, disk, stg)
+            self.assertEqual([], self.requests())
+
+    def disconnect(self, disk_types=None):
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            self.adapter.disconnect_disk(self.instance, stg, disk_types)
+            self.assertEqual([], self.requests())
+
+    def test_connect_and_disconnect(self):
+        self.connect()
+        self.assertEqual(MAPPING, self.requests())
+        self.assertEqual([(self.name(), 'lpar1')], self.mappings())
+        self.disconnect([RESCUE])
+        self.assertEqual(MAPPING[:1], self.requests())
+        self.assertEqual([(self.name(), 'lpar1')], self.mappings())
+        self.disconnect([BOOT])
+        self.assertEqual(MAPPING, self.requests())
+        self.assertEqual([], self.mappings())
+
+    def test_disconnect_takes_only_what_is_ours(self):
+        self.connect()
+        vios_uuid = self.vios().uuid
+        group = self.adapter._vg
+        volume = group.edit(storage.create_disk, 'volume-1', 1)[1]
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            stg.edit(vios_uuid, storage.add_mapping,
+                     self.lpar(self.instance).uuid, volume)
+        self.simulated.journal.clear()
+        self.disconnect()
+        self.assertEqual([('volume-1', 'lpar1')], self.mappings())
+
+    def test_delete_without_lpar(self):
+        before = self.state()
+        self.connect()
+        self.host.adapter.delete('LogicalPartition',
+                                 root_id=self.lpar(self.instance).uuid)
+        self.simulated.journal.clear()
+        self.disconnect()
+        self.assertEqual(MAPPING, self.requests())
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual(COPY, self.requests())
+        self.adapter._vg.edit(storage.remove_disks, self.disk_names())
+        self.assertEqual(before, self.state())
+
+    def test_delete(self):
+        self.create()
+        self.create(image_type=RESCUE)
+        self.simulated.journal.clear()
+        self.adapter.delete_disks(self.instance, [RESCUE])
+        self.assertIn(self.name(), self.disk_names())
+        self.assertNotIn(self.name(RESCUE), self.disk_names())
+        self.adapter.delete_disks(self.instance, [])
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual(COPY + COPY[:1] + COPY, self.requests())
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual(COPY[:1], self.requests())
+
+    def test_mapped_disk_is_not_deleted(self):
+        self.connect()
+        self.assertRaises(pvm_exc.HttpError, self.adapter.delete_disks,
+                          self.instance)
+        self.assertIn(self.name(), self.disk_names())
+
+    # ---- the image cache
+
+    def test_cache_image(self):
+        self.assertIs(True, self.adapter.cache_image(self.context,
+                                                     self.image_id))
+        self.assertEqual(
+            ['GET VolumeGroup'] + ['POST VolumeGroup'] * 2 +
+            ['PUT File', 'PUT contents', 'DELETE File'] + COPY,
+            self.requests())
+        self.assertIs(False, self.adapter.cache_image(self.context,
+                                                      self.image_id))
+        self.assertEqual(['GET VolumeGroup'], self.requests())
+
+    def test_manage_and_scrub(self):
+        self.flags(remove_unused_original_minimum_age_seconds=0,
+                   group='image_cache')
+        before = self.state()
+        self.fill_cache()
+        self.adapter.manage_image_cache(
+            self.context, objects.InstanceList(objects=[]))
+        self.assertEqual(COPY, self.requests())
+        self.assertEqual(before, self.state())
+        self.adapter.scrub()
+        self.assertEqual(['GET VolumeGroup'], self.requests())

@@ -1,0 +1,316 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+import queue
+import threading
+from unittest import mock
+
+from nova.compute import power_state
+from nova import exception as nova_exc
+from nova.objects import fields
+from nova.objects import instance as instance_obj
+from nova.virt import event as virt_event
+import testtools
+
+from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import event
+from nova_powervm.virt.powervm import vm
+
+SECONDS = 30  # the most that a test waits for another thread
+LPAR = ('http://localhost:12080/rest/api/uom/ManagedSystem/'
+        '1CAB7366-6B73-342C-9F43-DDFEB9F8EDD3/LogicalPartition/%s')
+SWITCH = ('http://localhost:12080/rest/api/uom/ManagedSystem/'
+          '1CAB7366-6B73-342C-9F43-DDFEB9F8EDD3/VirtualSwitch/%s')
+UUID_1 = '21B2C3D4-0000-4000-8000-000000000001'
+UUID_2 = '21B2C3D4-0000-4000-8000-000000000002'
+
+STARTED = virt_event.EVENT_LIFECYCLE_STARTED
+STOPPED = virt_event.EVENT_LIFECYCLE_STOPPED
+SUSPENDED = virt_event.EVENT_LIFECYCLE_SUSPENDED
+RESUMED = virt_event.EVENT_LIFECYCLE_RESUMED
+
+
+def pvm_event(etype, data=None, detail=None):
+    return mock.Mock(etype=etype, data=data, detail=detail)
+
+
+class TranslateTestCase(testtools.TestCase):
+
+    def test_translate(self):
+        for state, recorded, expected in (
+                ('running', power_state.SHUTDOWN, STARTED),
+                ('running', power_state.RUNNING, None),
+                ('open firmware', power_state.NOSTATE, STARTED),
+                ('starting', power_state.SHUTDOWN, STARTED),
+                ('migrating running', power_state.SHUTDOWN, STARTED),
+                ('not activated', power_state.RUNNING, STOPPED),
+                ('not activated', power_state.SHUTDOWN, None),
+                ('error', power_state.RUNNING, STOPPED),
+                ('suspending', power_state.RUNNING, SUSPENDED),
+                ('suspended', power_state.RUNNING, SUSPENDED),
+                ('suspended', power_state.SUSPENDED, None),
+                ('resuming', power_state.SUSPENDED, RESUMED),
+                ('shutting down', power_state.RUNNING, None),
+                # Says nothing about the server (known gap 21 of 9.0.0).
+                ('unknown', power_state.RUNNING, None),
+                ('Unknown', power_state.RUNNING, None),
+                ('not available', power_state.RUNNING, None),
+                (None, power_state.RUNNING, None)):
+            self.assertEqual(expected, event.translate_event(state, recorded),
+                             (state, recorded))
+
+
+class HandlerTestCase(testtools.TestCase):
+    """What is done about each kind of event."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = mock.Mock()
+        self.handler = event.PowerVMNovaEventHandler(mock.Mock(), self.host)
+        self.lifecycle = self.handler.lifecycle = mock.Mock()
+
+    def process(self, *args):
+        self.host.reset_mock()
+        self.lifecycle.reset_mock()
+        self.handler.process([pvm_event(*args)])
+
+    def test_everything_changed(self):
+        for etype in ('NEW_CLIENT', 'CACHE_CLEARED', 'MISSING_EVENTS'):
+            self.process(etype)
+            self.host.invalidate.assert_called_once_with()
+            self.host.partition_states.clear.assert_called_once_with()
+
+    def test_state_changed(self):
+        for etype, detail in (('MODIFY_URI', 'PartitionState'),
+                              ('MODIFY_URI', 'ReferenceCode,PartitionState'),
+                              ('MODIFY_URI', None), ('ADD_URI', ''),
+                              ('INVALID_URI', None)):
+            self.process(etype, LPAR % UUID_1, detail)
+            self.host.partition_states.forget.assert_called_once_with(UUID_1)
+            self.lifecycle.process.assert_called_once_with(UUID_1)
+
+    def test_lpar_deleted(self):
+        self.process('DELETE_URI', LPAR % UUID_1.lower(), '')
+        self.host.partition_states.forget.assert_called_once_with(UUID_1)
+        self.lifecycle.cancel.assert_called_once_with(UUID_1)
+
+    def test_nothing_to_do(self):
+        for args in (('MODIFY_URI', LPAR % UUID_1, 'ReferenceCode,Other'),
+                     ('MODIFY_URI', LPAR % UUID_1 + '/quick/All',
+                      'PartitionState'),
+                     ('MODIFY_URI', SWITCH % UUID_1, 'Other'),
+                     ('CUSTOM_CLIENT_EVENT', LPAR % UUID_1, 'PartitionState'),
+                     ('CUSTOM_CLIENT_EVENT', None, None)):
+            self.process(*args)
+            self.assertEqual([], self.host.mock_calls)
+            self.assertEqual([], self.lifecycle.mock_calls)
+
+    def test_switch_made_or_deleted(self):
+        for etype in ('ADD_URI', 'DELETE_URI'):
+            self.process(etype, SWITCH % UUID_1, '')
+            self.host.invalidate.assert_called_once_with()
+
+    def test_one_bad_event_does_not_spoil_the_rest(self):
+        self.host.invalidate.side_effect = ValueError
+        self.handler.process([
+            pvm_event('CACHE_CLEARED'),
+            pvm_event('MODIFY_URI', LPAR % UUID_1, 'PartitionState')])
+        self.lifecycle.process.assert_called_once_with(UUID_1)
+
+    def test_nothing_happened(self):
+        self.handler.process([])
+
+
+class EmitTestCase(testtools.TestCase):
+    """What Nova is told when a state has settled."""
+
+    def setUp(self):
+        super().setUp()
+        self.driver = mock.Mock()
+        self.host = mock.Mock(nodename='compute1')
+        self.host.partition_states.get.return_value = 'not activated'
+        self.instance = base.make_instance()
+        patcher = mock.patch.object(instance_obj.InstanceList,
+                                    'get_by_filters',
+                                    side_effect=lambda *a, **k: self.found)
+        self.find = patcher.start()
+        self.addCleanup(patcher.stop)
+        self.found = [self.instance]
+        self.lifecycle = event.PowerVMLifecycleEventHandler(self.driver,
+                                                            self.host)
+
+    def emit(self):
+        """Emit what is due; return what was told, in short."""
+        self.driver.reset_mock()
+        self.lifecycle.emit(UUID_1)
+        return [(call.args[0].get_instance_uuid(),
+                 call.args[0].get_transition())
+                for call in self.driver.emit_event.call_args_list]
+
+    def test_emit(self):
+        self.assertEqual([(self.instance.uuid, STOPPED)], self.emit())
+        self.host.partition_states.get.assert_called_once_with(
+            UUID_1, use_cache=False)
+
+    def test_both_spellings_are_looked_for_in_one_query(self):
+        self.emit()
+        self.find.assert_called_once_with(
+            mock.ANY, {'uuid': [UUID_1.lower(), 'a' + UUID_1[1:].lower()],
+                       'host': 'compute1', 'deleted': False},
+            expected_attrs=[])
+
+    def test_nova_knows(self):
+        self.instance.power_state = power_state.SHUTDOWN
+        self.assertEqual([], self.emit())
+
+    def test_not_a_server(self):
+        self.found = []
+        self.assertEqual([], self.emit())
+        self.host.partition_states.get.assert_not_called()
+
+    def test_lpar_gone(self):
+        self.host.partition_states.get.side_effect = (
+            nova_exc.InstanceNotFound(instance_id=UUID_1))
+        self.assertEqual([], self.emit())
+
+    def test_task_states(self):
+        told = set()
+        for task_state in fields.InstanceTaskState.ALL:
+            self.instance.task_state = task_state
+            if self.emit():
+                told.add(task_state)
+        self.assertEqual(
+            {'image_snapshot', 'image_snapshot_pending',
+             'image_pending_upload', 'image_uploading', 'image_backup',
+             'updating_password'}, told)
+
+
+class SettlingTestCase(testtools.TestCase):
+    """The thread that waits until states have settled."""
+
+    def start(self, settle):
+        self.lifecycle = event.PowerVMLifecycleEventHandler(
+            mock.Mock(), mock.Mock(), settle=settle)
+        self.addCleanup(self.lifecycle.shutdown)
+        self.looked_at = []
+        self.done = threading.Event()
+        self.lifecycle.emit = self._emit
+        return self.lifecycle
+
+    def _emit(self, pvm_uuid):
+        self.looked_at.append(pvm_uuid)
+        if pvm_uuid == UUID_2:
+            self.done.set()
+        else:
+            raise ValueError('the platform is gone')
+
+    def pending(self):
+        return list(self.lifecycle._due)
+
+    def test_an_error_does_not_end_the_thread(self):
+        lifecycle = self.start(settle=0)
+        lifecycle.process(UUID_1)
+        lifecycle.process(UUID_2)
+        self.assertTrue(self.done.wait(SECONDS))
+        self.assertEqual([UUID_1, UUID_2], self.looked_at)
+        thread = lifecycle._thread
+        self.assertTrue(thread.daemon)
+        lifecycle.shutdown()
+        self.assertFalse(thread.is_alive())
+
+    def test_a_change_starts_the_wait_anew(self):
+        lifecycle = self.start(settle=3600)
+        lifecycle.process(UUID_1)
+        lifecycle.process(UUID_2)
+        due = lifecycle._due[UUID_1]
+        lifecycle.process(UUID_1)
+        self.assertEqual([UUID_2, UUID_1], self.pending())
+        self.assertGreaterEqual(lifecycle._due[UUID_1], due)
+        self.assertEqual([], self.looked_at)
+
+    def test_cancel(self):
+        lifecycle = self.start(settle=3600)
+        lifecycle.process(UUID_1)
+        lifecycle.cancel(UUID_1)
+        lifecycle.cancel(UUID_2)
+        self.assertEqual([], self.pending())
+
+    def test_shutdown_does_not_wait_for_what_is_pending(self):
+        lifecycle = self.start(settle=3600)
+        lifecycle.process(UUID_1)
+        thread = lifecycle._thread
+        lifecycle.shutdown()
+        self.assertFalse(thread.is_alive())
+        self.assertEqual([], self.looked_at)
+
+        # And it is the end.
+        lifecycle.process(UUID_2)
+        self.assertEqual([], self.pending())
+
+    def test_shutdown_twice_or_without_a_start(self):
+        lifecycle = self.start(settle=3600)
+        lifecycle.shutdown()
+        lifecycle.shutdown()
+
+    def test_shutdown_by_an_event(self):
+        lifecycle = self.start(settle=0)
+
+        def emit(_pvm_uuid):
+            lifecycle.shutdown()
+            self.done.set()
+
+        lifecycle.emit = emit
+        lifecycle.process(UUID_1)
+        self.assertTrue(self.done.wait(SECONDS))
+
+
+class SimulatedPlatformTestCase(base.SimulatedHostTestCase):
+    """From a change on the platform to the event that Nova gets."""
+
+    def make_event_handler(self):
+        driver = mock.Mock()
+        driver.emit_event.side_effect = self.emitted.put
+        handler = event.PowerVMNovaEventHandler(driver, self.host, settle=0)
+        self.addCleanup(handler.shutdown)
+        return handler
+
+    def setUp(self):
+        self.emitted = queue.Queue()
+        self.instance = base.make_instance(power_state=power_state.SHUTDOWN)
+        patcher = mock.patch.object(instance_obj.InstanceList,
+                                    'get_by_filters',
+                                    return_value=[self.instance])
+        patcher.start()
+        self.addCleanup(patcher.stop)
+        super().setUp()
+        self.create_lpar(self.instance)
+
+    def next_event(self):
+        told = self.emitted.get(timeout=SECONDS)
+        return told.get_instance_uuid(), told.get_transition()
+
+    def change_state(self, state):
+        with self.simulated.site.lock:
+            self.lpar(self.instance).set_state(state)
+
+    def test_changes_made_on_the_platform(self):
+        pvm_uuid = vm.get_pvm_uuid(self.instance)
+        self.change_state('running')
+        self.assertEqual((self.instance.uuid, STARTED), self.next_event())
+        self.assertEqual('running',
+                         self.host.partition_states.get(pvm_uuid))
+
+        self.instance.power_state = power_state.RUNNING
+        self.change_state('not activated')
+        self.assertEqual((self.instance.uuid, STOPPED), self.next_event())
+        self.assertEqual('not activated',
+                         self.host.partition_states.get(pvm_uuid))

@@ -1,0 +1,414 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of the host: connection, start-up, what is cached."""
+
+import os
+import threading
+import uuid
+
+import fixtures
+from nova import exception as nova_exc
+from pypowervm import adapter as pvm_adapter
+from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import vios_file
+
+from nova_powervm.simulator.resources import lpar as sim_lpar
+from nova_powervm.simulator.resources import system as sim_system
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.virt.powervm import rest
+
+
+class Recorder(pvm_adapter.WrapperEventHandler):
+    """Keeps what it receives, and tells when something came."""
+
+    def __init__(self):
+        self.events = []
+        self.came = threading.Event()
+
+    def process(self, events):
+        self.events.extend(events)
+        if events:
+            self.came.set()
+
+
+def poll_threads():
+    return [thread for thread in threading.enumerate()
+            if isinstance(thread, pvm_adapter._EventPollThread)]
+
+
+class ConnectionTest(base.SimulatedHostTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = pvm_host.Host('compute1')
+        self.addCleanup(self.host.close)
+
+    def test_connect(self):
+        self.host.connect()
+        self.assertEqual(self.simulated.system.uuid, self.host.system_uuid)
+        self.assertEqual(['PUT Logon', 'GET ManagedSystem'], self.requests())
+        self.assertFalse(self.host.is_local)
+        self.assertEqual([], poll_threads())
+
+    def test_not_connected(self):
+        self.assertRaises(nova_exc.VirtDriverNotReady,
+                          getattr, self.host, 'adapter')
+        self.assertRaises(nova_exc.VirtDriverNotReady,
+                          getattr, self.host, 'system_uuid')
+        self.host.close()
+
+    def assert_nothing_left(self):
+        self.assertEqual([], self.simulated.sessions.state())
+        self.assertEqual([], poll_threads())
+        self.assertRaises(nova_exc.VirtDriverNotReady,
+                          getattr, self.host, 'adapter')
+
+    def test_close(self):
+        self.host.connect(Recorder())
+        self.host.close()
+        self.assert_nothing_left()
+        self.host.close()
+
+    def test_no_system(self):
+        self.simulated.store.remove(self.simulated.system)
+        exc = self.assertRaises(exception.ManagedSystemCount,
+                                self.host.connect)
+        self.assertIn('http://127.0.0.1:%d manages 0 systems' %
+                      self.simulated.port, str(exc))
+        self.assert_nothing_left()
+
+    def test_two_systems(self):
+        other = sim_system.ManagedSystem(self.simulated,
+                                         self.simulated.spec['system'])
+        other.uuid = str(uuid.uuid4())
+        self.simulated.store.add(other)
+        exc = self.assertRaises(exception.ManagedSystemCount,
+                                self.host.connect)
+        self.assertIn('manages 2 systems', str(exc))
+        self.assert_nothing_left()
+
+    def test_system_cannot_be_read(self):
+        self.fail_request(path='ManagedSystem', effect='status', status=500,
+                          message='Out of order')
+        exc = self.assertRaises(exception.RestServerUnavailable,
+                                self.host.connect)
+        self.assertIn('Out of order', str(exc))
+        self.assert_nothing_left()
+
+    def test_no_event_queue(self):
+        self.useFixture(fixtures.MockPatch('pypowervm.adapter.time.sleep'))
+        self.fail_request(path='Event', effect='status', status=500)
+        exc = self.assertRaises(exception.RestServerUnavailable,
+                                self.host.connect, Recorder())
+        self.assertIn('no event queue', str(exc))
+        self.assert_nothing_left()
+
+    def test_events(self):
+        recorder = Recorder()
+        self.host.connect(recorder)
+        self.simulated.events.emit('ADD_URI', 'http://some/thing', 'detail')
+        self.assertTrue(recorder.came.wait(60))
+        self.assertEqual('http://some/thing', recorder.events[0].data)
+
+    def test_close_does_not_wait_for_the_end_of_the_poll(self):
+        self.site.timing['event_seconds'] = 3600
+        # Otherwise the poll of an hour would outlive a failed test.
+        self.addCleanup(self.simulated.events.close)
+        self.host.connect(Recorder())
+        self.host.close()
+        self.assert_nothing_left()
+        self.assertEqual(['PUT Logon', 'GET ManagedSystem', 'PUT Event',
+                          'DELETE Logon'], self.requests())
+
+    def test_close_ends_where_the_server_does_not_answer(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_powervm.virt.powervm.rest.EVENT_POLL_CEILING', 0))
+        self.site.timing['event_seconds'] = 3600
+        self.host.connect(Recorder())
+        self.fail_request(method='PUT', path='Event', effect='status',
+                          status=500)
+        self.host.close()
+        self.assertEqual([], self.simulated.sessions.state())
+        self.assertIn('The event thread has not ended in 0 seconds',
+                      self.logger.output)
+        self.simulated.events.close()
+        for thread in poll_threads():
+            thread.join()
+
+
+class StartTest(base.SimulatedHostTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+
+    def test_vioses_are_ready(self):
+        self.host.wait_for_vioses()
+        self.assertEqual(['GET VirtualIOServer'], self.requests())
+
+    def test_one_vios_is_enough(self):
+        vios = self.simulated.store.all('VirtualIOServer')[0]
+        vios.rmc = 'inactive'
+        vios.touch()
+        self.host.wait_for_vioses()
+
+    def test_no_vios(self):
+        for vios in self.simulated.store.all('VirtualIOServer'):
+            vios.rmc = 'inactive'
+            vios.touch()
+        exc = self.assertRaises(exception.ViosNotAvailable,
+                                self.host.wait_for_vioses, max_wait_time=0)
+        self.assertIn('after a wait of 0 seconds', str(exc))
+
+    def upload(self, name):
+        vios_file.File.bld(
+            self.host.adapter, name, vios_file.FileType.MEDIA_ISO,
+            self.simulated.store.all('VirtualIOServer')[0].uuid).create()
+
+    def test_scrub_removes_our_uploads(self):
+        for name in ('cfg_1.iso', 'i_2', 'p_3', 'mine.iso'):
+            self.upload(name)
+        self.host.scrub()
+        self.assertEqual(
+            ['mine.iso'],
+            [file_w.file_name for file_w in vios_file.File.get(
+                self.host.adapter, service='web', xag=[])])
+
+    def test_scrub_of_an_upload_that_is_gone(self):
+        self.upload('cfg_1.iso')
+        self.fail_request(method='DELETE', path='File', effect='status',
+                          status=404)
+        self.host.scrub()
+        self.assertNotIn('could not be removed', self.logger.output)
+
+    def test_scrub_is_not_vital(self):
+        self.fail_request(path='VirtualIOServer', effect='status', status=500,
+                          message='Not now', count=0)
+        self.upload('cfg_1.iso')
+        self.host.scrub()
+        self.assertIn('Stale storage could not be removed: HTTP error 500',
+                      self.logger.output)
+        self.assertIn('DELETE File', self.requests())
+
+
+class CacheTest(base.SimulatedHostTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+
+    def test_system(self):
+        before = self.host.system.memory_free
+        self.simulated.system.memory_mb += 1024
+        self.simulated.system.touch()
+        self.assertEqual(before, self.host.system.memory_free)
+        self.assertEqual(before + 1024, self.host.get_system().memory_free)
+        self.assertEqual(before + 1024, self.host.system.memory_free)
+        self.assertEqual(['GET ManagedSystem'], self.requests())
+
+    def test_vswitch(self):
+        self.assertEqual('ETHERNET0', self.host.get_vswitch('ETHERNET0').name)
+        self.assertIsNotNone(self.host.get_vswitch('MGMTSWITCH'))
+        self.assertIsNone(self.host.get_vswitch('none'))
+        self.assertEqual(['GET ManagedSystem/VirtualSwitch'], self.requests())
+        self.host.invalidate()
+        self.host.get_vswitch('ETHERNET0')
+        self.assertEqual(['GET ManagedSystem/VirtualSwitch'], self.requests())
+
+    def test_vswitch_from_many_threads(self):
+        threads = [threading.Thread(target=self.host.get_vswitch,
+                                    args=('ETHERNET0',)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(1, len(self.requests()))
+
+    def test_management_partition(self):
+        mgmt = [lpar for lpar in self.simulated.store.all('LogicalPartition')
+                if lpar.is_management]
+        self.assertEqual(mgmt[0].uuid, self.host.mgmt_uuid)
+        self.assertFalse(self.host.mgmt_is_vios)
+        self.assertEqual(['GET VirtualIOServer', 'GET LogicalPartition'],
+                         self.requests())
+
+    def test_management_partition_is_a_vios(self):
+        for lpar in self.simulated.store.all('LogicalPartition'):
+            lpar.is_management = False
+        vios = self.simulated.store.all('VirtualIOServer')[1]
+        vios.is_management = True
+        for resource in self.simulated.partitions():
+            resource.touch()
+        self.assertEqual(vios.uuid, self.host.mgmt_uuid)
+        self.assertTrue(self.host.mgmt_is_vios)
+        self.assertEqual(['GET VirtualIOServer'], self.requests())
+
+    def test_active_vioses(self):
+        down = self.simulated.store.all('VirtualIOServer')[0]
+        down.set_state('not activated')
+        up = self.simulated.store.all('VirtualIOServer')[1]
+        self.assertEqual([up.uuid],
+                         [vios.uuid for vios in self.host.active_vioses()])
+        self.host.active_vioses(xag=(pvm_const.XAG.VIO_SMAP,))
+        groups = [record['groups']
+                  for record in self.simulated.journal.records()]
+        self.assertEqual(2, len(groups))
+        # Never all of them, which is what no group means.
+        self.assertNotIn(None, groups)
+
+
+class PartitionStatesTest(base.SimulatedHostTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+        self.now = 0
+        self.states = pvm_host.PartitionStates(self.host, lambda: self.now)
+        self.host.partition_states = self.states
+        self.lpar = self.add_lpar('first')
+
+    def add_lpar(self, name):
+        with self.site.lock:
+            return sim_lpar.from_spec(self.simulated, {
+                'name': name, 'memory_mb': 1024, 'processors': 1,
+                'dedicated': False, 'management': False, 'running': True,
+                'type': 'AIX/Linux', 'max_slots': 64})
+
+    def get(self, **kwargs):
+        return self.states.get(self.lpar.uuid, **kwargs)
+
+    def test_asks_once(self):
+        self.assertEqual('running', self.get())
+        self.assertEqual('running', self.states.get(self.lpar.uuid.lower()))
+        self.assertEqual(
+            ['GET LogicalPartition/quick/PartitionState'], self.requests())
+
+    def test_refresh_answers_for_all(self):
+        other = self.add_lpar('second')
+        self.assertEqual(
+            {self.lpar.uuid, other.uuid},
+            {lpar.uuid for lpar in self.states.refresh()})
+        self.get()
+        self.states.get(other.uuid)
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+
+    def test_refresh_forgets_what_is_gone(self):
+        self.get()
+        with self.site.lock:
+            self.simulated.store.remove(self.lpar)
+        self.states.refresh()
+        self.assertRaises(nova_exc.InstanceNotFound, self.get)
+
+    def test_not_from_the_cache(self):
+        self.get()
+        self.lpar.set_state('not activated')
+        self.assertEqual('not activated', self.get(use_cache=False))
+        self.assertEqual('not activated', self.get())
+
+    def test_gets_old(self):
+        self.get()
+        self.lpar.set_state('not activated')
+        self.now = self.states.MAX_AGE - 1
+        self.assertEqual('running', self.get())
+        self.now = self.states.MAX_AGE
+        self.assertEqual('not activated', self.get())
+
+    def test_forget(self):
+        for forget in (lambda: self.states.forget(self.lpar.uuid.lower()),
+                       self.states.clear, self.host.invalidate):
+            self.get()
+            self.requests()
+            forget()
+            self.get()
+            self.assertEqual(1, len(self.requests()))
+
+    def test_states_that_do_not_last(self):
+        for state in ('starting', 'shutting down', 'Unknown',
+                      'hardware discovery', 'migrating running'):
+            self.lpar.set_state(state)
+            self.states.refresh()
+            self.assertEqual(state, self.get())
+            self.assertEqual(state, self.get())
+            self.assertEqual(3, len(self.requests()))
+
+    def test_missing(self):
+        missing = str(uuid.uuid4())
+        exc = self.assertRaises(nova_exc.InstanceNotFound, self.states.get,
+                                missing)
+        self.assertIn(missing.upper(), str(exc))
+        # pypowervm dumps requests that fail; this is no failure.
+        self.assertNotIn('REQUEST', self.logger.output)
+
+    def test_no_answer(self):
+        self.fail_request(path='quick', effect='status', status=500)
+        self.assertRaises(pvm_exc.HttpError, self.get)
+        self.assertEqual('running', self.get())
+
+    def change_while_answering(self, change):
+        """Have something happen between an answer and its arrival."""
+        request = rest.Session.request
+
+        def slow_request(session, *args, **kwargs):
+            response = request(session, *args, **kwargs)
+            change()
+            return response
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_powervm.virt.powervm.rest.Session.request', slow_request))
+
+    def test_forget_during_the_read(self):
+        other = self.add_lpar('second')
+        self.change_while_answering(
+            lambda: self.states.forget(self.lpar.uuid))
+        self.states.refresh()
+        self.get()
+        self.requests()
+        # Neither answer was kept, but those about others are.
+        self.get()
+        self.states.get(other.uuid)
+        self.assertEqual(
+            ['GET LogicalPartition/quick/PartitionState'], self.requests())
+
+    def test_clear_during_the_read(self):
+        self.change_while_answering(self.states.clear)
+        self.states.refresh()
+        self.get()
+        self.get()
+        self.assertEqual(3, len(self.requests()))
+
+
+class StatisticsTest(base.SimulatedHostTestCase):
+
+    def test_uptime(self):
+        root = self.useFixture(fixtures.TempDir())
+        os.mkdir(root.join('proc'))
+        for name, content in (('uptime', '273915.27 1000.00\n'),
+                              ('loadavg', '0.10 0.20 0.30 1/100 4711\n')):
+            with open(root.join('proc', name), 'w') as target:
+                target.write(content)
+        self.flags(group='powervm', management_root=root.path)
+        self.assertEqual('up 3 days, 04:05, load average: 0.10, 0.20, 0.30',
+                         pvm_host.get_uptime())
+
+    def test_cpu_stats(self):
+        host = self.connect()
+        self.assertEqual([], self.requests())
+        stats = host.get_cpu_stats()
+        self.assertEqual({'kernel': 0, 'user': 0, 'idle': 0, 'iowait': 0,
+                          'frequency': stats['frequency']}, stats)
+        self.assertNotEqual([], self.requests())
+        host.get_cpu_stats()
+        self.assertEqual([], self.requests())

@@ -1,0 +1,211 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of what the host reports to Nova and to placement."""
+
+import threading
+
+from nova.compute import provider_tree
+from nova.virt import driver
+import os_resource_classes as orc
+from oslo_serialization import jsonutils
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import inventory
+
+NODE = 'compute1'
+NODE_UUID = '5e5e5e5e-0000-4000-8000-000000000001'
+
+
+class Disk:
+    """A disk adapter with one request's worth of capacity."""
+
+    total_gb = 1000.9
+    used_gb = 100.1
+
+    def __init__(self, host):
+        self._host = host
+
+    def capacity(self):
+        self._host.adapter.read('VirtualIOServer')
+        return disk_driver.DiskCapacity(self.total_gb, self.used_gb)
+
+
+class InventoryTest(base.SimulatedHostTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+        self.disk = Disk(self.host)
+        self.now = 0
+        self.inventory = inventory.Inventory(self.host, self.disk,
+                                             clock=lambda: self.now)
+        self.system = self.simulated.system
+        self.tree = provider_tree.ProviderTree()
+        self.tree.new_root(NODE, NODE_UUID)
+
+    def update(self, **spec):
+        """Change the simulated system, and report it."""
+        self.system.spec.update(spec)
+        self.system.touch()
+        self.inventory.get_available_resource(NODE)
+        self.inventory.update_provider_tree(
+            self.tree, NODE, driver.ComputeDriver._get_allocation_ratios, 7)
+        return self.tree.data(NODE)
+
+    def test_available_resource(self):
+        data = self.inventory.get_available_resource(NODE)
+        units = self.system.processors
+        used_units = units - self.system.available_units
+        memory = self.system.memory_mb
+        self.assertEqual({
+            'hypervisor_type': 'phyp', 'hypervisor_version': 8,
+            'hypervisor_hostname': NODE,
+            'supported_instances': [('ppc64', 'phyp', 'hvm'),
+                                    ('ppc64le', 'phyp', 'hvm')],
+            'numa_topology': None,
+            'vcpus': units, 'vcpus_used': -int(-used_units // 1),
+            'memory_mb': memory,
+            'memory_mb_used': memory - self.system.available_memory_mb,
+            'local_gb': 1000, 'local_gb_used': 101,
+            'disk_available_least': 900,
+            'stats': {'proc_units': '%.2f' % units,
+                      'proc_units_used': '%.2f' % used_units,
+                      'memory_region_size': self.system.region_mb},
+        }, {key: value for key, value in data.items() if key != 'cpu_info'})
+        self.assertEqual({'vendor': 'ibm', 'arch': 'ppc64'},
+                         jsonutils.loads(data['cpu_info']))
+
+    def test_two_requests_for_both(self):
+        self.update()
+        self.assertEqual(['GET ManagedSystem', 'GET VirtualIOServer'],
+                         self.requests())
+
+    def update_tree(self):
+        self.inventory.update_provider_tree(
+            self.tree, NODE, driver.ComputeDriver._get_allocation_ratios, 0)
+        return len(self.requests())
+
+    def test_snapshot(self):
+        self.assertEqual(2, self.update_tree())
+        self.assertEqual(0, self.update_tree())
+        self.now = 299
+        self.assertEqual(0, self.update_tree())
+        self.now = 300
+        self.assertEqual(2, self.update_tree())
+
+    def test_what_is_used_is_always_fresh(self):
+        self.inventory.get_available_resource(NODE)
+        self.disk.used_gb = 500
+        self.assertEqual(500, self.inventory.get_available_resource(NODE)[
+            'local_gb_used'])
+        self.assertEqual(4, len(self.requests()))
+
+    def test_many_threads_share_a_snapshot(self):
+        threads = [threading.Thread(
+            target=self.inventory.update_provider_tree,
+            args=(self.tree, NODE, driver.ComputeDriver._get_allocation_ratios,
+                  0)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(2, len(self.requests()))
+
+    def test_failure_keeps_the_last_snapshot(self):
+        self.update_tree()
+        self.fail_request(path='VirtualIOServer', effect='status', status=500)
+        self.assertRaises(pvm_exc.HttpError,
+                          self.inventory.get_available_resource, NODE)
+        self.requests()
+        self.assertEqual(0, self.update_tree())
+
+    def test_inventory(self):
+        self.flags(reserved_host_cpus=1, reserved_host_memory_mb=2048,
+                   cpu_allocation_ratio=10.0,
+                   initial_ram_allocation_ratio=1.5,
+                   initial_disk_allocation_ratio=1.0)
+        block = self.system.region_mb
+        memory = self.system.memory_mb
+        self.assertEqual({
+            orc.VCPU: {'total': self.system.processors, 'min_unit': 1,
+                       'step_size': 1, 'max_unit': 64, 'reserved': 1,
+                       'allocation_ratio': 10.0},
+            orc.MEMORY_MB: {'total': memory, 'min_unit': block,
+                            'step_size': block, 'max_unit': memory,
+                            'reserved': 2048, 'allocation_ratio': 1.5},
+            orc.DISK_GB: {'total': 1000, 'min_unit': 1, 'step_size': 1,
+                          'max_unit': 1000, 'reserved': 7,
+                          'allocation_ratio': 1.0},
+        }, self.update().inventory)
+
+    def test_memory_that_is_not_whole_blocks(self):
+        self.system.memory_mb += 100
+        record = self.update().inventory[orc.MEMORY_MB]
+        self.assertEqual(self.system.memory_mb, record['total'])
+        self.assertEqual(self.system.memory_mb - 100, record['max_unit'])
+
+    def test_ratio_set_in_placement_stays(self):
+        self.tree.update_inventory(NODE, {
+            orc.VCPU: {'total': 1, 'allocation_ratio': 3.5},
+            orc.MEMORY_MB: {'total': 1, 'allocation_ratio': 1.0},
+            orc.DISK_GB: {'total': 1, 'allocation_ratio': 1.0}})
+        self.assertEqual(3.5, self.update().inventory[orc.VCPU][
+            'allocation_ratio'])
+
+    def test_inventory_of_others_stays(self):
+        self.tree.update_inventory(NODE, {'CUSTOM_BANANA': {'total': 3}})
+        data = self.update()
+        self.assertEqual({'total': 3}, data.inventory['CUSTOM_BANANA'])
+        self.assertIn(orc.VCPU, data.inventory)
+
+    def test_no_disk_space_at_all(self):
+        self.disk.total_gb = 0.5
+        self.tree.update_inventory(NODE, {
+            orc.DISK_GB: {'total': 10, 'allocation_ratio': 1.0},
+            orc.VCPU: {'total': 1, 'allocation_ratio': 1.0},
+            orc.MEMORY_MB: {'total': 1, 'allocation_ratio': 1.0}})
+        self.assertNotIn(orc.DISK_GB, self.update().inventory)
+
+    def test_traits(self):
+        traits = self.update(compatibility_modes=[
+            'default', 'POWER7', 'POWER8', 'POWER8_Enhanced', 'POWER9_Base',
+            'POWER10']).traits
+        self.assertEqual(
+            {'HW_ARCH_PPC64', 'HW_ARCH_PPC64LE', 'COMPUTE_ARCH_PPC64LE',
+             'CUSTOM_POWERVM_POWER7', 'HW_CPU_PPC64LE_POWER8',
+             'HW_CPU_PPC64LE_POWER9', 'CUSTOM_POWERVM_POWER10'},
+            {trait for trait in traits
+             if 'PPC' in trait or '_POWER' in trait.replace('POWERVM', '')})
+        self.assertIn('CUSTOM_POWERVM_REMOTE_RESTART', traits)
+
+    def test_traits_of_an_old_machine(self):
+        traits = self.update(
+            compatibility_modes=['default', 'POWER7']).traits
+        self.assertIn('HW_ARCH_PPC64', traits)
+        self.assertNotIn('HW_ARCH_PPC64LE', traits)
+
+    def test_traits_come_and_go(self):
+        self.tree.add_traits(NODE, 'CUSTOM_POWERVM_MINE', 'HW_CPU_X86_AVX',
+                             'COMPUTE_NODE', 'CUSTOM_POWERVM_POWER11')
+        traits = self.update(compatibility_modes=['default',
+                                                  'POWER9']).traits
+        self.assertIn('HW_CPU_PPC64LE_POWER9', traits)
+        traits = self.update(compatibility_modes=['default',
+                                                  'POWER8']).traits
+        self.assertNotIn('HW_CPU_PPC64LE_POWER9', traits)
+        self.assertNotIn('CUSTOM_POWERVM_POWER11', traits)
+        for foreign in ('CUSTOM_POWERVM_MINE', 'HW_CPU_X86_AVX',
+                        'COMPUTE_NODE'):
+            self.assertIn(foreign, traits)

@@ -1,0 +1,246 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of the connection to the REST server."""
+
+import socket
+from unittest import mock
+
+import fixtures
+from nova import exception as nova_exc
+from pypowervm import exceptions as pvm_exc
+import trustme
+
+from nova_powervm.simulator import profile as sim_profile
+from nova_powervm.simulator import server
+from nova_powervm.simulator import site as sim_site
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import rest
+
+
+class ConnectTest(base.SimulatedHostTestCase):
+
+    def connect_rest(self):
+        adapter = rest.connect()
+        self.addCleanup(adapter.session.close)
+        return adapter
+
+    def test_password(self):
+        adapter = self.connect_rest()
+        self.assertFalse(adapter.session.use_file_auth)
+        self.assertEqual(rest.REQUEST_TIMEOUT, adapter.session.timeout)
+        self.assertEqual(['PUT Logon'], self.requests())
+
+    def test_local_file(self):
+        self.flags(group='powervm', rest_host='localhost', rest_user=None,
+                   rest_password=None)
+        adapter = self.connect_rest()
+        self.assertTrue(adapter.traits.local_api)
+        adapter.read('ManagedSystem')
+
+    def test_busy_helper_is_in_place(self):
+        sleep = self.useFixture(fixtures.MockPatch(
+            'pypowervm.helpers.vios_busy.SLEEP')).mock
+        adapter = self.connect_rest()
+        self.fail_request(path='ManagedSystem', effect='busy')
+        adapter.read('ManagedSystem')
+        self.assertEqual(1, sleep.call_count)
+
+    def test_close_logs_off(self):
+        adapter = self.connect_rest()
+        adapter.session.close()
+        adapter.session.close()
+        self.assertEqual(['PUT Logon', 'DELETE Logon'], self.requests())
+        self.assertEqual([], self.simulated.sessions.state())
+
+    def test_wrong_password(self):
+        self.flags(group='powervm', rest_password='wrong')
+        exc = self.assertRaises(exception.RestAuthenticationFailed,
+                                rest.connect)
+        self.assertIn('user ' + self.site.profile['user'], str(exc))
+        self.assertIn('http://127.0.0.1:%d' % self.simulated.port, str(exc))
+        self.assertNotIn('wrong', str(exc))
+        # Another attempt might lock the account.
+        self.assertEqual(['PUT Logon'], self.requests())
+
+    def test_unreachable(self):
+        with socket.create_server(('127.0.0.1', 0)) as unused:
+            port = unused.getsockname()[1]
+        self.flags(group='powervm', rest_port=port)
+        exc = self.assertRaises(exception.RestServerUnavailable, rest.connect)
+        self.assertIn('http://127.0.0.1:%d cannot be used: ' % port, str(exc))
+        self.assertIn('refused', str(exc))
+
+    def test_retries_until_the_server_is_up(self):
+        self.flags(group='powervm', rest_connect_timeout=60)
+        self.fail_request(path='Logon', effect='drop_before')
+        self.fail_request(path='Logon', effect='status', status=404)
+        self.fail_request(path='Logon', effect='status', status=503)
+        with mock.patch.object(rest, 'time') as time:
+            time.monotonic.return_value = 0
+            self.connect_rest()
+        self.assertEqual([mock.call(rest.RETRY_INTERVAL)] * 3,
+                         time.sleep.mock_calls)
+
+    def test_retries_have_an_end(self):
+        self.flags(group='powervm', rest_connect_timeout=60)
+        self.fail_request(path='Logon', effect='status', status=503, count=0,
+                          message='Starting up')
+        with mock.patch.object(rest, 'time') as time:
+            time.monotonic.side_effect = range(0, 100, 25)
+            exc = self.assertRaises(exception.RestServerUnavailable,
+                                    rest.connect)
+        self.assertIn('Starting up', str(exc))
+        self.assertEqual(2, time.sleep.call_count)
+
+    def test_other_refusals_are_not_retried(self):
+        self.flags(group='powervm', rest_connect_timeout=60)
+        self.fail_request(path='Logon', effect='status', status=500)
+        self.assertRaises(exception.RestServerUnavailable, rest.connect)
+        self.assertEqual(1, len(self.requests()))
+
+    def test_logs_on_again(self):
+        adapter = self.connect_rest()
+        self.simulated.sessions.expire_all()
+        adapter.read('ManagedSystem')
+        self.assertEqual(
+            ['PUT Logon', 'GET ManagedSystem', 'PUT Logon',
+             'GET ManagedSystem'], self.requests())
+
+
+class SettingsTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        for variable in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'):
+            self.useFixture(fixtures.EnvironmentVariable(variable))
+        self.ca_file = self.useFixture(fixtures.TempDir()).join('ca.pem')
+        with open(self.ca_file, 'w'):
+            pass
+
+    def test_default_is_a_local_file(self):
+        self.assertEqual(
+            {'host': 'localhost', 'port': 12080, 'protocol': 'http',
+             'username': None, 'password': None, 'ca_file': None},
+            rest._settings())
+
+    def test_password_means_https(self):
+        self.flags(group='powervm', rest_user='neo', rest_password='trinity',
+                   rest_host='novalink', rest_ca_file=self.ca_file)
+        self.assertEqual(
+            {'host': 'novalink', 'port': 12443, 'protocol': 'https',
+             'username': 'neo', 'password': 'trinity',
+             'ca_file': self.ca_file},
+            rest._settings())
+
+    def test_port_and_protocol(self):
+        self.flags(group='powervm', rest_protocol='https', rest_port=443)
+        settings = rest._settings()
+        self.assertEqual(('https', 443),
+                         (settings['protocol'], settings['port']))
+
+    def test_password_without_user(self):
+        self.flags(group='powervm', rest_password='secret')
+        exc = self.assertRaises(exception.OptRequiredIfOtherOptValue,
+                                rest.connect)
+        self.assertIsInstance(exc, nova_exc.InvalidConfiguration)
+        self.assertIn('rest_user', str(exc))
+        self.assertNotIn('secret', str(exc))
+
+    def test_no_ca_file(self):
+        self.flags(group='powervm', rest_protocol='https',
+                   rest_ca_file='/no/such.pem')
+        exc = self.assertRaises(exception.InvalidOption, rest.connect)
+        self.assertEqual('[powervm] rest_ca_file=/no/such.pem cannot be '
+                         'used: there is no such file', str(exc))
+
+    def test_ca_file_does_not_matter_to_http(self):
+        self.flags(group='powervm', rest_ca_file='/no/such.pem')
+        rest._settings()
+
+    def test_environment_overrides_ca_file(self):
+        self.flags(group='powervm', rest_protocol='https',
+                   rest_ca_file=self.ca_file)
+        with fixtures.EnvironmentVariable('CURL_CA_BUNDLE', '/other.pem'):
+            exc = self.assertRaises(exception.InvalidOption, rest.connect)
+        self.assertIn('CURL_CA_BUNDLE=/other.pem overrides it', str(exc))
+        with fixtures.EnvironmentVariable('CURL_CA_BUNDLE', self.ca_file):
+            self.assertEqual(self.ca_file, rest._settings()['ca_file'])
+
+
+class HttpsTest(base.TestCase):
+    """With a real certificate authority, and with the wrong one."""
+
+    def setUp(self):
+        super().setUp()
+        for variable in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE',
+                         'https_proxy', 'HTTPS_PROXY', 'all_proxy',
+                         'ALL_PROXY'):
+            self.useFixture(fixtures.EnvironmentVariable(variable))
+        self.folder = self.useFixture(fixtures.TempDir())
+        self.ca = trustme.CA()
+        self.site = self.start_site(self.ca)
+        self.flags(group='powervm', rest_host='127.0.0.1',
+                   rest_port=self.site.hosts[0].port, rest_protocol='https',
+                   rest_user=self.site.profile['user'],
+                   rest_password=self.site.profile['password'],
+                   rest_ca_file=self.write('ca.pem', self.ca.cert_pem),
+                   rest_connect_timeout=0)
+
+    def start_site(self, ca):
+        """Start a site with a certificate of an authority."""
+        certificate = ca.issue_cert('127.0.0.1')
+        site = sim_site.Site(
+            sim_profile.load('default'),
+            self.useFixture(fixtures.TempDir()).path)
+        self.addCleanup(site.stop)
+        site.start(port=0, tls=server.Tls(
+            self.write('server.pem', *certificate.cert_chain_pems),
+            self.write('server.key', certificate.private_key_pem)))
+        return site
+
+    def write(self, name, *blobs):
+        path = self.folder.join(name)
+        with open(path, 'wb') as target:
+            target.writelines(blob.bytes() for blob in blobs)
+        return path
+
+    def test_trusted(self):
+        adapter = rest.connect()
+        self.addCleanup(adapter.session.close)
+        self.assertEqual(1, len(adapter.read('ManagedSystem').feed.entries))
+
+    def test_logon_is_verified(self):
+        self.flags(group='powervm', rest_ca_file=self.write(
+            'other.pem', trustme.CA().cert_pem))
+        exc = self.assertRaises(exception.RestServerUnavailable, rest.connect)
+        self.assertIn('certificate verify failed', str(exc))
+        self.assertEqual([], self.site.hosts[0].journal.records())
+
+    def test_logon_is_verified_with_the_common_authorities(self):
+        self.flags(group='powervm', rest_ca_file=None)
+        exc = self.assertRaises(exception.RestServerUnavailable, rest.connect)
+        self.assertIn('certificate verify failed', str(exc))
+
+    def test_every_request_is_verified(self):
+        session = rest.connect().session
+        self.addCleanup(session.close)
+        impostor = self.start_site(trustme.CA())
+        good, session.dest = session.dest, (
+            'https://127.0.0.1:%d' % impostor.hosts[0].port)
+        # False is what pypowervm passes by default.
+        for kwargs in ({}, {'verify': False}):
+            self.assertRaises(pvm_exc.SSLError, session.request, 'GET',
+                              '/rest/api/uom/ManagedSystem', **kwargs)
+        self.assertEqual([], impostor.hosts[0].journal.records())
+        session.dest = good

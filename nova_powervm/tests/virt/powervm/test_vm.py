@@ -1,0 +1,579 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of what is done to LPARs, on a simulated host."""
+
+import types
+from unittest import mock
+
+import fixtures
+from nova.compute import power_state
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+from oslo_concurrency import lockutils
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import power
+from pypowervm.tasks import power_opts
+
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import vm
+
+HIGH_BIT_UUID = 'b1b2c3d4-0000-4000-8000-000000000001'
+PVM_UUID = '31B2C3D4-0000-4000-8000-000000000001'
+
+JOB = 'LogicalPartition/do/%s'
+
+
+class IdentityTest(base.TestCase):
+
+    def test_pvm_uuid(self):
+        self.assertEqual(PVM_UUID, vm.get_pvm_uuid(
+            types.SimpleNamespace(uuid=HIGH_BIT_UUID)))
+        self.assertEqual(PVM_UUID, vm.get_pvm_uuid(
+            types.SimpleNamespace(uuid=PVM_UUID.lower())))
+
+
+class VmTestCase(base.SimulatedHostTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+        self.instance = base.make_instance()
+
+    def create(self, running=False, instance=None):
+        instance = instance or self.instance
+        vm.create_lpar(self.host, instance)
+        lpar = self.partition(vm.get_pvm_uuid(instance))
+        if running:
+            lpar.set_state('running')
+            lpar.rmc = 'active'
+            lpar.touch()
+        self.requests()
+        return lpar
+
+    def state(self, **kwargs):
+        return vm.get_vm_info(self.host, self.instance, **kwargs).state
+
+
+class LookUpTest(VmTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.database = self.useFixture(fixtures.MockPatchObject(
+            objects.InstanceList, 'get_by_filters')).mock
+        self.database.side_effect = self.filter
+        self.known = []
+
+    def filter(self, context, filters, expected_attrs=None):
+        return [instance for instance in self.known
+                if instance.uuid in filters['uuid']]
+
+    def test_instances(self):
+        self.create()
+        low = base.make_instance(2, uuid=PVM_UUID.lower()[:-1] + '2')
+        self.create(instance=low)
+        self.create(instance=base.make_instance(3))
+        self.known = [self.instance, low, base.make_instance(4)]
+        self.assertEqual([self.instance, low], vm.get_instances(self.host))
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+        self.assertEqual(1, self.database.call_count)
+        context = self.database.call_args.args[0]
+        self.assertTrue(context.is_admin)
+        # The instance of an LPAR may be deleted: Nova cleans up by this.
+        self.assertEqual('yes', context.read_deleted)
+        self.assertNotIn('deleted', self.database.call_args.args[1])
+
+    def test_instances_with_context(self):
+        self.create()
+        context = nova_context.get_admin_context()
+        vm.get_instances(self.host, context)
+        self.assertIs(context, self.database.call_args.args[0])
+
+    def test_foreign_lpars_only(self):
+        self.create()
+        self.assertEqual([], vm.get_instances(self.host))
+
+    def test_management_partition_only(self):
+        self.assertEqual([], vm.get_instances(self.host))
+        self.database.assert_not_called()
+
+    def test_one_request_for_all_states(self):
+        self.known = [base.make_instance(n) for n in range(2, 10)]
+        for instance in self.known:
+            self.create(running=True, instance=instance)
+        self.assertEqual(8, len(vm.get_instances(self.host)))
+        for instance in self.known:
+            self.assertEqual(power_state.RUNNING, vm.get_vm_info(
+                self.host, instance).state)
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+
+    def test_wrapper(self):
+        self.create()
+        self.assertEqual('instance-00000001', vm.get_instance_wrapper(
+            self.host.adapter, self.instance).name)
+
+    def test_no_wrapper(self):
+        exc = self.assertRaises(
+            nova_exc.InstanceNotFound, vm.get_instance_wrapper,
+            self.host.adapter, self.instance)
+        self.assertIn(HIGH_BIT_UUID, str(exc))
+
+    def test_exists(self):
+        self.assertFalse(vm.instance_exists(self.host, self.instance))
+        self.create()
+        self.assertTrue(vm.instance_exists(self.host, self.instance))
+        self.assertTrue(vm.instance_exists(self.host, self.instance))
+        self.assertEqual(1, len(self.requests()))
+
+    def test_info(self):
+        lpar = self.create()
+        for pvm_state, nova_state in (
+                ('migrating running', power_state.RUNNING),
+                ('running', power_state.RUNNING),
+                ('starting', power_state.RUNNING),
+                ('open firmware', power_state.RUNNING),
+                ('shutting down', power_state.RUNNING),
+                ('suspending', power_state.RUNNING),
+                ('migrating not active', power_state.SHUTDOWN),
+                ('not activated', power_state.SHUTDOWN),
+                ('Unknown', power_state.NOSTATE),
+                ('hardware discovery', power_state.NOSTATE),
+                ('not available', power_state.NOSTATE),
+                ('resuming', power_state.SUSPENDED),
+                ('suspended', power_state.SUSPENDED),
+                ('error', power_state.CRASHED),
+                ('anything else', power_state.NOSTATE)):
+            lpar.set_state(pvm_state)
+            self.assertEqual(nova_state, self.state(use_cache=False))
+        self.assertEqual(PVM_UUID, vm.get_vm_info(
+            self.host, self.instance).internal_id)
+
+    def test_no_info(self):
+        exc = self.assertRaises(nova_exc.InstanceNotFound, self.state)
+        self.assertIn(HIGH_BIT_UUID, str(exc))
+
+
+class CreateTest(VmTestCase):
+
+    def test_create(self):
+        lpar_w = vm.create_lpar(self.host, self.instance)
+        self.assertEqual(['PUT ManagedSystem/LogicalPartition'],
+                         self.requests())
+        self.assertEqual(PVM_UUID, lpar_w.uuid)
+        lpar = self.partition(PVM_UUID)
+        self.assertEqual('instance-00000001', lpar.name)
+        self.assertEqual(1024, lpar.memory.desired)
+        self.assertEqual(power_state.SHUTDOWN, self.state())
+
+    def test_create_with_everything(self):
+        self.instance.flavor = base.make_flavor(
+            min_mem='512', max_mem='2048', min_vcpu='1', max_vcpu='4',
+            proc_units='0.5', min_proc_units='0.1', max_proc_units='2',
+            uncapped='true', shared_weight='200',
+            processor_compatibility='POWER8', availability_priority='5',
+            enable_lpar_metric='true', srr_capability='true',
+            ppt_ratio='1:64', secure_boot='1')
+        vm.create_lpar(self.host, self.instance)
+        lpar = self.partition(PVM_UUID)
+        self.assertEqual((512, 1024, 2048), (
+            lpar.memory.minimum, lpar.memory.desired, lpar.memory.maximum))
+        self.assertEqual(0.5, lpar.processors.units)
+        self.assertTrue(lpar.remote_restart)
+
+    def test_bad_flavor_costs_nothing(self):
+        self.instance.flavor = base.make_flavor(memory_mb=100)
+        self.assertRaises(exception.InvalidFlavor, vm.create_lpar, self.host,
+                          self.instance)
+        self.assertEqual([], self.requests())
+
+    def test_platform_refuses(self):
+        memory = self.simulated.system.memory_mb + 1024
+        self.instance.flavor = base.make_flavor(memory_mb=memory)
+        exc = self.assertRaises(exception.PowerVMAPIFailed, vm.create_lpar,
+                                self.host, self.instance)
+        self.assertNotIsInstance(exc, nova_exc.InvalidInput)
+        self.assertIn('instance=instance-00000001. HSCL03EC There is not '
+                      'enough memory: %d MB' % memory, str(exc))
+
+    def test_refusal_without_words(self):
+        self.fail_request(method='PUT', effect='status', status=500)
+        with mock.patch.object(pvm_exc.ent.Entry, 'unmarshal_atom_entry',
+                               side_effect=ValueError):
+            exc = self.assertRaises(exception.PowerVMAPIFailed,
+                                    vm.create_lpar, self.host, self.instance)
+        self.assertIn('HTTP error 500 for method PUT', str(exc))
+
+    def test_exists_already(self):
+        self.create()
+        exc = self.assertRaises(exception.PowerVMAPIFailed, vm.create_lpar,
+                                self.host, self.instance)
+        self.assertIn('already', str(exc))
+
+    def test_answer_lost(self):
+        # Whether there is an LPAR now, nobody knows: no PowerVMAPIFailed.
+        self.fail_request(method='PUT', effect='drop_after')
+        self.assertRaises(pvm_exc.ConnectionError, vm.create_lpar, self.host,
+                          self.instance)
+        self.assertTrue(vm.instance_exists(self.host, self.instance))
+
+
+class DeleteTest(VmTestCase):
+
+    def test_delete(self):
+        self.create()
+        self.state()
+        self.requests()
+        vm.delete_lpar(self.host, self.instance)
+        self.assertEqual(['DELETE LogicalPartition'], self.requests())
+        self.assertRaises(nova_exc.InstanceNotFound, self.state)
+
+    def test_gone(self):
+        vm.delete_lpar(self.host, self.instance)
+        self.assertIn('gone already', self.logger.output)
+
+    def test_running(self):
+        self.create(running=True)
+        exc = self.assertRaises(exception.PowerVMAPIFailed, vm.delete_lpar,
+                                self.host, self.instance)
+        self.assertIn('HSCL1575', str(exc))
+
+    def test_no_answer(self):
+        self.fail_request(method='DELETE', effect='drop_before')
+        self.assertRaises(pvm_exc.ConnectionError, vm.delete_lpar, self.host,
+                          self.instance)
+
+
+class VtermTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.execute = self.useFixture(fixtures.MockPatchObject(
+            vm.processutils, 'execute')).mock
+        self.useFixture(fixtures.MockPatchObject(
+            vm.shutil, 'which', return_value='/usr/bin/rmvterm'))
+        self.host = mock.Mock(is_local=True)
+
+    def delete(self, lpar_id):
+        vm.delete_lpar(self.host, base.make_instance(), lpar_id=lpar_id)
+        self.host.adapter.delete.assert_called_once_with(
+            'LogicalPartition', root_id=PVM_UUID)
+
+    def test_closed(self):
+        self.delete(7)
+        self.execute.assert_called_once_with('rmvterm', '--id', '7')
+
+    def test_lpar_id_unknown(self):
+        self.delete(None)
+        self.execute.assert_not_called()
+
+    def test_no_command(self):
+        vm.shutil.which.return_value = None
+        self.delete(7)
+        self.execute.assert_not_called()
+
+    def test_remote(self):
+        self.host.is_local = False
+        self.delete(7)
+        self.execute.assert_not_called()
+
+    def test_failure_does_not_matter(self):
+        self.execute.side_effect = vm.processutils.ProcessExecutionError()
+        self.delete(7)
+        self.assertIn('could not be closed', self.logger.output)
+
+
+class PowerTest(VmTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.answer_jobs_after_one_poll()
+
+    def job(self, operation):
+        """Requests of a job."""
+        return ['GET ' + JOB % operation, 'PUT ' + JOB % operation,
+                'GET jobs', 'DELETE jobs']
+
+    def stops(self):
+        """Parameters of the PowerOff jobs that ran, and their seconds."""
+        calls = list(self.stop.mock_calls)
+        self.stop.reset_mock()
+        return [(str(call.kwargs['opts']), call.kwargs['timeout'])
+                for call in calls]
+
+    def watch_stops(self):
+        self.stop = self.useFixture(fixtures.MockPatchObject(
+            power.PowerOp, 'stop', side_effect=power.PowerOp.stop)).mock
+
+    def test_on(self):
+        lpar = self.create()
+        vm.power_on(self.host, self.instance)
+        self.assertEqual(self.job('PowerOn'), self.requests())
+        self.assertTrue(lpar.is_on)
+
+    def test_on_with_options(self):
+        lpar = self.create()
+        vm.power_on(self.host, self.instance,
+                    opts=power_opts.PowerOnOpts().bootstring('dev'))
+        self.assertEqual('dev', lpar.boot_string)
+
+    def test_on_already(self):
+        self.create(running=True)
+        vm.power_on(self.host, self.instance)
+        self.assertNotIn('Traceback', self.logger.output)
+
+    def test_on_fails(self):
+        self.create()
+        self.fail_request(path='PowerOn', method='PUT', effect='job_failed',
+                          message='No bootable device')
+        exc = self.assertRaises(exception.PowerVMAPIFailed, vm.power_on,
+                                self.host, self.instance)
+        self.assertIn('No bootable device', str(exc))
+
+    def test_off_by_force(self):
+        lpar = self.create(running=True)
+        vm.power_off(self.host, self.instance, force_immediate=True)
+        self.assertEqual(self.job('PowerOff'), self.requests())
+        self.assertFalse(lpar.is_on)
+
+    def test_off_in_no_time(self):
+        self.create(running=True)
+        vm.power_off(self.host, self.instance, timeout=0)
+        self.assertEqual(self.job('PowerOff'), self.requests())
+
+    def test_off_already(self):
+        self.create()
+        vm.power_off(self.host, self.instance, force_immediate=True)
+        self.requests()
+        vm.power_off(self.host, self.instance, timeout=30)
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+        self.assertNotIn('Traceback', self.logger.output)
+
+    def test_off_by_the_guest(self):
+        lpar = self.create(running=True)
+        self.watch_stops()
+        vm.power_off(self.host, self.instance, timeout=30)
+        self.assertEqual(['GET LogicalPartition'] + self.job('PowerOff'),
+                         self.requests())
+        (parameters, timeout), = self.stops()
+        self.assertEqual('PowerOff(immediate=true, operation=osshutdown)',
+                         parameters)
+        self.assertLessEqual(timeout, 30)
+        self.assertFalse(lpar.is_on)
+
+    def test_off_without_rmc(self):
+        lpar = self.create(running=True)
+        lpar.rmc = 'inactive'
+        lpar.touch()
+        self.watch_stops()
+        vm.power_off(self.host, self.instance, timeout=30)
+        (parameters, _timeout), = self.stops()
+        self.assertEqual('PowerOff(operation=shutdown)', parameters)
+
+    def test_default_timeout(self):
+        self.create(running=True)
+        self.flags(shutdown_timeout=20)
+        self.watch_stops()
+        vm.power_off(self.host, self.instance)
+        (_parameters, timeout), = self.stops()
+        self.assertLessEqual(timeout, 20)
+        self.instance.system_metadata = {'image_os_shutdown_timeout': '0'}
+        vm.power_off(self.host, self.instance)
+        (parameters, _timeout), = self.stops()
+        self.assertEqual('PowerOff(immediate=true, operation=shutdown)',
+                         parameters)
+
+    def test_off_fails(self):
+        self.create(running=True)
+        self.fail_request(path='PowerOff', method='PUT', effect='job_failed',
+                          message='It is stuck')
+        exc = self.assertRaises(
+            nova_exc.InstancePowerOffFailure, vm.power_off, self.host,
+            self.instance, force_immediate=True)
+        self.assertIn('It is stuck', str(exc))
+
+    def test_answer_lost(self):
+        self.create(running=True)
+        self.fail_request(path='PowerOff', method='GET', effect='drop_before')
+        self.assertRaises(
+            nova_exc.InstancePowerOffFailure, vm.power_off, self.host,
+            self.instance, force_immediate=True)
+
+    def test_no_lpar(self):
+        for operation in (
+                lambda: vm.power_on(self.host, self.instance),
+                lambda: vm.power_off(self.host, self.instance, True),
+                lambda: vm.power_off(self.host, self.instance, timeout=9),
+                lambda: vm.reboot(self.host, self.instance, True),
+                lambda: vm.reboot(self.host, self.instance, False)):
+            exc = self.assertRaises(nova_exc.InstanceNotFound, operation)
+            self.assertIn(HIGH_BIT_UUID, str(exc))
+
+    def test_lpar_goes_meanwhile(self):
+        self.create(running=True)
+        self.fail_request(path='PowerOff', method='PUT', effect='status',
+                          status=404)
+        self.assertRaises(
+            nova_exc.InstanceNotFound, vm.power_off, self.host,
+            self.instance, force_immediate=True)
+
+    def test_job_goes_meanwhile(self):
+        # That the job is lost does not mean that the LPAR is.
+        self.create(running=True)
+        self.fail_request(path='jobs/', method='GET', effect='status',
+                          status=404)
+        self.assertRaises(
+            nova_exc.InstancePowerOffFailure, vm.power_off, self.host,
+            self.instance, force_immediate=True)
+
+    def test_state_is_forgotten(self):
+        self.create()
+        self.assertEqual(power_state.SHUTDOWN, self.state())
+        vm.power_on(self.host, self.instance)
+        self.assertEqual(power_state.RUNNING, self.state())
+        vm.power_off(self.host, self.instance, force_immediate=True)
+        self.assertEqual(power_state.SHUTDOWN, self.state())
+
+    def test_reboot_hard(self):
+        lpar = self.create(running=True)
+        self.watch_stops()
+        vm.reboot(self.host, self.instance, True)
+        self.assertEqual(['GET LogicalPartition'] + self.job('PowerOff'),
+                         self.requests())
+        (parameters, _timeout), = self.stops()
+        self.assertEqual('PowerOff(immediate=true, operation=shutdown, '
+                         'restart=true)', parameters)
+        self.assertTrue(lpar.is_on)
+
+    def test_reboot_soft(self):
+        lpar = self.create(running=True)
+        self.watch_stops()
+        vm.reboot(self.host, self.instance, False)
+        (parameters, _timeout), = self.stops()
+        self.assertEqual('PowerOff(immediate=true, operation=osshutdown, '
+                         'restart=true)', parameters)
+        self.assertTrue(lpar.is_on)
+
+    def test_reboot_of_one_that_is_off(self):
+        lpar = self.create()
+        for hard in (True, False):
+            vm.reboot(self.host, self.instance, hard)
+            self.assertEqual(['GET LogicalPartition'] + self.job('PowerOn'),
+                             self.requests())
+            self.assertTrue(lpar.is_on)
+            lpar.set_state('not activated')
+
+    def test_reboot_fails(self):
+        self.create(running=True)
+        self.fail_request(path='PowerOff', method='PUT', effect='job_failed',
+                          message='It is stuck')
+        exc = self.assertRaises(nova_exc.InstanceRebootFailure, vm.reboot,
+                                self.host, self.instance, True)
+        self.assertIn('It is stuck', str(exc))
+
+    def test_one_at_a_time(self):
+        self.create(running=True)
+        lock = lockutils.internal_lock('power_' + HIGH_BIT_UUID)
+        free = []
+
+        def operation(*args, **kwargs):
+            free.append(lock.acquire(blocking=False))
+
+        for name in ('start', 'stop'):
+            self.useFixture(fixtures.MockPatchObject(
+                power.PowerOp, name, operation))
+        vm.power_on(self.host, self.instance)
+        vm.power_off(self.host, self.instance)
+        vm.reboot(self.host, self.instance, True)
+        self.assertEqual([False] * 3, free)
+
+
+class ShutDownTest(base.TestCase):
+    """The sequence of ever harder ways to stop an LPAR."""
+
+    def setUp(self):
+        super().setUp()
+        self.now = 0
+        self.useFixture(fixtures.MockPatchObject(
+            vm.time, 'monotonic', side_effect=lambda: self.now))
+        self.op = self.useFixture(
+            fixtures.MockPatchObject(vm.power, 'PowerOp')).mock
+        self.op.stop.side_effect = self.stop
+        self.attempts = []
+        self.failures = []
+        self.lpar = types.SimpleNamespace(name='lpar', env='AIX/Linux',
+                                          rmc_state='active')
+
+    def stop(self, lpar_w, opts, timeout):
+        parameters = str(opts)[len('PowerOff('):-1].split(', ')
+        self.attempts.append((', '.join(
+            parameter.replace('operation=', '').replace('=true', '')
+            for parameter in parameters), timeout))
+        if not self.failures:
+            return
+        failure = self.failures.pop(0)
+        if failure is pvm_exc.VMPowerOffTimeout:
+            self.now += timeout
+            raise failure(lpar_nm='lpar', timeout=timeout)
+        raise failure(lpar_nm='lpar', reason='it would not')
+
+    def shut_down(self, *failures, **kwargs):
+        self.failures = list(failures)
+        vm._shut_down(self.lpar, 60, **kwargs)
+        return self.attempts
+
+    def test_at_once(self):
+        self.assertEqual([('immediate, osshutdown', 60)], self.shut_down())
+
+    def test_failures(self):
+        self.assertEqual(
+            [('immediate, osshutdown', 60), ('shutdown', 60),
+             ('immediate, shutdown', 1800)],
+            self.shut_down(pvm_exc.VMPowerOffFailure,
+                           pvm_exc.VMPowerOffFailure))
+        self.op.start.assert_not_called()
+
+    def test_time_is_up(self):
+        self.assertEqual(
+            [('immediate, osshutdown', 60), ('immediate, shutdown', 1800)],
+            self.shut_down(pvm_exc.VMPowerOffTimeout))
+
+    def test_no_rmc(self):
+        self.lpar.rmc_state = 'inactive'
+        self.assertEqual([('shutdown', 60)], self.shut_down())
+
+    def test_ibmi(self):
+        self.lpar.env = 'OS400'
+        self.lpar.rmc_state = 'none'
+        self.assertEqual(
+            [('osshutdown', 30), ('immediate, osshutdown', 30),
+             ('immediate, shutdown', 1800)],
+            self.shut_down(pvm_exc.VMPowerOffTimeout,
+                           pvm_exc.VMPowerOffTimeout))
+
+    def test_restart(self):
+        self.assertEqual([('immediate, osshutdown, restart', 60)],
+                         self.shut_down(restart=True))
+        self.op.start.assert_not_called()
+
+    def test_restart_after_the_time_is_up(self):
+        self.assertEqual(
+            [('immediate, osshutdown, restart', 60),
+             ('immediate, shutdown', 1800)],
+            self.shut_down(pvm_exc.VMPowerOffTimeout, restart=True))
+        self.assertEqual(1, self.op.start.call_count)
+
+    def test_nothing_helps(self):
+        self.assertRaises(
+            pvm_exc.VMPowerOffFailure, self.shut_down,
+            *[pvm_exc.VMPowerOffFailure] * 3)

@@ -1,0 +1,216 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+from concurrent import futures
+from unittest import mock
+
+from nova import exception as nova_exc
+from nova.network import model
+from pypowervm.wrappers import network as pvm_net
+
+from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.vif import plugger
+
+VSWITCH = 'NovaLinkVEABridge'
+
+
+def make_vif(number=1, **attrs):
+    network = model.Network(id='net', bridge='br-int', mtu=1450)
+    return base.make_vif(number, type='ovs', details={}, network=network,
+                         devname='tap%d' % number, **attrs)
+
+
+class OvsTestCase(base.SimulatedHostTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.instance = base.make_instance()
+        self.lpar_w = self.create_lpar(self.instance)
+        self.port = make_vif()
+
+    def plug(self, port=None, **kwargs):
+        return vif.plug(self.host, self.instance, port or self.port,
+                        self.lpar_w, **kwargs)
+
+    def unplug(self, **kwargs):
+        return vif.unplug(self.host, self.instance, self.port, **kwargs)
+
+    def warm_up(self):
+        """Fill the caches of the Host, and begin to count requests."""
+        self.host.get_vswitch(VSWITCH)
+        self.host.mgmt_uuid
+        self.requests()
+
+    def trunks(self):
+        """Trunks of the management partition in the simulator's model."""
+        mgmt = self.simulated.store.get('LogicalPartition',
+                                        self.host.mgmt_uuid)
+        return [cna for cna in self.adapters(mgmt) if cna.trunk_priority]
+
+    def trunk_texts(self):
+        """What OVS is told of the only trunk."""
+        trunk, = self.trunks()
+        return (trunk.device_name, trunk.ovs_bridge, trunk.ovs_ids,
+                trunk.mtu)
+
+    def test_first_plug_makes_the_switch(self):
+        self.plug()
+        self.assertEqual(
+            ['GET LogicalPartition', 'PUT VirtualSwitch', 'GET VirtualSwitch',
+             'GET VirtualNetwork', 'PUT ClientNetworkAdapter',
+             'PUT ClientNetworkAdapter', 'PUT Event'], self.requests())
+
+    def test_plug(self):
+        cna = self.plug()
+        self.warm_up()
+        second = self.plug(make_vif(2))
+
+        self.assertEqual(
+            ['GET LogicalPartition', 'GET VirtualNetwork',
+             'PUT ClientNetworkAdapter', 'PUT ClientNetworkAdapter',
+             'PUT Event'], self.requests())
+        self.assertEqual(self.host.get_vswitch(VSWITCH).switch_id,
+                         cna.vswitch_id)
+        self.assertNotEqual(cna.pvid, second.pvid)
+        self.assertEqual({cna.pvid, second.pvid},
+                         {trunk.pvid for trunk in self.trunks()})
+
+    def test_trunk(self):
+        self.plug()
+        self.assertEqual(
+            ('tap1', 'br-int',
+             'iface-id=%s,iface-status=active,attached-mac=%s,vm-uuid=%s' %
+             (self.port['id'], self.port['address'], self.instance.uuid),
+             1450), self.trunk_texts())
+
+    def test_names_without_devname(self):
+        self.port['devname'] = None
+        self.port['ovs_interfaceid'] = 'other'
+        self.plug()
+        name, _bridge, ext_ids, _mtu = self.trunk_texts()
+        self.assertEqual('nicc0ffee00-00', name)
+        self.assertIn('iface-id=other,', ext_ids)
+
+    def test_no_trunk_is_left_behind(self):
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': 'ClientNetworkAdapter', 'nth': 2,
+             'effect': 'status', 'status': 500, 'message': 'no more slots'})
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfacePlugException, self.plug)
+        self.assertIn('no more slots', str(exc))
+        self.assertEqual([], self.trunks())
+
+    def test_trunk_that_cannot_be_removed_either(self):
+        for method, nth in (('PUT', 2), ('DELETE', 1)):
+            self.simulated.faults.add(
+                {'method': method, 'path': 'ClientNetworkAdapter',
+                 'nth': nth, 'effect': 'status', 'status': 500,
+                 'message': method})
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfacePlugException, self.plug)
+        # What is told is why it could not be plugged.
+        self.assertIn('PUT', str(exc))
+        # Nova deletes the server then.
+        self.unplug(cna_list=[], lpar_going=True)
+        self.assertEqual([], self.trunks())
+
+    def test_no_vlan_is_left(self):
+        cna = self.plug()
+        href = self.host.get_vswitch(VSWITCH).related_href
+        nets = [mock.Mock(vlan=vlan, associated_switch_uri=href)
+                for vlan in range(1, 4094)]
+        with mock.patch.object(pvm_net.VNet, 'get', return_value=nets):
+            exc = self.assertRaises(
+                nova_exc.VirtualInterfacePlugException, self.plug,
+                make_vif(2))
+        self.assertIn(VSWITCH, str(exc))
+        self.assertEqual([cna.pvid], [trunk.pvid for trunk in self.trunks()])
+
+    def test_concurrent_plugs_get_a_vlan_each(self):
+        self.plug()
+        ports = [make_vif(number) for number in range(2, 6)]
+        with futures.ThreadPoolExecutor(len(ports)) as executor:
+            list(executor.map(self.plug, ports))
+        self.assertEqual(5, len({trunk.pvid for trunk in self.trunks()}))
+
+    def test_no_trunk_is_left_behind_when_the_answer_was_lost(self):
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': 'ClientNetworkAdapter',
+             'effect': 'drop_after'})
+        vif_plugger = plugger.VifPlugger(None, self.host, self.instance,
+                                         [self.port])
+        self.assertRaises(nova_exc.VirtualInterfacePlugException,
+                          vif_plugger.plug, self.lpar_w, new_lpar=True)
+        self.assertEqual(1, len(self.trunks()))
+        vif_plugger.undo()
+        self.assertEqual([], self.trunks())
+
+    def test_replug_writes_the_trunk(self):
+        cna = self.plug()
+        self.warm_up()
+        self.port['network']['bridge'] = 'br-new'
+        self.port['network']['meta']['mtu'] = 9000
+
+        self.plug(new_vif=False, cna_list=[cna])
+
+        self.assertEqual(
+            ['GET ClientNetworkAdapter', 'POST ClientNetworkAdapter'],
+            self.requests())
+        _name, bridge, ext_ids, mtu = self.trunk_texts()
+        self.assertEqual(('br-new', 9000), (bridge, mtu))
+        self.assertIn(self.port['id'], ext_ids)
+
+    def test_replug_survives_a_concurrent_change(self):
+        cna = self.plug()
+        self.simulated.faults.add(
+            {'method': 'POST', 'path': 'ClientNetworkAdapter',
+             'effect': 'precondition'})
+        self.port['network']['bridge'] = 'br-new'
+        self.plug(new_vif=False, cna_list=[cna])
+        self.assertEqual('br-new', self.trunk_texts()[1])
+
+    def test_replug_makes_a_lost_trunk_anew(self):
+        cna = self.plug()
+        for trunk in self.trunks():
+            self.simulated.remove(trunk)
+        self.plug(new_vif=False, cna_list=[cna])
+        self.assertEqual([cna.pvid], [trunk.pvid for trunk in self.trunks()])
+
+    def test_unplug(self):
+        self.plug()
+        other = self.plug(make_vif(2))
+        self.warm_up()
+
+        self.unplug()
+
+        self.assertEqual(
+            ['GET ClientNetworkAdapter', 'GET ClientNetworkAdapter',
+             'DELETE ClientNetworkAdapter', 'DELETE ClientNetworkAdapter',
+             'PUT Event'], self.requests())
+        self.assertEqual([other.pvid], [t.pvid for t in self.trunks()])
+        self.assertEqual([other.mac], [
+            cna.mac for cna in self.adapters(self.lpar(self.instance))])
+
+    def test_unplug_before_the_lpar_is_deleted(self):
+        cna = self.plug()
+        self.warm_up()
+        self.unplug(cna_list=[cna], lpar_going=True)
+        self.assertEqual(
+            ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter',
+             'PUT Event'], self.requests())
+        self.assertEqual([], self.trunks())
+
+    def test_unplug_finds_the_trunk_without_the_adapter(self):
+        self.plug()
+        self.unplug(cna_list=[], lpar_going=True)
+        self.assertEqual([], self.trunks())

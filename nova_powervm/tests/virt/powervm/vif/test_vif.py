@@ -1,0 +1,181 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+from unittest import mock
+
+from nova import exception as nova_exc
+from nova.network import model
+
+from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import vif
+
+
+class PlugTestCase(base.SimulatedHostTestCase):
+    """SEA ports through the functions of the package."""
+
+    DETAIL = {'provider': 'NOVA_PVM_VIF', 'mac': 'FA163E000001',
+              'type': 'pvm_sea'}
+
+    def setUp(self):
+        super().setUp()
+        self.instance = base.make_instance()
+        self.lpar_w = self.create_lpar(self.instance)
+        self.custom_events()
+
+    def plug(self, port=None, **kwargs):
+        return vif.plug(self.host, self.instance, port or base.make_vif(),
+                        self.lpar_w, **kwargs)
+
+    def test_plug(self):
+        cna = self.plug()
+
+        self.assertEqual(['PUT ClientNetworkAdapter', 'PUT Event'],
+                         self.requests())
+        self.assertEqual('FA163E000001', cna.mac)
+        self.assertEqual(101, cna.pvid)
+        self.assertEqual(self.host.get_vswitch('ETHERNET0').switch_id,
+                         cna.vswitch_id)
+        self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
+
+    def test_plug_tells_the_agent(self):
+        cna = self.plug()
+        self.assertEqual(
+            [(cna.related_href, dict(self.DETAIL, action='plug'))],
+            self.custom_events())
+
+    def test_vlan_of_network_goes_first(self):
+        network = model.Network(id='net', bridge=None, vlan=7)
+        self.assertEqual(7, self.plug(base.make_vif(network=network)).pvid)
+
+    def test_no_vlan(self):
+        for details in ({}, {'vlan': 'many'}):
+            exc = self.assertRaises(
+                nova_exc.VirtualInterfacePlugException, self.plug,
+                base.make_vif(details=details))
+            self.assertIn(base.PORT % 1, str(exc))
+        self.assertEqual([], self.requests())
+
+    def test_unknown_type(self):
+        for vif_type in (None, 'binding_failed', 'bridge'):
+            port = base.make_vif(type=vif_type)
+            exc = self.assertRaises(
+                nova_exc.VirtualInterfacePlugException, self.plug, port)
+            self.assertIn(str(vif_type), str(exc))
+            # Nova deletes the server afterwards.
+            self.assertIsNone(vif.unplug(self.host, self.instance, port))
+        self.assertEqual([], self.requests())
+
+    def test_plug_without_wrapper_reads_the_lpar(self):
+        self.lpar_w = None
+        self.plug()
+        self.assertEqual(['GET LogicalPartition', 'PUT ClientNetworkAdapter',
+                          'PUT Event'], self.requests())
+
+    def test_plug_is_idempotent(self):
+        first = self.plug()
+        self.requests()
+        cnas = vif.get_cnas(self.host, self.instance)
+
+        second = self.plug(cna_list=cnas)
+
+        self.assertEqual(first.uuid, second.uuid)
+        self.assertEqual(['GET ClientNetworkAdapter', 'PUT Event'],
+                         self.requests())
+        self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
+
+    def test_plug_of_plugged_port(self):
+        cna = self.plug()
+        self.requests()
+        again = self.plug(new_vif=False, cna_list=[cna])
+        self.assertIs(cna, again)
+        self.assertEqual([], self.requests())
+
+    def test_plug_refused(self):
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': 'ClientNetworkAdapter',
+             'effect': 'status', 'status': 500, 'message': 'no more slots'})
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfacePlugException, self.plug)
+        self.assertIn('no more slots', str(exc))
+        self.assertEqual(['PUT ClientNetworkAdapter'], self.requests())
+
+    def test_no_such_switch(self):
+        with mock.patch.object(self.host, 'get_vswitch', return_value=None):
+            exc = self.assertRaises(
+                nova_exc.VirtualInterfacePlugException, self.plug)
+        self.assertIn('ETHERNET0', str(exc))
+
+    def test_refused_for_another_reason_than_the_switch(self):
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': 'ClientNetworkAdapter',
+             'effect': 'status', 'status': 400, 'message': 'no more slots'})
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfacePlugException, self.plug)
+        self.assertIn('no more slots', str(exc))
+        self.assertEqual(['PUT ClientNetworkAdapter', 'GET VirtualSwitch'],
+                         self.requests())
+
+    def test_unplug(self):
+        port = base.make_vif()
+        cna = self.plug(port)
+        self.requests()
+        self.custom_events()
+
+        vif.unplug(self.host, self.instance, port)
+
+        self.assertEqual(
+            ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter',
+             'PUT Event'], self.requests())
+        self.assertEqual([], self.adapters(self.lpar(self.instance)))
+        self.assertEqual(
+            [(cna.related_href, dict(self.DETAIL, action='unplug'))],
+            self.custom_events())
+
+    def test_unplug_before_the_lpar_is_deleted(self):
+        port = base.make_vif()
+        cna = self.plug(port)
+        self.requests()
+        vif.unplug(self.host, self.instance, port, cna_list=[cna],
+                   lpar_going=True)
+        self.assertEqual(['PUT Event'], self.requests())
+        self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
+
+    def test_unplug_twice(self):
+        port = base.make_vif()
+        cna = self.plug(port)
+        vif.unplug(self.host, self.instance, port)
+        # With an old list, and with a fresh one.
+        vif.unplug(self.host, self.instance, port, cna_list=[cna])
+        self.assertIsNone(vif.unplug(self.host, self.instance, port))
+
+    def test_unplug_when_the_lpar_is_gone(self):
+        other = base.make_instance(2)
+        self.assertIsNone(vif.unplug(self.host, other, base.make_vif()))
+
+    def test_unplug_refused(self):
+        self.plug()
+        self.simulated.faults.add(
+            {'method': 'DELETE', 'path': 'ClientNetworkAdapter',
+             'effect': 'status', 'status': 400, 'message': 'in use'})
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfaceUnplugException, vif.unplug, self.host,
+            self.instance, base.make_vif())
+        self.assertIn('in use', str(exc))
+
+    def test_unplug_when_the_agent_cannot_be_told(self):
+        self.plug()
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': '/Event$', 'effect': 'status',
+             'status': 500})
+        self.assertIsNotNone(
+            vif.unplug(self.host, self.instance, base.make_vif()))
+        self.assertEqual([], self.adapters(self.lpar(self.instance)))

@@ -1,0 +1,425 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The images that a volume group keeps to copy boot disks from.
+
+A cached image is a virtual disk beside those of the servers. Its name is
+i_<8 characters for the image's id><5 for its content>, each the base 32 of a
+SHA-256, so an image whose content changed is another disk.
+
+While an image is being fetched there is also a disk of the smallest size
+with the same name but for a p in front: the marker of a partial image. It is
+made before the image's disk, in a request of its own, and deleted when all
+bytes have been uploaded and their number and checksum are those that Glance
+gave. So an image whose disk is there without its marker is complete,
+wherever a crash of this process, of the VIOS or of both has struck; one with
+a marker is never used, and is removed before the next upload, by the
+periodic clean-up, or by scrub() when nova-compute starts. It costs neither
+room nor time for a second copy. pypowervm coordinates its uploads to a
+Shared Storage Pool by a marker likewise.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import math
+import re
+import threading
+import time
+
+from nova import exception as nova_exc
+from nova.virt import imagecache
+from oslo_concurrency import lockutils
+from oslo_log import log as logging
+from oslo_utils import excutils
+from oslo_utils import units
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import vios_file
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import storage
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_IMAGE_NAME = re.compile('i_[a-z2-7]{13}')
+_MARKER_NAME = re.compile('p_[a-z2-7]{13}')
+_MARKER_GB = 1
+_RAW = pvm_stg.FileFormatType.RAW
+_ID_CHARACTERS = 8
+_CONTENT_CHARACTERS = 5
+
+
+def _digest_token(text, length):
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
+    return disk_driver.name_token(number, length)
+
+
+def _id_prefix(image_id):
+    """What the names of all cached contents of an image begin with."""
+    return 'i_' + _digest_token(image_id, _ID_CHARACTERS)
+
+
+def _marker(name):
+    """Name of the marker of an image's disk."""
+    return 'p' + name[1:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """An image as Glance describes it.
+
+    :ivar id: its UUID.
+    :ivar size: length in bytes.
+    :ivar disk_format: 'raw', 'qcow2', ...
+    :ivar content: str that differs if the content does.
+    :ivar hash_algo: name of a hash for hashlib, or None.
+    :ivar hash_value: hex digest of the content by it.
+    """
+
+    id: str
+    size: int
+    disk_format: str
+    content: str
+    hash_algo: str = None
+    hash_value: str = None
+
+    @property
+    def name(self):
+        """Name of its disk in the cache."""
+        return _id_prefix(self.id) + _digest_token(self.content,
+                                                   _CONTENT_CHARACTERS)
+
+    @property
+    def size_gb(self):
+        """Size of its disk: GiB, rounded up as the platform wants it."""
+        return max(1, math.ceil(self.size / units.Gi))
+
+    @classmethod
+    def from_glance(cls, image_api, context, image_id):
+        """Ask Glance for an image.
+
+        :raises ImageNotFound: and what else Nova's image API raises.
+        :raises ImageNotActive: if its content is not there.
+        """
+        found = image_api.get(context, image_id)
+        if found.get('status') != 'active':
+            raise nova_exc.ImageNotActive(image_id=image_id)
+        checksum = found.get('checksum')
+        algo, value = found.get('os_hash_algo'), found.get('os_hash_value')
+        size = int(found.get('size') or 0)
+        if not (algo and value):
+            algo, value = 'md5' if checksum else None, checksum
+        return cls(
+            id=image_id, size=size, disk_format=found.get('disk_format'),
+            content=checksum or value or '%s %s' % (
+                size, found.get('updated_at')),
+            hash_algo=algo, hash_value=value)
+
+    @classmethod
+    def from_meta(cls, image_meta):
+        """Describe an image without asking Glance.
+
+        :param image_meta: nova.objects.ImageMeta
+        :returns: Image, or None if too little is known: Nova keeps neither
+            size nor checksum with an instance.
+        """
+        def get(field):
+            return image_meta.obj_attr_is_set(field) and getattr(image_meta,
+                                                                 field)
+        if not all(get(field) for field in ('id', 'size', 'disk_format',
+                                            'checksum')):
+            return None
+        return cls(id=image_meta.id, size=image_meta.size,
+                   disk_format=image_meta.disk_format,
+                   content=image_meta.checksum)
+
+
+class CheckedStream:
+    """The bytes of an image on their way, counted and hashed.
+
+    :param image: Image, which says what the bytes should be.
+    :param chunks: iterable of bytes; read once.
+    """
+
+    def __init__(self, image, chunks):
+        self._image = image
+        self._chunks = chunks
+        self._count = 0
+        self._hash = image.hash_algo and hashlib.new(image.hash_algo,
+                                                     usedforsecurity=False)
+        self._ended = False
+        self._error = None
+
+    def __iter__(self):
+        try:
+            for chunk in self._chunks:
+                self._count += len(chunk)
+                if self._hash:
+                    self._hash.update(chunk)
+                if chunk:
+                    yield chunk
+            self._ended = True
+        except Exception as exc:
+            self._error = exc
+            raise
+
+    def raise_if_to_blame(self):
+        """Raise CouldNotFetchImage if an upload failed because of Glance."""
+        if self._error is not None:
+            raise nova_exc.CouldNotFetchImage(
+                'Could not fetch image %s: after %d of %d bytes: %s' % (
+                    self._image.id, self._count, self._image.size,
+                    self._error)) from self._error
+        if self._ended:
+            self.verify()
+
+    def verify(self):
+        """Raise CouldNotFetchImage if they are not the image's bytes."""
+        if self._count != self._image.size:
+            raise nova_exc.CouldNotFetchImage(
+                'Could not fetch image %s: got %d bytes of %d' % (
+                    self._image.id, self._count, self._image.size))
+        if self._hash and self._hash.hexdigest() != self._image.hash_value:
+            raise nova_exc.CouldNotFetchImage(
+                'Could not fetch image %s: its %s is %s, Glance says %s' % (
+                    self._image.id, self._image.hash_algo,
+                    self._hash.hexdigest(), self._image.hash_value))
+
+
+class ImageCache(imagecache.ImageCacheManager):
+    """The images in one volume group.
+
+    A lock for each image is held while it is fetched, copied from, or
+    removed. A copy is made by the request that finds the image complete, so
+    no other client can remove it in between.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param volume_group: storage.VolumeGroup
+    :param image_api: nova.image.glance.API, or what has its methods.
+    :param clock: returns seconds that only go up.
+    """
+
+    def __init__(self, host, volume_group, image_api, clock=time.monotonic):
+        super().__init__()
+        self.host = host
+        self.vg = volume_group
+        self.image_api = image_api
+        self._clock = clock
+        self._locks = lockutils.Semaphores()
+        self._unused_since = {}
+        self._unused_lock = threading.Lock()
+
+    def create_copy(self, context, image, name, size_gb):
+        """Create a disk that begins with an image's bytes.
+
+        2 requests if the image is cached, else 9. A disk of that name that
+        is there already is a left-over, and replaced.
+
+        :param image: Image, complete, or as far as Image.from_meta knows it.
+        :param name: str, name of the new disk.
+        :param size_gb: int, its size in GiB; not less than the image's.
+        :returns: wrapper of the new disk.
+        """
+        with self._lock(image.name):
+            self._note_use(image.name)
+            vg_w, disk = self.vg.edit(self._copy, image, name, size_gb)
+            if disk is None:
+                with self._fetched(context, image, vg_w, room_gb=size_gb):
+                    vg_w, disk = self.vg.edit(self._end_and_copy, image, name,
+                                              size_gb)
+            if disk is None:
+                raise nova_exc.CouldNotFetchImage(
+                    'Image %s was removed from volume group %s by somebody '
+                    'else.' % (image.id, self.vg.name))
+            return disk
+
+    def ensure(self, context, image):
+        """Fetch an image unless it is cached (1 request, or 8).
+
+        :param image: Image
+        :returns: bool: True if it was fetched.
+        """
+        with self._lock(image.name):
+            self._note_use(image.name)
+            vg_w = self.vg.read()
+            if self._is_complete(vg_w, image.name):
+                return False
+            with self._fetched(context, image, vg_w, room_gb=_MARKER_GB):
+                self.vg.edit(self._end, image)
+            return True
+
+    def scrub(self):
+        """Remove partial images that nobody is fetching (1 request)."""
+        partial = self.vg.edit(self._drop_partial)[1]
+        if partial:
+            storage.delete_files(self.host.adapter, partial)
+
+    def update(self, context, all_instances):
+        """Remove images that have been out of use for long enough.
+
+        Nova's method; 1 request, and 1 to remove what there is to remove.
+        Nova does not say which content of an image a server has, so all
+        contents of an image in use are kept. As a disk does not show when it
+        was last used, the time begins when an image is first found out of
+        use, and anew when nova-compute starts.
+
+        :param all_instances: nova.objects.InstanceList
+        """
+        if not self.remove_unused_base_images:
+            return
+        in_use = {_id_prefix(instance.image_ref)
+                  for instance in all_instances if instance.image_ref}
+        self.vg.edit(self._prune, in_use)
+
+    def _lock(self, name, **kwargs):
+        return lockutils.lock(name, semaphores=self._locks, **kwargs)
+
+    def _note_use(self, name):
+        with self._unused_lock:
+            self._unused_since.pop(name, None)
+
+    # ---- fetching an image, its lock held ------------------------------
+
+    @contextlib.contextmanager
+    def _fetched(self, context, image, vg_w, room_gb):
+        """Fetch an image; whoever uses this removes the marker inside.
+
+        If anything fails, there too, no partial image is left.
+
+        :param vg_w: wrapper of the volume group, as it was read just now.
+        :param room_gb: int, GiB that must be left beside the image.
+        """
+        name = image.name
+        image = Image.from_glance(self.image_api, context, image.id)
+        if image.name != name:
+            raise nova_exc.CouldNotFetchImage(
+                'Could not fetch image %s: it has been changed.' % image.id)
+        try:
+            target = self.vg.edit(self._begin, image, room_gb, known=vg_w)
+            self._fill(context, image, target)
+            yield
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                storage.try_to(
+                    'remove the partial image %s' % image.name,
+                    self.vg.edit, self._drop_if_partial, image.name)
+
+    def _fill(self, context, image, target):
+        """Stream the image from Glance to its disk (3 requests)."""
+        LOG.info('Fetching image %(image)s into disk %(disk)s of volume '
+                 'group %(vg)s.', {'image': image.id, 'disk': image.name,
+                                   'vg': self.vg.name})
+        stream = CheckedStream(image, self.image_api.download(
+            context, image.id))
+        try:
+            storage.upload(
+                self.host.adapter, self.vg.vios_uuid,
+                vios_file.FileType.DISK_IMAGE, image.name, stream,
+                image.size, target_udid=target.udid, sha256=(
+                    image.hash_value if image.hash_algo == 'sha256'
+                    else None))
+        except Exception:
+            stream.raise_if_to_blame()
+            raise
+        stream.verify()
+
+    # ---- edits of the volume group's document --------------------------
+
+    @staticmethod
+    def _is_complete(vg_w, name):
+        return (storage.find_disk(vg_w, name) is not None and
+                storage.find_disk(vg_w, _marker(name)) is None)
+
+    def _copy(self, vg_w, image, name, size_gb):
+        """Copy an image; (vg_w, None) if it is not there and complete."""
+        if not self._is_complete(vg_w, image.name):
+            return vg_w, None
+        vg_w = storage.remove_disks(vg_w, [name])
+        return storage.create_disk(
+            vg_w, name, size_gb, source=storage.find_disk(vg_w, image.name),
+            file_format=_RAW)
+
+    def _begin(self, vg_w, image, room_gb):
+        """Make the marker, then the image's disk: in this order."""
+        vg_w = self._drop(vg_w, image.name)
+        storage.check_room(vg_w, image.size_gb + room_gb)
+        vg_w, _marker_w = storage.create_disk(vg_w, _marker(image.name),
+                                              _MARKER_GB)
+        return storage.create_disk(vg_w, image.name, image.size_gb,
+                                   file_format=_RAW)[1]
+
+    @staticmethod
+    def _end(vg_w, image):
+        """Delete the marker: from now on the image is complete."""
+        return storage.remove_disks(vg_w, [_marker(image.name)])
+
+    def _end_and_copy(self, vg_w, image, name, size_gb):
+        return self._copy(self._end(vg_w, image), image, name, size_gb)
+
+    @staticmethod
+    def _drop(vg_w, name):
+        """Delete an image's disk, then its marker: in this order."""
+        vg_w = storage.remove_disks(vg_w, [name])
+        return storage.remove_disks(vg_w, [_marker(name)])
+
+    def _drop_if_partial(self, vg_w, name):
+        if storage.find_disk(vg_w, _marker(name)) is not None:
+            vg_w = self._drop(vg_w, name)
+        return vg_w
+
+    def _drop_partial(self, vg_w):
+        """Delete partial images, except those that are being fetched.
+
+        :returns: (wrapper, list of the names of the images)
+        """
+        dropped = []
+        for name in _names(vg_w, _MARKER_NAME):
+            image_name = 'i' + name[1:]
+            with contextlib.suppress(lockutils.AcquireLockFailedException), \
+                    self._lock(image_name, blocking=False):
+                LOG.warning('Removing image %s: its upload was broken off.',
+                            image_name)
+                vg_w = self._drop(vg_w, image_name)
+                dropped.append(image_name)
+        return vg_w, dropped
+
+    def _prune(self, vg_w, in_use):
+        """Delete what is partial, and what is out of use for long enough."""
+        vg_w = self._drop_partial(vg_w)[0]
+        with contextlib.ExitStack() as held:
+            doomed = []
+            for name in self._expired(_names(vg_w, _IMAGE_NAME), in_use):
+                with contextlib.suppress(
+                        lockutils.AcquireLockFailedException):
+                    held.enter_context(self._lock(name, blocking=False))
+                    doomed.append(name)
+            storage.remove_disks(vg_w, doomed)
+
+    def _expired(self, names, in_use):
+        """Note which images are out of use; return those due to go."""
+        now = self._clock()
+        unused = [name for name in names
+                  if name[:len('i_') + _ID_CHARACTERS] not in in_use]
+        with self._unused_lock:
+            self._unused_since = {name: self._unused_since.get(name, now)
+                                  for name in unused}
+            return [
+                name for name in unused if now - self._unused_since[name] >=
+                CONF.image_cache.remove_unused_original_minimum_age_seconds]
+
+
+def _names(vg_w, pattern):
+    """Names of the disks in a volume group that a pattern matches."""
+    return [name for name in map(storage.base_name, vg_w.virtual_disks)
+            if pattern.fullmatch(name)]

@@ -1,0 +1,268 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The event feed of the platform: caches kept true, Nova told of changes."""
+
+import collections
+import re
+import threading
+import time
+
+from nova.compute import power_state
+from nova.compute import task_states
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+from nova.objects import fields
+from nova.virt import event as virt_event
+from oslo_log import log as logging
+from pypowervm import adapter as pvm_adapter
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import event as pvm_event
+
+LOG = logging.getLogger(__name__)
+
+# A reboot or a job passes through several states within seconds.
+SETTLE_SECONDS = 15
+
+_SHUTDOWN_WAIT_SECONDS = 5
+
+# While Nova works on a server it sets the power state itself. Of all task
+# states only these leave the power of the server alone.
+_NO_EVENT_TASK_STATES = frozenset(fields.InstanceTaskState.ALL) - {
+    task_states.IMAGE_SNAPSHOT, task_states.IMAGE_SNAPSHOT_PENDING,
+    task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING,
+    task_states.IMAGE_BACKUP, task_states.UPDATING_PASSWORD}
+
+_STATE = pvm_bp.LPARState
+# LPAR state -> (the power state that Nova should have, what to tell it if it
+# has another). 'unknown' is missing on purpose: it comes and goes with the
+# platform's view of the LPAR and says nothing about the server.
+_TRANSITIONS = {
+    state.lower(): transition
+    for transition, states in {
+        (power_state.RUNNING, virt_event.EVENT_LIFECYCLE_STARTED): (
+            _STATE.MIGRATING_RUNNING, _STATE.RUNNING, _STATE.STARTING,
+            _STATE.OPEN_FIRMWARE),
+        (power_state.SHUTDOWN, virt_event.EVENT_LIFECYCLE_STOPPED): (
+            _STATE.NOT_ACTIVATED, _STATE.ERROR),
+        (power_state.SUSPENDED, virt_event.EVENT_LIFECYCLE_SUSPENDED): (
+            _STATE.SUSPENDING, _STATE.SUSPENDED),
+        (power_state.RUNNING, virt_event.EVENT_LIFECYCLE_RESUMED): (
+            _STATE.RESUMING,),
+    }.items() for state in states}
+
+_URI = re.compile(r'/(LogicalPartition|VirtualSwitch)/([0-9A-Fa-f-]{36})$')
+
+_TYPE = pvm_event.EventType
+_EVERYTHING_CHANGED = (_TYPE.NEW_CLIENT, _TYPE.CACHE_CLEARED,
+                       _TYPE.MISSING_EVENTS)
+_MADE_OR_GONE = (_TYPE.ADD_URI, _TYPE.DELETE_URI)
+_CHANGED = (_TYPE.ADD_URI, _TYPE.MODIFY_URI, _TYPE.INVALID_URI)
+
+
+def translate_event(pvm_state, pwr_state):
+    """Translate the state of an LPAR to an event that Nova should hear of.
+
+    :param pvm_state: PartitionState of the LPAR, as the platform spells it.
+    :param pwr_state: nova.compute.power_state that Nova has on record.
+    :returns: an EVENT_LIFECYCLE_* constant, None if there is nothing to tell.
+    """
+    wanted, transition = _TRANSITIONS.get((pvm_state or '').lower(),
+                                          (pwr_state, None))
+    return None if pwr_state == wanted else transition
+
+
+def _find_instance(pvm_uuid, nodename):
+    """Find the instance of an LPAR.
+
+    The platform clears the first bit of a UUID that it is given, so the
+    instance's may be either of two. Both are asked for in one query, without
+    a cache of LPARs that are not Nova's.
+
+    :param pvm_uuid: the LPAR's UUID.
+    :param nodename: Nova's name of the host that the instance must be on.
+    :returns: the nova.objects.Instance, or None.
+    """
+    uuid = pvm_uuid.lower()
+    with_first_bit = '%x%s' % (int(uuid[0], 16) | 8, uuid[1:])
+    instances = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': [uuid, with_first_bit], 'host': nodename, 'deleted': False},
+        expected_attrs=[])
+    return instances[0] if instances else None
+
+
+def _tells_of_state(event):
+    """Whether the state may have changed: an event may not say what did."""
+    return (event.etype != _TYPE.MODIFY_URI or not event.detail or
+            'PartitionState' in event.detail.split(','))
+
+
+class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
+    """Receives the events of the platform, on pypowervm's polling thread.
+
+    :param driver: the PowerVMDriver that emits lifecycle events.
+    :param host: the Host whose caches the events keep true.
+    :param settle: seconds for which a state has to last before Nova is told.
+    """
+
+    def __init__(self, driver, host, settle=SETTLE_SECONDS):
+        self.host = host
+        self.lifecycle = PowerVMLifecycleEventHandler(driver, host, settle)
+
+    def process(self, events):
+        """Handle a batch of events; never raises.
+
+        :param events: list of pypowervm.wrappers.event.Event.
+        """
+        for event in events:
+            try:
+                self._process(event)
+            except Exception:
+                LOG.exception('Handling of %s failed.', event)
+
+    def _process(self, event):
+        if event.etype in _EVERYTHING_CHANGED:
+            self.host.invalidate()
+            self.host.partition_states.clear()
+            return
+        match = _URI.search(event.data or '')
+        if match is None:
+            return
+        rest_type, uuid = match.groups()
+        if rest_type == 'LogicalPartition':
+            self._partition_event(event, uuid.upper())
+        elif event.etype in _MADE_OR_GONE:
+            self.host.invalidate()
+
+    def _partition_event(self, event, pvm_uuid):
+        if event.etype == _TYPE.DELETE_URI:
+            self.host.partition_states.forget(pvm_uuid)
+            self.lifecycle.cancel(pvm_uuid)
+        elif event.etype in _CHANGED and _tells_of_state(event):
+            self.host.partition_states.forget(pvm_uuid)
+            self.lifecycle.process(pvm_uuid)
+
+    def shutdown(self):
+        """End the lifecycle thread; later events change nothing."""
+        self.lifecycle.shutdown()
+
+
+class PowerVMLifecycleEventHandler(object):
+    """Tells Nova of the power state of LPARs, once it has settled.
+
+    One thread serves all LPARs. It is started by the first event and ends
+    with shutdown().
+
+    :param driver: the PowerVMDriver that emits the events.
+    :param host: the Host that knows the states.
+    :param settle: seconds for which a state has to last.
+    """
+
+    def __init__(self, driver, host, settle=SETTLE_SECONDS):
+        self._driver = driver
+        self._host = host
+        self._settle = settle
+        # LPAR UUID -> time.monotonic() when it is due. As all wait equally
+        # long, the order of insertion is the order of time.
+        self._due = collections.OrderedDict()
+        self._changed = threading.Condition()
+        self._thread = None
+        self._stopped = False
+
+    def process(self, pvm_uuid):
+        """Look at an LPAR when its state has settled, counted from now.
+
+        :param pvm_uuid: the LPAR's UUID, upper case.
+        """
+        with self._changed:
+            if self._stopped:
+                return
+            self._due[pvm_uuid] = time.monotonic() + self._settle
+            self._due.move_to_end(pvm_uuid)
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name='powervm-lifecycle', daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def cancel(self, pvm_uuid):
+        """Do not look at an LPAR after all.
+
+        :param pvm_uuid: the LPAR's UUID, upper case.
+        """
+        with self._changed:
+            self._due.pop(pvm_uuid, None)
+
+    def shutdown(self):
+        """Drop what is pending and end the thread."""
+        with self._changed:
+            self._stopped = True
+            self._due.clear()
+            self._changed.notify()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            # It may be in a request, which nothing can cut short.
+            thread.join(_SHUTDOWN_WAIT_SECONDS)
+
+    def _run(self):
+        while True:
+            pvm_uuid = self._wait_for_next()
+            if pvm_uuid is None:
+                return
+            try:
+                self.emit(pvm_uuid)
+            except Exception:
+                LOG.exception('Nova could not be told of the state of LPAR '
+                              '%s.', pvm_uuid)
+
+    def _wait_for_next(self):
+        """Wait for the next LPAR that is due; None at the end."""
+        with self._changed:
+            while not self._stopped:
+                pvm_uuid, due = next(iter(self._due.items()), (None, None))
+                remaining = due and due - time.monotonic()
+                if due is not None and remaining <= 0:
+                    del self._due[pvm_uuid]
+                    return pvm_uuid
+                self._changed.wait(remaining)
+        return None
+
+    def emit(self, pvm_uuid):
+        """Emit the lifecycle event that the state of an LPAR calls for.
+
+        :param pvm_uuid: the LPAR's UUID, upper case.
+        :raises pypowervm.exceptions.Error: if the state cannot be read.
+        """
+        instance = _find_instance(pvm_uuid, self._host.nodename)
+        if instance is None:
+            LOG.debug('LPAR %s is not a server of this host.', pvm_uuid)
+            return
+        if instance.task_state in _NO_EVENT_TASK_STATES:
+            LOG.debug('No event in the task state %s.', instance.task_state,
+                      instance=instance)
+            return
+        try:
+            state = self._host.partition_states.get(pvm_uuid, use_cache=False)
+        except nova_exc.InstanceNotFound:
+            LOG.debug('LPAR %s is gone.', pvm_uuid, instance=instance)
+            return
+        transition = translate_event(state, instance.power_state)
+        if transition is None:
+            return
+        LOG.info('LPAR is %(state)s while Nova has power state %(power)s; '
+                 'telling Nova.', {'state': state,
+                                   'power': instance.power_state},
+                 instance=instance)
+        self._driver.emit_event(
+            virt_event.LifecycleEvent(instance.uuid, transition))

@@ -1,0 +1,363 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""From a flavor to a logical partition.
+
+A flavor says how much memory and how many virtual processors a server has.
+Everything else that PowerVM knows of a partition, extra specs of the flavor
+can say: EXTRA_SPECS lists those, each with what its value may be.
+"""
+
+from nova.compute import task_states
+from oslo_log import log as logging
+from oslo_utils import strutils
+from pypowervm import util as pvm_util
+from pypowervm.utils import lpar_builder
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import shared_proc_pool as pvm_spp
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+NAMESPACE = 'powervm:'
+
+# ---- parsers of values: text -> value, or ValueError with the reason -------
+
+
+def _integer(low, high=None):
+    def parse(text):
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError('it is not an integer')
+        if value < low or high is not None and value > high:
+            raise ValueError('it must be at least %d' % low if high is None
+                             else 'it must be %d to %d' % (low, high))
+        return value
+    return parse
+
+
+def _units(text):
+    try:
+        value = round(float(text), 2)
+    except (ValueError, OverflowError):
+        raise ValueError('it is not a number')
+    # The negation catches NaN.
+    if not value >= lpar_builder.PROC_UNITS_LOW_BOUND:
+        raise ValueError('it must be at least %s' %
+                         lpar_builder.PROC_UNITS_LOW_BOUND)
+    return value
+
+
+def _boolean(text):
+    try:
+        return strutils.bool_from_string(text, strict=True)
+    except ValueError:
+        raise ValueError('it must be true or false')
+
+
+def _choice(meanings):
+    def parse(text):
+        if text.lower() not in meanings:
+            raise ValueError('it must be one of: %s' % ', '.join(meanings))
+        return meanings[text.lower()]
+    return parse
+
+
+_SHARING = pvm_bp.DedicatedSharingMode
+
+#: Name of an extra spec, without 'powervm:' -> parser of its value. Memory is
+#: in MB, processing units in processors.
+EXTRA_SPECS = {
+    'min_mem': _integer(lpar_builder.MEM_LOW_BOUND),
+    'max_mem': _integer(lpar_builder.MEM_LOW_BOUND),
+    'min_vcpu': _integer(lpar_builder.VCPU_LOW_BOUND),
+    'max_vcpu': _integer(lpar_builder.VCPU_LOW_BOUND),
+    'proc_units': _units,
+    'min_proc_units': _units,
+    'max_proc_units': _units,
+    'dedicated_proc': _boolean,
+    'shared_weight': _integer(0, 255),
+    'uncapped': _boolean,
+    'dedicated_sharing_mode': _choice({
+        'share_idle_procs': _SHARING.SHARE_IDLE_PROCS,
+        'keep_idle_procs': _SHARING.KEEP_IDLE_PROCS,
+        'share_idle_procs_active': _SHARING.SHARE_IDLE_PROCS_ACTIVE,
+        'share_idle_procs_always': _SHARING.SHARE_IDLE_PROCS_ALWAYS}),
+    'shared_proc_pool_name': str,
+    'processor_compatibility': str,
+    'availability_priority': _integer(0, 255),
+    'enable_lpar_metric': _boolean,
+    'srr_capability': _boolean,
+    'ppt_ratio': _choice({
+        ratio: ratio for ratio in lpar_builder.ALLOWED_PPT_RATIOS}),
+    'enforce_affinity_check': _boolean,
+    'secure_boot': _integer(0, 9),
+}
+
+# Those that make no sense with dedicated processors.
+_SHARED_ONLY = ('proc_units', 'min_proc_units', 'max_proc_units',
+                'shared_weight', 'uncapped', 'shared_proc_pool_name')
+
+
+def build_lpar(host, instance):
+    """Make the partition that an instance's flavor describes.
+
+    No request is sent, except one if the flavor names a processor pool. What
+    is free on the host is not looked at: the platform does.
+
+    :param host: the Host that the partition is for.
+    :param instance: nova.objects.Instance, with flavor and system_metadata.
+    :returns: LPAR wrapper to be given a UUID and created.
+    :raises InvalidFlavor: naming the part of the flavor that this host, or
+        no host, can fulfil.
+    :raises pypowervm.exceptions.Error: if the pools cannot be read.
+    """
+    attributes = _Translation(host, instance).attributes()
+    standardizer = lpar_builder.DefaultStandardize(
+        host.system, proc_units_factor=CONF.powervm.proc_units_factor,
+        uncapped_weight=CONF.powervm.uncapped_proc_weight)
+    try:
+        return lpar_builder.LPARBuilder(host.adapter, attributes,
+                                        standardizer).build()
+    except (lpar_builder.LPARBuilderException, TypeError, ValueError) as exc:
+        raise exception.InvalidFlavor(
+            flavor=instance.flavor.name, key='extra specs',
+            value=instance.flavor.extra_specs, reason=str(exc)) from exc
+
+
+class _Translation:
+    """One instance's attributes for pypowervm's LPARBuilder."""
+
+    def __init__(self, host, instance):
+        self.host = host
+        self.system = host.system
+        self.instance = instance
+        self.flavor = instance.flavor
+        self.specs = self._parse()
+        self.is_ibmi = instance.system_metadata.get(
+            'image_os_distro', '').lower() == 'ibmi'
+
+    def attributes(self):
+        attributes = {
+            lpar_builder.NAME: pvm_util.sanitize_partition_name_for_api(
+                self.instance.name),
+            lpar_builder.ENV: (pvm_bp.LPARType.OS400 if self.is_ibmi
+                               else pvm_bp.LPARType.AIXLINUX),
+        }
+        attributes.update(self._memory())
+        attributes.update(self._processors())
+        attributes.update(self._capabilities())
+        for name, attribute in (
+                ('availability_priority', lpar_builder.AVAIL_PRIORITY),
+                ('enable_lpar_metric', lpar_builder.ENABLE_LPAR_METRIC)):
+            if name in self.specs:
+                attributes[attribute] = self.specs[name]
+        return attributes
+
+    def _parse(self):
+        specs = {}
+        for key, value in self.flavor.extra_specs.items():
+            if not key.startswith(NAMESPACE):
+                continue
+            name = key[len(NAMESPACE):]
+            if name not in EXTRA_SPECS:
+                raise self._error(key, value, 'there is no such extra spec')
+            try:
+                specs[name] = EXTRA_SPECS[name](value)
+            except ValueError as exc:
+                raise self._error(key, value, str(exc))
+        return specs
+
+    def _error(self, key, value, reason):
+        return exception.InvalidFlavor(flavor=self.flavor.name, key=key,
+                                       value=value, reason=reason)
+
+    def _spec_error(self, name, reason):
+        key = NAMESPACE + name
+        return self._error(key, self.flavor.extra_specs[key], reason)
+
+    def _bounds(self, resource, desired, **builder_keys):
+        """Attributes of min_<resource> and max_<resource>, if given."""
+        attributes = {}
+        for end, builder_key in builder_keys.items():
+            name = '%s_%s' % (end, resource)
+            bound = self.specs.get(name)
+            if bound is None:
+                continue
+            if end == 'min' and bound > desired:
+                raise self._spec_error(name, 'the server has %s' % desired)
+            if end == 'max' and bound < desired:
+                raise self._spec_error(name, 'the server has %s' % desired)
+            attributes[builder_key] = bound
+        return attributes
+
+    def _memory(self):
+        desired = self.flavor.memory_mb
+        self._check_blocks('memory_mb', desired)
+        for name in ('min_mem', 'max_mem'):
+            if name in self.specs:
+                self._check_blocks(NAMESPACE + name, self.specs[name])
+        attributes = self._bounds('mem', desired, min=lpar_builder.MIN_MEM,
+                                  max=lpar_builder.MAX_MEM)
+        attributes[lpar_builder.MEM] = desired
+        return attributes
+
+    def _check_blocks(self, key, memory_mb):
+        block = self.system.memory_region_size
+        if block and (memory_mb < block or memory_mb % block):
+            raise self._error(
+                key, memory_mb, 'memory comes in logical memory blocks of '
+                '%d MB on this host' % block)
+        if memory_mb < lpar_builder.MEM_LOW_BOUND:
+            raise self._error(key, memory_mb, 'it must be at least %d' %
+                              lpar_builder.MEM_LOW_BOUND)
+
+    def _processors(self):
+        desired = self.flavor.vcpus
+        dedicated = self._has_dedicated_processors()
+        attributes = self._bounds('vcpu', desired, min=lpar_builder.MIN_VCPU,
+                                  max=lpar_builder.MAX_VCPU)
+        attributes[lpar_builder.VCPU] = desired
+        attributes[lpar_builder.DED_PROCS] = dedicated
+        if dedicated:
+            self._check_limits(self.system.max_procs_per_aix_linux_lpar,
+                               self.system.max_sys_procs_limit)
+            if 'dedicated_sharing_mode' in self.specs:
+                attributes[lpar_builder.SHARING_MODE] = (
+                    self.specs['dedicated_sharing_mode'])
+        else:
+            self._check_limits(self.system.max_vcpus_per_aix_linux_lpar,
+                               self.system.max_sys_vcpus_limit)
+            attributes.update(self._shares())
+        return attributes
+
+    def _check_limits(self, limit, limit_of_max):
+        """Processors per partition; 0 means that the host does not tell."""
+        if limit and self.flavor.vcpus > limit:
+            raise self._error('vcpus', self.flavor.vcpus, 'a partition of '
+                              'this host has at most %d' % limit)
+        if limit_of_max and self.specs.get('max_vcpu', 0) > limit_of_max:
+            raise self._spec_error('max_vcpu', 'it is at most %d on this '
+                                   'host' % limit_of_max)
+
+    def _has_dedicated_processors(self):
+        mode = 'dedicated_sharing_mode' in self.specs
+        shared = [name for name in _SHARED_ONLY if name in self.specs]
+        dedicated = self.specs.get('dedicated_proc', mode and not shared)
+        if mode and not dedicated:
+            raise self._spec_error(
+                'dedicated_sharing_mode', 'the processors are shared because '
+                'of %s%s' % (NAMESPACE, (shared or ['dedicated_proc'])[0]))
+        if dedicated and 'uncapped' in self.specs:
+            raise self._spec_error('uncapped', 'the processors are dedicated')
+        if dedicated and shared:
+            LOG.warning('The processors are dedicated; no effect have the '
+                        'extra specs: %s', ', '.join(
+                            NAMESPACE + name for name in shared),
+                        instance=self.instance)
+        return dedicated
+
+    def _shares(self):
+        """Attributes of shared processors."""
+        units = self._proc_units()
+        attributes = self._bounds('proc_units', units,
+                                  min=lpar_builder.MIN_PROC_U,
+                                  max=lpar_builder.MAX_PROC_U)
+        attributes[lpar_builder.PROC_UNITS] = units
+        if 'uncapped' in self.specs:
+            attributes[lpar_builder.SHARING_MODE] = (
+                pvm_bp.SharingMode.UNCAPPED if self.specs['uncapped']
+                else pvm_bp.SharingMode.CAPPED)
+        if 'shared_weight' in self.specs:
+            attributes[lpar_builder.UNCAPPED_WEIGHT] = (
+                self.specs['shared_weight'])
+        attributes[lpar_builder.SPP] = self._pool_id()
+        return attributes
+
+    def _proc_units(self):
+        vcpus = self.flavor.vcpus
+        if 'proc_units' not in self.specs:
+            units = round(vcpus * CONF.powervm.proc_units_factor, 2)
+            units = max(units, self.specs.get('min_proc_units', units))
+            return min(units, self.specs.get('max_proc_units', units))
+        units = self.specs['proc_units']
+        # Rules of the hypervisor (assumed, no hardware).
+        least = round(vcpus * self.system.min_proc_units, 2)
+        if not least <= units <= vcpus:
+            raise self._spec_error(
+                'proc_units', 'with %d VCPUs it must be %s to %d' % (
+                    vcpus, least, vcpus))
+        return units
+
+    def _pool_id(self):
+        name = self.specs.get('shared_proc_pool_name', 'DefaultPool')
+        if name == 'DefaultPool':
+            return lpar_builder.DEF_SPP
+        found = [pool.id for pool in pvm_spp.SharedProcPool.get(
+            self.host.adapter, parent_type=pvm_ms.System,
+            parent_uuid=self.host.system_uuid) if pool.name == name]
+        if len(found) != 1:
+            raise self._spec_error(
+                'shared_proc_pool_name',
+                'this host has %d pools of that name' % len(found))
+        return found[0]
+
+    def _capabilities(self):
+        """Attributes that not every host can fulfil."""
+        attributes = {
+            lpar_builder.SRR_CAPABLE: self.specs.get('srr_capability', True)}
+        if 'processor_compatibility' in self.specs:
+            attributes[lpar_builder.PROC_COMPAT] = self._compatibility()
+        if 'ppt_ratio' in self.specs and self._host_can(
+                'ppt_ratio', 'physical_page_table_ratio_capable'):
+            attributes[lpar_builder.PPT_RATIO] = self.specs['ppt_ratio']
+        if self.specs.get('enforce_affinity_check'):
+            # It says how to migrate; the partition does not have it.
+            self._host_can('enforce_affinity_check', 'affinity_check_capable')
+        if self.specs.get('secure_boot'):
+            if self.is_ibmi:
+                raise self._spec_error('secure_boot', 'IBM i has none')
+            if not self.system.get_capability(
+                    'partition_secure_boot_capable'):
+                raise self._spec_error('secure_boot', 'the host has none')
+            attributes[lpar_builder.SECURE_BOOT] = self.specs['secure_boot']
+        return attributes
+
+    def _compatibility(self):
+        wanted = self.specs['processor_compatibility'].replace('+', '_Plus')
+        known = [mode for mode in self.system.proc_compat_modes
+                 if mode in pvm_bp.LPARCompat.ALL_VALUES]
+        for mode in known:
+            if mode.lower() == wanted.lower():
+                return mode
+        raise self._spec_error('processor_compatibility', 'this host has: '
+                               '%s' % ', '.join(known))
+
+    def _host_can(self, name, capability):
+        """Whether an extra spec is to be fulfilled on this host.
+
+        An evacuated server goes without, rather than not to start.
+        """
+        if self.system.get_capability(capability):
+            return True
+        if self.instance.task_state == task_states.REBUILD_SPAWNING:
+            LOG.warning('The host is not %(capability)s; the server goes '
+                        'without %(key)s.', {'capability': capability,
+                                             'key': NAMESPACE + name},
+                        instance=self.instance)
+            return False
+        raise self._spec_error(name, 'the host is not %s' % capability)

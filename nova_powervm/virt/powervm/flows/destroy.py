@@ -1,0 +1,48 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The recipe of removing a server."""
+
+from nova.virt import configdrive
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.tasks import network as tf_net
+from nova_powervm.virt.powervm.tasks import storage as tf_stg
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+
+
+def destroy(rooms, instance, network_info, destroy_disks=True,
+            destroy_vifs=True):
+    """Flow that removes all that carries the instance's derived names.
+
+    It needs no memory of what was made and no LPAR: every step looks for its
+    own names and is content when there is nothing.
+    """
+    stg = storage.StorageTransaction(rooms.host, 'destroy')
+    has_config_drive = configdrive.required_by(instance)
+    flow = linear_flow.Flow('destroy')
+    flow.add(tf_vm.PowerOff(rooms.host, instance,
+                            force_immediate=destroy_disks, missing_ok=True))
+    if destroy_vifs:
+        flow.add(tf_net.UnplugVifs(rooms.host, instance, network_info,
+                                   lpar_going=True))
+    flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg))
+    if has_config_drive:
+        flow.add(tf_stg.DetachCfgDrive(rooms.config_drive, instance, stg))
+    flow.add(tf_stg.UpdateVioses(stg))
+    if has_config_drive:
+        flow.add(tf_stg.DeleteVOpt(rooms.config_drive, instance))
+    if destroy_disks:
+        flow.add(tf_stg.DeleteDisk(rooms.disk, instance))
+    flow.add(tf_vm.Delete(rooms.host, instance))
+    return flow

@@ -1,0 +1,32 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The recipes of attaching and detaching network ports."""
+
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm.tasks import network as tf_net
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+
+
+def plug(rooms, instance, network_info):
+    """Flow that gives a server the ports that it does not have yet."""
+    return linear_flow.Flow('plug_vifs').add(
+        tf_vm.Get(rooms.host, instance),
+        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info))
+
+
+def unplug(rooms, instance, network_info):
+    """Flow that takes ports from a server."""
+    return linear_flow.Flow('unplug_vifs').add(
+        tf_vm.Get(rooms.host, instance),
+        tf_net.UnplugVifs(rooms.host, instance, network_info))

@@ -1,0 +1,49 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The recipes of power operations."""
+
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm.tasks import network as tf_net
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+
+
+def power_on(rooms, instance, opts=None):
+    """Flow that starts a server."""
+    return linear_flow.Flow('power_on').add(
+        tf_vm.PowerOn(rooms.host, instance, opts=opts))
+
+
+def power_off(rooms, instance, timeout):
+    """Flow that stops a server.
+
+    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    """
+    return linear_flow.Flow('power_off').add(
+        tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
+                       timeout=timeout))
+
+
+def soft_reboot(rooms, instance):
+    """Flow that asks the guest to restart, and insists if it does not."""
+    return linear_flow.Flow('soft_reboot').add(
+        tf_vm.Reboot(rooms.host, instance, hard=False))
+
+
+def hard_reboot(rooms, instance, network_info):
+    """Flow that restarts a server with all its connections made anew."""
+    return linear_flow.Flow('hard_reboot').add(
+        tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
+        tf_vm.Get(rooms.host, instance),
+        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info),
+        tf_vm.PowerOn(rooms.host, instance))

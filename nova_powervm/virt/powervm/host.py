@@ -1,0 +1,419 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The PowerVM server: its REST connection, and what is known of it."""
+
+import contextlib
+import json
+import os
+import threading
+import time
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from oslo_utils import excutils
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks.monitor import host_cpu
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.tasks import storage as pvm_storage
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import network as pvm_net
+from pypowervm.wrappers import vios_file as pvm_file
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import rest
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+# Names of what the driver uploads: config drives, and the images of the disk
+# cache, complete (i) or not (p).
+_OUR_UPLOADS = ('cfg_', 'i_', 'p_')
+
+
+class Host:
+    """The single owner of the REST connection to one PowerVM server.
+
+    What never changes is read once; invalidate() forgets it. All methods may
+    be called from any thread. Methods that send requests raise
+    pypowervm.exceptions.Error if the platform refuses or does not answer.
+
+    :param nodename: Nova's name of this host.
+    """
+
+    def __init__(self, nodename):
+        self.nodename = nodename
+        self.partition_states = PartitionStates(self)
+        self._adapter = None
+        self._system = None
+        self._lock = threading.RLock()
+        self._vswitches = None
+        self._mgmt = None
+        self._cpu_lock = threading.Lock()
+        self._cpu_cache = None
+
+    # ---- start and end -------------------------------------------------
+
+    def connect(self, event_handler=None):
+        """Log on, and find the system that the REST server manages.
+
+        :param event_handler: pypowervm event handler that is to receive the
+            platform's events until close(), or None.
+        :raises nova.exception.InvalidConfiguration: if connection options
+            make no sense.
+        :raises RestAuthenticationFailed: if user and password are refused.
+        :raises RestServerUnavailable: if the server cannot be used.
+        :raises ManagedSystemCount: if it manages no or several systems.
+        """
+        self._adapter = rest.connect()
+        try:
+            self._system = self._find_system()
+            if event_handler is not None:
+                self._listen(event_handler)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                self.close()
+
+    def _find_system(self):
+        url = self.adapter.session.dest
+        try:
+            systems = pvm_ms.System.get(self.adapter)
+        except pvm_exc.Error as exc:
+            raise exception.RestServerUnavailable(
+                url=url, reason=str(exc)) from exc
+        if len(systems) != 1:
+            raise exception.ManagedSystemCount(url=url, count=len(systems))
+        return systems[0]
+
+    def _listen(self, event_handler):
+        try:
+            self.adapter.session.listen(event_handler)
+        except (pvm_exc.Error, ValueError) as exc:
+            raise exception.RestServerUnavailable(
+                url=self.adapter.session.dest,
+                reason='it opens no event queue: %s' % exc) from exc
+
+    def close(self):
+        """End the event thread and log off. May be called twice."""
+        adapter, self._adapter = self._adapter, None
+        if adapter is not None:
+            adapter.session.close()
+        self.invalidate()
+
+    def wait_for_vioses(self, max_wait_time=None):
+        """Wait until the VIOSes that are powered on can be managed.
+
+        :param max_wait_time: seconds; None means vios_active_wait_timeout.
+        :raises ViosNotAvailable: if there is none even then.
+        """
+        if max_wait_time is None:
+            max_wait_time = CONF.powervm.vios_active_wait_timeout
+        try:
+            pvm_partition.validate_vios_ready(self.adapter,
+                                              max_wait_time=max_wait_time)
+        except pvm_exc.ViosNotAvailable:
+            raise exception.ViosNotAvailable(
+                wait_time=max_wait_time) from None
+
+    def scrub(self):
+        """Remove what crashes and deletions outside of Nova left behind.
+
+        That is: mappings of LPARs which no longer exist, with their virtual
+        disks and media, and descriptors of uploads of this driver. It must
+        not run while this driver makes or moves a server. A failure is
+        logged: the host can be used all the same.
+        """
+        for what, scrub in (('storage', self._scrub_storage),
+                            ('uploads', self._scrub_uploads)):
+            try:
+                scrub()
+            except pvm_exc.Error as exc:
+                LOG.warning('Stale %(what)s could not be removed: %(error)s',
+                            {'what': what, 'error': exc})
+
+    def _scrub_storage(self):
+        pvm_storage.ComprehensiveScrub(self.adapter).execute()
+
+    def _scrub_uploads(self):
+        for file_w in pvm_file.File.get(self.adapter, service='web', xag=[]):
+            if not (file_w.file_name or '').startswith(_OUR_UPLOADS):
+                continue
+            LOG.info('Removing the descriptor of a broken upload of %s.',
+                     file_w.file_name)
+            with contextlib.suppress(pvm_exc.HttpNotFound):
+                self.adapter.delete(pvm_file.File.schema_type,
+                                    root_id=file_w.uuid, service='web')
+
+    # ---- the connection ------------------------------------------------
+
+    @property
+    def adapter(self):
+        """The pypowervm Adapter.
+
+        :raises nova.exception.VirtDriverNotReady: before connect() and after
+            close().
+        """
+        adapter = self._adapter
+        if adapter is None:
+            raise nova_exc.VirtDriverNotReady()
+        return adapter
+
+    @property
+    def is_local(self):
+        """Whether this process runs on the management partition.
+
+        Local file authentication, which works nowhere else, tells.
+        """
+        return self.adapter.traits.local_api
+
+    # ---- the system ----------------------------------------------------
+
+    @property
+    def system(self):
+        """The System wrapper as of the last time that it was read.
+
+        Good for what hardly changes: identity, capabilities and limits.
+        """
+        if self._system is None:
+            raise nova_exc.VirtDriverNotReady()
+        return self._system
+
+    @property
+    def system_uuid(self):
+        """The UUID of the managed system, str."""
+        return self.system.uuid
+
+    def get_system(self):
+        """Read the System wrapper afresh (1 request)."""
+        self._system = pvm_ms.System.get(self.adapter, uuid=self.system_uuid)
+        return self._system
+
+    def get_vswitch(self, name):
+        """Find a virtual switch (1 request, once).
+
+        :param name: its name, as in 'ETHERNET0'.
+        :returns: a VSwitch wrapper, not to be changed, or None.
+        """
+        with self._lock:
+            if self._vswitches is None:
+                self._vswitches = {
+                    vswitch.name: vswitch for vswitch in pvm_net.VSwitch.get(
+                        self.adapter, parent_type=pvm_ms.System,
+                        parent_uuid=self.system_uuid)}
+            return self._vswitches.get(name)
+
+    @property
+    def mgmt_uuid(self):
+        """The UUID of the management partition (1-2 requests, once).
+
+        :raises pypowervm.exceptions.ManagementPartitionNotFoundException: if
+            there is not exactly one.
+        """
+        return self._mgmt_partition()[0]
+
+    @property
+    def mgmt_is_vios(self):
+        """Whether the management partition is a VIOS, see mgmt_uuid."""
+        return self._mgmt_partition()[1]
+
+    def _mgmt_partition(self):
+        with self._lock:
+            if self._mgmt is None:
+                mgmt_w = pvm_partition.get_mgmt_partition(self.adapter)
+                self._mgmt = mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)
+            return self._mgmt
+
+    def active_vioses(self, xag=()):
+        """Read the VIOSes (1 request).
+
+        :param xag: extended attribute groups to read, pypowervm.const.XAG.
+        :returns: list of VIOS wrappers, those that are running and have RMC
+            or are the management partition, the latter first.
+        """
+        # To pypowervm an empty xag means all groups, which is expensive.
+        return pvm_partition.get_active_vioses(self.adapter,
+                                               xag=list(xag) or None)
+
+    def invalidate(self):
+        """Forget all that was read, as it may have changed."""
+        with self._lock:
+            self._vswitches = None
+            self._mgmt = None
+        self.partition_states.clear()
+
+    # ---- statistics ----------------------------------------------------
+
+    def get_cpu_stats(self):
+        """Read how busy the processors are (at most once in 30 seconds).
+
+        The first call turns on long-term monitoring on the platform.
+
+        :returns: dict as of ComputeDriver.get_host_cpu_stats. Times are in
+            ticks of the time base; the share of 'kernel' is that of the
+            hypervisor, of 'user' that of all partitions. 'frequency' is in
+            MHz, 0 if this is not a Power machine.
+        """
+        with self._cpu_lock:
+            if self._cpu_cache is None:
+                self._cpu_cache = host_cpu.HostCPUMetricCache(
+                    self.adapter, self.system_uuid)
+            cache = self._cpu_cache
+            cache.refresh()
+            busy = cache.total_user_cycles + cache.total_fw_cycles
+            return {
+                'kernel': int(cache.total_fw_cycles),
+                'user': int(cache.total_user_cycles),
+                'idle': int(cache.total_cycles - busy),
+                'iowait': 0,
+                'frequency': cache.cpu_freq or 0,
+            }
+
+
+class PartitionStates:
+    """What state each LPAR is in, from reads that are not too old.
+
+    A state is dropped when an event or the driver says that it changes, and
+    when it gets old, should an event be lost. States that do not last are
+    never kept.
+
+    :param host: the Host.
+    :param clock: returns seconds; for tests.
+    """
+
+    #: Seconds for which a state is good.
+    MAX_AGE = 60
+
+    _LASTING = frozenset((
+        pvm_bp.LPARState.RUNNING, pvm_bp.LPARState.NOT_ACTIVATED,
+        pvm_bp.LPARState.OPEN_FIRMWARE, pvm_bp.LPARState.SUSPENDED,
+        pvm_bp.LPARState.ERROR))
+
+    def __init__(self, host, clock=time.monotonic):
+        self._host = host
+        self._clock = clock
+        self._lock = threading.Lock()
+        # UUID in upper case -> (state, when it was asked for).
+        self._states = {}
+        # One set for each read that is under way: the UUIDs whose answer
+        # will be out of date when it comes; None in it means all.
+        self._reads = {}
+
+    def refresh(self):
+        """Read the state of all LPARs (1 request).
+
+        :returns: list of the LPAR wrappers that may be servers of Nova; the
+            management partition is not.
+        """
+        with self._read() as keep:
+            lpars = [lpar for lpar in pvm_lpar.LPAR.get(self._host.adapter)
+                     if not lpar.is_mgmt_partition]
+            keep({lpar.uuid: lpar.state for lpar in lpars}, only=True)
+        return lpars
+
+    def get(self, pvm_uuid, use_cache=True):
+        """Tell the state of an LPAR (1 request, 0 if it is known).
+
+        :param pvm_uuid: the LPAR's UUID.
+        :param use_cache: False means to ask the platform.
+        :returns: a pypowervm LPARState, str.
+        :raises nova.exception.InstanceNotFound: if there is no such LPAR.
+        """
+        pvm_uuid = pvm_uuid.upper()
+        if use_cache:
+            with self._lock:
+                state, since = self._states.get(pvm_uuid, (None, None))
+            if state and self._clock() - since < self.MAX_AGE:
+                return state
+        with self._read() as keep:
+            state = self._ask(pvm_uuid)
+            keep({pvm_uuid: state})
+        return state
+
+    def _ask(self, pvm_uuid):
+        try:
+            # Without helpers: that an LPAR is missing is no error to log.
+            answer = self._host.adapter.read(
+                pvm_lpar.LPAR.schema_type, root_id=pvm_uuid,
+                suffix_type='quick', suffix_parm='PartitionState',
+                helpers=[])
+        except pvm_exc.HttpNotFound:
+            self.forget(pvm_uuid)
+            raise nova_exc.InstanceNotFound(instance_id=pvm_uuid) from None
+        return json.loads(answer.body)
+
+    @contextlib.contextmanager
+    def _read(self):
+        """Yield a function that keeps the states that a read returns.
+
+        It leaves out those that were dropped since the read began; only=True
+        drops those that are not in the answer.
+        """
+        began = self._clock()
+        read, dropped = object(), set()
+
+        def keep(states, only=False):
+            with self._lock:
+                if only:
+                    self._states.clear()
+                for pvm_uuid, state in states.items():
+                    pvm_uuid = pvm_uuid.upper()
+                    self._states.pop(pvm_uuid, None)
+                    if state in self._LASTING and dropped.isdisjoint(
+                            (pvm_uuid, None)):
+                        self._states[pvm_uuid] = (state, began)
+
+        with self._lock:
+            self._reads[read] = dropped
+        try:
+            yield keep
+        finally:
+            with self._lock:
+                del self._reads[read]
+
+    def forget(self, pvm_uuid):
+        """Drop the state of an LPAR, as it changes.
+
+        :param pvm_uuid: the LPAR's UUID.
+        """
+        pvm_uuid = pvm_uuid.upper()
+        with self._lock:
+            self._states.pop(pvm_uuid, None)
+            for dropped in self._reads.values():
+                dropped.add(pvm_uuid)
+
+    def clear(self):
+        """Drop all states."""
+        with self._lock:
+            self._states.clear()
+            for dropped in self._reads.values():
+                dropped.add(None)
+
+
+def get_uptime():
+    """Tell since when this machine is up, in the manner of uptime(1).
+
+    :returns: str, as in 'up 3 days, 04:05, load average: 0.10, 0.20, 0.30'.
+    :raises OSError: if /proc cannot be read.
+    """
+    proc = os.path.join(CONF.powervm.management_root, 'proc')
+    with open(os.path.join(proc, 'uptime')) as uptime:
+        minutes = int(float(uptime.read().split()[0])) // 60
+    with open(os.path.join(proc, 'loadavg')) as loadavg:
+        load = ', '.join(loadavg.read().split()[:3])
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return 'up %d days, %02d:%02d, load average: %s' % (
+        days, hours, minutes, load)

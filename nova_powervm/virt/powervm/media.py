@@ -1,0 +1,274 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Config drives: ISO images in the media repository of a VIOS."""
+
+import copy
+import hashlib
+import os
+import threading
+
+import netaddr
+from nova.api.metadata import base as instance_metadata
+from nova import exception as nova_exc
+from nova.network import model as network_model
+from nova import utils as nova_utils
+from nova.virt import configdrive
+from oslo_log import log as logging
+from oslo_utils import excutils
+from pypowervm import const as pvm_const
+from pypowervm import util as pvm_util
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import vios_file
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_REPOSITORY_NAME = 'vopt'
+
+
+def get_cfg_drv_name(instance):
+    """Name of a server's config drive: cfg_<29 hex digits of its UUID>.iso
+
+    The platform allows names of 37 characters.
+    """
+    return pvm_util.sanitize_file_name_for_api(
+        instance.uuid.replace('-', ''), prefix='cfg_', suffix='.iso',
+        max_len=pvm_const.MaxLen.VOPT_NAME)
+
+
+class ConfigDrive:
+    """Makes config drives and takes them away.
+
+    They are kept in one media repository: that of the preferred VIOS if it
+    has one, else the first found, VIOSes in the order of their names; if no
+    VIOS has one, it is made. The repository is looked for at first use and
+    again after an upload that failed.
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param preferred_vios_uuid: UUID of the VIOS that has the servers' disks,
+        so that a server's mappings are edited together.
+    """
+
+    def __init__(self, host, preferred_vios_uuid=None):
+        self.host = host
+        self._preferred = preferred_vios_uuid
+        self._repository = None
+        self._lock = threading.Lock()
+
+    # ---- the life of a config drive ------------------------------------
+
+    def create(self, context, instance, injected_files, network_info,
+               admin_pass, mgmt_cna=None):
+        """Build a config drive and upload it (3 requests).
+
+        Its instance id is the server's UUID in Nova, as everywhere else in
+        OpenStack.
+
+        :param injected_files: list of (path, content).
+        :param network_info: nova.network.model.NetworkInfo
+        :param mgmt_cna: wrapper of the server's management adapter, or None.
+        :returns: wrapper that refers to the medium, for attach.
+        :raises NoMediaRepoVolumeGroupFound: if there is no place for it.
+        """
+        group = self._find_repository(create=True)
+        name = get_cfg_drv_name(instance)
+        with nova_utils.tempdir() as folder:
+            path = os.path.join(folder, name)
+            _build_iso(path, instance, injected_files,
+                       _network_info(network_info, mgmt_cna), admin_pass)
+            try:
+                self._upload(group.vios_uuid, name, path)
+            except Exception:
+                with excutils.save_and_reraise_exception():
+                    # The answer may have been lost after it was made.
+                    storage.try_to('delete the config drive %s' % name,
+                                   group.edit, storage.remove_media, name)
+                    self._repository = None
+        return pvm_stg.VOptMedia.bld_ref(self.host.adapter, name)
+
+    def attach(self, instance, media, stg):
+        """Queue the mapping of a config drive to the server's LPAR.
+
+        :param media: what create returned.
+        :param stg: storage.StorageTransaction
+        """
+        stg.edit(self._find_repository().vios_uuid, storage.add_mapping,
+                 vm.get_pvm_uuid(instance), media)
+
+    def detach(self, instance, stg):
+        """Queue the removal of a config drive's mapping, if there is any.
+
+        It is found by the name of the medium, also when the LPAR is gone.
+
+        :param stg: storage.StorageTransaction
+        """
+        group = self._find_repository()
+        if group is not None:
+            stg.edit(group.vios_uuid, *_unmap(get_cfg_drv_name(instance)))
+
+    def delete(self, instance):
+        """Delete a config drive, which nothing maps any more (2 requests).
+
+        If it is not there, other VIOSes are searched: it may have been made
+        while another repository was in use. There it is unmapped as well.
+        """
+        name = get_cfg_drv_name(instance)
+        group = self._find_repository()
+        if group is None or group.edit(storage.remove_media, name):
+            return
+        for vios_w, vg_w in self._other_repositories(group):
+            if any(medium.name == name for repository in vg_w.vmedia_repos
+                   for medium in repository.optical_media):
+                with storage.StorageTransaction.immediate(
+                        self.host, 'delete_cfg_drive') as stg:
+                    stg.edit(vios_w.uuid, *_unmap(name))
+                storage.VolumeGroup(self.host, vios_w.uuid, vg_w).edit(
+                    storage.remove_media, name)
+
+    def _upload(self, vios_uuid, name, path):
+        with open(path, 'rb') as iso:
+            sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()
+            iso.seek(0)
+            storage.upload(
+                self.host.adapter, vios_uuid, vios_file.FileType.MEDIA_ISO,
+                name, iso, os.path.getsize(path), sha256=sha256)
+
+    # ---- the repository ------------------------------------------------
+
+    def _find_repository(self, create=False):
+        """Find the volume group that has the media repository.
+
+        The first time it takes 1 request if the preferred VIOS has one, else
+        1 and 1 for each VIOS, and 1 to make one.
+
+        :param create: whether to make one if there is none.
+        :returns: storage.VolumeGroup, or None.
+        """
+        with self._lock:
+            if self._repository is None:
+                self._repository = (self._preferred_repository() or
+                                    self._any_repository(create))
+            return self._repository
+
+    def _preferred_repository(self):
+        if self._preferred is None:
+            return None
+        for vg_w in self._volume_groups(self._preferred):
+            if len(vg_w.vmedia_repos):
+                return storage.VolumeGroup(self.host, self._preferred, vg_w)
+        return None
+
+    def _any_repository(self, create):
+        place = None
+        for vios_w in self._vioses():
+            for vg_w in self._volume_groups(vios_w.uuid):
+                group = storage.VolumeGroup(self.host, vios_w.uuid, vg_w)
+                if len(vg_w.vmedia_repos):
+                    return group
+                if self._is_place(vios_w, vg_w) and (
+                        place is None or vios_w.uuid == self._preferred):
+                    place = group
+        if not create:
+            return None
+        if place is None:
+            raise exception.NoMediaRepoVolumeGroupFound(
+                vol_grp=CONF.powervm.vopt_media_volume_group)
+        return place.edit(_create_repository, place)
+
+    @staticmethod
+    def _is_place(vios_w, vg_w):
+        """Whether a repository may be made there.
+
+        Not on the management partition: its volume groups are its own.
+        """
+        return (vg_w.name == CONF.powervm.vopt_media_volume_group and
+                not vios_w.is_mgmt_partition)
+
+    def _other_repositories(self, group):
+        for vios_w in self._vioses():
+            if vios_w.uuid != group.vios_uuid:
+                for vg_w in self._volume_groups(vios_w.uuid):
+                    yield vios_w, vg_w
+
+    def _vioses(self):
+        return sorted(self.host.active_vioses(),
+                      key=lambda vios_w: vios_w.name)
+
+    def _volume_groups(self, vios_uuid):
+        return pvm_stg.VG.get(self.host.adapter, parent_type=pvm_vios.VIOS,
+                              parent_uuid=vios_uuid)
+
+
+def _create_repository(vg_w, group):
+    if not len(vg_w.vmedia_repos):
+        LOG.info('Creating a media repository in volume group %s.',
+                 vg_w.name)
+        vg_w.vmedia_repos = [pvm_stg.VMediaRepos.bld(
+            vg_w.adapter, _REPOSITORY_NAME,
+            CONF.powervm.vopt_media_rep_size)]
+        vg_w.update()
+    return group
+
+
+def _unmap(name):
+    """What to queue to unmap a medium."""
+    return storage.remove_storage_mappings, pvm_stg.VOptMedia, [name]
+
+
+# ---- the content -------------------------------------------------------
+
+def _build_iso(path, instance, injected_files, network_info, admin_pass):
+    if CONF.config_drive_format != 'iso9660':
+        raise nova_exc.ConfigDriveUnsupportedFormat(
+            format=CONF.config_drive_format)
+    metadata = instance_metadata.InstanceMetadata(
+        instance, content=injected_files, network_info=network_info,
+        extra_md={'admin_pass': admin_pass} if admin_pass else None)
+    with configdrive.ConfigDriveBuilder(instance_md=metadata) as builder:
+        builder.make_drive(path)
+
+
+def _network_info(network_info, mgmt_cna):
+    """What the config drive tells about the server's ports.
+
+    cloud-init does not know the types of PowerVM's ports; it takes 'vif'.
+
+    :returns: nova.network.model.NetworkInfo, a copy.
+    """
+    vifs = network_model.NetworkInfo(copy.deepcopy(list(network_info or [])))
+    if mgmt_cna is not None and CONF.powervm.use_rmc_ipv6_scheme:
+        vifs.append(_mgmt_vif(mgmt_cna))
+    for vif in vifs:
+        if vif.get('type') != network_model.VIF_TYPE_OVS:
+            vif['type'] = 'vif'
+    return vifs
+
+
+def _mgmt_vif(cna):
+    """Describe the management adapter, with the address that RMC expects.
+
+    That is the link-local IPv6 address made of its MAC (EUI-64).
+    """
+    mac = netaddr.EUI(cna.mac, dialect=netaddr.mac_unix_expanded)
+    address = network_model.FixedIP(
+        version=6, address=str(mac.ipv6_link_local()))
+    subnet = network_model.Subnet(version=6, cidr='fe80::/64', ips=[address])
+    network = network_model.Network(id='mgmt', subnets=[subnet],
+                                    injected='yes')
+    return network_model.VIF(id='mgmt_vif', address=str(mac), network=network)

@@ -1,0 +1,175 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The session with the PowerVM REST API server.
+
+pypowervm checks the server's certificate at logon only, and with means that
+Python 3.12 no longer has. The session here checks it on every request. What
+this driver has to know of pypowervm's private parts is in this module.
+"""
+
+import json
+import os
+import time
+
+from oslo_log import log as logging
+from pypowervm import adapter as pvm_adapter
+from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm.helpers import log_helper
+from pypowervm.helpers import vios_busy
+from pypowervm.wrappers import event as pvm_event
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+# Seconds to wait for an answer: to a logon, and to anything else (the
+# default of pypowervm; storage operations can take minutes).
+LOGON_TIMEOUT = 60
+REQUEST_TIMEOUT = 1200
+# Seconds between two attempts to reach the server at start.
+RETRY_INTERVAL = 2
+# Seconds after which the server answers a poll for events at the latest
+# (pypowervm says "on the order of 10s"; assumed, no hardware).
+EVENT_POLL_CEILING = 30
+
+
+class Session(pvm_adapter.Session):
+    """A session that checks the server's certificate on every request.
+
+    :param ca_file: PEM file of trusted authorities, or None for those that
+        requests trusts. Of use with protocol https only.
+    :param kwargs: as for pypowervm.adapter.Session.
+    """
+
+    def __init__(self, ca_file=None, **kwargs):
+        self._verify = ca_file or True
+        self._handler = None
+        # Without certpath pypowervm leaves the certificate to request().
+        super().__init__(certpath=None, timeout=LOGON_TIMEOUT, **kwargs)
+        self.timeout = REQUEST_TIMEOUT
+
+    def request(self, method, path, *args, **kwargs):
+        if self.protocol == 'https':
+            kwargs['verify'] = self._verify
+        return super().request(method, path, *args, **kwargs)
+
+    def listen(self, handler):
+        """Hand the platform's events to a handler, in a thread of its own.
+
+        :param handler: a pypowervm event handler.
+        :raises ValueError, pypowervm.exceptions.Error: if the server does not
+            open an event queue.
+        """
+        self.get_event_listener().subscribe(handler)
+        self._handler = handler
+
+    def close(self):
+        """End the event thread and log off. May be called twice."""
+        if self._handler is not None:
+            self._stop_listening()
+        self._logoff()
+
+    def _stop_listening(self):
+        listener = self.get_event_listener()
+        thread = listener._pthread
+        listener.unsubscribe(self._handler)
+        self._handler = None
+        # The thread ends when the server answers its current poll; an event
+        # of our own makes the server do that now.
+        try:
+            pvm_event.Event.bld(
+                pvm_adapter.Adapter(self), 'nova-powervm',
+                json.dumps({'provider': 'NOVA_PVM_SHUTDOWN'})).create()
+        except pvm_exc.Error as exc:
+            LOG.warning('The event thread will end when its poll does: %s',
+                        exc)
+        thread.join(EVENT_POLL_CEILING)
+        if thread.is_alive():
+            LOG.warning('The event thread has not ended in %d seconds.',
+                        EVENT_POLL_CEILING)
+
+
+def connect():
+    """Log on to the REST server that the configuration names.
+
+    :returns: a pypowervm Adapter on a Session.
+    :raises nova.exception.InvalidConfiguration: if the options make no sense.
+    :raises RestAuthenticationFailed: if user and password are refused.
+    :raises RestServerUnavailable: if the server cannot be reached (in
+        rest_connect_timeout seconds) or used.
+    """
+    settings = _settings()
+    url = '%(protocol)s://%(host)s:%(port)d' % settings
+    deadline = time.monotonic() + CONF.powervm.rest_connect_timeout
+    while True:
+        try:
+            return pvm_adapter.Adapter(
+                Session(**settings),
+                helpers=[log_helper.log_helper,
+                         vios_busy.vios_busy_retry_helper])
+        except pvm_exc.HttpUnauth:
+            raise exception.RestAuthenticationFailed(
+                url=url, user=settings['username']) from None
+        except pvm_exc.Error as exc:
+            if not _may_pass(exc) or time.monotonic() >= deadline:
+                raise exception.RestServerUnavailable(
+                    url=url, reason=str(exc)) from exc
+            LOG.warning('Waiting for the PowerVM REST API server at %(url)s: '
+                        '%(error)s', {'url': url, 'error': exc})
+        time.sleep(RETRY_INTERVAL)
+
+
+def _may_pass(exc):
+    """Whether the server may merely not be up yet."""
+    if isinstance(exc, pvm_exc.HttpError):
+        return exc.response.status in (
+            pvm_const.HTTPStatus.NOT_FOUND,
+            pvm_const.HTTPStatus.SERVICE_UNAVAILABLE)
+    return isinstance(exc, (pvm_exc.ConnectionError, pvm_exc.TimeoutError))
+
+
+def _settings():
+    """Arguments of Session, from the configuration."""
+    conf = CONF.powervm
+    password = conf.rest_password or None
+    if password and not conf.rest_user:
+        raise exception.OptRequiredIfOtherOptValue(
+            then_opt='rest_user', if_opt='rest_password', if_value='***')
+    protocol = (conf.rest_protocol or ('https' if password else 'http'))
+    ca_file = conf.rest_ca_file or None
+    if protocol == 'https' and ca_file:
+        _check_ca_file(ca_file)
+    return {
+        'host': conf.rest_host,
+        'port': conf.rest_port or pvm_const.PORT_DEFAULT_BY_PROTO[protocol],
+        'protocol': protocol,
+        'username': conf.rest_user or None,
+        'password': password,
+        'ca_file': ca_file,
+    }
+
+
+def _check_ca_file(path):
+    if not os.path.isfile(path):
+        raise exception.InvalidOption(option='rest_ca_file', value=path,
+                                      reason='there is no such file')
+    for variable in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'):
+        other = os.environ.get(variable)
+        if other and other != path:
+            raise exception.InvalidOption(
+                option='rest_ca_file', value=path,
+                reason='the environment variable %s=%s overrides it' % (
+                    variable, other))

@@ -1,0 +1,414 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How documents of Virtual I/O Servers are edited and bytes sent to them.
+
+Mappings are edited by POSTing the document of a VIOS, disks and media by
+POSTing the document of a volume group. Both are read as late as possible,
+written back with the etag that was read, and edited anew if somebody else
+was faster (HTTP 412). So the functions that edit a document may run several
+times: they must depend on nothing but the document and their arguments.
+"""
+
+import contextlib
+import copy
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from oslo_utils import excutils
+from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm.helpers import vios_busy
+from pypowervm.tasks import scsi_mapper
+from pypowervm import util as pvm_util
+from pypowervm.utils import transaction
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import vios_file
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+LOG = logging.getLogger(__name__)
+
+SCSI_MAPPING = pvm_const.XAG.VIO_SMAP
+
+
+class StorageTransaction:
+    """Edits of VIOS documents that the tasks of one flow gather.
+
+    They are made by execute(), with one read and at most one write per VIOS.
+    A VIOS without an edit is not read, one that no edit changed not written.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param name: str, tells in logs what it is for.
+    :param xag: extended attribute groups that the edits need; no other part
+                of the documents may be touched.
+    """
+
+    def __init__(self, host, name, xag=(SCSI_MAPPING,)):
+        self.host = host
+        self.name = name
+        self._xag = list(xag)
+        self._edits = {}
+        self._common = []
+        self._afterwards = []
+
+    @classmethod
+    @contextlib.contextmanager
+    def immediate(cls, host, name, xag=(SCSI_MAPPING,)):
+        """Gather edits in a with statement, make them at its end."""
+        stg = cls(host, name, xag=xag)
+        yield stg
+        stg.execute()
+
+    def edit(self, vios_uuid, func, *args, **kwargs):
+        """Queue an edit of one VIOS.
+
+        :param func: called as func(vios_wrapper, *args, **kwargs); returns
+                     something true if it changed the wrapper.
+        """
+        self._edits.setdefault(vios_uuid, []).append((func, args, kwargs))
+
+    def edit_touched(self, func, *args, **kwargs):
+        """Queue an edit of each VIOS that is read for another edit anyway.
+
+        Such edits come first. They cost no read, and a write only if they
+        change something where nothing else changes.
+        """
+        self._common.append((func, args, kwargs))
+
+    def then(self, func, *args, **kwargs):
+        """Queue a call for when all VIOSes have been written."""
+        self._afterwards.append((func, args, kwargs))
+
+    def execute(self):
+        """Make the edits, then the calls that were queued with then().
+
+        All VIOSes are tried, at the same time; the calls are made only if
+        every one succeeded.
+
+        :returns: dict of VIOS UUID -> wrapper as it is after the edits.
+        :raises: what went wrong on the one VIOS that failed; a pypowervm
+                 Error that names each if several did.
+        """
+        results = self._update_all()
+        for func, args, kwargs in self._afterwards:
+            func(*args, **kwargs)
+        return results
+
+    def _update_all(self):
+        uuids = list(self._edits)
+        if len(uuids) < 2:
+            return {uuid: self._update(uuid) for uuid in uuids}
+        with transaction.ContextThreadPoolExecutor(len(uuids)) as pool:
+            futures = {uuid: pool.submit(self._update, uuid)
+                       for uuid in uuids}
+        failures = {uuid: future.exception()
+                    for uuid, future in futures.items() if future.exception()}
+        if failures:
+            self._raise(failures)
+        return {uuid: future.result() for uuid, future in futures.items()}
+
+    def _update(self, vios_uuid):
+        """Read, edit and write one VIOS."""
+        edit = transaction.WrapperTask(
+            '%s_%s' % (self.name, vios_uuid), pvm_vios.VIOS.getter(
+                self.host.adapter, entry_uuid=vios_uuid, xag=self._xag))
+        for func, args, kwargs in self._common + self._edits[vios_uuid]:
+            edit.add_functor_subtask(func, *args, **kwargs)
+        return edit.execute()[0]
+
+    def _raise(self, failures):
+        for uuid, exc in failures.items():
+            LOG.error('Updating VIOS %(vios)s for %(name)s failed: %(exc)s',
+                      {'vios': uuid, 'name': self.name, 'exc': exc})
+        first = next(iter(failures.values()))
+        if len(failures) == 1:
+            raise first
+        raise pvm_exc.Error('; '.join(
+            'VIOS %s: %s' % failure for failure in failures.items())
+        ) from first
+
+
+# ---- edits of SCSI mappings --------------------------------------------
+
+def add_mapping(vios_w, lpar_uuid, element):
+    """Map storage to a partition, unless that is done already.
+
+    Costs no request. The platform chooses slots and addresses; a virtual
+    adapter of the partition that has room is used again.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :param element: wrapper of a disk, medium, logical unit or volume.
+    :returns: the new mapping, or None if it was there.
+    """
+    mapping = scsi_mapper.build_vscsi_mapping(
+        None, vios_w, lpar_uuid, copy.deepcopy(element))
+    return scsi_mapper.add_map(vios_w, mapping)
+
+
+def remove_storage_mappings(vios_w, wrapper_class, names):
+    """Unmap storage by its name, whoever the client is, or was.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param wrapper_class: pypowervm class of the storage, such as VDisk.
+    :param names: collection of names; those of disks without a path.
+    :returns: list of the mappings that were removed.
+    """
+    def is_ours(mapping):
+        element = mapping.backing_storage
+        return (isinstance(element, wrapper_class) and
+                base_name(element) in names)
+
+    return _remove_mappings(vios_w, is_ours)
+
+
+def remove_partition_mappings(vios_w, lpar_uuid):
+    """Remove all mappings of a partition, also those without storage.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :returns: list of the mappings that were removed.
+    """
+    return _remove_mappings(vios_w, lambda mapping: _is_client(
+        mapping, lpar_uuid))
+
+
+def remove_stale_mappings(vios_w, lpar_id, lpar_uuid):
+    """Remove mappings of a former partition whose id is in use again.
+
+    The platform may keep the server side of a mapping when its client is
+    deleted; the next partition with that id would inherit it. The storage
+    behind it is left alone: it goes with the server that owns its name.
+    Adapters that take any client have the client id 65535, no partition's.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_id: int, id of the partition that exists now.
+    :param lpar_uuid: str, its PowerVM UUID.
+    :returns: list of the mappings that were removed.
+    """
+    def is_stale(mapping):
+        server = mapping.server_adapter
+        return (server.lpar_id == lpar_id and
+                server.lpar_slot_num != pvm_stg.ANY_SLOT and
+                (mapping.client_adapter is None or
+                 not _is_client(mapping, lpar_uuid)))
+
+    stale = _remove_mappings(vios_w, is_stale)
+    if stale:
+        LOG.warning('Removed %(count)d mappings that a former partition with '
+                    'the id %(id)d left on VIOS %(vios)s.',
+                    {'count': len(stale), 'id': lpar_id,
+                     'vios': vios_w.name})
+    return stale
+
+
+def base_name(element):
+    """Name of storage without a path (file-backed disks have one)."""
+    return element.name.rsplit('/', 1)[-1]
+
+
+def _is_client(mapping, lpar_uuid):
+    client = pvm_util.get_req_path_uuid(mapping.client_lpar_href or '')
+    return client == lpar_uuid.lower()
+
+
+def _remove_mappings(vios_w, is_match):
+    mappings = vios_w.scsi_mappings
+    removed = [mapping for mapping in mappings if is_match(mapping)]
+    for mapping in removed:
+        mappings.remove(mapping)
+    return removed
+
+
+# ---- volume groups -----------------------------------------------------
+
+class VolumeGroup:
+    """One volume group of one VIOS; it is read afresh for every use.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param vios_uuid: str, UUID of the VIOS.
+    :param vg_w: VG wrapper; only its identity is kept.
+    """
+
+    def __init__(self, host, vios_uuid, vg_w):
+        self.host = host
+        self.vios_uuid = vios_uuid
+        self.uuid = vg_w.uuid
+        self.name = vg_w.name
+
+    def read(self):
+        """Return its wrapper (1 request)."""
+        return self._getter().get()
+
+    def edit(self, func, *args, known=None):
+        """Call func with the wrapper, alone in this process (1 request).
+
+        :param func: called as func(vg_wrapper, *args); writes its changes
+                     itself, with update(), and is called again with a fresh
+                     wrapper if that meets a 412.
+        :param known: wrapper that was read just now, to save the request.
+        :returns: what func returns.
+        """
+        return transaction.entry_transaction(func)(known or self._getter(),
+                                                   *args)
+
+    def _getter(self):
+        return pvm_stg.VG.getter(
+            self.host.adapter, entry_uuid=self.uuid,
+            parent_class=pvm_vios.VIOS, parent_uuid=self.vios_uuid)
+
+
+def find_disk(vg_w, name):
+    """Return the virtual disk of that name in a volume group, or None."""
+    return next((disk for disk in vg_w.virtual_disks
+                 if base_name(disk) == name), None)
+
+
+def create_disk(vg_w, name, size_gb, source=None, file_format=None):
+    """Create a virtual disk (1 request).
+
+    :param vg_w: VG wrapper.
+    :param name: str of at most 15 of [.0-9A-Za-z_].
+    :param size_gb: int, size in GiB.
+    :param source: wrapper of the disk of the same group whose content the
+                   platform is to copy, or None.
+    :param file_format: pypowervm FileFormatType of its content, or None.
+    :returns: (wrapper of the group, wrapper of the disk).
+    :raises ComputeResourcesUnavailable: if the group has not the room.
+    """
+    check_room(vg_w, size_gb)
+    vg_w.virtual_disks.append(pvm_stg.VDisk.bld(
+        vg_w.adapter, name, size_gb, base_image=source and source.udid,
+        file_format=file_format))
+    vg_w = vg_w.update()
+    disk = find_disk(vg_w, name)
+    if disk is None:
+        raise pvm_exc.Error('The platform accepted disk %s in volume group '
+                            '%s, but it is not there.' % (name, vg_w.name))
+    return vg_w, disk
+
+
+def check_room(vg_w, size_gb):
+    """Raise ComputeResourcesUnavailable if the group has not that room."""
+    if vg_w.available_size < size_gb:
+        raise nova_exc.ComputeResourcesUnavailable(
+            reason='%(need)d GB needed in volume group %(vg)s, %(free).2f GB '
+            'are free' % {'need': size_gb, 'vg': vg_w.name,
+                          'free': vg_w.available_size})
+
+
+def remove_disks(vg_w, names):
+    """Delete virtual disks by name (1 request, 0 if there are none).
+
+    :returns: wrapper of the group.
+    """
+    disks = vg_w.virtual_disks
+    doomed = [disk for disk in disks if base_name(disk) in names]
+    for disk in doomed:
+        LOG.info('Deleting disk %(disk)s from volume group %(vg)s.',
+                 {'disk': disk.name, 'vg': vg_w.name})
+        disks.remove(disk)
+    return vg_w.update() if doomed else vg_w
+
+
+def remove_media(vg_w, name):
+    """Delete a medium from a media repository (1 request, or 0).
+
+    :returns: bool, whether it was there.
+    """
+    for repository in vg_w.vmedia_repos:
+        media = repository.optical_media
+        for medium in media:
+            if medium.name == name:
+                media.remove(medium)
+                vg_w.update()
+                return True
+    return False
+
+
+# ---- uploads -----------------------------------------------------------
+
+def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
+           target_udid=None):
+    """Send bytes to a VIOS (3 requests).
+
+    The web File that describes the upload is deleted whatever happens; if
+    even that fails, delete_files() finds it by its name.
+
+    :param file_type: vios_file.FileType of what the bytes are.
+    :param name: str, name of the File, and of the medium it becomes.
+    :param stream: file or iterable of bytes; read once, chunk by chunk.
+    :param size: int, number of bytes in it.
+    :param sha256: hex digest for the platform to check, if known.
+    :param target_udid: UDID of the disk that takes the bytes.
+    """
+    try:
+        file_w = vios_file.File.bld(
+            adapter, name, file_type, vios_uuid, sha_chksum=sha256,
+            f_size=size, tdev_udid=target_udid).create()
+    except Exception:
+        with excutils.save_and_reraise_exception():
+            # The answer may have been lost after the File was made.
+            try_to('delete the web File %s' % name, delete_files, adapter,
+                   [name])
+    try:
+        adapter.upload_file(file_w.element, stream,
+                            helpers=_upload_helpers(adapter))
+    finally:
+        # The second try is for an answer that was lost.
+        if not try_to('delete the web File %s' % name, _delete_file, adapter,
+                      file_w):
+            try_to('delete the web File %s' % name, _delete_file, adapter,
+                   file_w)
+
+
+def _upload_helpers(adapter):
+    """Request helpers that do not repeat a request whose body is spent.
+
+    After a busy answer, and after the 401 of an expired token, pypowervm
+    1.1.27 would send it again with an empty body and report success.
+    """
+    def without_relogin(request):
+        def call(*args, **kwargs):
+            return request(*args, relogin=False, **kwargs)
+        return call
+
+    return [helper for helper in adapter.helpers
+            if helper is not vios_busy.vios_busy_retry_helper
+            ] + [without_relogin]
+
+
+def delete_files(adapter, names):
+    """Delete the web Files of these names (1 request, and 1 for each)."""
+    for file_w in vios_file.File.get(adapter, service='web', xag=[]):
+        if file_w.file_name in names:
+            _delete_file(adapter, file_w)
+
+
+def _delete_file(adapter, file_w):
+    with contextlib.suppress(pvm_exc.HttpNotFound):
+        adapter.delete(vios_file.File.schema_type, root_id=file_w.uuid,
+                       service='web')
+
+
+def try_to(what, func, *args):
+    """Call func to clean up; log a failure instead of raising it.
+
+    :param what: str, what it is to do.
+    :returns: bool, whether it succeeded.
+    """
+    try:
+        func(*args)
+        return True
+    except Exception:
+        LOG.exception('Could not %s; it is left behind for now.', what)
+        return False

@@ -1,0 +1,80 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tasks on the network adapters of an instance: thin wrappers of vif."""
+
+from taskflow import task
+
+from nova_powervm.virt.powervm import vif as pvm_vif
+from nova_powervm.virt.powervm.vif import plugger
+
+
+class PlugVifs(task.Task):
+    """Plug ports; provides all adapters of the LPAR as ``vm_cnas``.
+
+    :param virt_api: Nova's VirtAPI; None not to wait for Neutron.
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param network_infos: list of nova.network.model.VIF.
+    :param new_lpar: whether the LPAR was made by this flow.
+    """
+
+    def __init__(self, virt_api, host, instance, network_infos,
+                 new_lpar=False):
+        super().__init__('plug_vifs', provides='vm_cnas')
+        self.plugger = plugger.VifPlugger(virt_api, host, instance,
+                                          network_infos)
+        self.new_lpar = new_lpar
+
+    def execute(self, lpar_wrap):
+        return self.plugger.plug(lpar_wrap, new_lpar=self.new_lpar)
+
+    def revert(self, result, flow_failures, lpar_wrap):
+        self.plugger.undo()
+
+
+class PlugMgmtVif(task.Task):
+    """Plug the management adapter; provides it as ``mgmt_cna``, or None."""
+
+    def __init__(self, host, instance):
+        super().__init__('plug_mgmt_vif', provides='mgmt_cna')
+        self.host = host
+        self.instance = instance
+
+    def execute(self, lpar_wrap, vm_cnas):
+        return pvm_vif.plug_mgmt_vif(self.host, self.instance, lpar_wrap,
+                                     cna_list=vm_cnas)
+
+    def revert(self, result, flow_failures, lpar_wrap, vm_cnas):
+        pvm_vif.undo_mgmt_vif(self.host, self.instance, cna_list=vm_cnas)
+
+
+class UnplugVifs(task.Task):
+    """Unplug ports.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param network_infos: list of nova.network.model.VIF.
+    :param lpar_going: whether the flow deletes the LPAR afterwards.
+    """
+
+    def __init__(self, host, instance, network_infos, lpar_going=False):
+        super().__init__('unplug_vifs')
+        self.host = host
+        self.instance = instance
+        self.network_infos = network_infos
+        self.lpar_going = lpar_going
+
+    def execute(self, lpar_wrap=None):
+        return plugger.unplug_all(self.host, self.instance,
+                                  self.network_infos, lpar_w=lpar_wrap,
+                                  lpar_going=self.lpar_going)

@@ -1,0 +1,124 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tasks on the logical partition of an instance: thin wrappers of vm.py."""
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from taskflow import task
+from taskflow.types import failure
+
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+
+class Create(task.Task):
+    """Create the LPAR; provides its wrapper as ``lpar_wrap``."""
+
+    def __init__(self, host, instance):
+        super().__init__('crt_vm', provides='lpar_wrap')
+        self.host = host
+        self.instance = instance
+
+    def execute(self):
+        return vm.create_lpar(self.host, self.instance)
+
+    def revert(self, result, flow_failures):
+        if isinstance(result, failure.Failure) and result.check(
+                nova_exc.NovaException, exception.PowerVMAPIFailed):
+            # Refused before anything was made.
+            return
+        vm.delete_lpar(self.host, self.instance)
+
+
+class Get(task.Task):
+    """Read the LPAR; provides its wrapper as ``lpar_wrap``."""
+
+    def __init__(self, host, instance):
+        super().__init__('get_vm', provides='lpar_wrap')
+        self.host = host
+        self.instance = instance
+
+    def execute(self):
+        return vm.get_instance_wrapper(self.host.adapter, self.instance)
+
+
+class PowerOn(task.Task):
+    """Power the LPAR on."""
+
+    def __init__(self, host, instance, opts=None):
+        super().__init__('pwr_vm')
+        self.host = host
+        self.instance = instance
+        self.opts = opts
+
+    def execute(self):
+        vm.power_on(self.host, self.instance, opts=self.opts)
+
+    def revert(self, result, flow_failures):
+        # Also when the answer to the power-on was lost: an LPAR that is on
+        # cannot be deleted.
+        vm.power_off(self.host, self.instance, force_immediate=True)
+
+
+class PowerOff(task.Task):
+    """Power the LPAR off.
+
+    :param missing_ok: whether an LPAR that does not exist is good enough.
+    """
+
+    def __init__(self, host, instance, force_immediate=False, timeout=None,
+                 missing_ok=False):
+        super().__init__('pwr_off_vm')
+        self.host = host
+        self.instance = instance
+        self.force_immediate = force_immediate
+        self.timeout = timeout
+        self.missing_ok = missing_ok
+
+    def execute(self):
+        try:
+            vm.power_off(self.host, self.instance,
+                         force_immediate=self.force_immediate,
+                         timeout=self.timeout)
+        except nova_exc.InstanceNotFound:
+            if not self.missing_ok:
+                raise
+            LOG.warning('The LPAR is gone; what it left behind will be '
+                        'removed.', instance=self.instance)
+
+
+class Reboot(task.Task):
+    """Restart the LPAR, or start it if it is off."""
+
+    def __init__(self, host, instance, hard):
+        super().__init__('reboot_vm')
+        self.host = host
+        self.instance = instance
+        self.hard = hard
+
+    def execute(self):
+        vm.reboot(self.host, self.instance, self.hard)
+
+
+class Delete(task.Task):
+    """Delete the LPAR, and with it its virtual adapters."""
+
+    def __init__(self, host, instance):
+        super().__init__('dlt_vm')
+        self.host = host
+        self.instance = instance
+
+    def execute(self):
+        vm.delete_lpar(self.host, self.instance)

@@ -1,0 +1,124 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Plugging Neutron ports into LPARs.
+
+A kind of port is a module of this package with a PvmVifDriver, and a line of
+VIF_DRIVERS.
+"""
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from oslo_utils import importutils
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.virt.powervm.vif import driver
+from nova_powervm.virt.powervm.vif import events
+from nova_powervm.virt.powervm.vif import rmc
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+_HERE = 'nova_powervm.virt.powervm.vif.'
+VIF_DRIVERS = {
+    'pvm_sea': _HERE + 'sea.PvmSeaVifDriver',
+    'ovs': _HERE + 'ovs.PvmOvsVifDriver',
+}
+
+get_cnas = driver.get_cnas
+plug_mgmt_vif = rmc.plug
+undo_mgmt_vif = rmc.undo
+
+
+def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None):
+    """Plug a port, and tell the networking-powervm agent about it.
+
+    A port whose adapter is in ``cna_list`` does not get a second one. A new
+    SEA port costs two requests.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param vif: the nova.network.model.VIF.
+    :param lpar_w: the LPAR wrapper of the instance; read if not given.
+    :param new_vif: False if the port was plugged before: it is brought up to
+        date, and the agent is not told.
+    :param cna_list: the CNA wrappers of the LPAR; None if it is brand new.
+    :returns: the CNA wrapper of the port; None if ``new_vif`` is False and
+        the port is not plugged.
+    :raises VirtualInterfacePlugException: if the type of the port is unknown,
+        a value is missing, or the platform refuses.
+    :raises InstanceNotFound: if the LPAR does not exist.
+    """
+    vif_drv = _build_vif_driver(host, instance, vif)
+    cna = driver.find_cna(cna_list, vif)
+    try:
+        if cna is not None:
+            vif_drv.replug(vif, cna)
+        elif new_vif:
+            cna = vif_drv.plug(vif, lpar_w or vm.get_instance_wrapper(
+                host.adapter, instance))
+        if new_vif:
+            events.push(host.adapter, events.PLUG, cna, vif['type'])
+    except pvm_exc.Error as exc:
+        raise nova_exc.VirtualInterfacePlugException(str(exc)) from exc
+    return cna
+
+
+def unplug(host, instance, vif, cna_list=None, lpar_going=False):
+    """Unplug a port, and tell the networking-powervm agent about it.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param vif: the nova.network.model.VIF.
+    :param cna_list: the CNA wrappers of the LPAR; read if not given.
+    :param lpar_going: the LPAR is about to be deleted, and its adapters with
+        it: the adapter of the port is left to that.
+    :returns: the CNA wrapper that the port had, None if it had none.
+    :raises VirtualInterfaceUnplugException: if the platform refuses.
+    """
+    try:
+        vif_drv = _build_vif_driver(host, instance, vif)
+    except nova_exc.VirtualInterfacePlugException as exc:
+        # As plug() refuses it too, there is nothing to remove.
+        LOG.warning('Not unplugging: %s', exc, instance=instance)
+        return None
+    try:
+        if cna_list is None:
+            cna_list = driver.get_cnas(host, instance)
+        cna = driver.find_cna(cna_list, vif)
+        vif_drv.unplug(vif, cna, lpar_going=lpar_going)
+    except pvm_exc.Error as exc:
+        raise nova_exc.VirtualInterfaceUnplugException(
+            reason=str(exc)) from exc
+    if cna is not None:
+        _push_unplug(host, instance, vif, cna)
+    return cna
+
+
+def _push_unplug(host, instance, vif, cna):
+    try:
+        events.push(host.adapter, events.UNPLUG, cna, vif['type'])
+    except pvm_exc.Error as exc:
+        LOG.warning('The network agent was not told that port %(id)s is '
+                    'unplugged: %(exc)s', {'id': vif['id'], 'exc': exc},
+                    instance=instance)
+
+
+def _build_vif_driver(host, instance, vif):
+    vif_type = vif.get('type')
+    if vif_type not in VIF_DRIVERS:
+        raise nova_exc.VirtualInterfacePlugException(
+            'Port %(id)s has the type %(type)s, which the PowerVM driver '
+            'does not know. It knows: %(known)s' %
+            {'id': vif.get('id'), 'type': vif_type,
+             'known': ', '.join(sorted(VIF_DRIVERS))})
+    return importutils.import_object(VIF_DRIVERS[vif_type], host, instance)

@@ -1,0 +1,160 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The interface of a network port driver, and what all of them share."""
+
+import abc
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm import util as pvm_util
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import network as pvm_net
+import six
+
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+
+def get_cnas(host, instance):
+    """Read the client network adapters of an instance (one request).
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :returns: list of pypowervm CNA wrappers; empty if the LPAR is gone.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    try:
+        return pvm_net.CNA.get(
+            host.adapter, parent_type=pvm_lpar.LPAR,
+            parent_uuid=vm.get_pvm_uuid(instance))
+    except pvm_exc.HttpNotFound:
+        return []
+
+
+def find_cna(cna_list, vif):
+    """Find the adapter of a port, which is the one with the port's MAC.
+
+    :param cna_list: list of CNA wrappers, or None.
+    :param vif: the nova.network.model.VIF.
+    :returns: the CNA wrapper, or None.
+    """
+    mac = pvm_util.sanitize_mac_for_api(vif['address'])
+    return next((cna for cna in cna_list or () if cna.mac == mac), None)
+
+
+def create_cna(host, parent_w, vswitch_name, pvid, **attrs):
+    """Create a network adapter on a partition (one request).
+
+    The parent's wrapper spares pypowervm a read of it, and the cached virtual
+    switch a read of the feed. Should the platform refuse the adapter because
+    the switch was made anew meanwhile, it is looked up and used once more.
+
+    :param host: the Host.
+    :param parent_w: wrapper of the partition that gets the adapter.
+    :param vswitch_name: name of the virtual switch.
+    :param pvid: VLAN id of the adapter.
+    :param attrs: more arguments of pypowervm's CNA.bld: mac_addr, trunk_pri...
+    :returns: the new CNA wrapper.
+    :raises VirtualInterfacePlugException: if there is no such switch.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    def create(href):
+        return pvm_net.CNA.bld(host.adapter, pvid, href, **attrs).create(
+            parent=parent_w)
+
+    href = _vswitch_href(host, vswitch_name)
+    try:
+        return create(href)
+    except pvm_exc.HttpError as exc:
+        if not 400 <= exc.response.status < 500:
+            raise
+        host.invalidate()
+        fresh_href = _vswitch_href(host, vswitch_name)
+        if fresh_href == href:
+            raise
+        LOG.info('Virtual switch %s was made anew; trying again with it.',
+                 vswitch_name)
+    return create(fresh_href)
+
+
+def _vswitch_href(host, name):
+    vswitch = host.get_vswitch(name)
+    if vswitch is None:
+        raise nova_exc.VirtualInterfacePlugException(
+            'There is no virtual switch %s on the system.' % name)
+    return vswitch.related_href
+
+
+def delete_cna(host, cna):
+    """Delete a network adapter (one request); fine if it is gone already.
+
+    No etag is sent: whatever the adapter has become, it has to go.
+
+    :param host: the Host.
+    :param cna: the CNA wrapper.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    try:
+        host.adapter.delete_by_href(cna.href)
+    except pvm_exc.HttpError as exc:
+        if exc.response.status != pvm_const.HTTPStatus.NOT_FOUND:
+            raise
+        LOG.debug('Network adapter %s is gone already.', cna.mac)
+
+
+@six.add_metaclass(abc.ABCMeta)
+class PvmVifDriver(object):
+    """Makes and removes what stands for one kind of Neutron port.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance that owns the ports.
+    """
+
+    def __init__(self, host, instance):
+        self.host = host
+        self.instance = instance
+
+    @abc.abstractmethod
+    def plug(self, vif, lpar_w):
+        """Create what the port needs.
+
+        :param vif: the nova.network.model.VIF.
+        :param lpar_w: the LPAR wrapper of the instance.
+        :returns: the CNA wrapper of the port.
+        :raises VirtualInterfacePlugException: if the port lacks a value, or
+            the host lacks the switch.
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+
+    def replug(self, vif, cna):
+        """Bring a port that has its adapter up to date; nothing to do here.
+
+        :param vif: the nova.network.model.VIF.
+        :param cna: the CNA wrapper that the port has.
+        :raises: as plug().
+        """
+
+    def unplug(self, vif, cna, lpar_going=False):
+        """Remove what plug() made.
+
+        :param vif: the nova.network.model.VIF.
+        :param cna: the CNA wrapper of the port, None if there is none.
+        :param lpar_going: the LPAR is about to be deleted, which frees its
+            adapters: only what stands elsewhere need be removed.
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+        if cna is not None and not lpar_going:
+            delete_cna(self.host, cna)

@@ -1,0 +1,94 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What is told to and heard from Neutron while ports are plugged.
+
+The networking-powervm agent listens to the event feed of the platform. A
+custom event there tells it about a new adapter; it then sets the port up, and
+Neutron answers Nova with network-vif-plugged.
+"""
+
+import contextlib
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from oslo_serialization import jsonutils
+from pypowervm.wrappers import event as pvm_event
+
+from nova_powervm import conf as cfg
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+EVENT_PROVIDER_ID = 'NOVA_PVM_VIF'
+PLUG = 'plug'
+UNPLUG = 'unplug'
+
+
+def push(adapter, action, cna, vif_type):
+    """Tell the agent about an adapter (one request).
+
+    The format is that of the networking-powervm agent.
+
+    :param adapter: the pypowervm Adapter.
+    :param action: PLUG or UNPLUG.
+    :param cna: the CNA wrapper.
+    :param vif_type: the type of the Neutron port.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    detail = jsonutils.dumps({'provider': EVENT_PROVIDER_ID, 'action': action,
+                              'mac': cna.mac, 'type': vif_type})
+    pvm_event.Event.bld(adapter, cna.related_href, detail).create()
+
+
+@contextlib.contextmanager
+def wait_until_plugged(virt_api, instance, vifs):
+    """Wait, when the block ends, until Neutron has set the ports up.
+
+    Waits for those ports only that are not active yet, for
+    [DEFAULT]vif_plugging_timeout seconds in all; 0 means not at all. Whether
+    a port that does not come up matters is [DEFAULT]vif_plugging_is_fatal.
+
+    :param virt_api: the nova.virt.virtapi.VirtAPI; None to wait for nothing.
+    :param instance: the nova.objects.Instance.
+    :param vifs: list of nova.network.model.VIF, plugged in the block.
+    :raises VirtualInterfaceCreateException: if a port does not come up in
+        time, or Neutron says that it failed, and that is fatal.
+    """
+    timeout = CONF.vif_plugging_timeout
+    # A port whose state is not known may be up, and then no event comes.
+    awaited = [('network-vif-plugged', vif['id']) for vif in vifs
+               if vif.get('active', True) is False]
+    if virt_api is None or not timeout or not awaited:
+        yield
+        return
+    try:
+        with virt_api.wait_for_instance_event(
+                instance, awaited, timeout=timeout,
+                error_callback=_port_failed):
+            yield
+    except nova_exc.InstanceEventTimeout:
+        _not_plugged('Neutron did not report all ports plugged within '
+                     '%d seconds.' % timeout, instance)
+
+
+def _port_failed(event_name, instance):
+    _not_plugged('Neutron reported failure of %s.' % event_name, instance)
+    return True
+
+
+def _not_plugged(reason, instance):
+    if CONF.vif_plugging_is_fatal:
+        LOG.error(reason, instance=instance)
+        raise nova_exc.VirtualInterfaceCreateException(reason)
+    LOG.warning('%s Going on without, as vif_plugging_is_fatal is off.',
+                reason, instance=instance)

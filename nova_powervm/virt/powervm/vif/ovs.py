@@ -1,0 +1,156 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Ports of the type ovs: an Open vSwitch on the management partition.
+
+Such a port is a pair: the client adapter of the LPAR and a trunk adapter of
+the management partition, alone in a VLAN of a private virtual switch. The
+platform plugs the trunk's device into the Open vSwitch bridge.
+"""
+
+from oslo_concurrency import lockutils
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import cna as pvm_cna
+from pypowervm.utils import transaction as pvm_tx
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import network as pvm_net
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.vif import driver
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_DEV_NAME_LENGTH = 14  # of a Linux network device
+_LAST_VLAN = 4093
+
+
+class PvmOvsVifDriver(driver.PvmVifDriver):
+    """A point-to-point link between the LPAR and the management partition.
+
+    Does what pypowervm.tasks.cna.crt_p2p_cna and find_trunks do, with less
+    requests: the trunks are on the management partition only, whose UUID is
+    known, and the virtual switch is cached. Unlike there, no trunk is left
+    behind when its client adapter is refused.
+    """
+
+    @property
+    def _vswitch_name(self):
+        return CONF.powervm.pvm_vswitch_for_novalink_io
+
+    def plug(self, vif, lpar_w):
+        trunk = self._create_trunk(vif)
+        try:
+            return driver.create_cna(self.host, lpar_w, self._vswitch_name,
+                                     trunk.pvid, mac_addr=vif['address'])
+        except Exception:
+            self._discard(trunk)
+            raise
+
+    def replug(self, vif, cna):
+        """Have the trunk plugged into its bridge again.
+
+        Writing the trunk makes the platform create the device anew, should it
+        be lost (launchpad bug 1731548). A trunk that is lost is made anew.
+        """
+        trunks = self._find_trunks(vif, cna)
+        for trunk in trunks:
+            _rewrite(trunk, self._ovs_attrs(vif))
+        if not trunks:
+            self._create_trunk(vif, vlan=cna.pvid)
+
+    def unplug(self, vif, cna, lpar_going=False):
+        for trunk in self._find_trunks(vif, cna):
+            driver.delete_cna(self.host, trunk)
+        super().unplug(vif, cna, lpar_going=lpar_going)
+
+    def _ovs_attrs(self, vif):
+        return {'ovs_bridge': vif['network']['bridge'],
+                'ovs_ext_ids': ','.join([
+                    _iface_id(vif), 'iface-status=active',
+                    'attached-mac=%s' % vif['address'],
+                    'vm-uuid=%s' % self.instance.uuid]),
+                'configured_mtu': vif['network']['meta'].get('mtu')}
+
+    def _create_trunk(self, vif, vlan=None):
+        """Create the trunk of a port, in a VLAN that nobody else is in."""
+        mgmt_w = self._mgmt_type.get(self.host.adapter,
+                                     uuid=self.host.mgmt_uuid)
+        # The lock of pypowervm: a VLAN is free until its trunk is there.
+        with lockutils.lock(pvm_cna.VLAN_LOCK):
+            self._ensure_vswitch()
+            return driver.create_cna(
+                self.host, mgmt_w, self._vswitch_name,
+                vlan or self._find_free_vlan(), trunk_pri=1,
+                dev_name=_dev_name(vif), **self._ovs_attrs(vif))
+
+    def _discard(self, trunk):
+        try:
+            driver.delete_cna(self.host, trunk)
+        except pvm_exc.Error:
+            LOG.exception('Trunk adapter %s in VLAN %s of %s is left behind.',
+                          trunk.mac, trunk.pvid, self._vswitch_name,
+                          instance=self.instance)
+
+    def _find_trunks(self, vif, cna):
+        """Find the trunks of a port, also if its client adapter is gone."""
+        link = cna and (cna.vswitch_id, cna.pvid)
+        cnas = pvm_net.CNA.get(
+            self.host.adapter, parent_type=self._mgmt_type,
+            parent_uuid=self.host.mgmt_uuid)
+        return [trunk for trunk in cnas if trunk.is_trunk and (
+            (trunk.vswitch_id, trunk.pvid) == link or
+            _iface_id(vif) in (trunk.ovs_ext_ids or '').split(','))]
+
+    @property
+    def _mgmt_type(self):
+        return pvm_vios.VIOS if self.host.mgmt_is_vios else pvm_lpar.LPAR
+
+    def _ensure_vswitch(self):
+        if self.host.get_vswitch(self._vswitch_name) is None:
+            LOG.info('Creating virtual switch %s.', self._vswitch_name)
+            pvm_net.VSwitch.bld(self.host.adapter, self._vswitch_name).create(
+                parent_type=pvm_ms.System, parent_uuid=self.host.system_uuid)
+            self.host.invalidate()
+
+    def _find_free_vlan(self):
+        """Find a VLAN of the private switch that no adapter is in."""
+        vswitch = self.host.get_vswitch(self._vswitch_name)
+        # A virtual network exists for each VLAN in use (one request).
+        used = {vnet.vlan for vnet in pvm_net.VNet.get(
+            self.host.adapter, parent_type=pvm_ms.System,
+            parent_uuid=self.host.system_uuid)
+            if vnet.associated_switch_uri == vswitch.related_href}
+        for vlan in range(1, _LAST_VLAN + 1):
+            if vlan not in used:
+                return vlan
+        raise pvm_exc.Error('All VLANs of virtual switch %s are in use.' %
+                            self._vswitch_name)
+
+
+@pvm_tx.entry_transaction
+def _rewrite(trunk, ovs_attrs):
+    for name, value in ovs_attrs.items():
+        if value is not None:
+            setattr(trunk, name, value)
+    trunk.update()
+
+
+def _dev_name(vif):
+    return vif.get('devname') or ('nic' + vif['id'])[:_DEV_NAME_LENGTH]
+
+
+def _iface_id(vif):
+    return 'iface-id=%s' % (vif.get('ovs_interfaceid') or vif['id'])

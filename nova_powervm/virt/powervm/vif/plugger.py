@@ -1,0 +1,132 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""All ports of an instance together."""
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.virt.powervm import vif as pvm_vif
+from nova_powervm.virt.powervm.vif import driver
+from nova_powervm.virt.powervm.vif import events
+
+LOG = logging.getLogger(__name__)
+
+
+class VifPlugger(object):
+    """Plugs the ports of an instance, and knows which of them are its work.
+
+    :param virt_api: the nova.virt.virtapi.VirtAPI; None if Neutron's answer
+        is not to be waited for.
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param network_infos: list of nova.network.model.VIF.
+    """
+
+    def __init__(self, virt_api, host, instance, network_infos):
+        self.virt_api = virt_api
+        self.host = host
+        self.instance = instance
+        self.network_infos = network_infos
+        self._tried = []
+
+    def plug(self, lpar_w, new_lpar=False):
+        """Plug the ports that are not plugged, and bring up to date the rest.
+
+        Events of Neutron reach this host without more ado: Nova sends them to
+        the instance's host, which the claim has set by now, and in a move
+        also to the two hosts of the migration (see _get_relevant_hosts of
+        nova.compute.api).
+
+        :param lpar_w: the LPAR wrapper.
+        :param new_lpar: the LPAR was made a moment ago and has no adapters;
+            saves a request.
+        :returns: list of all CNA wrappers of the LPAR.
+        :raises VirtualInterfacePlugException: if the platform refuses.
+        :raises VirtualInterfaceCreateException: if the LPAR cannot get
+            adapters now, or a port does not come up and that is fatal.
+        :raises pypowervm.exceptions.Error: if its adapters cannot be read.
+        """
+        cnas = [] if new_lpar else driver.get_cnas(self.host, self.instance)
+        new_vifs = []
+        for vif in self.network_infos:
+            if driver.find_cna(cnas, vif) is None:
+                new_vifs.append(vif)
+            else:
+                pvm_vif.plug(self.host, self.instance, vif, lpar_w,
+                             new_vif=False, cna_list=cnas)
+        if new_vifs:
+            self._check_io(lpar_w)
+            with events.wait_until_plugged(self.virt_api, self.instance,
+                                           new_vifs):
+                cnas = cnas + [self._plug_new(vif, lpar_w)
+                               for vif in new_vifs]
+        return cnas
+
+    def _check_io(self, lpar_w):
+        capable, reason = lpar_w.can_modify_io()
+        if not capable:
+            raise nova_exc.VirtualInterfaceCreateException(
+                'The server can not get a network adapter now: %s' % reason)
+
+    def _plug_new(self, vif, lpar_w):
+        self._tried.append(vif)
+        return pvm_vif.plug(self.host, self.instance, vif, lpar_w)
+
+    def undo(self):
+        """Unplug what plug() plugged or began to plug; never raises.
+
+        The adapters are found by MAC, so one whose creation was not answered
+        is found too.
+        """
+        if not self._tried:
+            return
+        try:
+            cnas = driver.get_cnas(self.host, self.instance)
+        except pvm_exc.Error:
+            LOG.exception('Network adapters of the server may be left behind.',
+                          instance=self.instance)
+            return
+        for vif in reversed(self._tried):
+            try:
+                pvm_vif.unplug(self.host, self.instance, vif, cna_list=cnas)
+            except nova_exc.VirtualInterfaceUnplugException:
+                LOG.error('The network adapter of port %s is left behind.',
+                          vif['id'], instance=self.instance)
+
+
+def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
+    """Unplug ports of an instance; fine if they are not plugged.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param network_infos: list of nova.network.model.VIF.
+    :param lpar_w: the LPAR wrapper; None if it is not at hand.
+    :param lpar_going: the LPAR is about to be deleted, and its adapters with
+        it.
+    :returns: list of the CNA wrappers that the LPAR had.
+    :raises VirtualInterfaceUnplugException: if the LPAR cannot lose adapters
+        now, or the platform refuses.
+    :raises pypowervm.exceptions.Error: if its adapters cannot be read.
+    """
+    if not network_infos:
+        return []
+    if lpar_w is not None and not lpar_going:
+        capable, reason = lpar_w.can_modify_io()
+        if not capable:
+            raise nova_exc.VirtualInterfaceUnplugException(reason=reason)
+    cnas = driver.get_cnas(host, instance)
+    for vif in network_infos:
+        pvm_vif.unplug(host, instance, vif, cna_list=cnas,
+                       lpar_going=lpar_going)
+    return cnas

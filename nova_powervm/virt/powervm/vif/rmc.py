@@ -1,0 +1,87 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The management adapter, which RMC of the guest talks through.
+
+It is no Neutron port: it hangs on a virtual switch of its own, on which the
+management partition listens.
+"""
+
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.vif import driver
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+SECURE_RMC_VSWITCH = 'MGMTSWITCH'
+SECURE_RMC_VLAN = 4094
+_MAC_KEY = 'mgmt_interface_mac'
+
+
+def plug(host, instance, lpar_w, cna_list=None):
+    """Give an LPAR its management adapter (one request).
+
+    The MAC is kept in the system metadata of the instance, so the adapter
+    has the same one when the server is rebuilt. Nova saves the instance.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param lpar_w: the LPAR wrapper of the instance.
+    :param cna_list: the CNA wrappers that the LPAR has already.
+    :returns: the new CNA wrapper, or the one that is there already; None if
+        [powervm]use_rmc_mgmt_vif is off or the host has no such switch.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    if not CONF.powervm.use_rmc_mgmt_vif:
+        return None
+    vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
+    if vswitch is None:
+        LOG.warning('There is no virtual switch %s: the server gets no '
+                    'management adapter, and RMC will not reach it.',
+                    SECURE_RMC_VSWITCH, instance=instance)
+        return None
+    cna = _find(cna_list, vswitch)
+    if cna is None:
+        cna = driver.create_cna(
+            host, lpar_w, SECURE_RMC_VSWITCH, SECURE_RMC_VLAN,
+            mac_addr=instance.system_metadata.get(_MAC_KEY))
+        instance.system_metadata[_MAC_KEY] = cna.mac
+    return cna
+
+
+def undo(host, instance, cna_list=None):
+    """Take back what plug() did with the same arguments; never raises.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param cna_list: the CNA wrappers that the LPAR had before.
+    """
+    if not CONF.powervm.use_rmc_mgmt_vif:
+        return
+    try:
+        vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
+        if vswitch is None or _find(cna_list, vswitch) is not None:
+            return
+        cna = _find(driver.get_cnas(host, instance), vswitch)
+        if cna is not None:
+            driver.delete_cna(host, cna)
+    except pvm_exc.Error:
+        LOG.exception('The management adapter may be left behind.',
+                      instance=instance)
+
+
+def _find(cna_list, vswitch):
+    return next((cna for cna in cna_list or ()
+                 if cna.vswitch_id == vswitch.switch_id), None)

@@ -1,0 +1,375 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Logical partitions: those of Nova, and what is done to one."""
+
+import contextlib
+import functools
+import shutil
+import time
+
+from nova.compute import power_state
+from nova.compute import utils as compute_utils
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+from nova.virt import hardware
+from oslo_concurrency import lockutils
+from oslo_concurrency import processutils
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import power
+from pypowervm.tasks import power_opts
+from pypowervm.utils import uuid as pvm_uuids
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import managed_system as pvm_ms
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import flavor
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_STATE = pvm_bp.LPARState
+
+#: PartitionState in lower case -> nova.compute.power_state; others: NOSTATE.
+POWERVM_TO_NOVA_STATE = {
+    state.lower(): nova_state for nova_state, states in {
+        power_state.RUNNING: (
+            _STATE.MIGRATING_RUNNING, _STATE.RUNNING, _STATE.STARTING,
+            _STATE.OPEN_FIRMWARE, _STATE.SHUTTING_DOWN, _STATE.SUSPENDING),
+        power_state.SHUTDOWN: (
+            _STATE.MIGRATING_NOT_ACTIVE, _STATE.NOT_ACTIVATED),
+        power_state.SUSPENDED: (_STATE.RESUMING, _STATE.SUSPENDED),
+        power_state.CRASHED: (_STATE.ERROR,),
+    }.items() for state in states}
+
+
+# ---- identity --------------------------------------------------------------
+
+def get_pvm_uuid(instance):
+    """Tell the UUID of an instance's LPAR.
+
+    It is the instance's with the first bit cleared, as PowerVM wants it.
+
+    :param instance: nova.objects.Instance, or what has its uuid.
+    :returns: str, upper case.
+    """
+    return pvm_uuids.convert_uuid_to_pvm(instance.uuid).upper()
+
+
+def _instance_uuids(pvm_uuid):
+    """The two UUIDs that the instance of an LPAR may have."""
+    uuid = pvm_uuid.lower()
+    return [uuid, '%x%s' % (int(uuid[0], 16) | 8, uuid[1:])]
+
+
+def get_instances(host, context=None):
+    """Find Nova's instances that have an LPAR here (1 request, 1 DB call).
+
+    LPARs that Nova has never heard of are left out. The instance of one that
+    is deleted, or belongs to another host since it was evacuated, is not:
+    Nova cleans up by this list. The state of every LPAR is known afterwards.
+
+    :param host: the Host.
+    :param context: nova.context.RequestContext; None means an admin's.
+    :returns: nova.objects.InstanceList, or an empty list.
+    :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
+    """
+    uuids = [uuid for lpar in host.partition_states.refresh()
+             for uuid in _instance_uuids(lpar.uuid)]
+    if not uuids:
+        return []
+    return objects.InstanceList.get_by_filters(
+        context or nova_context.get_admin_context(read_deleted='yes'),
+        {'uuid': uuids}, expected_attrs=[])
+
+
+def get_instance_wrapper(adapter, instance, xag=None):
+    """Read the LPAR of an instance (1 request).
+
+    :param adapter: pypowervm Adapter.
+    :param instance: nova.objects.Instance
+    :param xag: extended attribute groups, pypowervm.const.XAG; None for none.
+    :returns: LPAR wrapper
+    :raises nova.exception.InstanceNotFound: if it has none.
+    :raises pypowervm.exceptions.Error: if it cannot be read.
+    """
+    try:
+        return pvm_lpar.LPAR.get(adapter, uuid=get_pvm_uuid(instance),
+                                 xag=xag)
+    except pvm_exc.HttpNotFound:
+        raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
+
+
+def instance_exists(host, instance):
+    """Whether an instance has an LPAR here (1 request, 0 if it is known)."""
+    try:
+        host.partition_states.get(get_pvm_uuid(instance))
+    except nova_exc.InstanceNotFound:
+        return False
+    return True
+
+
+def get_vm_info(host, instance, use_cache=True):
+    """Tell the power state of an instance (1 request, 0 if it is known).
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :param use_cache: False means to ask the platform.
+    :returns: nova.virt.hardware.InstanceInfo; internal_id is the LPAR's UUID.
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+    :raises pypowervm.exceptions.Error: if the state cannot be read.
+    """
+    pvm_uuid = get_pvm_uuid(instance)
+    try:
+        state = host.partition_states.get(pvm_uuid, use_cache=use_cache)
+    except nova_exc.InstanceNotFound:
+        raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
+    return hardware.InstanceInfo(
+        state=POWERVM_TO_NOVA_STATE.get(state.lower(), power_state.NOSTATE),
+        internal_id=pvm_uuid)
+
+
+# ---- creation and deletion -------------------------------------------------
+
+def create_lpar(host, instance):
+    """Create the LPAR of an instance, powered off.
+
+    One request, and one more if the flavor names a processor pool.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance, with flavor and system_metadata.
+    :returns: LPAR wrapper
+    :raises InvalidFlavor: if the flavor cannot be fulfilled on this host.
+    :raises PowerVMAPIFailed: if the platform refuses; nothing was made.
+    :raises pypowervm.exceptions.Error: if the platform does not answer; the
+        LPAR may exist then.
+    """
+    pvm_uuid = get_pvm_uuid(instance)
+    try:
+        lpar_w = flavor.build_lpar(host, instance)
+        lpar_w.uuid = pvm_uuid
+        return lpar_w.create(parent_type=pvm_ms.System,
+                             parent_uuid=host.system_uuid)
+    except pvm_exc.HttpError as exc:
+        raise _refusal(instance, exc) from exc
+    finally:
+        host.partition_states.forget(pvm_uuid)
+
+
+def delete_lpar(host, instance, lpar_id=None):
+    """Delete the LPAR of an instance, which is off (1 request).
+
+    Its virtual adapters go with it. An LPAR that is gone is fine.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :param lpar_id: int, the LPAR's short ID if the caller has it: a console
+        that is open on the management partition is closed first.
+    :raises PowerVMAPIFailed: if the platform refuses.
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
+    pvm_uuid = get_pvm_uuid(instance)
+    if lpar_id is not None:
+        _close_vterm(host, lpar_id, instance)
+    try:
+        host.adapter.delete(pvm_lpar.LPAR.schema_type, root_id=pvm_uuid)
+    except pvm_exc.HttpNotFound:
+        LOG.info('The LPAR is gone already.', instance=instance)
+    except pvm_exc.HttpError as exc:
+        raise _refusal(instance, exc) from exc
+    finally:
+        host.partition_states.forget(pvm_uuid)
+
+
+def _close_vterm(host, lpar_id, instance):
+    """Close a console, where there can be one. Never raises."""
+    if not host.is_local or not shutil.which('rmvterm'):
+        return
+    try:
+        processutils.execute('rmvterm', '--id', str(lpar_id))
+    except (OSError, processutils.ProcessExecutionError) as exc:
+        LOG.warning('The console of the LPAR could not be closed: %s', exc,
+                    instance=instance)
+
+
+def _refusal(instance, exc):
+    """PowerVMAPIFailed with the platform's own words, if there are any."""
+    message = exc.her_wrap.message if exc.her_wrap is not None else None
+    return exception.PowerVMAPIFailed(inst_name=instance.name,
+                                      reason=message or str(exc))
+
+
+# ---- power -----------------------------------------------------------------
+
+def power_on(host, instance, opts=None):
+    """Start an instance (4 requests). One that is on already is fine.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :param opts: pypowervm PowerOnOpts, or None.
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+    :raises PowerVMAPIFailed: if it does not start.
+    """
+    failure = functools.partial(exception.PowerVMAPIFailed,
+                                inst_name=instance.name)
+    with _power_operation(host, instance, failure):
+        _start(_lpar_handle(host, instance), opts)
+
+
+def power_off(host, instance, force_immediate=False, timeout=None):
+    """Stop an instance. One that is off already is fine.
+
+    By force this takes 4 requests. Otherwise the state is read first, and
+    each attempt of the sequence in _shut_down takes 4 more.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :param force_immediate: bool, pull the plug at once.
+    :param timeout: seconds for the guest to shut itself down in, after which
+        the plug is pulled. 0 is as good as force_immediate; None means what
+        the image or the configuration says.
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+    :raises nova.exception.InstancePowerOffFailure: if it does not stop.
+    """
+    if timeout is None:
+        timeout = _shutdown_timeout(instance)
+    with _power_operation(host, instance, nova_exc.InstancePowerOffFailure):
+        if force_immediate or not timeout:
+            _pull_the_plug(_lpar_handle(host, instance))
+            return
+        lpar_w = get_instance_wrapper(host.adapter, instance)
+        if lpar_w.state != _STATE.NOT_ACTIVATED:
+            _shut_down(lpar_w, timeout)
+
+
+def reboot(host, instance, hard):
+    """Restart an instance, or start it if it is off.
+
+    The state is read first, and each attempt takes 4 requests more.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :param hard: bool, whether to pull the plug instead of asking the guest.
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+    :raises nova.exception.InstanceRebootFailure: if it does not restart.
+    """
+    timeout = 0 if hard else _shutdown_timeout(instance)
+    with _power_operation(host, instance, nova_exc.InstanceRebootFailure):
+        lpar_w = get_instance_wrapper(host.adapter, instance)
+        if lpar_w.state == _STATE.NOT_ACTIVATED:
+            _start(lpar_w)
+        elif not timeout:
+            _pull_the_plug(lpar_w, restart=True)
+        else:
+            _shut_down(lpar_w, timeout, restart=True)
+
+
+@contextlib.contextmanager
+def _power_operation(host, instance, failure):
+    """One at a time per instance; its state is not known meanwhile.
+
+    :param failure: makes the exception to raise, from reason=, if the
+        platform does not do it.
+    """
+    pvm_uuid = get_pvm_uuid(instance)
+    with lockutils.lock('power_%s' % instance.uuid):
+        host.partition_states.forget(pvm_uuid)
+        try:
+            yield
+        except pvm_exc.Error as exc:
+            if _is_missing(pvm_uuid, exc):
+                raise nova_exc.InstanceNotFound(
+                    instance_id=instance.uuid) from exc
+            raise failure(reason=str(exc)) from exc
+        finally:
+            host.partition_states.forget(pvm_uuid)
+
+
+def _is_missing(pvm_uuid, exc):
+    """Whether an exception goes back to a 404 for that LPAR.
+
+    pypowervm hides it, if it comes late, behind the failure of a job.
+    """
+    while exc is not None:
+        if (isinstance(exc, pvm_exc.HttpNotFound) and
+                pvm_uuid in exc.response.reqpath):
+            return True
+        exc = exc.__context__
+    return False
+
+
+def _lpar_handle(host, instance):
+    """An LPAR wrapper good for power jobs only, without a request."""
+    lpar_w = pvm_lpar.LPAR.bld(
+        host.adapter, instance.name,
+        pvm_bp.PartitionMemoryConfiguration.bld(host.adapter, 0),
+        pvm_bp.PartitionProcessorConfiguration.bld_dedicated(host.adapter, 0))
+    lpar_w.uuid = get_pvm_uuid(instance)
+    return lpar_w
+
+
+def _shutdown_timeout(instance):
+    """Seconds that a guest has to shut down, as Nova finds them."""
+    return compute_utils.get_value_from_system_metadata(
+        instance, key='image_os_shutdown_timeout', type=int,
+        default=CONF.shutdown_timeout)
+
+
+def _start(lpar_w, opts=None):
+    power.PowerOp.start(lpar_w, opts=opts,
+                        timeout=CONF.pypowervm_job_request_timeout)
+
+
+def _pull_the_plug(lpar_w, restart=False):
+    power.PowerOp.stop(
+        lpar_w, opts=power_opts.PowerOffOpts().vsp_hard().restart(restart),
+        timeout=CONF.pypowervm_job_request_timeout)
+
+
+def _shut_down(lpar_w, timeout, restart=False):
+    """Ask the guest, then the firmware, to stop it; then pull the plug.
+
+    pypowervm's own sequence gives every attempt but the first half an hour;
+    here they share the time that there is. An attempt that runs out of its
+    time is not repeated: the platform pursues a shutdown by itself, so there
+    is no use for Nova's retry interval.
+    """
+    deadline = time.monotonic() + timeout
+    for opts, share in _gentle_ways(lpar_w):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            break
+        try:
+            power.PowerOp.stop(lpar_w, opts=opts.restart(restart),
+                               timeout=remaining * share)
+            return
+        except pvm_exc.VMPowerOffFailure as exc:
+            LOG.warning('LPAR %(name)s: %(opts)s did not do: %(error)s',
+                        {'name': lpar_w.name, 'opts': opts, 'error': exc})
+    # Not with restart: the platform refuses that if it is off by now.
+    _pull_the_plug(lpar_w)
+    if restart:
+        _start(lpar_w)
+
+
+def _gentle_ways(lpar_w):
+    """PowerOffOpts, each with its share of the time that is left then."""
+    if lpar_w.env == pvm_bp.LPARType.OS400:
+        yield power_opts.PowerOffOpts().os_normal(), 0.5
+        yield power_opts.PowerOffOpts().os_immediate(), 1
+    elif power_opts.PowerOffOpts.can_os_shutdown(lpar_w):
+        yield power_opts.PowerOffOpts().os_immediate(), 1
+    yield power_opts.PowerOffOpts().vsp_normal(), 1
