@@ -1,0 +1,24 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Nova's API, conductor, scheduler, placement and compute in one process.
+
+They run our driver on the simulated PowerVM site. Native threads, as
+nova-compute 34 runs them: nova.tests.functional decides that at its import,
+so it must come first.
+"""
+
+import os
+
+os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = '1'
+
+import nova.tests.functional  # noqa: E402,F401

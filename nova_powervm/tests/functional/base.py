@@ -1,0 +1,208 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The base of tests that run a whole Nova on the simulated site."""
+
+import os
+import sys
+import time
+from unittest import mock
+import uuid
+
+import fixtures as fx
+from nova.tests import fixtures as nova_fixtures
+from nova.tests.functional.api import client as api_client
+from nova.tests.functional import integrated_helpers
+from nova.virt import node
+from pypowervm.utils import uuid as uuids
+
+from nova_powervm import conf as cfg
+from nova_powervm.simulator.resources import volume_group
+from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests.functional import fixtures as func_fixtures
+
+CONF = cfg.CONF
+COMPUTE_DRIVER = 'powervm_ext.driver.PowerVMDriver'
+
+
+class SimulatedPlatformMixin:
+    """Put a simulated site below any of Nova's functional test classes.
+
+    It comes before Nova's class in the list of bases. The site is
+    ``self.site``; compute services connect to its hosts in the order in
+    which they start, and a service that starts again gets its own host.
+    """
+
+    compute_driver = COMPUTE_DRIVER
+    PROFILE = 'default'
+    TIMING = {}
+
+    def setUp(self):
+        self._prepare_platform()
+        super().setUp()
+
+    def _prepare_platform(self):
+        # The wheel of Nova puts it there, not beside its code.
+        self.flags(api_paste_config=os.path.join(
+            sys.prefix, 'etc/nova/api-paste.ini'), group='wsgi')
+        self.flags(compute_driver=self.compute_driver)
+        self.flags(mkisofs_cmd=os.path.join(
+            os.path.dirname(sys.executable), 'pycdlib-genisoimage'))
+        self.flags(force_config_drive=True)
+        for name in ('GlanceFixture', 'NeutronFixture'):
+            self.useFixture(fx.MockPatchObject(
+                nova_fixtures, name, getattr(func_fixtures, name)))
+        self._hosts_by_service = {}
+        self.site = self._start_site()
+        self._configure_driver()
+
+    def _start_site(self):
+        """Start the site below; what it returns has hosts with ports."""
+        return self.useFixture(pvm_fixtures.SimulatedSite(
+            profile=self.PROFILE, **self.TIMING)).site
+
+    def _configure_driver(self):
+        self.flags(disk_driver='localdisk', volume_group_name='datavg',
+                   rest_user=self.site.profile['user'],
+                   rest_password=self.site.profile['password'],
+                   group='powervm')
+
+    def start_service(self, name, host=None, cell_name=None, **kwargs):
+        if name != 'compute':
+            return super().start_service(name, host=host,
+                                         cell_name=cell_name, **kwargs)
+        hostname = host or CONF.host
+        with self._on_its_own_host(hostname):
+            return super().start_service(name, host=host,
+                                         cell_name=cell_name, **kwargs)
+
+    def _on_its_own_host(self, hostname):
+        """While a compute service starts, it is alone on its own server."""
+        number = self._hosts_by_service.setdefault(
+            hostname, len(self._hosts_by_service))
+        simulated = self.site.hosts[number]
+        self.flags(rest_host='127.0.0.1', rest_port=simulated.port,
+                   rest_protocol='http', group='powervm')
+        return mock.patch.object(
+            node, 'get_local_node_uuid',
+            return_value=str(uuid.uuid5(uuid.NAMESPACE_DNS, hostname)))
+
+    def restart_compute_service(self, compute, keep_hypervisor_state=True):
+        # The hypervisor is the simulated site, which never restarts: the
+        # new service always gets a new driver.
+        return super().restart_compute_service(compute,
+                                               keep_hypervisor_state=False)
+
+    def simulated_host(self, hostname=None):
+        """The simulated server below a compute service."""
+        return self.site.hosts[
+            self._hosts_by_service.get(hostname or CONF.host, 0)]
+
+    def driver_of(self, compute):
+        """The driver object of a compute service."""
+        return compute.manager.driver
+
+
+class PowerVMTestCase(SimulatedPlatformMixin,
+                      integrated_helpers.ProviderUsageBaseTestCase):
+    """A cloud of one compute service, started, with 'compute1' its name."""
+
+    REQUIRES_LOCKING = True
+
+    def setUp(self):
+        super().setUp()
+        self.compute = self._start_compute('compute1')
+        self.image_id = self.glance.image1['id']
+
+    @property
+    def platform(self):
+        return self.simulated_host('compute1')
+
+    @property
+    def driver(self):
+        return self.driver_of(self.compute)
+
+    def start_boot(self, **kwargs):
+        """Ask Nova for a server with a port, without waiting for it."""
+        kwargs.setdefault('networks', [{'port': self.neutron.port_1['id']}])
+        kwargs.setdefault('image_uuid', self.image_id)
+        return self.api.post_server({'server': self._build_server(**kwargs)})
+
+    def boot(self, expected_status='ACTIVE', **kwargs):
+        """Create a server and wait until it is made, or has failed."""
+        server = self.settled(self.start_boot(**kwargs))
+        self.assertEqual(expected_status, server['status'],
+                         server.get('fault'))
+        return server
+
+    def settled(self, server, seconds=60):
+        """Wait until Nova works on a server no more.
+
+        :returns: the server as Nova shows it; None if it is deleted.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                server = self.api.get_server(server['id'])
+            except api_client.OpenStackApiNotFoundException:
+                return None
+            if (server['OS-EXT-STS:task_state'] is None and
+                    server['status'] not in ('BUILD', 'DELETED')):
+                return server
+            time.sleep(0.05)
+        self.fail('Nova still works on %s' % server)
+
+    def delete(self, server):
+        """Delete a server and wait.
+
+        :returns: the server if it could not be deleted, else None.
+        """
+        self.api.delete_server(server['id'])
+        return self.settled(server)
+
+    # ---- what is there on the simulated server --------------------------
+
+    def platform_state(self):
+        """The whole site as data, once it has forgotten finished jobs."""
+        state = self.site.state()
+        for host in state['hosts']:
+            host['jobs'] = [job for job in host['jobs']
+                            if not job['status'].startswith('COMPLETED')]
+        return state
+
+    def lpar_of(self, server):
+        """The state of a server's LPAR, or None."""
+        pvm_uuid = uuids.convert_uuid_to_pvm(server['id']).upper()
+        found = [lpar for lpar in self.platform.state()['LogicalPartition']
+                 if lpar['uuid'] == pvm_uuid]
+        return found[0] if found else None
+
+    def macs_of(self, server):
+        """MAC addresses of a server's adapters."""
+        adapters = self.platform.state()['ClientNetworkAdapter']
+        return [cna['mac'] for cna in adapters
+                if cna['partition'] == self.lpar_of(server)['name']]
+
+    def mappings_of(self, server):
+        """SCSI mappings of a server, over all VIOSes."""
+        lpar_id = self.lpar_of(server)['id']
+        return [mapping
+                for vios in self.platform.state()['VirtualIOServer']
+                for mapping in vios['mappings']
+                if mapping['lpar_id'] == lpar_id]
+
+    def boot_disk_of(self, server):
+        """The SparseDisk from which a server boots."""
+        names = [mapping['storage'] for mapping in self.mappings_of(server)]
+        boot = [name for name in names if name.startswith('b_')]
+        self.assertEqual(1, len(boot), names)
+        return volume_group.find_disk(self.platform, boot[0])

@@ -1,0 +1,109 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Stand-ins for Glance and Neutron that a PowerVM host can work with."""
+
+import copy
+import hashlib
+import io
+
+from nova.tests import fixtures as nova_fixtures
+
+KIB = 1024
+MIB = KIB * KIB
+CHUNK = 64 * KIB
+
+
+def image_bytes(image_id, size):
+    """Bytes of an image: as good as random, and the same each time.
+
+    :param image_id: what makes them differ from another image's.
+    :param size: length in bytes.
+    """
+    block = hashlib.shake_256(image_id.encode()).digest(CHUNK)
+    return (block * (size // CHUNK + 1))[:size]
+
+
+class GlanceFixture(nova_fixtures.GlanceFixture):
+    """Nova's Glance fixture with images that have content.
+
+    Every image is raw, of ppc64le, and has as many bytes as it says.
+    """
+
+    IMAGE_SIZE = MIB
+
+    def create(self, context, metadata, data=None):
+        metadata = copy.deepcopy(metadata)
+        properties = metadata.setdefault('properties', {})
+        if 'architecture' in properties:
+            properties['architecture'] = 'ppc64le'
+        if data is None:
+            metadata['size'] = self.IMAGE_SIZE
+            if metadata.get('disk_format') in ('ami', 'vhd'):
+                metadata.update(disk_format='raw', container_format='bare')
+        return super().create(context, metadata, data)
+
+    def content(self, image_id):
+        """Bytes of an image: what was uploaded, or what was made up."""
+        image = self.images[str(image_id)]
+        if image_id in self._imagedata:
+            return self._imagedata[image_id]
+        return image_bytes(image_id, image['size'])
+
+    def download(self, context, image_id, data=None, dst_path=None,
+                 trusted_certs=None):
+        self.show(context, image_id)
+        content = io.BytesIO(self.content(image_id))
+        chunks = iter(lambda: content.read(CHUNK), b'')
+        if dst_path:
+            with open(dst_path, 'wb') as target:
+                target.writelines(chunks)
+        elif data:
+            for chunk in chunks:
+                data.write(chunk)
+        else:
+            return chunks
+
+    def update(self, context, image_id, metadata, data=None,
+               purge_props=False):
+        metadata = copy.deepcopy(metadata)
+        if data is not None:
+            self._imagedata[image_id] = data.read()
+            metadata['size'] = len(self._imagedata[image_id])
+        return super().update(context, image_id, metadata,
+                              purge_props=purge_props)
+
+
+class NeutronFixture(nova_fixtures.NeutronFixture):
+    """Nova's Neutron fixture with ports on a Shared Ethernet Adapter."""
+
+    VIF_TYPE = 'pvm_sea'
+    VIF_DETAILS = {'vlan': '101'}
+
+    def __init__(self, test):
+        super().__init__(test)
+        for port in self._ports.values():
+            self._bind(port)
+
+    def _bind(self, port):
+        if port.get('binding:vnic_type', 'normal') == 'normal':
+            port['binding:vif_type'] = self.VIF_TYPE
+            port['binding:vif_details'] = dict(self.VIF_DETAILS)
+
+    def create_port(self, body=None):
+        port = super().create_port(body)['port']
+        self._bind(self._ports[port['id']])
+        return {'port': copy.deepcopy(self._ports[port['id']])}
+
+    def create_port_binding(self, port_id, body):
+        self._bind(self._ports[port_id])
+        return super().create_port_binding(port_id, body)

@@ -1,0 +1,112 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Kill nova-compute at every single REST request of a spawn.
+
+The driver object is abandoned on the spot: nothing that it would still do to
+the platform happens. A new nova-compute starts on the same host, and the
+server is deleted; the platform is as it was before.
+"""
+
+import threading
+
+from nova_powervm.tests.functional import base
+
+#: Seconds by which a site has forgotten the sessions of the dead.
+SESSIONS_EXPIRED = 365 * 24 * 3600
+
+
+class Killed(BaseException):
+    """What every request of a dead process ends with."""
+
+
+class Killer:
+    """Lets a session die at its number-th request.
+
+    :param session: the pypowervm Session of the driver.
+    :param number: the request at which it dies, from 1; its event polls do
+                   not count.
+    :param answered: whether that request still reaches the platform.
+    """
+
+    def __init__(self, session, number, answered):
+        self.left = number
+        self.answered = answered
+        self.dead = threading.Event()
+        self._lock = threading.Lock()
+        self._request = session.request
+        session.request = self.request
+
+    def request(self, method, path, *args, **kwargs):
+        if self.dead.is_set():
+            raise Killed()
+        if 'QUEUE_CLIENTKEY' in path:
+            return self._request(method, path, *args, **kwargs)
+        with self._lock:
+            self.left -= 1
+            dies = self.left == 0
+            if dies:
+                self.dead.set()
+        if dies and not self.answered:
+            raise Killed()
+        response = self._request(method, path, *args, **kwargs)
+        if self.dead.is_set():
+            raise Killed()
+        return response
+
+
+class CrashWalkTest(base.PowerVMTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.delete(self.boot())
+        self.before = self.resting_state()
+
+    def resting_state(self):
+        """The platform once the sessions of the dead have expired."""
+        state = self.platform_state()
+        for host in state['hosts']:
+            del host['sessions']
+        return state
+
+    def crash_at(self, number, answered):
+        killer = Killer(self.driver.rooms.host.adapter.session, number,
+                        answered)
+        server = self.start_boot()
+        self._wait_for_assert(lambda: self.assertTrue(
+            killer.dead.is_set() or
+            self.api.get_server(server['id'])['status'] == 'ACTIVE'))
+        crashed = killer.dead.is_set()
+        if crashed:
+            self.compute = self.restart_after_crash()
+        self.assertIsNone(self.delete(server))
+        self.assertEqual(self.before, self.resting_state(),
+                         'killed at request %d' % number)
+        return crashed
+
+    def restart_after_crash(self):
+        """Start a new nova-compute. The old one's threads are gone too."""
+        old = self.driver
+        old.events.shutdown()
+        return self.restart_compute_service(self.compute)
+
+    def walk(self, answered):
+        number = 1
+        while self.crash_at(number, answered):
+            number += 1
+        self.assertGreater(number, 10)
+
+    def test_killed_before_the_request_is_sent(self):
+        self.walk(answered=False)
+
+    def test_killed_before_the_answer_is_read(self):
+        self.walk(answered=True)
