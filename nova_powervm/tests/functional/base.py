@@ -12,6 +12,8 @@
 
 """The base of tests that run a whole Nova on the simulated site."""
 
+import difflib
+import json
 import os
 import sys
 import time
@@ -178,6 +180,14 @@ class PowerVMTestCase(SimulatedPlatformMixin,
             host['jobs'] = [job for job in host['jobs']
                             if not job['status'].startswith('COMPLETED')]
         return state
+
+    def assert_state_equal(self, before, after, message):
+        """Compare two platform states; a failure shows what differs."""
+        if before != after:
+            lines = [json.dumps(state, indent=1, sort_keys=True).splitlines()
+                     for state in (before, after)]
+            self.fail('%s\n%s' % (message, '\n'.join(
+                difflib.unified_diff(*lines, 'before', 'after', n=2))))
 
     def lpar_of(self, server):
         """The state of a server's LPAR, or None."""

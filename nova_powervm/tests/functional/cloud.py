@@ -376,7 +376,8 @@ class Cloud:
     :param profile: str, name or path of the profile of the site.
     :param timing: dict, overrides of the timing section of the profile.
     :ivar folder: str, the temporary folder with all that is written. It is
-        removed at the end, unless that is an exception.
+        removed at the end, unless that is an exception: this gets a note
+        that names the logs.
     :ivar simulator: Simulator
     :ivar nova: PowerVMTestCase, set up
     """
@@ -397,7 +398,9 @@ class Cloud:
 
     def __exit__(self, exc_type, exc, traceback):
         self._exit.close()
-        if exc_type is None:
+        if isinstance(exc, Exception):
+            exc.add_note('The logs are %s' % ' and '.join(self.log_files))
+        else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self):

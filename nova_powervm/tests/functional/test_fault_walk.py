@@ -52,7 +52,7 @@ class FaultWalkBase(base.PowerVMTestCase):
             EFFECTS[effect], query=NOT_THE_EVENT_POLL, nth=number))
 
     def assert_as_before(self, what):
-        self.assertEqual(self.before, self.platform_state(), what)
+        self.assert_state_equal(self.before, self.platform_state(), what)
 
     def walk_spawn(self, effect):
         for number in range(1, ENDLESS):

@@ -13,6 +13,7 @@
 """The PowerVM server: its REST connection, and what is known of it."""
 
 import contextlib
+import gc
 import json
 import os
 import threading
@@ -146,6 +147,8 @@ class Host:
 
     def _scrub_storage(self):
         pvm_storage.ComprehensiveScrub(self.adapter).execute()
+        # It abandons its threads; they end when their pool is collected.
+        gc.collect()
 
     def _scrub_uploads(self):
         for file_w in pvm_file.File.get(self.adapter, service='web', xag=[]):

@@ -148,12 +148,13 @@ def _settings():
     if password and not conf.rest_user:
         raise exception.OptRequiredIfOtherOptValue(
             then_opt='rest_user', if_opt='rest_password', if_value='***')
-    protocol = (conf.rest_protocol or ('https' if password else 'http'))
+    protocol = (conf.rest_protocol or
+                ('https' if password else 'http')).lower()
     ca_file = conf.rest_ca_file or None
     if protocol == 'https' and ca_file:
         _check_ca_file(ca_file)
     return {
-        'host': conf.rest_host,
+        'host': conf.rest_host or 'localhost',
         'port': conf.rest_port or pvm_const.PORT_DEFAULT_BY_PROTO[protocol],
         'protocol': protocol,
         'username': conf.rest_user or None,

@@ -178,6 +178,15 @@ class StartTest(base.SimulatedHostTestCase):
             self.host.adapter, name, vios_file.FileType.MEDIA_ISO,
             self.simulated.store.all('VirtualIOServer')[0].uuid).create()
 
+    def test_scrub_leaves_no_threads(self):
+        before = set(threading.enumerate())
+        self.host.scrub()
+        for thread in set(threading.enumerate()) - before:
+            # The others are those of the simulated site.
+            if thread.name.startswith('ThreadPoolExecutor'):
+                thread.join(60)
+                self.assertFalse(thread.is_alive(), thread)
+
     def test_scrub_removes_our_uploads(self):
         for name in ('cfg_1.iso', 'i_2', 'p_3', 'mine.iso'):
             self.upload(name)

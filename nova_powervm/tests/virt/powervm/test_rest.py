@@ -144,7 +144,7 @@ class SettingsTest(base.TestCase):
             rest._settings())
 
     def test_port_and_protocol(self):
-        self.flags(group='powervm', rest_protocol='https', rest_port=443)
+        self.flags(group='powervm', rest_protocol='HTTPS', rest_port=443)
         settings = rest._settings()
         self.assertEqual(('https', 443),
                          (settings['protocol'], settings['port']))

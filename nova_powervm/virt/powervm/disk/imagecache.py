@@ -200,9 +200,9 @@ class CheckedStream:
 class ImageCache(imagecache.ImageCacheManager):
     """The images in one volume group.
 
-    A lock for each image is held while it is fetched, copied from, or
-    removed. A copy is made by the request that finds the image complete, so
-    no other client can remove it in between.
+    A lock for each image is held while it is fetched, copied or removed. A
+    copy is asked for with the etag of the document that had the image
+    complete, so no other client can have removed it in between.
 
     :param host: the owner of the REST connection (host.Host).
     :param volume_group: storage.VolumeGroup

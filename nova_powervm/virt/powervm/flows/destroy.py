@@ -39,7 +39,9 @@ def destroy(rooms, instance, network_info, destroy_disks=True,
     flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg))
     if has_config_drive:
         flow.add(tf_stg.DetachCfgDrive(rooms.config_drive, instance, stg))
-    flow.add(tf_stg.UpdateVioses(stg))
+    flow.add(
+        tf_stg.DetachPartition(instance, stg),
+        tf_stg.UpdateVioses(stg))
     if has_config_drive:
         flow.add(tf_stg.DeleteVOpt(rooms.config_drive, instance))
     if destroy_disks:

@@ -21,6 +21,7 @@ VIOS.
 from taskflow import task
 
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vm
 
 
 class CreateDiskForImg(task.Task):
@@ -166,6 +167,19 @@ class DetachStaleMappings(task.Task):
     def execute(self, lpar_wrap):
         self.stg.edit_touched(storage.remove_stale_mappings, lpar_wrap.id,
                               lpar_wrap.uuid)
+
+
+class DetachPartition(task.Task):
+    """Queue the removal of whatever else is mapped to the LPAR."""
+
+    def __init__(self, instance, stg):
+        super().__init__('detach_partition')
+        self.instance = instance
+        self.stg = stg
+
+    def execute(self):
+        self.stg.edit_touched(storage.remove_partition_mappings,
+                              vm.get_pvm_uuid(self.instance))
 
 
 class UpdateVioses(task.Task):
