@@ -59,6 +59,7 @@ class Call:
             self.query, keep_blank_values=True))
         self.group_query = self.parameters.get('group')
         self.bytes_in = 0
+        self._body = None
         self.fault = None
 
     @property
@@ -92,14 +93,13 @@ class Call:
         """Return the etag that a conditional header names, or ''."""
         return self.header(name).strip().strip('"')
 
-    def stream(self):
-        """Return the body as a readable."""
-        return wsgi.get_input_stream(self.environ)
-
-    def body(self):
-        """Read the body."""
-        data = self.stream().read()
-        self.bytes_in = len(data)
+    def read(self, size=None):
+        """Read from the body: a Call is a stream of bytes."""
+        if self._body is None:
+            self._body = wsgi.get_input_stream(self.environ)
+        # To cheroot -1 means to read until the client hangs up.
+        data = self._body.read() if size is None else self._body.read(size)
+        self.bytes_in += len(data)
         return data
 
     def job_failure(self):
@@ -185,8 +185,7 @@ class Application:
     def _drain(call):
         # A client that still sends would not read the answer.
         if call.environ.get('HTTP_TRANSFER_ENCODING'):
-            stream = call.stream()
-            while stream.read(65536):
+            while call.read(65536):
                 pass
 
     def _with_faults(self, call):
@@ -221,7 +220,7 @@ class Application:
             return self._contents(call, rest[2:])
         if (service, rest) == ('uom', ['Event']):
             return self._events(call)
-        body = call.body() if call.method in ('PUT', 'POST') else b''
+        body = call.read() if call.method in ('PUT', 'POST') else b''
         with self._lock:
             if (service, rest[0]) == ('uom', 'jobs'):
                 return self._job(call, rest[1:])
@@ -417,7 +416,7 @@ class Application:
             return _empty()
         if call.method != 'PUT':
             raise errors.NotAllowed('%s is not possible here' % call.method)
-        doc = atom.Document(call.body())
+        doc = atom.Document(call.read())
         user = doc.text('UserID') or ''
         if doc.bool('GenerateX-API-SessionFile', False):
             session = sessions.logon_file(user)
@@ -433,7 +432,7 @@ class Application:
     def _events(self, call):
         events = self._host.events
         if call.method == 'PUT':
-            doc = atom.Document(call.body())
+            doc = atom.Document(call.read())
             made = events.emit('CUSTOM_CLIENT_EVENT',
                                doc.text('EventData') or '',
                                doc.text('EventDetail') or '')
@@ -455,5 +454,5 @@ class Application:
     def _contents(self, call, rest):
         if call.method not in ('PUT', 'POST') or len(rest) != 1:
             raise errors.NotAllowed('%s is not possible here' % call.method)
-        call.bytes_in = self._host.files.receive(rest[0], call.stream())
+        self._host.files.receive(rest[0], call)
         return _empty()

@@ -23,6 +23,7 @@ import threading
 
 from oslo_log import log as logging
 
+from nova_powervm.simulator import errors
 from nova_powervm.simulator import profile
 from nova_powervm.simulator import server
 from nova_powervm.simulator import site
@@ -220,6 +221,8 @@ def main(argv=None):
         signal.signal(number, lambda *_: stop.set())
     try:
         _run(options, data, stop)
+    except errors.RestError as exc:
+        parser.exit(2, 'powervm-simulator: %s: %s\n' % (options.profile, exc))
     except OSError as exc:
         parser.exit(1, 'powervm-simulator: %s\n' % exc)
     return 0

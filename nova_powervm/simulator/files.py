@@ -79,8 +79,8 @@ class File(store.Resource):
             el('Filename', self.filename),
             el('DateModified', int(self.modified * 1000)),
             el('InternetMediaType', self.media_type),
-            el('SHA256', self.sha256) if self.sha256 else None,
             el('FileUUID', self.uuid),
+            el('SHA256', self.sha256) if self.sha256 else None,
             el('ExpectedFileSizeInBytes', self.size)
             if self.size is not None else None,
             el('CurrentFileSizeInBytes', self.received),
@@ -95,17 +95,18 @@ class File(store.Resource):
 
 
 class _Stream:
-    """A readable that counts and digests what passes."""
+    """A readable that counts what passes, and digests it if need be."""
 
-    def __init__(self, source):
+    def __init__(self, source, digest):
         self._source = source
-        self._digest = hashlib.sha256()
+        self._digest = hashlib.sha256() if digest else None
         self.count = 0
 
-    def read(self, size=-1):
+    def read(self, size=None):
         data = self._source.read(size)
         self.count += len(data)
-        self._digest.update(data)
+        if self._digest is not None:
+            self._digest.update(data)
         return data
 
     def hexdigest(self):
@@ -123,14 +124,13 @@ class Files:
 
         :param uuid: str, of the File
         :param source: readable with the bytes
-        :returns: int, the number of bytes
         :raises errors.RestError: when they are not what was promised, or
                                   have no place to go
         """
         with self._host.site.lock:
             wanted = self._host.store.get('File', uuid)
         receiver = importlib.import_module(RECEIVERS[wanted.type])
-        stream = _Stream(source)
+        stream = _Stream(source, digest=wanted.sha256)
         receiver.receive_upload(self._host, wanted, stream)
         while stream.read(65536):
             # What the receiver had no use for still counts.
@@ -145,4 +145,3 @@ class Files:
         if wanted.sha256 and stream.hexdigest() != wanted.sha256:
             raise errors.Refused('The SHA-256 digest of %s is not %s' % (
                 wanted.filename, wanted.sha256))
-        return stream.count

@@ -147,6 +147,7 @@ def _host_contradictions(host):
             if value is not None and value in seen:
                 yield path, 'two partitions have the %s %s' % (key, value)
             seen.add(value)
+    yield from _too_much(host, [part for _, part in partitions])
     switches = [switch['name'] for switch in host['switches']]
     vioses = [vios['name'] for vios in host['vioses']]
     for n, bridge in enumerate(host['bridges']):
@@ -156,6 +157,29 @@ def _host_contradictions(host):
         for name in bridge['vioses']:
             if name not in vioses:
                 yield ('bridges', n, 'vioses'), 'there is no VIOS %s' % name
+
+
+def _too_much(host, partitions):
+    system = host['system']
+    region = system['memory_region_mb']
+    crowd = host.get('crowd')
+    if crowd:
+        partitions = partitions + [crowd] * crowd['count']
+    for partition in partitions:
+        if partition['memory_mb'] % region:
+            yield (), '%d MB of memory is no multiple of %d MB' % (
+                partition['memory_mb'], region)
+            return
+    memory = sum(p['memory_mb'] for p in partitions)
+    free = system['memory_mb'] - system['hypervisor_memory_mb']
+    if memory > free:
+        yield (), ('the partitions have %d MB of memory together, the system '
+                   'has %d MB for them' % (memory, free))
+    units = sum(p['processors'] if p.get('dedicated') else
+                p.get('units', 0.1) for p in partitions)
+    if units > system['processors']:
+        yield (), ('the partitions have %.2f processor units together, the '
+                   'system has %d' % (units, system['processors']))
 
 
 def _filling(validate_properties):

@@ -15,8 +15,8 @@
 import socket
 import threading
 
-from cheroot import wsgi
 from cheroot.workers import threadpool
+from cheroot import wsgi
 from oslo_log import log as logging
 
 from nova_powervm.simulator import app
@@ -56,14 +56,33 @@ class _Gateway(wsgi.Gateway_10):
 class _ThreadPool(threadpool.ThreadPool):
     """Grows when all its threads are busy: a long poll occupies one."""
 
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._lock = threading.Lock()
+        # Threads that wait for a connection, less connections that wait for
+        # a thread.
+        self._spare = 0
+        self.get = self._get
+
+    def _get(self):
+        with self._lock:
+            self._spare += 1
+        return self._queue.get()
+
     def put(self, obj):
+        with self._lock:
+            self._spare -= 1
+            short = self._spare < 0
         super().put(obj)
-        if self.idle < self._queue.qsize():
+        if short:
             self.grow(1)
 
     def grow(self, amount):
         for _ in range(int(min(amount, self.max - len(self._threads)))):
-            self._threads.append(self._spawn_worker())
+            worker = threadpool.WorkerThread(self.server)
+            worker.daemon = True
+            worker.start()
+            self._threads.append(worker)
 
 
 class HostServer:

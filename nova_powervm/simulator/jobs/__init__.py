@@ -185,11 +185,11 @@ class Job:
             el('TimeCompleted', int(self.ended * 1000))
             if self.status != status.RUNNING else None,
             el('Status', self.status),
+            atom.section('ResponseException', el('Message', self.message))
+            if self.message else None,
             atom.section('JobRequestInstance',
                          _requested(self.type, self.operation),
                          atom.section('JobParameters', parameters)),
-            atom.section('ResponseException', el('Message', self.message))
-            if self.message else None,
             atom.section('Results', results)])
 
     def _request_url(self):

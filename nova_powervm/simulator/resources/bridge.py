@@ -327,17 +327,22 @@ def build(host, spec):
             switches.find_switch(host, item['switch']), item['pvid'], seas)
         # First into the store: names of devices must not be given twice.
         host.add(bridge)
+        trunks = [(bridge.pvid, ())]
+        trunks += _spread(item['vlans'], bridge.switch.networks)
         for sea in seas:
-            sea.add_trunk(bridge.switch, bridge.pvid)
-            for pvid, tagged in _spread(item['vlans']):
+            for pvid, tagged in trunks:
                 sea.add_trunk(bridge.switch, pvid, tagged)
         bridge.touch(event=False)
 
 
-def _spread(vlans):
-    """Yield (pvid, VLANs) of as many trunk adapters as the VLANs need."""
+def _spread(vlans, taken):
+    """Return (pvid, VLANs) of as many trunk adapters as the VLANs need.
+
+    :param vlans: list of int
+    :param taken: container of VLANs that cannot be a PVID
+    """
     unused = (vlan for vlan in range(switches.MAX_VLAN, 1, -1)
-              if vlan not in vlans)
+              if vlan not in vlans and vlan not in taken)
     step = switches.MAX_TAGGED_VLANS
-    for start in range(0, len(vlans), step):
-        yield next(unused), vlans[start:start + step]
+    return [(next(unused), vlans[start:start + step])
+            for start in range(0, len(vlans), step)]

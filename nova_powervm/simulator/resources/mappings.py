@@ -71,8 +71,10 @@ class Bus:
 
     @property
     def client_name(self):
-        """Name of the client partition, '' when it is gone."""
-        return self.client.name if self.client else ''
+        """Name of the client partition, also when it is gone."""
+        if self.client:
+            return self.client.name
+        return 'partition %d (gone)' % self.client_id
 
     @property
     def _server_location(self):
@@ -180,9 +182,9 @@ class Bus:
 
     def state(self):
         """Return a list of dicts, one per mapping."""
-        bus = {'lpar': self.client_name or None, 'lpar_id': self.client_id,
-               'client_slot': self.client_slot, 'adapter': self.name,
-               'server_slot': self.server_slot}
+        bus = {'lpar': self.client and self.client.name,
+               'lpar_id': self.client_id, 'client_slot': self.client_slot,
+               'adapter': self.name, 'server_slot': self.server_slot}
         return [dict(bus, **(target.state() if target else {'storage': None}))
                 for target in sorted(self.targets, key=lambda t: t.lua) or (
                     None,)]
@@ -326,10 +328,9 @@ class Change:
             backing = wish.backing
             if backing in seen and not backing.shareable:
                 raise errors.Refused(
-                    '%s %s is mapped to %s already' % (
-                        backing.TAG, backing.name,
-                        ', '.join(backing.clients()) or
-                        'a partition that is gone'))
+                    '%s %s is mapped already%s' % (
+                        backing.TAG, backing.name, ''.join(
+                            ' to ' + name for name in backing.clients())))
             seen.add(backing)
 
     def _check_addresses(self):
@@ -364,7 +365,9 @@ class Change:
         for bus in self._removed:
             bus.release_slots()
         try:
-            for client, slot in self._new:
+            # First those that want a certain slot.
+            for client, slot in sorted(self._new, key=lambda new: (
+                    new[1] is None)):
                 bus = Bus(self._vios, client, slot)
                 self._vios.buses.append(bus)
                 self._created[bus] = self._new[client, slot]

@@ -18,8 +18,8 @@ import time
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
-from nova_powervm.simulator import store
 from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator import store
 
 el = atom.el
 

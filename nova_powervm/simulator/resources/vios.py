@@ -13,6 +13,8 @@
 
 """VirtualIOServer: the partition that owns disks and lends them."""
 
+import itertools
+
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import io_config
@@ -25,24 +27,23 @@ from nova_powervm.simulator.resources import volume_group
 
 el = atom.el
 
-#: The groups of extended attributes and the elements that each adds, in the
-#: order of the schema (source: captures fake_vios_feed.txt and
-#: fake_vios_ssp_npiv.txt); None: always there.
-_SECTIONS = (
-    (None, 'APICapable'),
-    (None, 'IsVNICCapable'),
-    (None, 'VNICFailOverCapable'),
-    ('ViosStorage', 'MediaRepositories'),
-    (None, 'MoverServicePartition'),
-    ('ViosStorage', 'PhysicalVolumes'),
-    ('ViosNetwork', 'SharedEthernetAdapters'),
-    ('ViosStorage', 'StoragePools'),
-    ('ViosNetwork', 'TrunkAdapters'),
-    (None, 'VirtualIOServerLicenseAccepted'),
-    ('ViosFCMapping', 'VirtualFibreChannelMappings'),
-    ('ViosSCSIMapping', 'VirtualSCSIMappings'),
-    ('ViosNetwork', 'FreeIOAdaptersForLinkAggregation'),
-    ('ViosNetwork', 'FreeEthenetBackingDevicesForSEA'),
+#: What follows the elements that all partitions have, in the order of the
+#: schema (source: captures fake_vios_feed.txt and fake_vios_ssp_npiv.txt).
+_ORDER = (
+    'APICapable',
+    'IsVNICCapable',
+    'VNICFailOverCapable',
+    'MediaRepositories',
+    'MoverServicePartition',
+    'PhysicalVolumes',
+    'SharedEthernetAdapters',
+    'StoragePools',
+    'TrunkAdapters',
+    'VirtualIOServerLicenseAccepted',
+    'VirtualFibreChannelMappings',
+    'VirtualSCSIMappings',
+    'FreeIOAdaptersForLinkAggregation',
+    'FreeEthenetBackingDevicesForSEA',
 )
 _SERVING_RMC = ('active', 'busy')
 
@@ -123,7 +124,7 @@ class VirtualIOServer(partition.Partition):
         name, udid = doc.text('DiskName'), doc.text('UniqueDeviceID')
         for group in self.volume_groups:
             disk = group.disks.get(name)
-            if disk and udid in (None, disk.udid):
+            if disk and (not udid or udid == disk.udid):
                 return disk
         return None
 
@@ -135,7 +136,7 @@ class VirtualIOServer(partition.Partition):
     def _find_volume(self, doc):
         name, udid = doc.text('VolumeName'), doc.text('UniqueDeviceID')
         for volume in self.volumes.values():
-            if volume.udid == udid or udid is None and volume.name == name:
+            if volume.udid == udid or not udid and volume.name == name:
                 if volume.group is not None:
                     raise errors.Refused(
                         'Physical volume %s belongs to volume group %s' % (
@@ -146,10 +147,9 @@ class VirtualIOServer(partition.Partition):
     def free_target_name(self, prefix):
         """Return the lowest free name of a target device: vtscsi<n>..."""
         taken = {target.name for bus in self.buses for target in bus.targets}
-        number = 0
-        while prefix + str(number) in taken:
-            number += 1
-        return prefix + str(number)
+        return next(name for name in (
+            prefix + str(number) for number in itertools.count())
+            if name not in taken)
 
     def check_serving(self):
         """Refuse when it is not there to do something.
@@ -183,7 +183,7 @@ class VirtualIOServer(partition.Partition):
             items.update((element.tag, element)
                          for element in network.vios_network(self))
         return self.render_base(groups) + [
-            items[name] for _group, name in _SECTIONS if name in items]
+            items[name] for name in _ORDER if name in items]
 
     def _render_storage(self):
         repository = self.repository
@@ -219,6 +219,10 @@ class VirtualIOServer(partition.Partition):
 
         :raises errors.RestError: nothing has changed then
         """
+        if 'ViosFCMapping' in groups and doc.has(
+                'VirtualFibreChannelMappings/VirtualFibreChannelMapping'):
+            raise errors.Refused('The simulator has no virtual Fibre Channel '
+                                 'mappings yet')
         change = None
         if 'ViosSCSIMapping' in groups and doc.has('VirtualSCSIMappings'):
             change = mappings.Change(
@@ -352,6 +356,6 @@ def build_mappings(host, count):
             buses[lpar, vios] = mappings.Bus(vios, lpar)
             vios.buses.append(buses[lpar, vios])
         disk = group.add_disk('crowd_%d' % number, storage.GIB)
-        buses[lpar, vios].add_target(disk)
+        buses[lpar, vios].add_target(disk, name='vtscsi%d' % number)
     for resource in vioses + groups:
         resource.touch(event=False)

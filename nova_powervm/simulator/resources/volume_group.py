@@ -359,8 +359,7 @@ class _MediaPlan:
 def _refuse_if_mapped(backing):
     if backing.in_use:
         raise errors.Refused('%s %s is mapped to %s and cannot be removed' % (
-            backing.TAG, backing.name,
-            ', '.join(backing.clients()) or 'a partition that is gone'))
+            backing.TAG, backing.name, ', '.join(backing.clients())))
 
 
 def find_disk(host, name, vios=None):

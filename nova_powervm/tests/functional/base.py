@@ -60,6 +60,8 @@ class SimulatedPlatformMixin:
         self.flags(mkisofs_cmd=os.path.join(
             os.path.dirname(sys.executable), 'pycdlib-genisoimage'))
         self.flags(force_config_drive=True)
+        # Services do not report here; a long test must not miss that.
+        self.flags(service_down_time=24 * 3600)
         for name in ('GlanceFixture', 'NeutronFixture'):
             self.useFixture(fx.MockPatchObject(
                 nova_fixtures, name, getattr(func_fixtures, name)))
@@ -146,22 +148,30 @@ class PowerVMTestCase(SimulatedPlatformMixin,
                          server.get('fault'))
         return server
 
-    def settled(self, server, seconds=60):
+    def settled(self, server):
         """Wait until Nova works on a server no more.
 
         :returns: the server as Nova shows it; None if it is deleted.
         """
+        def look():
+            try:
+                now = self.api.get_server(server['id'])
+            except api_client.OpenStackApiNotFoundException:
+                return [None]
+            if (now['OS-EXT-STS:task_state'] is None and
+                    now['status'] not in ('BUILD', 'DELETED')):
+                return [now]
+        return self.wait_for(look)[0]
+
+    def wait_for(self, look, seconds=120):
+        """Call look() until it returns something true, and return that."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            try:
-                server = self.api.get_server(server['id'])
-            except api_client.OpenStackApiNotFoundException:
-                return None
-            if (server['OS-EXT-STS:task_state'] is None and
-                    server['status'] not in ('BUILD', 'DELETED')):
-                return server
+            found = look()
+            if found:
+                return found
             time.sleep(0.05)
-        self.fail('Nova still works on %s' % server)
+        self.fail('It did not happen in %d seconds.' % seconds)
 
     def delete(self, server):
         """Delete a server and wait.

@@ -24,9 +24,6 @@ from nova.compute import claims
 
 from nova_powervm.tests.functional import base
 
-#: Seconds by which a site has forgotten the sessions of the dead.
-SESSIONS_EXPIRED = 365 * 24 * 3600
-
 
 class Killed(BaseException):
     """What every request of a dead process ends with."""
@@ -106,9 +103,8 @@ class CrashWalkTest(base.PowerVMTestCase):
         self.useFixture(fx.MockPatchObject(
             claims.Claim, 'abort', _unless(killer.dead, claims.Claim.abort)))
         server = self.start_boot()
-        self._wait_for_assert(lambda: self.assertTrue(
-            killer.dead.is_set() or
-            self.api.get_server(server['id'])['status'] == 'ACTIVE'))
+        self.wait_for(lambda: killer.dead.is_set() or self.api.get_server(
+            server['id'])['status'] == 'ACTIVE')
         crashed = killer.dead.is_set()
         killer.disarm()
         if crashed:

@@ -120,8 +120,8 @@ class TestDocuments(BridgeTestCase):
 
     def test_many_vlans_of_a_profile(self):
         vlans = list(range(4080, 4094))[::-1] + list(range(200, 220))
-        spread = list(sim_bridge._spread(vlans))
-        self.assertEqual([4094, 4079], [pvid for pvid, _ in spread])
+        spread = sim_bridge._spread(vlans, taken={4079: None})
+        self.assertEqual([4094, 4078], [pvid for pvid, _ in spread])
         self.assertEqual([20, 14], [len(part) for _, part in spread])
 
 

@@ -12,6 +12,7 @@
 
 """The control API."""
 
+import functools
 import json
 
 import jsonschema
@@ -30,8 +31,10 @@ class ControlTest(testtools.TestCase):
             rmc_seconds=60)).site
         self.host = self.site.hosts[0]
         self.client = fixtures.Client(self.host)
-        self.document = yaml.YAML(typ='safe', pure=True).load(
-            control.openapi_text())
+
+    @functools.cached_property
+    def document(self):
+        return yaml.YAML(typ='safe', pure=True).load(control.openapi_text())
 
     def post(self, path, status=200, /, **data):
         reply = self.client.request('POST', '/simulator/' + path,

@@ -116,7 +116,8 @@ class TestNetworkFidelity(network_base.NetworkTestCase):
         self.check_parts(vios.seas, 'SharedEthernetAdapter', *VIOSES,
                          skip=('control_channel',))
         self.check_parts(vios.trunk_adapters, 'TrunkAdapter', *VIOSES)
-        self.check_parts(vios.io_adpts_for_link_agg, 'IOAdapterChoice', *VIOSES)
+        self.check_parts(vios.io_adpts_for_link_agg, 'IOAdapterChoice',
+                         *VIOSES)
         root = vios.entry.element.element
         for tag in ('SharedEthernetAdapters', 'TrunkAdapters',
                     'FreeIOAdaptersForLinkAggregation',

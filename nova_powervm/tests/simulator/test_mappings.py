@@ -14,6 +14,7 @@
 
 import copy
 
+import fixtures
 from pypowervm.tasks import scsi_mapper as pvm_smap
 from pypowervm.tasks import storage as pvm_tasks
 from pypowervm.wrappers import storage as pvm_stor
@@ -150,6 +151,12 @@ class MappingTestCase(MappingTestBase):
               smap.target_dev.lua, smap.target_dev.name)
              for smap in vios_w.scsi_mappings])
 
+    def test_a_wanted_slot_is_not_given_away(self):
+        self.append(self.new_map(self.disk_w('a')),
+                    self.new_map(self.disk_w('b'), lpar_slot_num=2))
+        self.assertEqual({'a': 3, 'b': 2}, {
+            m['storage']: m['client_slot'] for m in self.maps()})
+
     def test_wishes_that_cannot_be(self):
         self.append(self.new_map(self.disk_w('a'), lpar_slot_num=5,
                                  lua='0x8100000000000000', target_name='x'))
@@ -181,6 +188,20 @@ class MappingTestCase(MappingTestBase):
         self.assertEqual(before, self.vios.state())
         self.assertEqual({}, self.lpar.slots)
 
+    def test_no_free_slot_in_the_vios(self):
+        self.vios.max_slots = max(self.vios.slots) + 1
+        self.assertRefused('vios1 has no free virtual slot', self.add,
+                           self.disk_w())
+        self.assertEqual({}, self.lpar.slots)
+
+    def test_too_many_devices(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_powervm.simulator.resources.mappings._LAST_LUN', 0x82))
+        for name in 'ab':
+            self.add(self.disk_w(name))
+        self.assertRefused('cannot have 3 devices', self.add,
+                           self.disk_w('c'))
+
     def test_slots_can_be_taken_over_in_one_request(self):
         lpar = self.make_lpar('vm2', max_slots=3)
         vios_w = self.add(self.disk_w('a'), lpar)
@@ -211,6 +232,12 @@ class MappingTestCase(MappingTestBase):
         disk_w.element.find('UniqueDeviceID').text = '0300ab.7'
         self.assertRefused('has no VirtualDisk', self.add, disk_w)
 
+    def test_no_partition(self):
+        smap = self.new_map(self.disk_w())
+        smap.element.remove(smap.element.find('AssociatedLogicalPartition'))
+        self.assertRefused('needs an AssociatedLogicalPartition',
+                           self.append, smap)
+
     def test_unknown_partition(self):
         smap = pvm_vios.VSCSIMapping.bld(
             self.adapter, None, '11111111-2222-3333-4444-555555555555',
@@ -221,7 +248,7 @@ class MappingTestCase(MappingTestBase):
     def test_disk_is_mapped_to_another(self):
         self.add(self.disk_w())
         self.assertRefused(
-            'VirtualDisk boot_1 is mapped to vm1 already', self.add,
+            'VirtualDisk boot_1 is mapped already to vm1', self.add,
             pvm_stor.VDisk.bld_ref(self.adapter, 'boot_1'),
             self.make_lpar('vm2'))
 
@@ -229,7 +256,8 @@ class MappingTestCase(MappingTestBase):
         self.add(self.upload())
         other = self.make_lpar('vm2')
         vopt = pvm_stor.VOptMedia.bld_ref(self.adapter, 'cfg.iso')
-        self.assertRefused('cfg.iso is mapped to vm1', self.add, vopt, other)
+        self.assertRefused('cfg.iso is mapped already to vm1', self.add, vopt,
+                           other)
         self.vios.repository.media['cfg.iso'].mount_type = 'ro'
         self.add(vopt, other)
         self.assertEqual(2, len(self.maps()))
@@ -421,7 +449,7 @@ class OrphanTestCase(MappingTestBase):
         self.delete_lpar()
         group_w = self.group_w()
         self.assertRefused(
-            'boot_1 is mapped to a partition that is gone',
+            'boot_1 is mapped to partition %d (gone)' % self.lpar.partition_id,
             pvm_tasks.rm_vg_storage, group_w,
             vdisks=list(group_w.virtual_disks))
 

@@ -19,6 +19,7 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.simulator.resources import network as sim_network
 from nova_powervm.tests.simulator import network_base
 
 
@@ -172,6 +173,22 @@ class TestClientNetworkAdapter(network_base.NetworkTestCase):
             self.assertRegex(mac, '^[0-9A-F]{12}$')
             self.assertEqual(2, int(mac[:2], 16) & 3)
 
+    def test_generated_mac_is_free(self):
+        number = int(self.create().mac, 16)
+        self.create(mac_addr='%012X' % (number + 1))
+        self.assertEqual('%012X' % (number + 2), self.create().mac)
+
+    def test_adapters_of_a_profile(self):
+        with self.site.lock:
+            sim_network.build_adapters(self.lpar, [
+                {'switch': 'ETHERNET0', 'vlan': 7, 'mac': 'fa163e000001'},
+                {'switch': 'MGMTSWITCH', 'vlan': 8}])
+        first, second = self.cnas(self.lpar)
+        self.assertEqual(('FA163E000001', 7, 0, 2), (
+            first.mac, first.pvid, first.vswitch_id, first.slot))
+        self.assertEqual((8, 1, 3), (second.pvid, second.vswitch_id,
+                                     second.slot))
+
     def test_slots(self):
         self.assertEqual(40, self.create(slot_num=40).slot)
         self.assertEqual(63, self.create().slot)
@@ -215,9 +232,13 @@ class TestClientNetworkAdapter(network_base.NetworkTestCase):
 
     def test_unknown_switch_refused(self):
         href = self.switch_w().related_href
-        for bad in (href[:-4] + 'ffff', ''):
-            cna = pvm_net.CNA.bld(self.adapter, 1, bad)
-            self.refused('switch', cna.create, parent_type=pvm_lpar.LPAR,
+        for bad in (href[:-4] + 'ffff', '', None):
+            cna = pvm_net.CNA.bld(self.adapter, 1, bad or '')
+            if bad is None:
+                cna.element.remove(cna.element.find(
+                    'AssociatedVirtualSwitch'))
+            self.refused('Switch' if bad is None else 'switch', cna.create,
+                         parent_type=pvm_lpar.LPAR,
                          parent_uuid=self.lpar.uuid)
 
     def test_running_partition_needs_rmc(self):

@@ -92,6 +92,12 @@ class TestProfile(testtools.TestCase):
                  '    lpars', 4, 'there is no switch X'),
                 ('    lpars', '    bridges: [{vioses: [v]}]\n    lpars', 4,
                  'there is no VIOS v'),
+                ('management: true', 'management: true\n        memory_mb: '
+                 '300', 3, '300 MB of memory is no multiple of 256 MB'),
+                ('management: true', 'management: true\n        memory_mb: '
+                 '516352', 3, 'the partitions have 516352 MB'),
+                ('management: true', 'management: true\n        units: 25',
+                 3, 'the partitions have 25.00 processor units'),
                 ('  - name: one', '  - {name: one, lpars: [{name: n, '
                  'management: true}]}\n  - name: one', 4,
                  'two hosts have the name one')):

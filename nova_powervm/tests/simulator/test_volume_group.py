@@ -16,6 +16,7 @@
 import hashlib
 import io
 import os
+import types
 
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import storage as pvm_tasks
@@ -129,6 +130,18 @@ class DiskTestCase(storage_base.StorageTestCase):
         self.assertRefused('datavg cannot be renamed', self.update,
                            lambda w: setattr(w, 'name', 'b'))
 
+    def test_extend_group(self):
+        self.assertRefused(
+            'cannot be extended by hdisk10', self.update,
+            lambda w: w.phys_vols.append(
+                pvm_stor.PV.bld(self.adapter, 'hdisk10')))
+
+    def test_other_kind_of_disk(self):
+        vdisk = pvm_stor.VDisk.bld(self.adapter, 'a', 1)
+        vdisk._vdtype(pvm_stor.VDiskType.FILE)
+        self.assertRefused('A disk of type File cannot be made', self.update,
+                           lambda w: w.virtual_disks.append(vdisk))
+
     def test_unknown_udid(self):
         disk = self.make_disk('a')
         group_w = self.group_w()
@@ -227,6 +240,15 @@ class DiskContentsTestCase(storage_base.StorageTestCase):
                            io.BytesIO(b'x' * 50))
         self.assertEqual(b'x' * 50 + b'\0', disk.disk.read(0, 51))
 
+    def test_disk_goes_during_the_upload(self):
+        disk = self.make_disk('a')
+        file = types.SimpleNamespace(
+            type='BROKERED_DISK_IMAGE', vios_uuid=self.vios.uuid,
+            device_udid=disk.udid, size=None, filename='a')
+        disk.disk.delete()
+        self.assertRaises(errors.Refused, volume_group.receive_upload,
+                          self.host, file, io.BytesIO(b'x'))
+
     def test_upload_to_no_disk(self):
         file_w = pvm_file.File.bld(
             self.adapter, 'a', pvm_file.FileType.DISK_IMAGE, self.vios.uuid,
@@ -265,6 +287,11 @@ class DiskContentsTestCase(storage_base.StorageTestCase):
                            *args, other.udid, GIB, 'boot_1')
         self.assertRefused('file format', pvm_tasks.crt_copy_vdisk, *args,
                            source.udid, 2 * GIB, 'boot_1', file_format='vmdk')
+        group_w = self.group_w()
+        group_w.virtual_disks = [pvm_stor.VDisk.bld(
+            self.adapter, 'boot_1', 2, base_image=source.udid)]
+        self.assertRefused('image is both to be copied and to be removed',
+                           group_w.update)
         self.assertEqual(['image'], list(self.group.disks))
 
 
@@ -357,6 +384,12 @@ class MediaTestCase(storage_base.StorageTestCase):
             pvm_stor.VMediaRepos.bld(self.adapter, 'vopt', 1)]
         self.assertRefused('has a media repository already', group_w.update)
 
+    def test_repository_without_a_size(self):
+        group_w = self.group_w(self.group_of(self.vios2, 'datavg'))
+        group_w.vmedia_repos = [
+            pvm_stor.VMediaRepos.bld(self.adapter, 'vopt', 0)]
+        self.assertRefused('needs a RepositorySize', group_w.update)
+
     def test_repository_that_does_not_fit(self):
         group_w = self.group_w(self.group_of(self.vios2, 'datavg'))
         group_w.vmedia_repos = [
@@ -379,6 +412,27 @@ class MediaTestCase(storage_base.StorageTestCase):
         self.assertEqual(288.0, group_w.free_space)
         group_w.vmedia_repos[0]._size(11)
         self.assertRefused('cannot shrink', group_w.update)
+
+    def test_bad_repositories_and_media(self):
+        def bad(text, change):
+            group_w = self.group_w(self.root)
+            change(group_w.vmedia_repos)
+            self.assertRefused(text, group_w.update)
+
+        before = self.host.state()
+        bad('one media repository only', lambda repos: repos.append(
+            pvm_stor.VMediaRepos.bld(self.adapter, 'vopt', 1)))
+        vopt = pvm_stor.VOptMedia.bld(self.adapter, 'x')
+        bad('needs a name and a Size',
+            lambda repos: repos[0].optical_media.append(vopt))
+        vopt.set_parm_value('MediaUDID', '0ex')
+        bad('There is no medium x',
+            lambda repos: repos[0].optical_media.append(vopt))
+        vopt = pvm_stor.VOptMedia.bld(self.adapter, 'x', 1)
+        bad('Two media have the name x',
+            lambda repos: repos[0].optical_media.extend(
+                [vopt, pvm_stor.VOptMedia.bld(self.adapter, 'x', 1)]))
+        self.assertEqual(before, self.host.state())
 
     def test_blank_medium(self):
         group_w = self.group_w(self.root)
