@@ -18,8 +18,8 @@ powervm_group = cfg.OptGroup(
     'powervm',
     title='PowerVM options',
     help="""
-Options of the driver for IBM PowerVM. They have an effect in the nova.conf
-of nova-compute, if ``[DEFAULT]/compute_driver`` is
+Options of the driver for IBM PowerVM. They have an effect in the
+nova.conf of nova-compute, if ``[DEFAULT]/compute_driver`` is
 ``powervm_ext.driver.PowerVMDriver``.
 """)
 
@@ -30,8 +30,8 @@ connection_opts = [
         help="""
 Host name or IP address of the PowerVM REST API server (NovaLink).
 
-The default is right if nova-compute runs on the management partition of the
-server that it manages.
+The default is right if nova-compute runs on the management
+partition of the server that it manages.
 """),
     cfg.PortOpt(
         'rest_port',
@@ -42,19 +42,21 @@ Unset means 12080 for http and 12443 for https.
 """),
     cfg.StrOpt(
         'rest_protocol',
-        choices=['http', 'https'],
+        choices=[('http', 'Not encrypted; for a server on the same machine'),
+                 ('https', 'Encrypted and verified')],
         ignore_case=True,
         help="""
 Protocol of the PowerVM REST API server.
 
-Unset means http without a password, as for a server on the same partition,
-and https with one. With https every request is verified, see
-``rest_ca_file``.
+Unset means http without a password, as for a server on the same
+partition, and https with one. With https every request is
+verified, see ``rest_ca_file``.
 """),
     cfg.StrOpt(
         'rest_user',
         help="""
-User for the PowerVM REST API server. Needed with ``rest_password`` only.
+User for the PowerVM REST API server. Needed with ``rest_password``
+only.
 """),
     cfg.StrOpt(
         'rest_password',
@@ -62,28 +64,29 @@ User for the PowerVM REST API server. Needed with ``rest_password`` only.
         help="""
 Password for the PowerVM REST API server.
 
-Unset means local file authentication: the server writes a token to a file
-that nova-compute must be able to read. For this it runs on the management
-partition, as a user in the group pvm_admin.
+Unset means local file authentication: the server writes a token to
+a file that nova-compute must be able to read. For this it runs on
+the management partition, as a user in the group pvm_admin.
 """),
     cfg.StrOpt(
         'rest_ca_file',
         help="""
-PEM file with the certificates of the authorities that may vouch for the
-PowerVM REST API server. Has an effect with https.
+PEM file with the certificates of the authorities that may vouch
+for the PowerVM REST API server. Has an effect with https.
 
-Unset means the authorities that the Python library requests trusts. The
-environment variables REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change those; as
-they would also override this option, nova-compute refuses to start if one of
-them names another file.
+Unset means the authorities that the Python library requests
+trusts. The environment variables REQUESTS_CA_BUNDLE and
+CURL_CA_BUNDLE change those; as they would also override this
+option, nova-compute refuses to start if one of them names another
+file.
 """),
     cfg.IntOpt(
         'rest_connect_timeout',
         default=600,
         min=0,
         help="""
-Seconds for which nova-compute, when it starts, tries again to reach the
-PowerVM REST API server. 0 means a single attempt.
+Seconds for which nova-compute, when it starts, tries again to
+reach the PowerVM REST API server. 0 means a single attempt.
 """),
 ]
 
@@ -93,18 +96,21 @@ start_opts = [
         default=300,
         min=0,
         help="""
-Seconds for which nova-compute, when it starts, waits until each Virtual I/O
-Server that is powered on can be managed (its RMC connection is active).
+Seconds for which nova-compute, when it starts, waits until each
+Virtual I/O Server that is powered on can be managed (its RMC
+connection is active).
 
-It goes on without those that are not ready by then, as long as one is.
+It goes on without those that are not ready by then, as long as one
+is.
 """),
     cfg.StrOpt(
         'management_root',
         default='/',
         advanced=True,
         help="""
-Directory below which the driver finds /proc, /sys and /dev of the management
-partition. Something other than / is of use in tests only.
+Directory below which the driver finds /proc, /sys and /dev of the
+management partition. Something other than / is of use in tests
+only.
 """),
 ]
 
@@ -115,11 +121,12 @@ partition_opts = [
         min=0.05,
         max=1,
         help="""
-Processing units (shares of a processor) that a server gets per virtual
-processor, if its flavor has no extra spec powervm:proc_units.
+Processing units (shares of a processor) that a server gets per
+virtual processor, if its flavor has no extra spec
+powervm:proc_units.
 
-0.1 means that a flavor with 4 VCPUs is entitled to 0.4 of a processor. An
-uncapped server can use more while others are idle.
+0.1 means that a flavor with 4 VCPUs is entitled to 0.4 of a
+processor. An uncapped server can use more while others are idle.
 """),
     cfg.IntOpt(
         'uncapped_proc_weight',
@@ -127,8 +134,9 @@ uncapped server can use more while others are idle.
         min=1,
         max=255,
         help="""
-Weight with which an uncapped server competes for idle processors, if its
-flavor has no extra spec powervm:shared_weight. More is better.
+Weight with which an uncapped server competes for idle processors,
+if its flavor has no extra spec powervm:shared_weight. More is
+better.
 """),
 ]
 
@@ -137,27 +145,29 @@ network_opts = [
         'use_rmc_mgmt_vif',
         default=True,
         help="""
-Give each server a network adapter for Resource Monitoring and Control (RMC).
+Give each server a network adapter for Resource Monitoring and
+Control (RMC).
 
-The platform needs RMC to change a running server and to shut its operating
-system down. The adapter is on the virtual switch MGMTSWITCH, VLAN 4094, which
-reaches the management partition and nothing else. Without that switch on the
-host no adapter is added.
+The platform needs RMC to change a running server and to shut its
+operating system down. The adapter is on the virtual switch
+MGMTSWITCH, VLAN 4094, which reaches the management partition and
+nothing else. Without that switch on the host no adapter is added.
 """),
     cfg.BoolOpt(
         'use_rmc_ipv6_scheme',
         default=True,
         help="""
-Describe the RMC network adapter in the config drive, with an IPv6 link-local
-address made of its MAC address. Has an effect with ``use_rmc_mgmt_vif``.
+Describe the RMC network adapter in the config drive, with an IPv6
+link-local address made of its MAC address. Has an effect with
+``use_rmc_mgmt_vif``.
 """),
     cfg.StrOpt(
         'pvm_vswitch_for_novalink_io',
         default='NovaLinkVEABridge',
         help="""
-Virtual switch of the hypervisor over which ports of the type ovs reach Open
-vSwitch on the management partition. Nothing else may use it: the driver makes
-a VLAN of it for each port.
+Virtual switch of the hypervisor over which ports of the type ovs
+reach Open vSwitch on the management partition. Nothing else may
+use it: the driver makes a VLAN of it for each port.
 """),
 ]
 
@@ -169,45 +179,48 @@ storage_opts = [
                   'group of a Virtual I/O Server')],
         ignore_case=True,
         help="""
-Which of the drivers for local storage makes the disks of servers.
+What the disks of servers are made of, and where.
 """),
     cfg.StrOpt(
         'volume_group_name',
         default='',
         help="""
-Volume group on a Virtual I/O Server for the disks of servers. Must be set if
-``disk_driver`` is localdisk. rootvg, where the Virtual I/O Server itself is
-installed, should be avoided.
+Volume group on a Virtual I/O Server for the disks of servers. Must
+be set if ``disk_driver`` is localdisk. rootvg, where the Virtual
+I/O Server itself is installed, should be avoided.
 """),
     cfg.StrOpt(
         'vopt_media_volume_group',
         default='rootvg',
         help="""
-Volume group in which the driver makes a virtual optical media repository, for
-config drives, if no Virtual I/O Server has a repository yet.
+Volume group in which the driver makes a virtual optical media
+repository, for config drives, if no Virtual I/O Server has a
+repository yet.
 """),
     cfg.IntOpt(
         'vopt_media_rep_size',
         default=1,
         min=1,
         help="""
-Size in GB of the virtual optical media repository, if the driver makes it.
+Size in GB of the virtual optical media repository, if the driver
+makes it.
 """),
     cfg.BoolOpt(
         'remove_vopt_media_on_boot',
         default=False,
         help="""
-Have the platform remove the config drive of a server some time after its
-first boot, see ``remove_vopt_media_time``. This saves space in the media
-repository, but such a server no longer has its config drive later on.
+Have the platform remove the config drive of a server some time
+after its first boot, see ``remove_vopt_media_time``. This saves
+space in the media repository, but such a server no longer has its
+config drive later on.
 """),
     cfg.IntOpt(
         'remove_vopt_media_time',
         default=60,
         min=0,
         help="""
-Minutes after the first boot of a server when its config drive is removed.
-Has an effect with ``remove_vopt_media_on_boot``.
+Minutes after the first boot of a server when its config drive is
+removed. Has an effect with ``remove_vopt_media_on_boot``.
 """),
 ]
 

@@ -28,7 +28,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from unittest import mock
 import uuid
 
 import fixtures as fx
@@ -351,14 +350,14 @@ class _Nova(base.PowerVMTestCase):
     def runTest(self):
         """There is nothing to test; a TestCase must have it."""
 
+    def _start_site(self):
+        return self.useFixture(_GivenSite(self._simulator)).site
+
     def _prepare_platform(self):
         for name in ('OS_TEST_TIMEOUT', 'OS_STDOUT_CAPTURE',
                      'OS_STDERR_CAPTURE', 'OS_DEBUG'):
             self.useFixture(fx.EnvironmentVariable(name))
-        with mock.patch.object(
-                pvm_fixtures, 'SimulatedSite',
-                lambda **kwargs: _GivenSite(self._simulator)):
-            super()._prepare_platform()
+        super()._prepare_platform()
         self.flags(state_path=self._folder,
                    instances_path=os.path.join(self._folder, 'instances'))
         os.makedirs(os.path.join(self._folder, 'instances'))

@@ -18,6 +18,8 @@ it the platform is as it was before.
 
 import threading
 
+import fixtures as fx
+
 from nova_powervm.tests.functional import base
 
 #: What can go wrong with a request, as faults of the simulated site.
@@ -40,6 +42,8 @@ class FaultWalkBase(base.PowerVMTestCase):
 
     def setUp(self):
         super().setUp()
+        # A busy VIOS is asked again, without the seconds in between.
+        self.useFixture(fx.MockPatch('pypowervm.helpers.vios_busy.SLEEP'))
         # The first server fills the image cache.
         self.delete(self.boot())
         self.before = self.platform_state()

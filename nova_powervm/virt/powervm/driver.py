@@ -141,11 +141,16 @@ class PowerVMDriver(driver.ComputeDriver):
               admin_password, allocations, network_info=None,
               block_device_info=None, power_on=True, accel_info=None):
         self._log_operation('spawn', instance)
-        self._run(flow_spawn.spawn(
+        flow = flow_spawn.spawn(
             self.rooms, context, instance, image_meta, injected_files,
             admin_password, network_info or [], block_device_info,
-            power_on=power_on, power_opts=self._spawn_power_opts(instance)),
-            instance)
+            power_on=power_on, power_opts=self._spawn_power_opts(instance))
+        try:
+            self._run(flow, instance)
+        except nova_exc.ImageNotFound as exc:
+            # It is missing for every host: Nova is not to try another.
+            raise nova_exc.BuildAbortException(
+                instance_uuid=instance.uuid, reason=str(exc)) from exc
 
     def _spawn_power_opts(self, instance):
         """How to power on for the first time (see remove_vopt_media...)."""

@@ -141,7 +141,9 @@ class Host:
                             ('uploads', self._scrub_uploads)):
             try:
                 scrub()
-            except pvm_exc.Error as exc:
+            # pypowervm meets an IndexError where a volume group has no media
+            # repository; the mappings are gone by then.
+            except (pvm_exc.Error, IndexError) as exc:
                 LOG.warning('Stale %(what)s could not be removed: %(error)s',
                             {'what': what, 'error': exc})
 

@@ -1,0 +1,125 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a user or operator gets wrong ends in a clear error, and no rest."""
+
+from unittest import mock
+
+from nova import exception as nova_exc
+from nova import test
+
+from nova_powervm.tests.functional import base
+from nova_powervm.virt.powervm import driver
+from nova_powervm.virt.powervm import exception
+
+
+class BadServerTest(base.PowerVMTestCase):
+    """Servers that cannot be built."""
+
+    def setUp(self):
+        super().setUp()
+        self.delete(self.boot())
+        self.before = self.platform_state()
+
+    def assert_refused(self, *words, **kwargs):
+        """A server that ends in ERROR with a fault that has these words."""
+        server = self.boot(expected_status='ERROR', **kwargs)
+        fault = server['fault']
+        for word in words:
+            self.assertIn(word, fault['message'])
+        self.assertNotIn('Traceback', fault['message'])
+        self.assertIsNone(self.delete(server))
+        self.assert_state_equal(self.before, self.platform_state(), words)
+
+    def flavor_with(self, extra_specs, **kwargs):
+        """A flavor; the API does not check these extra specs."""
+        with mock.patch('nova.api.validation.extra_specs.validators.'
+                        'validate'):
+            return self._create_flavor(extra_spec=extra_specs, **kwargs)
+
+    def test_unknown_extra_spec(self):
+        flavor = self.flavor_with({'powervm:colour': 'red'})
+        self.assert_refused('powervm:colour', flavor_id=flavor)
+
+    def test_bad_value_of_an_extra_spec(self):
+        flavor = self.flavor_with({'powervm:proc_units': 'many'})
+        self.assert_refused('powervm:proc_units', 'many', flavor_id=flavor)
+
+    def test_memory_below_one_logical_memory_block(self):
+        flavor = self._create_flavor(memory_mb=64)
+        # Placement is asked for memory in whole blocks; so is a host that
+        # the scheduler has nothing to say about.
+        self.assert_refused('No valid host', flavor_id=flavor)
+        server = self.boot(expected_status='ERROR', flavor_id=flavor,
+                           host='compute1')
+        self.assertIn('No valid host', server['fault']['message'])
+        self.delete(server)
+
+    def test_root_disk_smaller_than_the_image(self):
+        self.glance.images[self.image_id]['size'] = 2 * 1024 ** 3
+        flavor = self._create_flavor(disk=1)
+        with mock.patch('nova.compute.api.API._validate_flavor_image'):
+            self.assert_refused('image', flavor_id=flavor)
+
+    def test_image_is_gone(self):
+        image_id = self.glance.image3['id']
+        with mock.patch.object(
+                self.glance, 'download',
+                side_effect=nova_exc.ImageNotFound(image_id=image_id)):
+            self.assert_refused(image_id, image_uuid=image_id)
+
+    def test_image_in_a_format_that_the_platform_does_not_have(self):
+        image_id = self.glance.image3['id']
+        self.glance.images[image_id]['disk_format'] = 'vmdk'
+        self.assert_refused('vmdk', image_uuid=image_id)
+
+
+class BadHostTest(base.SimulatedPlatformMixin, test.TestCase):
+    """Hosts on which nova-compute refuses to start, with the reason."""
+
+    def start(self):
+        powervm = driver.PowerVMDriver(mock.Mock())
+        with self._on_its_own_host('compute1'):
+            powervm.init_host('compute1')
+
+    def assert_refuses(self, expected, *words):
+        exc = self.assertRaises(expected, self.start)
+        for word in words:
+            self.assertIn(word, str(exc))
+        self.assertEqual([], self.site.hosts[0].state()['sessions'])
+
+    def test_volume_group_is_missing(self):
+        self.flags(volume_group_name='nosuchvg', group='powervm')
+        self.assert_refuses(exception.VGNotFound, 'nosuchvg')
+
+    def test_volume_group_is_not_configured(self):
+        self.flags(volume_group_name='', group='powervm')
+        self.assert_refuses(exception.OptRequiredIfOtherOptValue,
+                            'volume_group_name')
+
+    def test_wrong_password(self):
+        self.flags(rest_password='wrong', group='powervm')
+        self.assert_refuses(exception.RestAuthenticationFailed,
+                            self.site.profile['user'])
+
+    def test_server_cannot_be_reached(self):
+        self.site.hosts[0].server.stop()
+        self.flags(rest_connect_timeout=0, group='powervm')
+        self.assert_refuses(exception.RestServerUnavailable, '127.0.0.1')
+
+    def test_two_managed_systems(self):
+        host = self.site.hosts[0]
+        with self.site.lock:
+            twin = type(host.system)(host, host.system.spec)
+            twin.uuid = host.new_uuid('twin')
+            host.add(twin)
+        self.assert_refuses(exception.ManagedSystemCount, '2')
