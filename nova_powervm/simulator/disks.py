@@ -131,6 +131,14 @@ class SparseDisk:
                 left -= len(chunk)
         return digest.hexdigest()
 
+    def data_bytes(self):
+        """Return how many bytes were written to, in blocks of the machine.
+
+        A file system that knows no holes counts the whole disk.
+        """
+        with self._open(os.O_RDONLY) as fd:
+            return sum(end - start for start, end in _extents(fd))
+
     def allocated(self):
         """Return how many bytes of the machine's file system it takes."""
         return os.stat(self.path).st_blocks * 512

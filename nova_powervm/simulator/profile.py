@@ -131,6 +131,31 @@ def _contradictions(data):
     for i, host in enumerate(data['hosts']):
         for path, reason in _host_contradictions(host):
             yield ('hosts', i) + path, reason
+    yield from _cluster_contradictions(data)
+
+
+def _cluster_contradictions(data):
+    everything = [{'host': host['name'], 'vios': vios['name']}
+                  for host in data['hosts'] for vios in host['vioses']]
+    taken, names = [], set()
+    for i, cluster in enumerate(data['clusters']):
+        if cluster['name'] in names:
+            yield (('clusters', i, 'name'),
+                   'two clusters have the name %s' % cluster['name'])
+        names.add(cluster['name'])
+        tiers = [tier['name'] for tier in cluster['tiers']]
+        if len(set(tiers)) < len(tiers):
+            yield ('clusters', i, 'tiers'), 'two tiers have the same name'
+        if sum(tier['default'] for tier in cluster['tiers']) > 1:
+            yield ('clusters', i, 'tiers'), 'two tiers are the default'
+        for node in cluster.get('nodes', everything):
+            if node not in everything:
+                yield (('clusters', i, 'nodes'), 'there is no VIOS %s in host '
+                       '%s' % (node['vios'], node['host']))
+            if node in taken:
+                yield (('clusters', i), 'VIOS %s of host %s is in two '
+                       'clusters' % (node['vios'], node['host']))
+            taken.append(node)
 
 
 def _host_contradictions(host):

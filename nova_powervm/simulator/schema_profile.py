@@ -83,12 +83,19 @@ DISK = _object({
 }, ['name', 'size_gb'])
 
 VOLUME_GROUP = _object({
-    'name': {'type': 'string', 'minLength': 1, 'maxLength': 15},
+    'name': {'type': 'string', 'minLength': 1, 'maxLength': 64},
+    # lvm: its disks are logical volumes; file: they are files.
+    'kind': {'enum': ['lvm', 'file'], 'default': 'lvm'},
+    # Where the files are.
+    'directory': {'type': 'string', 'pattern': '^(/[A-Za-z0-9_.-]+)+$',
+                  'default': '/var/lib/pvm/fileio'},
     'capacity_gb': _GIGABYTES,
     # Absent: the volume group has no media repository.
     'media_repository_gb': _GIGABYTES,
     'disks': _array(DISK, default=[]),
-}, ['name', 'capacity_gb'])
+}, ['name', 'capacity_gb'], **{
+    'if': {'properties': {'kind': {'const': 'file'}}, 'required': ['kind']},
+    'else': {'properties': {'name': {'maxLength': 15}}}})
 
 PHYSICAL_VOLUME = _object({
     'name': {'type': 'string', 'minLength': 1},
@@ -177,6 +184,26 @@ HOST = _object({
     'misc': {'type': 'object', 'default': {}},
 }, ['name'])
 
+TIER = _object({
+    'name': _NAME,
+    'capacity_gb': _GIGABYTES,
+    # Without any, the first tier is the default.
+    'default': {'type': 'boolean', 'default': False},
+}, ['name', 'capacity_gb'])
+
+NODE = _object({'host': _NAME, 'vios': _NAME}, ['host', 'vios'])
+
+CLUSTER = _object({
+    'name': _NAME,
+    # Name of its shared storage pool.
+    'pool': _NAME,
+    'tiers': _array(TIER, minItems=1),
+    # Absent: every VIOS of every host.
+    'nodes': _array(NODE, minItems=1),
+    # False: thin logical units take their whole size too.
+    'thin_overcommit': {'type': 'boolean', 'default': True},
+}, ['name', 'pool', 'tiers'])
+
 PROFILE = _object({
     'name': _NAME,
     'user': {'type': 'string', 'minLength': 1, 'default': 'neo'},
@@ -184,4 +211,5 @@ PROFILE = _object({
     'timing': TIMING,
     'event_limit': dict(_COUNT, default=2000),
     'hosts': _array(HOST, minItems=1),
+    'clusters': _array(CLUSTER, default=[]),
 }, ['name', 'hosts'])

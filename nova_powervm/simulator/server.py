@@ -42,11 +42,16 @@ class Tls:
 
 class _Gateway(wsgi.Gateway_10):
     def respond(self):
+        # pypowervm never uses a connection twice.
+        self.req.close_connection = True
         try:
             super().respond()
+            if self.req.chunked_read and self.req.rfile.closed:
+                # What is left unread would reset the connection.
+                for _ in self.req.rfile.read_trailer_lines():
+                    pass
         except app.Dropped:
             self.req.sent_headers = True
-            self.req.close_connection = True
             try:
                 self.req.conn.socket.shutdown(socket.SHUT_RDWR)
             except OSError as exc:

@@ -28,7 +28,9 @@ from nova_powervm.simulator import faults
 from nova_powervm.simulator import files
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import journal
+from nova_powervm.simulator import management
 from nova_powervm.simulator import resources
+from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator import server
 from nova_powervm.simulator import sessions
 from nova_powervm.simulator import store
@@ -97,6 +99,7 @@ class Host:
             site.timing['session_idle_seconds'],
             site.timing['session_max_seconds'])
         self.files = files.Files(self)
+        self.management = management.Management(self)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
 
     def build(self):
@@ -105,6 +108,7 @@ class Host:
             for module in resources.BUILDERS:
                 module.build(self, self.spec)
             self._reserved_ids = set()
+            self.management.build()
 
     def render_all(self):
         """Render every object once: its parts are kept."""
@@ -118,6 +122,11 @@ class Host:
     def mtms(self):
         """str, machine type, model and serial: U8286.42A.21AB12C."""
         return 'U' + self.system.mtms
+
+    @property
+    def management_root(self):
+        """str, the directory that is / of the management partition."""
+        return self.management.root
 
     @property
     def port(self):
@@ -214,12 +223,15 @@ class Host:
                                  key=lambda state: state['uuid'])
         data['jobs'] = self.jobs.state()
         data['sessions'] = self.sessions.state()
+        data['management_devices'] = self.management.state()
         return data
 
 
 class Site:
     """A site made from a profile.
 
+    :ivar hosts: list of Host
+    :ivar pools: list of shared_pool.Pool, one for each cluster
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
@@ -241,6 +253,9 @@ class Site:
             host = Host(self, spec, number)
             self.hosts.append(host)
             host.build()
+        with self.lock:
+            self.pools = [cluster.build_pool(self, spec)
+                          for spec in profile['clusters']]
 
     def start(self, bind='127.0.0.1', port=None, tls=None):
         """Start a REST server for each host.
@@ -272,6 +287,8 @@ class Site:
         for host in self.hosts:
             if host.server is not None:
                 host.server.stop()
+        for host in self.hosts:
+            host.management.stop()
         self.clock.stop()
         if self._own_dir:
             shutil.rmtree(self.data_dir, ignore_errors=True)

@@ -13,6 +13,8 @@
 """The registry of REST types: a line for each."""
 
 from nova_powervm.simulator.resources import bridge
+from nova_powervm.simulator.resources import cluster
+from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import lpar
 from nova_powervm.simulator.resources import misc
 from nova_powervm.simulator.resources import network
@@ -27,6 +29,10 @@ ALL = (
     lpar.LogicalPartition,
     vios.VirtualIOServer,
     volume_group.VolumeGroup,
+    cluster.Cluster,
+    cluster.SharedStoragePool,
+    cluster.Tier,
+    logical_unit.LogicalUnit,
     switch.VirtualSwitch,
     switch.VirtualNetwork,
     network.ClientNetworkAdapter,

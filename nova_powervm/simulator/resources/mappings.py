@@ -123,8 +123,8 @@ class Bus:
 
     def remove_target(self, target):
         """Take a target device off the bus."""
-        target.backing.targets.remove(target)
         self.targets.remove(target)
+        target.backing.detach(target)
         self.changed()
 
     def fragments(self):
@@ -173,7 +173,8 @@ class Bus:
             el('VariedOn', True),
             el('VirtualSlotNumber', self.server_slot),
             el('AdapterName', self.name),
-            el('BackingDeviceName', target.backing.name) if target else None,
+            el('BackingDeviceName', target.backing.device_name)
+            if target else None,
             el('RemoteLogicalPartitionID', self.client_id),
             el('RemoteSlotNumber', self.client_slot),
             el('ServerLocationCode', self._client_location)
@@ -198,7 +199,7 @@ class Target:
         self.backing = backing
         self.lua = lua
         self.name = name
-        backing.targets.append(self)
+        backing.attach(self)
 
     @property
     def udid(self):
@@ -208,9 +209,9 @@ class Target:
 
     def replace_backing(self, backing):
         """Change the medium in a drive."""
-        self.backing.targets.remove(self)
+        self.backing.detach(self)
         self.backing = backing
-        backing.targets.append(self)
+        backing.attach(self)
         self.bus.changed()
 
     def render(self):
@@ -296,6 +297,9 @@ class Change:
         if client is None:
             raise errors.Refused('There is no partition with UUID %s to map '
                                  'storage to' % uuid)
+        if client is self._vios:
+            raise errors.Refused('VIOS %s cannot lend storage to itself' %
+                                 client.name)
         if doc.bool('ClientAdapter/UseNextAvailableSlotID', False):
             return client, None
         return client, doc.int('ClientAdapter/VirtualSlotNumber')

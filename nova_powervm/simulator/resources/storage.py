@@ -21,6 +21,7 @@ import base64
 import hashlib
 import os
 from urllib import parse
+import uuid
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import disks
@@ -54,6 +55,8 @@ class Backing:
 
     #: Tag of its element.
     TAG = None
+    #: Whether the client sees it as a disk whose bytes are in ``self.disk``.
+    is_disk = False
     #: Tag of the target device which stands on it.
     TARGET_TAG = None
     #: First digits of the UDID of that device, and start of its name.
@@ -66,6 +69,11 @@ class Backing:
         self.targets = []
 
     @property
+    def device_name(self):
+        """BackingDeviceName of its mappings."""
+        return self.name
+
+    @property
     def in_use(self):
         """Whether a mapping stands on it."""
         return bool(self.targets)
@@ -74,6 +82,17 @@ class Backing:
     def shareable(self):
         """Whether several mappings may stand on it at a time."""
         return False
+
+    def attach(self, target):
+        """Note that a mapping stands on it.
+
+        :param target: mappings.Target
+        """
+        self.targets.append(target)
+
+    def detach(self, target):
+        """Note that a mapping stands on it no more."""
+        self.targets.remove(target)
 
     def changed(self):
         """Forget what mappings have cached of it."""
@@ -98,6 +117,9 @@ class VirtualDisk(Backing):
     """
 
     TAG = 'VirtualDisk'
+    is_disk = True
+    #: What its bytes are.
+    file_format = 'raw'
     TARGET_TAG = 'LogicalVolumeVirtualTargetDevice'
     TARGET_UDID_PREFIX, TARGET_NAME_PREFIX = '09', 'vtscsi'
 
@@ -108,6 +130,54 @@ class VirtualDisk(Backing):
         self.label = label
         self.disk = disks.SparseDisk(
             file_path(group.parent, 'disk', name), size)
+        if group.parent.is_management:
+            group.host.management.show(self.device_name, self.disk.path)
+
+    @property
+    def device_name(self):
+        """A path if the management partition is the VIOS that has it."""
+        if self.group.parent.is_management:
+            return '/dev/%s/%s' % (self.group.name, self.name)
+        return self.name
+
+    def delete(self):
+        """Remove its bytes."""
+        if self.group.parent.is_management:
+            self.group.host.management.hide(self.device_name)
+        self.disk.delete()
+
+    @property
+    def room(self):
+        """Bytes that may be written to it."""
+        return self.size
+
+    @property
+    def base_name(self):
+        """Its name without a directory."""
+        return self.name
+
+    def is_called(self, name):
+        """Tell whether a client means it by a name or a path."""
+        return name.rsplit('/', 1)[-1] == self.name
+
+    def copy_from(self, source):
+        """Take over the bytes of another disk.
+
+        :param source: VirtualDisk of at most this size
+        """
+        self.disk.copy_from(source.disk)
+
+    def receive(self, stream, limit):
+        """Take the bytes of an upload; site.lock is not held.
+
+        :param stream: object with read(n) -> bytes
+        :param limit: int bytes
+        :returns: int bytes
+        """
+        return self.disk.write(stream, limit)
+
+    def bytes_changed(self):
+        """Note that data was written to it: nothing depends on that."""
 
     def render(self, in_group=False):
         """Return its element.
@@ -126,6 +196,62 @@ class VirtualDisk(Backing):
         return {'name': self.name, 'udid': self.udid,
                 'size_gb': float(gigabytes(self.size)),
                 'mapped_to': self.clients()}
+
+
+class FileDisk(VirtualDisk):
+    """A disk that is a file of its VIOS.
+
+    What is uploaded to it is kept as it is: a qcow2 file remains one, of the
+    length that it has, whatever the capacity of the disk.
+
+    :param name: str, without directory
+    :param file_format: 'raw' or 'qcow2'
+    """
+
+    def __init__(self, group, name, size, file_format):
+        path = '%s/%s' % (group.directory, name)
+        self.file_format = file_format
+        # Those of capture fake_vios_hosting_vios_feed.txt are name-based
+        # UUIDs too.
+        udid = str(uuid.uuid3(uuid.UUID(group.uuid), path))
+        super().__init__(group, path, udid, size, path)
+
+    @property
+    def device_name(self):
+        return self.name
+
+    @property
+    def base_name(self):
+        return self.name.rsplit('/', 1)[-1]
+
+    def is_called(self, name):
+        return name in (self.name, self.base_name)
+
+    def copy_from(self, source):
+        super().copy_from(source)
+        if self.file_format != 'raw':
+            self.disk.resize(source.disk.size)
+
+    def receive(self, stream, limit):
+        count = super().receive(stream, limit)
+        if self.file_format != 'raw':
+            self.disk.resize(count)
+        return count
+
+    def render(self, in_group=False):
+        """Return its element.
+
+        BackStoreType and FileFormat are newer than the captures (source:
+        pypowervm.wrappers.storage).
+        """
+        element = super().render(in_group)
+        element.extend([el('VirtualDiskType', 'File'),
+                        el('BackStoreType', 'user:qcow'),
+                        el('FileFormat', self.file_format)])
+        return element
+
+    def state(self):
+        return dict(super().state(), file_format=self.file_format)
 
 
 class OpticalMedia(Backing):

@@ -54,6 +54,7 @@ class VirtualIOServer(partition.Partition):
     :ivar buses: list of mappings.Bus
     :ivar volumes: dict of name -> storage.PhysicalVolume
     :ivar cards: list of io_config.Card
+    :ivar pool: shared_pool.Pool of the cluster that it is in, or None
     :ivar mover: bool, whether it can be a mover service partition
     """
 
@@ -69,11 +70,19 @@ class VirtualIOServer(partition.Partition):
         self.buses = []
         self.volumes = {}
         self.cards = []
+        self.pool = None
+        self._told_state = None
         self.mover = True
         self.installed_version = 'VIOS 3.1.4.10'
 
     def running_os(self):
         return self.installed_version
+
+    def touch(self, detail='', event=True):
+        super().touch(detail, event)
+        if self.pool is not None and self.node_state != self._told_state:
+            self._told_state = self.node_state
+            self.pool.changed('Other', 'Cluster')
 
     # -- what it owns -------------------------------------------------------
 
@@ -91,8 +100,9 @@ class VirtualIOServer(partition.Partition):
         return None
 
     def disk_names(self):
-        """Set of the names of all virtual disks; each is there once."""
-        return {name for group in self.volume_groups for name in group.disks}
+        """Set of the names of all logical volumes; each is there once."""
+        return {name for group in self.volume_groups
+                if not group.file_backed for name in group.disks}
 
     def find_disk_by_udid(self, udid):
         """Return the storage.VirtualDisk with a UDID, or None."""
@@ -101,6 +111,20 @@ class VirtualIOServer(partition.Partition):
                 if disk.udid == udid:
                     return disk
         return None
+
+    def find_upload_target(self, udid):
+        """Find what an uploaded image is for: a disk or a logical unit.
+
+        :returns: storage.VirtualDisk or shared_pool.Unit
+        :raises errors.Refused: when there is no such thing
+        """
+        found = self.find_disk_by_udid(udid)
+        if found is None and self.pool is not None:
+            found = self.pool.find_unit_by_udid(udid)
+        if found is None:
+            raise errors.Refused('VIOS %s has no disk with UDID %s' % (
+                self.name, udid))
+        return found
 
     def find_backing(self, doc):
         """Find what the child of a Storage element refers to.
@@ -111,6 +135,7 @@ class VirtualIOServer(partition.Partition):
         """
         find = {'VirtualDisk': self._find_disk,
                 'VirtualOpticalMedia': self._find_medium,
+                'LogicalUnit': self._find_unit,
                 'PhysicalVolume': self._find_volume}.get(doc.name)
         found = find(doc) if find else None
         if found is None:
@@ -123,7 +148,7 @@ class VirtualIOServer(partition.Partition):
     def _find_disk(self, doc):
         name, udid = doc.text('DiskName'), doc.text('UniqueDeviceID')
         for group in self.volume_groups:
-            disk = group.disks.get(name)
+            disk = group.find_disk(name or '')
             if disk and (not udid or udid == disk.udid):
                 return disk
         return None
@@ -132,6 +157,19 @@ class VirtualIOServer(partition.Partition):
         if self.repository is None:
             return None
         return self.repository.media.get(doc.text('MediaName'))
+
+    def _find_unit(self, doc):
+        if self.pool is None:
+            return None
+        name, udid = doc.text('UnitName'), doc.text('UniqueDeviceID')
+        if udid:
+            return self.pool.find_unit_by_udid(udid)
+        units = self.pool.find_units(name)
+        if len(units) > 1:
+            raise errors.Refused(
+                'There are %d logical units with the name %s: a UDID is '
+                'needed' % (len(units), name))
+        return units[0] if units else None
 
     def _find_volume(self, doc):
         name, udid = doc.text('VolumeName'), doc.text('UniqueDeviceID')
@@ -151,13 +189,25 @@ class VirtualIOServer(partition.Partition):
             prefix + str(number) for number in itertools.count())
             if name not in taken)
 
+    @property
+    def is_serving(self):
+        """Whether it is there to do something."""
+        return (self.partition_state == partition.RUNNING and
+                self.rmc in _SERVING_RMC)
+
+    @property
+    def node_state(self):
+        """What its cluster thinks of it; assumed, no hardware."""
+        if self.is_serving:
+            return 'Up'
+        return 'Down' if self.partition_state == partition.OFF else 'Unknown'
+
     def check_serving(self):
         """Refuse when it is not there to do something.
 
         :raises errors.Refused:
         """
-        if (self.partition_state != partition.RUNNING or
-                self.rmc not in _SERVING_RMC):
+        if not self.is_serving:
             raise errors.Refused(
                 'VIOS %s cannot do this: its state is %s, its RMC connection '
                 'is %s' % (self.name, self.partition_state, self.rmc))
@@ -241,6 +291,7 @@ class VirtualIOServer(partition.Partition):
         self.mover = doc.bool('MoverServicePartition', self.mover)
         if change:
             change.commit()
+            self.host.management.adapters_changed()
             return 'VirtualSCSIMappings'
         return 'Other'
 
@@ -320,21 +371,26 @@ def _add_volume(vios, name, size_gb, fc_backed, udid=None):
 
 
 def _build_group(vios, number, spec):
-    name = 'hdisk%d' % number
-    if name in vios.volumes:
-        volume = vios.volumes[name]
-    else:
-        volume = _add_volume(vios, name, spec['capacity_gb'], False)
+    directory = spec['directory'] if spec['kind'] == 'file' else None
     group = volume_group.VolumeGroup(
         vios.host, vios.host.new_uuid('vg', vios.name, spec['name']), vios,
         spec['name'], storage.to_bytes(spec['capacity_gb']),
-        volumes=[volume])
+        volumes=[] if directory else [_group_volume(vios, number, spec)],
+        directory=directory)
     vios.host.add(group)
     if 'media_repository_gb' in spec:
         group.repository = storage.MediaRepository(
             group, 'VMLibrary', storage.to_bytes(spec['media_repository_gb']))
     for disk in spec['disks']:
         group.add_disk(disk['name'], storage.to_bytes(disk['size_gb']))
+
+
+def _group_volume(vios, number, spec):
+    """Return the physical volume that a volume group stands on."""
+    name = 'hdisk%d' % number
+    if name in vios.volumes:
+        return vios.volumes[name]
+    return _add_volume(vios, name, spec['capacity_gb'], False)
 
 
 def build_mappings(host, count):

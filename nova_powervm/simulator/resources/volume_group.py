@@ -30,17 +30,24 @@ el = atom.el
 
 #: What AIX, hence a VIOS, takes as name of a logical volume.
 _DISK_NAME = re.compile(r'[A-Za-z0-9_.-]{1,15}')
+_FILE_NAME = re.compile(r'[A-Za-z0-9_.-]{1,100}')
 _FILE_FORMATS = ('raw', 'qcow2')
 
 
 class VolumeGroup(store.Resource):
-    """A volume group of a VIOS.
+    """A volume group of a VIOS, or a pool of file-backed disks.
+
+    The latter is a volume group to clients, whose disks are files in a
+    directory (assumed, no hardware; the documentation of NovaLink calls it
+    "QCOW VG - default"): a disk has a path as its name, may hold qcow2, and
+    cannot be resized.
 
     :param vios: the VirtualIOServer that owns it
     :param capacity: int bytes
     :param used: int bytes taken by what the platform keeps there itself
     :param volumes: list of storage.PhysicalVolume below it
-    :ivar disks: dict of name -> storage.VirtualDisk
+    :param directory: str, path of the files; None for a volume group
+    :ivar disks: dict of name, without directory -> storage.VirtualDisk
     :ivar repository: storage.MediaRepository or None
     """
 
@@ -49,9 +56,11 @@ class VolumeGroup(store.Resource):
     PARENTS = ('VirtualIOServer',)
     METHODS = ('POST',)
 
-    def __init__(self, host, uuid, vios, name, capacity, used=0, volumes=()):
+    def __init__(self, host, uuid, vios, name, capacity, used=0, volumes=(),
+                 directory=None):
         super().__init__(host, uuid, vios)
         self.name = name
+        self.directory = directory
         self.capacity = capacity
         self.used = used
         self.volumes = list(volumes)
@@ -61,6 +70,16 @@ class VolumeGroup(store.Resource):
             storage.digits(name, vios.uuid)[:14])
         for volume in self.volumes:
             volume.group = self
+
+    @property
+    def file_backed(self):
+        """Whether its disks are files."""
+        return self.directory is not None
+
+    def find_disk(self, name):
+        """Return the disk with a name or a path, or None."""
+        disk = self.disks.get(name.rsplit('/', 1)[-1])
+        return disk if disk and disk.is_called(name) else None
 
     @property
     def free(self):
@@ -120,14 +139,19 @@ class VolumeGroup(store.Resource):
                     'Volume group %s cannot be extended by %s' % (
                         self.name, volume.text('VolumeName')))
 
-    def add_disk(self, name, size, label='None'):
+    def add_disk(self, name, size, label='None', file_format='raw'):
         """Create a disk; the caller has made sure that all is in order.
 
+        :param name: str, without directory
         :param size: int bytes
+        :param file_format: str, for a file-backed disk
         :returns: storage.VirtualDisk
         """
-        disk = storage.VirtualDisk(
-            self, name, self._free_udid(), size, label)
+        if self.file_backed:
+            disk = storage.FileDisk(self, name, size, file_format)
+        else:
+            disk = storage.VirtualDisk(
+                self, name, self._free_udid(), size, label)
         self.disks[name] = disk
         return disk
 
@@ -186,13 +210,11 @@ class _DiskPlan:
 
     def _read_new(self, doc):
         """Return (document, bytes, source disk or None) of a new disk."""
-        name = doc.text('DiskName', '')
-        if not _DISK_NAME.fullmatch(name):
-            raise errors.Refused(
-                '%r is no name for a virtual disk: it needs 1 to 15 letters, '
-                'digits and characters of "_.-"' % name)
+        name = self._read_name(doc)
         kind = doc.text('VirtualDiskType') or 'LogicalVolume'
-        if kind != 'LogicalVolume':
+        # What pypowervm says of every new disk is LogicalVolume.
+        if kind != 'LogicalVolume' and not (kind == 'File' and
+                                            self._group.file_backed):
             raise errors.Refused(
                 'A disk of type %s cannot be made in a volume group' % kind)
         if (doc.text('FileFormat') or 'raw') not in _FILE_FORMATS:
@@ -203,10 +225,29 @@ class _DiskPlan:
             raise errors.Refused('Disk %s needs a DiskCapacity' % name)
         source = None
         if doc.text('BaseImage'):
-            source = self._source(name, size, doc.text('BaseImage'))
+            source = self._source(name, size, doc)
         return doc, size, source
 
-    def _source(self, name, size, udid):
+    def _read_name(self, doc):
+        """Return the name of a new disk, without directory."""
+        name = doc.text('DiskName', '')
+        if not self._group.file_backed:
+            if not _DISK_NAME.fullmatch(name):
+                raise errors.Refused(
+                    '%r is no name for a virtual disk: it needs 1 to 15 '
+                    'letters, digits and characters of "_.-"' % name)
+            return name
+        directory, _, base = name.rpartition('/')
+        if not _FILE_NAME.fullmatch(base) or base in ('.', '..') or (
+                directory not in ('', self._group.directory)):
+            raise errors.Refused(
+                '%r is no name for a disk in %s: it needs 1 to 100 letters, '
+                'digits and characters of "_.-"' % (name,
+                                                    self._group.directory))
+        return base
+
+    def _source(self, name, size, doc):
+        udid = doc.text('BaseImage')
         source = self._group.parent.find_disk_by_udid(udid)
         if source is None:
             raise errors.Refused('There is no disk with UDID %s to copy' %
@@ -216,15 +257,23 @@ class _DiskPlan:
                 'Disk %s is too small (%s GB) for a copy of %s (%s GB)' % (
                     name, storage.gigabytes(size), source.name,
                     storage.gigabytes(source.size)))
+        if self._group.file_backed and (
+                doc.text('FileFormat') or source.file_format
+                ) != source.file_format:
+            raise errors.Refused('Disk %s holds %s, not %s' % (
+                source.name, source.file_format, doc.text('FileFormat')))
         return source
 
     def _read_old(self, disk, doc):
-        if doc.text('DiskName', disk.name).split('/')[-1] != disk.name:
+        if not disk.is_called(doc.text('DiskName', disk.name)):
             raise errors.Refused('Disk %s cannot be renamed' % disk.name)
         shown = storage.gigabytes(disk.size)
         wanted = storage.to_bytes(doc.float('DiskCapacity', float(shown)))
         if storage.gigabytes(wanted) == shown:
             return
+        if self._group.file_backed:
+            raise errors.Refused('Disk %s is file-backed and cannot be '
+                                 'resized' % disk.name)
         if wanted < disk.size:
             raise errors.Refused(
                 'Disk %s cannot shrink from %s GB to %s GB' % (
@@ -232,10 +281,11 @@ class _DiskPlan:
         self._resized[disk] = wanted
 
     def _check_new(self):
-        taken = self._group.parent.disk_names() - {
-            disk.name for disk in self._removed}
+        taken = (set(self._group.disks) if self._group.file_backed else
+                 self._group.parent.disk_names())
+        taken -= {disk.base_name for disk in self._removed}
         for doc, _size, source in self._new:
-            name = doc.text('DiskName')
+            name = self._read_name(doc)
             if source in self._removed:
                 raise errors.Refused('Disk %s is both to be copied and to be '
                                      'removed' % source.name)
@@ -248,13 +298,16 @@ class _DiskPlan:
     def carry_out(self):
         # A disk that takes the name of one that goes would share its file.
         for disk in self._removed:
-            del self._group.disks[disk.name]
-            disk.disk.delete()
+            del self._group.disks[disk.base_name]
+            disk.delete()
         for doc, size, source in self._new:
+            file_format = doc.text('FileFormat') or (
+                source.file_format if source else 'raw')
             disk = self._group.add_disk(
-                doc.text('DiskName'), size, doc.text('DiskLabel') or 'None')
+                self._read_name(doc), size, doc.text('DiskLabel') or 'None',
+                file_format)
             if source is not None:
-                disk.disk.copy_from(source.disk)
+                disk.copy_from(source)
         for disk, size in self._resized.items():
             disk.size = size
             disk.disk.resize(size)
@@ -401,16 +454,18 @@ def _receive_disk_image(host, file, stream):
     with host.site.lock:
         vios = host.store.get('VirtualIOServer', file.vios_uuid)
         vios.check_serving()
-        target = vios.find_disk_by_udid(file.device_udid)
-        if target is None:
-            raise errors.Refused('VIOS %s has no disk with UDID %s' % (
-                vios.name, file.device_udid))
+        target = vios.find_upload_target(file.device_udid)
+        room = target.room
         if (file.size or 0) > target.size:
             raise errors.Refused(
                 'File %s (%d bytes) is larger than disk %s (%d bytes)' % (
                     file.filename, file.size, target.name, target.size))
+        if (file.size or 0) > room:
+            raise errors.Refused(
+                'There is no space for file %s (%d bytes): disk %s can take '
+                '%d bytes' % (file.filename, file.size, target.name, room))
     try:
-        return target.disk.write(stream)
+        return target.receive(stream, room)
     except FileNotFoundError:
         raise errors.Refused('Disk %s was removed during the upload' %
                              target.name)

@@ -17,6 +17,7 @@ import io
 
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import storage as pvm_tasks
+from pypowervm.wrappers import cluster as pvm_cluster
 from pypowervm.wrappers import storage as pvm_stor
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 import testtools
@@ -37,24 +38,28 @@ class StorageTestCase(testtools.TestCase):
     :ivar adapter: pypowervm Adapter of the host
     """
 
+    PROFILE = 'default'
+    GROUP = 'datavg'
+
     def setUp(self):
         super().setUp()
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        self.site = self.useFixture(
+            pvm_fixtures.SimulatedSite(self.PROFILE)).site
         self.host = self.site.hosts[0]
         self.adapter = self.useFixture(
             pvm_fixtures.Adapter(self.host)).adapter
         self.vios, self.vios2 = self.host.store.all('VirtualIOServer')
-        self.group = self.group_of(self.vios, 'datavg')
+        self.group = self.group_of(self.vios, self.GROUP)
 
     @staticmethod
     def group_of(vios, name):
         """The model of a volume group."""
         return next(g for g in vios.volume_groups if g.name == name)
 
-    def make_lpar(self, name='vm1', running=False, max_slots=64):
+    def make_lpar(self, name='vm1', running=False, max_slots=64, host=None):
         """Put a partition on the host."""
         with self.site.lock:
-            return sim_lpar.from_spec(self.host, {
+            return sim_lpar.from_spec(host or self.host, {
                 'name': name, 'memory_mb': 1024, 'processors': 1,
                 'units': 0.5, 'dedicated': False, 'management': False,
                 'running': running, 'type': 'AIX/Linux',
@@ -89,6 +94,43 @@ class StorageTestCase(testtools.TestCase):
         exc = self.assertRaises(pvm_exc.HttpError, func, *args, **kwargs)
         self.assertIn(text, str(exc))
         return exc
+
+
+class PoolTestCase(StorageTestCase):
+    """A test on host server1 of the profile ssp.
+
+    :ivar pool: the model of the pool of the cluster
+    :ivar tier: the wrapper of its default tier
+    """
+
+    PROFILE = 'ssp'
+    GROUP = 'rootvg'
+
+    def setUp(self):
+        super().setUp()
+        self.pool = self.site.pools[0]
+        self.tier = self.tier_w()
+
+    def tier_w(self, name='SYSTEM', adapter=None):
+        """Read a tier as a driver finds it."""
+        adapter = adapter or self.adapter
+        cluster_w = pvm_cluster.Cluster.get(adapter)[0]
+        ssp_w = pvm_stor.SSP.get_by_href(adapter, cluster_w.ssp_uri)
+        return pvm_stor.Tier.search(adapter, parent=ssp_w, name=name,
+                                    one_result=True)
+
+    def crt_lu(self, name='boot_1', size_gb=1, **kwargs):
+        """Create a logical unit in the default tier."""
+        return pvm_tasks.crt_lu(self.tier, name, size_gb, **kwargs)[1]
+
+    def crt_image(self, name='image_1', data=b'image'):
+        """Create an image and upload its data."""
+        return pvm_tasks.upload_new_lu(
+            self.vios.uuid, self.tier, io.BytesIO(data), name, len(data))[0]
+
+    def unit(self, name='boot_1'):
+        """The model of a logical unit."""
+        return self.pool.find_units(name)[0]
 
 
 def raw_events(adapter, app_id):

@@ -96,7 +96,7 @@ class TestEffects(testtools.TestCase):
 
     def test_busy(self):
         self.fault('busy', path='ManagedSystem')
-        self.patch(vios_busy.time, 'sleep', lambda seconds: None)
+        self.patch(vios_busy, 'SLEEP', lambda seconds: None)
         systems = managed_system.System.wrap(self.adapter.read(
             'ManagedSystem', helpers=[vios_busy.vios_busy_retry_helper]))
         self.assertEqual(1, len(systems))

@@ -70,7 +70,8 @@ class TestFiles(testtools.TestCase):
         self.assertEqual(0, made.current_file_size)
         self.assertEqual(len(DATA), made.expected_file_size)
         self.assertEqual(204, self.put(made).status)
-        self.assertEqual(len(DATA), made.refresh().current_file_size)
+        made = made.refresh()
+        self.assertEqual(len(DATA), made.current_file_size)
         self.assertEqual([{
             'uuid': made.uuid, 'name': 'an.iso', 'received': len(DATA),
             'type': 'BROKERED_MEDIA_ISO'}],

@@ -36,7 +36,8 @@ class TestProfile(testtools.TestCase):
                                      source, 'my.yaml'))
 
     def test_shipped(self):
-        self.assertEqual(['default', 'large', 'two-host'], profile.names())
+        self.assertLessEqual({'default', 'large', 'two-host'},
+                             set(profile.names()))
         for name in profile.names():
             self.assertEqual(name, profile.load(name)['name'])
 
