@@ -17,6 +17,7 @@ from nova_powervm.tests.functional import base
 
 class ConcurrentSpawnTest(base.PowerVMTestCase):
 
+    CAST_AS_CALL = False
     SERVERS = 8
 
     def setUp(self):

@@ -85,6 +85,8 @@ def _unless(event, method):
 
 class CrashWalkTest(base.PowerVMTestCase):
 
+    CAST_AS_CALL = False
+
     def setUp(self):
         super().setUp()
         self.delete(self.boot())

@@ -21,6 +21,7 @@ times: they must depend on nothing but the document and their arguments.
 
 import contextlib
 import copy
+import typing
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -28,6 +29,7 @@ from oslo_utils import excutils
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.helpers import vios_busy
+from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import scsi_mapper
 from pypowervm import util as pvm_util
 from pypowervm.utils import transaction
@@ -35,9 +37,22 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.virt.powervm import exception
+
 LOG = logging.getLogger(__name__)
 
 SCSI_MAPPING = pvm_const.XAG.VIO_SMAP
+
+
+class _ViosIsDown(Exception):
+    """The document of a VIOS says that it cannot be used."""
+
+
+class _Redundant(typing.NamedTuple):
+    """VIOSes of which any one is enough, and whom to tell of the others."""
+
+    vios_uuids: tuple
+    missed: typing.Optional[typing.Callable]
 
 
 class StorageTransaction:
@@ -59,6 +74,9 @@ class StorageTransaction:
         self._edits = {}
         self._common = []
         self._afterwards = []
+        self._needed = set()
+        self._redundant = []
+        self._returned = {}
 
     @classmethod
     @contextlib.contextmanager
@@ -72,8 +90,28 @@ class StorageTransaction:
         """Queue an edit of one VIOS.
 
         :param func: called as func(vios_wrapper, *args, **kwargs); returns
-                     something true if it changed the wrapper.
+                     something true if it changed the wrapper: if it removed
+                     mappings, the list of them.
         """
+        self._needed.add(vios_uuid)
+        self._add(vios_uuid, func, args, kwargs)
+
+    def edit_redundant(self, vios_uuids, func, *args, missed=None, **kwargs):
+        """Queue an edit of each VIOS that serves the same storage.
+
+        Those that are down are left out, unless all are.
+
+        :param vios_uuids: iterable of the UUIDs of the VIOSes.
+        :param func: see edit().
+        :param missed: called with the UUID of each VIOS that was left out,
+                       if execute() succeeds; or None.
+        """
+        group = _Redundant(tuple(vios_uuids), missed)
+        self._redundant.append(group)
+        for vios_uuid in group.vios_uuids:
+            self._add(vios_uuid, func, args, kwargs)
+
+    def _add(self, vios_uuid, func, args, kwargs):
         self._edits.setdefault(vios_uuid, []).append((func, args, kwargs))
 
     def edit_touched(self, func, *args, **kwargs):
@@ -95,13 +133,40 @@ class StorageTransaction:
         every one succeeded.
 
         :returns: dict of VIOS UUID -> wrapper as it is after the edits.
+        :raises StorageNotServed: if all VIOSes of an edit_redundant() are
+                                  down.
         :raises: what went wrong on the one VIOS that failed; a pypowervm
                  Error that names each if several did.
         """
-        results = self._update_all()
+        results = {uuid: vios_w for uuid, vios_w in self._update_all().items()
+                   if vios_w is not None}
+        for group in self._redundant:
+            self._check_served(group, results)
         for func, args, kwargs in self._afterwards:
             func(*args, **kwargs)
         return results
+
+    @property
+    def removed_storage(self):
+        """Wrappers of the storage whose mappings execute() has removed.
+
+        That of an edit that removed it from several VIOSes is there several
+        times.
+        """
+        return [mapping.backing_storage
+                for returned in self._returned.values()
+                if isinstance(returned, list) for mapping in returned
+                if mapping.backing_storage is not None]
+
+    def _check_served(self, group, results):
+        down = [uuid for uuid in group.vios_uuids if uuid not in results]
+        if len(down) == len(group.vios_uuids):
+            raise exception.StorageNotServed(vioses=', '.join(down))
+        for uuid in down:
+            LOG.warning('VIOS %(vios)s is down; %(name)s goes on without it.',
+                        {'vios': uuid, 'name': self.name})
+            if group.missed is not None:
+                group.missed(uuid)
 
     def _update_all(self):
         uuids = list(self._edits)
@@ -117,13 +182,43 @@ class StorageTransaction:
         return {uuid: future.result() for uuid, future in futures.items()}
 
     def _update(self, vios_uuid):
-        """Read, edit and write one VIOS."""
+        """Read, edit and write one VIOS; None if it can do without."""
         edit = transaction.WrapperTask(
             '%s_%s' % (self.name, vios_uuid), pvm_vios.VIOS.getter(
                 self.host.adapter, entry_uuid=vios_uuid, xag=self._xag))
-        for func, args, kwargs in self._common + self._edits[vios_uuid]:
-            edit.add_functor_subtask(func, *args, **kwargs)
-        return edit.execute()[0]
+        if vios_uuid in self._needed:
+            self._add_subtasks(edit, vios_uuid)
+            return edit.execute()[0]
+        edit.add_functor_subtask(_check_up)
+        self._add_subtasks(edit, vios_uuid)
+        try:
+            return edit.execute()[0]
+        except _ViosIsDown:
+            return None
+        except pvm_exc.Error:
+            # It may have gone down, or away, meanwhile.
+            if self._is_active(vios_uuid):
+                raise
+            return None
+
+    def _is_active(self, vios_uuid):
+        """Whether a VIOS is up, or nobody can tell."""
+        try:
+            return any(vios_w.uuid.lower() == vios_uuid.lower()
+                       for vios_w in self.host.active_vioses())
+        except pvm_exc.Error:
+            return True
+
+    def _add_subtasks(self, edit, vios_uuid):
+        for number, (func, args, kwargs) in enumerate(
+                self._common + self._edits[vios_uuid]):
+            edit.add_functor_subtask(self._call, (vios_uuid, number), func,
+                                     args, kwargs)
+
+    def _call(self, vios_w, key, func, args, kwargs):
+        """Make an edit; if it is made anew, the last result counts."""
+        self._returned[key] = func(vios_w, *args, **kwargs)
+        return self._returned[key]
 
     def _raise(self, failures):
         for uuid, exc in failures.items():
@@ -135,6 +230,13 @@ class StorageTransaction:
         raise pvm_exc.Error('; '.join(
             'VIOS %s: %s' % failure for failure in failures.items())
         ) from first
+
+
+def _check_up(vios_w):
+    """Raise _ViosIsDown if a VIOS is, by its document."""
+    if not pvm_partition.get_active_vioses(vios_w.adapter,
+                                           vios_wraps=[vios_w]):
+        raise _ViosIsDown()
 
 
 # ---- edits of SCSI mappings --------------------------------------------
@@ -155,20 +257,31 @@ def add_mapping(vios_w, lpar_uuid, element):
     return scsi_mapper.add_map(vios_w, mapping)
 
 
-def remove_storage_mappings(vios_w, wrapper_class, names):
-    """Unmap storage by its name, whoever the client is, or was.
+def remove_storage_mappings(vios_w, wrapper_class, names, clients=None):
+    """Unmap storage by its name.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param wrapper_class: pypowervm class of the storage, such as VDisk.
     :param names: collection of names; those of disks without a path.
+    :param clients: collection of the PowerVM UUIDs of the partitions that it
+                    may be taken from; None means any. It is always taken
+                    from those that are gone.
     :returns: list of the mappings that were removed.
     """
     def is_ours(mapping):
-        element = mapping.backing_storage
-        return (isinstance(element, wrapper_class) and
-                base_name(element) in names)
+        return (is_named(mapping.backing_storage, wrapper_class, names) and
+                (clients is None or mapping.client_adapter is None or
+                 any(_is_client(mapping, client) for client in clients)))
 
     return _remove_mappings(vios_w, is_ours)
+
+
+def is_named(element, wrapper_class, names):
+    """Whether storage is of a class and has one of the names.
+
+    :param element: wrapper of storage, or None.
+    """
+    return isinstance(element, wrapper_class) and base_name(element) in names
 
 
 def remove_partition_mappings(vios_w, lpar_uuid):
