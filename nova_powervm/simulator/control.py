@@ -20,6 +20,7 @@ import functools
 import importlib.resources
 import json
 import re
+import urllib.parse
 
 import jsonschema
 from oslo_log import log as logging
@@ -28,6 +29,7 @@ import werkzeug
 from werkzeug import wsgi
 
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import inside
 from nova_powervm.simulator.resources import partition
 
 LOG = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ class Control:
             ('POST', 'faults'): self._add_fault,
             ('DELETE', 'faults'): self._clear_faults,
             ('POST', 'control'): self._act,
+            ('GET', 'disks'): self._disks,
         }
         self._actions = {
             'set_rmc': self._set_rmc,
@@ -119,6 +122,10 @@ class Control:
         one_fault = re.fullmatch(r'faults/(\d+)', path)
         if one_fault and method == 'DELETE':
             return self._remove_fault(int(one_fault.group(1)))
+        one_disk = re.fullmatch(r'disks/(.+?)(/sha256)?', path)
+        if one_disk:
+            return self._disk(method, one_disk.group(1), one_disk.group(2),
+                              environ['QUERY_STRING'], body)
         handler = self._routes.get((method, path))
         if handler is not None:
             return handler(body)
@@ -189,6 +196,37 @@ class Control:
         if not self._host.faults.clear(fault_id):
             raise errors.NotFound('There is no fault %d' % fault_id)
         return werkzeug.Response(b'', 204)
+
+    # -- disks ------------------------------------------------------------
+
+    def _disks(self, body):
+        with self._host.site.lock:
+            return self._json({'disks': [disk.data() for disk in
+                                         inside.disks(self._host)]})
+
+    def _disk(self, method, name, digest, query, body):
+        query = dict(urllib.parse.parse_qsl(query))
+        disk = inside.find(self._host, name, query.get('vios'))
+        offset = self._number(query, 'offset', 0)
+        if method == 'POST' and not digest:
+            inside.write(disk, offset, body)
+            return self._json({'written': len(body)})
+        if method != 'GET':
+            raise errors.NotAllowed('%s is not possible here' % method)
+        if digest:
+            length = self._number(query, 'length', disk.backing.disk.size)
+            return self._json({'sha256': inside.sha256(disk, length),
+                               'length': length})
+        length = self._number(query, 'length', inside.MAX_BYTES)
+        return werkzeug.Response(inside.read(disk, offset, length),
+                                 content_type='application/octet-stream')
+
+    @staticmethod
+    def _number(query, name, default):
+        text = query.get(name, str(default))
+        if not re.fullmatch('[0-9]{1,18}', text):
+            raise errors.Refused('%s is no number: %r' % (name, text))
+        return int(text)
 
     # -- actions ----------------------------------------------------------
 

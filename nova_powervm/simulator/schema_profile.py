@@ -169,6 +169,18 @@ LPAR_CROWD = _object({
     'mappings': {'type': 'integer', 'minimum': 0, 'default': 0},
 }, ['count'])
 
+MISC = dict(_object({
+    'processor_pools': _array(_object({
+        'name': _NAME,
+        'maximum_units': {'type': 'number', 'minimum': 0, 'default': 0},
+        'reserved_units': {'type': 'number', 'minimum': 0, 'default': 0},
+    }, ['name']), default=[]),
+    'management_console': dict(_object({
+        'name': {'type': 'string', 'default': 'localhost'},
+        'authorized_keys': _array({'type': 'string'}, default=[]),
+    }), default={}),
+}), default={})
+
 HOST = _object({
     'name': _NAME,
     # 0: any free port.
@@ -181,7 +193,7 @@ HOST = _object({
     'bridges': _array(BRIDGE, default=[]),
     'lpars': _array(LPAR, default=[]),
     'crowd': LPAR_CROWD,
-    'misc': {'type': 'object', 'default': {}},
+    'misc': MISC,
 }, ['name'])
 
 TIER = _object({

@@ -27,6 +27,7 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator.jobs import memory
 from nova_powervm.simulator.jobs import power
 from nova_powervm.simulator.jobs import status
+from nova_powervm.simulator.jobs import storage
 
 el = atom.el
 
@@ -39,6 +40,7 @@ OPERATIONS = {
     ('LogicalPartition', 'CloseVterm'): power.close_vterm,
     ('VirtualIOServer', 'PowerOn'): power.power_on,
     ('VirtualIOServer', 'PowerOff'): power.power_off,
+    ('VirtualIOServer', 'RescanVirtualDisk'): storage.rescan_virtual_disk,
     ('ManagedSystem', 'QueryReservedMemoryRequiredForPartition'):
         memory.query_reserved_memory,
 }

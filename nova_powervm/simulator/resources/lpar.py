@@ -16,6 +16,7 @@ import re
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import network
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator.resources import vios
@@ -128,6 +129,7 @@ def from_spec(host, spec):
         memory_from_spec(spec), processors_from_spec(spec), spec['type'],
         spec['max_slots'], spec['management'])
     host.add(lpar)
+    network.build_adapters(lpar, spec['adapters'])
     if spec['running']:
         start_from_spec(lpar)
     return lpar
@@ -177,6 +179,7 @@ def _build_crowd(host, crowd):
             'processors': crowd['processors'], 'units': crowd['units'],
             'dedicated': False, 'management': False,
             'running': crowd['running'], 'type': 'AIX/Linux',
-            'max_slots': 200})
+            'max_slots': 200, 'adapters': [
+                {'switch': 'ETHERNET0', 'vlan': 2 + number % 4000}]})
     if crowd['mappings']:
         vios.build_mappings(host, crowd['mappings'])

@@ -57,6 +57,8 @@ class Backing:
     TAG = None
     #: Whether the client sees it as a disk whose bytes are in ``self.disk``.
     is_disk = False
+    #: What its bytes are.
+    file_format = 'raw'
     #: Tag of the target device which stands on it.
     TARGET_TAG = None
     #: First digits of the UDID of that device, and start of its name.
@@ -82,6 +84,14 @@ class Backing:
     def shareable(self):
         """Whether several mappings may stand on it at a time."""
         return False
+
+    @property
+    def base_name(self):
+        """Its name without a directory."""
+        return self.name
+
+    def bytes_changed(self):
+        """Note that data was written to it; site.lock is held."""
 
     def attach(self, target):
         """Note that a mapping stands on it.
@@ -118,8 +128,6 @@ class VirtualDisk(Backing):
 
     TAG = 'VirtualDisk'
     is_disk = True
-    #: What its bytes are.
-    file_format = 'raw'
     TARGET_TAG = 'LogicalVolumeVirtualTargetDevice'
     TARGET_UDID_PREFIX, TARGET_NAME_PREFIX = '09', 'vtscsi'
 
@@ -151,11 +159,6 @@ class VirtualDisk(Backing):
         """Bytes that may be written to it."""
         return self.size
 
-    @property
-    def base_name(self):
-        """Its name without a directory."""
-        return self.name
-
     def is_called(self, name):
         """Tell whether a client means it by a name or a path."""
         return name.rsplit('/', 1)[-1] == self.name
@@ -175,9 +178,6 @@ class VirtualDisk(Backing):
         :returns: int bytes
         """
         return self.disk.write(stream, limit)
-
-    def bytes_changed(self):
-        """Note that data was written to it: nothing depends on that."""
 
     def render(self, in_group=False):
         """Return its element.
