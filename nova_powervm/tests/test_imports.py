@@ -1,0 +1,273 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The house rules that a machine can check: imports and module-level state.
+
+Standard library only: ``tox -e pep8`` runs this file as a script.
+"""
+
+import ast
+import os
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+PACKAGE = 'nova_powervm'
+VIRT = 'nova_powervm.virt.powervm'
+
+# A module imports none of a higher layer; all the rest of virt/ is layer 0.
+LAYERS = {'driver': 3, 'flows': 2, 'tasks': 1}
+# These know nothing of each other.
+STRANGERS = ('disk', 'volume', 'vif')
+# (importing package, what it may not import)
+FORBIDDEN = (
+    ('nova_powervm', 'eventlet'),
+    ('nova_powervm', 'greenlet'),
+    ('nova_powervm', 'pkg_resources'),
+    ('nova_powervm.api', 'nova_powervm.simulator'),
+    ('nova_powervm.api', 'nova_powervm.tests'),
+    ('nova_powervm.api', 'nova_powervm.virt'),
+    ('nova_powervm.conf', 'nova_powervm.simulator'),
+    ('nova_powervm.conf', 'nova_powervm.tests'),
+    ('nova_powervm.conf', 'nova_powervm.virt'),
+    ('nova_powervm.simulator', 'nova_powervm.tests'),
+    ('nova_powervm.simulator', 'nova_powervm.virt'),
+    ('nova_powervm.virt', 'nova_powervm.simulator'),
+    ('nova_powervm.virt', 'nova_powervm.tests'),
+)
+
+MUTABLE_NODES = (ast.Dict, ast.DictComp, ast.List, ast.ListComp, ast.Set,
+                 ast.SetComp)
+MUTABLE_CALLS = ('dict', 'list', 'set', 'bytearray', 'defaultdict',
+                 'OrderedDict', 'deque', 'WeakValueDictionary')
+MUTATORS = ('add', 'append', 'appendleft', 'clear', 'discard', 'extend',
+            'insert', 'pop', 'popitem', 'remove', 'setdefault', 'update')
+
+
+def is_in(name, package):
+    """Whether the dotted name is the package or lies in it."""
+    return name == package or name.startswith(package + '.')
+
+
+def is_test(name):
+    return is_in(name, 'nova_powervm.tests')
+
+
+def read_modules():
+    """Parse the project: {dotted module name: syntax tree}."""
+    modules = {}
+    for folder, _folders, files in os.walk(os.path.join(ROOT, PACKAGE)):
+        for file_name in files:
+            if not file_name.endswith('.py'):
+                continue
+            path = os.path.join(folder, file_name)
+            name = os.path.relpath(path, ROOT)[:-len('.py')]
+            name = name.replace(os.sep, '.').removesuffix('.__init__')
+            with open(path, encoding='utf-8') as source:
+                modules[name] = ast.parse(source.read(), path)
+    return modules
+
+
+def imports(tree):
+    """Yield (line, module, name or None) of each import, at any depth."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, None
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                module = '.' * node.level + (node.module or '')
+                yield node.lineno, module, alias.name
+
+
+def dotted(module, name):
+    return module if name is None else '%s.%s' % (module, name)
+
+
+def room(name):
+    """The part of virt/powervm that a module belongs to: 'disk', 'vm'..."""
+    if not name.startswith(VIRT + '.'):
+        return None
+    return name[len(VIRT) + 1:].split('.')[0]
+
+
+def is_mutable(node):
+    if isinstance(node, ast.Call):
+        func = node.func
+        return getattr(func, 'attr', getattr(func, 'id', '')) in MUTABLE_CALLS
+    return isinstance(node, MUTABLE_NODES)
+
+
+def bindings(body):
+    """Yield (name, value) of the plain assignments in a list of statements."""
+    for node in body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, node.value
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            if isinstance(node.target, ast.Name):
+                yield node.target.id, node.value
+
+
+def functions(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+def changed(function):
+    """Yield the objects that a function changes in place, as AST nodes."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call):
+            if (isinstance(node.func, ast.Attribute) and
+                    node.func.attr in MUTATORS):
+                yield node.func.value
+        elif isinstance(node, (ast.Assign, ast.Delete)):
+            for target in node.targets:
+                if isinstance(target, ast.Subscript):
+                    yield target.value
+        elif isinstance(node, ast.AugAssign):
+            target = node.target
+            if isinstance(target, ast.Subscript):
+                target = target.value
+            yield target
+
+
+def locals_of(function):
+    """The names that a function binds itself."""
+    args = function.args
+    names = {arg.arg for arg in
+             args.args + args.kwonlyargs + args.posonlyargs}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def assigned_attributes(tree):
+    """The X of every ``something.X = ...``."""
+    return {node.attr for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and
+            isinstance(node.ctx, ast.Store)}
+
+
+def module_state(tree):
+    """Yield what of a module's or of its classes' objects functions change.
+
+    :returns: an iterator of (line, name).
+    """
+    module_names = {name for name, value in bindings(tree.body)
+                    if is_mutable(value)}
+    class_names = {
+        name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+        for name, value in bindings(node.body) if is_mutable(value)}
+    class_names -= assigned_attributes(tree)
+    for function in functions(tree):
+        own = locals_of(function)
+        for node in changed(function):
+            if isinstance(node, ast.Name):
+                if node.id in module_names - own:
+                    yield node.lineno, node.id
+            elif isinstance(node, ast.Attribute):
+                if node.attr in class_names:
+                    yield node.lineno, node.attr
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Global):
+            yield node.lineno, 'global ' + ', '.join(node.names)
+
+
+class HouseRulesTest(unittest.TestCase):
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.modules = read_modules()
+
+    def _found(self, check):
+        """Run check(importer, imported) on all imports; list the hits."""
+        found = []
+        for importer, tree in sorted(self.modules.items()):
+            for line, module, name in imports(tree):
+                complaint = check(importer, dotted(module, name))
+                if complaint:
+                    found.append('%s:%d %s' % (importer, line, complaint))
+        return found
+
+    def test_the_tree_was_found(self):
+        self.assertIn('nova_powervm._ext.driver', self.modules)
+
+    def test_forbidden_imports(self):
+        def check(importer, imported):
+            for package, other in FORBIDDEN:
+                if is_in(importer, package) and is_in(imported, other):
+                    return 'imports %s' % imported
+        self.assertEqual([], self._found(check))
+
+    def test_imports_run_one_way(self):
+        def check(importer, imported):
+            here, there = room(importer), room(imported)
+            if here and there and (
+                    LAYERS.get(there, 0) > LAYERS.get(here, 0)):
+                return '(%s) imports %s' % (here, imported)
+        self.assertEqual([], self._found(check))
+
+    def test_disk_volume_and_vif_are_strangers(self):
+        def check(importer, imported):
+            here, there = room(importer), room(imported)
+            if here in STRANGERS and there in STRANGERS and here != there:
+                return 'imports %s' % imported
+        self.assertEqual([], self._found(check))
+
+    def test_imports_are_absolute_and_of_modules(self):
+        found = []
+        for importer, tree in sorted(self.modules.items()):
+            for line, module, name in imports(tree):
+                target = dotted(module, name)
+                if module.startswith('.') or (
+                        is_in(module, PACKAGE) and
+                        target not in self.modules):
+                    found.append('%s:%d %s is relative, or no module' % (
+                        importer, line, target))
+        self.assertEqual([], found)
+
+    def test_no_module_level_state(self):
+        found = ['%s:%d changes %s' % (name, line, what)
+                 for name, tree in sorted(self.modules.items())
+                 if not is_test(name)
+                 for line, what in module_state(tree)]
+        self.assertEqual([], found)
+
+    def test_module_state_is_seen(self):
+        source = '''
+CACHE = {}
+NAMES = ['a']
+class A:
+    seen = []
+    mine = []
+    def __init__(self):
+        self.mine = []
+    def f(self, key):
+        self.seen.append(key)
+        self.mine.append(key)
+        CACHE[key] = NAMES[0]
+def g():
+    CACHE = {}
+    CACHE['own'] = 1
+'''
+        self.assertEqual({(10, 'seen'), (12, 'CACHE')},
+                         set(module_state(ast.parse(source))))
+
+
+if __name__ == '__main__':
+    unittest.main()
