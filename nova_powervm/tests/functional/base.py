@@ -62,8 +62,9 @@ class SimulatedPlatformMixin:
         self.flags(mkisofs_cmd=os.path.join(
             os.path.dirname(sys.executable), 'pycdlib-genisoimage'))
         self.flags(force_config_drive=True)
-        # Services do not report here; a long test must not miss that.
-        self.flags(service_down_time=24 * 3600)
+        # Services must not report: the locks of Nova's fixtures can deadlock
+        # when they do while a test writes. So they must not be missed either.
+        self.flags(report_interval=24 * 3600, service_down_time=48 * 3600)
         for name in ('GlanceFixture', 'NeutronFixture'):
             self.useFixture(fx.MockPatchObject(
                 nova_fixtures, name, getattr(func_fixtures, name)))

@@ -1,0 +1,122 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The command of the demo: python -m nova_powervm.demo"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+import time
+import warnings
+
+_DESCRIPTION = '''\
+Start a simulated IBM PowerVM server and OpenStack Nova with the PowerVM
+driver, boot two servers from a real image, and compare at every step what
+Nova says with what there is on the simulated server. Nothing is installed,
+and nothing outside of a temporary folder is written.
+'''
+
+_EPILOG = '''\
+exit status:
+  0  everything was as it should be
+  1  something was not
+  2  wrong arguments
+'''
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog='python -m nova_powervm.demo', description=_DESCRIPTION,
+        epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--image', metavar='FILE',
+        help='a raw disk image to boot from (default: an ISO 9660 file '
+             'system, made on the spot)')
+    parser.add_argument(
+        '--keep', action='store_true',
+        help='leave everything running, tell how to talk to it, and clean up '
+             'at Ctrl-C')
+    parser.add_argument(
+        '--plain', action='store_true', help='no colours, only ASCII')
+    return parser
+
+
+def _run(options, out):
+    """Run the demo.
+
+    :returns: int, the exit status.
+    """
+    # Nova's test machinery must be the first of Nova that is imported, and
+    # takes a second: not for --help.
+    from nova_powervm.tests.functional import cloud as pvm_cloud
+
+    from nova_powervm.demo import keep
+    from nova_powervm.demo import steps
+
+    started = time.monotonic()
+    try:
+        with pvm_cloud.Cloud() as cloud:
+            demo = steps.Demo(cloud, out, options.image)
+            demo.run(steps.BUILD_UP)
+            demo.run(steps.POWER)
+            if options.keep:
+                keep.keep(demo)
+            demo.run(steps.TEAR_DOWN)
+    except KeyboardInterrupt:
+        out.say('Interrupted. Everything was stopped.')
+        return 1
+    except Exception as exc:
+        out.say('%s: %s' % (type(exc).__name__, exc), 'red')
+        for note in getattr(exc, '__notes__', ()):
+            out.say(note)
+        out.say('The demo FAILED.', 'bold red')
+        return 1
+    out.say()
+    out.say('The demo passed: two servers came and went in %.0f seconds and '
+            '%d REST requests, and left nothing behind.' % (
+                time.monotonic() - started, demo.requests), 'bold green')
+    return 0
+
+
+def main(argv=None):
+    """Run the command.
+
+    :param argv: list of str, the arguments; None for those of the process.
+    :returns: int, the exit status.
+    """
+    from nova_powervm.demo import image
+    from nova_powervm.demo import screen
+
+    parser = _parser()
+    options = parser.parse_args(argv)
+    problem = options.image and image.problem(options.image)
+    if problem:
+        parser.error(problem)
+    if not sys.warnoptions:
+        warnings.simplefilter('ignore')
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    out = screen.Screen(options.plain)
+    out.say("nova-powervm: OpenStack Nova on a simulated IBM PowerVM server",
+            'bold')
+    out.heading()
+    try:
+        return _run(options, out)
+    finally:
+        # What libraries say while the interpreter ends is of no interest.
+        logging.disable()
+
+
+if __name__ == '__main__':
+    threading.current_thread().name = 'demo'
+    sys.exit(main())

@@ -1,0 +1,140 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The command of the benchmark: python -m nova_powervm.tests.bench"""
+
+import argparse
+import logging
+import signal
+import sys
+import warnings
+
+# Nova's test machinery must be the first of Nova that is imported.
+from nova_powervm.tests.functional import cloud as pvm_cloud
+
+from nova_powervm.tests.bench import profiles
+from nova_powervm.tests.bench import report
+from nova_powervm.tests.bench import rows
+from nova_powervm.tests.simulator import measure
+
+#: A job has ended at the first look at it.
+TIMING = {'job_polls': 1}
+ALONE = 'Operations'
+BESIDE = 'Beside %d other LPARs'
+MEMORY = 'Memory of nova-compute'
+SIMULATOR = 'Simulator, 500 LPARs'
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog='python -m nova_powervm.tests.bench',
+        description="Count the REST requests of each operation of Nova's "
+        'PowerVM driver on the simulated site, beside those of nova-powervm '
+        '9.0.0. The exit status is 1 if a bar is missed.')
+    parser.add_argument('--json', metavar='FILE',
+                        help='write the results to a file, too')
+    parser.add_argument('--quick', action='store_true',
+                        help='leave out the row about memory')
+    return parser
+
+
+def _say(text):
+    """Show on standard error what is being measured."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def run_rows(bench, group, wanted):
+    """Run rows.
+
+    :param group: str, their heading.
+    :param wanted: iterable of rows.Row
+    :returns: list of report.Result
+    """
+    results = []
+    for row in wanted:
+        _say('%s: %s' % (group, row.title))
+        results.append(report.Result(
+            group, row.title, row.function(bench), row.old, row.bar,
+            row.unit))
+    return results
+
+
+def run_alone(quick):
+    """Measure on a host with no LPARs but ours."""
+    with pvm_cloud.Cloud(timing=TIMING) as cloud:
+        with rows.Bench(cloud.start()) as bench:
+            results = run_rows(bench, ALONE, rows.OPERATIONS)
+            if not quick:
+                results += run_rows(bench, MEMORY, rows.MEMORY)
+    return results
+
+
+def run_beside(count, alone):
+    """Measure on a host with many LPARs of others: it must not cost more.
+
+    :param count: int, how many LPARs.
+    :param alone: list of report.Result, from a host without them.
+    """
+    costs = {result.title: result.value for result in alone}
+    wanted = [row._replace(bar=costs[row.title])
+              for row in rows.BESIDE_A_CROWD]
+    with pvm_cloud.Cloud(timing=TIMING) as cloud:
+        cloud.profile = profiles.write_crowd(cloud.folder, count)
+        with rows.Bench(cloud.start()) as bench:
+            bench.boot()
+            return run_rows(bench, BESIDE % count, wanted)
+
+
+def run_simulator():
+    """Measure how fast the simulated site answers."""
+    _say(SIMULATOR)
+    with measure.simulator('large') as url:
+        return [report.from_simulator(SIMULATOR, row)
+                for row in measure.measure(url)]
+
+
+def run(quick):
+    """Measure everything.
+
+    :returns: list of report.Result
+    """
+    simulator = run_simulator()
+    alone = run_alone(quick)
+    beside = [result for count in rows.CROWDS
+              for result in run_beside(count, alone)]
+    return alone + beside + simulator
+
+
+def main(argv=None):
+    """Run the command.
+
+    :param argv: list of str, the arguments; None for those of the process.
+    :returns: int, the exit status.
+    """
+    options = _parser().parse_args(argv)
+    if not sys.warnoptions:
+        warnings.simplefilter('ignore')
+    # What was started is stopped, too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        results = run(options.quick)
+    finally:
+        # What libraries say while the interpreter ends is of no interest.
+        logging.disable()
+    report.print_table(results)
+    if options.json:
+        report.write_json(results, options.json)
+    return 0 if report.passed(results) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

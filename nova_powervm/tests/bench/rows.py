@@ -1,0 +1,238 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The rows of the benchmark.
+
+A row is a function of a Bench that returns a Measurement. Rows are run in
+their order: the first ones boot the servers that the others need.
+"""
+
+import contextlib
+import os
+import typing
+from unittest import mock
+
+from nova_powervm.tests.bench import meter
+from nova_powervm.tests.functional import cloud as pvm_cloud
+
+GIB = 1024 ** 3
+IMAGE_SIZE = 8 * 1024 ** 2
+#: Servers on the host when power states are synchronised.
+SERVERS = 4
+
+
+class Row(typing.NamedTuple):
+    """A row.
+
+    :ivar title: str
+    :ivar function: of a Bench; returns a Measurement.
+    :ivar old: str, what nova-powervm 9.0.0 needed (see the developer
+        documentation); '' if that was not measured.
+    :ivar bar: what the value may be at most; None if there is no limit.
+    :ivar unit: str, of the value.
+    """
+
+    title: str
+    function: typing.Callable
+    old: str = ''
+    bar: float = None
+    unit: str = 'requests'
+
+
+class Bench:
+    """A cloud, and what the rows need of it.
+
+    :param cloud: cloud.Cloud, started.
+    :ivar servers: list of dicts, the servers that run.
+    """
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self.meter = meter.Meter(cloud.host)
+        self.servers = []
+        self.image = cloud.create_image(self._make_file('small', IMAGE_SIZE),
+                                        'small')
+        self.flavor = cloud.create_flavor('small')
+        # A power change makes the driver look once more when it has settled,
+        # 15 seconds later, in the middle of whatever is measured then. It has
+        # a row of its own.
+        self._settling = mock.patch.object(cloud.driver.events.lifecycle,
+                                           'process')
+
+    def __enter__(self):
+        self._settling.start()
+        return self
+
+    def __exit__(self, *exc_info):
+        self._settling.stop()
+
+    def _make_file(self, name, size):
+        path = os.path.join(self.cloud.folder, name)
+        with open(path, 'wb') as image:
+            image.write(os.urandom(1024))
+            image.truncate(size)
+        return path
+
+    def boot(self, image=None, flavor=None):
+        """Boot one more server with a port and a config drive."""
+        self.servers.append(self.cloud.boot(
+            'server-%d' % len(self.servers), image or self.image,
+            flavor or self.flavor))
+        return self.servers[-1]
+
+    def big_image(self, size):
+        """Make an image of many bytes that takes no room."""
+        return self.cloud.create_image(self._make_file('big', size), 'big')
+
+    def driver_call(self, method):
+        """Measure a call of the driver; see Meter."""
+        return self.meter.driver_call(self.cloud.driver, method)
+
+
+# ---- on an otherwise empty host --------------------------------------------
+
+def init_host(bench):
+    driver = type(bench.cloud.driver)(bench.cloud.driver.virtapi)
+    with contextlib.ExitStack() as end:
+        end.callback(driver.cleanup_host, bench.cloud.nova.compute.host)
+        with bench.meter.operation() as measured:
+            driver.init_host(bench.cloud.nova.compute.host)
+    return measured
+
+
+def spawn(bench):
+    with bench.driver_call('spawn') as measured:
+        bench.boot()
+    return measured
+
+
+def update_resources(bench):
+    with bench.meter.operation() as measured:
+        bench.cloud.manager.update_available_resource(bench.cloud.context())
+    return measured
+
+
+def sync_power_states(bench):
+    manager = bench.cloud.manager
+
+    def done():
+        with manager.syncs_in_progress() as syncs:
+            return not syncs
+
+    while len(bench.servers) < SERVERS:
+        bench.boot()
+    with bench.meter.operation() as measured:
+        manager._sync_power_states(bench.cloud.context())
+        pvm_cloud.wait_for(done, 'for the power states')
+    return measured
+
+
+def settled_power_state(bench):
+    server = bench.servers[0]['OS-EXT-SRV-ATTR:instance_name']
+    [uuid] = [lpar['uuid']
+              for lpar in bench.cloud.host.state()['LogicalPartition']
+              if lpar['name'] == server]
+    with bench.meter.operation() as measured:
+        bench.cloud.driver.events.lifecycle.emit(uuid)
+    return measured
+
+
+def stop(bench):
+    with bench.driver_call('power_off') as measured:
+        bench.cloud.act(bench.servers[0], 'SHUTOFF', 'os-stop')
+    return measured
+
+
+def start(bench):
+    with bench.driver_call('power_on') as measured:
+        bench.cloud.act(bench.servers[0], 'ACTIVE', 'os-start')
+    return measured
+
+
+def reboot_soft(bench):
+    with bench.driver_call('reboot') as measured:
+        bench.cloud.act(bench.servers[0], 'ACTIVE', 'reboot',
+                        {'type': 'SOFT'})
+    return measured
+
+
+def reboot_hard(bench):
+    with bench.driver_call('reboot') as measured:
+        bench.cloud.act(bench.servers[0], 'ACTIVE', 'reboot',
+                        {'type': 'HARD'})
+    return measured
+
+
+def attach_interface(bench):
+    bench.port = bench.cloud.create_port()
+    with bench.driver_call('attach_interface') as measured:
+        bench.cloud.attach_port(bench.servers[0], bench.port)
+    return measured
+
+
+def detach_interface(bench):
+    with bench.driver_call('detach_interface') as measured:
+        bench.cloud.detach_port(bench.servers[0], bench.port)
+    return measured
+
+
+def image_cache(bench):
+    with bench.meter.operation() as measured:
+        bench.cloud.manager._run_image_cache_manager_pass(
+            bench.cloud.context())
+    return measured
+
+
+def destroy(bench):
+    with bench.driver_call('destroy') as measured:
+        bench.cloud.delete(bench.servers.pop())
+    return measured
+
+
+OPERATIONS = [
+    Row('init_host', init_host, old='13'),
+    Row('first spawn, uploads the image', spawn, old='33'),
+    Row('second spawn', spawn, old='26', bar=17),
+    Row('periodic resource update', update_resources, old='5', bar=2),
+    Row('power-state sync of %d servers' % SERVERS, sync_power_states,
+        old='%d' % (SERVERS + 1), bar=1),
+    Row('after a power change has settled', settled_power_state, old='1'),
+    Row('stop', stop, old='5'),
+    Row('start', start, old='5'),
+    Row('soft reboot', reboot_soft, old='5'),
+    Row('hard reboot', reboot_hard, old='5'),
+    Row('attach interface', attach_interface),
+    Row('detach interface', detach_interface),
+    Row('image-cache pass', image_cache, old='1'),
+    Row('destroy of a running server', destroy, old='18-19', bar=14),
+]
+
+# ---- beside many other LPARs -----------------------------------------------
+
+CROWDS = (10, 100, 500)
+BESIDE_A_CROWD = [row for row in OPERATIONS if row.bar is not None]
+
+
+# ---- memory ----------------------------------------------------------------
+
+def memory_of_spawn(bench):
+    image = bench.big_image(2 * GIB)
+    flavor = bench.cloud.create_flavor('big', disk_gb=2)
+    with meter.memory() as measured:
+        bench.boot(image, flavor)
+    return measured
+
+
+MEMORY = [
+    Row('spawn of a 2 GiB image, above idle', memory_of_spawn, bar=64,
+        unit='MiB'),
+]
