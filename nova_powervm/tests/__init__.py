@@ -10,10 +10,16 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Unit and functional tests."""
+"""Tests; importing this package decides how Nova runs its threads.
+
+Native threads, as nova-compute 34 does. It has to be decided before anything
+imports eventlet, as parts of Oslo do if they may.
+"""
 
 import os
 
-# Nova monkey-patches eventlet when it is imported, unless told not to. This
-# project runs native threads.
 os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = '1'
+
+from nova import monkey_patch  # noqa: E402
+
+monkey_patch.patch()

@@ -26,9 +26,9 @@ class ExceptionTest(base.TestCase):
     def test_messages(self):
         for name, cls in inspect.getmembers(exception, inspect.isclass):
             keys = re.findall(r'%\((\w+)\)', cls.msg_fmt)
-            message = str(cls(**{key: 7 for key in keys}))
-            self.assertNotIn('%(', message, name)
-            self.assertIsInstance(cls(), nova_exc.NovaException, name)
+            exc = cls(**{key: 7 for key in keys})
+            self.assertNotIn('%(', str(exc), name)
+            self.assertIsInstance(exc, nova_exc.NovaException, name)
 
     def test_abort(self):
         # Of what is not in Nova's list of reasons to abort a build.
