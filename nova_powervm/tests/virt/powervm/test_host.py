@@ -294,7 +294,7 @@ class PartitionStatesTest(base.SimulatedHostTestCase):
             return sim_lpar.from_spec(self.simulated, {
                 'name': name, 'memory_mb': 1024, 'processors': 1,
                 'dedicated': False, 'management': False, 'running': True,
-                'type': 'AIX/Linux', 'max_slots': 64})
+                'type': 'AIX/Linux', 'max_slots': 64, 'adapters': []})
 
     def get(self, **kwargs):
         return self.states.get(self.lpar.uuid, **kwargs)
