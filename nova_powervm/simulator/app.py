@@ -94,12 +94,25 @@ class Call:
         return self.header(name).strip().strip('"')
 
     def read(self, size=None):
-        """Read from the body: a Call is a stream of bytes."""
+        """Read from the body: a Call is a stream of bytes.
+
+        :raises Dropped: when the client has hung up, or talks nonsense
+        """
         if self._body is None:
             self._body = wsgi.get_input_stream(self.environ)
-        # To cheroot -1 means to read until the client hangs up.
-        data = self._body.read() if size is None else self._body.read(size)
-        self.bytes_in += len(data)
+        try:
+            # To cheroot -1 means to read until the client hangs up.
+            data = (self._body.read() if size is None else
+                    self._body.read(size))
+            self.bytes_in += len(data)
+            if ((size is None or len(data) < size) and
+                    self.bytes_in < int(self.environ.get(
+                        'CONTENT_LENGTH') or 0)):
+                raise EOFError('That is not all')
+        except (EOFError, OSError, ValueError) as exc:
+            LOG.info('The body of %s %s broke off after %d bytes: %s',
+                     self.method, self.path, self.bytes_in, exc)
+            raise Dropped()
         return data
 
     def job_failure(self):

@@ -103,8 +103,9 @@ def _parser():
              'folder that is removed at the end)')
     parser.add_argument(
         '--ready-file', metavar='FILE',
-        help='write a JSON file with pid, data folder and URLs once all '
-             'hosts answer; it is removed at the end')
+        help='write a JSON file with pid, data folder, URLs and roots of the '
+             'management partitions once all hosts answer; it is removed at '
+             'the end')
     parser.add_argument(
         '--timing', action='append', default=[], metavar='NAME=VALUE',
         help='override a value of the timing section of the profile, such '
@@ -166,7 +167,9 @@ def _make_tls(bind, directory):
 def _write_ready(path, running):
     data = {'pid': os.getpid(), 'data_dir': running.data_dir,
             'hosts': [{'name': host.name, 'port': host.port,
-                       'url': host.base_url} for host in running.hosts]}
+                       'url': host.base_url,
+                       'management_root': host.management_root}
+                      for host in running.hosts]}
     # Whoever waits for the file must never see half of it.
     with tempfile.NamedTemporaryFile(
             'w', dir=os.path.dirname(os.path.abspath(path)),

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Disks as their servers see them: bytes that are read and written.
 
 Stands behind /simulator/disks of the control API, so that a test can be the

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The management partition of a host, as a directory tree.
 
 What a driver does on the machine that it runs on, below a root of its own::

@@ -43,6 +43,8 @@ TIMING = _object({
     'event_seconds': dict(_SECONDS, default=5),
     # Added to every REST request.
     'request_seconds': dict(_SECONDS, default=0),
+    # A job that has ended is forgotten after it, if no client deletes it.
+    'job_retention_seconds': dict(_SECONDS, default=3600),
     'session_idle_seconds': dict(_SECONDS, default=3600),
     'session_max_seconds': dict(_SECONDS, default=86400),
 }, default={})

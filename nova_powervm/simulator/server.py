@@ -25,6 +25,8 @@ LOG = logging.getLogger(__name__)
 
 _MIN_THREADS = 4
 _MAX_THREADS = 200
+#: How long a client that has not sent all of its request can delay the end.
+_SHUTDOWN_SECONDS = 0.2
 LOOPBACK = ('127.0.0.1', '::1', 'localhost')
 
 
@@ -105,7 +107,8 @@ class HostServer:
         self._thread = None
         self._server = wsgi.Server(
             (bind, port), app.Application(host), numthreads=_MIN_THREADS,
-            request_queue_size=128, timeout=60, shutdown_timeout=5)
+            request_queue_size=128, timeout=60,
+            shutdown_timeout=_SHUTDOWN_SECONDS)
         self._server.gateway = _Gateway
         self._server.requests = _ThreadPool(
             self._server, min=_MIN_THREADS, max=_MAX_THREADS)

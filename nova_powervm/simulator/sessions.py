@@ -100,19 +100,26 @@ class Sessions:
         :returns: Session
         :raises errors.Unauthorized: when there is none, or it has ended
         """
-        now = self._clock.now()
+        self._end_old()
         with self._lock:
             session = self._by_token.get(token or '')
             if session is not None:
-                if (now - session.last_used <= self._idle_seconds and
-                        now - session.created <= self._max_seconds):
-                    session.last_used = now
-                    return session
-                del self._by_token[token]
-        if session is not None:
-            self._delete_file(session)
+                session.last_used = self._clock.now()
+                return session
         raise errors.Unauthorized('There is no session with this token, or '
                                   'it has expired')
+
+    def _end_old(self):
+        """End the sessions whose time is over."""
+        now = self._clock.now()
+        with self._lock:
+            ended = [session for session in self._by_token.values() if
+                     now - session.last_used > self._idle_seconds or
+                     now - session.created > self._max_seconds]
+            for session in ended:
+                del self._by_token[session.token]
+        for session in ended:
+            self._delete_file(session)
 
     def logoff(self, token):
         """End a session; an unknown token is nothing to complain about."""
@@ -140,6 +147,7 @@ class Sessions:
 
     def state(self):
         """Return the sessions as a list of dicts fit for JSON."""
+        self._end_old()
         with self._lock:
             return [{'id': hashlib.sha256(s.token.encode()).hexdigest()[:12],
                      'user': s.user, 'file': bool(s.path)}

@@ -206,7 +206,12 @@ class Job:
 
 
 class Jobs:
-    """The jobs of a host that no client has deleted yet."""
+    """The jobs of a host that no client has deleted yet.
+
+    Those that ended job_retention_seconds ago are forgotten (assumed, no
+    hardware: who loses the connection before he could delete a job cannot do
+    so later).
+    """
 
     def __init__(self, host):
         self._host = host
@@ -230,6 +235,7 @@ class Jobs:
         parameters = {
             item.text('ParameterName'): item.text('ParameterValue') or ''
             for item in doc.all('JobParameters/JobParameter')}
+        self._forget_old()
         now = int(self._host.site.clock.now() * 1000)
         self._last_id = max(self._last_id + 1, now)
         job = Job(self._host, str(self._last_id), type_, operation, target,
@@ -243,10 +249,18 @@ class Jobs:
 
         :raises errors.NotFound:
         """
+        self._forget_old()
         try:
             return self._jobs[job_id]
         except KeyError:
             raise errors.NotFound('There is no job %s' % job_id)
+
+    def _forget_old(self):
+        limit = (self._host.site.clock.now() -
+                 self._host.site.timing['job_retention_seconds'])
+        for job in list(self._jobs.values()):
+            if job.status != status.RUNNING and job.ended < limit:
+                del self._jobs[job.id]
 
     def delete(self, job_id):
         """Forget a job that has ended.
@@ -259,6 +273,7 @@ class Jobs:
 
     def state(self):
         """Return the jobs as a list of dicts fit for JSON."""
+        self._forget_old()
         return [job.state() for job in self._jobs.values()]
 
     def entry(self, job):

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The jobs of a VIOS that have to do with storage."""
 
 from nova_powervm.simulator import errors

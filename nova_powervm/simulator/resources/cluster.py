@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Cluster, SharedStoragePool and Tier, as one server shows them."""
 
 import base64

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """LogicalUnit: a disk in a shared storage pool, as one server shows it."""
 
 import re

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """A shared storage pool: what all its servers have in common.
 
 There is one object for a pool, a tier or a logical unit, however many

@@ -63,7 +63,7 @@ class StorageTestCase(testtools.TestCase):
                 'name': name, 'memory_mb': 1024, 'processors': 1,
                 'units': 0.5, 'dedicated': False, 'management': False,
                 'running': running, 'type': 'AIX/Linux',
-                'max_slots': max_slots})
+                'max_slots': max_slots, 'adapters': []})
 
     def make_disk(self, name='boot_1', size_gb=1, group=None):
         """Put a disk in a volume group."""
