@@ -16,8 +16,6 @@ import argparse
 import logging
 import signal
 import sys
-import threading
-import time
 import warnings
 
 _DESCRIPTION = '''\
@@ -57,14 +55,11 @@ def _run(options, out):
 
     :returns: int, the exit status.
     """
-    # Nova's test machinery must be the first of Nova that is imported, and
-    # takes a second: not for --help.
-    from nova_powervm.tests.functional import cloud as pvm_cloud
-
+    # It takes seconds to import Nova: not for --help.
     from nova_powervm.demo import keep
     from nova_powervm.demo import steps
+    from nova_powervm.tests.functional import cloud as pvm_cloud
 
-    started = time.monotonic()
     try:
         with pvm_cloud.Cloud() as cloud:
             demo = steps.Demo(cloud, out, options.image)
@@ -73,9 +68,6 @@ def _run(options, out):
             if options.keep:
                 keep.keep(demo)
             demo.run(steps.TEAR_DOWN)
-    except KeyboardInterrupt:
-        out.say('Interrupted. Everything was stopped.')
-        return 1
     except Exception as exc:
         out.say('%s: %s' % (type(exc).__name__, exc), 'red')
         for note in getattr(exc, '__notes__', ()):
@@ -85,7 +77,7 @@ def _run(options, out):
     out.say()
     out.say('The demo passed: two servers came and went in %.0f seconds and '
             '%d REST requests, and left nothing behind.' % (
-                time.monotonic() - started, demo.requests), 'bold green')
+                demo.seconds, demo.requests), 'bold green')
     return 0
 
 
@@ -105,18 +97,22 @@ def main(argv=None):
         parser.error(problem)
     if not sys.warnoptions:
         warnings.simplefilter('ignore')
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Also where a shell has put it in the background, and for kill.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     out = screen.Screen(options.plain)
     out.say("nova-powervm: OpenStack Nova on a simulated IBM PowerVM server",
             'bold')
     out.heading()
     try:
         return _run(options, out)
+    except KeyboardInterrupt:
+        out.say('Interrupted. Everything was stopped.')
+        return 1
     finally:
         # What libraries say while the interpreter ends is of no interest.
         logging.disable()
 
 
 if __name__ == '__main__':
-    threading.current_thread().name = 'demo'
     sys.exit(main())

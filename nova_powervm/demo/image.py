@@ -43,6 +43,21 @@ def make(path, size=SIZE):
     iso.close()
 
 
+def read_file(content, path):
+    """Read a file in an ISO 9660 file system.
+
+    :param content: bytes of the file system.
+    :param path: str, of the file, by its Rock Ridge name.
+    :returns: bytes
+    """
+    iso = pycdlib.PyCdlib()
+    iso.open_fp(io.BytesIO(content))
+    data = io.BytesIO()
+    iso.get_file_from_iso_fp(data, rr_path='/' + path)
+    iso.close()
+    return data.getvalue()
+
+
 def problem(path):
     """Tell what is wrong with an image file that somebody gave.
 

@@ -21,7 +21,7 @@ from rich import table as rich_table
 from rich import text as rich_text
 
 #: Width of a step's title.
-TITLE_WIDTH = 52
+TITLE_WIDTH = 51
 
 
 class Screen:
@@ -37,7 +37,7 @@ class Screen:
             no_color=plain or None, force_terminal=False if plain else None)
         fancy = not plain and self._console.encoding.lower() == 'utf-8'
         self._box = box.ROUNDED if fancy else box.ASCII
-        self._good, self._bad = ('✔', '✘') if fancy else ('ok', 'FAILED')
+        self._good, self._bad = ('✔', '✘') if fancy else ('ok', 'FAIL')
 
     def say(self, text='', style=None):
         """Write a paragraph; the terminal wraps it, so it can be copied."""
@@ -75,7 +75,7 @@ class Screen:
         return contextlib.nullcontext()
 
     def _line(self, mark, title, seconds, requests, style):
-        line = rich_text.Text('%-4s' % mark, style)
+        line = rich_text.Text('%-5s' % mark, style)
         line.append('%-*s' % (TITLE_WIDTH, title), 'default')
         line.append('%8s%15s' % (seconds, requests), 'default')
         self._console.print(line, soft_wrap=True)

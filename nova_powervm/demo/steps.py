@@ -17,7 +17,9 @@ it sees is not as it should be; what it returns is shown below its title.
 """
 
 import hashlib
+import json
 import os
+import time
 
 from nova_powervm.demo import image as demo_image
 
@@ -42,6 +44,7 @@ class Demo:
     :param image_path: str, a raw image; None for one made on the spot.
     :ivar servers: list of dicts, the servers as Nova's API showed them last.
     :ivar requests: int, the REST requests so far.
+    :ivar seconds: float, for which steps ran so far.
     """
 
     def __init__(self, cloud, screen, image_path=None):
@@ -54,18 +57,21 @@ class Demo:
         self.servers = []
         self.state_before = None
         self.requests = 0
+        self.seconds = 0.0
 
     def run(self, steps):
         """Run steps, and count what each of them costs.
 
         :param steps: iterable of (title, function).
         """
+        started = time.monotonic()
         for title, function in steps:
             with self.screen.step(title) as result:
                 result.detail = function(self)
                 result.requests = self._take_requests()
             if function is compare:
                 show(self)
+        self.seconds += time.monotonic() - started
 
     def _take_requests(self):
         """Count the REST requests since the last time."""
@@ -176,6 +182,18 @@ def read_back(demo):
     return 'sha256 %s... on both, as in the image' % demo.image_sha256[:16]
 
 
+def read_config_drives(demo):
+    for server in demo.servers:
+        name = config_drive_of(demo.cloud.host.state(), server)
+        meta_data = demo_image.read_file(
+            demo.cloud.host.read_disk(name), 'openstack/latest/meta_data.json')
+        found = json.loads(meta_data)
+        if (found['uuid'], found['name']) != (server['id'], server['name']):
+            raise Failure('Medium %s is for server %s (%s)' % (
+                name, found['name'], found['uuid']))
+    return 'openstack/latest/meta_data.json names the server on each'
+
+
 def stop(demo):
     _act_on_all(demo, 'SHUTOFF', 'not activated', 'os-stop')
 
@@ -234,6 +252,7 @@ BUILD_UP = (
     ('Boot a second server from it', boot_second),
     ('Compare what Nova and the PowerVM server say', compare),
     ('Read the boot disks back from the VIOS', read_back),
+    ('Read the config drives back from the VIOS', read_config_drives),
 )
 POWER = (
     ('Stop both', stop),
@@ -275,12 +294,21 @@ def mappings_of(state, lpar):
 
 def boot_disk_of(state, server):
     """Return the name of the virtual disk that a server boots from."""
-    disks = [name for _vios, kind, name in mappings_of(
-        state, lpar_of(state, server)) if kind == 'VirtualDisk']
-    if len(disks) != 1:
-        raise Failure('Server %s has %d disks' % (server['name'],
-                                                  len(disks)))
-    return disks[0]
+    return _mapped(state, server, 'VirtualDisk')
+
+
+def config_drive_of(state, server):
+    """Return the name of the medium that is a server's config drive."""
+    return _mapped(state, server, 'VirtualOpticalMedia')
+
+
+def _mapped(state, server, wanted):
+    names = [name for _vios, kind, name in mappings_of(
+        state, lpar_of(state, server)) if kind == wanted]
+    if len(names) != 1:
+        raise Failure('Server %s has %d mappings of the kind %s' % (
+            server['name'], len(names), wanted))
+    return names[0]
 
 
 def _addresses(server):
@@ -295,4 +323,3 @@ def _macs(server):
     return [address['OS-EXT-IPS-MAC:mac_addr'].replace(':', '').upper()
             for network in server['addresses'].values()
             for address in network]
-

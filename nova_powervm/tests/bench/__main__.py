@@ -18,12 +18,10 @@ import signal
 import sys
 import warnings
 
-# Nova's test machinery must be the first of Nova that is imported.
-from nova_powervm.tests.functional import cloud as pvm_cloud
-
 from nova_powervm.tests.bench import profiles
 from nova_powervm.tests.bench import report
 from nova_powervm.tests.bench import rows
+from nova_powervm.tests.functional import cloud as pvm_cloud
 from nova_powervm.tests.simulator import measure
 
 #: A job has ended at the first look at it.
@@ -127,6 +125,9 @@ def main(argv=None):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = run(options.quick)
+    except KeyboardInterrupt:
+        _say('Interrupted. Everything was stopped.')
+        return 1
     finally:
         # What libraries say while the interpreter ends is of no interest.
         logging.disable()

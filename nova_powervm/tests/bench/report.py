@@ -108,8 +108,8 @@ def print_table(results):
     table = rich_table.Table(box=box.SIMPLE_HEAD, header_style='bold',
                              padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column(no_wrap=True)
-    for name in ('measured', '9.0.0', 'bar', '', 'with Nova', 'kB in', 'kB out',
-                 'seconds'):
+    for name in ('measured', '9.0.0', 'bar', '', 'with Nova', 'kB in',
+                 'kB out', 'seconds'):
         table.add_column(name, justify='right', no_wrap=True)
     group = None
     for result in results:

@@ -10,11 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-import io
 import os
 
 import fixtures
-import pycdlib
 import testtools
 
 from nova_powervm.demo import image
@@ -36,12 +34,9 @@ class ImageTest(testtools.TestCase):
 
         self.assertGreater(os.path.getsize(self.path), image.MIB)
         self.assertIsNone(image.problem(self.path))
-        iso = pycdlib.PyCdlib()
-        iso.open(self.path)
-        self.addCleanup(iso.close)
-        data = io.BytesIO()
-        iso.get_file_from_iso_fp(data, iso_path='/DATA.TXT;1')
-        lines = data.getvalue().splitlines()
+        with open(self.path, 'rb') as made:
+            content = made.read()
+        lines = image.read_file(content, 'data.txt').splitlines()
         self.assertIn(b'line %08d' % (len(lines) - 1), lines[-1])
 
     def test_files_that_are_no_images_are_refused(self):

@@ -43,7 +43,7 @@ class ScreenTest(testtools.TestCase):
                 raise ValueError()
 
         [line] = self._lines()
-        self.assertTrue(line.startswith('FAILED'))
+        self.assertTrue(line.startswith('FAIL'))
 
     def test_a_step_may_cost_nothing_that_can_be_counted(self):
         with self.screen.step('Do something'):
