@@ -15,9 +15,10 @@
 Jobs are answered after one poll, as a quick platform does.
 """
 
+import fixtures as fx
 from nova import context as nova_context
 
-from nova_powervm.simulator import profile as sim_profile
+from nova_powervm.tests.bench import profiles
 from nova_powervm.tests.functional import base
 
 
@@ -28,12 +29,9 @@ class BudgetBase(base.PowerVMTestCase):
     FOREIGN_LPARS = 0
 
     def _start_site(self):
-        profile = sim_profile.load(self.PROFILE)
         if self.FOREIGN_LPARS:
-            profile['hosts'][0]['crowd'] = {
-                'count': self.FOREIGN_LPARS,
-                'mappings': 2 * self.FOREIGN_LPARS}
-        self.PROFILE = profile
+            self.PROFILE = profiles.write_crowd(
+                self.useFixture(fx.TempDir()).path, self.FOREIGN_LPARS)
         return super()._start_site()
 
     def requests_of(self, operation, *args):
