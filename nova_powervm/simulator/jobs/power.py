@@ -12,6 +12,7 @@
 
 """The jobs that start and stop partitions."""
 
+from nova_powervm.simulator import firmware
 from nova_powervm.simulator.jobs import status
 from nova_powervm.simulator.resources import partition
 
@@ -25,7 +26,7 @@ def power_on(job):
     :raises status.JobFailed: HSCL3681 when it is on already
     """
     target = job.target
-    mode = job.parameters.get('bootmode', 'norm')
+    mode = job.parameters.get('bootmode', firmware.NORMAL)
     if mode not in _BOOT_MODES:
         raise status.JobFailed('HSCL3682 There is no boot mode %s' % mode)
     if target.is_on:
@@ -34,14 +35,12 @@ def power_on(job):
             '%s' % (target.name, target.partition_state))
     before = target.partition_state
     target.set_state(partition.STARTING, 'PartitionState,ReferenceCode')
-    target.boot_string = job.parameters.get('bootstring',
-                                            target.boot_string)
     try:
         yield
     except (status.JobFailed, GeneratorExit):
         target.set_state(before, 'PartitionState,ReferenceCode')
         raise
-    target.booted()
+    target.booted(mode, job.parameters.get('bootstring', ''))
     return {'returnCode': 0}
 
 

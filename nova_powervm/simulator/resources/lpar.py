@@ -102,7 +102,7 @@ class LogicalPartition(partition.Partition):
             el('DesignatedIPLSource', self.ipl_source) if ibmi else None]
 
     def state(self):
-        return dict(self.state_base(), adapters=sorted(
+        return dict(self.state_base(), boot=self.boot, adapters=sorted(
             (cna.state() for cna in self.host.store.children(
                 self, 'ClientNetworkAdapter')),
             key=lambda state: state['uuid']))

@@ -18,6 +18,7 @@ import time
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import firmware
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator import store
 
@@ -27,7 +28,8 @@ OFF = 'not activated'
 STARTING = 'starting'
 RUNNING = 'running'
 STOPPING = 'shutting down'
-STATES = (OFF, STARTING, RUNNING, STOPPING, 'open firmware', 'error',
+OPEN_FIRMWARE = 'open firmware'
+STATES = (OFF, STARTING, RUNNING, STOPPING, OPEN_FIRMWARE, 'error',
           'not available', 'migrating running', 'migrating not active',
           'suspended', 'suspending', 'resuming', 'hardware discovery',
           'Unknown')
@@ -57,6 +59,7 @@ class Partition(store.Resource):
     :ivar memory: partition_config.Memory
     :ivar processors: partition_config.Processors
     :ivar slots: dict, virtual slot number -> object that sits there
+    :ivar boot: dict, how it was booted and from what; None when it is off
     :ivar max_slots: int, slot numbers are below it
     """
 
@@ -90,7 +93,7 @@ class Partition(store.Resource):
         self.compatibility_mode = 'default'
         self.keylock = 'normal'
         self.boot_mode = 'Normal'
-        self.boot_string = ''
+        self.boot = None
         self.perf_collection = False
         self.secure_boot = 0
         self.nvram = ''
@@ -103,6 +106,11 @@ class Partition(store.Resource):
         if self.boot_time is None:
             return 0
         return int(self.host.site.clock.now() - self.boot_time)
+
+    @property
+    def boot_string(self):
+        """str, the paths of disks that it was last booted with."""
+        return self.boot['string'] if self.boot else ''
 
     @property
     def is_on(self):
@@ -135,8 +143,19 @@ class Partition(store.Resource):
         """The version that the operating system reports through RMC."""
         return 'Linux/Red Hat 5.14.0-427.el9.ppc64le 9.4'
 
-    def booted(self):
-        """Carry out the end of a boot: RMC comes up some time later."""
+    def booted(self, mode=firmware.NORMAL, boot_string=''):
+        """Carry out the end of a boot: RMC comes up some time later.
+
+        :param mode: str, boot mode of the job PowerOn
+        :param boot_string: str, paths of disks as the firmware knows them
+        """
+        at_menu = mode in firmware.MENUS
+        disk = None if at_menu else firmware.choose(self, boot_string)
+        self.boot = {'mode': mode, 'string': boot_string,
+                     'disk': disk and disk.backing.base_name}
+        if at_menu or boot_string and disk is None:
+            self.set_state(OPEN_FIRMWARE, 'PartitionState,ReferenceCode')
+            return
         clock = self.host.site.clock
         boot = self.boot_time = clock.now()
         self.set_state(RUNNING, 'PartitionState,ReferenceCode')
@@ -156,6 +175,7 @@ class Partition(store.Resource):
     def halted(self):
         """Carry out the end of a shutdown."""
         self.boot_time = None
+        self.boot = None
         self.rmc = 'inactive'
         self.os_version = 'Unknown'
         self.set_state(OFF, 'PartitionState,ReferenceCode')

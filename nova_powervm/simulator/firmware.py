@@ -1,0 +1,65 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which of its disks a partition boots from.
+
+The firmware knows a disk by the path that Linux shows of the device tree:
+/vdevice/v-scsi@<30000000 plus the slot of the adapter>/disk@<logical unit
+address>, both in hexadecimal (source: ofpathname of powerpc-utils). Without
+a boot string it takes the first disk of the first adapter, as a boot list
+that nobody has changed does (assumed, no hardware).
+"""
+
+import re
+
+NORMAL = 'norm'
+#: Boot modes that end at a menu or at a prompt.
+MENUS = ('sms', 'of')
+
+_FIRST_VIO = 0x30000000
+_DISK = re.compile('/vdevice/v-scsi@([0-9a-f]{8})/disk@([0-9a-f]{16})'
+                   '(?:[:,].*)?$')
+
+
+def disks(partition):
+    """List the disks that the firmware of a partition finds.
+
+    :param partition: partition.Partition
+    :returns: dict of (slot, logical unit address) -> mappings.Target, in the
+        order in which they are tried
+    """
+    found = {}
+    for slot, owner in sorted(partition.slots.items(), key=lambda s: s[0]):
+        targets = getattr(owner, 'targets', ())
+        for target in sorted(targets, key=lambda target: target.lua):
+            if target.backing.is_disk and target.bus.client is partition:
+                found[slot, int(target.lua, 16)] = target
+    return found
+
+
+def choose(partition, boot_string=''):
+    """Choose the disk to boot from.
+
+    :param boot_string: str, paths of disks, separated by blanks
+    :returns: mappings.Target, or None
+    """
+    found = disks(partition)
+    if not boot_string:
+        return next(iter(found.values()), None)
+    for path in boot_string.split():
+        match = _DISK.match(path)
+        if match:
+            unit, lua = (int(digits, 16) for digits in match.groups())
+            target = found.get((unit - _FIRST_VIO, lua))
+            if target is not None:
+                return target
+    return None
