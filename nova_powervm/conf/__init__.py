@@ -21,6 +21,11 @@ CONF = nova.conf.CONF
 powervm.register_opts(CONF)
 
 
+def register_fabrics():
+    """Register the options of the Fibre Channel fabrics, once CONF is read."""
+    powervm.register_fabrics(CONF)
+
+
 def list_opts():
     """Options for oslo-config-generator (entry point oslo.config.opts).
 

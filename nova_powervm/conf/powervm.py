@@ -138,6 +138,17 @@ Weight with which an uncapped server competes for idle processors,
 if its flavor has no extra spec powervm:shared_weight. More is
 better.
 """),
+    cfg.StrOpt(
+        'rescue_boot_mode',
+        default='disk',
+        choices=[('disk', 'The server boots from the rescue disk by itself'),
+                 ('sms', 'The server stops at the menu of its firmware (SMS, '
+                  'System Management Services), where a person chooses the '
+                  'disk at the console')],
+        ignore_case=True,
+        help="""
+How a server starts when it is rescued.
+"""),
 ]
 
 network_opts = [
@@ -176,7 +187,9 @@ storage_opts = [
         'disk_driver',
         default='localdisk',
         choices=[('localdisk', 'Virtual disks (logical volumes) in a volume '
-                  'group of a Virtual I/O Server')],
+                  'group of a Virtual I/O Server'),
+                 ('ssp', 'Logical units in a Shared Storage Pool, which other '
+                  'hosts may use too')],
         ignore_case=True,
         help="""
 What the disks of servers are made of, and where.
@@ -185,9 +198,48 @@ What the disks of servers are made of, and where.
         'volume_group_name',
         default='',
         help="""
-Volume group on a Virtual I/O Server for the disks of servers. Must
-be set if ``disk_driver`` is localdisk. rootvg, where the Virtual
-I/O Server itself is installed, should be avoided.
+Volume group on a Virtual I/O Server for the disks of servers, or
+pool of file-backed disks, such as "QCOW VG - default". Must be set
+if ``disk_driver`` is localdisk. rootvg, where the Virtual I/O
+Server itself is installed, should be avoided.
+"""),
+    cfg.StrOpt(
+        'cluster_name',
+        default='',
+        help="""
+Cluster of Virtual I/O Servers whose Shared Storage Pool takes the
+disks of servers. Has an effect if ``disk_driver`` is ssp.
+
+Unset means the only cluster of this host; if there are several, it
+must be set.
+"""),
+    cfg.StrOpt(
+        'ssp_tier',
+        default='',
+        help="""
+Tier of the Shared Storage Pool for the disks of servers. Has an
+effect if ``disk_driver`` is ssp.
+
+Unset means the default tier of the pool. Hosts between which
+servers move must use the same tier.
+"""),
+    cfg.BoolOpt(
+        'ssp_sharing_provider',
+        default=True,
+        help="""
+Report the Shared Storage Pool to placement as one provider that
+its hosts share, so that its space counts once. Has an effect if
+``disk_driver`` is ssp.
+
+Nova does not look at shared providers if a request names the
+host that a server is to be on: to create, migrate, evacuate or
+unshelve a server to a given host finds no valid host. If that is
+needed, turn this off on all hosts of the pool. Then each of them
+reports the whole pool as its own, and placement may promise more
+space than there is.
+
+Disk space that servers have is moved in placement when
+nova-compute starts with the other value.
 """),
     cfg.StrOpt(
         'vopt_media_volume_group',
@@ -224,8 +276,83 @@ removed. Has an effect with ``remove_vopt_media_on_boot``.
 """),
 ]
 
+volume_opts = [
+    cfg.StrOpt(
+        'fc_attach_strategy',
+        default='vscsi',
+        choices=[('vscsi', 'The Virtual I/O Servers see a volume and map it '
+                  'to the server'),
+                 ('npiv', 'The server has Fibre Channel adapters of its own, '
+                  'virtual ones, and sees its volumes itself')],
+        ignore_case=True,
+        mutable=True,
+        help="""
+How Cinder volumes of a Fibre Channel fabric are connected to servers.
+
+Servers that have volumes keep them only as long as this is not
+changed.
+"""),
+    cfg.IntOpt(
+        'vscsi_vios_connections_required',
+        default=1,
+        min=1,
+        help="""
+Number of Virtual I/O Servers that must be able to connect a volume,
+for it to be attached. More of them make more paths. Has an effect
+if ``fc_attach_strategy`` is vscsi.
+"""),
+    cfg.BoolOpt(
+        'volume_use_multipath',
+        default=False,
+        help="""
+Ask Cinder for all paths to a volume instead of a single one.
+"""),
+    cfg.ListOpt(
+        'fabrics',
+        default=['A'],
+        help="""
+Names of the Fibre Channel fabrics that servers are connected to,
+made of letters and digits. Each needs an option
+``fabric_<name>_port_wwpns``. Has an effect if
+``fc_attach_strategy`` is npiv.
+"""),
+    cfg.IntOpt(
+        'ports_per_fabric',
+        default=1,
+        min=1,
+        help="""
+Number of virtual Fibre Channel adapters that a server has in each
+fabric. More of them make more paths. Has an effect if
+``fc_attach_strategy`` is npiv.
+"""),
+]
+
 ALL_OPTS = (connection_opts + start_opts + partition_opts + network_opts +
-            storage_opts)
+            storage_opts + volume_opts)
+
+
+def fabric_opt(fabric):
+    """The option that lists the ports of one Fibre Channel fabric.
+
+    :param fabric: str, one of the option ``fabrics``.
+    """
+    return cfg.ListOpt(
+        'fabric_%s_port_wwpns' % fabric,
+        default=[],
+        help="""
+World-wide port names of the physical Fibre Channel ports of the
+Virtual I/O Servers that are in fabric %s, with or without colons.
+There is such an option for each fabric of ``fabrics``.
+""" % fabric)
+
+
+def register_fabrics(conf):
+    """Register the options of the fabrics that the configuration names.
+
+    :param conf: an oslo.config ConfigOpts, which has been read.
+    """
+    for fabric in conf.powervm.fabrics:
+        conf.register_opt(fabric_opt(fabric), group=powervm_group)
 
 
 def register_opts(conf):
@@ -242,4 +369,5 @@ def list_opts():
 
     :returns: list of (group, list of options).
     """
-    return [(powervm_group, ALL_OPTS)]
+    return [(powervm_group,
+             ALL_OPTS + [fabric_opt('A'), fabric_opt('B')])]

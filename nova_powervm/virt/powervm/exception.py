@@ -71,3 +71,81 @@ class AbstractDiskException(exception.NovaException):
 
 class VGNotFound(AbstractDiskException):
     msg_fmt = 'No Virtual I/O Server has a volume group %(vg_name)s.'
+
+
+class ClusterNotFoundByName(AbstractDiskException):
+    msg_fmt = ('No Virtual I/O Server of this system is in a cluster '
+               '%(clust_name)s ([powervm] cluster_name).')
+
+
+class TooManyClustersFound(AbstractDiskException):
+    msg_fmt = ('%(clust_count)d clusters have the name %(clust_name)s '
+               '([powervm] cluster_name).')
+
+
+class NoConfigNoClusterFound(AbstractDiskException):
+    msg_fmt = ('No Virtual I/O Server of this system is in a cluster, so '
+               'there is no Shared Storage Pool for disk_driver ssp.')
+
+
+class NoConfigTooManyClusters(AbstractDiskException):
+    msg_fmt = ('The Virtual I/O Servers of this system are in '
+               '%(clust_count)d clusters; set [powervm] cluster_name to one '
+               'of %(clust_names)s.')
+
+
+class TierNotFound(AbstractDiskException):
+    msg_fmt = ('Shared Storage Pool %(ssp_name)s has no tier %(tier)s; its '
+               'tiers are %(tiers)s.')
+
+
+class StorageNotServed(AbstractDiskException):
+    msg_fmt = ('The storage cannot be reached: none of the Virtual I/O '
+               'Servers that serve it is up: %(vioses)s')
+
+
+class DiskNameInUse(AbstractDiskException):
+    msg_fmt = ('There is a disk %(name)s in %(place)s already, and it is in '
+               'use: %(reason)s')
+
+
+class NoDiskDiscoveryException(AbstractDiskException):
+    msg_fmt = ('The management partition sees no disk %(udid)s on bus '
+               '%(bus)s, after %(polls)d looks in %(timeout)d seconds.')
+
+
+class UniqueDiskDiscoveryException(AbstractDiskException):
+    msg_fmt = ('The management partition sees %(count)d disks instead of one '
+               'by %(path_pattern)s.')
+
+
+class DeviceDeletionException(AbstractDiskException):
+    msg_fmt = ('The management partition still has the device %(devpath)s, '
+               'after %(polls)d looks in %(timeout)d seconds.')
+
+
+class InstanceDiskMappingFailed(AbstractDiskException):
+    msg_fmt = ('The boot disk of instance %(instance_name)s could not be '
+               'mapped to the management partition by any Virtual I/O Server: '
+               '%(reason)s')
+
+
+class NewMgmtMappingNotFoundException(AbstractDiskException):
+    msg_fmt = ('Virtual I/O Server %(vios_name)s does not lend disk '
+               '%(stg_name)s to a partition that it has to.')
+
+
+class SnapshotNotSupported(exception.NotSupportedWithOption):
+    msg_fmt = ('%(operation)s is not supported with [powervm] %(option)s on '
+               'this host: %(reason)s')
+
+
+class SnapshotIncomplete(exception.NovaException):
+    msg_fmt = ('Image %(image_id)s has %(stored)s bytes in Glance, the disk '
+               'that was sent there has %(size)d.')
+
+
+class FabricPortNotFound(exception.NovaException):
+    msg_fmt = ('No port of Fibre Channel fabric %(fabric)s can be used: its '
+               'ports %(ports)s ([powervm] fabric_%(fabric)s_port_wwpns) are '
+               'full, or their Virtual I/O Servers are down.')

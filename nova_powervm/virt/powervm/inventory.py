@@ -17,7 +17,9 @@ import re
 import threading
 import time
 import typing
+import uuid
 
+from nova import exception as nova_exc
 from nova.objects import fields
 import os_resource_classes as orc
 import os_traits
@@ -37,6 +39,9 @@ CPU_INFO = jsonutils.dumps({'vendor': 'ibm', 'arch': 'ppc64'})
 # get_available_resource read. Nova calls the former for each server that it
 # starts too, and sizes hardly change.
 _SNAPSHOT_MAX_AGE = 300
+
+# For the UUIDs of what belongs to a shared pool of disks.
+_NAMESPACE = uuid.UUID('d9fbd2b6-9f0c-4d53-8c4b-5a1c6f1c9f6e')
 
 # Capability of the managed system, as pypowervm calls it -> trait.
 _CAPABILITY_TRAITS = (
@@ -77,6 +82,8 @@ class Inventory:
         self._clock = clock
         self._lock = threading.Lock()
         self._snapshot = None
+        # Another value needs a reshape, which is for the start only.
+        self._share_pool = CONF.powervm.ssp_sharing_provider
 
     def _take(self, max_age):
         """Return a snapshot; 2 requests if none is that fresh (seconds)."""
@@ -122,7 +129,8 @@ class Inventory:
         }
 
     def update_provider_tree(self, provider_tree, nodename,
-                             allocation_ratios, reserved_disk_gb):
+                             allocation_ratios, reserved_disk_gb,
+                             allocations=None):
         """Put inventory and traits in placement's tree (0-2 requests).
 
         Resource classes and traits that are not of this driver stay.
@@ -131,6 +139,9 @@ class Inventory:
         :param nodename: name of the host's provider in it.
         :param allocation_ratios: ComputeDriver._get_allocation_ratios
         :param reserved_disk_gb: GB of the storage that are not for Nova.
+        :param allocations: see ComputeDriver.update_provider_tree; changed
+            if disk space is to move to the provider of a shared pool.
+        :raises ReshapeNeeded: if that is so, and they are not given.
         :raises pypowervm.exceptions.Error: if the host cannot be read.
         """
         system, disk, _taken = self._take(max_age=_SNAPSHOT_MAX_AGE)
@@ -145,6 +156,20 @@ class Inventory:
         }
         others = {name: record for name, record in provider.inventory.items()
                   if name not in inventory}
+        pool = self._disk.shared_pool
+        if pool is not None:
+            reshaped = _reshape_if_needed(provider, pool, self._share_pool,
+                                          allocations)
+            if self._share_pool or reshaped:
+                # A reshape takes the inventory of who is not in the tree.
+                _put_pool(provider_tree, pool, inventory[orc.DISK_GB],
+                          allocation_ratios)
+            if self._share_pool:
+                del inventory[orc.DISK_GB]
+                provider_tree.add_aggregates(nodename, _pool_aggregate(pool))
+            else:
+                provider_tree.remove_aggregates(nodename,
+                                                _pool_aggregate(pool))
         # Placement takes no inventory of nothing.
         provider_tree.update_inventory(nodename, dict(others, **{
             name: dict(record, allocation_ratio=ratios[name])
@@ -155,6 +180,73 @@ class Inventory:
                  if _OUR_TRAITS.match(trait)} - traits
         provider_tree.remove_traits(nodename, *stale)
         provider_tree.add_traits(nodename, *traits)
+
+
+def _pool_uuid(pool):
+    """UUID of the provider of a shared pool, the same on all hosts."""
+    return str(uuid.uuid5(_NAMESPACE, pool.uuid))
+
+
+def _pool_aggregate(pool):
+    """UUID of the aggregate of a shared pool and its hosts."""
+    return str(uuid.uuid5(_NAMESPACE, 'aggregate of %s' % pool.uuid))
+
+
+def _put_pool(provider_tree, pool, record, allocation_ratios):
+    """Put the provider of a shared pool in the tree.
+
+    Every host of the pool does so, with the same UUIDs and sizes; so disk
+    space counts once, however many hosts there are. Nova 34 hands the driver
+    a tree without sharing providers, and flushes what it finds there: the
+    traits and aggregates of this provider are those put here and no others.
+
+    :param pool: disk.driver.SharedPool
+    :param record: dict, its inventory of DISK_GB.
+    """
+    pool_uuid = _pool_uuid(pool)
+    if not provider_tree.exists(pool_uuid):
+        provider_tree.new_root('PowerVM pool %s (%s)' % (
+            pool.name, pool_uuid), pool_uuid)
+    ratios = allocation_ratios(provider_tree.data(pool_uuid).inventory)
+    provider_tree.update_inventory(pool_uuid, {
+        orc.DISK_GB: dict(record, allocation_ratio=ratios[orc.DISK_GB])
+    } if record['total'] else {})
+    provider_tree.add_traits(pool_uuid, os_traits.MISC_SHARES_VIA_AGGREGATE,
+                             os_traits.OWNER_NOVA)
+    provider_tree.add_aggregates(pool_uuid, _pool_aggregate(pool))
+
+
+def _reshape_if_needed(provider, pool, is_shared, allocations):
+    """Move what servers have of disks to the provider that now has disks.
+
+    :param provider: data of the provider of the host.
+    :param pool: disk.driver.SharedPool
+    :param is_shared: whether the pool has a provider of its own.
+    :returns: bool, whether something was to move.
+    :raises ReshapeNeeded: if something is to move, and allocations is None.
+    """
+    places = [provider.uuid, _pool_uuid(pool)]
+    if is_shared:
+        needed = orc.DISK_GB in provider.inventory
+    else:
+        needed = _pool_aggregate(pool) in provider.aggregates
+        places.reverse()
+    if needed and allocations is None:
+        raise nova_exc.ReshapeNeeded()
+    if needed:
+        for consumer in allocations.values():
+            _move_disk(consumer['allocations'], *places)
+    return needed
+
+
+def _move_disk(found, source, target):
+    """Move DISK_GB of one consumer from one provider to another."""
+    resources = found.get(source, {'resources': {}})['resources']
+    if orc.DISK_GB in resources:
+        found.setdefault(target, {'resources': {}})['resources'][
+            orc.DISK_GB] = resources.pop(orc.DISK_GB)
+        if not resources:
+            del found[source]
 
 
 def _vcpus(system):

@@ -43,16 +43,17 @@ LOG = logging.getLogger(__name__)
 
 SCSI_MAPPING = pvm_const.XAG.VIO_SMAP
 
+_FILE_POOL_PREFIX = 'QCOW VG'
+
 
 class _ViosIsDown(Exception):
     """The document of a VIOS says that it cannot be used."""
 
 
 class _Redundant(typing.NamedTuple):
-    """VIOSes of which any one is enough, and whom to tell of the others."""
-
     vios_uuids: tuple
     missed: typing.Optional[typing.Callable]
+    required: bool
 
 
 class StorageTransaction:
@@ -73,6 +74,7 @@ class StorageTransaction:
         self._xag = list(xag)
         self._edits = {}
         self._common = []
+        self._plans = []
         self._afterwards = []
         self._needed = set()
         self._redundant = []
@@ -96,17 +98,18 @@ class StorageTransaction:
         self._needed.add(vios_uuid)
         self._add(vios_uuid, func, args, kwargs)
 
-    def edit_redundant(self, vios_uuids, func, *args, missed=None, **kwargs):
+    def edit_redundant(self, vios_uuids, func, *args, missed=None,
+                       required=True, **kwargs):
         """Queue an edit of each VIOS that serves the same storage.
 
-        Those that are down are left out, unless all are.
+        Those that are down are left out.
 
         :param vios_uuids: iterable of the UUIDs of the VIOSes.
-        :param func: see edit().
         :param missed: called with the UUID of each VIOS that was left out,
                        if execute() succeeds; or None.
+        :param required: whether not all may be left out.
         """
-        group = _Redundant(tuple(vios_uuids), missed)
+        group = _Redundant(tuple(vios_uuids), missed, required)
         self._redundant.append(group)
         for vios_uuid in group.vios_uuids:
             self._add(vios_uuid, func, args, kwargs)
@@ -122,6 +125,16 @@ class StorageTransaction:
         """
         self._common.append((func, args, kwargs))
 
+    def plan(self, func):
+        """Queue a call that sees all VIOSes before any of them is edited.
+
+        With one, they are read together (1 request).
+
+        :param func: called as func(vioses), with a dict of UUID -> wrapper of
+                     those that there are edits for; it changes none.
+        """
+        self._plans.append(func)
+
     def then(self, func, *args, **kwargs):
         """Queue a call for when all VIOSes have been written."""
         self._afterwards.append((func, args, kwargs))
@@ -133,8 +146,7 @@ class StorageTransaction:
         every one succeeded.
 
         :returns: dict of VIOS UUID -> wrapper as it is after the edits.
-        :raises StorageNotServed: if all VIOSes of an edit_redundant() are
-                                  down.
+        :raises StorageNotServed: if VIOSes are down that are required.
         :raises: what went wrong on the one VIOS that failed; a pypowervm
                  Error that names each if several did.
         """
@@ -160,7 +172,7 @@ class StorageTransaction:
 
     def _check_served(self, group, results):
         down = [uuid for uuid in group.vios_uuids if uuid not in results]
-        if len(down) == len(group.vios_uuids):
+        if group.required and len(down) == len(group.vios_uuids):
             raise exception.StorageNotServed(vioses=', '.join(down))
         for uuid in down:
             LOG.warning('VIOS %(vios)s is down; %(name)s goes on without it.',
@@ -170,21 +182,29 @@ class StorageTransaction:
 
     def _update_all(self):
         uuids = list(self._edits)
+        vioses = self._read_together(uuids) if self._plans else {}
+        for func in self._plans:
+            func(vioses)
         if len(uuids) < 2:
-            return {uuid: self._update(uuid) for uuid in uuids}
+            return {uuid: self._update(uuid, vioses.get(uuid))
+                    for uuid in uuids}
         with transaction.ContextThreadPoolExecutor(len(uuids)) as pool:
-            futures = {uuid: pool.submit(self._update, uuid)
-                       for uuid in uuids}
+            futures = {uuid: pool.submit(self._update, uuid,
+                                         vioses.get(uuid)) for uuid in uuids}
         failures = {uuid: future.exception()
                     for uuid, future in futures.items() if future.exception()}
         if failures:
             self._raise(failures)
         return {uuid: future.result() for uuid, future in futures.items()}
 
-    def _update(self, vios_uuid):
+    def _read_together(self, uuids):
+        return {vios_w.uuid: vios_w for vios_w in pvm_vios.VIOS.get(
+            self.host.adapter, xag=self._xag) if vios_w.uuid in uuids}
+
+    def _update(self, vios_uuid, known=None):
         """Read, edit and write one VIOS; None if it can do without."""
         edit = transaction.WrapperTask(
-            '%s_%s' % (self.name, vios_uuid), pvm_vios.VIOS.getter(
+            '%s_%s' % (self.name, vios_uuid), known or pvm_vios.VIOS.getter(
                 self.host.adapter, entry_uuid=vios_uuid, xag=self._xag))
         if vios_uuid in self._needed:
             self._add_subtasks(edit, vios_uuid)
@@ -197,17 +217,9 @@ class StorageTransaction:
             return None
         except pvm_exc.Error:
             # It may have gone down, or away, meanwhile.
-            if self._is_active(vios_uuid):
+            if is_up(self.host, vios_uuid):
                 raise
             return None
-
-    def _is_active(self, vios_uuid):
-        """Whether a VIOS is up, or nobody can tell."""
-        try:
-            return any(vios_w.uuid.lower() == vios_uuid.lower()
-                       for vios_w in self.host.active_vioses())
-        except pvm_exc.Error:
-            return True
 
     def _add_subtasks(self, edit, vios_uuid):
         for number, (func, args, kwargs) in enumerate(
@@ -230,6 +242,15 @@ class StorageTransaction:
         raise pvm_exc.Error('; '.join(
             'VIOS %s: %s' % failure for failure in failures.items())
         ) from first
+
+
+def is_up(host, vios_uuid):
+    """Whether a VIOS is up, or nobody can tell (1 request)."""
+    try:
+        return any(vios_w.uuid.lower() == vios_uuid.lower()
+                   for vios_w in host.active_vioses())
+    except pvm_exc.Error:
+        return True
 
 
 def _check_up(vios_w):
@@ -257,7 +278,8 @@ def add_mapping(vios_w, lpar_uuid, element):
     return scsi_mapper.add_map(vios_w, mapping)
 
 
-def remove_storage_mappings(vios_w, wrapper_class, names, clients=None):
+def remove_storage_mappings(vios_w, wrapper_class, names, clients=None,
+                            udids=None):
     """Unmap storage by its name.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
@@ -266,14 +288,18 @@ def remove_storage_mappings(vios_w, wrapper_class, names, clients=None):
     :param clients: collection of the PowerVM UUIDs of the partitions that it
                     may be taken from; None means any. It is always taken
                     from those that are gone.
+    :param udids: collection of the UDIDs that the storage may have; None
+                  means any.
     :returns: list of the mappings that were removed.
     """
     def is_ours(mapping):
-        return (is_named(mapping.backing_storage, wrapper_class, names) and
+        element = mapping.backing_storage
+        return (is_named(element, wrapper_class, names) and
+                (udids is None or element.udid in udids) and
                 (clients is None or mapping.client_adapter is None or
-                 any(_is_client(mapping, client) for client in clients)))
+                 any(is_client(mapping, client) for client in clients)))
 
-    return _remove_mappings(vios_w, is_ours)
+    return remove_mappings(vios_w, is_ours)
 
 
 def is_named(element, wrapper_class, names):
@@ -291,7 +317,7 @@ def remove_partition_mappings(vios_w, lpar_uuid):
     :param lpar_uuid: str, PowerVM UUID of the client partition.
     :returns: list of the mappings that were removed.
     """
-    return _remove_mappings(vios_w, lambda mapping: _is_client(
+    return remove_mappings(vios_w, lambda mapping: is_client(
         mapping, lpar_uuid))
 
 
@@ -313,9 +339,9 @@ def remove_stale_mappings(vios_w, lpar_id, lpar_uuid):
         return (server.lpar_id == lpar_id and
                 server.lpar_slot_num != pvm_stg.ANY_SLOT and
                 (mapping.client_adapter is None or
-                 not _is_client(mapping, lpar_uuid)))
+                 not is_client(mapping, lpar_uuid)))
 
-    stale = _remove_mappings(vios_w, is_stale)
+    stale = remove_mappings(vios_w, is_stale)
     if stale:
         LOG.warning('Removed %(count)d mappings that a former partition with '
                     'the id %(id)d left on VIOS %(vios)s.',
@@ -324,17 +350,33 @@ def remove_stale_mappings(vios_w, lpar_id, lpar_uuid):
     return stale
 
 
+def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
+    """Find the mapping of storage to a partition.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :param wrapper_class: pypowervm class of the storage, such as VDisk.
+    :param name: str, its name; that of a disk without a path.
+    :returns: the mapping, or None.
+    """
+    return next((mapping for mapping in vios_w.scsi_mappings
+                 if is_named(mapping.backing_storage, wrapper_class, [name])
+                 and is_client(mapping, lpar_uuid)), None)
+
+
 def base_name(element):
     """Name of storage without a path (file-backed disks have one)."""
     return element.name.rsplit('/', 1)[-1]
 
 
-def _is_client(mapping, lpar_uuid):
+def is_client(mapping, lpar_uuid):
+    """Whether a mapping is that of a partition, by its PowerVM UUID."""
     client = pvm_util.get_req_path_uuid(mapping.client_lpar_href or '')
     return client == lpar_uuid.lower()
 
 
-def _remove_mappings(vios_w, is_match):
+def remove_mappings(vios_w, is_match):
+    """Remove the mappings of which a function is true; returns a list."""
     mappings = vios_w.scsi_mappings
     removed = [mapping for mapping in mappings if is_match(mapping)]
     for mapping in removed:
@@ -386,6 +428,16 @@ def find_disk(vg_w, name):
                  if base_name(disk) == name), None)
 
 
+def is_file_backed(vg_w):
+    """Whether the disks of a volume group are files.
+
+    Assumed, no hardware: the documentation of NovaLink calls such a pool
+    "QCOW VG - default"; its disks have paths as their names.
+    """
+    return vg_w.name.startswith(_FILE_POOL_PREFIX) or any(
+        disk.name.startswith('/') for disk in vg_w.virtual_disks)
+
+
 def create_disk(vg_w, name, size_gb, source=None, file_format=None):
     """Create a virtual disk (1 request).
 
@@ -398,16 +450,36 @@ def create_disk(vg_w, name, size_gb, source=None, file_format=None):
     :returns: (wrapper of the group, wrapper of the disk).
     :raises ComputeResourcesUnavailable: if the group has not the room.
     """
-    check_room(vg_w, size_gb)
-    vg_w.virtual_disks.append(pvm_stg.VDisk.bld(
+    vg_w, disks = _create(vg_w, [pvm_stg.VDisk.bld(
         vg_w.adapter, name, size_gb, base_image=source and source.udid,
-        file_format=file_format))
+        file_format=file_format)])
+    return vg_w, disks[0]
+
+
+def create_blank_disks(vg_w, sizes):
+    """Create virtual disks without content (1 request).
+
+    :param sizes: dict of name -> int GiB.
+    :returns: list of wrappers of the disks.
+    :raises ComputeResourcesUnavailable: if the group has not the room.
+    """
+    return _create(vg_w, [
+        pvm_stg.VDisk.bld(vg_w.adapter, name, size_gb,
+                          file_format=pvm_stg.FileFormatType.RAW)
+        for name, size_gb in sizes.items()])[1]
+
+
+def _create(vg_w, new_disks):
+    check_room(vg_w, sum(disk.capacity for disk in new_disks))
+    names = [disk.name for disk in new_disks]
+    vg_w.virtual_disks.extend(new_disks)
     vg_w = vg_w.update()
-    disk = find_disk(vg_w, name)
-    if disk is None:
-        raise pvm_exc.Error('The platform accepted disk %s in volume group '
-                            '%s, but it is not there.' % (name, vg_w.name))
-    return vg_w, disk
+    disks = [find_disk(vg_w, name) for name in names]
+    if any(disk is None for disk in disks):
+        raise pvm_exc.Error('The platform accepted disks %s in volume group '
+                            '%s, but they are not there.' % (names,
+                                                             vg_w.name))
+    return vg_w, disks
 
 
 def check_room(vg_w, size_gb):

@@ -15,6 +15,7 @@
 import threading
 
 from nova.compute import provider_tree
+from nova import exception as nova_exc
 from nova.virt import driver
 import os_resource_classes as orc
 from oslo_serialization import jsonutils
@@ -33,6 +34,7 @@ class Disk:
 
     total_gb = 1000.9
     used_gb = 100.1
+    shared_pool = None
 
     def __init__(self, host):
         self._host = host
@@ -42,18 +44,21 @@ class Disk:
         return disk_driver.DiskCapacity(self.total_gb, self.used_gb)
 
 
-class InventoryTest(base.SimulatedHostTestCase):
+class InventoryBase(base.SimulatedHostTestCase):
 
     def setUp(self):
         super().setUp()
         self.host = self.connect()
         self.disk = Disk(self.host)
         self.now = 0
-        self.inventory = inventory.Inventory(self.host, self.disk,
-                                             clock=lambda: self.now)
+        self.restart()
         self.system = self.simulated.system
         self.tree = provider_tree.ProviderTree()
         self.tree.new_root(NODE, NODE_UUID)
+
+    def restart(self):
+        self.inventory = inventory.Inventory(self.host, self.disk,
+                                             clock=lambda: self.now)
 
     def update(self, **spec):
         """Change the simulated system, and report it."""
@@ -63,6 +68,9 @@ class InventoryTest(base.SimulatedHostTestCase):
         self.inventory.update_provider_tree(
             self.tree, NODE, driver.ComputeDriver._get_allocation_ratios, 7)
         return self.tree.data(NODE)
+
+
+class InventoryTest(InventoryBase):
 
     def test_available_resource(self):
         data = self.inventory.get_available_resource(NODE)
@@ -209,3 +217,155 @@ class InventoryTest(base.SimulatedHostTestCase):
         for foreign in ('CUSTOM_POWERVM_MINE', 'HW_CPU_X86_AVX',
                         'COMPUTE_NODE'):
             self.assertIn(foreign, traits)
+
+
+class SharedPoolTest(InventoryBase):
+    """The disks of several hosts are in one pool."""
+
+    def setUp(self):
+        super().setUp()
+        self.disk.shared_pool = disk_driver.SharedPool('ssp-uuid/tier-uuid',
+                                                       'ssp1/SYSTEM')
+        self.flags(disk_allocation_ratio=1.0)
+
+    def pool(self, tree=None):
+        """The provider of the pool."""
+        tree = tree or self.tree
+        uuid, = set(tree.get_provider_uuids()) - {NODE_UUID}
+        return tree.data(uuid)
+
+    def test_provider(self):
+        node = self.update()
+        pool = self.pool()
+        self.assertEqual({orc.VCPU, orc.MEMORY_MB}, set(node.inventory))
+        self.assertEqual({orc.DISK_GB: {
+            'total': 1000, 'min_unit': 1, 'step_size': 1, 'max_unit': 1000,
+            'reserved': 7, 'allocation_ratio': 1.0}}, pool.inventory)
+        self.assertEqual({'MISC_SHARES_VIA_AGGREGATE', 'OWNER_NOVA'},
+                         pool.traits)
+        self.assertEqual(node.aggregates, pool.aggregates)
+        self.assertEqual(1, len(pool.aggregates))
+        self.assertIsNone(pool.parent_uuid)
+        self.assertIn('ssp1/SYSTEM', pool.name)
+        self.assertIn(pool.uuid, pool.name)
+
+    def test_again(self):
+        """With the tree that placement has, or with a part of it."""
+        self.update()
+        first = self.pool()
+        self.update()
+        self.assertEqual(first, self.pool())
+        self.tree = self.tree.subtree(NODE)
+        self.update()
+        self.assertEqual(first, self.pool())
+
+    def test_what_others_have_put_there_stays(self):
+        self.update()
+        uuid = self.pool().uuid
+        self.tree.add_traits(uuid, 'STORAGE_DISK_SSD')
+        self.tree.add_aggregates(uuid, 'another')
+        self.tree.add_aggregates(NODE, 'aggregate')
+        node = self.update()
+        self.assertIn('STORAGE_DISK_SSD', self.pool().traits)
+        self.assertIn('another', self.pool().aggregates)
+        self.assertEqual(2, len(node.aggregates))
+
+    def test_same_on_all_hosts(self):
+        self.update()
+        other = inventory.Inventory(self.host, self.disk)
+        tree = provider_tree.ProviderTree()
+        tree.new_root('compute2', '5e5e5e5e-0000-4000-8000-000000000002')
+        other.update_provider_tree(
+            tree, 'compute2', driver.ComputeDriver._get_allocation_ratios, 7)
+        pool = tree.data(self.pool().uuid)
+        self.assertEqual(self.pool(), pool)
+        self.assertEqual(tree.data('compute2').aggregates, pool.aggregates)
+
+    def test_other_pools_are_others(self):
+        self.update()
+        uuids = {self.pool().uuid}
+        for uuid in ('ssp-uuid/other-tier', 'other-ssp/tier-uuid'):
+            self.tree = provider_tree.ProviderTree()
+            self.tree.new_root(NODE, NODE_UUID)
+            self.disk.shared_pool = disk_driver.SharedPool(uuid, 'name')
+            self.update()
+            uuids.add(self.pool().uuid)
+        self.assertEqual(3, len(uuids))
+
+    def test_ratio_set_in_placement_stays(self):
+        self.flags(disk_allocation_ratio=None)
+        self.update()
+        record = self.pool().inventory[orc.DISK_GB]
+        self.tree.update_inventory(self.pool().uuid, {
+            orc.DISK_GB: dict(record, allocation_ratio=2.5)})
+        self.update()
+        self.assertEqual(2.5, self.pool().inventory[orc.DISK_GB][
+            'allocation_ratio'])
+
+    def test_empty_pool(self):
+        self.disk.total_gb = 0
+        self.update()
+        self.assertEqual({}, self.pool().inventory)
+
+    def test_disks_of_the_host_before(self):
+        """As after an upgrade, or a change of the disk driver."""
+        self.tree.update_inventory(NODE, {orc.DISK_GB: {
+            'total': 10, 'allocation_ratio': 1.0}})
+        self.assertRaises(nova_exc.ReshapeNeeded, self.update)
+        self.assertNotIn(orc.VCPU, self.tree.data(NODE).inventory)
+        allocations = {
+            'server1': {'project_id': 'p', 'allocations': {
+                NODE_UUID: {'generation': 3, 'resources': {
+                    orc.VCPU: 2, orc.DISK_GB: 5}}}},
+            'server2': {'allocations': {
+                NODE_UUID: {'resources': {orc.DISK_GB: 7}}}},
+            'server3': {'allocations': {
+                NODE_UUID: {'resources': {orc.VCPU: 1}},
+                'else': {'resources': {orc.DISK_GB: 9}}}}}
+        self.inventory.update_provider_tree(
+            self.tree, NODE, driver.ComputeDriver._get_allocation_ratios, 0,
+            allocations=allocations)
+        pool_uuid = self.pool().uuid
+        self.assertEqual({
+            'server1': {'project_id': 'p', 'allocations': {
+                NODE_UUID: {'generation': 3, 'resources': {orc.VCPU: 2}},
+                pool_uuid: {'resources': {orc.DISK_GB: 5}}}},
+            'server2': {'allocations': {
+                pool_uuid: {'resources': {orc.DISK_GB: 7}}}},
+            'server3': {'allocations': {
+                NODE_UUID: {'resources': {orc.VCPU: 1}},
+                'else': {'resources': {orc.DISK_GB: 9}}}},
+        }, allocations)
+        self.assertNotIn(orc.DISK_GB, self.tree.data(NODE).inventory)
+        self.update()
+
+    def test_not_as_a_sharing_provider(self):
+        self.flags(group='powervm', ssp_sharing_provider=False)
+        self.restart()
+        node = self.update()
+        self.assertEqual([NODE_UUID], self.tree.get_provider_uuids())
+        self.assertEqual(1000, node.inventory[orc.DISK_GB]['total'])
+        self.assertEqual(set(), node.aggregates)
+
+    def test_no_longer_as_a_sharing_provider(self):
+        self.update()
+        pool_uuid = self.pool().uuid
+        self.tree = self.tree.subtree(NODE)
+        self.flags(group='powervm', ssp_sharing_provider=False)
+        self.restart()
+        self.assertRaises(nova_exc.ReshapeNeeded, self.update)
+        allocations = {'server': {'allocations': {
+            NODE_UUID: {'resources': {orc.VCPU: 2}},
+            pool_uuid: {'resources': {orc.DISK_GB: 5}}}}}
+        self.inventory.update_provider_tree(
+            self.tree, NODE, driver.ComputeDriver._get_allocation_ratios, 0,
+            allocations=allocations)
+        self.assertEqual({'server': {'allocations': {
+            NODE_UUID: {'resources': {orc.VCPU: 2, orc.DISK_GB: 5}}}}},
+            allocations)
+        self.assertEqual(set(), self.tree.data(NODE).aggregates)
+        # Other hosts may use it still.
+        self.assertEqual(1000, self.pool().inventory[orc.DISK_GB]['total'])
+        self.tree = self.tree.subtree(NODE)
+        self.update()
+        self.assertEqual([NODE_UUID], self.tree.get_provider_uuids())

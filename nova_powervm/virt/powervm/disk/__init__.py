@@ -28,6 +28,7 @@ _PACKAGE = 'nova_powervm.virt.powervm.disk.'
 #: Value of [powervm] disk_driver -> class.
 DISK_ADAPTERS = {
     'localdisk': _PACKAGE + 'localdisk.LocalStorage',
+    'ssp': _PACKAGE + 'ssp.SSPDiskAdapter',
 }
 
 

@@ -13,36 +13,58 @@
 """What the driver asks of whatever keeps the disks of its servers.
 
 Every disk has a name that is computed from what it belongs to, so a disk is
-found, and cleaned up, without any record of it. A name has the form
+found, and cleaned up, without any record of it. The name of a server's disk
+has the 15 characters that a virtual disk's name may have:
 
-    <letter of the type>_<13 characters of a-z2-7>
+    b_<token>    boot disk
+    r_<token>    rescue disk
+    e<n>_<token> ephemeral disk number n, from 0
+    s_<token>    swap disk
 
-which is the 15 characters that a virtual disk's name may have. For the disk
-of a server, the 13 characters are the last 65 bits of the server's UUID in
-base 32 (RFC 4648, lower case): 63 random bits in a UUID of version 4. The
-letters: b boot disk, r rescue disk, i image in the cache, p marker of an
-image that is not complete (see imagecache). Kept free for a server's further
-disks are e0 to e9 and s, the former with 12 characters, 60 bits, behind
-them.
+The token is the end of the server's UUID in base 32 (RFC 4648, lower case):
+13 characters for 65 bits, of which 63 are random in a UUID of version 4, or
+12 characters for 60 bits, all random. How images in a cache and their markers
+are called, imagecache and poolimages tell.
 """
 
 import abc
-import base64
+import math
 import typing
 import uuid
 
+from nova import exception as nova_exc
+from nova.virt import driver as virt_driver
+from oslo_log import log as logging
+from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import storage as pvm_stg
 import six
+
+from nova_powervm.virt.powervm.disk import image
+from nova_powervm.virt.powervm.disk import names
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+_NAME_LENGTH = 15
+_MAX_EPHEMERALS = 10
 
 
 class DiskType:
-    """What a disk is for; the first letter begins its name."""
+    """What a disk of a server is for."""
 
     BOOT = 'boot'
     RESCUE = 'rescue'
+    SWAP = 'swap'
+    #: By number, from 0.
+    EPHEMERAL = tuple('ephemeral%d' % number
+                      for number in range(_MAX_EPHEMERALS))
 
 
 #: The types that belong to one server.
-INSTANCE_DISK_TYPES = (DiskType.BOOT, DiskType.RESCUE)
+INSTANCE_DISK_TYPES = (DiskType.BOOT, DiskType.RESCUE, DiskType.SWAP,
+                       *DiskType.EPHEMERAL)
 
 
 class DiskCapacity(typing.NamedTuple):
@@ -52,16 +74,47 @@ class DiskCapacity(typing.NamedTuple):
     used_gb: float
 
 
-def name_token(number, length=13):
-    """Write the low bits of a number as lower-case base 32 characters.
+class SharedPool(typing.NamedTuple):
+    """Storage that several hosts take their disks from.
 
-    :param number: non-negative int of up to 128 bits.
-    :param length: how many characters, of 5 bits each.
-    :returns: str of [a-z2-7]
+    :ivar uuid: the same on all hosts.
+    :ivar name: for people; unique among pools.
     """
-    bits = number & ((1 << 5 * length) - 1)
-    text = base64.b32encode((bits << 128 - 5 * length).to_bytes(16, 'big'))
-    return text[:length].decode().lower()
+
+    uuid: str
+    name: str
+
+
+class BlankDisk(typing.NamedTuple):
+    """A disk without content that a server is to get; size in GiB."""
+
+    disk_type: str
+    size_gb: int
+
+
+def blank_disks(block_device_info):
+    """List the ephemeral and swap disks that a server is to have.
+
+    Swap is rounded up to whole GiB, which is what Nova reckons for it.
+
+    :param block_device_info: as Nova hands it to the driver, or None.
+    :returns: list of BlankDisk, in the order in which the guest finds them.
+    :raises InvalidInput: if there are too many.
+    """
+    ephemerals = virt_driver.block_device_info_get_ephemerals(
+        block_device_info)
+    if len(ephemerals) > _MAX_EPHEMERALS:
+        raise nova_exc.InvalidInput(
+            reason='a server can have %d ephemeral disks, not %d' % (
+                _MAX_EPHEMERALS, len(ephemerals)))
+    found = [BlankDisk(disk_type, ephemeral['size'])
+             for disk_type, ephemeral in zip(DiskType.EPHEMERAL, ephemerals)
+             if ephemeral['size']]
+    swap = virt_driver.block_device_info_get_swap(block_device_info)
+    if virt_driver.swap_is_usable(swap):
+        found.append(BlankDisk(DiskType.SWAP,
+                               math.ceil(swap['swap_size'] / units.Ki)))
+    return found
 
 
 @six.add_metaclass(abc.ABCMeta)
@@ -79,7 +132,11 @@ class DiskAdapter:
         see the same disks; 'has_imagecache', whether there is an image cache
         for Nova to manage; 'snapshot', whether the management partition can
         read the disks.
+    :ivar image_formats: tuple of the disk formats that an image may have.
     """
+
+    #: pypowervm class of the disks, as SCSI mappings show them.
+    storage_class = pvm_stg.VDisk
 
     def __init__(self, host, image_api):
         self.host = host
@@ -87,15 +144,43 @@ class DiskAdapter:
         self.capabilities = {'shared_storage': False,
                              'has_imagecache': False,
                              'snapshot': False}
+        self.image_formats = ('raw',)
+
+    # ---- the storage ---------------------------------------------------
 
     @property
     @abc.abstractmethod
     def vios_uuids(self):
         """UUIDs of the VIOSes that serve the disks, the preferred first."""
 
+    @property
+    def local_to_mgmt(self):
+        """Whether the management partition is the VIOS that has the disks.
+
+        It reads them as its backing devices then, without a mapping.
+        """
+        return False
+
     @abc.abstractmethod
     def capacity(self):
         """Return the DiskCapacity as it is now (1 request)."""
+
+    @property
+    def shared_pool(self):
+        """The SharedPool that the disks come from, or None."""
+        return None
+
+    def scrub(self):
+        """Remove what an earlier process left half-done; for start-up."""
+
+    def sweep(self):
+        """Finish what could not be done while a VIOS was down.
+
+        It is called about once a minute, and costs no request if there is
+        nothing to do. It logs its failures.
+        """
+
+    # ---- disks of servers ----------------------------------------------
 
     @abc.abstractmethod
     def create_disk_from_image(self, context, instance, image_meta,
@@ -103,7 +188,8 @@ class DiskAdapter:
         """Create a disk of the server that begins with an image's bytes.
 
         A boot disk has the size that the flavor says, or that of the image
-        if the flavor leaves it open; other disks have that of the image.
+        if the flavor leaves it open; other disks have that of the image. A
+        disk that the server has left behind is replaced.
 
         :param image_meta: nova.objects.ImageMeta
         :param image_type: DiskType of the new disk.
@@ -112,7 +198,37 @@ class DiskAdapter:
         :raises ImageUnacceptable: if the platform cannot boot from such an
             image.
         :raises ComputeResourcesUnavailable: if there is not the room.
+        :raises DiskNameInUse: if somebody else uses a disk of that name.
         """
+
+    @abc.abstractmethod
+    def create_blank_disks(self, instance, disks):
+        """Create disks of the server that are empty.
+
+        Disks that the server has left behind are replaced.
+
+        :param disks: list of BlankDisk.
+        :returns: list of wrappers of the disks, for connect_disk.
+        :raises ComputeResourcesUnavailable: if there is not the room.
+        :raises DiskNameInUse: if somebody else uses a disk of such a name.
+        """
+
+    @abc.abstractmethod
+    def get_disk_refs(self, instance, disk_types):
+        """Find disks of the server (1 request).
+
+        :param disk_types: iterable of DiskType
+        :returns: dict of DiskType -> wrapper of the disk, for connect_disk,
+            of those that there are.
+        """
+
+    def get_disk_ref(self, instance, disk_type):
+        """Find a disk of the server (1 request).
+
+        :param disk_type: DiskType
+        :returns: wrapper of the disk, for connect_disk, or None.
+        """
+        return self.get_disk_refs(instance, [disk_type]).get(disk_type)
 
     @abc.abstractmethod
     def connect_disk(self, instance, disk, stg):
@@ -123,24 +239,188 @@ class DiskAdapter:
         """
 
     @abc.abstractmethod
-    def disconnect_disk(self, instance, stg, disk_types=None):
+    def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         """Queue the removal of the mappings of the server's own disks.
 
-        They are found by the names of the disks, also when the LPAR is gone.
+        They are found by the names of the disks, also when the LPAR is gone,
+        and when they are mapped to the management partition. Those of other
+        partitions are left alone.
 
         :param stg: storage.StorageTransaction
         :param disk_types: iterable of DiskType; None means all.
+        :param clients: UUIDs of the partitions to unmap them from; None means
+            those of own_partitions().
         """
 
     @abc.abstractmethod
-    def delete_disks(self, instance, disk_types=None):
+    def delete_disks(self, instance, disk_types=None, unmapped=()):
         """Delete the server's own disks, which nothing maps any more.
 
+        A disk of such a name that another partition uses is left alone.
+
         :param disk_types: iterable of DiskType; None means all.
+        :param unmapped: wrappers of storage whose mappings have just been
+            removed (StorageTransaction.removed_storage); saves look-ups.
         """
 
-    def scrub(self):
-        """Remove what an earlier process left half-done; for start-up."""
+    @abc.abstractmethod
+    def extend_disk(self, instance, size_gb, disk_type=DiskType.BOOT):
+        """Make a disk of the server larger, also while it is mapped.
+
+        :param size_gb: int, the new size in GiB; nothing is done if that is
+            the size already.
+        :param disk_type: DiskType
+        :raises DiskNotFound: if the server has no such disk.
+        :raises ResizeError: if it is larger, or of a kind that cannot grow.
+        :raises ComputeResourcesUnavailable: if there is not the room.
+        """
+
+    @abc.abstractmethod
+    def check_extend(self, instance, size_gb, disk_type=DiskType.BOOT):
+        """Raise what extend_disk would raise if it were called now.
+
+        1 request, if this process has seen the disk before.
+        """
+
+    def grow_to_flavor(self, instance, disk):
+        """Make a boot disk larger if it is smaller than the flavor says.
+
+        So it is after a resize that was confirmed while the platform could
+        not grow the disk. If it still cannot, that is logged.
+
+        :param disk: wrapper of the boot disk.
+        """
+        size_gb = instance.flavor.root_gb
+        if disk.capacity >= size_gb:
+            return
+        try:
+            self.extend_disk(instance, size_gb)
+        except (nova_exc.NovaException, pvm_exc.Error) as exc:
+            LOG.warning('The boot disk has %(has)g GB of the %(wanted)d GB '
+                        'of the flavor: %(exc)s', {
+                            'has': disk.capacity, 'wanted': size_gb,
+                            'exc': exc}, instance=instance)
+
+    def connect_own_disks(self, instance, disk_types, stg):
+        """Find disks of the server and queue their mappings to its LPAR.
+
+        :param disk_types: list of DiskType, in the order in which the guest
+            is to find the disks.
+        :param stg: storage.StorageTransaction
+        :returns: dict of DiskType -> wrapper of the disk.
+        :raises DiskNotFound: if the server does not have one of them.
+        """
+        disks = self.get_disk_refs(instance, disk_types)
+        for disk_type in disk_types:
+            if disk_type not in disks:
+                raise nova_exc.DiskNotFound(
+                    location=self.get_disk_name(disk_type, instance))
+            self.connect_disk(instance, disks[disk_type], stg)
+        return disks
+
+    def replace_swap(self, instance, size_mb, mapped=True):
+        """Give the server a swap disk of another size.
+
+        :param size_mb: int, 0 for none; rounded up to whole GiB.
+        :param mapped: whether the old one is mapped to the LPAR, and the new
+            one is to be.
+        :raises: as delete_disks and create_blank_disks.
+        """
+        host, swap = self.host, [DiskType.SWAP]
+        unmapped = ()
+        if mapped:
+            with storage.StorageTransaction.immediate(
+                    host, 'disconnect_swap') as stg:
+                self.disconnect_disk(instance, stg, swap)
+            unmapped = stg.removed_storage
+        self.delete_disks(instance, swap, unmapped=unmapped)
+        if not size_mb:
+            return
+        [disk] = self.create_blank_disks(instance, [
+            BlankDisk(DiskType.SWAP, math.ceil(size_mb / units.Ki))])
+        if mapped:
+            with storage.StorageTransaction.immediate(
+                    host, 'connect_swap') as stg:
+                self.connect_disk(instance, disk, stg)
+
+    def get_disk_name(self, disk_type, instance):
+        """Name of a disk of the server; see the module's description."""
+        prefix = disk_type[0] + '_'
+        if disk_type in DiskType.EPHEMERAL:
+            prefix = 'e%d_' % DiskType.EPHEMERAL.index(disk_type)
+        return prefix + names.token(uuid.UUID(instance.uuid).int,
+                                    _NAME_LENGTH - len(prefix))
+
+    def get_disk_names(self, instance, disk_types=None):
+        """Names of the server's own disks of some types, or of all (None)."""
+        if disk_types is None:
+            disk_types = INSTANCE_DISK_TYPES
+        return [self.get_disk_name(disk_type, instance)
+                for disk_type in disk_types]
+
+    def own_partitions(self, instance):
+        """UUIDs of the partitions that a server's disks may be mapped to."""
+        return [vm.get_pvm_uuid(instance), self.host.mgmt_uuid.upper()]
+
+    def find_mapping(self, instance, disk_type, vioses):
+        """Find the mapping of a disk to the server's LPAR.
+
+        Costs no request; that of the preferred VIOS comes first.
+
+        :param disk_type: DiskType
+        :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING.
+        :returns: VSCSIMapping wrapper, or None.
+        """
+        name = self.get_disk_name(disk_type, instance)
+        for vios_uuid in self.vios_uuids:
+            mapping = vios_uuid in vioses and storage.find_mapping(
+                vioses[vios_uuid], vm.get_pvm_uuid(instance),
+                self.storage_class, name)
+            if mapping:
+                return mapping
+        return None
+
+    @staticmethod
+    def check_growth(name, old_gb, new_gb):
+        """Return by how many GiB a disk is to grow.
+
+        :raises ResizeError: if it is to shrink.
+        """
+        if new_gb < old_gb:
+            raise nova_exc.ResizeError(
+                reason='disk %(name)s cannot shrink from %(old)g to %(new)g '
+                'GB' % {'name': name, 'old': old_gb, 'new': new_gb})
+        return new_gb - old_gb
+
+    # ---- moving to another host ----------------------------------------
+
+    def get_info(self):
+        """Tell the host that a server moves to where its disks are.
+
+        :returns: dict of str, for validate() there.
+        """
+        return {}
+
+    def validate(self, disk_info):
+        """Check that disks on another host can be reached from here.
+
+        :param disk_info: what get_info() returned there.
+        :returns: str, why not, or None.
+        """
+        return 'its disks are on storage that no other host reaches'
+
+    def check_instance_shared_storage_local(self, context, instance):
+        """Tell another host what storage is here; see Nova's method.
+
+        :raises NotImplementedError: if no other host reaches it.
+        """
+        raise NotImplementedError()
+
+    def check_instance_shared_storage_remote(self, context, data):
+        """Whether the storage of another host is that of this one."""
+        return False
+
+    # ---- images --------------------------------------------------------
 
     def manage_image_cache(self, context, all_instances):
         """Remove cached images that are out of use (see Nova)."""
@@ -152,14 +432,35 @@ class DiskAdapter:
         """
         raise NotImplementedError()
 
-    def get_disk_name(self, disk_type, instance):
-        """Name of a disk of the server; see the module's description."""
-        return '%s_%s' % (disk_type[0],
-                          name_token(uuid.UUID(instance.uuid).int))
+    def find_image(self, context, image_meta):
+        """Describe the image for a disk, with as few requests as can be.
 
-    def get_disk_names(self, instance, disk_types=None):
-        """Names of the server's own disks of some types, or of all (None)."""
-        if disk_types is None:
-            disk_types = INSTANCE_DISK_TYPES
-        return [self.get_disk_name(disk_type, instance)
-                for disk_type in disk_types]
+        :param image_meta: nova.objects.ImageMeta
+        :returns: image.Image
+        :raises ImageUnacceptable: if disks cannot have it.
+        """
+        found = image.Image.from_meta(image_meta)
+        if found is None:
+            return self.find_image_by_id(context, image_meta.id)
+        found.check(self.image_formats)
+        return found
+
+    def find_image_by_id(self, context, image_id):
+        """Ask Glance for the image for a disk; see find_image."""
+        found = image.Image.from_glance(self.image_api, context, image_id)
+        found.check(self.image_formats)
+        return found
+
+    @staticmethod
+    def disk_size_gb(instance, source, image_type):
+        """Size that a disk is to have, or None for that of the image.
+
+        :param source: image.Image
+        :raises FlavorDiskSmallerThanImage: if that is known to be too small.
+        """
+        root_gb = instance.flavor.root_gb
+        if image_type != DiskType.BOOT or not root_gb:
+            return None
+        if source.virtual_size is not None:
+            image.check_fits(source.virtual_size, root_gb)
+        return root_gb

@@ -29,9 +29,6 @@ Shared Storage Pool by a marker likewise.
 """
 
 import contextlib
-import dataclasses
-import hashlib
-import math
 import re
 import threading
 import time
@@ -42,11 +39,10 @@ from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from oslo_utils import excutils
 from oslo_utils import units
-from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import vios_file
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import image as disk_image
+from nova_powervm.virt.powervm.disk import names
 from nova_powervm.virt.powervm import storage
 
 LOG = logging.getLogger(__name__)
@@ -55,146 +51,24 @@ CONF = cfg.CONF
 _IMAGE_NAME = re.compile('i_[a-z2-7]{13}')
 _MARKER_NAME = re.compile('p_[a-z2-7]{13}')
 _MARKER_GB = 1
-_RAW = pvm_stg.FileFormatType.RAW
 _ID_CHARACTERS = 8
 _CONTENT_CHARACTERS = 5
 
 
-def _digest_token(text, length):
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
-    return disk_driver.name_token(number, length)
-
-
 def _id_prefix(image_id):
     """What the names of all cached contents of an image begin with."""
-    return 'i_' + _digest_token(image_id, _ID_CHARACTERS)
+    return 'i_' + names.digest(image_id, _ID_CHARACTERS)
+
+
+def disk_name(image):
+    """Name of an image's disk in the cache."""
+    return _id_prefix(image.id) + names.digest(image.content,
+                                               _CONTENT_CHARACTERS)
 
 
 def _marker(name):
     """Name of the marker of an image's disk."""
     return 'p' + name[1:]
-
-
-@dataclasses.dataclass(frozen=True)
-class Image:
-    """An image as Glance describes it.
-
-    :ivar id: its UUID.
-    :ivar size: length in bytes.
-    :ivar disk_format: 'raw', 'qcow2', ...
-    :ivar content: str that differs if the content does.
-    :ivar hash_algo: name of a hash for hashlib, or None.
-    :ivar hash_value: hex digest of the content by it.
-    """
-
-    id: str
-    size: int
-    disk_format: str
-    content: str
-    hash_algo: str = None
-    hash_value: str = None
-
-    @property
-    def name(self):
-        """Name of its disk in the cache."""
-        return _id_prefix(self.id) + _digest_token(self.content,
-                                                   _CONTENT_CHARACTERS)
-
-    @property
-    def size_gb(self):
-        """Size of its disk: GiB, rounded up as the platform wants it."""
-        return max(1, math.ceil(self.size / units.Gi))
-
-    @classmethod
-    def from_glance(cls, image_api, context, image_id):
-        """Ask Glance for an image.
-
-        :raises ImageNotFound: and what else Nova's image API raises.
-        :raises ImageNotActive: if its content is not there.
-        """
-        found = image_api.get(context, image_id)
-        if found.get('status') != 'active':
-            raise nova_exc.ImageNotActive(image_id=image_id)
-        checksum = found.get('checksum')
-        algo, value = found.get('os_hash_algo'), found.get('os_hash_value')
-        size = int(found.get('size') or 0)
-        if not (algo and value):
-            algo, value = 'md5' if checksum else None, checksum
-        return cls(
-            id=image_id, size=size, disk_format=found.get('disk_format'),
-            content=checksum or value or '%s %s' % (
-                size, found.get('updated_at')),
-            hash_algo=algo, hash_value=value)
-
-    @classmethod
-    def from_meta(cls, image_meta):
-        """Describe an image without asking Glance.
-
-        :param image_meta: nova.objects.ImageMeta
-        :returns: Image, or None if too little is known: Nova keeps neither
-            size nor checksum with an instance.
-        """
-        def get(field):
-            return image_meta.obj_attr_is_set(field) and getattr(image_meta,
-                                                                 field)
-        if not all(get(field) for field in ('id', 'size', 'disk_format',
-                                            'checksum')):
-            return None
-        return cls(id=image_meta.id, size=image_meta.size,
-                   disk_format=image_meta.disk_format,
-                   content=image_meta.checksum)
-
-
-class CheckedStream:
-    """The bytes of an image on their way, counted and hashed.
-
-    :param image: Image, which says what the bytes should be.
-    :param chunks: iterable of bytes; read once.
-    """
-
-    def __init__(self, image, chunks):
-        self._image = image
-        self._chunks = chunks
-        self._count = 0
-        self._hash = image.hash_algo and hashlib.new(image.hash_algo,
-                                                     usedforsecurity=False)
-        self._ended = False
-        self._error = None
-
-    def __iter__(self):
-        try:
-            for chunk in self._chunks:
-                self._count += len(chunk)
-                if self._hash:
-                    self._hash.update(chunk)
-                if chunk:
-                    yield chunk
-            self._ended = True
-        except Exception as exc:
-            self._error = exc
-            raise
-
-    def raise_if_to_blame(self):
-        """Raise CouldNotFetchImage if an upload failed because of Glance."""
-        if self._error is not None:
-            raise nova_exc.CouldNotFetchImage(
-                'Could not fetch image %s: after %d of %d bytes: %s' % (
-                    self._image.id, self._count, self._image.size,
-                    self._error)) from self._error
-        if self._ended:
-            self.verify()
-
-    def verify(self):
-        """Raise CouldNotFetchImage if they are not the image's bytes."""
-        if self._count != self._image.size:
-            raise nova_exc.CouldNotFetchImage(
-                'Could not fetch image %s: got %d bytes of %d' % (
-                    self._image.id, self._count, self._image.size))
-        if self._hash and self._hash.hexdigest() != self._image.hash_value:
-            raise nova_exc.CouldNotFetchImage(
-                'Could not fetch image %s: its %s is %s, Glance says %s' % (
-                    self._image.id, self._image.hash_algo,
-                    self._hash.hexdigest(), self._image.hash_value))
 
 
 class ImageCache(imagecache.ImageCacheManager):
@@ -226,16 +100,17 @@ class ImageCache(imagecache.ImageCacheManager):
         2 requests if the image is cached, else 9. A disk of that name that
         is there already is a left-over, and replaced.
 
-        :param image: Image, complete, or as far as Image.from_meta knows it.
+        :param image: image.Image, complete, or as far as Image.from_meta
+            knows it.
         :param name: str, name of the new disk.
-        :param size_gb: int, its size in GiB; not less than the image's.
+        :param size_gb: int, its size in GiB, or None for that of the image.
         :returns: wrapper of the new disk.
+        :raises FlavorDiskSmallerThanImage: if that is too small.
         """
-        with self._lock(image.name):
-            self._note_use(image.name)
+        with self._fetching(image):
             vg_w, disk = self.vg.edit(self._copy, image, name, size_gb)
             if disk is None:
-                with self._fetched(context, image, vg_w, room_gb=size_gb):
+                with self._fetched(context, image, vg_w, size_gb):
                     vg_w, disk = self.vg.edit(self._end_and_copy, image, name,
                                               size_gb)
             if disk is None:
@@ -247,15 +122,15 @@ class ImageCache(imagecache.ImageCacheManager):
     def ensure(self, context, image):
         """Fetch an image unless it is cached (1 request, or 8).
 
-        :param image: Image
+        :param image: image.Image
         :returns: bool: True if it was fetched.
         """
-        with self._lock(image.name):
-            self._note_use(image.name)
+        with self._fetching(image):
             vg_w = self.vg.read()
-            if self._is_complete(vg_w, image.name):
+            if self._is_complete(vg_w, disk_name(image)):
                 return False
-            with self._fetched(context, image, vg_w, room_gb=_MARKER_GB):
+            with self._fetched(context, image, vg_w, _MARKER_GB,
+                               is_copied=False):
                 self.vg.edit(self._end, image)
             return True
 
@@ -285,54 +160,58 @@ class ImageCache(imagecache.ImageCacheManager):
     def _lock(self, name, **kwargs):
         return lockutils.lock(name, semaphores=self._locks, **kwargs)
 
-    def _note_use(self, name):
-        with self._unused_lock:
-            self._unused_since.pop(name, None)
+    @contextlib.contextmanager
+    def _fetching(self, image):
+        """Hold the lock of an image that is in use from now on."""
+        name = disk_name(image)
+        with self._lock(name):
+            with self._unused_lock:
+                self._unused_since.pop(name, None)
+            yield
 
     # ---- fetching an image, its lock held ------------------------------
 
     @contextlib.contextmanager
-    def _fetched(self, context, image, vg_w, room_gb):
+    def _fetched(self, context, image, vg_w, room_gb, is_copied=True):
         """Fetch an image; whoever uses this removes the marker inside.
 
         If anything fails, there too, no partial image is left.
 
         :param vg_w: wrapper of the volume group, as it was read just now.
-        :param room_gb: int, GiB that must be left beside the image.
+        :param room_gb: int, GiB that must be left beside the image; None
+            means the size of the image.
+        :param is_copied: whether a disk of that size is to have the image.
         """
-        name = image.name
-        image = Image.from_glance(self.image_api, context, image.id)
-        if image.name != name:
+        name = disk_name(image)
+        image = disk_image.Image.from_glance(self.image_api, context,
+                                             image.id)
+        if disk_name(image) != name:
             raise nova_exc.CouldNotFetchImage(
                 'Could not fetch image %s: it has been changed.' % image.id)
+        stream = disk_image.CheckedStream(
+            image, lambda: self.image_api.download(context, image.id))
+        virtual_size = stream.virtual_size()
+        if is_copied and room_gb is not None:
+            disk_image.check_fits(virtual_size, room_gb)
         try:
-            target = self.vg.edit(self._begin, image, room_gb, known=vg_w)
-            self._fill(context, image, target)
+            target = self.vg.edit(
+                self._begin, image, disk_image.size_gb(virtual_size), room_gb,
+                known=vg_w)
+            self._fill(image, stream, target)
             yield
         except Exception:
             with excutils.save_and_reraise_exception():
-                storage.try_to(
-                    'remove the partial image %s' % image.name,
-                    self.vg.edit, self._drop_if_partial, image.name)
+                storage.try_to('remove the partial image %s' % name,
+                               self.vg.edit, self._drop_if_partial, name)
 
-    def _fill(self, context, image, target):
-        """Stream the image from Glance to its disk (3 requests)."""
+    def _fill(self, image, stream, target):
+        """Stream an image from Glance to its disk (3 requests)."""
+        name = disk_name(image)
         LOG.info('Fetching image %(image)s into disk %(disk)s of volume '
-                 'group %(vg)s.', {'image': image.id, 'disk': image.name,
+                 'group %(vg)s.', {'image': image.id, 'disk': name,
                                    'vg': self.vg.name})
-        stream = CheckedStream(image, self.image_api.download(
-            context, image.id))
-        try:
-            storage.upload(
-                self.host.adapter, self.vg.vios_uuid,
-                vios_file.FileType.DISK_IMAGE, image.name, stream,
-                image.size, target_udid=target.udid, sha256=(
-                    image.hash_value if image.hash_algo == 'sha256'
-                    else None))
-        except Exception:
-            stream.raise_if_to_blame()
-            raise
-        stream.verify()
+        disk_image.upload(self.host.adapter, self.vg.vios_uuid, name, image,
+                          stream, target.udid)
 
     # ---- edits of the volume group's document --------------------------
 
@@ -343,26 +222,31 @@ class ImageCache(imagecache.ImageCacheManager):
 
     def _copy(self, vg_w, image, name, size_gb):
         """Copy an image; (vg_w, None) if it is not there and complete."""
-        if not self._is_complete(vg_w, image.name):
+        if not self._is_complete(vg_w, disk_name(image)):
             return vg_w, None
         vg_w = storage.remove_disks(vg_w, [name])
-        return storage.create_disk(
-            vg_w, name, size_gb, source=storage.find_disk(vg_w, image.name),
-            file_format=_RAW)
+        source = storage.find_disk(vg_w, disk_name(image))
+        image_size = int(source.capacity * units.Gi)
+        if size_gb is None:
+            size_gb = disk_image.size_gb(image_size)
+        disk_image.check_fits(image_size, size_gb)
+        return storage.create_disk(vg_w, name, size_gb, source=source,
+                                   file_format=image.disk_format)
 
-    def _begin(self, vg_w, image, room_gb):
+    def _begin(self, vg_w, image, image_gb, room_gb):
         """Make the marker, then the image's disk: in this order."""
-        vg_w = self._drop(vg_w, image.name)
-        storage.check_room(vg_w, image.size_gb + room_gb)
-        vg_w, _marker_w = storage.create_disk(vg_w, _marker(image.name),
+        name = disk_name(image)
+        vg_w = self._drop(vg_w, name)
+        storage.check_room(vg_w, image_gb + (room_gb or image_gb))
+        vg_w, _marker_w = storage.create_disk(vg_w, _marker(name),
                                               _MARKER_GB)
-        return storage.create_disk(vg_w, image.name, image.size_gb,
-                                   file_format=_RAW)[1]
+        return storage.create_disk(vg_w, name, image_gb,
+                                   file_format=image.disk_format)[1]
 
     @staticmethod
     def _end(vg_w, image):
         """Delete the marker: from now on the image is complete."""
-        return storage.remove_disks(vg_w, [_marker(image.name)])
+        return storage.remove_disks(vg_w, [_marker(disk_name(image))])
 
     def _end_and_copy(self, vg_w, image, name, size_gb):
         return self._copy(self._end(vg_w, image), image, name, size_gb)
@@ -406,10 +290,10 @@ class ImageCache(imagecache.ImageCacheManager):
                     doomed.append(name)
             storage.remove_disks(vg_w, doomed)
 
-    def _expired(self, names, in_use):
+    def _expired(self, found, in_use):
         """Note which images are out of use; return those due to go."""
         now = self._clock()
-        unused = [name for name in names
+        unused = [name for name in found
                   if name[:len('i_') + _ID_CHARACTERS] not in in_use]
         with self._unused_lock:
             self._unused_since = {name: self._unused_since.get(name, now)

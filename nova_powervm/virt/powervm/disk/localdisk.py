@@ -10,12 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Disks that are logical volumes in a volume group of one VIOS."""
+"""Disks that are logical volumes, or files, of one VIOS."""
+
+import contextlib
+import math
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
-from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
+from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import driver as disk_driver
@@ -26,6 +31,8 @@ from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
+
+_FILE_FORMATS = (pvm_stg.FileFormatType.RAW, pvm_stg.FileFormatType.QCOW2)
 
 
 class LocalStorage(disk_driver.DiskAdapter):
@@ -39,17 +46,24 @@ class LocalStorage(disk_driver.DiskAdapter):
     the disks only if it is the VIOS that owns them: a disk that is mapped to
     a server cannot be mapped to another partition too.
 
+    The group may be a pool of file-backed disks. Those take qcow2 images as
+    well as raw ones, and cannot be resized.
+
     :raises OptRequiredIfOtherOptValue: if the option is not set.
     :raises VGNotFound: if no usable VIOS has such a volume group.
     """
 
     def __init__(self, host, image_api):
         super().__init__(host, image_api)
-        self._vg = self._find_volume_group()
+        vios_w, vg_w = self._find_volume_group()
+        self._vg = storage.VolumeGroup(host, vios_w.uuid, vg_w)
         self._images = imagecache.ImageCache(host, self._vg, image_api)
+        self._file_backed = storage.is_file_backed(vg_w)
+        if self._file_backed:
+            self.image_formats = _FILE_FORMATS
         self.capabilities.update(
             has_imagecache=True,
-            snapshot=self._vg.vios_uuid == host.mgmt_uuid)
+            snapshot=self.local_to_mgmt)
 
     def _find_volume_group(self):
         name = CONF.powervm.volume_group_name
@@ -65,17 +79,22 @@ class LocalStorage(disk_driver.DiskAdapter):
             if vg_w.name == name]
         if not found:
             raise exception.VGNotFound(vg_name=name)
-        vios_w, vg_w = found[0]
         if len(found) > 1:
             LOG.warning('VIOSes %(vioses)s have a volume group %(vg)s; disks '
                         'are kept on %(vios)s.', {
                             'vioses': [vios.name for vios, _vg in found],
-                            'vg': name, 'vios': vios_w.name})
-        return storage.VolumeGroup(self.host, vios_w.uuid, vg_w)
+                            'vg': name, 'vios': found[0][0].name})
+        return found[0]
+
+    # ---- the storage ---------------------------------------------------
 
     @property
     def vios_uuids(self):
         return [self._vg.vios_uuid]
+
+    @property
+    def local_to_mgmt(self):
+        return self._vg.vios_uuid == self.host.mgmt_uuid
 
     def capacity(self):
         vg_w = self._vg.read()
@@ -83,62 +102,130 @@ class LocalStorage(disk_driver.DiskAdapter):
             total_gb=vg_w.capacity,
             used_gb=vg_w.capacity - vg_w.available_size)
 
+    def scrub(self):
+        self._images.scrub()
+
+    # ---- disks of servers ----------------------------------------------
+
     def create_disk_from_image(self, context, instance, image_meta,
                                image_type=disk_driver.DiskType.BOOT):
         """See the base class. 2 requests if the image is cached, else 9."""
-        image = (imagecache.Image.from_meta(image_meta) or
-                 imagecache.Image.from_glance(self.image_api, context,
-                                              image_meta.id))
-        self._check_image(image)
-        size_gb = image.size_gb
-        if image_type == disk_driver.DiskType.BOOT:
-            size_gb = self._root_size_gb(instance.flavor, image)
-        return self._images.create_copy(
-            context, image, self.get_disk_name(image_type, instance), size_gb)
+        image = self.find_image(context, image_meta)
+        size_gb = self.disk_size_gb(instance, image, image_type)
+        name = self.get_disk_name(image_type, instance)
+        with self._name_clash([name]):
+            return self._images.create_copy(context, image, name, size_gb)
 
-    @staticmethod
-    def _check_image(image):
-        """Raise ImageUnacceptable unless a logical volume can hold it."""
-        if image.disk_format != 'raw':
-            raise nova_exc.ImageUnacceptable(
-                image_id=image.id, reason='disk_driver localdisk needs the '
-                'disk format raw, not %s' % image.disk_format)
-        if not image.size:
-            raise nova_exc.ImageUnacceptable(image_id=image.id,
-                                             reason='it has no content')
+    def create_blank_disks(self, instance, disks):
+        """See the base class. 2 requests, if nothing was left behind."""
+        sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
+                 for disk in disks}
+        with self._name_clash(sizes):
+            return self._vg.edit(_replace_blank_disks, sizes)
 
-    @staticmethod
-    def _root_size_gb(flavor, image):
-        """Size of the boot disk in GiB."""
-        if not flavor.root_gb:
-            return image.size_gb
-        flavor_size = flavor.root_gb * units.Gi
-        if image.size > flavor_size:
-            raise nova_exc.FlavorDiskSmallerThanImage(
-                flavor_size=flavor_size, image_size=image.size)
-        return flavor.root_gb
+    @contextlib.contextmanager
+    def _name_clash(self, names):
+        """Tell whether a failure is due to disks that are in use."""
+        try:
+            yield
+        except pvm_exc.HttpError as exc:
+            for name, client in self._clients(names).items():
+                raise exception.DiskNameInUse(
+                    name=name, place='volume group %s' % self._vg.name,
+                    reason='it is mapped to partition %s' % client) from exc
+            raise
+
+    def _clients(self, names):
+        """Tell which of some disks are mapped (1 request).
+
+        :returns: dict of name -> UUID of a partition, '' if it is gone.
+        """
+        vios_w = pvm_vios.VIOS.get(self.host.adapter,
+                                   uuid=self._vg.vios_uuid,
+                                   xag=[storage.SCSI_MAPPING])
+        return {
+            storage.base_name(mapping.backing_storage):
+                pvm_util.get_req_path_uuid(mapping.client_lpar_href or '',
+                                           preserve_case=True) or ''
+            for mapping in vios_w.scsi_mappings if storage.is_named(
+                mapping.backing_storage, pvm_stg.VDisk, names)}
+
+    def get_disk_refs(self, instance, disk_types):
+        vg_w = self._vg.read()
+        found = {disk_type: storage.find_disk(
+            vg_w, self.get_disk_name(disk_type, instance))
+            for disk_type in disk_types}
+        return {disk_type: disk for disk_type, disk in found.items()
+                if disk is not None}
 
     def connect_disk(self, instance, disk, stg):
         stg.edit(self._vg.vios_uuid, storage.add_mapping,
                  vm.get_pvm_uuid(instance), disk)
 
-    def disconnect_disk(self, instance, stg, disk_types=None):
+    def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         stg.edit(self._vg.vios_uuid, storage.remove_storage_mappings,
-                 pvm_stg.VDisk, self.get_disk_names(instance, disk_types))
+                 pvm_stg.VDisk, self.get_disk_names(instance, disk_types),
+                 clients=clients or self.own_partitions(instance))
 
-    def delete_disks(self, instance, disk_types=None):
+    def delete_disks(self, instance, disk_types=None, unmapped=()):
         """See the base class. 2 requests, or 1 if there are none."""
-        self._vg.edit(storage.remove_disks,
-                      self.get_disk_names(instance, disk_types))
+        names = self.get_disk_names(instance, disk_types)
+        try:
+            self._vg.edit(storage.remove_disks, names)
+        except pvm_exc.HttpError:
+            own = self.own_partitions(instance)
+            foreign = {name: client
+                       for name, client in self._clients(names).items()
+                       if client.upper() not in own + ['']}
+            if not foreign:
+                raise
+            LOG.warning('Disks of volume group %(vg)s that have names of the '
+                        'server, but are mapped to other partitions, are left '
+                        'alone: %(disks)s', {
+                            'vg': self._vg.name, 'disks': foreign},
+                        instance=instance)
+            self._vg.edit(storage.remove_disks, set(names) - set(foreign))
 
-    def scrub(self):
-        self._images.scrub()
+    def extend_disk(self, instance, size_gb,
+                    disk_type=disk_driver.DiskType.BOOT):
+        """See the base class. 2 requests, or 1 if it has that size."""
+        self._vg.edit(self._extend, self.get_disk_name(disk_type, instance),
+                      size_gb)
+
+    def check_extend(self, instance, size_gb,
+                     disk_type=disk_driver.DiskType.BOOT):
+        self._growing_disk(self._vg.read(),
+                           self.get_disk_name(disk_type, instance), size_gb)
+
+    def _extend(self, vg_w, name, size_gb):
+        disk = self._growing_disk(vg_w, name, size_gb)
+        if disk.capacity != size_gb:
+            disk.capacity = size_gb
+            vg_w.update()
+
+    def _growing_disk(self, vg_w, name, size_gb):
+        """Find a disk, and make sure that it can have that size."""
+        disk = storage.find_disk(vg_w, name)
+        if disk is None:
+            raise nova_exc.DiskNotFound(location=name)
+        growth = self.check_growth(name, disk.capacity, size_gb)
+        if growth and self._file_backed:
+            raise nova_exc.ResizeError(
+                reason='disk %s is file-backed; the platform cannot resize '
+                'it' % name)
+        storage.check_room(vg_w, math.ceil(growth))
+        return disk
+
+    # ---- images --------------------------------------------------------
 
     def manage_image_cache(self, context, all_instances):
         self._images.update(context, all_instances)
 
     def cache_image(self, context, image_id):
-        image = imagecache.Image.from_glance(self.image_api, context,
-                                             image_id)
-        self._check_image(image)
-        return self._images.ensure(context, image)
+        return self._images.ensure(context,
+                                   self.find_image_by_id(context, image_id))
+
+
+def _replace_blank_disks(vg_w, sizes):
+    return storage.create_blank_disks(storage.remove_disks(vg_w, sizes),
+                                      sizes)

@@ -16,70 +16,33 @@ from unittest import mock
 
 from nova import exception as nova_exc
 from nova import objects
-from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
 import testtools
 
 from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm.disk import localdisk
 
 SECONDS = 60  # the most that a test waits for another thread
 
 
-class ImageTestCase(testtools.TestCase):
+class NameTestCase(testtools.TestCase):
 
-    def image(self, **attributes):
+    def name(self, **attributes):
         values = dict(id='id-1', size=1, disk_format='raw', content='abc')
         values.update(attributes)
-        return imagecache.Image(**values)
+        return imagecache.disk_name(image.Image(**values))
 
-    def test_name(self):
-        name = self.image().name
-        self.assertRegex(name, '^i_[a-z2-7]{13}$')
-        self.assertEqual(name, self.image(size=2).name)
+    def test_form(self):
+        self.assertRegex(self.name(), '^i_[a-z2-7]{13}$')
+        self.assertEqual(self.name(), self.name(size=2))
 
-    def test_name_tells_id_and_content(self):
-        name = self.image().name
-        other_content = self.image(content='abd').name
-        self.assertEqual(name[:10], other_content[:10])
-        self.assertNotEqual(name, other_content)
-        self.assertNotEqual(name[:10], self.image(id='id-2').name[:10])
-
-    def test_size(self):
-        for size, size_gb in ((1, 1), (units.Gi, 1), (units.Gi + 1, 2)):
-            self.assertEqual(size_gb, self.image(size=size).size_gb)
-
-    def test_content_known_by_what_there_is(self):
-        api = base.ImageApi()
-        image_id = api.add(b'content')
-        contents = set()
-        for missing in ('nothing', 'checksum', 'os_hash_value'):
-            api.images[image_id].pop(missing, None)
-            image = imagecache.Image.from_glance(api, None, image_id)
-            contents.add(image.content)
-        self.assertEqual(3, len(contents))
-        self.assertIsNone(image.hash_algo)
-        api.images[image_id]['updated_at'] = 'later'
-        self.assertNotIn(imagecache.Image.from_glance(
-            api, None, image_id).content, contents)
-
-    def test_meta_names_the_same_disk(self):
-        objects.register_all()
-        api = base.ImageApi()
-        image_id = api.add(b'content')
-        known = imagecache.Image.from_meta(api.meta(image_id))
-        self.assertEqual(
-            imagecache.Image.from_glance(api, None, image_id).name,
-            known.name)
-
-    def test_meta_that_says_too_little(self):
-        objects.register_all()
-        api = base.ImageApi()
-        for field in ('size', 'checksum', 'disk_format'):
-            image_id = api.add(b'content', **{field: None})
-            self.assertIsNone(
-                imagecache.Image.from_meta(api.meta(image_id)))
+    def test_tells_id_and_content(self):
+        other_content = self.name(content='abd')
+        self.assertEqual(self.name()[:10], other_content[:10])
+        self.assertNotEqual(self.name(), other_content)
+        self.assertNotEqual(self.name()[:10], self.name(id='id-2')[:10])
 
 
 class ImageCacheTestCase(base.StorageTestCase):
@@ -109,8 +72,8 @@ class ImageCacheTestCase(base.StorageTestCase):
         return image_ids
 
     def image_name(self, image_id=None):
-        return imagecache.Image.from_glance(
-            self.glance, self.context, image_id or self.image_id).name
+        return imagecache.disk_name(image.Image.from_glance(
+            self.glance, self.context, image_id or self.image_id))
 
     def assert_content(self, disk, content=None):
         content = content or self.content

@@ -17,12 +17,15 @@ from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.tests.virt.powervm.disk import test_image
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 
-BOOT, RESCUE = driver.DiskType.BOOT, driver.DiskType.RESCUE
+BOOT, RESCUE, SWAP = (driver.DiskType.BOOT, driver.DiskType.RESCUE,
+                      driver.DiskType.SWAP)
+EPHEMERAL = driver.DiskType.EPHEMERAL
 MAPPING = ['GET VirtualIOServer', 'POST VirtualIOServer']
 COPY = ['GET VolumeGroup', 'POST VolumeGroup']
 
@@ -65,7 +68,8 @@ class StartTestCase(base.StorageTestCase):
         self.assertIn('nonesuch', str(error))
 
 
-class LocalStorageTestCase(base.StorageTestCase):
+class LocalDiskTestCase(base.StorageTestCase):
+    """Base: a server, and an image for its disk."""
 
     def setUp(self):
         super().setUp()
@@ -88,14 +92,33 @@ class LocalStorageTestCase(base.StorageTestCase):
         self.assertTrue(self.adapter.cache_image(self.context, self.image_id))
         self.simulated.journal.clear()
 
+    def connect(self):
+        self.fill_cache()
+        self.create_lpar(self.instance)
+        disk = self.create()
+        self.simulated.journal.clear()
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            self.adapter.connect_disk(self.instance, disk, stg)
+            self.assertEqual([], self.requests())
+
+    def disconnect(self, disk_types=None):
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            self.adapter.disconnect_disk(self.instance, stg, disk_types)
+            self.assertEqual([], self.requests())
+
+
+class LocalStorageTestCase(LocalDiskTestCase):
+
     # ---- names and capacity
 
     def test_names(self):
         names = {self.name(disk_type, self.make_instance(number))
-                 for number in range(10) for disk_type in (BOOT, RESCUE)}
-        self.assertEqual(20, len(names))
+                 for number in range(10)
+                 for disk_type in driver.INSTANCE_DISK_TYPES}
+        self.assertEqual(130, len(names))
         for name in names:
-            self.assertRegex(name, '^[br]_[a-z2-7]{13}$')
+            self.assertRegex(
+                name, '^([brs]_[a-z2-7]{13}|e[0-9]_[a-z2-7]{12})$')
 
     def test_capacity(self):
         self.assertEqual((2000.0, 0.0), self.adapter.capacity())
@@ -222,20 +245,6 @@ class LocalStorageTestCase(base.StorageTestCase):
 
     # ---- mapping and deletion
 
-    def connect(self):
-        self.fill_cache()
-        self.create_lpar(self.instance)
-        disk = self.create()
-        self.simulated.journal.clear()
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
-            self.adapter.connect_disk(self.instance, disk, stg)
-            self.assertEqual([], self.requests())
-
-    def disconnect(self, disk_types=None):
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
-            self.adapter.disconnect_disk(self.instance, stg, disk_types)
-            self.assertEqual([], self.requests())
-
     def test_connect_and_disconnect(self):
         self.connect()
         self.assertEqual(MAPPING, self.requests())
@@ -315,3 +324,259 @@ class LocalStorageTestCase(base.StorageTestCase):
         self.assertEqual(before, self.state())
         self.adapter.scrub()
         self.assertEqual(['GET VolumeGroup'], self.requests())
+
+    # ---- ephemeral and swap disks
+
+    def test_blank_disks(self):
+        before = self.state()
+        disks = self.adapter.create_blank_disks(self.instance, [
+            driver.BlankDisk(EPHEMERAL[0], 3),
+            driver.BlankDisk(EPHEMERAL[1], 2), driver.BlankDisk(SWAP, 1)])
+        self.assertEqual(COPY, self.requests())
+        names = [self.name(EPHEMERAL[0]), self.name(EPHEMERAL[1]),
+                 self.name(SWAP)]
+        self.assertEqual(list(zip(names, [3.0, 2.0, 1.0])),
+                         [(disk.name, disk.capacity) for disk in disks])
+        self.create_lpar(self.instance)
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            for disk in disks:
+                self.adapter.connect_disk(self.instance, disk, stg)
+        self.assertEqual(MAPPING, self.requests())
+        self.assertEqual([(name, 'lpar1') for name in names],
+                         self.mappings())
+        self.disconnect()
+        self.adapter.delete_disks(self.instance)
+        self.host.adapter.delete('LogicalPartition',
+                                 root_id=self.lpar(self.instance).uuid)
+        self.assertEqual(before, self.state())
+
+    def test_blank_disks_made_anew(self):
+        disks = [driver.BlankDisk(SWAP, 1)]
+        self.adapter.create_blank_disks(self.instance, disks)
+        name = self.name(SWAP)
+        self.group().disks[name].disk.write_at(0, b'old')
+        self.adapter.create_blank_disks(self.instance, disks)
+        self.assertEqual(b'\0\0\0', self.content_of(name, 3))
+
+    def test_blank_disks_do_not_fit(self):
+        before = self.state()
+        self.assertRaises(
+            nova_exc.ComputeResourcesUnavailable,
+            self.adapter.create_blank_disks, self.instance,
+            [driver.BlankDisk(EPHEMERAL[number], 1500)
+             for number in range(2)])
+        self.assertEqual(before, self.state())
+
+    # ---- resize
+
+    def test_extend(self):
+        self.connect()
+        self.adapter.extend_disk(self.instance, 5)
+        self.assertEqual(MAPPING + COPY, self.requests())
+        self.assertEqual(5 * units.Gi,
+                         self.group().disks[self.name()].size)
+        self.assertEqual(self.content,
+                         self.content_of(self.name(), len(self.content)))
+        self.adapter.extend_disk(self.instance, 5)
+        self.assertEqual(COPY[:1], self.requests())
+
+    def test_extend_other_disk(self):
+        self.adapter.create_blank_disks(self.instance,
+                                        [driver.BlankDisk(SWAP, 1)])
+        self.adapter.extend_disk(self.instance, 2, disk_type=SWAP)
+        self.assertEqual(2 * units.Gi,
+                         self.group().disks[self.name(SWAP)].size)
+
+    def assert_not_extended(self, error, size_gb):
+        before = self.state()
+        refusal = self.assertRaises(error, self.adapter.extend_disk,
+                                    self.instance, size_gb)
+        self.assertEqual(before, self.state())
+        return str(refusal)
+
+    def test_extend_to_less(self):
+        self.create()
+        message = self.assert_not_extended(nova_exc.ResizeError, 1)
+        self.assertIn('cannot shrink from 2 to 1 GB', message)
+
+    def test_extend_without_room(self):
+        self.create()
+        message = self.assert_not_extended(
+            nova_exc.ComputeResourcesUnavailable, 3000)
+        self.assertIn('2998 GB needed', message)
+
+    def test_extend_nothing(self):
+        message = self.assert_not_extended(nova_exc.DiskNotFound, 3)
+        self.assertIn(self.name(), message)
+
+    # ---- finding disks, and other hosts
+
+    def test_get_disk_ref(self):
+        self.assertIsNone(self.adapter.get_disk_ref(self.instance, BOOT))
+        disk = self.create()
+        self.simulated.journal.clear()
+        self.assertEqual(disk.udid, self.adapter.get_disk_ref(
+            self.instance, BOOT).udid)
+        self.assertEqual(COPY[:1], self.requests())
+
+    def test_no_other_host_has_them(self):
+        self.assertIsNone(self.adapter.shared_pool)
+        self.assertIn('no other host',
+                      self.adapter.validate(self.adapter.get_info()))
+        self.assertRaises(
+            NotImplementedError,
+            self.adapter.check_instance_shared_storage_local, self.context,
+            self.instance)
+        self.assertFalse(self.adapter.check_instance_shared_storage_remote(
+            self.context, {}))
+        self.adapter.sweep()
+
+
+class ForeignDiskTestCase(LocalDiskTestCase):
+    """A disk has a server's name, but a foreign partition uses it."""
+
+    def setUp(self):
+        super().setUp()
+        self.fill_cache()
+        disk = self.adapter._vg.edit(storage.create_disk, self.name(), 1)[1]
+        other = self.make_instance(2)
+        self.create_lpar(other)
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            self.adapter.connect_disk(other, disk, stg)
+        self.simulated.journal.clear()
+        self.before = self.state()
+
+    def test_create(self):
+        for create in (self.create, lambda: self.adapter.create_blank_disks(
+                self.instance, [driver.BlankDisk(BOOT, 1)])):
+            error = self.assertRaises(exception.DiskNameInUse, create)
+            for text in (self.name(), 'datavg',
+                         self.lpar(self.make_instance(2)).uuid):
+                self.assertIn(text, str(error))
+        self.assertEqual(self.before, self.state())
+
+    def test_disconnect_and_delete(self):
+        self.disconnect()
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual(self.before, self.state())
+        self.assertIn('are left alone', self.logger.output)
+
+    def test_delete_what_is_the_servers(self):
+        self.create(image_type=RESCUE)
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual(self.before, self.state())
+
+    def test_platform_fails_for_another_reason(self):
+        self.break_request('status', 'POST', 'VolumeGroup', status=500,
+                           message='ODM lock')
+        error = self.assertRaises(pvm_exc.HttpError, self.create,
+                                  self.make_instance(3))
+        self.assertIn('ODM lock', str(error))
+
+
+class FileBackedTestCase(base.StorageTestCase):
+    """The pool of file-backed disks on a VIOS that manages the host."""
+
+    PROFILE = 'mgmt-vios'
+    GROUP = 'QCOW VG - default'
+
+    def setUp(self):
+        super().setUp()
+        self.flags(volume_group_name=self.GROUP, group='powervm')
+        self.adapter = localdisk.LocalStorage(self.host, self.glance)
+        self.instance = self.make_instance(root_gb=4)
+        self.before = self.state()
+
+    def group(self, name=GROUP, vios='vios1'):
+        return super().group(name, vios)
+
+    def create(self, content, disk_format, **kwargs):
+        image_id = self.glance.add(content, disk_format=disk_format)
+        return self.adapter.create_disk_from_image(
+            self.context, kwargs.get('instance', self.instance),
+            self.glance.meta(image_id))
+
+    def delete_all(self):
+        self.adapter.delete_disks(self.instance)
+        self.flags(group='image_cache',
+                   remove_unused_original_minimum_age_seconds=0)
+        self.adapter.manage_image_cache(
+            self.context, objects.InstanceList(objects=[]))
+
+    def test_what_it_is(self):
+        self.assertEqual(('raw', 'qcow2'), self.adapter.image_formats)
+        self.assertTrue(self.adapter.capabilities['snapshot'])
+
+    def check_life(self, content, disk_format):
+        disk = self.create(content, disk_format)
+        name = self.adapter.get_disk_name(BOOT, self.instance)
+        self.assertTrue(disk.name.endswith('/' + name), disk.name)
+        self.assertEqual((4.0, disk_format),
+                         (disk.capacity, disk.file_format))
+        self.assertEqual(content, self.content_of(name, len(content)))
+        self.create_lpar(self.instance)
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            self.adapter.connect_disk(self.instance, disk, stg)
+        self.assertEqual([(disk.name, 'lpar1')], self.mappings())
+        error = self.assertRaises(nova_exc.ResizeError,
+                                  self.adapter.extend_disk, self.instance, 5)
+        self.assertIn('file-backed', str(error))
+        self.adapter.extend_disk(self.instance, 4)
+        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+            self.adapter.disconnect_disk(self.instance, stg)
+        self.host.adapter.delete('LogicalPartition',
+                                 root_id=self.lpar(self.instance).uuid)
+        self.delete_all()
+        self.assertEqual(self.before, self.state())
+
+    def test_raw(self):
+        self.check_life(b'PowerVM!' * 30000, 'raw')
+
+    def test_qcow2(self):
+        self.check_life(test_image.make_qcow2(), 'qcow2')
+
+    def test_qcow2_in_a_disk_that_is_too_small(self):
+        """The disk in the image counts; its length is far less."""
+        error = self.assertRaises(
+            nova_exc.FlavorDiskSmallerThanImage, self.create,
+            test_image.make_qcow2(5 * units.Gi), 'qcow2')
+        self.assertIn(str(5 * units.Gi), str(error))
+        self.assertEqual(self.before, self.state())
+
+        image_id = self.glance.add(test_image.make_qcow2(5 * units.Gi),
+                                   disk_format='qcow2')
+        self.adapter.cache_image(self.context, image_id)
+        self.assertRaises(
+            nova_exc.FlavorDiskSmallerThanImage,
+            self.adapter.create_disk_from_image, self.context, self.instance,
+            self.glance.meta(image_id))
+        self.assertEqual(1, len(self.disk_names()))
+
+    def test_qcow2_and_a_flavor_without_a_size(self):
+        disk = self.create(test_image.make_qcow2(5 * units.Gi), 'qcow2',
+                           instance=self.make_instance(root_gb=0))
+        self.assertEqual(5.0, disk.capacity)
+
+    def test_qcow2_that_reads_files_of_the_host(self):
+        error = self.assertRaises(
+            nova_exc.ImageUnacceptable, self.create,
+            test_image.make_qcow2(backing_file=b'/etc/shadow'), 'qcow2')
+        self.assertIn('backing_file', str(error))
+        self.assertEqual(self.before, self.state())
+
+    def test_qcow2_that_is_none(self):
+        self.assertRaises(nova_exc.ImageUnacceptable, self.create,
+                          b'#!/bin/sh' * 30000, 'qcow2')
+        self.assertEqual(self.before, self.state())
+
+    def test_other_formats(self):
+        error = self.assertRaises(nova_exc.ImageUnacceptable, self.create,
+                                  b'KDMV' * 1000, 'vmdk')
+        self.assertIn('raw or qcow2', str(error))
+
+    def test_blank_disks(self):
+        disk, = self.adapter.create_blank_disks(
+            self.instance, [driver.BlankDisk(SWAP, 1)])
+        self.assertEqual('raw', disk.file_format)
+        self.delete_all()
+        self.assertEqual(self.before, self.state())

@@ -1,0 +1,314 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A tier of a Shared Storage Pool (SSP), and the logical units (LU) in it."""
+
+import threading
+import typing
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.utils import transaction
+from pypowervm.wrappers import cluster as pvm_cluster
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import exception
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+
+class Unit(typing.NamedTuple):
+    """A logical unit; what this process remembers of it never changes.
+
+    :ivar uuid: names it in the REST API.
+    :ivar udid: names it everywhere else, as in mappings.
+    """
+
+    uuid: str
+    udid: str
+    name: str
+
+    @classmethod
+    def of(cls, lu_w):
+        """Make one from a LUEnt wrapper."""
+        return cls(lu_w.uuid, lu_w.udid, lu_w.name)
+
+
+class Pool:
+    """The tier [powervm] ssp_tier of the pool of cluster cluster_name.
+
+    A list of all LUs is an expensive answer in a large pool, and the only one
+    that tells the UUID of an LU: a mapping tells its UDID. So the pool
+    remembers the LUs that it has seen, made and deleted. An LU that another
+    host makes is not known here until the next list is read.
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :raises ClusterNotFoundByName: and
+    :raises TooManyClustersFound: and
+    :raises NoConfigNoClusterFound: and
+    :raises NoConfigTooManyClusters: if it is not clear which cluster.
+    :raises TierNotFound: if the pool has no such tier.
+    """
+
+    def __init__(self, host):
+        self.host = host
+        cluster = self._find_cluster()
+        self.cluster_name = cluster.name
+        self._cluster_uuid = cluster.uuid
+        self._ssp = pvm_stg.SSP.get_by_href(host.adapter, cluster.ssp_uri)
+        self._tier, self._is_only_tier = self._find_tier()
+        self.vios_uuids = self._find_vioses(cluster)
+        self._lock = threading.Lock()
+        self._units = {}
+        # Every number stands for an LU that may have been made unseen; a
+        # list of all settles those before it.
+        self._doubts = 1
+        self._settled = 0
+
+    # ---- the pool ------------------------------------------------------
+
+    def _find_cluster(self):
+        name = CONF.powervm.cluster_name
+        adapter = self.host.adapter
+        if name:
+            found = pvm_cluster.Cluster.search(adapter, name=name)
+            if not found:
+                raise exception.ClusterNotFoundByName(clust_name=name)
+            if len(found) > 1:
+                raise exception.TooManyClustersFound(
+                    clust_name=name, clust_count=len(found))
+        else:
+            found = pvm_cluster.Cluster.get(adapter)
+            if not found:
+                raise exception.NoConfigNoClusterFound()
+            if len(found) > 1:
+                raise exception.NoConfigTooManyClusters(
+                    clust_count=len(found), clust_names=', '.join(sorted(
+                        cluster.name for cluster in found)))
+        return found[0]
+
+    def _find_tier(self):
+        """Return the wrapper of the tier, and whether it is the only one."""
+        name = CONF.powervm.ssp_tier
+        tiers = pvm_stg.Tier.get(self.host.adapter, parent=self._ssp)
+        for tier in tiers:
+            if tier.name == name if name else tier.is_default:
+                return tier, len(tiers) == 1
+        raise exception.TierNotFound(
+            ssp_name=self.ssp_name, tier=name or '(default)',
+            tiers=', '.join(sorted(tier.name for tier in tiers)))
+
+    def _find_vioses(self, cluster):
+        """UUIDs of this host's VIOSes in the cluster, those that are up first.
+
+        The cluster has VIOSes of other hosts too.
+        """
+        vioses = sorted(pvm_vios.VIOS.get(self.host.adapter),
+                        key=lambda vios_w: vios_w.name)
+        active = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
+            self.host.adapter, vios_wraps=vioses)}
+        members = {(node.vios_uuid or '').lower() for node in cluster.nodes}
+        return sorted((vios_w.uuid for vios_w in vioses
+                       if vios_w.uuid.lower() in members),
+                      key=lambda uuid: uuid not in active)
+
+    @property
+    def ssp_name(self):
+        return self._ssp.name
+
+    @property
+    def ssp_uuid(self):
+        return self._ssp.uuid
+
+    @property
+    def tier_name(self):
+        return self._tier.name
+
+    @property
+    def tier_uuid(self):
+        return self._tier.uuid
+
+    def refresh(self):
+        """Find out which VIOSes serve it and how large it is (3 requests)."""
+        cluster = pvm_cluster.Cluster.get(self.host.adapter,
+                                          uuid=self._cluster_uuid)
+        self.vios_uuids = self._find_vioses(cluster)
+        self._tier = self._tier.refresh()
+
+    def active_vios_uuids(self):
+        """UUIDs of the VIOSes that serve it and are up (1 request).
+
+        :raises StorageNotServed: if there is none.
+        """
+        active = {vios_w.uuid for vios_w in self.host.active_vioses()}
+        found = [uuid for uuid in self.vios_uuids if uuid in active]
+        if not found:
+            raise exception.StorageNotServed(
+                vioses=', '.join(self.vios_uuids))
+        return found
+
+    def capacity(self, lus=None):
+        """Tell the size and what is used of it (1 request).
+
+        The platform tells how much data is in a pool, not in one of several
+        tiers. There the sizes of the LUs are added up, which is more than
+        their data, as they are thin; the size of the tier is as of refresh().
+
+        :param lus: list of all LUs, if it has just been read.
+        :returns: driver.DiskCapacity
+        """
+        if self._is_only_tier:
+            # Answered without content if nothing has changed.
+            self._ssp = ssp = self._ssp.refresh()
+            return disk_driver.DiskCapacity(
+                total_gb=ssp.capacity, used_gb=ssp.capacity - ssp.free_space)
+        total = self._tier.capacity
+        if lus is None:
+            lus = self.list_units()
+        return disk_driver.DiskCapacity(
+            total_gb=total,
+            used_gb=min(total, sum(lu_w.capacity for lu_w in lus)))
+
+    def check_room(self, size_gb, lus=None):
+        """Raise ComputeResourcesUnavailable without that room (1 request).
+
+        :param lus: list of all LUs, if it has just been read.
+        """
+        capacity = self.capacity(lus)
+        free = capacity.total_gb - capacity.used_gb
+        if free < size_gb:
+            raise nova_exc.ComputeResourcesUnavailable(
+                reason='%(need).2f GB needed in Shared Storage Pool %(ssp)s, '
+                '%(free).2f GB are free' % {
+                    'need': size_gb, 'ssp': self.ssp_name, 'free': free})
+
+    # ---- logical units -------------------------------------------------
+
+    def list_units(self):
+        """Read all LUs (1 request).
+
+        :returns: list of LUEnt wrappers.
+        """
+        with self._lock:
+            before, doubts = dict(self._units), self._doubts
+        lus = pvm_stg.LUEnt.get(
+            self.host.adapter, parent_type=pvm_stg.Tier,
+            parent_uuid=self.tier_uuid)
+        with self._lock:
+            # What was made meanwhile may be missing in the answer.
+            made = {uuid: unit for uuid, unit in self._units.items()
+                    if uuid not in before}
+            self._units = dict(
+                {lu_w.uuid: Unit.of(lu_w) for lu_w in lus}, **made)
+            self._settled = max(self._settled, doubts)
+        return lus
+
+    def find(self, names, udids=()):
+        """Find LUs by name (1 request, or 0).
+
+        :param names: collection of names.
+        :param udids: UDIDs that some of them have. If there are any, and all
+            are known here, so are all LUs of these names.
+        :returns: list of Unit.
+        """
+        if udids and set(udids) <= {unit.udid for unit in self.known(names)}:
+            return self.find_own(names)
+        self.list_units()
+        return self.known(names)
+
+    def find_own(self, names):
+        """Find LUs by name that no other host makes (0 requests).
+
+        1 request if the answer to the creation of any LU was lost.
+
+        :returns: list of Unit.
+        """
+        if self._settled != self._doubts:
+            self.list_units()
+        return self.known(names)
+
+    def known(self, names):
+        """Those LUs of some names that this process knows.
+
+        :returns: list of Unit.
+        """
+        with self._lock:
+            return [unit for unit in self._units.values()
+                    if unit.name in names]
+
+    def create(self, name, size_gb, lu_type=pvm_stg.LUType.DISK, clone=None):
+        """Create an LU (1 request).
+
+        :param name: str of at most 79 of [.0-9A-Za-z_].
+        :param size_gb: float, in GiB; the platform rounds it.
+        :param lu_type: pypowervm LUType
+        :param clone: LUEnt of the image that it is to be a linked clone of,
+            or None.
+        :returns: LUEnt wrapper.
+        """
+        try:
+            lu_w = pvm_stg.LUEnt.bld(
+                self.host.adapter, name, size_gb, typ=lu_type,
+                clone=clone).create(parent_type=pvm_stg.Tier,
+                                    parent_uuid=self.tier_uuid)
+        except pvm_exc.Error:
+            # The answer may have been lost after it was made.
+            with self._lock:
+                self._doubts += 1
+            raise
+        with self._lock:
+            self._units[lu_w.uuid] = Unit.of(lu_w)
+        return lu_w
+
+    def delete(self, uuid):
+        """Delete an LU, or find that it is gone (1 request).
+
+        :returns: bool, whether it was there.
+        """
+        try:
+            self.host.adapter.delete(
+                pvm_stg.Tier.schema_type, root_id=self.tier_uuid,
+                child_type=pvm_stg.LUEnt.schema_type, child_id=uuid)
+            found = True
+        except pvm_exc.HttpNotFound:
+            found = False
+        with self._lock:
+            self._units.pop(uuid, None)
+        return found
+
+    def exists(self, uuid):
+        """Whether there is still an LU (1 request)."""
+        try:
+            self._getter(uuid).get()
+        except pvm_exc.HttpNotFound:
+            return False
+        return True
+
+    def edit(self, uuid, func, *args):
+        """Call func with the LUEnt wrapper, alone in this process (1 request).
+
+        :param func: called as func(lu_wrapper, *args); writes its changes
+            itself, and is called again with a fresh wrapper after a 412.
+        :returns: what func returns.
+        """
+        return transaction.entry_transaction(func)(self._getter(uuid), *args)
+
+    def _getter(self, uuid):
+        return pvm_stg.LUEnt.getter(
+            self.host.adapter, entry_uuid=uuid, parent_class=pvm_stg.Tier,
+            parent_uuid=self.tier_uuid)

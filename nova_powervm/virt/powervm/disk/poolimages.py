@@ -1,0 +1,515 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The images that a Shared Storage Pool keeps to clone boot disks from.
+
+An image is a logical unit (LU) of the type image, which boot disks are linked
+clones of. All hosts of the pool share it. Its name is
+
+    i_<25 characters for the image's id>_<13 characters for its content>
+
+each the base 32 of a SHA-256.
+
+Which host uploads an image is settled by the protocol of pypowervm's
+get_or_upload_image_lu, so that hosts which run that function can share the
+pool: an image whose LU is alone is complete. Who wants to upload it makes a
+marker first, a tiny LU of the type image whose name ends with the image's,
+and deletes it in the end. Whoever sees a marker of somebody else waits,
+except that among markers without an image, the first in the alphabet wins.
+
+What is better here: a marker of this driver is named
+
+    part<8 random digits>_<8 characters for the host>_<name of the image>
+
+and replaced by another such marker every minute. So one that stays is known to
+be dead: at once by the host that made it, and by another one after a few
+minutes. A marker of pypowervm says nothing about its life; it is given an
+hour. The image of a dead marker is partial; both are deleted. And waiting is
+for the marker to go, not for the rest of half a minute or more.
+"""
+
+import contextlib
+import random
+import re
+import threading
+import time
+
+from nova import exception as nova_exc
+from nova.virt import imagecache
+from oslo_concurrency import lockutils
+from oslo_log import log as logging
+from oslo_utils import excutils
+from pypowervm import exceptions as pvm_exc
+from pypowervm import util as pvm_util
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import image as disk_image
+from nova_powervm.virt.powervm.disk import names
+from nova_powervm.virt.powervm import storage
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_IMAGE_NAME = re.compile('i_[a-z2-7]{25}_[a-z2-7]{13}')
+_OUR_MARKER = re.compile('part[0-9a-f]{8}_([a-z2-7]{8})_(%s)' %
+                         _IMAGE_NAME.pattern)
+_ANY_MARKER = re.compile('.+?(%s)' % _IMAGE_NAME.pattern)
+# pypowervm's.
+_MARKER_GB = 0.001
+_ID_CHARACTERS = 25
+_CONTENT_CHARACTERS = 13
+_RENEW_SECONDS = 60
+_PATIENCE_SECONDS = 5 * _RENEW_SECONDS
+_FOREIGN_PATIENCE_SECONDS = 3600
+_POLL_SECONDS = 5
+_RIVAL_POLLS = 3
+
+
+def _id_prefix(image_id):
+    """What the names of all contents of an image begin with."""
+    return 'i_%s_' % names.digest(image_id, _ID_CHARACTERS)
+
+
+def lu_name(image):
+    """Name of an image's LU."""
+    return _id_prefix(image.id) + names.digest(image.content,
+                                               _CONTENT_CHARACTERS)
+
+
+def _images(lus, name=None):
+    """Those LUs that are images of this driver: all, or one by name."""
+    return [lu_w for lu_w in lus if lu_w.lu_type == pvm_stg.LUType.IMAGE and
+            (_IMAGE_NAME.fullmatch(lu_w.name) if name is None
+             else lu_w.name == name)]
+
+
+def _markers(lus, name=None):
+    """Those LUs that are markers: of any image, or of one by name."""
+    found = [(lu_w, _ANY_MARKER.fullmatch(lu_w.name)) for lu_w in lus
+             if lu_w.lu_type == pvm_stg.LUType.IMAGE]
+    return [lu_w for lu_w, match in found
+            if match and name in (None, match.group(1))]
+
+
+class _ImageIsGone(Exception):
+    """An image that was known to be in the pool is there no more."""
+
+
+class PoolImages(imagecache.ImageCacheManager):
+    """The images in one pool.
+
+    A lock for each image is held while this process uploads, clones or
+    removes it. Other hosts are held off by markers; and an image with a
+    clone cannot be deleted (assumed, no hardware).
+
+    :param pool: pool.Pool
+    :param image_api: nova.image.glance.API, or what has its methods.
+    :param clock: returns seconds that only go up.
+    :param sleep: waits for a number of seconds.
+    """
+
+    def __init__(self, pool, image_api, clock=time.monotonic,
+                 sleep=time.sleep):
+        super().__init__()
+        self.pool = pool
+        self.image_api = image_api
+        self.clock = clock
+        self._sleep = sleep
+        self._host_token = names.digest(
+            '%s %s' % (pool.host.system_uuid, pool.host.nodename), 8)
+        self._locks = lockutils.Semaphores()
+        self._state_lock = threading.Lock()
+        # Name -> LUEnt of the images that were complete when last seen.
+        self._complete = {}
+        # UUIDs of markers, and of images -> since when they are seen so.
+        self._marked_since = {}
+        self._unused_since = {}
+
+    def create_clone(self, context, image, name, size_gb):
+        """Create an LU that is a linked clone of an image.
+
+        1 request if the image is known to be in the pool, else 5 if it is
+        there, and 9 if it is not.
+
+        :param image: image.Image, complete, or as far as Image.from_meta
+            knows it.
+        :param name: str, name of the new LU.
+        :param size_gb: int, its size in GiB; not less than the image's.
+        :returns: LUEnt wrapper.
+        """
+        with self._using(image) as known:
+            if known is not None:
+                with contextlib.suppress(_ImageIsGone):
+                    return self._clone(known, name, size_gb)
+            image_lu, _uploaded = self._obtain(context, image)
+            return self.pool.create(name, size_gb, clone=image_lu)
+
+    def ensure(self, context, image):
+        """Upload an image unless it is in the pool (1 to 8 requests).
+
+        :param image: image.Image
+        :returns: bool: True if this host uploaded it.
+        """
+        with self._using(image) as known:
+            if known is not None and self.pool.exists(known.uuid):
+                return False
+            return self._obtain(context, image)[1]
+
+    def scrub(self):
+        """Find out what there is, and remove what is dead (1 request)."""
+        self._remove_dead(self.look())
+
+    def update(self, context, all_instances):
+        """Remove images that have been out of use for long enough.
+
+        Nova's method; 1 request, and 1 for each image to remove. An image
+        with a clone is in use, on whatever host; so is one that a server of
+        this host was made of, as the server may be made anew. The time begins
+        when this host first finds the image out of use.
+
+        :param all_instances: nova.objects.InstanceList
+        """
+        lus = self.look()
+        self._remove_dead(lus)
+        if not self.remove_unused_base_images:
+            return
+        in_use = {_id_prefix(instance.image_ref)
+                  for instance in all_instances if instance.image_ref}
+        for lu_w in self._expired(lus, in_use):
+            with contextlib.suppress(lockutils.AcquireLockFailedException), \
+                    self._image_lock(lu_w.name, blocking=False):
+                self._remove_unused(lu_w)
+
+    # ---- what there is -------------------------------------------------
+
+    def _image_lock(self, name, **kwargs):
+        return lockutils.lock(name, semaphores=self._locks, **kwargs)
+
+    @contextlib.contextmanager
+    def _using(self, image):
+        """Hold the lock of an image; yields its LUEnt if it is known."""
+        with self._image_lock(lu_name(image)):
+            with self._state_lock:
+                known = self._complete.get(lu_name(image))
+                if known is not None:
+                    self._unused_since.pop(known.uuid, None)
+            yield known
+
+    def look(self):
+        """Read all LUs (1 request), and note what they tell of images."""
+        lus = self.pool.list_units()
+        now = self.clock()
+        marked = {_ANY_MARKER.fullmatch(lu_w.name).group(1)
+                  for lu_w in _markers(lus)}
+        with self._state_lock:
+            self._complete = {lu_w.name: lu_w for lu_w in _images(lus)
+                              if lu_w.name not in marked}
+            self._marked_since = {
+                lu_w.uuid: self._marked_since.get(lu_w.uuid, now)
+                for lu_w in _markers(lus)}
+        return lus
+
+    def complete(self, name):
+        """LUEnt of an image that was complete when last seen, or None."""
+        with self._state_lock:
+            return self._complete.get(name)
+
+    def _clone(self, image_lu, name, size_gb):
+        """Clone an image that was there when last seen (1 request).
+
+        :raises _ImageIsGone: if it is there no more.
+        """
+        try:
+            return self.pool.create(name, size_gb, clone=image_lu)
+        except pvm_exc.HttpError as exc:
+            self.look()
+            now = self.complete(image_lu.name)
+            if now is not None and now.uuid == image_lu.uuid:
+                raise
+            raise _ImageIsGone() from exc
+
+    # ---- uploads, the lock of the image held ---------------------------
+
+    def _obtain(self, context, image):
+        """Have an image in the pool, whoever uploads it.
+
+        :returns: (its LUEnt, bool whether it was uploaded here)
+        """
+        name = lu_name(image)
+        while True:
+            with _Marker(self, self._host_token, name) as marker:
+                # Nothing may take time between the look and the upload.
+                vios_uuid = random.choice(self.pool.active_vios_uuids())
+                image_lu, rivals, lus = self._look_for(name, marker)
+                if image_lu is not None and not rivals:
+                    return image_lu, False
+                if image_lu is None and self._wins(marker, rivals):
+                    return self._upload(context, image, marker, vios_uuid,
+                                        lus), True
+            self._wait(name)
+
+    def _look_for(self, name, marker=None):
+        """Read all LUs (1 request), and tell how it is with an image.
+
+        :param marker: the _Marker of this thread, or None.
+        :returns: (its LUEnt or None, list of the markers of others, list of
+            all LUs)
+        """
+        lus = self._remove_dead(self.look(), held_name=name, but_not=marker)
+        rivals = [lu_w for lu_w in _markers(lus, name)
+                  if marker is None or lu_w.name != marker.name]
+        return next(iter(_images(lus, name)), None), rivals, lus
+
+    def _wins(self, marker, rivals):
+        """Whether this thread may upload, of those that have a marker.
+
+        The first in the alphabet may, but not if another one began before
+        there was this marker. So it waits for the others to give up.
+        """
+        if any(rival.name < marker.name for rival in rivals):
+            return False
+        for _attempt in range(_RIVAL_POLLS):
+            if not rivals:
+                return True
+            self._sleep(_POLL_SECONDS)
+            image_lu, rivals, _lus = self._look_for(marker.image_name, marker)
+            if image_lu is not None:
+                return False
+        return not rivals
+
+    def _upload(self, context, image, marker, vios_uuid, lus):
+        """Upload an image; without end(), the marker removes it (6 requests).
+
+        :param marker: _Marker that was made for it.
+        :param vios_uuid: UUID of the VIOS that takes the bytes.
+        :param lus: list of all LUs, as they have just been read.
+        """
+        name = marker.image_name
+        image = disk_image.Image.from_glance(self.image_api, context,
+                                             image.id)
+        if lu_name(image) != name:
+            raise nova_exc.CouldNotFetchImage(
+                'Could not fetch image %s: it has been changed.' % image.id)
+        self.pool.check_room(disk_image.size_gb(image.size), lus)
+        LOG.info('Fetching image %(image)s into logical unit %(lu)s of '
+                 'Shared Storage Pool %(ssp)s.',
+                 {'image': image.id, 'lu': name, 'ssp': self.pool.ssp_name})
+        image_lu = marker.begin(pvm_util.convert_bytes_to_gb(image.size,
+                                                             dp=2))
+        disk_image.upload(
+            self.pool.host.adapter, vios_uuid, name, image,
+            disk_image.CheckedStream(image, lambda: marker.keep_alive(
+                self.image_api.download(context, image.id))),
+            image_lu.udid)
+        marker.end()
+        with self._state_lock:
+            self._complete[name] = image_lu
+        return image_lu
+
+    def _wait(self, name):
+        """Wait until nobody uploads an image any more."""
+        while True:
+            _image_lu, others, _lus = self._look_for(name)
+            if not others:
+                return
+            LOG.info('Waiting for the upload of image %(image)s by somebody '
+                     'else: %(marker)s.', {'image': name,
+                                           'marker': others[0].name})
+            while not self._is_dead(others[0]) and self.pool.exists(
+                    others[0].uuid):
+                self._sleep(_POLL_SECONDS)
+
+    # ---- removal -------------------------------------------------------
+
+    def _remove_dead(self, lus, held_name=None, but_not=None):
+        """Delete markers without life, and the partial images that they mark.
+
+        :param lus: list of all LUs, as they have just been read.
+        :param held_name: name of the image whose lock this thread holds.
+        :param but_not: the _Marker of this thread, or None.
+        :returns: list of the LUs that remain.
+        """
+        removed = set()
+        for marker_lu in _markers(lus):
+            if but_not is not None and marker_lu.name == but_not.name:
+                continue
+            if not (self._is_of_this_host(marker_lu) or
+                    self._is_dead(marker_lu)):
+                continue
+            name = _ANY_MARKER.fullmatch(marker_lu.name).group(1)
+            with contextlib.ExitStack() as held, contextlib.suppress(
+                    lockutils.AcquireLockFailedException):
+                # A marker of another thread is of an image that it locks.
+                if name != held_name:
+                    held.enter_context(self._image_lock(name,
+                                                        blocking=False))
+                LOG.warning('The upload of image %(image)s was broken off; '
+                            'removing what is left, and its marker '
+                            '%(marker)s.', {'image': name,
+                                            'marker': marker_lu.name})
+                for lu_w in _images(lus, name) + [marker_lu]:
+                    self.pool.delete(lu_w.uuid)
+                    removed.add(lu_w.uuid)
+        return [lu_w for lu_w in lus if lu_w.uuid not in removed]
+
+    def _is_of_this_host(self, marker_lu):
+        match = _OUR_MARKER.fullmatch(marker_lu.name)
+        return match is not None and match.group(1) == self._host_token
+
+    def _is_dead(self, marker_lu):
+        """Whether a marker has been there for longer than one lives."""
+        patience = (_PATIENCE_SECONDS
+                    if _OUR_MARKER.fullmatch(marker_lu.name)
+                    else _FOREIGN_PATIENCE_SECONDS)
+        with self._state_lock:
+            since = self._marked_since.get(marker_lu.uuid)
+        return since is not None and self.clock() - since >= patience
+
+    def _expired(self, lus, in_use):
+        """Note which images are out of use; return those due to go."""
+        now = self.clock()
+        # The first two digits of a UDID tell the type.
+        cloned = {lu_w.cloned_from_udid[2:] for lu_w in lus
+                  if lu_w.cloned_from_udid}
+        with self._state_lock:
+            unused = [
+                lu_w for name, lu_w in self._complete.items()
+                if lu_w.udid[2:] not in cloned and
+                name[:-_CONTENT_CHARACTERS] not in in_use]
+            self._unused_since = {
+                lu_w.uuid: self._unused_since.get(lu_w.uuid, now)
+                for lu_w in unused}
+            return [
+                lu_w for lu_w in unused
+                if now - self._unused_since[lu_w.uuid] >=
+                CONF.image_cache.remove_unused_original_minimum_age_seconds]
+
+    def _remove_unused(self, lu_w):
+        """Delete an image that is out of use, unless it is used again."""
+        with self._state_lock:
+            if lu_w.uuid not in self._unused_since:
+                return
+            self._complete.pop(lu_w.name, None)
+        LOG.info('Removing image %s, which is out of use.', lu_w.name)
+        try:
+            self.pool.delete(lu_w.uuid)
+        except pvm_exc.HttpError as exc:
+            LOG.info('Image %(image)s stays, as another host may use it '
+                     'again: %(exc)s', {'image': lu_w.name, 'exc': exc})
+
+
+class _Marker:
+    """The marker of one upload; a context manager.
+
+    At its end there is no marker, and without end() no image either.
+
+    :param images: PoolImages
+    :param host_token: str, of this host.
+    :param image_name: str, name of the image.
+    :ivar image_name: the same.
+    :ivar name: str, name of the marker's LU.
+    """
+
+    def __init__(self, images, host_token, image_name):
+        self._images = images
+        self._pool = images.pool
+        self._host_token = host_token
+        self.image_name = image_name
+        self._image_lu = None
+        self._names = []
+        self._has_begun = False
+        self._made = None
+        self.name = None
+
+    def __enter__(self):
+        try:
+            self._make()
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                self._clean_up()
+        return self
+
+    def __exit__(self, exc_type, exc, traceback):
+        if self._names:
+            self._clean_up()
+
+    def _make(self):
+        """Make an LU for a marker (1 request)."""
+        self.name = 'part%08x_%s_%s' % (random.getrandbits(32),
+                                        self._host_token, self.image_name)
+        self._names.append(self.name)
+        self._made = self._images.clock()
+        self._pool.create(self.name, _MARKER_GB,
+                          lu_type=pvm_stg.LUType.IMAGE)
+
+    def begin(self, size_gb):
+        """Create the LU of the image (1 request)."""
+        self._has_begun = True
+        self._image_lu = self._pool.create(self.image_name, size_gb,
+                                           lu_type=pvm_stg.LUType.IMAGE)
+        return self._image_lu
+
+    def keep_alive(self, chunks):
+        """Yield chunks; replace the marker if they take their time."""
+        for chunk in chunks:
+            if self._images.clock() - self._made >= _RENEW_SECONDS:
+                storage.try_to('renew the marker of image %s' %
+                               self.image_name, self._renew)
+            yield chunk
+
+    def _renew(self):
+        """Replace the marker by a new one (2 requests)."""
+        old = self.name
+        self._make()
+        for unit in self._pool.known([old]):
+            self._pool.delete(unit.uuid)
+
+    def end(self):
+        """Delete the marker: from now on the image is complete (1 request).
+
+        :raises CouldNotFetchImage: if another host has taken the upload for
+            dead, and deleted it.
+        """
+        there = [self._delete(unit)
+                 for unit in self._pool.find_own(self._names)]
+        if not any(there):
+            self._images.look()
+            complete = self._images.complete(self.image_name)
+            if complete is None or complete.uuid != self._image_lu.uuid:
+                raise nova_exc.CouldNotFetchImage(
+                    'Could not fetch image %s: it took so long that another '
+                    'host removed it.' % self.image_name)
+        self._names = []
+
+    def _delete(self, unit):
+        """Delete an LU; False if it was gone, or the answer was lost."""
+        try:
+            return self._pool.delete(unit.uuid)
+        except pvm_exc.Error:
+            return self._pool.delete(unit.uuid)
+
+    def _clean_up(self):
+        """Delete the marker, after the image if there is one."""
+        storage.try_to('remove the marker of image %s' % self.image_name,
+                       self._remove)
+
+    def _remove(self):
+        if self._image_lu is not None:
+            self._delete(self._image_lu)
+        elif self._has_begun:
+            self._delete_named([self.image_name])
+        self._delete_named(self._names)
+
+    def _delete_named(self, names):
+        for unit in self._pool.find_own(names):
+            self._delete(unit)

@@ -1,0 +1,351 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Disks that are logical units (LU) of a Shared Storage Pool."""
+
+import contextlib
+import functools
+import threading
+import typing
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import image as disk_image
+from nova_powervm.virt.powervm.disk import pool
+from nova_powervm.virt.powervm.disk import poolimages
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+_CAPACITY = 'UnitCapacity'
+
+
+class SSPDiskAdapter(disk_driver.DiskAdapter):
+    """The pool of the cluster that this host's VIOSes are in.
+
+    A disk is mapped through every VIOS of the pool that is up, so it stays
+    reachable while one is down. All hosts of the pool see all disks, and so
+    can their management partitions.
+
+    :raises AbstractDiskException: if it is not clear what to use, see
+        pool.Pool.
+    """
+
+    storage_class = pvm_stg.LU
+
+    def __init__(self, host, image_api):
+        super().__init__(host, image_api)
+        self._pool = pool.Pool(host)
+        self._images = poolimages.PoolImages(self._pool, image_api)
+        self._unfinished = _Unfinished()
+        self.capabilities.update(shared_storage=True, has_imagecache=True,
+                                 snapshot=True)
+        if not self._pool.vios_uuids:
+            raise exception.NoConfigNoClusterFound()
+
+    # ---- the storage ---------------------------------------------------
+
+    @property
+    def vios_uuids(self):
+        return list(self._pool.vios_uuids)
+
+    def capacity(self):
+        return self._pool.capacity()
+
+    @property
+    def shared_pool(self):
+        return disk_driver.SharedPool(
+            uuid='%s/%s' % (self._pool.ssp_uuid, self._pool.tier_uuid),
+            name='%s/%s' % (self._pool.ssp_name, self._pool.tier_name))
+
+    def scrub(self):
+        self._images.scrub()
+
+    # ---- disks of servers ----------------------------------------------
+
+    def create_disk_from_image(self, context, instance, image_meta,
+                               image_type=disk_driver.DiskType.BOOT):
+        """See the base class. 1 request if the image is known."""
+        image = self.find_image(context, image_meta)
+        size_gb = (self.disk_size_gb(instance, image, image_type) or
+                   disk_image.size_gb(image.size))
+        name = self.get_disk_name(image_type, instance)
+        self._remove_left_over([name])
+        return self._images.create_clone(context, image, name, size_gb)
+
+    def create_blank_disks(self, instance, disks):
+        """See the base class. 1 request for each."""
+        sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
+                 for disk in disks}
+        self._remove_left_over(sizes)
+        return [self._pool.create(name, size_gb)
+                for name, size_gb in sizes.items()]
+
+    def _remove_left_over(self, names):
+        """Delete LUs of these names, as far as they are known."""
+        for unit in self._pool.known(names):
+            LOG.warning('Deleting logical unit %s, which was left behind.',
+                        unit.name)
+            try:
+                self._pool.delete(unit.uuid)
+            except pvm_exc.HttpError as exc:
+                if self._unfinished.add_unit(unit):
+                    continue
+                if not self._is_in_use(unit):
+                    raise
+                raise exception.DiskNameInUse(
+                    name=unit.name, place='Shared Storage Pool %s' %
+                    self._pool.ssp_name, reason=str(exc)) from exc
+
+    def get_disk_refs(self, instance, disk_types):
+        disks = {lu_w.name: lu_w for lu_w in self._pool.list_units()
+                 if lu_w.lu_type == pvm_stg.LUType.DISK and
+                 not self._unfinished.is_doomed(lu_w.uuid)}
+        by_type = {disk_type: self.get_disk_name(disk_type, instance)
+                   for disk_type in disk_types}
+        return {disk_type: disks[name] for disk_type, name in by_type.items()
+                if name in disks}
+
+    def connect_disk(self, instance, disk, stg):
+        self._unfinished.cancel(disk.udid)
+        stg.edit_redundant(
+            self.vios_uuids, storage.add_mapping, vm.get_pvm_uuid(instance),
+            pvm_stg.LU.bld_ref(self.host.adapter, disk.name, disk.udid))
+
+    def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
+        names = self.get_disk_names(instance, disk_types)
+        clients = clients or self.own_partitions(instance)
+        stg.edit_redundant(
+            self.vios_uuids, storage.remove_storage_mappings, pvm_stg.LU,
+            names, clients=clients, missed=functools.partial(
+                self._note_missed, stg, names, clients))
+
+    def _note_missed(self, stg, names, clients, vios_uuid):
+        """Remember what to unmap from a VIOS when it is up again."""
+        udids = {unit.udid for unit in self._pool.known(names)}
+        udids.update(element.udid for element in stg.removed_storage
+                     if storage.is_named(element, pvm_stg.LU, names))
+        self._unfinished.add_mappings(vios_uuid, names, clients, udids)
+
+    def delete_disks(self, instance, disk_types=None, unmapped=()):
+        """See the base class.
+
+        1 request for each disk if they were mapped and are known here; 1 more
+        if not.
+        """
+        names = self.get_disk_names(instance, disk_types)
+        udids = {element.udid for element in unmapped
+                 if storage.is_named(element, pvm_stg.LU, names)}
+        for unit in self._pool.find(names, udids):
+            self._delete(unit, is_ours=unit.udid in udids)
+
+    def _delete(self, unit, is_ours):
+        """Delete an LU, unless somebody else uses it.
+
+        :param is_ours: whether it was surely the server's.
+        """
+        LOG.info('Deleting logical unit %(lu)s of Shared Storage Pool '
+                 '%(ssp)s.', {'lu': unit.name, 'ssp': self._pool.ssp_name})
+        try:
+            self._pool.delete(unit.uuid)
+        except pvm_exc.HttpError as exc:
+            if self._unfinished.add_unit(unit):
+                LOG.warning('Logical unit %(lu)s will be deleted when the '
+                            'VIOSes that may map it are up: %(exc)s',
+                            {'lu': unit.name, 'exc': exc})
+            elif not is_ours and self._is_in_use(unit):
+                LOG.warning('Logical unit %(lu)s has the name of a disk of '
+                            'the server, but is mapped to another partition; '
+                            'it is left alone: %(exc)s',
+                            {'lu': unit.name, 'exc': exc})
+            else:
+                raise
+
+    def _is_in_use(self, unit):
+        return any(lu_w.in_use for lu_w in self._pool.list_units()
+                   if lu_w.uuid == unit.uuid)
+
+    def extend_disk(self, instance, size_gb,
+                    disk_type=disk_driver.DiskType.BOOT):
+        """See the base class. 2 requests, 1 more if it is not known here."""
+        self._edit(instance, disk_type, self._extend, size_gb)
+
+    def check_extend(self, instance, size_gb,
+                     disk_type=disk_driver.DiskType.BOOT):
+        self._edit(instance, disk_type, self._check_extend, size_gb)
+
+    def _edit(self, instance, disk_type, func, *args):
+        name = self.get_disk_name(disk_type, instance)
+        for unit in self._pool.known([name]):
+            if self._unfinished.is_doomed(unit.uuid):
+                continue
+            with contextlib.suppress(pvm_exc.HttpNotFound):
+                return self._pool.edit(unit.uuid, func, *args)
+        disk = self.get_disk_ref(instance, disk_type)
+        if disk is None:
+            raise nova_exc.DiskNotFound(location=name)
+        return self._pool.edit(disk.uuid, func, *args)
+
+    def _check_extend(self, lu_w, size_gb):
+        # An LU is thin: it takes no room before data is written.
+        self.check_growth(lu_w.name, lu_w.capacity, size_gb)
+
+    def _extend(self, lu_w, size_gb):
+        growth = self.check_growth(lu_w.name, lu_w.capacity, size_gb)
+        if growth:
+            # pypowervm offers no setter. Assumed, no hardware: the platform
+            # takes another size, as the VIOS command lu -resize does.
+            lu_w.set_float_gb_value(_CAPACITY, size_gb)
+            lu_w.update()
+
+    def sweep(self):
+        for vios_uuid in self._unfinished.vios_uuids():
+            storage.try_to('clean up VIOS %s' % vios_uuid, self._sweep_vios,
+                           vios_uuid)
+
+    def _sweep_vios(self, vios_uuid):
+        """Remove mappings that a VIOS kept while it was down."""
+        if vios_uuid in self._pool.vios_uuids:
+            if vios_uuid not in self._pool.active_vios_uuids():
+                return
+            with storage.StorageTransaction.immediate(self.host,
+                                                      'sweep') as stg:
+                for missed in self._unfinished.mappings(vios_uuid):
+                    stg.edit(vios_uuid, storage.remove_storage_mappings,
+                             pvm_stg.LU, missed.names,
+                             clients=missed.clients, udids=missed.udids)
+        for unit in self._unfinished.end(vios_uuid):
+            self._delete(unit, is_ours=False)
+
+    # ---- moving to another host ----------------------------------------
+
+    def get_info(self):
+        return {'cluster_name': self._pool.cluster_name,
+                'ssp_name': self._pool.ssp_name,
+                'ssp_uuid': self._pool.ssp_uuid,
+                'tier_name': self._pool.tier_name}
+
+    def validate(self, disk_info):
+        if disk_info.get('ssp_uuid') != self._pool.ssp_uuid:
+            return ('its disks are in Shared Storage Pool %s, those of this '
+                    'host in %s' % (disk_info.get('ssp_name'),
+                                    self._pool.ssp_name))
+        if disk_info.get('tier_name') != self._pool.tier_name:
+            return ('its disks are in tier %s of the Shared Storage Pool, '
+                    'those of this host in %s' % (
+                        disk_info.get('tier_name'), self._pool.tier_name))
+        return None
+
+    def check_instance_shared_storage_local(self, context, instance):
+        return self.get_info()
+
+    def check_instance_shared_storage_remote(self, context, data):
+        return self.validate(data) is None
+
+    # ---- images --------------------------------------------------------
+
+    def manage_image_cache(self, context, all_instances):
+        self._pool.refresh()
+        self._images.update(context, all_instances)
+
+    def cache_image(self, context, image_id):
+        return self._images.ensure(context,
+                                   self.find_image_by_id(context, image_id))
+
+
+class _Missed(typing.NamedTuple):
+    """LUs that were to be unmapped from a VIOS that was down."""
+
+    names: list
+    clients: list
+    udids: set
+
+
+class _Unfinished:
+    """What is left to do on VIOSes that were down when it was asked for.
+
+    It is kept in memory only. When nova-compute starts, mappings of LPARs
+    that are gone are removed; LUs that such a mapping held stay.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        # VIOS UUID -> list of _Missed
+        self._missed = {}
+        # UUID -> Unit to delete, once no VIOS may have it mapped.
+        self._units = {}
+
+    def add_mappings(self, vios_uuid, names, clients, udids):
+        """Note that a VIOS may have LUs mapped that it should not."""
+        with self._lock:
+            self._missed.setdefault(vios_uuid, []).append(
+                _Missed(names, clients, udids))
+
+    def add_unit(self, unit):
+        """Note that an LU is to be deleted, if a VIOS may have it mapped.
+
+        :returns: bool, whether one may.
+        """
+        with self._lock:
+            found = [missed for missed in self._all()
+                     if unit.name in missed.names]
+            for missed in found:
+                missed.udids.add(unit.udid)
+                self._units[unit.uuid] = unit
+            return bool(found)
+
+    def is_doomed(self, uuid):
+        """Whether an LU is to be deleted."""
+        with self._lock:
+            return uuid in self._units
+
+    def cancel(self, udid):
+        """Note that an LU is mapped again on purpose."""
+        with self._lock:
+            for missed in self._all():
+                missed.udids.discard(udid)
+
+    def vios_uuids(self):
+        """UUIDs of the VIOSes that there is something to do on."""
+        with self._lock:
+            return list(self._missed)
+
+    def mappings(self, vios_uuid):
+        """What to unmap from a VIOS, list of _Missed."""
+        with self._lock:
+            return [missed._replace(udids=set(missed.udids))
+                    for missed in self._missed.get(vios_uuid, ())]
+
+    def end(self, vios_uuid):
+        """Note that a VIOS has no such mappings any more.
+
+        :returns: list of the Units that can be deleted now.
+        """
+        with self._lock:
+            self._missed.pop(vios_uuid, None)
+            pending = {udid for missed in self._all()
+                       for udid in missed.udids}
+            free = [unit for unit in self._units.values()
+                    if unit.udid not in pending]
+            for unit in free:
+                del self._units[unit.uuid]
+            return free
+
+    def _all(self):
+        return [missed for found in self._missed.values()
+                for missed in found]
