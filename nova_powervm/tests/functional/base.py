@@ -29,7 +29,7 @@ from oslo_log import log as logging
 from pypowervm.utils import uuid as uuids
 
 from nova_powervm import conf as cfg
-from nova_powervm.simulator.resources import volume_group
+from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 
@@ -233,7 +233,7 @@ class PowerVMTestCase(SimulatedPlatformMixin,
 
     def boot_disk_of(self, server):
         """The SparseDisk from which a server boots."""
-        names = [mapping['storage'] for mapping in self.mappings_of(server)]
+        names = {mapping['storage'] for mapping in self.mappings_of(server)}
         boot = [name for name in names if name.startswith('b_')]
         self.assertEqual(1, len(boot), names)
-        return volume_group.find_disk(self.platform, boot[0])
+        return inside.find(self.platform, boot[0]).backing.disk

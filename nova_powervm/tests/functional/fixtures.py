@@ -15,12 +15,17 @@
 import copy
 import hashlib
 import io
+import os
 
+import fixtures as fx
 from nova.tests import fixtures as nova_fixtures
+
+from nova_powervm.simulator import disks
 
 KIB = 1024
 MIB = KIB * KIB
 CHUNK = 64 * KIB
+MAX_UPLOAD = 100 * KIB * MIB
 
 
 def image_bytes(image_id, size):
@@ -41,6 +46,14 @@ class GlanceFixture(nova_fixtures.GlanceFixture):
 
     IMAGE_SIZE = MIB
 
+    def __init__(self, test):
+        super().__init__(test)
+        self._uploads = {}
+
+    def setUp(self):
+        super().setUp()
+        self._folder = self.useFixture(fx.TempDir())
+
     def create(self, context, metadata, data=None):
         metadata = copy.deepcopy(metadata)
         properties = metadata.setdefault('properties', {})
@@ -54,16 +67,22 @@ class GlanceFixture(nova_fixtures.GlanceFixture):
 
     def content(self, image_id):
         """Bytes of an image: what was uploaded, or what was made up."""
-        image = self.images[str(image_id)]
-        if image_id in self._imagedata:
-            return self._imagedata[image_id]
-        return image_bytes(image_id, image['size'])
+        disk = self._uploads.get(str(image_id))
+        if disk is not None:
+            return disk.read(0, disk.size)
+        return image_bytes(image_id, self.images[str(image_id)]['size'])
+
+    def sha256(self, image_id):
+        """Hash an image, in constant memory if it was uploaded."""
+        disk = self._uploads.get(str(image_id))
+        if disk is not None:
+            return disk.sha256()
+        return hashlib.sha256(self.content(image_id)).hexdigest()
 
     def download(self, context, image_id, data=None, dst_path=None,
                  trusted_certs=None):
         self.show(context, image_id)
-        content = io.BytesIO(self.content(image_id))
-        chunks = iter(lambda: content.read(CHUNK), b'')
+        chunks = self._chunks(image_id)
         if dst_path:
             with open(dst_path, 'wb') as target:
                 target.writelines(chunks)
@@ -73,14 +92,33 @@ class GlanceFixture(nova_fixtures.GlanceFixture):
         else:
             return chunks
 
+    def _chunks(self, image_id):
+        disk = self._uploads.get(str(image_id))
+        if disk is None:
+            content = io.BytesIO(self.content(image_id))
+            return iter(lambda: content.read(CHUNK), b'')
+        return (disk.read(offset, MIB) for offset in
+                range(0, disk.size, MIB))
+
     def update(self, context, image_id, metadata, data=None,
                purge_props=False):
         metadata = copy.deepcopy(metadata)
         if data is not None:
-            self._imagedata[image_id] = data.read()
-            metadata['size'] = len(self._imagedata[image_id])
+            metadata.update(self._upload(image_id, data))
         return super().update(context, image_id, metadata,
                               purge_props=purge_props)
+
+    def _upload(self, image_id, data):
+        """Keep the content of an image in a sparse file.
+
+        :returns: dict of what Glance knows of the image from then on.
+        """
+        disk = disks.SparseDisk(
+            os.path.join(self._folder.path, image_id), MAX_UPLOAD)
+        disk.resize(disk.write(data))
+        self._uploads[image_id] = disk
+        return {'size': disk.size, 'os_hash_algo': 'sha256',
+                'os_hash_value': disk.sha256()}
 
 
 class NeutronFixture(nova_fixtures.NeutronFixture):

@@ -17,6 +17,9 @@ maps exceptions to what Nova's manager expects. It makes no REST call itself.
 """
 
 from nova.compute import power_state
+from nova.compute import task_states
+from nova.compute import utils as compute_utils
+from nova.compute import vm_states
 from nova import exception as nova_exc
 from nova.image import glance
 from nova.virt import driver
@@ -30,18 +33,29 @@ from pypowervm.tasks import power_opts
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import disk
+from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.flows import destroy as flow_destroy
+from nova_powervm.virt.powervm.flows import migrate as flow_migrate
 from nova_powervm.virt.powervm.flows import network as flow_network
 from nova_powervm.virt.powervm.flows import power as flow_power
+from nova_powervm.virt.powervm.flows import rescue as flow_rescue
+from nova_powervm.virt.powervm.flows import resize as flow_resize
+from nova_powervm.virt.powervm.flows import snapshot as flow_snapshot
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
+from nova_powervm.virt.powervm.flows import volume as flow_volume
 from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import inventory
 from nova_powervm.virt.powervm import media
+from nova_powervm.virt.powervm import mgmt as pvm_mgmt
+from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import rooms as pvm_rooms
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import fabrics
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -55,6 +69,8 @@ class PowerVMDriver(driver.ComputeDriver):
         self.capabilities = dict(
             driver.ComputeDriver.capabilities,
             supports_attach_interface=True,
+            supports_evacuate=True,
+            supports_extend_volume=True,
             supports_image_type_raw=True)
         self.rooms = None
         self.events = None
@@ -82,15 +98,19 @@ class PowerVMDriver(driver.ComputeDriver):
         platform.connect(self.events)
         platform.wait_for_vioses()
         platform.scrub()
+        fabrics.validate(platform)
         disk_dvr = disk.build(platform, glance.API())
         disk_dvr.scrub()
         self.capabilities['has_imagecache'] = (
             disk_dvr.capabilities['has_imagecache'])
+        for disk_format in disk_dvr.image_formats:
+            self.capabilities['supports_image_type_' + disk_format] = True
         self.inventory = inventory.Inventory(platform, disk_dvr)
         self.rooms = pvm_rooms.Rooms(
             virtapi=self.virtapi, host=platform, disk=disk_dvr,
             config_drive=media.ConfigDrive(
-                platform, preferred_vios_uuid=disk_dvr.vios_uuids[0]))
+                platform, preferred_vios_uuid=disk_dvr.vios_uuids[0]),
+            mgmt=pvm_mgmt.ManagementPartition(platform))
 
     def cleanup_host(self, host):
         """End every thread and the REST session."""
@@ -163,20 +183,27 @@ class PowerVMDriver(driver.ComputeDriver):
     def destroy(self, context, instance, network_info, block_device_info=None,
                 destroy_disks=True, destroy_secrets=True):
         self._log_operation('destroy', instance)
-        self._destroy(instance, network_info, destroy_disks)
+        if (instance.task_state == task_states.RESIZE_REVERTING and
+                move.is_within_host(context, instance)):
+            LOG.info('The LPAR is that of before the resize too: it stays.',
+                     instance=instance)
+            return
+        self._destroy(instance, network_info, destroy_disks,
+                      block_device_info=block_device_info)
 
     def cleanup(self, context, instance, network_info, block_device_info=None,
                 destroy_disks=True, migrate_data=None, destroy_vifs=True,
                 destroy_secrets=True):
         self._log_operation('cleanup', instance)
         self._destroy(instance, network_info, destroy_disks,
-                      destroy_vifs=destroy_vifs)
+                      destroy_vifs=destroy_vifs,
+                      block_device_info=block_device_info)
 
     def _destroy(self, instance, network_info, destroy_disks,
-                 destroy_vifs=True):
+                 destroy_vifs=True, block_device_info=None):
         try:
             self._run(flow_destroy.destroy(
-                self.rooms, instance, network_info or [],
+                self.rooms, instance, network_info or [], block_device_info,
                 destroy_disks=destroy_disks, destroy_vifs=destroy_vifs),
                 instance)
         except nova_exc.InstancePowerOffFailure:
@@ -201,12 +228,22 @@ class PowerVMDriver(driver.ComputeDriver):
                block_device_info=None, bad_volumes_callback=None,
                accel_info=None, share_info=None):
         self._log_operation('%s reboot' % reboot_type.lower(), instance)
-        if reboot_type == 'HARD':
-            flow = flow_power.hard_reboot(self.rooms, instance,
-                                          network_info or [])
-        else:
-            flow = flow_power.soft_reboot(self.rooms, instance)
-        self._run(flow, instance)
+        if reboot_type != 'HARD':
+            self._run(flow_power.soft_reboot(self.rooms, instance), instance)
+            return
+        try:
+            results = self._run(flow_power.hard_reboot(
+                self.rooms, instance, network_info or [], block_device_info,
+                flow_spawn.own_disk_types(block_device_info)), instance)
+        except nova_exc.InstanceNotFound:
+            LOG.warning('The LPAR is gone; it is made anew for the disks '
+                        'that are there.', instance=instance)
+            self._rebuild(context, instance, network_info, block_device_info)
+            return
+        bad_volumes = volume.devices(results.get('bad_volumes'),
+                                     block_device_info)
+        if bad_volumes and bad_volumes_callback:
+            bad_volumes_callback(bad_volumes)
 
     def resume_state_on_host_boot(self, context, instance, network_info,
                                   share_info, block_device_info=None):
@@ -215,6 +252,163 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def poll_rebooting_instances(self, timeout, instances):
         """Nothing to do: a reboot has ended when reboot() returns."""
+
+    def snapshot(self, context, instance, image_id, update_task_state):
+        self._log_operation('snapshot', instance)
+        self._run(flow_snapshot.snapshot(
+            self.rooms, context, instance, image_id, update_task_state),
+            instance)
+
+    def rescue(self, context, instance, network_info, image_meta,
+               rescue_password, block_device_info, share_info):
+        self._log_operation('rescue', instance)
+        image.check_rescue(instance, image_meta)
+        self._run(flow_rescue.rescue(
+            self.rooms, context, instance, image_meta,
+            at_menu=CONF.powervm.rescue_boot_mode.lower() == 'sms'), instance)
+
+    def unrescue(self, context, instance):
+        self._log_operation('unrescue', instance)
+        self._run(flow_rescue.unrescue(self.rooms, instance), instance)
+
+    # ---- resize and cold migration -------------------------------------
+
+    def migrate_disk_and_power_off(self, context, instance, dest, flavor,
+                                   network_info, block_device_info=None,
+                                   timeout=0, retry_interval=0):
+        """Stop the server; if that fails, it runs as before.
+
+        :returns: dict that tells the target where the disks are.
+        """
+        self._log_operation('migrate_disk_and_power_off', instance)
+        was_on = instance.vm_state != vm_states.STOPPED
+        stays = move.is_within_host(
+            context, instance, default=dest == self.get_host_ip_addr())
+        stop = flow_resize.prepare if stays else flow_migrate.leave
+        try:
+            move.check(self.rooms.disk, instance, flavor, block_device_info,
+                       flow_spawn.own_disk_types(block_device_info), stays)
+            self._run(stop(self.rooms, instance, flavor, block_device_info,
+                           timeout, was_on), instance)
+        except Exception as exc:
+            self._raise_rolled_back(instance, exc, was_on)
+        return {} if stays else self.rooms.disk.get_info()
+
+    def finish_migration(self, context, migration, instance, disk_info,
+                         network_info, image_meta, resize_instance,
+                         allocations, block_device_info=None, power_on=True,
+                         share_info=None):
+        """Give the server its new size, or build it on its new host.
+
+        If the former fails, the server is as before; if the latter does,
+        there is no LPAR here, and a hard reboot makes it.
+        """
+        self._log_operation('finish_migration', instance)
+        if not move.is_same_host(migration):
+            move.check_arrival(self.rooms.disk, disk_info,
+                               flow_spawn.own_disk_types(block_device_info))
+            self._remove_former(instance, network_info)
+            self._rebuild(context, instance, network_info, block_device_info,
+                          former=instance.old_flavor, power_on=power_on)
+            return
+        try:
+            self._run(flow_resize.finish(self.rooms, instance,
+                                         instance.old_flavor, power_on),
+                      instance)
+        except Exception as exc:
+            self._raise_rolled_back(instance, exc, power_on)
+
+    def confirm_migration(self, context, migration, instance, network_info):
+        """Remove the server here if it has moved; then its disk may grow."""
+        self._log_operation('confirm_migration', instance)
+        if not move.is_same_host(migration):
+            self._destroy(instance, network_info, destroy_disks=False)
+        if (move.grows(instance) and
+                instance.task_state != task_states.DELETING and
+                not compute_utils.is_volume_backed_instance(context,
+                                                            instance)):
+            self._run(flow_resize.extend(self.rooms, instance), instance)
+
+    def finish_revert_migration(self, context, instance, network_info,
+                                migration, block_device_info=None,
+                                power_on=True, share_info=None):
+        """Bring the server back to its former size, or to this host.
+
+        Also after a crash, when it may not have left yet.
+        """
+        self._log_operation('finish_revert_migration', instance)
+        former = instance.new_flavor or instance.flavor
+        if move.is_same_host(migration):
+            self._run(flow_resize.revert(self.rooms, instance, former,
+                                         power_on), instance)
+        elif self.instance_exists(instance):
+            self._run(flow_migrate.come_back(
+                self.rooms, instance, network_info or [], block_device_info,
+                former, power_on), instance)
+        else:
+            # Between two cells Nova has the LPAR removed in the meantime.
+            self._rebuild(context, instance, network_info, block_device_info,
+                          power_on=power_on)
+
+    def rebuild(self, context, instance, image_meta, injected_files,
+                admin_password, allocations, bdms, detach_block_devices,
+                attach_block_devices, network_info=None, evacuate=False,
+                block_device_info=None, preserve_ephemeral=False,
+                accel_uuids=None, reimage_boot_volume=False):
+        """Evacuate a server to this host; Nova does all other rebuilds.
+
+        The disks that the host which is down has left in a shared pool are
+        used, not made anew.
+        """
+        if not evacuate or not self.instance_on_disk(instance):
+            raise NotImplementedError()
+        self._log_operation('evacuation', instance)
+        detach_block_devices(context, bdms)
+        instance.task_state = task_states.REBUILD_BLOCK_DEVICE_MAPPING
+        instance.save(expected_task_state=[task_states.REBUILDING])
+        block_device_info = attach_block_devices(context, instance, bdms)
+        instance.task_state = task_states.REBUILD_SPAWNING
+        instance.save(expected_task_state=[
+            task_states.REBUILD_BLOCK_DEVICE_MAPPING])
+        self._rebuild(context, instance, network_info, block_device_info,
+                      injected_files=injected_files,
+                      admin_password=admin_password)
+
+    def delete_instance_files(self, instance):
+        """Remove what a move that failed has left of a deleted server."""
+        self._log_operation('delete_instance_files', instance)
+        try:
+            self._remove_former(instance, instance.get_network_info(),
+                                destroy_disks=True)
+        except nova_exc.NovaException:
+            return False
+        return True
+
+    def _rebuild(self, context, instance, network_info, block_device_info,
+                 **kwargs):
+        """Make an LPAR for the disks that a server has."""
+        self._run(flow_spawn.rebuild(
+            self.rooms, context, instance, network_info or [],
+            block_device_info, power_opts=self._spawn_power_opts(instance),
+            **kwargs), instance)
+
+    def _remove_former(self, instance, network_info, destroy_disks=False):
+        """Remove the LPAR of a server that has moved away from here."""
+        if self.instance_exists(instance):
+            LOG.warning('There is an LPAR from before a move that failed; it '
+                        'is removed.', instance=instance)
+            self._destroy(instance, network_info, destroy_disks)
+
+    def _raise_rolled_back(self, instance, exc, was_on):
+        """Tell Nova that the server is as it was, if it is."""
+        LOG.warning('The move failed: %s', exc, instance=instance)
+        try:
+            now = self.get_info(instance, use_cache=False).state
+        except nova_exc.InstanceNotFound:
+            raise exc
+        if was_on and now != power_state.RUNNING:
+            raise exc
+        raise nova_exc.InstanceFaultRollback(inner_exception=exc)
 
     # ---- network ports -------------------------------------------------
 
@@ -249,9 +443,55 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- volumes -------------------------------------------------------
 
     def get_volume_connector(self, instance):
-        """Describe this host to Cinder; needs no LPAR and no request."""
-        return {'ip': CONF.my_block_storage_ip, 'host': CONF.host,
-                'initiator': None, 'multipath': False}
+        """Describe to Cinder where to export volumes; needs no LPAR."""
+        transport = volume.fibre_channel_class()
+        return {'ip': CONF.my_block_storage_ip,
+                'host': transport.hostname(instance),
+                'initiator': None,
+                'wwpns': transport.wwpns(self.rooms.host, instance),
+                'multipath': CONF.powervm.volume_use_multipath}
+
+    def attach_volume(self, context, connection_info, instance, mountpoint,
+                      disk_bus=None, device_type=None, encryption=None):
+        self._log_operation('attach_volume', instance)
+        connector = self._volume(instance, connection_info)
+        connector.check_encryption(encryption)
+        self._run(flow_volume.attach(self.rooms, instance, connector),
+                  instance)
+
+    def detach_volume(self, context, connection_info, instance, mountpoint,
+                      encryption=None):
+        self._log_operation('detach_volume', instance)
+        self._run(flow_volume.detach(
+            self.rooms, instance, self._volume(instance, connection_info)),
+            instance)
+
+    def extend_volume(self, context, connection_info, instance,
+                      requested_size):
+        self._log_operation('extend_volume', instance)
+        self._run(flow_volume.extend(
+            self.rooms, instance, self._volume(instance, connection_info)),
+            instance)
+
+    def _volume(self, instance, connection_info):
+        return volume.build(self.rooms.host, instance, connection_info)
+
+    # ---- disks that other hosts see too --------------------------------
+
+    def instance_on_disk(self, instance):
+        """Whether the boot disk of a server of another host is here too."""
+        disk_dvr = self.rooms.disk
+        return (disk_dvr.capabilities['shared_storage'] and
+                disk_dvr.get_disk_ref(
+                    instance, disk_driver.DiskType.BOOT) is not None)
+
+    def check_instance_shared_storage_local(self, context, instance):
+        return self.rooms.disk.check_instance_shared_storage_local(
+            context, instance)
+
+    def check_instance_shared_storage_remote(self, context, data):
+        return self.rooms.disk.check_instance_shared_storage_remote(
+            context, data)
 
     # ---- image cache ---------------------------------------------------
 
@@ -264,6 +504,8 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- the host ------------------------------------------------------
 
     def get_available_resource(self, nodename):
+        self.rooms.disk.sweep()
+        self.rooms.config_drive.sweep()
         return dict(self.inventory.get_available_resource(nodename),
                     uuid=self.node_uuid)
 
@@ -271,7 +513,8 @@ class PowerVMDriver(driver.ComputeDriver):
         self.inventory.update_provider_tree(
             provider_tree, nodename,
             allocation_ratios=self._get_allocation_ratios,
-            reserved_disk_gb=self._get_reserved_host_disk_gb_from_config())
+            reserved_disk_gb=self._get_reserved_host_disk_gb_from_config(),
+            allocations=allocations)
 
     def get_host_ip_addr(self):
         if CONF.my_ip not in netutils.get_my_ipv4():

@@ -108,25 +108,39 @@ EXTRA_SPECS = {
     'secure_boot': _integer(0, 9),
 }
 
+# Optional settings that a partition has in any case: extra spec -> attribute
+# to read and attribute to write, of an LPAR wrapper.
+_SETTINGS = (
+    ('availability_priority', 'avail_priority', 'avail_priority'),
+    ('enable_lpar_metric', 'allow_perf_data_collection',
+     'allow_perf_data_collection'),
+    ('processor_compatibility', 'pending_proc_compat_mode',
+     'proc_compat_mode'),
+    ('srr_capability', 'srr_enabled', 'srr_enabled'),
+    ('secure_boot', 'pending_secure_boot', 'pending_secure_boot'),
+)
+
 # Those that make no sense with dedicated processors.
 _SHARED_ONLY = ('proc_units', 'min_proc_units', 'max_proc_units',
                 'shared_weight', 'uncapped', 'shared_proc_pool_name')
 
 
-def build_lpar(host, instance):
-    """Make the partition that an instance's flavor describes.
+def build_lpar(host, instance, flavor=None):
+    """Make the partition that a flavor describes.
 
     No request is sent, except one if the flavor names a processor pool. What
     is free on the host is not looked at: the platform does.
 
     :param host: the Host that the partition is for.
     :param instance: nova.objects.Instance, with flavor and system_metadata.
+    :param flavor: nova.objects.Flavor; None means that of the instance.
     :returns: LPAR wrapper to be given a UUID and created.
     :raises InvalidFlavor: naming the part of the flavor that this host, or
         no host, can fulfil.
     :raises pypowervm.exceptions.Error: if the pools cannot be read.
     """
-    attributes = _Translation(host, instance).attributes()
+    flavor = flavor or instance.flavor
+    attributes = _Translation(host, instance, flavor).attributes()
     standardizer = lpar_builder.DefaultStandardize(
         host.system, proc_units_factor=CONF.powervm.proc_units_factor,
         uncapped_weight=CONF.powervm.uncapped_proc_weight)
@@ -135,21 +149,73 @@ def build_lpar(host, instance):
                                         standardizer).build()
     except (lpar_builder.LPARBuilderException, TypeError, ValueError) as exc:
         raise exception.InvalidFlavor(
-            flavor=instance.flavor.name, key='extra specs',
-            value=instance.flavor.extra_specs, reason=str(exc)) from exc
+            flavor=flavor.name, key='extra specs', value=flavor.extra_specs,
+            reason=str(exc)) from exc
+
+
+def is_ibmi(instance):
+    """Whether the operating system of an instance is IBM i, by its image."""
+    return instance.system_metadata.get('image_os_distro',
+                                        '').lower() == 'ibmi'
+
+
+def change_lpar(host, instance, lpar_w, former, flavor):
+    """Make a partition that is off what another flavor describes.
+
+    Of what is optional in a flavor, that which neither names stays as it is:
+    somebody else may have set it. So a change from one flavor to another and
+    back ends where it began. Name, slots and adapters stay in any case.
+
+    No request is sent, except one if the flavor names a processor pool.
+
+    :param host: the Host that the partition is on.
+    :param instance: nova.objects.Instance, with system_metadata.
+    :param lpar_w: LPAR wrapper, to be changed.
+    :param former: nova.objects.Flavor that it was made for.
+    :param flavor: nova.objects.Flavor that it is to be.
+    :raises InvalidFlavor: as build_lpar.
+    :raises pypowervm.exceptions.Error: as build_lpar.
+    """
+    fresh_w = build_lpar(host, instance, flavor)
+    named = {key[len(NAMESPACE):] for key in (
+        *former.extra_specs, *flavor.extra_specs) if key.startswith(NAMESPACE)}
+    memory, processors = fresh_w.mem_config, fresh_w.proc_config
+    _keep_memory_use(lpar_w.mem_config, memory, named,
+                     host.system.default_ppt_ratio)
+    if 'shared_proc_pool_name' not in named:
+        _keep_pool(lpar_w.proc_config, processors)
+    lpar_w.mem_config, lpar_w.proc_config = memory, processors
+    for name, source, target in _SETTINGS:
+        value = getattr(fresh_w, source)
+        if name in named and value != getattr(lpar_w, source):
+            setattr(lpar_w, target, value)
+
+
+def _keep_memory_use(current, fresh, named, default_ppt_ratio):
+    """Hand on what says how memory is used, rather than how much it is."""
+    if current.exp_factor:
+        fresh.exp_factor = current.exp_factor
+    if fresh.ppt_ratio is None and current.ppt_ratio is not None:
+        fresh.ppt_ratio = (default_ppt_ratio if 'ppt_ratio' in named
+                           else current.ppt_ratio)
+
+
+def _keep_pool(current, fresh):
+    """Hand on the processor pool, if there still is one."""
+    if not (current.has_dedicated or fresh.has_dedicated):
+        fresh.shared_proc_cfg.pool_id = current.shared_proc_cfg.pool_id
 
 
 class _Translation:
-    """One instance's attributes for pypowervm's LPARBuilder."""
+    """A flavor as attributes of one instance for pypowervm's LPARBuilder."""
 
-    def __init__(self, host, instance):
+    def __init__(self, host, instance, flavor):
         self.host = host
         self.system = host.system
         self.instance = instance
-        self.flavor = instance.flavor
+        self.flavor = flavor
         self.specs = self._parse()
-        self.is_ibmi = instance.system_metadata.get(
-            'image_os_distro', '').lower() == 'ibmi'
+        self.is_ibmi = is_ibmi(instance)
 
     def attributes(self):
         attributes = {

@@ -22,6 +22,7 @@ import time
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
+from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks.monitor import host_cpu
 from pypowervm.tasks import partition as pvm_partition
@@ -63,6 +64,7 @@ class Host:
         self._lock = threading.RLock()
         self._vswitches = None
         self._mgmt = None
+        self._fc_ports = None
         self._cpu_lock = threading.Lock()
         self._cpu_cache = None
 
@@ -252,11 +254,38 @@ class Host:
         return pvm_partition.get_active_vioses(self.adapter,
                                                xag=list(xag) or None)
 
+    def fc_ports(self):
+        """Find the Fibre Channel ports of the VIOSes (1 request, once).
+
+        It is read again as long as a VIOS is down: it may not tell its ports
+        then.
+
+        :returns: dict of VIOS UUID -> list of the WWPNs, str, of its ports
+            that can be used (source: VIOS.get_active_pfc_wwpns of pypowervm).
+        """
+        with self._lock:
+            if self._fc_ports is not None:
+                return self._fc_ports
+            vioses = pvm_vios.VIOS.get(self.adapter,
+                                       xag=[pvm_const.XAG.VIO_STOR])
+            ports = {vios_w.uuid: vios_w.get_active_pfc_wwpns()
+                     for vios_w in vioses}
+            if len(vioses) == len(pvm_partition.get_active_vioses(
+                    self.adapter, vios_wraps=vioses)):
+                self._fc_ports = ports
+            return ports
+
+    @property
+    def fc_ports_are_complete(self):
+        """Whether fc_ports() has told of every VIOS."""
+        return self._fc_ports is not None
+
     def invalidate(self):
         """Forget all that was read, as it may have changed."""
         with self._lock:
             self._vswitches = None
             self._mgmt = None
+            self._fc_ports = None
         self.partition_states.clear()
 
     # ---- statistics ----------------------------------------------------

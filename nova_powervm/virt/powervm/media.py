@@ -13,9 +13,11 @@
 """Config drives: ISO images in the media repository of a VIOS."""
 
 import copy
+import functools
 import hashlib
 import os
 import threading
+import typing
 
 import netaddr
 from nova.api.metadata import base as instance_metadata
@@ -26,6 +28,8 @@ from nova.virt import configdrive
 from oslo_log import log as logging
 from oslo_utils import excutils
 from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import partition as pvm_partition
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
@@ -52,13 +56,24 @@ def get_cfg_drv_name(instance):
         max_len=pvm_const.MaxLen.VOPT_NAME)
 
 
+class Medium(typing.NamedTuple):
+    """A config drive that was uploaded.
+
+    :ivar element: wrapper that refers to it in mappings.
+    """
+
+    vios_uuid: str
+    element: pvm_stg.VOptMedia
+
+
 class ConfigDrive:
     """Makes config drives and takes them away.
 
     They are kept in one media repository: that of the preferred VIOS if it
     has one, else the first found, VIOSes in the order of their names; if no
     VIOS has one, it is made. The repository is looked for at first use and
-    again after an upload that failed.
+    again after an upload that failed. While its VIOS is down, that of another
+    one is used, and what is to be deleted there is deleted by sweep() later.
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param preferred_vios_uuid: UUID of the VIOS that has the servers' disks,
@@ -70,6 +85,10 @@ class ConfigDrive:
         self._preferred = preferred_vios_uuid
         self._repository = None
         self._lock = threading.Lock()
+        # UUID of the VIOS that was down when it was asked last.
+        self._avoided = None
+        # VIOS UUID -> names of media to delete there.
+        self._doomed = {}
 
     # ---- the life of a config drive ------------------------------------
 
@@ -83,24 +102,20 @@ class ConfigDrive:
         :param injected_files: list of (path, content).
         :param network_info: nova.network.model.NetworkInfo
         :param mgmt_cna: wrapper of the server's management adapter, or None.
-        :returns: wrapper that refers to the medium, for attach.
+        :returns: Medium, for attach.
         :raises NoMediaRepoVolumeGroupFound: if there is no place for it.
         """
-        group = self._find_repository(create=True)
         name = get_cfg_drv_name(instance)
         with nova_utils.tempdir() as folder:
             path = os.path.join(folder, name)
             _build_iso(path, instance, injected_files,
                        _network_info(network_info, mgmt_cna), admin_pass)
-            try:
-                self._upload(group.vios_uuid, name, path)
-            except Exception:
-                with excutils.save_and_reraise_exception():
-                    # The answer may have been lost after it was made.
-                    storage.try_to('delete the config drive %s' % name,
-                                   group.edit, storage.remove_media, name)
-                    self._repository = None
-        return pvm_stg.VOptMedia.bld_ref(self.host.adapter, name)
+            group = (self._upload(self._find_repository(create=True), name,
+                                  path) or
+                     self._upload(self._find_repository(create=True), name,
+                                  path))
+        return Medium(group.vios_uuid, pvm_stg.VOptMedia.bld_ref(
+            self.host.adapter, name))
 
     def attach(self, instance, media, stg):
         """Queue the mapping of a config drive to the server's LPAR.
@@ -108,8 +123,8 @@ class ConfigDrive:
         :param media: what create returned.
         :param stg: storage.StorageTransaction
         """
-        stg.edit(self._find_repository().vios_uuid, storage.add_mapping,
-                 vm.get_pvm_uuid(instance), media)
+        stg.edit(media.vios_uuid, storage.add_mapping,
+                 vm.get_pvm_uuid(instance), media.element)
 
     def detach(self, instance, stg):
         """Queue the removal of a config drive's mapping, if there is any.
@@ -120,7 +135,10 @@ class ConfigDrive:
         """
         group = self._find_repository()
         if group is not None:
-            stg.edit(group.vios_uuid, *_unmap(get_cfg_drv_name(instance)))
+            name = get_cfg_drv_name(instance)
+            stg.edit_redundant([group.vios_uuid], *_unmap(name),
+                               required=False, missed=functools.partial(
+                                   self._delete_later, name))
 
     def delete(self, instance):
         """Delete a config drive, which nothing maps any more (2 requests).
@@ -130,24 +148,99 @@ class ConfigDrive:
         """
         name = get_cfg_drv_name(instance)
         group = self._find_repository()
-        if group is None or group.edit(storage.remove_media, name):
+        if group is None or self._is_delayed(name, group.vios_uuid):
             return
-        for vios_w, vg_w in self._other_repositories(group):
+        try:
+            if group.edit(storage.remove_media, name):
+                return
+        except pvm_exc.Error:
+            if storage.is_up(self.host, group.vios_uuid):
+                raise
+            self._delete_later(name, group.vios_uuid)
+            return
+        self._delete_elsewhere(name, group)
+
+    def _delete_elsewhere(self, name, group):
+        """Delete a medium that is not in a volume group from the others."""
+        vioses = pvm_vios.VIOS.get(self.host.adapter)
+        active = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
+            self.host.adapter, vios_wraps=vioses)}
+        for vios_w in vioses:
+            if vios_w.uuid == group.vios_uuid:
+                continue
+            if vios_w.uuid in active:
+                self._delete_from(vios_w.uuid, name)
+            else:
+                self._delete_later(name, vios_w.uuid)
+
+    def _delete_from(self, vios_uuid, name):
+        """Unmap a medium and delete it, if a VIOS has it (1-5 requests)."""
+        for vg_w in self._volume_groups(vios_uuid):
             if any(medium.name == name for repository in vg_w.vmedia_repos
                    for medium in repository.optical_media):
                 with storage.StorageTransaction.immediate(
                         self.host, 'delete_cfg_drive') as stg:
-                    stg.edit(vios_w.uuid, *_unmap(name))
-                storage.VolumeGroup(self.host, vios_w.uuid, vg_w).edit(
+                    stg.edit(vios_uuid, *_unmap(name))
+                storage.VolumeGroup(self.host, vios_uuid, vg_w).edit(
                     storage.remove_media, name)
 
-    def _upload(self, vios_uuid, name, path):
-        with open(path, 'rb') as iso:
-            sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()
-            iso.seek(0)
-            storage.upload(
-                self.host.adapter, vios_uuid, vios_file.FileType.MEDIA_ISO,
-                name, iso, os.path.getsize(path), sha256=sha256)
+    # ---- VIOSes that are down ------------------------------------------
+
+    def _delete_later(self, name, vios_uuid):
+        with self._lock:
+            self._doomed.setdefault(vios_uuid, set()).add(name)
+
+    def _is_delayed(self, name, vios_uuid):
+        with self._lock:
+            return name in self._doomed.get(vios_uuid, ())
+
+    def sweep(self):
+        """Delete what could not be deleted while its VIOS was down.
+
+        It costs no request if there is nothing. It logs its failures.
+        """
+        with self._lock:
+            doomed = {vios_uuid: set(names)
+                      for vios_uuid, names in self._doomed.items()}
+        for vios_uuid, names in doomed.items():
+            storage.try_to('delete config drives of VIOS %s' % vios_uuid,
+                           self._sweep_vios, vios_uuid, names)
+
+    def _sweep_vios(self, vios_uuid, names):
+        if not storage.is_up(self.host, vios_uuid):
+            return
+        for name in names:
+            self._delete_from(vios_uuid, name)
+        with self._lock:
+            self._doomed[vios_uuid] -= names
+            if not self._doomed[vios_uuid]:
+                del self._doomed[vios_uuid]
+
+    def _upload(self, group, name, path):
+        """Upload a config drive to a repository (3 requests).
+
+        :returns: the storage.VolumeGroup, or None if its VIOS is down; then
+            the next _find_repository() finds another one.
+        """
+        try:
+            with open(path, 'rb') as iso:
+                sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()
+                iso.seek(0)
+                storage.upload(
+                    self.host.adapter, group.vios_uuid,
+                    vios_file.FileType.MEDIA_ISO, name, iso,
+                    os.path.getsize(path), sha256=sha256)
+            return group
+        except Exception:
+            with excutils.save_and_reraise_exception() as reraise:
+                # The answer may have been lost after it was made.
+                storage.try_to('delete the config drive %s' % name,
+                               group.edit, storage.remove_media, name)
+                reraise.reraise = storage.is_up(self.host, group.vios_uuid)
+                self._repository = None
+                self._avoided = (None if reraise.reraise
+                                 else group.vios_uuid)
+            return None
 
     # ---- the repository ------------------------------------------------
 
@@ -167,7 +260,7 @@ class ConfigDrive:
             return self._repository
 
     def _preferred_repository(self):
-        if self._preferred is None:
+        if self._preferred in (None, self._avoided):
             return None
         for vg_w in self._volume_groups(self._preferred):
             if len(vg_w.vmedia_repos):
@@ -199,12 +292,6 @@ class ConfigDrive:
         """
         return (vg_w.name == CONF.powervm.vopt_media_volume_group and
                 not vios_w.is_mgmt_partition)
-
-    def _other_repositories(self, group):
-        for vios_w in self._vioses():
-            if vios_w.uuid != group.vios_uuid:
-                for vg_w in self._volume_groups(vios_w.uuid):
-                    yield vios_w, vg_w
 
     def _vioses(self):
         return sorted(self.host.active_vioses(),

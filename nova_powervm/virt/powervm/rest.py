@@ -17,6 +17,7 @@ Python 3.12 no longer has. The session here checks it on every request. What
 this driver has to know of pypowervm's private parts is in this module.
 """
 
+import copy
 import json
 import os
 import time
@@ -102,6 +103,30 @@ class Session(pvm_adapter.Session):
                         EVENT_POLL_CEILING)
 
 
+class Adapter(pvm_adapter.Adapter):
+    """An adapter that reads the form for each kind of job only once.
+
+    A form is the same for all partitions (source: job_request_power_off.txt
+    of pypowervm's captures); to read it each time is 1 request in 4 of a job.
+
+    :param kwargs: as for pypowervm.adapter.Adapter.
+    """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._forms = {}
+
+    def read(self, root_type, root_id=None, *args, **kwargs):
+        if kwargs.get('suffix_type') != pvm_const.SUFFIX_TYPE_DO:
+            return super().read(root_type, root_id, *args, **kwargs)
+        kind = root_type, kwargs.get('suffix_parm')
+        if kind not in self._forms:
+            self._forms[kind] = super().read(root_type, root_id, *args,
+                                             **kwargs)
+        # What is filled in must not be there the next time.
+        return copy.deepcopy(self._forms[kind])
+
+
 def connect():
     """Log on to the REST server that the configuration names.
 
@@ -116,7 +141,7 @@ def connect():
     deadline = time.monotonic() + CONF.powervm.rest_connect_timeout
     while True:
         try:
-            return pvm_adapter.Adapter(
+            return Adapter(
                 Session(**settings),
                 helpers=[log_helper.log_helper,
                          vios_busy.vios_busy_retry_helper])

@@ -18,6 +18,7 @@ import typing
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
+from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +29,11 @@ class Rooms:
     :ivar host: the owner of the REST connection.
     :ivar disk: the ephemeral disk adapter that disk_driver names.
     :ivar config_drive: the maker of config drives.
+    :ivar mgmt: the management partition's devices.
     """
 
     virtapi: typing.Any
     host: pvm_host.Host
     disk: disk_driver.DiskAdapter
     config_drive: media.ConfigDrive
+    mgmt: pvm_mgmt.ManagementPartition

@@ -26,17 +26,20 @@ from nova.virt import hardware
 from oslo_concurrency import lockutils
 from oslo_concurrency import processutils
 from oslo_log import log as logging
+from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power
 from pypowervm.tasks import power_opts
+from pypowervm.utils import transaction
 from pypowervm.utils import uuid as pvm_uuids
 from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import flavor
+from nova_powervm.virt.powervm import flavor as flavors
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -113,6 +116,16 @@ def get_instance_wrapper(adapter, instance, xag=None):
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
 
 
+def why_no_io_change(host, instance):
+    """Tell why an LPAR can neither get nor lose devices now (1 request).
+
+    :returns: str in the platform's terms, such as that it is running without
+        RMC; None if it can.
+    :raises nova.exception.InstanceNotFound: if there is no LPAR here.
+    """
+    return get_instance_wrapper(host.adapter, instance).can_modify_io()[1]
+
+
 def instance_exists(host, instance):
     """Whether an instance has an LPAR here (1 request, 0 if it is known)."""
     try:
@@ -159,7 +172,7 @@ def create_lpar(host, instance):
     """
     pvm_uuid = get_pvm_uuid(instance)
     try:
-        lpar_w = flavor.build_lpar(host, instance)
+        lpar_w = flavors.build_lpar(host, instance)
         lpar_w.uuid = pvm_uuid
         return lpar_w.create(parent_type=pvm_ms.System,
                              parent_uuid=host.system_uuid)
@@ -167,6 +180,34 @@ def create_lpar(host, instance):
         raise _refusal(instance, exc) from exc
     finally:
         host.partition_states.forget(pvm_uuid)
+
+
+def resize_lpar(host, instance, former, flavor):
+    """Make the LPAR of an instance, which is off, what a flavor says.
+
+    2 requests, and one more if the flavor names a processor pool.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance, with system_metadata.
+    :param former: nova.objects.Flavor that the LPAR was made for.
+    :param flavor: nova.objects.Flavor that it is to be.
+    :returns: LPAR wrapper
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+    :raises InvalidFlavor: if the flavor cannot be fulfilled on this host.
+    :raises PowerVMAPIFailed: if the platform refuses; nothing was changed.
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
+    def change(lpar_w):
+        flavors.change_lpar(host, instance, lpar_w, former, flavor)
+        return lpar_w.update()
+
+    try:
+        return transaction.entry_transaction(change)(pvm_lpar.LPAR.getter(
+            host.adapter, entry_uuid=get_pvm_uuid(instance)))
+    except pvm_exc.HttpNotFound:
+        raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
+    except pvm_exc.HttpError as exc:
+        raise _refusal(instance, exc) from exc
 
 
 def delete_lpar(host, instance, lpar_id=None):
@@ -214,26 +255,67 @@ def _refusal(instance, exc):
 
 # ---- power -----------------------------------------------------------------
 
-def power_on(host, instance, opts=None):
-    """Start an instance (4 requests). One that is on already is fine.
+def power_on(host, instance, opts=None, afresh=False):
+    """Start an instance (3 requests). One that is on already is fine.
+
+    Here and below, a job takes 1 more the first time, for its form.
 
     :param host: the Host.
     :param instance: nova.objects.Instance
     :param opts: pypowervm PowerOnOpts, or None.
+    :param afresh: bool, stop one that is on first: opts have no effect on it
+        otherwise.
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises PowerVMAPIFailed: if it does not start.
     """
     failure = functools.partial(exception.PowerVMAPIFailed,
                                 inst_name=instance.name)
+    start = _start_afresh if afresh else _start
     with _power_operation(host, instance, failure):
-        _start(_lpar_handle(host, instance), opts)
+        start(_lpar_handle(host, instance), opts)
+
+
+def boot_device(mapping):
+    """Tell by what name the firmware of an instance knows one of its disks.
+
+    The unit address of a virtual SCSI client adapter is 0x30000000 plus its
+    slot, that of a disk its logical unit address (source: the device tree of
+    Linux on Power, as in the output of ofpathname of powerpc-utils,
+    /vdevice/v-scsi@30000002/disk@8100000000000000).
+
+    :param mapping: VSCSIMapping wrapper, as the platform returned it.
+    :returns: str, for boot_from.
+    """
+    return '/vdevice/v-scsi@%x/disk@%016x' % (
+        0x30000000 | mapping.client_adapter.lpar_slot_num,
+        int(mapping.target_dev.lua, 16))
+
+
+def boot_from(host, instance, device):
+    """Start an instance from a certain disk (3 requests).
+
+    The platform hands the name to the firmware, as the only disk to boot
+    from this time (source: parameter bootstring of pypowervm's PowerOnOpts;
+    what it does is assumed, no hardware).
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :param device: str, see boot_device(); None means what the firmware
+        chooses.
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+    :raises PowerVMAPIFailed: if it does not start.
+    """
+    opts = power_opts.PowerOnOpts().bootmode(power_opts.BootMode.NORM)
+    if device:
+        opts.bootstring(device)
+    power_on(host, instance, opts=opts, afresh=True)
 
 
 def power_off(host, instance, force_immediate=False, timeout=None):
     """Stop an instance. One that is off already is fine.
 
-    By force this takes 4 requests. Otherwise the state is read first, and
-    each attempt of the sequence in _shut_down takes 4 more.
+    By force this takes 3 requests. Otherwise the state is read first, and
+    each attempt of the sequence in _shut_down takes 3 more.
 
     :param host: the Host.
     :param instance: nova.objects.Instance
@@ -258,7 +340,7 @@ def power_off(host, instance, force_immediate=False, timeout=None):
 def reboot(host, instance, hard):
     """Restart an instance, or start it if it is off.
 
-    The state is read first, and each attempt takes 4 requests more.
+    The state is read first, and each attempt takes 3 requests more.
 
     :param host: the Host.
     :param instance: nova.objects.Instance
@@ -331,6 +413,23 @@ def _shutdown_timeout(instance):
 def _start(lpar_w, opts=None):
     power.PowerOp.start(lpar_w, opts=opts,
                         timeout=CONF.pypowervm_job_request_timeout)
+
+
+def _start_afresh(lpar_w, opts):
+    """Start it; if that fails, because it is on or else, stop it first."""
+    template = lpar_w.adapter.read(
+        lpar_w.schema_type, lpar_w.uuid,
+        suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=opts.JOB_SUFFIX)
+    try:
+        # PowerOp.start() would hide that it is on.
+        pvm_job.Job.wrap(template).run_job(
+            lpar_w.uuid, job_parms=opts.bld_jparms(),
+            timeout=CONF.pypowervm_job_request_timeout)
+    except pvm_exc.JobRequestFailed as exc:
+        LOG.warning('LPAR %(name)s is stopped before it is started: '
+                    '%(error)s', {'name': lpar_w.name, 'error': exc})
+        _pull_the_plug(lpar_w)
+        _start(lpar_w, opts)
 
 
 def _pull_the_plug(lpar_w, restart=False):

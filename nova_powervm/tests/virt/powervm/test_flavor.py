@@ -351,6 +351,107 @@ class CapabilitiesTest(FlavorTestCase):
                       self.logger.output)
 
 
+class ChangeTest(FlavorTestCase):
+    """From one flavor to another, and back."""
+
+    # Every setting that a flavor can have of which a partition has one.
+    SPECS = {'availability_priority': '5', 'enable_lpar_metric': 'true',
+             'processor_compatibility': 'POWER8', 'srr_capability': 'false',
+             'secure_boot': '2', 'ppt_ratio': '1:64', 'min_mem': '512',
+             'max_vcpu': '8', 'proc_units': '0.5', 'shared_weight': '200'}
+
+    def setUp(self):
+        super().setUp()
+        self.host = types.SimpleNamespace(
+            adapter=None, system=System(default_ppt_ratio=4))
+        self.instance = base.make_instance()
+
+    def make(self, **specs):
+        made = base.make_flavor(**specs)
+        return made, flavor.build_lpar(self.host, self.instance, made)
+
+    def change(self, lpar_w, former, new):
+        flavor.change_lpar(self.host, self.instance, lpar_w, former, new)
+
+    @staticmethod
+    def describe(lpar_w):
+        shared = lpar_w.proc_config.shared_proc_cfg
+        memory = lpar_w.mem_config
+        return {
+            'memory': (memory.min, memory.desired, memory.max,
+                       memory.ppt_ratio, memory.exp_factor),
+            'processors': shared and (
+                shared.min_virtual, shared.desired_virtual,
+                shared.max_virtual, shared.min_units, shared.desired_units,
+                shared.max_units, shared.pool_id, shared.uncapped_weight),
+            'dedicated': lpar_w.proc_config.has_dedicated,
+            'mode': lpar_w.proc_config.sharing_mode,
+            'priority': lpar_w.avail_priority,
+            'metrics': lpar_w.allow_perf_data_collection,
+            'compatibility': lpar_w.pending_proc_compat_mode,
+            'remote_restart': lpar_w.srr_enabled,
+            'secure_boot': lpar_w.pending_secure_boot,
+            'name': lpar_w.name,
+            'slots': lpar_w.io_config.max_virtual_slots,
+        }
+
+    def test_becomes_what_the_flavor_makes(self):
+        for specs in (self.SPECS, {'dedicated_proc': 'true'}):
+            plain, lpar_w = self.make()
+            special, wanted_w = self.make(memory_mb=2048, vcpus=4, **specs)
+            self.change(lpar_w, plain, special)
+            self.assertEqual(self.describe(wanted_w), self.describe(lpar_w))
+
+    def test_back_again(self):
+        for specs in (self.SPECS, {'dedicated_proc': 'true'}):
+            plain, lpar_w = self.make()
+            # The platform tells it of every partition.
+            lpar_w.mem_config.ppt_ratio = 4
+            before = self.describe(lpar_w)
+            special, _lpar_w = self.make(memory_mb=2048, vcpus=4, **specs)
+            self.change(lpar_w, plain, special)
+            self.assertNotEqual(before, self.describe(lpar_w))
+            self.change(lpar_w, special, plain)
+            self.assertEqual(before, self.describe(lpar_w))
+
+    def test_what_no_flavor_names_stays(self):
+        plain, lpar_w = self.make()
+        lpar_w.name = 'renamed'
+        lpar_w.io_config.max_virtual_slots = 200
+        lpar_w.avail_priority = 9
+        lpar_w.proc_compat_mode = 'POWER9'
+        lpar_w.srr_enabled = False
+        lpar_w.proc_config.shared_proc_cfg.pool_id = 3
+        lpar_w.mem_config.exp_factor = 1.5
+        lpar_w.mem_config.ppt_ratio = 2
+        before = self.describe(lpar_w)
+        large, _lpar_w = self.make(memory_mb=4096)
+        self.change(lpar_w, plain, large)
+        after = self.describe(lpar_w)
+        self.assertEqual((4096, 4096, 4096, 2, 1.5), after.pop('memory'))
+        del before['memory']
+        self.assertEqual(before, after)
+
+    def test_incapable_host_is_not_told(self):
+        """It may refuse a document with what it does not know."""
+        self.host.system = System(
+            ['simplified_remote_restart_capable',
+             'partition_secure_boot_capable'], default_ppt_ratio=6)
+        plain, lpar_w = self.make()
+        more, _lpar_w = self.make(memory_mb=2048, srr_capability='true')
+        self.change(lpar_w, plain, more)
+        text = lpar_w.toxmlstring().decode()
+        self.assertNotIn('SimplifiedRemoteRestartCapable', text)
+        self.assertNotIn('SecureBoot', text)
+
+    def test_bad_flavor_changes_nothing(self):
+        plain, lpar_w = self.make()
+        before = self.describe(lpar_w)
+        self.assertRaises(exception.InvalidFlavor, self.change, lpar_w, plain,
+                          base.make_flavor(proc_units='7'))
+        self.assertEqual(before, self.describe(lpar_w))
+
+
 class PoolTest(base.SimulatedHostTestCase):
     """The one thing that is to be asked the platform."""
 

@@ -167,6 +167,117 @@ class LifeTestCase(MediaTestCase):
         self.assertEqual(self.before, self.state())
 
 
+class ViosDownTestCase(MediaTestCase):
+    """The VIOS that has the repository is down; the other one is not."""
+
+    def setUp(self):
+        super().setUp()
+        self.use_repository_of('vios2')
+        self.create_lpar(self.instance)
+        self.before = self.state()
+        self.drive = self.restart()
+
+    def set_vios(self, up, name='vios1'):
+        vios = self.vios(name)
+        with self.site.lock:
+            vios.set_state('running' if up else 'not activated')
+            vios.set_rmc('active' if up else 'inactive')
+
+    def attach(self):
+        self.transaction(self.drive.attach, self.create())
+
+    def destroy(self):
+        self.transaction(self.drive.detach)
+        self.drive.delete(self.instance)
+
+    def test_create_on_the_other(self):
+        self.set_vios(False)
+        self.attach()
+        self.assertEqual([(self.name, 'lpar1')], self.mappings('vios2'))
+        self.set_vios(True)
+        self.destroy()
+        self.drive.sweep()
+        self.assertEqual(self.before, self.state())
+
+    def test_create_on_the_other_when_it_goes_down_later(self):
+        self.create(self.make_server(2))
+        self.set_vios(False)
+        self.attach()
+        self.assertEqual([self.name], self.media_names('vios2'))
+        self.set_vios(True)
+        self.destroy()
+        self.drive.delete(self.make_server(2))
+        self.assertEqual(self.before, self.state())
+
+    def test_back_to_the_preferred_one(self):
+        self.set_vios(False)
+        self.create()
+        self.drive.delete(self.instance)
+        self.set_vios(True)
+        self.set_vios(False, 'vios2')
+        self.create()
+        self.assertEqual([self.name], self.media_names('vios1'))
+
+    def test_all_down(self):
+        self.set_vios(False)
+        self.set_vios(False, 'vios2')
+        error = self.assertRaises(exception.NoMediaRepoVolumeGroupFound,
+                                  self.create)
+        self.assertIn('rootvg', str(error))
+
+    def test_upload_fails_though_it_is_up(self):
+        self.break_request('status', 'PUT', 'File', status=500)
+        self.assertRaises(pvm_exc.HttpError, self.create)
+        self.assertEqual([], self.media_names('vios2'))
+
+    def test_delete_later(self):
+        self.attach()
+        self.set_vios(False)
+        self.destroy()
+        self.host.adapter.delete('LogicalPartition',
+                                 root_id=self.lpar(self.instance).uuid)
+        self.create_lpar(self.instance)
+        self.drive.sweep()
+        self.assertEqual([self.name], self.media_names('vios1'))
+        self.set_vios(True)
+        self.simulated.journal.clear()
+        self.drive.sweep()
+        self.assertEqual(self.before, self.state())
+        self.simulated.journal.clear()
+        self.drive.sweep()
+        self.assertEqual([], self.requests())
+
+    def test_delete_later_what_may_be_on_the_one_that_is_down(self):
+        """Another repository is in use meanwhile."""
+        self.attach()
+        self.drive = self.restart('vios2')
+        self.set_vios(False)
+        self.destroy()
+        self.set_vios(True)
+        self.drive.sweep()
+        self.assertEqual(self.before, self.state())
+
+    def test_goes_down_between_unmapping_and_deletion(self):
+        self.attach()
+        self.transaction(self.drive.detach)
+        self.set_vios(False)
+        self.drive.delete(self.instance)
+        self.set_vios(True)
+        self.drive.sweep()
+        self.assertEqual(self.before, self.state())
+
+    def test_sweep_fails_and_is_tried_again(self):
+        self.create()
+        self.set_vios(False)
+        self.drive.delete(self.instance)
+        self.set_vios(True)
+        self.break_request('status', 'POST', 'VolumeGroup', status=500)
+        self.drive.sweep()
+        self.assertEqual([self.name], self.media_names('vios1'))
+        self.drive.sweep()
+        self.assertEqual([], self.media_names('vios1'))
+
+
 class RepositoryTestCase(MediaTestCase):
 
     def test_of_another_vios(self):

@@ -228,6 +228,59 @@ class CreateTest(VmTestCase):
         self.assertTrue(vm.instance_exists(self.host, self.instance))
 
 
+class ResizeTest(VmTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.former = self.instance.flavor
+        self.flavor = base.make_flavor(memory_mb=2048, vcpus=4,
+                                       availability_priority='5')
+        self.lpar = self.create()
+
+    def resize(self):
+        return vm.resize_lpar(self.host, self.instance, self.former,
+                              self.flavor)
+
+    def assert_size(self, memory_mb, vcpus, priority):
+        self.assertEqual((memory_mb, vcpus, priority), (
+            self.lpar.memory.desired, self.lpar.processors.desired,
+            self.lpar.availability_priority))
+
+    def test_resize(self):
+        lpar_w = self.resize()
+        self.assertEqual(
+            ['GET LogicalPartition', 'POST ManagedSystem/LogicalPartition'],
+            self.requests())
+        self.assert_size(2048, 4, 5)
+        self.assertEqual(2048, lpar_w.mem_config.desired)
+        self.assertEqual('instance-00000001', self.lpar.name)
+
+    def test_somebody_else_was_faster(self):
+        self.fail_request(method='POST', effect='precondition')
+        self.resize()
+        self.assert_size(2048, 4, 5)
+
+    def test_bad_flavor(self):
+        self.flavor = base.make_flavor(proc_units='7')
+        self.assertRaises(exception.InvalidFlavor, self.resize)
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+
+    def test_platform_refuses(self):
+        self.flavor = base.make_flavor(
+            memory_mb=self.simulated.system.memory_mb + 1024)
+        exc = self.assertRaises(exception.PowerVMAPIFailed, self.resize)
+        self.assertIn('HSCL03EC', str(exc))
+        self.assert_size(1024, 2, 127)
+
+    def test_gone(self):
+        vm.delete_lpar(self.host, self.instance)
+        self.assertRaises(nova_exc.InstanceNotFound, self.resize)
+
+    def test_no_answer(self):
+        self.fail_request(method='POST', effect='drop_before')
+        self.assertRaises(pvm_exc.ConnectionError, self.resize)
+
+
 class DeleteTest(VmTestCase):
 
     def test_delete(self):
@@ -299,10 +352,10 @@ class PowerTest(VmTestCase):
         super().setUp()
         self.answer_jobs_after_one_poll()
 
-    def job(self, operation):
-        """Requests of a job."""
-        return ['GET ' + JOB % operation, 'PUT ' + JOB % operation,
-                'GET jobs', 'DELETE jobs']
+    def job(self, operation, known=False):
+        """Requests of a job; its form is read only the first time."""
+        form = [] if known else ['GET ' + JOB % operation]
+        return form + ['PUT ' + JOB % operation, 'GET jobs', 'DELETE jobs']
 
     def stops(self):
         """Parameters of the PowerOff jobs that ran, and their seconds."""
@@ -468,8 +521,9 @@ class PowerTest(VmTestCase):
         lpar = self.create()
         for hard in (True, False):
             vm.reboot(self.host, self.instance, hard)
-            self.assertEqual(['GET LogicalPartition'] + self.job('PowerOn'),
-                             self.requests())
+            self.assertEqual(
+                ['GET LogicalPartition'] + self.job('PowerOn', known=not hard),
+                self.requests())
             self.assertTrue(lpar.is_on)
             lpar.set_state('not activated')
 

@@ -15,20 +15,21 @@
 from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
-def destroy(rooms, instance, network_info, destroy_disks=True,
-            destroy_vifs=True):
+def destroy(rooms, instance, network_info, block_device_info=None,
+            destroy_disks=True, destroy_vifs=True):
     """Flow that removes all that carries the instance's derived names.
 
     It needs no memory of what was made and no LPAR: every step looks for its
     own names and is content when there is nothing.
     """
-    stg = storage.StorageTransaction(rooms.host, 'destroy')
+    volumes = volume.of_leaving(rooms, instance, block_device_info)
+    stg = volume.transaction(rooms, 'destroy', volumes)
     has_config_drive = configdrive.required_by(instance)
     flow = linear_flow.Flow('destroy')
     flow.add(tf_vm.PowerOff(rooms.host, instance,
@@ -37,6 +38,7 @@ def destroy(rooms, instance, network_info, destroy_disks=True,
         flow.add(tf_net.UnplugVifs(rooms.host, instance, network_info,
                                    lpar_going=True))
     flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg))
+    volume.add_disconnect(flow, volumes, stg, server_going=True)
     if has_config_drive:
         flow.add(tf_stg.DetachCfgDrive(rooms.config_drive, instance, stg))
     flow.add(

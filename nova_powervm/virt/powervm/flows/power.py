@@ -14,8 +14,11 @@
 
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
+from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
+from nova_powervm.virt.powervm.tasks import volume as tf_vol
 
 
 def power_on(rooms, instance, opts=None):
@@ -40,10 +43,27 @@ def soft_reboot(rooms, instance):
         tf_vm.Reboot(rooms.host, instance, hard=False))
 
 
-def hard_reboot(rooms, instance, network_info):
-    """Flow that restarts a server with all its connections made anew."""
-    return linear_flow.Flow('hard_reboot').add(
+def hard_reboot(rooms, instance, network_info, block_device_info,
+                disk_types):
+    """Flow that restarts a server with all its connections made anew.
+
+    It makes up for what an operation that failed has left undone, as Nova
+    advises to try.
+
+    :param disk_types: list of DiskType of the disks that are ours.
+    """
+    volumes = volume.of(rooms, instance, block_device_info)
+    stg = volume.transaction(rooms, 'hard_reboot', volumes)
+    flow = linear_flow.Flow('hard_reboot').add(
         tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
         tf_vm.Get(rooms.host, instance),
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info),
+        tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, disk_types,
+                               undo=False))
+    if volumes:
+        flow.add(tf_vol.ReconnectVolumes(volumes, stg))
+    flow.add(tf_stg.UpdateVioses(stg))
+    volume.add_save(flow, volumes, block_device_info)
+    return flow.add(
+        tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance),
         tf_vm.PowerOn(rooms.host, instance))

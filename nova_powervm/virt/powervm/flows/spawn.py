@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipe of a new server."""
+"""The recipes of a new server, and of one whose disks are there."""
 
 from nova import block_device
 from nova.virt import configdrive
@@ -18,7 +18,7 @@ from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -33,6 +33,14 @@ def is_volume_backed(block_device_info):
         block_device.strip_dev(root) for bdm in mapping)
 
 
+def own_disk_types(block_device_info):
+    """List the DiskTypes of the disks that are ours, the boot disk first."""
+    boot = ([] if is_volume_backed(block_device_info)
+            else [disk_driver.DiskType.BOOT])
+    return boot + [disk.disk_type for disk in
+                   disk_driver.blank_disks(block_device_info)]
+
+
 def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
           network_info, block_device_info, power_on=True, power_opts=None):
     """Flow that builds a server from nothing to running.
@@ -40,24 +48,79 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
     Disks and media are made first; their mappings are queued and written
     together, so that each VIOS is read and written once, and late.
     """
-    stg = storage.StorageTransaction(rooms.host, 'spawn')
+    volumes = volume.of(rooms, instance, block_device_info)
+    stg = volume.transaction(rooms, 'spawn', volumes)
     flow = linear_flow.Flow('spawn')
+    _add_partition(flow, rooms, instance, network_info)
+    if not is_volume_backed(block_device_info):
+        _add_boot_disk(flow, rooms, context, instance, image_meta, stg)
+    _add_blank_disks(flow, rooms, instance, block_device_info, stg)
+    volume.add_connect(flow, volumes, stg)
+    _add_connections(flow, rooms, context, instance, injected_files,
+                     admin_password, network_info, stg)
+    volume.add_save(flow, volumes, block_device_info)
+    _add_start(flow, rooms, instance, power_on, power_opts)
+    return flow
+
+
+def rebuild(rooms, context, instance, network_info, block_device_info,
+            former=None, injected_files=(), admin_password=None,
+            power_on=True, power_opts=None):
+    """Flow that builds a server around the disks that it has.
+
+    If it fails, the disks stay, and nothing else.
+
+    :param former: nova.objects.Flavor that the disks were made for, if it may
+        be another than the instance's.
+    """
+    volumes = volume.of(rooms, instance, block_device_info)
+    stg = volume.transaction(rooms, 'rebuild', volumes)
+    flow = linear_flow.Flow('rebuild')
+    _add_partition(flow, rooms, instance, network_info)
+    add_swap_change(flow, rooms, instance, former, mapped=False)
+    flow.add(tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
+                                    own_disk_types(block_device_info)))
+    volume.add_connect(flow, volumes, stg)
+    _add_connections(flow, rooms, context, instance, injected_files,
+                     admin_password, network_info, stg)
+    volume.add_save(flow, volumes, block_device_info)
+    _add_start(flow, rooms, instance, power_on, power_opts)
+    return flow
+
+
+def add_swap_change(flow, rooms, instance, former, mapped=True):
+    """Make the swap disk anew if the flavor of a server wants another.
+
+    :param former: nova.objects.Flavor that it was made for, or None.
+    :param mapped: whether it is mapped to the LPAR.
+    """
+    if former is not None and former.swap != instance.flavor.swap:
+        flow.add(tf_stg.ReplaceSwap(rooms.disk, instance, former,
+                                    mapped=mapped))
+
+
+def _add_partition(flow, rooms, instance, network_info):
     flow.add(
         tf_vm.Create(rooms.host, instance),
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
                         new_lpar=True),
         tf_net.PlugMgmtVif(rooms.host, instance))
-    if not is_volume_backed(block_device_info):
-        _add_boot_disk(flow, rooms, context, instance, image_meta, stg)
+
+
+def _add_connections(flow, rooms, context, instance, injected_files,
+                     admin_password, network_info, stg):
+    """What comes when the disks are there and their mappings queued."""
     if configdrive.required_by(instance):
         _add_config_drive(flow, rooms, context, instance, injected_files,
                           network_info, admin_password, stg)
     flow.add(
         tf_stg.DetachStaleMappings(stg),
         tf_stg.UpdateVioses(stg))
+
+
+def _add_start(flow, rooms, instance, power_on, power_opts):
     if power_on:
         flow.add(tf_vm.PowerOn(rooms.host, instance, opts=power_opts))
-    return flow
 
 
 def _add_boot_disk(flow, rooms, context, instance, image_meta, stg):
@@ -66,6 +129,15 @@ def _add_boot_disk(flow, rooms, context, instance, image_meta, stg):
         tf_stg.CreateDiskForImg(rooms.disk, context, instance, image_meta,
                                 boot),
         tf_stg.ConnectDisk(rooms.disk, instance, stg, boot))
+
+
+def _add_blank_disks(flow, rooms, instance, block_device_info, stg):
+    """Ephemeral and swap disks, which the guest finds after the boot disk."""
+    disks = disk_driver.blank_disks(block_device_info)
+    if disks:
+        flow.add(
+            tf_stg.CreateBlankDisks(rooms.disk, instance, disks),
+            tf_stg.ConnectBlankDisks(rooms.disk, instance, stg, disks))
 
 
 def _add_config_drive(flow, rooms, context, instance, injected_files,

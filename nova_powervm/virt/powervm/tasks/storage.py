@@ -20,6 +20,8 @@ VIOS.
 
 from taskflow import task
 
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 
@@ -44,6 +46,24 @@ class CreateDiskForImg(task.Task):
         self.disk_dvr.delete_disks(self.instance, [self.image_type])
 
 
+class CreateRescueDisk(CreateDiskForImg):
+    """Create the rescue disk, in place of one that a crash has left."""
+
+    def __init__(self, disk_dvr, context, instance, image_meta):
+        super().__init__(disk_dvr, context, instance, image_meta,
+                         disk_driver.DiskType.RESCUE)
+
+    def execute(self):
+        try:
+            return super().execute()
+        except exception.DiskNameInUse:
+            with storage.StorageTransaction.immediate(
+                    self.disk_dvr.host, 'disconnect_old_rescue_disk') as stg:
+                self.disk_dvr.disconnect_disk(self.instance, stg,
+                                              [self.image_type])
+            return super().execute()
+
+
 class ConnectDisk(task.Task):
     """Queue the mapping of a new disk to the LPAR."""
 
@@ -64,6 +84,168 @@ class ConnectDisk(task.Task):
                                           [self.image_type])
 
 
+class CreateBlankDisks(task.Task):
+    """Create ephemeral and swap disks; provides ``blank_disks``.
+
+    :param disks: list of disk.driver.BlankDisk
+    """
+
+    def __init__(self, disk_dvr, instance, disks):
+        super().__init__('crt_blank_disks', provides='blank_disks')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.disks = disks
+
+    def execute(self):
+        return self.disk_dvr.create_blank_disks(self.instance, self.disks)
+
+    def revert(self, result, flow_failures):
+        self.disk_dvr.delete_disks(self.instance, [
+            disk.disk_type for disk in self.disks])
+
+
+class ConnectBlankDisks(task.Task):
+    """Queue the mappings of new ephemeral and swap disks to the LPAR.
+
+    :param disks: list of disk.driver.BlankDisk
+    """
+
+    def __init__(self, disk_dvr, instance, stg, disks):
+        super().__init__('connect_blank_disks')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.stg = stg
+        self.disks = disks
+
+    def execute(self, blank_disks):
+        for disk in blank_disks:
+            self.disk_dvr.connect_disk(self.instance, disk, self.stg)
+
+    def revert(self, result, flow_failures, blank_disks):
+        with storage.StorageTransaction.immediate(
+                self.stg.host, 'revert_connect_blank_disks') as stg:
+            self.disk_dvr.disconnect_disk(self.instance, stg, [
+                disk.disk_type for disk in self.disks])
+
+
+class ConnectOwnDisks(task.Task):
+    """Queue the mappings of disks that the instance has, where they lack.
+
+    Provides the disks as ``own_disks``: a dict of DiskType -> wrapper.
+
+    :param disk_types: list of disk.driver.DiskType, in the order in which the
+        guest is to find them.
+    :param undo: whether the disks are unmapped if the flow fails.
+    """
+
+    def __init__(self, disk_dvr, instance, stg, disk_types, undo=True):
+        super().__init__('connect_own_disks', provides='own_disks')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.stg = stg
+        self.disk_types = disk_types
+        self.undo = undo
+
+    def execute(self):
+        return self.disk_dvr.connect_own_disks(self.instance, self.disk_types,
+                                               self.stg)
+
+    def revert(self, result, flow_failures):
+        if self.undo and self.disk_types:
+            with storage.StorageTransaction.immediate(
+                    self.stg.host, 'revert_connect_own_disks') as stg:
+                self.disk_dvr.disconnect_disk(self.instance, stg,
+                                              self.disk_types)
+
+
+class ReleaseOwnDisks(task.Task):
+    """Queue the removal of the mappings of disks that another host is to map.
+
+    :param disk_types: list of disk.driver.DiskType that the instance has, in
+        the order in which they are mapped again if the flow fails.
+    """
+
+    def __init__(self, disk_dvr, instance, stg, disk_types):
+        super().__init__('release_own_disks')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.stg = stg
+        self.disk_types = disk_types
+
+    def execute(self):
+        self.disk_dvr.disconnect_disk(self.instance, self.stg,
+                                      self.disk_types)
+
+    def revert(self, result, flow_failures):
+        with storage.StorageTransaction.immediate(
+                self.stg.host, 'revert_release_own_disks') as stg:
+            self.disk_dvr.connect_own_disks(self.instance, self.disk_types,
+                                            stg)
+
+
+class ReplaceSwap(task.Task):
+    """Replace the swap disk by the one that the instance's flavor wants.
+
+    :param former: nova.objects.Flavor that the swap disk was made for.
+    :param mapped: whether it is mapped to the LPAR, and is to be again.
+    """
+
+    def __init__(self, disk_dvr, instance, former, mapped=True):
+        super().__init__('replace_swap')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.former = former
+        self.mapped = mapped
+
+    def execute(self):
+        self.disk_dvr.replace_swap(self.instance, self.instance.flavor.swap,
+                                   mapped=self.mapped)
+
+    def revert(self, result, flow_failures):
+        self.disk_dvr.replace_swap(self.instance, self.former.swap,
+                                   mapped=self.mapped)
+
+
+class CheckBootDiskGrowth(task.Task):
+    """Make sure that the boot disk can become that large; size in GiB."""
+
+    def __init__(self, disk_dvr, instance, size_gb):
+        super().__init__('check_disk_growth')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.size_gb = size_gb
+
+    def execute(self):
+        self.disk_dvr.check_extend(self.instance, self.size_gb)
+
+
+class ExtendBootDisk(task.Task):
+    """Make the boot disk larger, also while it is in use; size in GiB."""
+
+    def __init__(self, disk_dvr, instance, size_gb):
+        super().__init__('extend_disk')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.size_gb = size_gb
+
+    def execute(self):
+        self.disk_dvr.extend_disk(self.instance, self.size_gb)
+
+
+class MakeUpBootDiskGrowth(task.Task):
+    """Make the boot disk as large as the flavor says, if that can be."""
+
+    def __init__(self, disk_dvr, instance):
+        super().__init__('make_up_disk_growth')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+
+    def execute(self, own_disks):
+        disk = own_disks.get(disk_driver.DiskType.BOOT)
+        if disk is not None:
+            self.disk_dvr.grow_to_flavor(self.instance, disk)
+
+
 class DetachDisk(task.Task):
     """Queue the removal of the mappings of the instance's disks."""
 
@@ -80,7 +262,10 @@ class DetachDisk(task.Task):
 
 
 class DeleteDisk(task.Task):
-    """Delete the instance's disks, which nothing maps any more."""
+    """Delete the instance's disks, which nothing maps any more.
+
+    What UpdateVioses provides of them saves looking for them.
+    """
 
     def __init__(self, disk_dvr, instance, disk_types=None):
         super().__init__('dlt_storage')
@@ -88,8 +273,9 @@ class DeleteDisk(task.Task):
         self.instance = instance
         self.disk_types = disk_types
 
-    def execute(self):
-        self.disk_dvr.delete_disks(self.instance, self.disk_types)
+    def execute(self, unmapped_storage=()):
+        self.disk_dvr.delete_disks(self.instance, self.disk_types,
+                                   unmapped=unmapped_storage)
 
 
 class CreateCfgDrive(task.Task):
@@ -182,16 +368,70 @@ class DetachPartition(task.Task):
                               vm.get_pvm_uuid(self.instance))
 
 
+class FindBootDevice(task.Task):
+    """Find what to boot from; provides its name as ``boot_device``, or None.
+
+    :param disk_type: disk.driver.DiskType of the disk to boot from.
+    """
+
+    def __init__(self, disk_dvr, instance, disk_type):
+        super().__init__('find_boot_device', provides='boot_device')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+        self.disk_type = disk_type
+
+    def execute(self, vioses):
+        mapping = self.disk_dvr.find_mapping(self.instance, self.disk_type,
+                                             vioses)
+        return mapping and vm.boot_device(mapping)
+
+
 class UpdateVioses(task.Task):
     """Make the queued edits: one read and one write per VIOS.
 
-    It has no revert of its own: each task that queued an edit takes its own
+    Provides the storage that was unmapped as ``unmapped_storage``, and the
+    VIOSes as they are afterwards as ``vioses``: a dict of UUID -> wrapper. It
+    has no revert of its own: each task that queued an edit takes its own
     back.
     """
 
     def __init__(self, stg):
-        super().__init__('update_vioses')
+        super().__init__('update_vioses',
+                         provides=('unmapped_storage', 'vioses'))
         self.stg = stg
 
     def execute(self):
-        self.stg.execute()
+        vioses = self.stg.execute()
+        return self.stg.removed_storage, vioses
+
+
+class InstanceDiskToMgmt(task.Task):
+    """Let the management partition read the boot disk.
+
+    Provides it as ``mgmt_disk``, a mgmt.AttachedDisk.
+    """
+
+    def __init__(self, disk_dvr, mgmt, instance):
+        super().__init__('instance_disk_to_mgmt', provides='mgmt_disk')
+        self.disk_dvr = disk_dvr
+        self.mgmt = mgmt
+        self.instance = instance
+
+    def execute(self):
+        return self.mgmt.attach_boot_disk(self.disk_dvr, self.instance)
+
+    def revert(self, result, flow_failures):
+        self.mgmt.detach_boot_disk(self.disk_dvr, self.instance)
+
+
+class RemoveInstanceDiskFromMgmt(task.Task):
+    """Take the boot disk from the management partition again."""
+
+    def __init__(self, disk_dvr, mgmt, instance):
+        super().__init__('remove_inst_disk_from_mgmt')
+        self.disk_dvr = disk_dvr
+        self.mgmt = mgmt
+        self.instance = instance
+
+    def execute(self):
+        self.mgmt.detach_boot_disk(self.disk_dvr, self.instance)

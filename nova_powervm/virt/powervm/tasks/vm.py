@@ -18,6 +18,7 @@ from taskflow import task
 from taskflow.types import failure
 
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -55,20 +56,42 @@ class Get(task.Task):
 
 
 class PowerOn(task.Task):
-    """Power the LPAR on."""
+    """Power the LPAR on.
 
-    def __init__(self, host, instance, opts=None):
+    :param opts: pypowervm PowerOnOpts, or None.
+    :param afresh: whether to restart it if it is on, as opts would have no
+        effect otherwise.
+    """
+
+    def __init__(self, host, instance, opts=None, afresh=False):
         super().__init__('pwr_vm')
         self.host = host
         self.instance = instance
         self.opts = opts
+        self.afresh = afresh
 
     def execute(self):
-        vm.power_on(self.host, self.instance, opts=self.opts)
+        vm.power_on(self.host, self.instance, opts=self.opts,
+                    afresh=self.afresh)
 
     def revert(self, result, flow_failures):
         # Also when the answer to the power-on was lost: an LPAR that is on
         # cannot be deleted.
+        vm.power_off(self.host, self.instance, force_immediate=True)
+
+
+class BootFrom(task.Task):
+    """Power the LPAR on, to boot from a certain disk."""
+
+    def __init__(self, host, instance):
+        super().__init__('pwr_vm')
+        self.host = host
+        self.instance = instance
+
+    def execute(self, boot_device):
+        vm.boot_from(self.host, self.instance, boot_device)
+
+    def revert(self, result, flow_failures, boot_device):
         vm.power_off(self.host, self.instance, force_immediate=True)
 
 
@@ -97,6 +120,64 @@ class PowerOff(task.Task):
                 raise
             LOG.warning('The LPAR is gone; what it left behind will be '
                         'removed.', instance=self.instance)
+
+
+class PowerBackOn(task.Task):
+    """Nothing, but power the LPAR on if the flow fails."""
+
+    def __init__(self, host, instance):
+        super().__init__('pwr_back_on')
+        self.host = host
+        self.instance = instance
+
+    def execute(self):
+        """Nothing to do."""
+
+    def revert(self, result, flow_failures):
+        try:
+            vm.power_on(self.host, self.instance)
+        except Exception:
+            # What made the flow fail is what the caller is to hear of.
+            LOG.exception('The server could not be started again.',
+                          instance=self.instance)
+
+
+class CheckFlavor(task.Task):
+    """Make sure that an LPAR here can have a flavor."""
+
+    def __init__(self, host, instance, flavor):
+        super().__init__('check_flavor')
+        self.host = host
+        self.instance = instance
+        self.flavor = flavor
+
+    def execute(self):
+        flavors.build_lpar(self.host, self.instance, self.flavor)
+
+
+class Resize(task.Task):
+    """Make the LPAR, which is off, what the instance's flavor says.
+
+    :param former: nova.objects.Flavor that it was made for.
+    """
+
+    def __init__(self, host, instance, former):
+        super().__init__('resize_vm')
+        self.host = host
+        self.instance = instance
+        self.former = former
+
+    def execute(self):
+        vm.resize_lpar(self.host, self.instance, self.former,
+                       self.instance.flavor)
+
+    def revert(self, result, flow_failures):
+        try:
+            vm.resize_lpar(self.host, self.instance, self.instance.flavor,
+                           self.former)
+        except Exception:
+            LOG.exception('The LPAR may have kept its new size.',
+                          instance=self.instance)
 
 
 class Reboot(task.Task):

@@ -52,24 +52,34 @@ def make_vif(number=1, **attrs):
 class SimulatedHostTestCase(testtools.TestCase):
     """A Host that is connected to a simulated one.
 
-    :ivar simulated: the simulated host.
+    :ivar site: the simulated site.
+    :ivar simulated: its first host.
     :ivar host: the nova_powervm Host.
     """
 
+    PROFILE = 'default'
+
     def setUp(self):
         super().setUp()
-        self.useFixture(fixtures.FakeLogger())
+        self.logger = self.useFixture(fixtures.FakeLogger())
         self.config = self.useFixture(config_fixture.Config(cfg.CONF))
-        site = self.useFixture(
-            pvm_fixtures.SimulatedSite(profile='default')).site
-        self.simulated = site.hosts[0]
+        self.site = self.useFixture(
+            pvm_fixtures.SimulatedSite(profile=self.PROFILE)).site
+        self.simulated = self.site.hosts[0]
+        self.flags(group='powervm', rest_protocol='http',
+                   rest_user=self.site.profile['user'],
+                   rest_password=self.site.profile['password'])
+        self.host = self.connect_host(self.simulated,
+                                      self.make_event_handler())
+
+    def connect_host(self, simulated, event_handler=None, name='compute1'):
+        """Make a Host that is connected to a simulated one."""
         self.flags(group='powervm', rest_host='127.0.0.1',
-                   rest_port=self.simulated.port, rest_protocol='http',
-                   rest_user=site.profile['user'],
-                   rest_password=site.profile['password'])
-        self.host = pvm_host.Host('compute1')
-        self.addCleanup(self.host.close)
-        self.host.connect(self.make_event_handler())
+                   rest_port=simulated.port)
+        host = pvm_host.Host(name)
+        self.addCleanup(host.close)
+        host.connect(event_handler)
+        return host
 
     def make_event_handler(self):
         """Make what is to receive the events of the platform, if any."""

@@ -1,0 +1,49 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The kinds of storage that a simulated site can have its disks on.
+
+Each class comes before a class of base.SimulatedPlatformMixin in a list of
+bases. Where nothing of this comes, the disks are in a volume group of a VIOS
+that is not the management partition.
+"""
+
+
+class _Platform:
+
+    #: Options of group [powervm].
+    STORAGE = {}
+
+    def _configure_driver(self):
+        super()._configure_driver()
+        self.flags(management_root=self.site.hosts[0].management_root,
+                   group='powervm', **self.STORAGE)
+
+
+class SharedPool(_Platform):
+    """A Shared Storage Pool, with NovaLink on an LPAR."""
+
+    PROFILE = 'ssp'
+    STORAGE = {'disk_driver': 'ssp'}
+
+
+class ManagementVios(_Platform):
+    """A volume group of the VIOS that is the management partition."""
+
+    PROFILE = 'mgmt-vios'
+
+
+class FilePool(_Platform):
+    """File-backed disks of the VIOS that is the management partition."""
+
+    PROFILE = 'mgmt-vios'
+    STORAGE = {'volume_group_name': 'QCOW VG - default'}

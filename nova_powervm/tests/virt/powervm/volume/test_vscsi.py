@@ -1,0 +1,203 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Volumes through the VIOSes, on the simulator."""
+
+from nova import exception as nova_exc
+
+from nova_powervm.tests.virt.powervm.volume import base
+from nova_powervm.virt.powervm import volume
+
+LUA = '0x%02x00000000000000'
+
+
+class VscsiTest(base.VolumeTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.warm_up()
+        self.before = self.simulated.state()
+
+    def assert_as_before(self):
+        self.assertEqual([], self.devices())
+        self.assertEqual(self.before, self.simulated.state())
+
+    def test_connect_and_disconnect(self):
+        info = self.connection()
+        connector = self.build(info)
+        self.requests()
+
+        self.connect(connector)
+
+        self.assertLessEqual(len(self.requests()), 10)
+        self.assertEqual([('vios1', 'hdisk2', LUA % 0x90),
+                          ('vios2', 'hdisk2', LUA % 0x90)], self.mapped())
+        self.assertEqual(LUA % 0x90, info['data']['target_LUA'])
+
+        # With what was kept, as if Nova had been started anew.
+        self.disconnect(self.build(info))
+        requests = self.requests()
+        self.assertLessEqual(len(requests), 9, requests)
+        self.assert_as_before()
+
+    def test_connecting_twice_is_fine(self):
+        info = self.connection()
+        self.connect(self.build(info))
+        mapped = self.mapped()
+        info['data'].pop('target_LUA')
+        self.connect(self.build(info))
+        self.assertEqual(mapped, self.mapped())
+
+    def test_several_at_once(self):
+        infos = [self.connection(number) for number in range(1, 5)]
+        vols = [self.build(info) for info in infos]
+        self.requests()
+        self.connect(*vols)
+        self.assertLessEqual(len(self.requests()), 11)
+        self.assertEqual([('vios1', 4), ('vios2', 4)],
+                         sorted(self.san.calls))
+        self.assertEqual([LUA % unit for unit in range(0x90, 0x94)] * 2,
+                         [lua for _vios, _name, lua in self.mapped()])
+        self.disconnect(*[self.build(info) for info in infos])
+        self.assert_as_before()
+
+    def test_boot_volume_comes_first(self):
+        boot = self.build(self.connection(1), boot=True)
+        data = self.build(self.connection(2))
+        self.connect(boot, data)
+        self.assertEqual([LUA % 0x81, LUA % 0x90] * 2,
+                         [lua for _vios, _name, lua in self.mapped()])
+
+    def test_vios_that_takes_one_volume_at_a_time(self):
+        self.san.takes_several = False
+        vols = [self.build(self.connection(number)) for number in (1, 2, 3)]
+        self.connect(*vols)
+        self.assertEqual(6, len(self.mapped()))
+
+    def test_one_vios_does_not_answer(self):
+        self.san.deaf.add('vios1')
+        connector = self.build(self.connection())
+        self.connect(connector)
+        self.assertEqual([('vios2', 'hdisk2', LUA % 0x90)], self.mapped())
+        self.san.deaf.clear()
+        self.disconnect(connector)
+        self.assert_as_before()
+
+    def test_path_that_was_missing_gets_the_same_address(self):
+        self.san.deaf.add('vios1')
+        first, second = [self.build(self.connection(number))
+                         for number in (1, 2)]
+        self.connect(first)
+        self.san.deaf.clear()
+        self.connect(second)
+        self.connect(first)
+        self.assertEqual({LUA % 0x90, LUA % 0x91},
+                         {lua for _vios, _name, lua in self.mapped()})
+        self.assertEqual(4, len(self.mapped()))
+
+    def test_more_vioses_are_required(self):
+        self.flags(vscsi_vios_connections_required=2, group='powervm')
+        self.san.deaf.add('vios1')
+        connector = self.build(self.connection())
+        self.assertRaisesRegex(nova_exc.VolumeAttachFailed, 'No answer',
+                               self.connect, connector)
+        volume.disconnect_now(self.host, [connector])
+        self.assert_as_before()
+
+    def test_vios_that_goes_down(self):
+        self.flags(vscsi_vios_connections_required=2, group='powervm')
+        connector = self.build(self.connection())
+        volume.discover([connector])
+        self.vios('vios2').rmc = 'inactive'
+        self.assertRaises(nova_exc.VolumeAttachFailed, self.connect,
+                          connector)
+
+    def test_detach_while_a_vios_is_down(self):
+        info = self.connection()
+        self.connect(self.build(info))
+        self.vios('vios2').rmc = 'inactive'
+        self.disconnect(self.build(info))
+        self.assertEqual([('vios2', 'hdisk2', LUA % 0x90)], self.mapped())
+
+    def test_nobody_sees_it(self):
+        info = self.connection()
+        self.san.volumes.clear()
+        connector = self.build(info)
+        self.assertRaisesRegex(nova_exc.VolumeAttachFailed, 'required',
+                               self.connect, connector)
+        self.disconnect(connector)
+        self.assert_as_before()
+
+    def test_disconnect_without_udid(self):
+        info = self.connection()
+        self.connect(self.build(info))
+        info['data'].pop('target_UDID')
+        self.disconnect(self.build(info))
+        self.assert_as_before()
+
+    def test_other_server_has_it_too(self):
+        """The device stays as long as another server needs it."""
+        info = self.connection()
+        connector = self.build(info)
+        volume.discover([connector])
+        other = self.build(self.connection(),
+                           instance=self.make_instance(2))
+        self.disconnect(connector)
+        self.assertNotEqual(connector.lpar_uuid, other.lpar_uuid)
+        self.assertEqual([], self.devices())
+
+    def test_extend(self):
+        info = self.connection()
+        self.connect(self.build(info))
+        self.san.volumes[base.VOLUME % 1].size_gb = 5
+        self.build(info).extend()
+        self.assertEqual([5 * 1024] * 2, [
+            vios.volumes['hdisk2'].capacity_mb for vios in self.vioses()])
+
+    def test_extend_what_is_gone(self):
+        info = self.connection()
+        self.san.volumes.clear()
+        self.assertRaises(nova_exc.VolumeExtendFailed,
+                          self.build(info).extend)
+
+    def test_too_many(self):
+        vols = [self.build(self.san.connection(
+            base.VOLUME % number, self.wwpns())) for number in range(49)]
+        self.assertRaisesRegex(nova_exc.VolumeAttachFailed, '48',
+                               self.connect, *vols)
+        volume.disconnect_now(self.host, vols)
+        self.assert_as_before()
+
+    def wwpns(self):
+        return volume.fibre_channel_class().wwpns(self.host, self.instance)
+
+    def test_connection_without_targets(self):
+        info = self.connection()
+        info['data'].pop('initiator_target_map')
+        self.assertRaisesRegex(nova_exc.InvalidVolume, 'initiator_target_map',
+                               self.connect, self.build(info))
+
+    def test_unknown_transport(self):
+        self.assertRaisesRegex(
+            nova_exc.InvalidVolume, 'carrier_pigeon', self.build,
+            {'driver_volume_type': 'carrier_pigeon', 'data': {}})
+
+    def test_encrypted(self):
+        info = self.connection()
+        info['data']['encrypted'] = True
+        self.assertRaises(nova_exc.VolumeEncryptionNotSupported,
+                          self.build(info).check_encryption)
+
+    def test_wwpns_cost_nothing(self):
+        self.requests()
+        self.assertEqual(4, len(self.wwpns()))
+        self.assertEqual([], self.requests())

@@ -1,0 +1,89 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The recipes of a cold migration between two hosts of one pool.
+
+The LPAR of the source stays there, off, until the migration is confirmed; on
+the target one is made with the same UUID. The disks are mapped on one host at
+a time: an LPAR that somebody starts by mistake harms nothing, and no host has
+to be asked before a disk can be deleted.
+
+What a config drive holds is written anew on the target. Neither the admin's
+password nor injected files are in it: Nova does not keep them.
+"""
+
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm.flows import resize
+from nova_powervm.virt.powervm.flows import spawn
+from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm.tasks import network as tf_net
+from nova_powervm.virt.powervm.tasks import storage as tf_stg
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+
+
+def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
+    """Flow that stops a server and lets go of its disks.
+
+    :param flavor: nova.objects.Flavor that the server is to have.
+    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    :param was_on: whether to start it again if the flow fails.
+    """
+    volumes = volume.of(rooms, instance, block_device_info)
+    stg = volume.transaction(rooms, 'migrate_leave', volumes)
+    flow = linear_flow.Flow('migrate_leave')
+    resize.add_growth_check(flow, rooms, instance, flavor, block_device_info)
+    resize.add_power_off(flow, rooms, instance, timeout, was_on)
+    flow.add(
+        tf_stg.ReleaseOwnDisks(rooms.disk, instance, stg,
+                               spawn.own_disk_types(block_device_info)))
+    volume.add_disconnect(flow, volumes, stg)
+    flow.add(tf_stg.UpdateVioses(stg))
+    return flow
+
+
+def arrive(rooms, context, instance, network_info, block_device_info, former,
+           power_on, power_opts=None):
+    """Flow that builds a server, of which the disks are there, on its target.
+
+    :param former: nova.objects.Flavor that it had on the source.
+    """
+    return spawn.rebuild(rooms, context, instance, network_info,
+                         block_device_info, former=former, power_on=power_on,
+                         power_opts=power_opts)
+
+
+def come_back(rooms, instance, network_info, block_device_info, former,
+              power_on):
+    """Flow that brings a server back to life on the source.
+
+    :param former: nova.objects.Flavor that it had on the target.
+    """
+    volumes = volume.of(rooms, instance, block_device_info)
+    stg = volume.transaction(rooms, 'migrate_come_back', volumes)
+    flow = linear_flow.Flow('migrate_come_back')
+    flow.add(
+        tf_vm.PowerOff(rooms.host, instance),
+        tf_vm.Get(rooms.host, instance),
+        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info))
+    spawn.add_swap_change(flow, rooms, instance, former, mapped=False)
+    flow.add(
+        tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
+                               spawn.own_disk_types(block_device_info),
+                               undo=False))
+    volume.add_connect(flow, volumes, stg)
+    flow.add(tf_stg.UpdateVioses(stg))
+    volume.add_save(flow, volumes, block_device_info)
+    if power_on:
+        flow.add(tf_vm.PowerOn(rooms.host, instance))
+    return flow

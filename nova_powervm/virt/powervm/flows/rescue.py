@@ -1,0 +1,65 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The recipes of rescuing a server and of ending that."""
+
+from pypowervm.tasks import power_opts
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.tasks import storage as tf_stg
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+
+_BOOT = disk_driver.DiskType.BOOT
+_RESCUE = disk_driver.DiskType.RESCUE
+
+
+def rescue(rooms, context, instance, image_meta, at_menu=False):
+    """Flow that boots a server, which is off, from a disk of its own.
+
+    Its other disks keep their places.
+
+    :param at_menu: whether a person chooses the disk in the firmware's menu
+        (SMS), instead.
+    """
+    stg = storage.StorageTransaction(rooms.host, 'rescue')
+    flow = linear_flow.Flow('rescue')
+    flow.add(
+        tf_stg.CreateRescueDisk(rooms.disk, context, instance, image_meta),
+        tf_stg.ConnectDisk(rooms.disk, instance, stg, _RESCUE),
+        tf_stg.UpdateVioses(stg))
+    if at_menu:
+        flow.add(tf_vm.PowerOn(
+            rooms.host, instance, afresh=True,
+            opts=power_opts.PowerOnOpts().bootmode(power_opts.BootMode.SMS)))
+    else:
+        _add_boot_from(flow, rooms, instance, _RESCUE)
+    return flow
+
+
+def unrescue(rooms, instance):
+    """Flow that removes the rescue disk and boots from the boot disk."""
+    stg = storage.StorageTransaction(rooms.host, 'unrescue')
+    flow = linear_flow.Flow('unrescue').add(
+        tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
+        tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]),
+        tf_stg.UpdateVioses(stg),
+        tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE]))
+    _add_boot_from(flow, rooms, instance, _BOOT)
+    return flow
+
+
+def _add_boot_from(flow, rooms, instance, disk_type):
+    flow.add(
+        tf_stg.FindBootDevice(rooms.disk, instance, disk_type),
+        tf_vm.BootFrom(rooms.host, instance))

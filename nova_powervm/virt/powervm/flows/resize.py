@@ -1,0 +1,93 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""The recipes of a resize on the same host.
+
+The LPAR gets its new size while it is off, under its own name. The boot disk
+keeps its size until the resize is confirmed, because no disk of PowerVM can
+shrink: so a revert gives back exactly what was there.
+"""
+
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm.flows import spawn
+from nova_powervm.virt.powervm.tasks import storage as tf_stg
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+
+
+def prepare(rooms, instance, flavor, block_device_info, timeout, was_on):
+    """Flow that makes sure of what can be, and stops the server.
+
+    :param flavor: nova.objects.Flavor that the server is to have.
+    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    :param was_on: whether to start it again if the flow fails.
+    """
+    flow = linear_flow.Flow('resize_prepare')
+    flow.add(tf_vm.CheckFlavor(rooms.host, instance, flavor))
+    add_growth_check(flow, rooms, instance, flavor, block_device_info)
+    add_power_off(flow, rooms, instance, timeout, was_on)
+    return flow
+
+
+def add_growth_check(flow, rooms, instance, flavor, block_device_info):
+    """Make sure that the boot disk can grow, if it is to."""
+    if (flavor.root_gb > instance.flavor.root_gb and
+            not spawn.is_volume_backed(block_device_info)):
+        flow.add(tf_stg.CheckBootDiskGrowth(rooms.disk, instance,
+                                            flavor.root_gb))
+
+
+def add_power_off(flow, rooms, instance, timeout, was_on):
+    """Stop the server, and start it again if what follows fails."""
+    if was_on:
+        flow.add(tf_vm.PowerBackOn(rooms.host, instance))
+    flow.add(tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
+                            timeout=timeout))
+
+
+def finish(rooms, instance, former, power_on):
+    """Flow that gives a server the size of its flavor, and starts it.
+
+    :param former: nova.objects.Flavor that it had, and has again if the flow
+        fails.
+    """
+    flow = linear_flow.Flow('resize_finish')
+    if power_on:
+        flow.add(tf_vm.PowerBackOn(rooms.host, instance))
+    _add_resize(flow, rooms, instance, former, power_on)
+    return flow
+
+
+def revert(rooms, instance, former, power_on):
+    """Flow that gives a server the size of its flavor again.
+
+    :param former: nova.objects.Flavor that it was resized to, or was about to
+        be.
+    """
+    flow = linear_flow.Flow('resize_revert')
+    flow.add(tf_vm.PowerOff(rooms.host, instance))
+    _add_resize(flow, rooms, instance, former, power_on)
+    return flow
+
+
+def _add_resize(flow, rooms, instance, former, power_on):
+    flow.add(tf_vm.Resize(rooms.host, instance, former))
+    spawn.add_swap_change(flow, rooms, instance, former)
+    if power_on:
+        flow.add(tf_vm.PowerOn(rooms.host, instance))
+
+
+def extend(rooms, instance):
+    """Flow that makes the boot disk as large as the flavor says."""
+    return linear_flow.Flow('resize_extend').add(
+        tf_stg.ExtendBootDisk(rooms.disk, instance, instance.flavor.root_gb))

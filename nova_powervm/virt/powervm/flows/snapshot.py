@@ -1,0 +1,38 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The recipe of making an image of a server."""
+
+from nova.compute import task_states
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm.tasks import image as tf_img
+from nova_powervm.virt.powervm.tasks import storage as tf_stg
+
+
+def snapshot(rooms, context, instance, image_id, update_task_state):
+    """Flow that sends a server's boot disk to Glance.
+
+    The server may be on: what its operating system has not written yet is
+    missing in the image then, as after a power failure.
+    """
+    return linear_flow.Flow('snapshot').add(
+        tf_img.CheckSnapshot(rooms.host, rooms.disk, rooms.mgmt, instance),
+        tf_img.UpdateTaskState(update_task_state,
+                               task_states.IMAGE_PENDING_UPLOAD),
+        tf_stg.InstanceDiskToMgmt(rooms.disk, rooms.mgmt, instance),
+        tf_img.UpdateTaskState(
+            update_task_state, task_states.IMAGE_UPLOADING,
+            expected_state=task_states.IMAGE_PENDING_UPLOAD),
+        tf_img.StreamToGlance(context, rooms.disk.image_api, image_id,
+                              rooms.mgmt, instance),
+        tf_stg.RemoveInstanceDiskFromMgmt(rooms.disk, rooms.mgmt, instance))

@@ -1,0 +1,91 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The recipes of attaching, detaching and extending Cinder volumes."""
+
+from nova.virt import driver as virt_driver
+from taskflow.patterns import linear_flow
+
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.tasks import storage as tf_stg
+from nova_powervm.virt.powervm.tasks import volume as tf_vol
+from nova_powervm.virt.powervm import volume
+
+
+def of(rooms, instance, block_device_info):
+    """Connectors of a server's volumes, the boot volume first."""
+    return volume.build_all(rooms.host, instance, _bdms(block_device_info))
+
+
+def of_leaving(rooms, instance, block_device_info):
+    """Connectors for all that a server that is removed has of volumes."""
+    return volume.build_leaving(rooms.host, instance,
+                                _bdms(block_device_info))
+
+
+def _bdms(block_device_info):
+    return virt_driver.block_device_info_get_mapping(block_device_info)
+
+
+def transaction(rooms, name, connectors):
+    """A StorageTransaction that is good for the edits of connectors too."""
+    return storage.StorageTransaction(rooms.host, name,
+                                      xag=volume.xag(connectors))
+
+
+def add_connect(flow, connectors, stg):
+    """Connect the volumes of a server, with its other disks.
+
+    :raises nova.exception.VolumeEncryptionNotSupported: at once, if one is
+        encrypted.
+    """
+    for connector in connectors:
+        connector.check_encryption()
+    if connectors:
+        flow.add(tf_vol.ConnectVolumes(connectors, stg))
+
+
+def add_save(flow, connectors, block_device_info):
+    """Keep what connecting them has found out."""
+    if connectors:
+        flow.add(tf_vol.SaveVolumes(_bdms(block_device_info)))
+
+
+def add_disconnect(flow, connectors, stg, server_going=False):
+    """Disconnect the volumes of a server, with its other disks."""
+    if connectors:
+        flow.add(tf_vol.DisconnectVolumes(connectors, stg,
+                                          server_going=server_going))
+
+
+def attach(rooms, instance, connector):
+    """Flow that connects a volume to a server, running or not."""
+    stg = transaction(rooms, 'attach_volume', [connector])
+    return linear_flow.Flow('attach_volume').add(
+        tf_vol.CheckAttach(rooms.host, instance, connector),
+        tf_vol.ConnectVolumes([connector], stg),
+        tf_stg.UpdateVioses(stg))
+
+
+def detach(rooms, instance, connector):
+    """Flow that disconnects a volume from a server, running, off or gone."""
+    stg = transaction(rooms, 'detach_volume', [connector])
+    return linear_flow.Flow('detach_volume').add(
+        tf_vol.CheckDetach(rooms.host, instance, connector),
+        tf_vol.DisconnectVolumes([connector], stg),
+        tf_stg.UpdateVioses(stg))
+
+
+def extend(rooms, instance, connector):
+    """Flow that makes a server see that one of its volumes has grown."""
+    return linear_flow.Flow('extend_volume').add(
+        tf_vol.ExtendVolume(connector))

@@ -1,0 +1,119 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Images that are made of servers, and that servers are rescued with."""
+
+import os
+
+from nova import exception as nova_exc
+
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import flavor
+from nova_powervm.virt.powervm import vm
+
+
+def check_snapshot(host, disk_dvr, mgmt, instance):
+    """Raise an exception unless a snapshot of a server can be made.
+
+    Takes no request if the server's state is known.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param mgmt: mgmt.ManagementPartition
+    :param instance: nova.objects.Instance
+    :raises nova.exception.InstanceNotRunning: if it has no LPAR here.
+    :raises SnapshotNotSupported: if its disks cannot be read here.
+    """
+    if not vm.instance_exists(host, instance):
+        raise nova_exc.InstanceNotRunning(instance_id=instance.uuid)
+    reason = None
+    if not disk_dvr.capabilities['snapshot']:
+        reason = ('the management partition, which would have to read the '
+                  'disks of servers, cannot: they are on a Virtual I/O '
+                  'Server that lends each of them to one partition')
+    elif not mgmt.is_here:
+        reason = ('nova-compute does not run on the management partition, '
+                  'which has to read the disks of servers')
+    if reason:
+        raise exception.SnapshotNotSupported(
+            operation='snapshot', option='disk_driver', reason=reason)
+
+
+def check_rescue(instance, image_meta):
+    """Raise an exception unless a server can be booted from a rescue disk.
+
+    A rescue disk is one more disk on the server's virtual SCSI adapter; the
+    server's own disks are where they were. That is what Nova calls a stable
+    rescue, so an image may ask for it, but for no other kind of device.
+
+    :param instance: nova.objects.Instance
+    :param image_meta: nova.objects.ImageMeta of the rescue image.
+    :raises nova.exception.InstanceNotRescuable:
+    """
+    reason = None
+    device = image_meta.properties.get('hw_rescue_device')
+    bus = image_meta.properties.get('hw_rescue_bus')
+    if flavor.is_ibmi(instance):
+        reason = ('the firmware of an IBM i partition cannot be told which '
+                  'disk to boot from')
+    elif device not in (None, 'disk') or bus not in (None, 'scsi'):
+        reason = ('a rescue disk is of hw_rescue_device=disk and '
+                  'hw_rescue_bus=scsi; image %s asks for %s and %s' % (
+                      image_meta.id, device, bus))
+    if reason:
+        raise nova_exc.InstanceNotRescuable(instance_id=instance.uuid,
+                                            reason=reason)
+
+
+def generate_snapshot_metadata(context, image_api, image_id, instance,
+                               disk_format='raw'):
+    """Describe a snapshot to Glance.
+
+    :param image_api: nova.image.glance.API
+    :param image_id: UUID of the image that Nova has made for it.
+    :param instance: nova.objects.Instance
+    :param disk_format: of the content, as Glance calls it.
+    :returns: dict, for image_api.update().
+    """
+    image = image_api.get(context, image_id)
+    return {
+        'name': image['name'],
+        'status': 'active',
+        'disk_format': disk_format,
+        'container_format': 'bare',
+        'properties': {
+            'image_location': 'snapshot',
+            'image_state': 'available',
+            'owner_id': instance.project_id,
+        },
+    }
+
+
+def stream_blockdev_to_glance(context, image_api, image_id, metadata, mgmt,
+                              path):
+    """Send the bytes of a disk to Glance, piece by piece.
+
+    :param image_api: nova.image.glance.API
+    :param image_id: UUID of the image that Nova has made for it.
+    :param metadata: dict, see generate_snapshot_metadata.
+    :param mgmt: mgmt.ManagementPartition, which has the disk.
+    :param path: str, device or file.
+    :raises SnapshotIncomplete: if not all of them arrived.
+    """
+    with mgmt.open_disk(path) as disk:
+        size = disk.seek(0, os.SEEK_END)
+        disk.seek(0)
+        image = image_api.update(context, image_id, metadata, data=disk)
+    # After a broken connection Nova goes on where the first upload ended.
+    if image.get('size') != size:
+        raise exception.SnapshotIncomplete(
+            image_id=image_id, stored=image.get('size'), size=size)

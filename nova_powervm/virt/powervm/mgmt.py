@@ -1,0 +1,339 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The management partition: the one that this process runs on.
+
+Its files are those of a Linux on Power. All of them that the driver needs for
+the disks of servers are found here, below [powervm] management_root.
+"""
+
+import contextlib
+import glob
+import os
+import time
+import typing
+
+from nova import exception as nova_exc
+import nova.privsep.path
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import storage
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+# Seconds between two looks for a device.
+POLL_INTERVAL = 0.1
+# Seconds after which a device must have come, and gone.
+SCAN_TIMEOUT = 300
+DELETE_TIMEOUT = 10
+
+_BOOT = disk_driver.DiskType.BOOT
+# Unit address of the virtual SCSI adapter in slot 0.
+_FIRST_VIO = 0x30000000
+# The last characters of the name of a device below by-id are these of the
+# UDID of its disk.
+_UDID_LENGTH = 32
+
+
+class AttachedDisk(typing.NamedTuple):
+    """A disk of a server that the management partition can read.
+
+    :ivar path: its device, or file.
+    :ivar disk_format: of its content, as Glance calls it.
+    """
+
+    path: str
+    disk_format: str
+
+
+class ManagementPartition:
+    """What is read and written on the management partition itself.
+
+    Files that this process may not open are opened with the privileges of
+    nova.privsep, if the root is that of the machine.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param clock: returns seconds that only go up.
+    :param sleep: waits for a number of seconds.
+    """
+
+    def __init__(self, host, clock=time.monotonic, sleep=time.sleep):
+        self.host = host
+        self._clock = clock
+        self._sleep = sleep
+
+    @property
+    def is_here(self):
+        """Whether this process runs on a partition of a PowerVM server."""
+        return os.path.exists(self._path('proc/ppc64/lparcfg'))
+
+    # ---- the boot disk of a server -------------------------------------
+
+    def attach_boot_disk(self, disk_dvr, instance):
+        """Make the boot disk of a server readable here, while it is in use.
+
+        It is mapped to this partition by the first VIOS that does it (2
+        requests), unless this partition is the VIOS that has it (1 request).
+
+        :param disk_dvr: disk.driver.DiskAdapter
+        :param instance: nova.objects.Instance
+        :returns: AttachedDisk
+        :raises InstanceDiskMappingFailed: if no VIOS maps it.
+        :raises NoDiskDiscoveryException: if it does not appear.
+        :raises UniqueDiskDiscoveryException: if several appear.
+        """
+        if disk_dvr.local_to_mgmt:
+            return self._own_disk(disk_dvr, instance)
+        mapping = self._map(disk_dvr, instance)
+        return AttachedDisk(
+            path=self.discover_vscsi_disk(mapping),
+            disk_format=_disk_format(mapping.backing_storage))
+
+    def detach_boot_disk(self, disk_dvr, instance):
+        """Take back attach_boot_disk(), however far it came.
+
+        All VIOSes of the disk are searched for a mapping to this partition,
+        at 1 request each, and 1 to remove it. It goes first, lest another
+        scan bring the device back.
+
+        :raises pypowervm.exceptions.Error: if a VIOS cannot be read or
+            written in two attempts.
+        """
+        if disk_dvr.local_to_mgmt:
+            return
+        what = 'unmap the boot disk of %s from the management partition' % (
+            instance.name)
+        if not storage.try_to(what, self._unmap, disk_dvr, instance):
+            self._unmap(disk_dvr, instance)
+
+    def _own_disk(self, disk_dvr, instance):
+        vios_uuid = disk_dvr.vios_uuids[0]
+        vios_w = pvm_vios.VIOS.get(self.host.adapter, uuid=vios_uuid,
+                                   xag=[storage.SCSI_MAPPING])
+        mapping = disk_dvr.find_mapping(instance, _BOOT, {vios_uuid: vios_w})
+        if mapping is None:
+            raise exception.InstanceDiskMappingFailed(
+                instance_name=instance.name,
+                reason='VIOS %s does not lend it to its server' % vios_w.name)
+        return AttachedDisk(
+            path=self._path(mapping.server_adapter.backing_dev_name),
+            disk_format=_disk_format(mapping.backing_storage))
+
+    def _map(self, disk_dvr, instance):
+        """Map the disk to this partition; return the mapping."""
+        failures = []
+        for vios_uuid in disk_dvr.vios_uuids:
+            try:
+                return self._map_by(vios_uuid, disk_dvr, instance)
+            except (pvm_exc.Error, exception.AbstractDiskException) as exc:
+                LOG.warning('VIOS %(vios)s does not map the boot disk to the '
+                            'management partition: %(exc)s',
+                            {'vios': vios_uuid, 'exc': exc},
+                            instance=instance)
+                failures.append('VIOS %s: %s' % (vios_uuid, exc))
+        raise exception.InstanceDiskMappingFailed(
+            instance_name=instance.name, reason='; '.join(failures))
+
+    def _map_by(self, vios_uuid, disk_dvr, instance):
+        name = disk_dvr.get_disk_name(_BOOT, instance)
+        stg = storage.StorageTransaction(self.host, 'map_boot_disk_to_mgmt')
+        stg.edit_redundant([vios_uuid], _share_mapping,
+                           self.host.mgmt_uuid, disk_dvr.storage_class, name)
+        vios_w = stg.execute()[vios_uuid]
+        mapping = storage.find_mapping(vios_w, self.host.mgmt_uuid,
+                                       disk_dvr.storage_class, name)
+        if mapping is None:
+            raise exception.NewMgmtMappingNotFoundException(
+                stg_name=name, vios_name=vios_w.name)
+        return mapping
+
+    def _unmap(self, disk_dvr, instance):
+        name = disk_dvr.get_disk_name(_BOOT, instance)
+        stg = storage.StorageTransaction(self.host,
+                                         'unmap_boot_disk_from_mgmt')
+        disk_dvr.disconnect_disk(instance, stg, [_BOOT],
+                                 clients=[self.host.mgmt_uuid])
+        vioses = stg.execute()
+        # Its UDID is told by the server's own mapping too, should the answer
+        # to an earlier attempt have been lost.
+        disks = stg.removed_storage + [
+            mapping.backing_storage for vios_w in vioses.values()
+            for mapping in vios_w.scsi_mappings]
+        for udid in {disk.udid for disk in disks if storage.is_named(
+                disk, disk_dvr.storage_class, [name])}:
+            storage.try_to('remove the devices of disk %s' % udid,
+                           self.remove_disk, udid)
+
+    # ---- devices -------------------------------------------------------
+
+    def discover_vscsi_disk(self, mapping, scan_timeout=SCAN_TIMEOUT):
+        """Find the device of a disk that was mapped to this partition.
+
+        :param mapping: VSCSIMapping wrapper, as the platform returned it.
+        :param scan_timeout: seconds after which it must have appeared.
+        :returns: str, path of the device.
+        :raises NoDiskDiscoveryException: if none appears.
+        :raises UniqueDiskDiscoveryException: if several do.
+        """
+        slot = '%x' % (_FIRST_VIO | mapping.client_adapter.lpar_slot_num)
+        udid = mapping.backing_storage.udid
+        scanned = set()
+
+        def look():
+            self._scan(slot, scanned)
+            return self._devices(udid)
+
+        devices, polls = self._poll(look, scan_timeout)
+        if not devices:
+            raise exception.NoDiskDiscoveryException(
+                bus=slot, udid=udid, polls=polls, timeout=scan_timeout)
+        if len(devices) > 1:
+            raise exception.UniqueDiskDiscoveryException(
+                path_pattern=self._by_id(udid), count=len(devices))
+        return devices.pop()
+
+    def remove_disk(self, udid):
+        """Remove whatever devices there are of a disk, now unmapped.
+
+        :param udid: str, UDID of the disk.
+        :raises DeviceDeletionException: if a device does not go.
+        """
+        # If a disk has several devices, a link leads to one at a time.
+        for devices in iter(lambda: self._devices(udid), set()):
+            for devpath in devices:
+                self.remove_block_dev(devpath)
+
+    def remove_block_dev(self, devpath, scan_timeout=DELETE_TIMEOUT):
+        """Remove a device from the operating system.
+
+        :param devpath: str, path of the device, or of a link to it.
+        :param scan_timeout: seconds after which it must have gone.
+        :raises nova.exception.InvalidDevicePath: if there is no such device.
+        :raises DeviceDeletionException: if it does not go.
+        """
+        devpath = os.path.realpath(devpath)
+        delete = self._path('sys/block/%s/device/delete' %
+                            os.path.basename(devpath))
+        if not os.path.exists(devpath) or not os.path.exists(delete):
+            raise nova_exc.InvalidDevicePath(path=devpath)
+        self._write(delete, '1')
+        gone, polls = self._poll(lambda: not os.path.exists(devpath),
+                                 scan_timeout)
+        if not gone:
+            raise exception.DeviceDeletionException(
+                devpath=devpath, polls=polls, timeout=scan_timeout)
+
+    def _scan(self, slot, scanned):
+        """Have each SCSI host of an adapter look for disks, once.
+
+        A new adapter takes a moment to appear.
+        """
+        for path in glob.glob(self._path(
+                'sys/bus/vio/devices/%s/host*/scsi_host/host*/scan' % slot)):
+            if path not in scanned:
+                self._write(path, '- - -')
+                scanned.add(path)
+
+    def _devices(self, udid):
+        """Paths of the devices that a disk has."""
+        return {path for path in map(os.path.realpath,
+                                     glob.glob(self._by_id(udid)))
+                if os.path.exists(path)}
+
+    def _by_id(self, udid):
+        return self._path('dev/disk/by-id/*%s' %
+                          glob.escape(udid[-_UDID_LENGTH:]))
+
+    def _poll(self, look, timeout):
+        """Call look() until it returns something true, or time is up.
+
+        :returns: (what look returned last, how often it was called)
+        """
+        deadline = self._clock() + timeout
+        polls = 0
+        while True:
+            found = look()
+            polls += 1
+            if found or self._clock() >= deadline:
+                return found, polls
+            self._sleep(POLL_INTERVAL)
+
+    # ---- files ---------------------------------------------------------
+
+    @contextlib.contextmanager
+    def open_disk(self, path):
+        """Open a device, or file, to read its bytes.
+
+        :param path: str, AttachedDisk.path
+        :returns: context manager of a binary file.
+        """
+        with self._open(path) as disk:
+            yield disk
+
+    def _open(self, path):
+        try:
+            return open(path, 'rb')
+        except PermissionError:
+            if not self._is_real:
+                raise
+        # What is open stays open: it is lent for a moment only.
+        owner = os.stat(path).st_uid
+        nova.privsep.path.chown(path, uid=os.getuid())
+        try:
+            return open(path, 'rb')
+        finally:
+            nova.privsep.path.chown(path, uid=owner)
+
+    def _write(self, path, content):
+        try:
+            with open(path, 'w') as opened:
+                opened.write(content)
+        except PermissionError:
+            if not self._is_real:
+                raise
+            nova.privsep.path.writefile(path, 'w', content)
+
+    @property
+    def _is_real(self):
+        return os.path.realpath(CONF.powervm.management_root) == '/'
+
+    @staticmethod
+    def _path(name):
+        """Where a file of the management partition is."""
+        return os.path.join(CONF.powervm.management_root, name.lstrip('/'))
+
+
+def _share_mapping(vios_w, lpar_uuid, wrapper_class, name):
+    """Map storage that a VIOS lends already to one more partition.
+
+    :returns: the new mapping, or None if it was there, or the VIOS does not
+        lend such storage.
+    """
+    for mapping in vios_w.scsi_mappings:
+        if storage.is_named(mapping.backing_storage, wrapper_class, [name]):
+            return storage.add_mapping(vios_w, lpar_uuid,
+                                       mapping.backing_storage)
+    return None
+
+
+def _disk_format(element):
+    """What Glance calls the content of a disk."""
+    if getattr(element, 'file_format', None) == pvm_stg.FileFormatType.QCOW2:
+        return 'qcow2'
+    return 'raw'

@@ -1,0 +1,89 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Resizes and cold migrations: which kind one is, and whether it can be."""
+
+from nova import block_device
+from nova import exception as nova_exc
+from nova import objects
+from nova.virt import driver as virt_driver
+
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+
+
+def is_within_host(context, instance, default=False):
+    """Whether the move that an instance is in ends on the host it began on.
+
+    Costs no request, and 1 DB call.
+
+    :param default: what to return if the instance is in none.
+    """
+    move = instance.migration_context
+    if move is None:
+        return default
+    migration = objects.Migration.get_by_id_and_instance(
+        context, move.migration_id, instance.uuid)
+    return is_same_host(migration)
+
+
+def is_same_host(migration):
+    """Whether a nova.objects.Migration ends on the host it began on."""
+    return migration.source_compute == migration.dest_compute
+
+
+def grows(instance):
+    """Whether the flavor of an instance has a larger boot disk than before."""
+    former = instance.old_flavor
+    return (former is not None and
+            instance.flavor.root_gb > former.root_gb)
+
+
+def check(disk_dvr, instance, flavor, block_device_info, own_disks,
+          same_host):
+    """Make sure that a server can be moved, or resized; sends no request.
+
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param flavor: nova.objects.Flavor that the server is to have.
+    :param block_device_info: as Nova hands it to the driver.
+    :param own_disks: list of DiskType of the disks that are ours.
+    :param same_host: whether it stays on its host.
+    :raises nova.exception.ResizeError: if not.
+    """
+    ephemeral_gb = block_device.get_bdm_ephemeral_disk_size(
+        virt_driver.block_device_info_get_ephemerals(block_device_info))
+    boot = disk_driver.DiskType.BOOT in own_disks
+    for what, old_gb, new_gb in (
+            ('boot', instance.flavor.root_gb if boot else 0, flavor.root_gb),
+            ('ephemeral', ephemeral_gb, flavor.ephemeral_gb)):
+        if new_gb < old_gb:
+            raise nova_exc.ResizeError(
+                reason='the %(what)s disk cannot shrink from %(old)d to '
+                '%(new)d GB' % {'what': what, 'old': old_gb, 'new': new_gb})
+    if own_disks and not (same_host or
+                          disk_dvr.capabilities['shared_storage']):
+        raise nova_exc.ResizeError(
+            reason='the server cannot leave its host: %s' %
+            disk_dvr.validate({}))
+
+
+def check_arrival(disk_dvr, disk_info, own_disks):
+    """Make sure that the disks of a server are reached from its new host.
+
+    :param disk_dvr: disk.driver.DiskAdapter of this host.
+    :param disk_info: what DiskAdapter.get_info() returned on the old one.
+    :param own_disks: list of DiskType of the disks that are ours.
+    :raises nova.exception.ResizeError: if they are not.
+    """
+    reason = own_disks and disk_dvr.validate(disk_info or {})
+    if reason:
+        raise nova_exc.ResizeError(reason=reason)
