@@ -1,0 +1,179 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How Cinder volumes reach servers: a connector for each transport.
+
+VOLUME_CONNECTORS is the registry: a transport that Cinder knows by its
+driver_volume_type takes one module and one line here.
+"""
+
+import itertools
+
+from nova import exception as nova_exc
+from nova.virt import driver as virt_driver
+from oslo_log import log as logging
+from oslo_utils import importutils
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import npiv
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_HERE = 'nova_powervm.virt.powervm.volume.'
+
+#: driver_volume_type of Cinder -> class path, or a dict of class paths by the
+#: value of [powervm] fc_attach_strategy.
+VOLUME_CONNECTORS = {
+    'fibre_channel': {
+        'vscsi': _HERE + 'vscsi.VscsiConnector',
+        'npiv': _HERE + 'npiv.NpivConnector',
+    },
+}
+
+
+def fibre_channel_class():
+    """Return the connector class that fc_attach_strategy names."""
+    return importutils.import_class(
+        VOLUME_CONNECTORS['fibre_channel'][
+            CONF.powervm.fc_attach_strategy.lower()])
+
+
+def _class_for(connection_info):
+    transport = connection_info.get('driver_volume_type')
+    found = VOLUME_CONNECTORS.get(transport)
+    if found is None:
+        raise nova_exc.InvalidVolume(
+            reason='volumes of the type %s cannot be attached on PowerVM; '
+            'those of these types can: %s' % (
+                transport, ', '.join(sorted(VOLUME_CONNECTORS))))
+    if isinstance(found, dict):
+        return fibre_channel_class()
+    return importutils.import_class(found)
+
+
+def build(host, instance, connection_info, boot=False):
+    """Make the connector of one volume (no request).
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param connection_info: dict of Cinder; connectors write into its 'data'
+        what Nova is to keep with the volume.
+    :param boot: bool, whether the server boots from it.
+    :returns: volume.driver.VolumeConnector
+    :raises nova.exception.InvalidVolume: if there is none for its type, or
+        the data is not complete.
+    """
+    return _class_for(connection_info)(host, instance, connection_info,
+                                       boot=boot)
+
+
+def build_all(host, instance, bdms):
+    """Make the connectors of volumes, the boot volume first (no request).
+
+    :param bdms: list of nova.virt.block_device.DriverVolumeBlockDevice, such
+        as block_device_info_get_mapping() returns.
+    :returns: list of VolumeConnector; those without connection_info, which
+        were never attached, are left out.
+    """
+    return [build(host, instance, bdm['connection_info'],
+                  boot=_boot_index(bdm) == 0)
+            for bdm in sorted(bdms, key=_boot_index)
+            if bdm.get('connection_info')]
+
+
+def build_leaving(host, instance, bdms):
+    """Make the connectors of a server that is removed (no request).
+
+    Volumes that could never be attached do not hinder that, and a server
+    that once had adapters of its own for volumes may have no volume now.
+
+    :param bdms: see build_all().
+    """
+    connectors = []
+    for bdm in bdms:
+        try:
+            connectors += build_all(host, instance, [bdm])
+        except nova_exc.InvalidVolume as exc:
+            LOG.warning('There is nothing to disconnect: %s', exc,
+                        instance=instance)
+    if fabrics.known_to(instance) and not any(
+            isinstance(vol, npiv.NpivConnector) for vol in connectors):
+        connectors.append(npiv.NpivConnector(host, instance, {}))
+    return connectors
+
+
+def devices(connectors, block_device_info):
+    """Names by which Nova knows volumes, such as '/dev/sdb'.
+
+    :param connectors: list of VolumeConnector, or None.
+    """
+    ids = [connector.volume_id for connector in connectors or ()]
+    return [bdm['mount_device'] for bdm in
+            virt_driver.block_device_info_get_mapping(block_device_info)
+            if (bdm.get('connection_info') or {}).get('serial') in ids]
+
+
+def _boot_index(bdm):
+    """Sort key: volumes that nothing boots from come last."""
+    index = bdm.get('boot_index')
+    return float('inf') if index is None or index < 0 else index
+
+
+def _by_class(connectors):
+    for cls, group in itertools.groupby(
+            sorted(connectors, key=lambda vol: type(vol).__name__), type):
+        yield cls, list(group)
+
+
+def discover(connectors):
+    """Make VIOSes see volumes; those of one operation together.
+
+    :param connectors: list of VolumeConnector
+    :raises nova.exception.VolumeAttachFailed: if too few VIOSes see one.
+    """
+    for cls, group in _by_class(connectors):
+        cls.discover(group)
+
+
+def xag(connectors):
+    """The attribute groups of VIOSes that the connectors' edits need."""
+    groups = {storage.SCSI_MAPPING}
+    for cls, _group in _by_class(connectors):
+        groups.update(cls.xag)
+    return sorted(groups)
+
+
+def discover_what_is_there(connectors):
+    """Make VIOSes see volumes, as far as they do.
+
+    :returns: list of the connectors whose volumes no VIOS sees.
+    :raises nova.exception.VolumeAttachFailed: if nobody knows.
+    """
+    bad = []
+    for cls, group in _by_class(connectors):
+        bad += cls.discover_what_is_there(group)
+    return bad
+
+
+def disconnect_now(host, connectors):
+    """Disconnect volumes at once, to undo what connected them.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param connectors: list of VolumeConnector
+    """
+    with storage.StorageTransaction.immediate(
+            host, 'undo_connect_volumes', xag=xag(connectors)) as stg:
+        for connector in connectors:
+            connector.undo_connect(stg)

@@ -1,0 +1,212 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Making a VIOS see volumes of a Fibre Channel fabric, and forget them.
+
+The job LUARecovery looks at given initiators, targets and LUNs only, which
+is much quicker than a scan of the fabric. Its documents have a list of
+devices (source: pypowervm.tasks.hdisk, which fills in one); that the VIOS
+looks for all in one job is assumed, no hardware: those that it does not
+answer for are asked for one by one.
+"""
+
+import typing
+
+from lxml import etree
+from oslo_log import log as logging
+from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import hdisk
+from pypowervm.tasks import storage as pvm_storage
+from pypowervm.utils import transaction
+from pypowervm.wrappers import job as pvm_job
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm import conf as cfg
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_LUA_RECOVERY = 'LUARecovery'
+
+
+class Hdisk(typing.NamedTuple):
+    """A volume as one VIOS sees it: device name and UDID."""
+
+    name: str
+    udid: str
+
+
+class Paths(typing.NamedTuple):
+    """Where to look for a volume.
+
+    :ivar itls: list of pypowervm ITL (initiator, target, LUN).
+    :ivar device_id: base 64 of its page 83 descriptor, if known.
+    """
+
+    itls: list
+    device_id: typing.Optional[str] = None
+
+
+def discover(host, vios_uuid, wanted):
+    """Make a VIOS see volumes (3 requests if all goes well).
+
+    What former LPARs have left may be in the way: it is removed once.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param vios_uuid: str, UUID of the VIOS.
+    :param wanted: dict of key -> Paths.
+    :returns: dict of key -> Hdisk of the volumes that it sees now.
+    :raises pypowervm.exceptions.Error: if the VIOS does not answer.
+    """
+    found, failure = _look(host, vios_uuid, wanted)
+    lacking = _without(wanted, found)
+    if lacking and (failure or len(wanted) > 1):
+        found.update(_look_one_by_one(host, vios_uuid, lacking))
+        lacking = _without(wanted, found)
+    if lacking and _remove_stale(host, vios_uuid):
+        found.update(_look_one_by_one(host, vios_uuid, lacking))
+    return found
+
+
+def _without(wanted, found):
+    return {key: paths for key, paths in wanted.items() if key not in found}
+
+
+def _look_one_by_one(host, vios_uuid, wanted):
+    """Look once more; raise if the VIOS answered for no volume at all."""
+    found, failures = {}, []
+    for key, paths in wanted.items():
+        seen, failure = _look(host, vios_uuid, {key: paths})
+        found.update(seen)
+        failures += [failure] if failure else []
+    if failures and len(failures) == len(wanted):
+        raise failures[0]
+    return found
+
+
+def _look(host, vios_uuid, wanted):
+    """Run the job once.
+
+    :returns: (dict of key -> Hdisk, the pypowervm Error if it failed).
+    """
+    adapter = host.adapter
+    tags = {str(number): key for number, key in enumerate(wanted, 1)}
+    try:
+        job = pvm_job.Job.wrap(adapter.read(
+            pvm_vios.VIOS.schema_type, root_id=vios_uuid,
+            suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=_LUA_RECOVERY))
+        job.run_job(vios_uuid, job_parms=[job.create_job_parameter(
+            'inputXML', _request(wanted, tags), cdata=True)],
+            timeout=CONF.pypowervm_job_request_timeout)
+    except pvm_exc.Error as exc:
+        LOG.warning('Discovery of volumes on VIOS %(vios)s failed: %(error)s',
+                    {'vios': vios_uuid, 'error': exc})
+        return {}, exc
+    results = job.get_job_results_as_dict()
+    return _parse(results.get('OutputXML') or results.get('StdOut'), tags,
+                  vios_uuid), None
+
+
+def _request(wanted, tags):
+    """The document of what to look for, as text."""
+    root = etree.Element('XML_LIST')
+    general = _sub(root, 'general')
+    _sub(general, 'cmd_version', '3')
+    _sub(general, 'version', '2.0')
+    _sub(root, 'reliableITL', 'false')
+    devices = _sub(root, 'deviceList')
+    for tag, key in tags.items():
+        device = _sub(devices, 'device')
+        _sub(device, 'vendor', hdisk.LUAType.OTHER)
+        if wanted[key].device_id:
+            _sub(device, 'deviceID', wanted[key].device_id)
+        _sub(device, 'deviceTag', tag)
+        itls = _sub(device, 'itlList')
+        _sub(itls, 'number', str(len(wanted[key].itls)))
+        for itl in wanted[key].itls:
+            element = _sub(itls, 'itl')
+            _sub(element, 'Iwwpn', itl.initiator)
+            _sub(element, 'Twwpn', itl.target)
+            _sub(element, 'lua', itl.lun)
+    return etree.tostring(root, encoding='unicode')
+
+
+def _sub(parent, name, text=None):
+    child = etree.SubElement(parent, name)
+    child.text = text
+    return child
+
+
+def _parse(document, tags, vios_uuid):
+    """Read the answer: the volumes that can be used, by their keys."""
+    found = {}
+    if not document:
+        return found
+    for device in etree.fromstring(document.encode()).iterfind(
+            'deviceList/device'):
+        tag, status, name, udid = (
+            (device.findtext(part) or '').strip()
+            for part in ('deviceTag', 'status', 'pvName', 'udid'))
+        # A VIOS need not repeat the tag of the only device.
+        key = tags.get(tag) or (tags['1'] if len(tags) == 1 else None)
+        if key is None:
+            continue
+        if udid and hdisk.good_discovery(status, name or None):
+            found[key] = Hdisk(name, udid)
+        else:
+            LOG.warning('VIOS %(vios)s does not see volume %(volume)s: '
+                        'status %(status)s %(message)s', {
+                            'vios': vios_uuid, 'volume': key,
+                            'status': status,
+                            'message': device.findtext('msg/msgText')})
+    return found
+
+
+def _remove_stale(host, vios_uuid):
+    """Remove the mappings of LPARs that are gone from a VIOS.
+
+    :returns: bool, whether there were any.
+    """
+    vios_w = pvm_vios.VIOS.get(
+        host.adapter, uuid=vios_uuid,
+        xag=[pvm_const.XAG.VIO_SMAP, pvm_const.XAG.VIO_FMAP])
+    lpar_ids = pvm_storage.find_stale_lpars(vios_w)
+    if not lpar_ids:
+        return False
+    LOG.warning('Removing what the former LPARs %(ids)s left on VIOS '
+                '%(vios)s, and looking once more.',
+                {'ids': lpar_ids, 'vios': vios_w.name})
+    scrub = transaction.FeedTask('scrub_%s' % vios_uuid, [vios_w])
+    pvm_storage.add_lpar_storage_scrub_tasks(lpar_ids, scrub)
+    scrub.execute()
+    return True
+
+
+def remove(host, vios_uuid, name):
+    """Make a VIOS forget a volume that it maps no more (3 requests).
+
+    A failure is logged: the device does no harm, and is used again if the
+    volume comes back.
+
+    :param name: str, the device, as in 'hdisk7'.
+    """
+    for last_try in (False, True):
+        try:
+            hdisk.remove_hdisk(host.adapter, host.system.system_name, name,
+                               vios_uuid)
+            return
+        except pvm_exc.Error as exc:
+            if last_try:
+                LOG.warning('Device %(name)s is left on VIOS %(vios)s: '
+                            '%(error)s', {'name': name, 'vios': vios_uuid,
+                                          'error': exc})

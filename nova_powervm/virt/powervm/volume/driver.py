@@ -1,0 +1,136 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the driver needs to know of a volume transport."""
+
+import abc
+
+from nova import exception as nova_exc
+
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vm
+
+
+class VolumeConnector(abc.ABC):
+    """Connects one Cinder volume to one server.
+
+    Methods that take a StorageTransaction only queue edits on it. All of
+    them may be called again after a failure half-way, and disconnect() for a
+    volume that was never connected.
+
+    :ivar missed: set of the UUIDs of VIOSes that were down and left out.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param connection_info: dict of Cinder; what is to be kept with the volume
+        is written into its 'data'.
+    :param boot: bool, whether the server boots from it.
+    :raises nova.exception.InvalidVolume: if the data is not complete.
+    """
+
+    #: Attribute groups of VIOS documents that the queued edits need.
+    xag = (storage.SCSI_MAPPING,)
+
+    def __init__(self, host, instance, connection_info, boot=False):
+        self.host = host
+        self.instance = instance
+        self.connection_info = connection_info
+        self.boot = boot
+        self.missed = set()
+
+    @property
+    def data(self):
+        """The transport's data in connection_info, a dict."""
+        return self.connection_info.setdefault('data', {})
+
+    @property
+    def volume_id(self):
+        """Cinder's UUID of the volume, str."""
+        return (self.connection_info.get('serial') or
+                self.data.get('volume_id') or
+                self.connection_info.get('volume_id'))
+
+    @property
+    def lpar_uuid(self):
+        """The UUID of the server's LPAR, which need not exist, str."""
+        return vm.get_pvm_uuid(self.instance)
+
+    def check_encryption(self, encryption=None):
+        """Refuse a volume that the guest would see encrypted.
+
+        :param encryption: what Nova knows of it, a dict, or None.
+        :raises nova.exception.VolumeEncryptionNotSupported
+        """
+        if encryption or self.data.get('encrypted'):
+            raise nova_exc.VolumeEncryptionNotSupported(
+                volume_type=self.connection_info.get('driver_volume_type'),
+                volume_id=self.volume_id)
+
+    @classmethod
+    def discover(cls, connectors):
+        """Make VIOSes see volumes that are to be connected.
+
+        :param connectors: list of connectors of this class.
+        :raises nova.exception.VolumeAttachFailed: if too few see one.
+        """
+
+    @classmethod
+    def discover_what_is_there(cls, connectors):
+        """Make VIOSes see volumes, as far as they do.
+
+        :returns: list of the connectors whose volumes no VIOS sees.
+        :raises nova.exception.VolumeAttachFailed: if nobody knows.
+        """
+        cls.discover(connectors)
+        return []
+
+    @property
+    def needs_io_change(self):
+        """Whether connect() changes the adapters of the LPAR."""
+        return True
+
+    @abc.abstractmethod
+    def connect(self, stg):
+        """Queue what connects the volume, which was discovered."""
+
+    @abc.abstractmethod
+    def disconnect(self, stg, server_going=False):
+        """Queue what disconnects the volume.
+
+        :param server_going: bool, whether the server is being removed.
+        """
+
+    def undo_connect(self, stg):
+        """Queue what takes back what connect() queued, and maybe did."""
+        self.disconnect(stg)
+
+    @abc.abstractmethod
+    def extend(self):
+        """Make the server see that the volume has grown.
+
+        :raises nova.exception.VolumeExtendFailed: if no VIOS notices.
+        """
+
+    @classmethod
+    def hostname(cls, instance):
+        """The name under which Cinder is to export volumes of a server."""
+        raise NotImplementedError()
+
+    @classmethod
+    def wwpns(cls, host, instance):
+        """WWPNs of the initiators to which Cinder is to export volumes.
+
+        The LPAR need not exist.
+
+        :returns: list of str
+        """
+        return []

@@ -1,0 +1,321 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Fibre Channel volumes through the VIOSes: virtual SCSI.
+
+Each VIOS that sees a volume has it as a device (hdisk) and maps that to the
+LPAR, at the same logical unit address on each path. What a volume is known by
+is its UDID, which is the same on every VIOS and is kept with the volume.
+"""
+
+from concurrent import futures
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import hdisk
+from pypowervm.tasks import scsi_mapper
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.volume import discovery
+from nova_powervm.virt.powervm.volume import driver
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+#: Where the UDID and the address are kept in connection_info['data'].
+UDID_KEY = 'target_UDID'
+LUA_KEY = 'target_LUA'
+
+# The platform gives 0x81 and up to what has no address yet, such as our own
+# disks (source: captures of pypowervm). Volumes get theirs from here, all in
+# one and the same range that it will not reach; 0xc0 would be another
+# addressing method (source: SCSI architecture model, SAM-4).
+_BOOT_LUA = '0x8100000000000000'
+_LUAS = tuple('0x%02x00000000000000' % unit for unit in range(0x90, 0xc0))
+
+
+class VscsiConnector(driver.VolumeConnector):
+    """Connects a volume by virtual SCSI mappings of hdisks."""
+
+    def __init__(self, host, instance, connection_info, boot=False):
+        super().__init__(host, instance, connection_info, boot=boot)
+        self._hdisks = {}
+        self._removed = {}
+        self._mapped = set()
+        self._lua = None
+        self._peers = [self]
+
+    # ---- what Cinder is told, and tells --------------------------------
+
+    @classmethod
+    def wwpns(cls, host, instance):
+        return [wwpn for ports in host.fc_ports().values() for wwpn in ports]
+
+    @classmethod
+    def hostname(cls, instance):
+        return CONF.host
+
+    @property
+    def udid(self):
+        """The UDID of the volume, str; None if it was never connected."""
+        return self.data.get(UDID_KEY)
+
+    def _paths(self, initiators):
+        """Paths of the volume from the ports of one VIOS.
+
+        :param initiators: WWPNs of the ports.
+        :returns: discovery.Paths, or None if it is not exported to them.
+        """
+        targets = self._targets()
+        itls = [hdisk.ITL(initiator, target, lun)
+                for initiator in initiators
+                for target, lun in targets.get(_plain(initiator), ())]
+        return itls and discovery.Paths(itls, self.data.get('pg83NAA'))
+
+    def _targets(self):
+        """What is exported: initiator -> list of (target, LUN)."""
+        by_lun = self.data.get('initiator_target_lun_map')
+        if by_lun:
+            return {_plain(initiator): [tuple(pair) for pair in pairs]
+                    for initiator, pairs in by_lun.items()}
+        lun = self.data.get('target_lun')
+        by_target = self.data.get('initiator_target_map')
+        if lun is None or not by_target:
+            raise nova_exc.InvalidVolume(
+                reason='the connection of volume %s names no target_lun and '
+                'initiator_target_map' % self.volume_id)
+        return {_plain(initiator): [(target, lun) for target in targets]
+                for initiator, targets in by_target.items()}
+
+    # ---- discovery -----------------------------------------------------
+
+    @classmethod
+    def discover(cls, connectors):
+        """See VolumeConnector; 3 requests per VIOS, for all volumes."""
+        failures = cls._look_for_all(connectors)
+        for connector in connectors:
+            connector._check_seen(len(connector._hdisks), failures)
+
+    @classmethod
+    def discover_what_is_there(cls, connectors):
+        failures = cls._look_for_all(connectors)
+        bad = [vol for vol in connectors if not vol._hdisks]
+        if bad and failures:
+            # Nobody knows whether they are there.
+            bad[0]._check_seen(0, failures)
+        return bad
+
+    @classmethod
+    def _look_for_all(cls, connectors):
+        for connector in connectors:
+            connector._peers = connectors
+            connector._hdisks.clear()
+        return cls._look(connectors)
+
+    @classmethod
+    def _look(cls, connectors):
+        """Discover volumes on all VIOSes at the same time.
+
+        :returns: dict of VIOS UUID -> what went wrong there, if anything.
+        """
+        host = connectors[0].host
+        by_id = {vol.volume_id: vol for vol in connectors}
+        wanted = {}
+        for vios_uuid, ports in host.fc_ports().items():
+            paths = {vol.volume_id: vol._paths(ports) for vol in connectors}
+            paths = {key: found for key, found in paths.items() if found}
+            if paths:
+                wanted[vios_uuid] = paths
+        failures = {}
+        for vios_uuid, result in _on_each(discovery.discover, host, wanted):
+            try:
+                found = result()
+            except pvm_exc.Error as exc:
+                failures[vios_uuid] = str(exc)
+                continue
+            for key, device in found.items():
+                by_id[key]._hdisks[vios_uuid] = device
+                by_id[key].data[UDID_KEY] = device.udid
+        return failures
+
+    def _check_seen(self, count, failures):
+        required = CONF.powervm.vscsi_vios_connections_required
+        if count >= required:
+            return
+        raise nova_exc.VolumeAttachFailed(
+            volume_id=self.volume_id,
+            reason='%(count)d Virtual I/O Servers can connect it, %(required)d'
+            ' must ([powervm] vscsi_vios_connections_required). %(failures)s'
+            % {'count': count, 'required': required, 'failures': '; '.join(
+                'VIOS %s: %s' % failure for failure in failures.items())})
+
+    # ---- connection ----------------------------------------------------
+
+    def connect(self, stg):
+        self.missed.clear()
+        self._mapped.clear()
+        stg.plan(self._choose_lua)
+        stg.edit_redundant(list(self._hdisks), self._map,
+                           missed=self.missed.add)
+        stg.then(self._check_mapped)
+
+    def _choose_lua(self, vioses):
+        """Choose an address that is free on every path."""
+        taken, mine = set(), set()
+        for vios_w in vioses.values():
+            for mapping in self._mappings(vios_w):
+                is_mine = self._is_volume(mapping)
+                (mine if is_mine else taken).add(_lua_of(mapping))
+        taken.update(peer._lua for peer in self._peers if peer is not self)
+        wishes = [*sorted(filter(None, mine)), self.data.get(LUA_KEY),
+                  _BOOT_LUA if self.boot else None, *_LUAS]
+        self._lua = next((lua for lua in wishes
+                          if lua and lua not in taken), None)
+        if self._lua is None:
+            raise nova_exc.VolumeAttachFailed(
+                volume_id=self.volume_id,
+                reason='the server has %d volumes already, which is all that '
+                'it can have' % len(_LUAS))
+        self.data[LUA_KEY] = self._lua
+
+    def _map(self, vios_w):
+        """Edit: map the volume to the LPAR, unless that is done."""
+        self._mapped.add(vios_w.uuid)
+        for mapping in self._mappings(vios_w):
+            if self._is_volume(mapping):
+                return None
+            if _lua_of(mapping) == self._lua:
+                raise nova_exc.VolumeAttachFailed(
+                    volume_id=self.volume_id,
+                    reason='something else took its address meanwhile')
+        device = self._hdisks[vios_w.uuid]
+        mapping = scsi_mapper.build_vscsi_mapping(
+            None, vios_w, self.lpar_uuid, pvm_stg.PV.bld(
+                vios_w.adapter, device.name, udid=device.udid,
+                tag=self.volume_id), lua=self._lua)
+        vios_w.scsi_mappings.append(mapping)
+        return mapping
+
+    def _check_mapped(self):
+        self._check_seen(len(self._mapped - self.missed), {
+            uuid: 'it is down' for uuid in self.missed})
+
+    def _mappings(self, vios_w):
+        return [mapping for mapping in vios_w.scsi_mappings
+                if storage.is_client(mapping, self.lpar_uuid)]
+
+    def _is_volume(self, mapping):
+        element = mapping.backing_storage
+        return isinstance(element, pvm_stg.PV) and element.udid == self.udid
+
+    # ---- disconnection -------------------------------------------------
+
+    def disconnect(self, stg, server_going=False):
+        """See VolumeConnector; with the UDID known, no discovery."""
+        if not self.udid:
+            self._look_again()
+        if not self.udid:
+            LOG.warning('No VIOS sees volume %s; there is nothing to '
+                        'disconnect.', self.volume_id, instance=self.instance)
+            return
+        self._removed.clear()
+        vioses = self.host.fc_ports()
+        stg.plan(self._note_devices)
+        stg.edit_redundant(list(vioses), self._unmap, missed=self._miss)
+        stg.then(self._remove_hdisks)
+
+    def _look_again(self):
+        """Find the UDID of a volume that lost it."""
+        try:
+            self._look([self])
+        except nova_exc.InvalidVolume as exc:
+            LOG.warning('%s', exc, instance=self.instance)
+
+    def _note_devices(self, vioses):
+        """Find out which devices are of no use without the mappings."""
+        for vios_uuid, vios_w in vioses.items():
+            mappings = [mapping for mapping in vios_w.scsi_mappings
+                        if self._is_volume(mapping)]
+            if not all(map(self._is_ours, mappings)):
+                # It is connected to another server of this host too.
+                continue
+            names = {mapping.backing_storage.name for mapping in mappings}
+            if vios_uuid in self._hdisks:
+                names.add(self._hdisks[vios_uuid].name)
+            self._removed[vios_uuid] = names
+
+    def _is_ours(self, mapping):
+        """Whether a mapping is the server's, or that of an LPAR now gone."""
+        return (mapping.client_adapter is None or
+                storage.is_client(mapping, self.lpar_uuid))
+
+    def _unmap(self, vios_w):
+        """Edit: remove the mappings of the volume to the LPAR."""
+        return storage.remove_mappings(vios_w, lambda mapping: (
+            self._is_volume(mapping) and self._is_ours(mapping)))
+
+    def _miss(self, vios_uuid):
+        self.missed.add(vios_uuid)
+        self._removed.pop(vios_uuid, None)
+        LOG.warning('VIOS %(vios)s, which is down, may still have volume '
+                    '%(volume)s; the next start cleans it.',
+                    {'vios': vios_uuid, 'volume': self.volume_id},
+                    instance=self.instance)
+
+    def _remove_hdisks(self):
+        for _vios_uuid, result in _on_each(_remove_all, self.host,
+                                           self._removed):
+            result()
+        self._hdisks.clear()
+
+    # ---- growth --------------------------------------------------------
+
+    def extend(self):
+        """See VolumeConnector; discovery makes a VIOS read the size anew."""
+        failures = self._look([self])
+        if not self._hdisks:
+            raise nova_exc.VolumeExtendFailed(
+                volume_id=self.volume_id,
+                reason='no Virtual I/O Server sees it. %s' % '; '.join(
+                    'VIOS %s: %s' % failure for failure in failures.items()))
+
+
+def _remove_all(host, vios_uuid, names):
+    for name in sorted(names):
+        discovery.remove(host, vios_uuid, name)
+
+
+def _on_each(func, host, by_vios):
+    """Call func(host, VIOS UUID, value) for each VIOS, at the same time.
+
+    :param by_vios: dict of VIOS UUID -> value.
+    :returns: list of (VIOS UUID, function that returns what func did).
+    """
+    if not by_vios:
+        return []
+    with futures.ThreadPoolExecutor(len(by_vios)) as pool:
+        calls = [(vios_uuid, pool.submit(func, host, vios_uuid, value))
+                 for vios_uuid, value in by_vios.items()]
+    return [(vios_uuid, call.result) for vios_uuid, call in calls]
+
+
+def _plain(wwpn):
+    return wwpn.lower().replace(':', '')
+
+
+def _lua_of(mapping):
+    device = mapping.target_dev
+    lua = device.lua if device is not None else None
+    return lua and '0x%016x' % int(lua, 16)
