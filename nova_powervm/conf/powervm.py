@@ -287,7 +287,7 @@ volume_opts = [
         ignore_case=True,
         mutable=True,
         help="""
-How Cinder volumes of a Fibre Channel fabric are connected to servers.
+How Cinder volumes on Fibre Channel are connected to servers.
 
 Servers that have volumes keep them only as long as this is not
 changed.
@@ -297,9 +297,9 @@ changed.
         default=1,
         min=1,
         help="""
-Number of Virtual I/O Servers that must be able to connect a volume,
-for it to be attached. More of them make more paths. Has an effect
-if ``fc_attach_strategy`` is vscsi.
+Number of Virtual I/O Servers that must be able to connect a
+volume, for it to be attached. More of them make more paths. Has an
+effect if ``fc_attach_strategy`` is vscsi.
 """),
     cfg.BoolOpt(
         'volume_use_multipath',
