@@ -14,7 +14,7 @@
 
 What a driver does on the machine that it runs on, below a root of its own::
 
-    proc/ppc64/lparcfg   proc/uptime
+    proc/ppc64/lparcfg   proc/uptime   proc/loadavg
     sys/bus/vio/devices/30000002/host2/scsi_host/host2/scan
     sys/block/sdb/device/delete   sys/block/sdb/size
     dev/sdb   dev/disk/by-id/scsi-SAIX_VDASD_<UDID of the disk>
@@ -60,8 +60,9 @@ partition_entitled_capacity=%(entitled)d
 partition_max_entitled_capacity=%(entitled)d
 shared_processor_mode=%(shared)d
 """
-#: Assumed, it has no consequences: the partition has run for a day.
+#: Assumed, it has no consequences: the partition has run idly for a day.
 _UPTIME = '86400.00 86000.00\n'
+_LOADAVG = '0.00 0.00 0.00 1/100 1000\n'
 
 
 class _Device:
@@ -111,6 +112,7 @@ class Management:
             'entitled': partition.processors.used_units * 100,
             'shared': not partition.processors.dedicated})
         self._write('proc/uptime', _UPTIME)
+        self._write('proc/loadavg', _LOADAVG)
         for path in ('sys/bus/vio/devices', 'sys/block', 'dev/disk/by-id'):
             os.makedirs(self._path(path), exist_ok=True)
         self.adapters_changed()

@@ -374,16 +374,6 @@ class PowerVMDriver(driver.ComputeDriver):
                       injected_files=injected_files,
                       admin_password=admin_password)
 
-    def delete_instance_files(self, instance):
-        """Remove what a move that failed has left of a deleted server."""
-        self._log_operation('delete_instance_files', instance)
-        try:
-            self._remove_former(instance, instance.get_network_info(),
-                                destroy_disks=True)
-        except nova_exc.NovaException:
-            return False
-        return True
-
     def _rebuild(self, context, instance, network_info, block_device_info,
                  **kwargs):
         """Make an LPAR for the disks that a server has."""
@@ -392,12 +382,12 @@ class PowerVMDriver(driver.ComputeDriver):
             block_device_info, power_opts=self._spawn_power_opts(instance),
             **kwargs), instance)
 
-    def _remove_former(self, instance, network_info, destroy_disks=False):
-        """Remove the LPAR of a server that has moved away from here."""
+    def _remove_former(self, instance, network_info):
+        """Remove what a move that failed has left of a server that comes."""
         if self.instance_exists(instance):
             LOG.warning('There is an LPAR from before a move that failed; it '
                         'is removed.', instance=instance)
-            self._destroy(instance, network_info, destroy_disks)
+            self._destroy(instance, network_info, destroy_disks=False)
 
     def _raise_rolled_back(self, instance, exc, was_on):
         """Tell Nova that the server is as it was, if it is."""

@@ -191,6 +191,15 @@ def change_lpar(host, instance, lpar_w, former, flavor):
             setattr(lpar_w, target, value)
 
 
+def has_size_of(lpar_w, flavor):
+    """Whether a partition has the memory and processors of a flavor."""
+    processors = lpar_w.proc_config
+    count = (processors.dedicated_proc_cfg.desired if processors.has_dedicated
+             else processors.shared_proc_cfg.desired_virtual)
+    return (lpar_w.mem_config.desired, count) == (flavor.memory_mb,
+                                                  flavor.vcpus)
+
+
 def _keep_memory_use(current, fresh, named, default_ppt_ratio):
     """Hand on what says how memory is used, rather than how much it is."""
     if current.exp_factor:

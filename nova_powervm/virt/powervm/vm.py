@@ -210,6 +210,21 @@ def resize_lpar(host, instance, former, flavor):
         raise _refusal(instance, exc) from exc
 
 
+def make_up_size(host, instance, lpar_w):
+    """Resize the LPAR of an instance if it is not what the flavor says.
+
+    So it is after a resize, or its revert, that failed half-way.
+
+    :param lpar_w: LPAR wrapper, of a partition that is off.
+    :raises: as resize_lpar.
+    """
+    flavor = instance.flavor
+    if not flavors.has_size_of(lpar_w, flavor):
+        LOG.warning('The LPAR does not have the size of the flavor; it gets '
+                    'it now.', instance=instance)
+        resize_lpar(host, instance, flavor, flavor)
+
+
 def delete_lpar(host, instance, lpar_id=None):
     """Delete the LPAR of an instance, which is off (1 request).
 

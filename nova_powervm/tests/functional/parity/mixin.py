@@ -24,6 +24,7 @@ from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional.parity import exclusions
+from nova_powervm.tests.functional import test_volumes
 from nova_powervm.virt.powervm import driver
 
 NOVA_PACKAGE = 'nova.tests.functional.'
@@ -34,6 +35,7 @@ HOSTS = 3
 #: Flavors of Nova's tests have memory of multiples of this; 16 MB is the
 #: smallest region that real machines can be set to.
 MEMORY_REGION_MB = 16
+WWPN = '10000090FA1B%04X'
 
 
 class GlanceFixture(func_fixtures.GlanceFixture):
@@ -58,8 +60,10 @@ class ParityMixin(base.SimulatedPlatformMixin):
 
     def _prepare_platform(self):
         super()._prepare_platform()
-        self.useFixture(fx.MockPatchObject(
-            nova_fixtures, 'GlanceFixture', GlanceFixture))
+        for name, replacement in (('GlanceFixture', GlanceFixture),
+                                  ('CinderFixture', test_volumes.SanCinder)):
+            self.useFixture(fx.MockPatchObject(
+                nova_fixtures, name, replacement))
         self.useFixture(fx.MockPatchObject(
             nova_fake, 'FakeDriver', driver.PowerVMDriver))
         # Some tests end while a server is built, which takes the fake driver
@@ -74,6 +78,11 @@ class ParityMixin(base.SimulatedPlatformMixin):
         profile['hosts'] = [
             dict(copy.deepcopy(model), name='server%d' % number)
             for number in range(1, HOSTS + 1)]
+        vioses = [vios for host in profile['hosts']
+                  for vios in host['vioses']]
+        for number, vios in enumerate(vioses):
+            vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
+                                 'total_ports': 64}]
         return self.useFixture(pvm_fixtures.SimulatedSite(
             profile=profile, **self.TIMING)).site
 

@@ -17,20 +17,27 @@ NOT_IMPLEMENTED lists.
 """
 
 import re
+from unittest import mock
 
 import fixtures as fx
 from nova.compute import provider_tree
 from nova import exception as nova_exc
+from nova import objects
 from nova import test
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.unit import utils as test_utils
 from nova.tests.unit.virt import test_virt_drivers
 
+from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests.virt.powervm.volume import san
 from nova_powervm.virt.powervm import driver
+from nova_powervm.virt.powervm import volume
 
 NODE = 'myhostname'
+VOLUME = '5a5a0000-0000-4000-8000-000000000001'
+WWPN = '10000090FA1B%04X'
 # What Nova's test finds not implemented, and logs.
 MISSING = re.compile('does not implement (\\w+) required')
 
@@ -40,7 +47,6 @@ BY_DEFAULT = "Nova's default does it"
 
 #: {method of the driver that may not be there: why}.
 NOT_IMPLEMENTED = {
-    'attach_volume': LATER,
     'block_stats': NOT_ON_POWERVM,
     'get_console_output': NOT_ON_POWERVM,
     'get_device_name_for_instance': BY_DEFAULT,
@@ -53,19 +59,16 @@ NOT_IMPLEMENTED = {
     'get_vnc_console': LATER,
     'host_power_action': NOT_ON_POWERVM,
     'live_migration_abort': LATER,
-    'migrate_disk_and_power_off': LATER,
     'pause': NOT_ON_POWERVM,
-    'rescue': LATER,
     'restore': BY_DEFAULT,
     'resume': NOT_ON_POWERVM,
     'set_admin_password': NOT_ON_POWERVM,
     'set_host_enabled': BY_DEFAULT,
-    'snapshot': LATER,
     'soft_delete': BY_DEFAULT,
     'suspend': NOT_ON_POWERVM,
+    'swap_volume': NOT_ON_POWERVM,
     'trigger_crash_dump': LATER,
     'unpause': NOT_ON_POWERVM,
-    'unrescue': LATER,
 }
 
 
@@ -81,15 +84,38 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         self.addCleanup(self.connection.cleanup_host, NODE)
 
     def _prepare_platform(self):
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite()).site
-        self.flags(rest_host='127.0.0.1', rest_port=self.site.hosts[0].port,
+        self.site = self.useFixture(pvm_fixtures.SimulatedSite(
+            profile=self._profile())).site
+        simulated = self.site.hosts[0]
+        self.flags(rest_host='127.0.0.1', rest_port=simulated.port,
                    rest_protocol='http',
                    rest_user=self.site.profile['user'],
                    rest_password=self.site.profile['password'],
                    disk_driver='localdisk', volume_group_name='datavg',
+                   management_root=simulated.management_root,
                    group='powervm')
         self.useFixture(fx.MockPatchObject(
             nova_fixtures, 'GlanceFixture', func_fixtures.GlanceFixture))
+        self.san = self.useFixture(san.San())
+        self.build_volume = volume.build
+        self.useFixture(fx.MockPatchObject(volume, 'build',
+                                           self._build_volume))
+
+    @staticmethod
+    def _profile():
+        """A server that can snapshot, with Fibre Channel ports."""
+        profile = sim_profile.load('mgmt-vios')
+        for number, vios in enumerate(profile['hosts'][0]['vioses']):
+            vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
+                                 'total_ports': 64}]
+        return profile
+
+    def _build_volume(self, host, instance, connection_info, **kwargs):
+        """Put a volume of the type 'fake' into the storage network."""
+        if connection_info['driver_volume_type'] == 'fake':
+            wwpns = self.connection.get_volume_connector(instance)['wwpns']
+            connection_info.update(self.san.connection(VOLUME, wwpns))
+        return self.build_volume(host, instance, connection_info, **kwargs)
 
     def tearDown(self):
         missing = set(MISSING.findall(self.stdlog.logger.output))
@@ -106,6 +132,31 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
 
     def test_live_migration_force_complete(self):
         self.skipTest('It reaches into the attributes of the libvirt driver.')
+
+    def test_migrate_disk_and_power_off(self):
+        # Disks in a volume group cannot leave their host, but change size.
+        self.flags(my_ip='dest_host')
+        super().test_migrate_disk_and_power_off()
+
+    def test_snapshot_running(self):
+        # All of the disk is read: let the test find a flavor of 1 GB, not 40.
+        test_utils.get_test_flavor(options={'root_gb': 1})
+        super().test_snapshot_running()
+
+    def test_rescue(self):
+        with self._rescue_image():
+            super().test_rescue()
+
+    def test_unrescue_rescued_instance(self):
+        with self._rescue_image():
+            super().test_unrescue_rescued_instance()
+
+    def _rescue_image(self):
+        """The test rescues from an image that has no attributes at all."""
+        image = test_utils.get_test_image_object(
+            self.ctxt, {'image_ref': self.image_service.image1['id']})
+        return mock.patch.object(objects.ImageMeta, 'from_dict',
+                                 return_value=image)
 
     # ---- what Nova's test does not call --------------------------------
 

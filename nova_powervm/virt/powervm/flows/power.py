@@ -57,6 +57,7 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
     flow = linear_flow.Flow('hard_reboot').add(
         tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
         tf_vm.Get(rooms.host, instance),
+        tf_vm.MakeUpSize(rooms.host, instance),
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info),
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, disk_types,
                                undo=False))

@@ -180,6 +180,18 @@ class Resize(task.Task):
                           instance=self.instance)
 
 
+class MakeUpSize(task.Task):
+    """Give the LPAR, which is off, the size of its flavor if it lacks it."""
+
+    def __init__(self, host, instance):
+        super().__init__('make_up_size')
+        self.host = host
+        self.instance = instance
+
+    def execute(self, lpar_wrap):
+        vm.make_up_size(self.host, self.instance, lpar_wrap)
+
+
 class Reboot(task.Task):
     """Restart the LPAR, or start it if it is off."""
 

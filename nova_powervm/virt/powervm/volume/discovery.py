@@ -68,7 +68,7 @@ def discover(host, vios_uuid, wanted):
     :returns: dict of key -> Hdisk of the volumes that it sees now.
     :raises pypowervm.exceptions.Error: if the VIOS does not answer.
     """
-    found, failure = _look(host, vios_uuid, wanted)
+    found, failure = look(host, vios_uuid, wanted)
     lacking = _without(wanted, found)
     if lacking and (failure or len(wanted) > 1):
         found.update(_look_one_by_one(host, vios_uuid, lacking))
@@ -86,7 +86,7 @@ def _look_one_by_one(host, vios_uuid, wanted):
     """Look once more; raise if the VIOS answered for no volume at all."""
     found, failures = {}, []
     for key, paths in wanted.items():
-        seen, failure = _look(host, vios_uuid, {key: paths})
+        seen, failure = look(host, vios_uuid, {key: paths})
         found.update(seen)
         failures += [failure] if failure else []
     if failures and len(failures) == len(wanted):
@@ -94,9 +94,10 @@ def _look_one_by_one(host, vios_uuid, wanted):
     return found
 
 
-def _look(host, vios_uuid, wanted):
-    """Run the job once.
+def look(host, vios_uuid, wanted):
+    """Look for volumes once (3 requests).
 
+    :param wanted: see discover().
     :returns: (dict of key -> Hdisk, the pypowervm Error if it failed).
     """
     adapter = host.adapter

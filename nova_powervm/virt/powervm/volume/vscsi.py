@@ -193,6 +193,9 @@ class VscsiConnector(driver.VolumeConnector):
     def _map(self, vios_w):
         """Edit: map the volume to the LPAR, unless that is done."""
         self._mapped.add(vios_w.uuid)
+        # What an LPAR left that was deleted behind our back is in the way.
+        storage.remove_mappings(vios_w, lambda mapping: (
+            mapping.client_adapter is None and self._is_volume(mapping)))
         for mapping in self._mappings(vios_w):
             if self._is_volume(mapping):
                 return None
@@ -275,10 +278,30 @@ class VscsiConnector(driver.VolumeConnector):
                     instance=self.instance)
 
     def _remove_hdisks(self):
-        for _vios_uuid, result in _on_each(_remove_all, self.host,
+        for _vios_uuid, result in _on_each(self._remove_on, self.host,
                                            self._removed):
             result()
         self._hdisks.clear()
+
+    def _remove_on(self, host, vios_uuid, names):
+        for name in sorted(names) or self._look_for_leftover(vios_uuid):
+            discovery.remove(host, vios_uuid, name)
+
+    def _look_for_leftover(self, vios_uuid):
+        """Find the device of a volume that is not mapped.
+
+        An attachment or a detachment that broke off may have left it.
+
+        :returns: list of its name, or empty.
+        """
+        try:
+            paths = self._paths(self.host.fc_ports().get(vios_uuid, ()))
+        except nova_exc.InvalidVolume:
+            return []
+        found = paths and discovery.look(
+            self.host, vios_uuid, {self.volume_id: paths})[0]
+        return [device.name for device in (found or {}).values()
+                if device.udid == self.udid]
 
     # ---- growth --------------------------------------------------------
 
@@ -290,11 +313,6 @@ class VscsiConnector(driver.VolumeConnector):
                 volume_id=self.volume_id,
                 reason='no Virtual I/O Server sees it. %s' % '; '.join(
                     'VIOS %s: %s' % failure for failure in failures.items()))
-
-
-def _remove_all(host, vios_uuid, names):
-    for name in sorted(names):
-        discovery.remove(host, vios_uuid, name)
 
 
 def _on_each(func, host, by_vios):

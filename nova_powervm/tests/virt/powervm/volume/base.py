@@ -36,7 +36,6 @@ class VolumeTestCase(base.SimulatedHostTestCase):
         objects.register_all()
         self.flags(fc_attach_strategy=self.STRATEGY, group='powervm')
         self.san = self.useFixture(san.San())
-        self.simulated.site.timing['job_polls'] = 1
         self.instance = self.make_instance()
         self.create_lpar(self.instance)
 

@@ -30,10 +30,12 @@ TARGETS = ['500507680308104A', '500507680308104B']
 class Lun:
     """A volume of the network.
 
+    :ivar number: its LUN, the same for all.
     :ivar exports: dict of initiator WWPN in lower case -> LUN, int.
     """
 
     def __init__(self, number, size_gb):
+        self.number = number
         self.serial = '%016X' % (0xA000 + number)
         self.size_gb = size_gb
         self.exports = {}
@@ -44,6 +46,7 @@ class San(fixtures.Fixture):
 
     :ivar volumes: dict of Cinder's id -> Lun.
     :ivar calls: list of (VIOS name, number of volumes looked for).
+    :ivar lost: set of Cinder's ids of volumes that no VIOS sees.
     :ivar deaf: set of names of VIOSes whose jobs fail.
     :ivar takes_several: whether a VIOS looks for several volumes in a job.
     """
@@ -51,6 +54,7 @@ class San(fixtures.Fixture):
     def _setUp(self):
         self.volumes = {}
         self.calls = []
+        self.lost = set()
         self.deaf = set()
         self.takes_several = True
         self.useFixture(fixtures.MonkeyPatch(
@@ -63,14 +67,13 @@ class San(fixtures.Fixture):
         """Export a volume and return Cinder's connection_info."""
         lun = self.volumes.setdefault(volume_id, Lun(len(self.volumes) + 1,
                                                      size_gb))
-        number = len(self.volumes)
         for wwpn in wwpns:
-            lun.exports.setdefault(wwpn.lower(), number)
+            lun.exports[wwpn.lower()] = lun.number
         return {
             'driver_volume_type': 'fibre_channel', 'serial': volume_id,
             'data': {
                 'volume_id': volume_id, 'target_discovered': False,
-                'target_wwn': TARGETS, 'target_lun': number,
+                'target_wwn': TARGETS, 'target_lun': lun.number,
                 'initiator_target_map': {
                     wwpn: TARGETS for wwpn in wwpns}}}
 
@@ -109,8 +112,9 @@ class San(fixtures.Fixture):
     def _find(self, vios, device):
         for itl in device.findall('itlList/itl'):
             number = int(itl.findtext('lua'), 16) >> 48
-            for lun in self.volumes.values():
-                if lun.exports.get(itl.findtext('Iwwpn')) == number:
+            for volume_id, lun in self.volumes.items():
+                if (volume_id not in self.lost and lun.exports.get(
+                        itl.findtext('Iwwpn')) == number):
                     return self._configure(vios, lun)
         return None
 
