@@ -234,6 +234,7 @@ class PowerVMTestCase(SimulatedPlatformMixin,
     def boot_disk_of(self, server):
         """The SparseDisk from which a server boots."""
         names = {mapping['storage'] for mapping in self.mappings_of(server)}
-        boot = [name for name in names if name.startswith('b_')]
+        boot = [name for name in names
+                if os.path.basename(name).startswith('b_')]
         self.assertEqual(1, len(boot), names)
         return inside.find(self.platform, boot[0]).backing.disk

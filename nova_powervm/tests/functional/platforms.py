@@ -25,8 +25,13 @@ class _Platform:
 
     def _configure_driver(self):
         super()._configure_driver()
-        self.flags(management_root=self.site.hosts[0].management_root,
-                   group='powervm', **self.STORAGE)
+        self.flags(group='powervm', **self.STORAGE)
+
+    def _on_its_own_host(self, hostname):
+        own = super()._on_its_own_host(hostname)
+        self.flags(group='powervm', management_root=self.simulated_host(
+            hostname).management_root)
+        return own
 
 
 class SharedPool(_Platform):
@@ -34,6 +39,15 @@ class SharedPool(_Platform):
 
     PROFILE = 'ssp'
     STORAGE = {'disk_driver': 'ssp'}
+
+    def set_vios(self, name, up):
+        """Power a VIOS off, or on again."""
+        host = self.platform
+        with host.site.lock:
+            vios = next(vios for vios in host.store.all('VirtualIOServer')
+                        if vios.name == name)
+            vios.set_state('running' if up else 'not activated')
+            vios.set_rmc('active' if up else 'inactive')
 
 
 class ManagementVios(_Platform):

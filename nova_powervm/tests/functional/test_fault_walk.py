@@ -16,7 +16,8 @@ Whatever breaks, the server ends ACTIVE or ERROR, and after Nova has deleted
 it the platform is as it was before.
 """
 
-import threading
+import dataclasses
+import typing
 
 import fixtures as fx
 
@@ -37,17 +38,30 @@ NOT_THE_EVENT_POLL = '^(?!.*QUEUE_CLIENTKEY)'
 ENDLESS = 100
 
 
-class FaultWalkBase(base.PowerVMTestCase):
-    """Walks over the requests of a spawn or of a destroy."""
+@dataclasses.dataclass
+class Operation:
+    """Something that is to survive the break of any of its requests.
+
+    :ivar act: called with what prepare() returned; does what is broken, and
+        returns the server as it is afterwards.
+    :ivar undo: called with the same, with what act() returned, and with a
+        text for failures; checks the outcome, and makes everything as it was
+        before prepare().
+    :ivar prepare: makes what the operation needs.
+    """
+
+    act: typing.Callable
+    undo: typing.Callable
+    prepare: typing.Callable = lambda: None
+
+
+class FaultWalkMixin:
+    """Walks over the requests of operations."""
 
     def setUp(self):
         super().setUp()
         # A busy VIOS is asked again, without the seconds in between.
         self.useFixture(fx.MockPatch('pypowervm.helpers.vios_busy.SLEEP'))
-        # The first server fills the image cache.
-        self.delete(self.boot())
-        self.before = self.platform_state()
-        self.threads_before = threading.active_count()
 
     def break_request(self, effect, number):
         """Let the number-th request from now on that may break, break."""
@@ -55,36 +69,55 @@ class FaultWalkBase(base.PowerVMTestCase):
         return self.platform.faults.add(dict(
             EFFECTS[effect], query=NOT_THE_EVENT_POLL, nth=number))
 
-    def assert_as_before(self, what):
-        self.assert_state_equal(self.before, self.platform_state(), what)
+    def walk(self, effect, operation):
+        """Break each request of an operation in turn.
+
+        :param effect: key of EFFECTS.
+        :returns: how many requests there were.
+        """
+        for number in range(1, ENDLESS):
+            subject = operation.prepare()
+            fault = self.break_request(effect, number)
+            after = operation.act(subject)
+            self.platform.faults.clear()
+            operation.undo(subject, after, '%s at request %d: %s, %s' % (
+                effect, number, fault.data(), after and after.get('fault')))
+            if not fault.applied:
+                return number - 1
+        self.fail('It does not end.')
+
+
+class FaultWalkBase(FaultWalkMixin, base.PowerVMTestCase):
+    """Walks over the requests of a spawn or of a destroy."""
+
+    def setUp(self):
+        super().setUp()
+        # The first server fills the image cache.
+        self.delete(self.boot())
+        self.before = self.platform_state()
+
+    def assert_as_before(self, message):
+        self.assert_state_equal(self.before, self.platform_state(), message)
 
     def walk_spawn(self, effect):
-        for number in range(1, ENDLESS):
-            fault = self.break_request(effect, number)
-            server = self.settled(self.start_boot())
-            self.assertIn(server['status'], ('ACTIVE', 'ERROR'))
-            self.platform.faults.clear()
-            self.assertIsNone(self.delete(server))
-            self.assert_as_before('%s at request %d of spawn: %s' % (
-                effect, number, fault.data()))
-            if not fault.applied:
-                return number - 1
-        self.fail('Spawn does not end.')
+        return self.walk(effect, Operation(
+            act=lambda _none: self.settled(self.start_boot()),
+            undo=self.undo_spawn))
+
+    def undo_spawn(self, _none, server, message):
+        self.assertIn(server['status'], ('ACTIVE', 'ERROR'), message)
+        self.assertIsNone(self.delete(server), message)
+        self.assert_as_before(message)
 
     def walk_destroy(self, effect):
-        for number in range(1, ENDLESS):
-            server = self.boot()
-            fault = self.break_request(effect, number)
-            left = self.delete(server)
-            self.platform.faults.clear()
-            if left:
-                self.assertEqual('ERROR', left['status'])
-                self.assertIsNone(self.delete(server))
-            self.assert_as_before('%s at request %d of destroy: %s' % (
-                effect, number, fault.data()))
-            if not fault.applied:
-                return number - 1
-        self.fail('Destroy does not end.')
+        return self.walk(effect, Operation(
+            prepare=self.boot, act=self.delete, undo=self.undo_destroy))
+
+    def undo_destroy(self, server, left, message):
+        if left:
+            self.assertEqual('ERROR', left['status'], message)
+            self.assertIsNone(self.delete(server), message)
+        self.assert_as_before(message)
 
 
 class FaultWalkSpawnTest(FaultWalkBase):

@@ -192,14 +192,6 @@ class ViosDownTest(PoolBase):
         self.delete(self.boot())
         self.before = self.platform_state()
 
-    def set_vios(self, name, up):
-        host = self.platform
-        with host.site.lock:
-            vios = next(vios for vios in host.store.all('VirtualIOServer')
-                        if vios.name == name)
-            vios.set_state('running' if up else 'not activated')
-            vios.set_rmc('active' if up else 'inactive')
-
     def storage_of(self, server):
         """The letters that the names of what it has mapped begin with."""
         return sorted(mapping['storage'][0]

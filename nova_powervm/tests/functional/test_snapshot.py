@@ -10,12 +10,24 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Images of servers, byte by byte, on each kind of storage."""
+"""Images of servers, on each kind of storage.
 
+Bytes are compared where a test is about them; the other tests do not read
+the disks, of 1 GiB, to their ends.
+"""
+
+from unittest import mock
+
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
 from oslo_utils import units
 
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import platforms
+from nova_powervm.tests.functional import test_budgets
+from nova_powervm.tests.functional import test_fault_walk
 
 #: Where the guest writes: behind the image, and not at a round address.
 PLACE = 700 * units.Mi + 4097
@@ -23,7 +35,7 @@ WRITTEN = b'written from inside the server' * 1000
 
 
 class SnapshotMixin:
-    """What a snapshot is, whatever the disks are made of."""
+    """Makes images of servers."""
 
     def snapshot(self, server):
         """Make an image of a server, and wait for it.
@@ -38,7 +50,11 @@ class SnapshotMixin:
         self.assertLessEqual(len(new), 1)
         return self.glance.images[new.pop()] if new else None
 
-    def test_bytes_from_image_to_image_to_server(self):
+
+class BytesMixin(SnapshotMixin):
+    """From image to disk to image to another server's disk."""
+
+    def test_bytes(self):
         server = self.boot()
         disk = self.boot_disk_of(server)
         content = self.glance.content(self.image_id)
@@ -49,15 +65,13 @@ class SnapshotMixin:
 
         image = self.snapshot(server)
 
-        self.assertEqual(before, self.platform_state())
-        self.assertEqual('running', self.lpar_of(server)['state'])
-        self.assertEqual('active', image['status'])
-        self.assertEqual(('raw', 'bare', 'snap-1', disk.size), (
+        self.assert_state_equal(before, self.platform_state(), 'snapshot')
+        self.assertEqual(('raw', 'bare', 'snap-1', 'active', disk.size), (
             image['disk_format'], image['container_format'], image['name'],
-            image['size']))
+            image['status'], image['size']))
         self.assertEqual('snapshot', image['properties']['image_location'])
         checksum = disk.sha256()
-        self.assertEqual(checksum, self.glance.sha256(image['id']))
+        self.assertEqual(checksum, image['os_hash_value'])
 
         copy = self.boot(image_uuid=image['id'], networks='none')
 
@@ -65,27 +79,223 @@ class SnapshotMixin:
         self.assertEqual(checksum, disk.sha256(image['size']))
         self.assertEqual(WRITTEN, disk.read(PLACE, len(WRITTEN)))
 
+
+class SharedPoolBytesTest(platforms.SharedPool, BytesMixin,
+                          base.PowerVMTestCase):
+    pass
+
+
+class ManagementViosBytesTest(platforms.ManagementVios, BytesMixin,
+                              base.PowerVMTestCase):
+    pass
+
+
+class FilePoolBytesTest(platforms.FilePool, BytesMixin,
+                        base.PowerVMTestCase):
+    pass
+
+
+class QuickMixin(SnapshotMixin):
+    """Tests that are not about the bytes."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(func_fixtures.QuickUploads())
+
+
+class SharedPoolTest(platforms.SharedPool, QuickMixin, base.PowerVMTestCase):
+    """What can happen to a disk on its way through the platform."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.boot()
+        self.before = self.platform_state()
+
+    def assert_as_before(self):
+        self.assert_state_equal(self.before, self.platform_state(), 'after')
+        self.assertEqual('ACTIVE',
+                         self.api.get_server(self.server['id'])['status'])
+
+    def attach(self):
+        """Do what a snapshot begins with, and what a crash leaves."""
+        rooms = self.driver.rooms
+        rooms.mgmt.attach_boot_disk(rooms.disk, objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(), self.server['id']))
+        self.assertNotEqual(self.before, self.platform_state())
+
     def test_stopped_server(self):
-        server = self.boot()
-        self._stop_server(server)
+        self._stop_server(self.server)
         before = self.platform_state()
+        self.assertIsNotNone(self.snapshot(self.server))
+        self.assert_state_equal(before, self.platform_state(), 'after')
 
-        image = self.snapshot(server)
+    def test_mapped_while_it_is_sent(self):
+        seen = []
 
-        self.assertEqual(before, self.platform_state())
-        self.assertEqual(self.boot_disk_of(server).sha256(),
-                         self.glance.sha256(image['id']))
+        def look(_glance, _image_id, data):
+            seen.extend(self.platform.state()['management_devices'])
+            return {'size': data.seek(0, 2)}
+
+        with mock.patch.object(func_fixtures.GlanceFixture, '_upload', look):
+            self.assertIsNotNone(self.snapshot(self.server))
+        self.assertEqual(1, len(seen), seen)
+        self.assertTrue(seen[0]['storage'].startswith('b_'))
+        self.assert_as_before()
+
+    def test_glance_fails_half_way(self):
+        def fail(_glance, _image_id, data):
+            data.read(units.Mi)
+            raise nova_exc.GlanceConnectionFailed(server='glance',
+                                                  reason='it is away')
+
+        with mock.patch.object(func_fixtures.GlanceFixture, '_upload', fail):
+            self.assertIsNone(self.snapshot(self.server))
+        self.assert_as_before()
+
+    def test_glance_keeps_less_than_was_sent(self):
+        with mock.patch.object(func_fixtures.GlanceFixture, '_upload',
+                               return_value={'size': units.Mi}):
+            self.assertIsNone(self.snapshot(self.server))
+        self.assertIn('%d' % units.Mi, self.stdlog.logger.output)
+        self.assert_as_before()
+
+    def test_what_a_crash_has_left(self):
+        """The next snapshot removes it."""
+        self.attach()
+        self.assertIsNotNone(self.snapshot(self.server))
+        self.assert_as_before()
+
+    def test_deleted_after_a_crash(self):
+        self.attach()
+        self.assertIsNone(self.delete(self.server))
+        self.assertEqual([], [
+            mapping for vios in self.platform.state()['VirtualIOServer']
+            for mapping in vios['mappings']])
+
+    def test_a_vios_is_down(self):
+        for name in ('vios1', 'vios2'):
+            self.set_vios(name, False)
+            self.assertIsNotNone(self.snapshot(self.server))
+            self.set_vios(name, True)
+            self.assert_as_before()
+
+    def test_a_vios_goes_down_meanwhile(self):
+        """What it has mapped is unmapped when it is up again."""
+        for name in ('vios1', 'vios2'):
+            with mock.patch.object(
+                    func_fixtures.GlanceFixture, '_upload',
+                    lambda _glance, _image_id, data: self.set_vios(
+                        name, False) or {'size': data.seek(0, 2)}):
+                self.assertIsNotNone(self.snapshot(self.server))
+            self.set_vios(name, True)
+            self.compute.manager.update_available_resource(
+                nova_context.get_admin_context())
+            self.assert_as_before()
+
+    def test_lpar_is_gone(self):
+        lpar = self.platform.store.get('LogicalPartition',
+                                       self.lpar_of(self.server)['uuid'])
+        with self.site.lock:
+            lpar.set_state('not activated')
+            self.platform.remove(lpar)
+        self.driver.rooms.host.partition_states.clear()
+        self.assertIsNone(self.snapshot(self.server))
 
 
-class SharedPoolTest(platforms.SharedPool, SnapshotMixin,
-                     base.PowerVMTestCase):
-    pass
-
-
-class ManagementViosTest(platforms.ManagementVios, SnapshotMixin,
+class ManagementViosTest(platforms.ManagementVios, QuickMixin,
                          base.PowerVMTestCase):
-    pass
+
+    def test_nothing_is_mapped(self):
+        """The platform is only looked at."""
+        server = self.boot()
+        self.platform.journal.clear()
+        self.assertIsNotNone(self.snapshot(server))
+        self.assertEqual({'GET'}, {record['method'] for record in
+                                   self.platform.journal.records()})
 
 
-class FilePoolTest(platforms.FilePool, SnapshotMixin, base.PowerVMTestCase):
-    pass
+class RefusedTest(QuickMixin, base.PowerVMTestCase):
+    """The disks are on a VIOS that is not the management partition."""
+
+    def test_refused(self):
+        server = self.boot()
+        before = self.platform_state()
+        self.assertIsNone(self.snapshot(server))
+        self.assertIn('snapshot is not supported with [powervm] disk_driver',
+                      self.stdlog.logger.output)
+        self.assert_state_equal(before, self.platform_state(), 'after')
+        self.assertEqual('ACTIVE', self.api.get_server(server['id'])['status'])
+
+
+class BudgetMixin(QuickMixin):
+
+    def test_snapshot(self):
+        server = self.boot()
+        image, requests = self.requests_of(self.snapshot, server)
+        self.assertIsNotNone(image)
+        self.assert_within(self.BUDGET, requests)
+
+
+class SharedPoolBudgetTest(platforms.SharedPool, BudgetMixin,
+                           test_budgets.BudgetBase):
+    BUDGET = 7
+
+
+class ManagementViosBudgetTest(platforms.ManagementVios, BudgetMixin,
+                               test_budgets.BudgetBase):
+    BUDGET = 2
+
+
+class SnapshotWalkMixin(test_fault_walk.FaultWalkMixin, QuickMixin):
+    """Walks over the requests of a snapshot of one server."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.boot()
+        self.before = self.platform_state()
+
+    def walk_snapshot(self, effect):
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: set(self.glance.images),
+            act=self.try_snapshot, undo=self.undo))
+
+    def try_snapshot(self, _images):
+        self.snapshot(self.server)
+        return self.api.get_server(self.server['id'])
+
+    def undo(self, images, server, message):
+        self.assertEqual('ACTIVE', server['status'], message)
+        self.assert_state_equal(self.before, self.platform_state(), message)
+        for image_id in set(self.glance.images) - images:
+            self.assertEqual(self.boot_disk_of(server).size,
+                             self.glance.images.pop(image_id)['size'],
+                             message)
+
+
+class SharedPoolWalkTest(platforms.SharedPool, SnapshotWalkMixin,
+                         base.PowerVMTestCase):
+
+    def test_error_500(self):
+        self.assertGreater(self.walk_snapshot('error_500'), 4)
+
+    def test_busy_503(self):
+        self.assertGreater(self.walk_snapshot('busy_503'), 4)
+
+    def test_etag_412(self):
+        self.assertGreater(self.walk_snapshot('etag_412'), 1)
+
+    def test_dropped_before(self):
+        self.assertGreater(self.walk_snapshot('dropped_before'), 4)
+
+    def test_dropped_after(self):
+        self.assertGreater(self.walk_snapshot('dropped_after'), 4)
+
+
+class ManagementViosWalkTest(platforms.ManagementVios, SnapshotWalkMixin,
+                             base.PowerVMTestCase):
+
+    def test_error_500(self):
+        self.assertGreater(self.walk_snapshot('error_500'), 0)
+
+    def test_dropped_after(self):
+        self.assertGreater(self.walk_snapshot('dropped_after'), 0)

@@ -242,13 +242,18 @@ class PowerVMDriver(driver.ComputeDriver):
             return
         bad_volumes = volume.devices(results.get('bad_volumes'),
                                      block_device_info)
-        if bad_volumes and bad_volumes_callback:
-            bad_volumes_callback(bad_volumes)
+        if bad_volumes:
+            # Not told with bad_volumes_callback: in Nova 34 that begins to
+            # detach them in Cinder, and then meets a TypeError of its own.
+            LOG.error('No VIOS sees these volumes, which the server lacks '
+                      'now: %s', ', '.join(bad_volumes), instance=instance)
 
     def resume_state_on_host_boot(self, context, instance, network_info,
                                   share_info, block_device_info=None):
         self._log_operation('resume_state_on_host_boot', instance)
-        self._run(flow_power.power_on(self.rooms, instance), instance)
+        flows = (flow_rescue if instance.vm_state == vm_states.RESCUED
+                 else flow_power)
+        self._run(flows.power_on(self.rooms, instance), instance)
 
     def poll_rebooting_instances(self, timeout, instances):
         """Nothing to do: a reboot has ended when reboot() returns."""

@@ -75,6 +75,7 @@ class ManagementPartition:
 
     def __init__(self, host, clock=time.monotonic, sleep=time.sleep):
         self.host = host
+        self._root = CONF.powervm.management_root
         self._clock = clock
         self._sleep = sleep
 
@@ -311,12 +312,11 @@ class ManagementPartition:
 
     @property
     def _is_real(self):
-        return os.path.realpath(CONF.powervm.management_root) == '/'
+        return os.path.realpath(self._root) == '/'
 
-    @staticmethod
-    def _path(name):
+    def _path(self, name):
         """Where a file of the management partition is."""
-        return os.path.join(CONF.powervm.management_root, name.lstrip('/'))
+        return os.path.join(self._root, name.lstrip('/'))
 
 
 def _share_mapping(vios_w, lpar_uuid, wrapper_class, name):

@@ -109,7 +109,7 @@ def _subclass(module, nova_class):
     namespace = {'__module__': module, '__doc__': nova_class.__doc__}
     prefix = '%s.%s.' % (nova_class.__module__[len(NOVA_PACKAGE):],
                          nova_class.__name__)
-    for test, reason in exclusions.excluded().items():
+    for test, reason in exclusions.EXCLUSIONS.items():
         if test.startswith(prefix):
             name = test[len(prefix):]
             namespace[name] = unittest.skip(reason)(getattr(nova_class, name))

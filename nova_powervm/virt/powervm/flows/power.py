@@ -14,11 +14,15 @@
 
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm.tasks import volume as tf_vol
+
+_BOOT = disk_driver.DiskType.BOOT
+_RESCUE = disk_driver.DiskType.RESCUE
 
 
 def power_on(rooms, instance, opts=None):
@@ -61,10 +65,15 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info),
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, disk_types,
                                undo=False))
+    if _BOOT in disk_types:
+        # Left by a rescue, or the end of one, that failed.
+        flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]))
     if volumes:
         flow.add(tf_vol.ReconnectVolumes(volumes, stg))
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save(flow, volumes, block_device_info)
     return flow.add(
+        tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE],
+                          only_unmapped=True),
         tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance),
         tf_vm.PowerOn(rooms.host, instance))

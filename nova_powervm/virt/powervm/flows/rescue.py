@@ -47,6 +47,17 @@ def rescue(rooms, context, instance, image_meta, at_menu=False):
     return flow
 
 
+def power_on(rooms, instance):
+    """Flow that starts a rescued server, from its rescue disk."""
+    stg = storage.StorageTransaction(rooms.host, 'power_on_rescued')
+    flow = linear_flow.Flow('power_on_rescued').add(
+        tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, [_RESCUE],
+                               undo=False),
+        tf_stg.UpdateVioses(stg))
+    _add_boot_from(flow, rooms, instance, _RESCUE)
+    return flow
+
+
 def unrescue(rooms, instance):
     """Flow that removes the rescue disk and boots from the boot disk."""
     stg = storage.StorageTransaction(rooms.host, 'unrescue')

@@ -265,17 +265,22 @@ class DeleteDisk(task.Task):
     """Delete the instance's disks, which nothing maps any more.
 
     What UpdateVioses provides of them saves looking for them.
+
+    :param only_unmapped: whether not to look if it has unmapped nothing.
     """
 
-    def __init__(self, disk_dvr, instance, disk_types=None):
+    def __init__(self, disk_dvr, instance, disk_types=None,
+                 only_unmapped=False):
         super().__init__('dlt_storage')
         self.disk_dvr = disk_dvr
         self.instance = instance
         self.disk_types = disk_types
+        self.only_unmapped = only_unmapped
 
     def execute(self, unmapped_storage=()):
-        self.disk_dvr.delete_disks(self.instance, self.disk_types,
-                                   unmapped=unmapped_storage)
+        if unmapped_storage or not self.only_unmapped:
+            self.disk_dvr.delete_disks(self.instance, self.disk_types,
+                                       unmapped=unmapped_storage)
 
 
 class CreateCfgDrive(task.Task):
