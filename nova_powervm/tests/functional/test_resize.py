@@ -121,7 +121,7 @@ class SameHostResizeMixin(MoveMixin):
         disk = self.boot_disk_of(server)
         self.assertEqual(5 * units.Gi, disk.size)
         for place in PLACES:
-            self.assertTrue(WRITTEN == disk.read(place, len(WRITTEN)))
+            self.assertEqual(WRITTEN, disk.read(place, len(WRITTEN)))
 
     def test_revert_gives_back_what_was(self):
         server = self.boot(flavor_id=self.small)
