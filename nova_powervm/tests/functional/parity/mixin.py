@@ -18,12 +18,14 @@ import unittest
 import fixtures as fx
 from nova.tests import fixtures as nova_fixtures
 from nova.virt import fake as nova_fake
+from pypowervm.utils import lpar_builder
 
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional.parity import exclusions
+from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_volumes
 from nova_powervm.virt.powervm import driver
 
@@ -31,9 +33,9 @@ NOVA_PACKAGE = 'nova.tests.functional.'
 #: The image that a test asks for because no driver here can use it.
 VHD_IMAGE = 'a440c04b-79fa-479c-bed1-0b816eaec379'
 #: Nova's classes start this many compute services at most.
-HOSTS = 3
-#: Flavors of Nova's tests have memory of multiples of this; 16 MB is the
-#: smallest region that real machines can be set to.
+HOSTS = 5
+#: Nova's tests have flavors of 64 MB. The smallest memory region that real
+#: machines can be set to is 16 MB; an LPAR that small is for tests only.
 MEMORY_REGION_MB = 16
 WWPN = '10000090FA1B%04X'
 
@@ -48,24 +50,21 @@ class GlanceFixture(func_fixtures.GlanceFixture):
         return image
 
 
-class ParityMixin(base.SimulatedPlatformMixin):
+class _ParityMixin(base.SimulatedPlatformMixin):
     """Run a test class of Nova on our driver; comes before it in the bases.
 
     What a test patches in nova.virt.fake.FakeDriver, it patches in our
     driver.
     """
 
-    # Nova takes snapshots: the management partition can read the disks.
-    PROFILE = 'mgmt-vios'
-
     def _prepare_platform(self):
         super()._prepare_platform()
-        for name, replacement in (('GlanceFixture', GlanceFixture),
-                                  ('CinderFixture', test_volumes.SanCinder)):
-            self.useFixture(fx.MockPatchObject(
-                nova_fixtures, name, replacement))
-        self.useFixture(fx.MockPatchObject(
-            nova_fake, 'FakeDriver', driver.PowerVMDriver))
+        for where, name, replacement in (
+                (nova_fixtures, 'GlanceFixture', GlanceFixture),
+                (nova_fixtures, 'CinderFixture', test_volumes.SanCinder),
+                (nova_fake, 'FakeDriver', driver.PowerVMDriver),
+                (lpar_builder, 'MEM_LOW_BOUND', MEMORY_REGION_MB)):
+            self.useFixture(fx.MockPatchObject(where, name, replacement))
         # Some tests end while a server is built, which takes the fake driver
         # no time. As in production a service that stops waits for that.
         self.flags(manager_shutdown_timeout=60)
@@ -86,26 +85,36 @@ class ParityMixin(base.SimulatedPlatformMixin):
         return self.useFixture(pvm_fixtures.SimulatedSite(
             profile=profile, **self.TIMING)).site
 
-    def _configure_driver(self):
-        super()._configure_driver()
-        self.flags(management_root=self.site.hosts[0].management_root,
-                   group='powervm')
+    def start_service(self, name, host=None, cell_name=None, **kwargs):
+        # Some classes choose one of Nova's fake drivers in their setUp().
+        self.flags(compute_driver=self.compute_driver)
+        return super().start_service(name, host=host, cell_name=cell_name,
+                                     **kwargs)
 
 
-def on_powervm(module, nova_classes):
+class OnVolumeGroup(platforms.ManagementVios, _ParityMixin):
+    """Each host has its own disks, and can take snapshots of them."""
+
+
+class OnSharedPool(platforms.SharedPool, _ParityMixin):
+    """All hosts have their disks in one Shared Storage Pool."""
+
+
+def on_powervm(module, nova_classes, platform=OnVolumeGroup):
     """Make test classes that run those of Nova on our driver.
 
     Excluded tests are skipped, with the reason.
 
     :param module: str, name of the module that is to contain them.
     :param nova_classes: list of test classes of Nova.
+    :param platform: OnVolumeGroup or OnSharedPool.
     :returns: {name: class}, to be put into the module.
     """
-    return {nova_class.__name__: _subclass(module, nova_class)
+    return {nova_class.__name__: _subclass(module, nova_class, platform)
             for nova_class in nova_classes}
 
 
-def _subclass(module, nova_class):
+def _subclass(module, nova_class, platform):
     namespace = {'__module__': module, '__doc__': nova_class.__doc__}
     prefix = '%s.%s.' % (nova_class.__module__[len(NOVA_PACKAGE):],
                          nova_class.__name__)
@@ -113,5 +122,5 @@ def _subclass(module, nova_class):
         if test.startswith(prefix):
             name = test[len(prefix):]
             namespace[name] = unittest.skip(reason)(getattr(nova_class, name))
-    return type(nova_class)(nova_class.__name__, (ParityMixin, nova_class),
+    return type(nova_class)(nova_class.__name__, (platform, nova_class),
                             namespace)

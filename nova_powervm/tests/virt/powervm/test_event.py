@@ -276,10 +276,10 @@ class SettlingTestCase(testtools.TestCase):
 class SimulatedPlatformTestCase(base.SimulatedHostTestCase):
     """From a change on the platform to the event that Nova gets."""
 
-    def make_event_handler(self):
+    def make_event_handler(self, host):
         driver = mock.Mock()
         driver.emit_event.side_effect = self.emitted.put
-        handler = event.PowerVMNovaEventHandler(driver, self.host, settle=0)
+        handler = event.PowerVMNovaEventHandler(driver, host, settle=0)
         self.addCleanup(handler.shutdown)
         return handler
 

@@ -221,7 +221,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def _sweep_vios(self, vios_uuid):
         """Remove mappings that a VIOS kept while it was down."""
         if vios_uuid in self._pool.vios_uuids:
-            if vios_uuid not in self._pool.active_vios_uuids():
+            if not storage.is_up(self.host, vios_uuid):
                 return
             with storage.StorageTransaction.immediate(self.host,
                                                       'sweep') as stg:

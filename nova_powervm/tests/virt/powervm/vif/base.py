@@ -69,20 +69,19 @@ class SimulatedHostTestCase(testtools.TestCase):
         self.flags(group='powervm', rest_protocol='http',
                    rest_user=self.site.profile['user'],
                    rest_password=self.site.profile['password'])
-        self.host = self.connect_host(self.simulated,
-                                      self.make_event_handler())
+        self.host = self.connect_host(self.simulated)
 
-    def connect_host(self, simulated, event_handler=None, name='compute1'):
+    def connect_host(self, simulated, name='compute1'):
         """Make a Host that is connected to a simulated one."""
         self.flags(group='powervm', rest_host='127.0.0.1',
                    rest_port=simulated.port)
         host = pvm_host.Host(name)
         self.addCleanup(host.close)
-        host.connect(event_handler)
+        host.connect(self.make_event_handler(host))
         return host
 
-    def make_event_handler(self):
-        """Make what is to receive the events of the platform, if any."""
+    def make_event_handler(self, host):
+        """Make what is to receive the events of a Host, if any."""
         return None
 
     def flags(self, group=None, **values):

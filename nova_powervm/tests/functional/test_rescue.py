@@ -1,0 +1,356 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Servers that are booted from a rescue disk, and from their own again."""
+
+import os
+
+import fixtures as fx
+from nova import context as nova_context
+from nova import objects
+from nova.tests.functional.api import client as api_client
+
+from nova_powervm.simulator import inside
+from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import platforms
+from nova_powervm.tests.functional import test_budgets
+from nova_powervm.tests.functional import test_fault_walk
+
+
+class RescueMixin:
+    """Rescues servers, and looks at what they boot from."""
+
+    def rescue(self, server, image_id=None):
+        """Rescue a server; returns it as it is then."""
+        return self.act(server, 'rescue', image_id and {
+            'rescue_image_ref': image_id})
+
+    def unrescue(self, server):
+        return self.act(server, 'unrescue')
+
+    def reboot(self, server):
+        return self.act(server, 'reboot', {'type': 'HARD'})
+
+    def act(self, server, action, body=None):
+        """Let Nova act, and wait until it has done, or failed to."""
+        try:
+            self.api.post_server_action(server['id'], {action: body})
+        except api_client.OpenStackApiException as exc:
+            # The failure of the compute, where its work was waited for.
+            self.assertEqual(500, exc.response.status_code)
+        return self.settled(server)
+
+    def assert_boots_from(self, letter, server):
+        """It runs, from the disk that has this letter for its type."""
+        lpar = self.lpar_of(server)
+        self.assertEqual(('running', letter + '_'), (
+            lpar['state'], lpar['boot']['disk'][:2]))
+
+    def disks_of(self, server):
+        """What is mapped to a server: {(letter, slot, address)}."""
+        return {(os.path.basename(mapping['storage'])[0],
+                 mapping['client_slot'], mapping['lua'])
+                for mapping in self.mappings_of(server)}
+
+    def resting_state(self):
+        """The platform, but for how servers were booted."""
+        state = self.platform_state()
+        for host in state['hosts']:
+            for lpar in host['LogicalPartition']:
+                del lpar['boot']
+        return state
+
+    def instance_of(self, server):
+        return objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(), server['id'],
+            expected_attrs=['flavor', 'system_metadata'])
+
+
+class LifeMixin(RescueMixin):
+    """The life of a rescue disk, whatever it is made of."""
+
+    def setUp(self):
+        super().setUp()
+        self.rescue_image = self.glance.image3['id']
+        # Both images are in the cache.
+        for image_id in (self.image_id, self.rescue_image):
+            self.delete(self.boot(image_uuid=image_id, networks='none'))
+        self.empty = self.platform_state()
+        self.server = self.boot()
+        self.before = self.resting_state()
+
+    def rescue_disk(self):
+        """The SparseDisk that the server is rescued with."""
+        name = self.lpar_of(self.server)['boot']['disk']
+        return inside.find(self.platform, name).backing.disk
+
+    def test_there_and_back(self):
+        own = self.disks_of(self.server)
+        boot_disk = self.boot_disk_of(self.server)
+        boot_disk.write_at(0, b'broken')
+        broken = boot_disk.sha256(self.glance.IMAGE_SIZE)
+
+        after = self.rescue(self.server, self.rescue_image)
+
+        self.assertEqual('RESCUE', after['status'])
+        self.assert_boots_from('r', self.server)
+        self.assertEqual(self.glance.sha256(self.rescue_image),
+                         self.rescue_disk().sha256(self.glance.IMAGE_SIZE))
+        # Its own disks are where they were.
+        self.assertLess(own, self.disks_of(self.server))
+        boot_disk.write_at(0, b'mended')
+
+        after = self.unrescue(self.server)
+
+        self.assertEqual('ACTIVE', after['status'])
+        self.assert_boots_from('b', self.server)
+        self.assertEqual(self.before, self.resting_state())
+        self.assertNotEqual(broken, boot_disk.sha256(self.glance.IMAGE_SIZE))
+        self.assertEqual(b'mended', boot_disk.read(0, 6))
+        self.assertIsNone(self.delete(self.server))
+        self.assertEqual(self.empty, self.platform_state())
+
+    def test_with_the_image_that_it_was_made_from(self):
+        after = self.rescue(self.server)
+        self.assertEqual('RESCUE', after['status'])
+        self.assertEqual(self.glance.sha256(self.image_id),
+                         self.rescue_disk().sha256(self.glance.IMAGE_SIZE))
+
+    def test_deleted_while_it_is_rescued(self):
+        self.rescue(self.server)
+        self.assertIsNone(self.delete(self.server))
+        self.assertEqual(self.empty, self.platform_state())
+
+
+class LocalDiskTest(LifeMixin, base.PowerVMTestCase):
+
+    def test_stopped_server(self):
+        self._stop_server(self.server)
+        self.assertEqual('RESCUE', self.rescue(self.server)['status'])
+        self.assert_boots_from('r', self.server)
+
+    def test_at_the_menu(self):
+        self.flags(rescue_boot_mode='sms', group='powervm')
+        self.assertEqual('RESCUE', self.rescue(self.server)['status'])
+        lpar = self.lpar_of(self.server)
+        self.assertEqual('open firmware', lpar['state'])
+        self.assertEqual('sms', lpar['boot']['mode'])
+        self.assertEqual('ACTIVE', self.unrescue(self.server)['status'])
+        self.assert_boots_from('b', self.server)
+        self.assertEqual(self.before, self.resting_state())
+
+    def test_bus_that_is_not_there(self):
+        self.glance.images[self.rescue_image]['properties'].update(
+            hw_rescue_bus='usb', hw_rescue_device='disk')
+        after = self.rescue(self.server, self.rescue_image)
+        self.assertEqual('ERROR', after['status'])
+        self.assertIn('hw_rescue_bus=scsi', after['fault']['message'])
+        self.assertEqual('ACTIVE', self.reboot(self.server)['status'])
+        self.assertEqual(self.before, self.resting_state())
+
+    def test_what_a_crash_has_left(self):
+        """A rescue disk that is mapped, and booted from, is replaced."""
+        instance = self.instance_of(self.server)
+        image = objects.ImageMeta.from_dict(
+            self.glance.images[self.rescue_image])
+        context = nova_context.get_admin_context()
+        for _attempt in range(2):
+            self.driver.rescue(context, instance, [], image, None, None, None)
+            self.assert_boots_from('r', self.server)
+        self.driver.unrescue(context, instance)
+        self.assertEqual(self.before, self.resting_state())
+
+    def test_hard_reboot_after_a_crash(self):
+        """The server boots from its own disk; the rescue disk is gone."""
+        self.driver.rescue(
+            nova_context.get_admin_context(), self.instance_of(self.server),
+            [], objects.ImageMeta.from_dict(
+                self.glance.images[self.rescue_image]), None, None, None)
+        self.assertEqual('ACTIVE', self.reboot(self.server)['status'])
+        self.assert_boots_from('b', self.server)
+        self.assertEqual(self.before, self.resting_state())
+
+    def test_host_boots_while_it_is_rescued(self):
+        self.rescue(self.server)
+        instance = self.instance_of(self.server)
+        self.driver.power_off(instance)
+        self.driver.resume_state_on_host_boot(
+            nova_context.get_admin_context(), instance, [], None)
+        self.assert_boots_from('r', self.server)
+
+
+class SharedPoolTest(platforms.SharedPool, LifeMixin, base.PowerVMTestCase):
+
+    def test_a_vios_is_down(self):
+        self.set_vios('vios2', False)
+        self.assertEqual('RESCUE', self.rescue(self.server)['status'])
+        self.assert_boots_from('r', self.server)
+        self.set_vios('vios2', True)
+        self.assertEqual('ACTIVE', self.unrescue(self.server)['status'])
+        self.assert_boots_from('b', self.server)
+        self.assertEqual(self.before, self.resting_state())
+
+
+class FilePoolTest(platforms.FilePool, LifeMixin, base.PowerVMTestCase):
+    pass
+
+
+class BudgetMixin(RescueMixin):
+    """What a rescue costs: in the driver, and all that Nova asks for.
+
+    Before it rescues a server, Nova stops it; afterwards it asks for the
+    state of the server.
+    """
+
+    def test_budgets(self):
+        self.delete(self.boot())
+        server = self.boot()
+        # The first time, the forms of the jobs are read.
+        self.rescue(server)
+        self.unrescue(server)
+
+        after, requests = self.requests_of(self.rescue, server)
+        self.assertEqual('RESCUE', after['status'])
+        self.assert_within(self.RESCUE_BY_NOVA, requests)
+
+        after, requests = self.requests_of(self.unrescue, server)
+        self.assertEqual('ACTIVE', after['status'])
+        self.assert_within(self.UNRESCUE_BY_NOVA, requests)
+
+        context = nova_context.get_admin_context()
+        instance = self.instance_of(server)
+        image = objects.ImageMeta.from_dict(self.glance.images[self.image_id])
+        self.driver.power_off(instance)
+        _none, requests = self.requests_of(
+            self.driver.rescue, context, instance, [], image, None, None,
+            None)
+        self.assert_within(self.RESCUE, requests)
+        _none, requests = self.requests_of(self.driver.unrescue, context,
+                                           instance)
+        self.assert_within(self.UNRESCUE, requests)
+
+
+class LocalDiskBudgetTest(BudgetMixin, test_budgets.BudgetBase):
+    RESCUE, RESCUE_BY_NOVA = 7, 12
+    UNRESCUE, UNRESCUE_BY_NOVA = 10, 11
+
+
+class SharedPoolBudgetTest(platforms.SharedPool, BudgetMixin,
+                           test_budgets.BudgetBase):
+    RESCUE, RESCUE_BY_NOVA = 10, 12
+    UNRESCUE, UNRESCUE_BY_NOVA = 10, 11
+
+
+class RescueWalkMixin(test_fault_walk.FaultWalkMixin, RescueMixin):
+    """Walks over the requests of a rescue, and of its end."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fx.MockPatch('pypowervm.wrappers.job.time.sleep'))
+        self.server = self.boot()
+        self.before = self.resting_state()
+        self.off = self.stopped_state()
+
+    def stopped_state(self):
+        """What the platform is like when the server is off."""
+        self.act(self.server, 'os-stop')
+        off = self.resting_state()
+        self.act(self.server, 'os-start')
+        return off
+
+    def walk_rescue(self, effect):
+        return self.walk(effect, test_fault_walk.Operation(
+            act=lambda _none: self.rescue(self.server),
+            undo=self.undo_rescue))
+
+    def undo_rescue(self, _none, server, message):
+        if server['status'] == 'RESCUE':
+            self.assert_boots_from('r', server)
+            self.assertEqual('ACTIVE', self.unrescue(server)['status'],
+                             message)
+        else:
+            # Its disks are as they were, and it is off, unless it would not
+            # go off.
+            self.assertEqual('ERROR', server['status'], message)
+            if self.lpar_of(server)['state'] != 'running':
+                self.assert_state_equal(self.off, self.resting_state(),
+                                        message)
+            self.assertEqual('ACTIVE', self.reboot(server)['status'], message)
+        self.assert_boots_from('b', server)
+        self.assert_state_equal(self.before, self.resting_state(), message)
+
+    def walk_unrescue(self, effect):
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: self.rescue(self.server),
+            act=self.unrescue, undo=self.undo_unrescue))
+
+    def undo_unrescue(self, _server, server, message):
+        if server['status'] != 'ACTIVE':
+            self.assertEqual('ERROR', server['status'], message)
+            self.assertEqual('ACTIVE', self.reboot(server)['status'], message)
+        self.assert_boots_from('b', server)
+        # A disk that is unmapped, but could not be deleted, goes with the
+        # next rescue.
+        self.assertEqual('RESCUE', self.rescue(server)['status'], message)
+        self.assertEqual('ACTIVE', self.unrescue(server)['status'], message)
+        self.assert_boots_from('b', server)
+        self.assert_state_equal(self.before, self.resting_state(), message)
+
+
+class LocalDiskWalkTest(RescueWalkMixin, base.PowerVMTestCase):
+
+    def test_rescue_error_500(self):
+        self.assertGreater(self.walk_rescue('error_500'), 6)
+
+    def test_rescue_busy_503(self):
+        self.assertGreater(self.walk_rescue('busy_503'), 6)
+
+    def test_rescue_etag_412(self):
+        self.assertGreater(self.walk_rescue('etag_412'), 1)
+
+    def test_rescue_dropped_before(self):
+        self.assertGreater(self.walk_rescue('dropped_before'), 6)
+
+    def test_rescue_dropped_after(self):
+        self.assertGreater(self.walk_rescue('dropped_after'), 6)
+
+    def test_unrescue_error_500(self):
+        self.assertGreater(self.walk_unrescue('error_500'), 6)
+
+    def test_unrescue_busy_503(self):
+        self.assertGreater(self.walk_unrescue('busy_503'), 6)
+
+    def test_unrescue_etag_412(self):
+        self.assertGreater(self.walk_unrescue('etag_412'), 1)
+
+    def test_unrescue_dropped_before(self):
+        self.assertGreater(self.walk_unrescue('dropped_before'), 6)
+
+    def test_unrescue_dropped_after(self):
+        self.assertGreater(self.walk_unrescue('dropped_after'), 6)
+
+
+class SharedPoolWalkTest(platforms.SharedPool, RescueWalkMixin,
+                         base.PowerVMTestCase):
+    """Two ways to break the requests that a volume group does not take."""
+
+    def test_rescue_error_500(self):
+        self.assertGreater(self.walk_rescue('error_500'), 6)
+
+    def test_rescue_dropped_after(self):
+        self.assertGreater(self.walk_rescue('dropped_after'), 6)
+
+    def test_unrescue_error_500(self):
+        self.assertGreater(self.walk_unrescue('error_500'), 6)
+
+    def test_unrescue_dropped_after(self):
+        self.assertGreater(self.walk_unrescue('dropped_after'), 6)
