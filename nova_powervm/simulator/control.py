@@ -28,6 +28,7 @@ from ruamel import yaml
 import werkzeug
 from werkzeug import wsgi
 
+from nova_powervm.simulator import control_san
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import inside
 from nova_powervm.simulator.resources import partition
@@ -54,6 +55,7 @@ class Control:
 
     def __init__(self, host):
         self._host = host
+        self._san = control_san.SanControl(host.site)
         self._routes = {
             ('GET', ''): self._index,
             ('GET', 'openapi.yaml'): self._openapi,
@@ -65,6 +67,7 @@ class Control:
             ('DELETE', 'faults'): self._clear_faults,
             ('POST', 'control'): self._act,
             ('GET', 'disks'): self._disks,
+            ('GET', 'san'): self._read_san,
         }
         self._actions = {
             'set_rmc': self._set_rmc,
@@ -75,6 +78,7 @@ class Control:
             'bump_etag': self._bump_etag,
             'forget_events': self._forget_events,
             'advance_time': self._advance_time,
+            **self._san.actions,
         }
 
     @functools.cached_property
@@ -126,6 +130,10 @@ class Control:
         if one_disk:
             return self._disk(method, one_disk.group(1), one_disk.group(2),
                               environ['QUERY_STRING'], body)
+        one_partition = re.fullmatch(r'partitions/(.+)/disks', path)
+        if one_partition and method == 'GET':
+            return self._disks_of(one_partition.group(1),
+                                  environ['QUERY_STRING'])
         handler = self._routes.get((method, path))
         if handler is not None:
             return handler(body)
@@ -220,6 +228,24 @@ class Control:
         length = self._number(query, 'length', inside.MAX_BYTES)
         return werkzeug.Response(inside.read(disk, offset, length),
                                  content_type='application/octet-stream')
+
+    def _disks_of(self, name, query):
+        """Answer with the disks that a partition sees."""
+        query = dict(urllib.parse.parse_qsl(query))
+        length = self._number(query, 'sha256', 0)
+        with self._host.site.lock:
+            seen = self._host.lpar_disks(self._partition(
+                {'partition': name}))
+        found = []
+        for disk in seen:
+            found.append(disk.data())
+            if length and disk.disk is not None:
+                found[-1]['sha256'] = disk.disk.sha256(length)
+        return self._json({'disks': found})
+
+    def _read_san(self, body):
+        with self._host.site.lock:
+            return self._json(self._san.data())
 
     @staticmethod
     def _number(query, name, default):

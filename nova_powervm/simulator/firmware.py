@@ -14,11 +14,13 @@
 
 The firmware knows a disk by the path that Linux shows of the device tree:
 /vdevice/v-scsi@<30000000 plus the slot of the adapter>/disk@<logical unit
-address>, both in hexadecimal (source: ofpathname of powerpc-utils). Without
+address>, both in hexadecimal, or /vdevice/vfc-client@<the same>/disk@<WWPN of
+the target>,<logical unit> (source: ofpathname of powerpc-utils). Without
 a boot string it takes the first disk of the first adapter, as a boot list
 that nobody has changed does (assumed, no hardware).
 """
 
+import collections
 import re
 
 NORMAL = 'norm'
@@ -28,21 +30,32 @@ MENUS = ('sms', 'of')
 _FIRST_VIO = 0x30000000
 _DISK = re.compile('/vdevice/v-scsi@([0-9a-f]{8})/disk@([0-9a-f]{16})'
                    '(?:[:,].*)?$')
+_FC_DISK = re.compile('/vdevice/vfc-client@([0-9a-f]{8})/disk@[0-9a-f]{16},'
+                      '([0-9a-f]{1,16})(?:[:,].*)?$')
+
+#: What there is of a disk that comes through a virtual Fibre Channel port.
+_Lun = collections.namedtuple('_Lun', 'backing')
 
 
 def disks(partition):
     """List the disks that the firmware of a partition finds.
 
     :param partition: partition.Partition
-    :returns: dict of (slot, logical unit address) -> mappings.Target, in the
-        order in which they are tried
+    :returns: dict of (slot, logical unit address) -> mappings.Target, or
+        something else with a ``backing``, in the order in which they are
+        tried
     """
     found = {}
     for slot, owner in sorted(partition.slots.items(), key=lambda s: s[0]):
         targets = getattr(owner, 'targets', ())
         for target in sorted(targets, key=lambda target: target.lua):
-            if target.backing.is_disk and target.bus.client is partition:
+            if (target.backing.is_disk and target.backing.works and
+                    target.bus.client is partition):
                 found[slot, int(target.lua, 16)] = target
+        luns = owner.luns() if hasattr(owner, 'luns') else ()
+        for volume, _target, unit in sorted(luns, key=lambda lun: lun[2]):
+            if owner.client is partition:
+                found[slot, unit] = _Lun(volume)
     return found
 
 
@@ -50,13 +63,13 @@ def choose(partition, boot_string=''):
     """Choose the disk to boot from.
 
     :param boot_string: str, paths of disks, separated by blanks
-    :returns: mappings.Target, or None
+    :returns: one of the values of disks(), or None
     """
     found = disks(partition)
     if not boot_string:
         return next(iter(found.values()), None)
     for path in boot_string.split():
-        match = _DISK.match(path)
+        match = _DISK.match(path) or _FC_DISK.match(path)
         if match:
             unit, lua = (int(digits, 16) for digits in match.groups())
             target = found.get((unit - _FIRST_VIO, lua))

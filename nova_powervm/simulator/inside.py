@@ -25,11 +25,13 @@ MAX_BYTES = 16 * 1024 ** 2
 
 
 class Disk:
-    """A disk, a medium or a logical unit of a host.
+    """A disk, a medium, a logical unit, or a volume of the SAN.
 
     :param host: site.Host
-    :param backing: storage.Backing whose bytes are in ``backing.disk``
+    :param backing: storage.Backing or san.Volume whose bytes are in
+                    ``backing.disk``
     :param vios: str, name of the VIOS that has it; None for a logical unit
+                 or a volume
     """
 
     def __init__(self, host, backing, vios=None):
@@ -64,6 +66,8 @@ def disks(host):
             if group.repository:
                 backings += group.repository.media.values()
             found += [Disk(host, backing, vios.name) for backing in backings]
+    found += [Disk(host, volume)
+              for volume in host.site.san.volumes.values()]
     for pool in host.site.pools:
         if host in pool.hosts:
             found += [Disk(host, unit) for unit in pool.units]

@@ -132,6 +132,7 @@ def _contradictions(data):
         for path, reason in _host_contradictions(host):
             yield ('hosts', i) + path, reason
     yield from _cluster_contradictions(data)
+    yield from _san_contradictions(data)
 
 
 def _cluster_contradictions(data):
@@ -156,6 +157,29 @@ def _cluster_contradictions(data):
                 yield (('clusters', i), 'VIOS %s of host %s is in two '
                        'clusters' % (node['vios'], node['host']))
             taken.append(node)
+
+
+def _san_contradictions(data):
+    fabrics = data['san']['fabrics']
+    ports = [(('hosts', i, 'vioses', j, 'fc_ports', k), port)
+             for i, host in enumerate(data['hosts'])
+             for j, vios in enumerate(host['vioses'])
+             for k, port in enumerate(vios['fc_ports'])]
+    names = set()
+    for i, array in enumerate(data['san']['arrays']):
+        if array['name'] in names:
+            yield (('san', 'arrays', i, 'name'),
+                   'two arrays have the name %s' % array['name'])
+        names.add(array['name'])
+        ports += [(('san', 'arrays', i, 'targets', k), target)
+                  for k, target in enumerate(array['targets'])]
+    seen = set()
+    for path, port in ports:
+        if port.get('fabric', '') not in ['', *fabrics]:
+            yield path, 'there is no fabric %s' % port['fabric']
+        if port['wwpn'].upper() in seen:
+            yield path, 'two ports have the WWPN %s' % port['wwpn']
+        seen.add(port['wwpn'].upper())
 
 
 def _host_contradictions(host):

@@ -109,6 +109,8 @@ FC_PORT = _object({
     'name': {'type': 'string', 'minLength': 1},
     'wwpn': _WWPN,
     'total_ports': {'type': 'integer', 'minimum': 0, 'default': 64},
+    # Absent: no cable is in it.
+    'fabric': {'type': 'string'},
 }, ['name', 'wwpn'])
 
 _PARTITION = {
@@ -218,6 +220,19 @@ CLUSTER = _object({
     'thin_overcommit': {'type': 'boolean', 'default': True},
 }, ['name', 'pool', 'tiers'])
 
+ARRAY = _object({
+    'name': _NAME,
+    'capacity_gb': dict(_GIGABYTES, default=10000),
+    'targets': _array(_object({'wwpn': _WWPN, 'fabric': _NAME},
+                              ['wwpn', 'fabric']), minItems=1),
+}, ['name', 'targets'])
+
+#: The storage area network.
+SAN = _object({
+    'fabrics': _array(_NAME, default=[], uniqueItems=True),
+    'arrays': _array(ARRAY, default=[]),
+}, default={})
+
 PROFILE = _object({
     'name': _NAME,
     'user': {'type': 'string', 'minLength': 1, 'default': 'neo'},
@@ -226,4 +241,5 @@ PROFILE = _object({
     'event_limit': dict(_COUNT, default=2000),
     'hosts': _array(HOST, minItems=1),
     'clusters': _array(CLUSTER, default=[]),
+    'san': SAN,
 }, ['name', 'hosts'])

@@ -26,11 +26,13 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator import events
 from nova_powervm.simulator import faults
 from nova_powervm.simulator import files
+from nova_powervm.simulator import guest
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import journal
 from nova_powervm.simulator import management
 from nova_powervm.simulator import resources
 from nova_powervm.simulator.resources import cluster
+from nova_powervm.simulator import san
 from nova_powervm.simulator import server
 from nova_powervm.simulator import sessions
 from nova_powervm.simulator import store
@@ -176,6 +178,11 @@ class Host:
                 return candidate
         return None
 
+    @staticmethod
+    def lpar_disks(partition):
+        """Return what a partition sees: list of guest.Disk; lock held."""
+        return guest.disks(partition)
+
     def free_partition_id(self):
         """Return the lowest partition ID that is free."""
         taken = {p.partition_id for p in self.partitions()}
@@ -232,6 +239,7 @@ class Site:
 
     :ivar hosts: list of Host
     :ivar pools: list of shared_pool.Pool, one for each cluster
+    :ivar san: san.San, the storage area network
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
@@ -249,6 +257,7 @@ class Site:
             prefix='powervm-simulator-')
         _claim(self.data_dir)
         self.hosts = []
+        self.san = san.San(self, profile['san'])
         for number, spec in enumerate(profile['hosts']):
             host = Host(self, spec, number)
             self.hosts.append(host)
@@ -304,4 +313,5 @@ class Site:
         """Return the whole site as a dict fit for JSON."""
         with self.lock:
             return {'name': self.name,
-                    'hosts': [host.state() for host in self.hosts]}
+                    'hosts': [host.state() for host in self.hosts],
+                    'san': self.san.state()}

@@ -24,10 +24,13 @@ import uuid
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.jobs import lua_recovery
 from nova_powervm.simulator.jobs import memory
 from nova_powervm.simulator.jobs import power
+from nova_powervm.simulator.jobs import remove_device
 from nova_powervm.simulator.jobs import status
 from nova_powervm.simulator.jobs import storage
+from nova_powervm.simulator.jobs import wwpn
 
 el = atom.el
 
@@ -41,6 +44,9 @@ OPERATIONS = {
     ('VirtualIOServer', 'PowerOn'): power.power_on,
     ('VirtualIOServer', 'PowerOff'): power.power_off,
     ('VirtualIOServer', 'RescanVirtualDisk'): storage.rescan_virtual_disk,
+    ('VirtualIOServer', 'LUARecovery'): lua_recovery.lua_recovery,
+    ('VirtualIOServer', 'RemoveDevice'): remove_device.remove_device,
+    ('ManagedSystem', 'GetNextWWPNs'): wwpn.get_next_wwpns,
     ('ManagedSystem', 'QueryReservedMemoryRequiredForPartition'):
         memory.query_reserved_memory,
 }

@@ -28,7 +28,11 @@ def rescan_virtual_disk(job):
     udid = job.parameters.get('VirtualDiskUDID', '')
     try:
         vios.check_serving()
-        vios.find_upload_target(udid)
+        hdisk = vios.find_hdisk(udid)
+        if hdisk is None:
+            vios.find_upload_target(udid)
+        elif hdisk.found():
+            vios.touch('PhysicalVolumes')
     except errors.Refused as exc:
         raise status.JobFailed(
             exc.message,

@@ -14,6 +14,7 @@
 
 from nova_powervm.simulator.resources import bridge
 from nova_powervm.simulator.resources import cluster
+from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import lpar
 from nova_powervm.simulator.resources import misc
@@ -36,6 +37,7 @@ ALL = (
     switch.VirtualSwitch,
     switch.VirtualNetwork,
     network.ClientNetworkAdapter,
+    fibre_channel.ClientAdapter,
     bridge.NetworkBridge,
     misc.SharedProcessorPool,
     misc.ManagementConsole,

@@ -27,7 +27,7 @@ _PORTS_PER_FC_CARD = 2
 _FIRST_DRC_INDEX = 553713664
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class FcPort:
     """A port of a physical Fibre Channel adapter.
 
@@ -36,6 +36,8 @@ class FcPort:
     :ivar total: int, virtual ports that it can carry; 0 without NPIV
     :ivar location: str, location code
     :ivar used: int, virtual ports in use
+    :ivar fabric: san.Fabric that it is on, or None
+    :ivar up: bool, whether it works
     """
 
     name: str
@@ -43,6 +45,24 @@ class FcPort:
     total: int
     location: str
     used: int = 0
+    fabric: object = None
+    up: bool = True
+
+    @property
+    def online(self):
+        """Whether it is on a fabric and both work."""
+        return self.up and self.fabric is not None and self.fabric.up
+
+    @property
+    def carries(self):
+        """Whether virtual ports can be on it.
+
+        One that is on a fabric which does not work cannot (assumed, no
+        hardware: in capture fake_vios_ssp_npiv.txt a port without a cable
+        has no TotalPorts).
+        """
+        return bool(self.total) and self.up and (
+            self.fabric is None or self.fabric.up)
 
     def render(self, tag='PhysicalFibreChannelPort', with_volumes=True):
         """Return its element.
@@ -58,8 +78,8 @@ class FcPort:
             el('UniqueDeviceID', '1a' + self.location),
             el('WWPN', self.wwpn),
             el('AvailablePorts', self.total - self.used)
-            if self.total else None,
-            el('TotalPorts', self.total) if self.total else None)
+            if self.carries else None,
+            el('TotalPorts', self.total) if self.carries else None)
 
 
 @dataclasses.dataclass
@@ -136,6 +156,7 @@ def build_cards(vios, spec):
              _location(vios, 1), _index(vios, 1), pci_class=512, device=5719,
              subsystem=1056, vendor=5348, revision=1)]
     ports = spec['fc_ports']
+    fabrics = vios.host.site.san.fabrics
     for first in range(0, len(ports), _PORTS_PER_FC_CARD):
         number = len(cards)
         card = Card('8 Gigabit PCI Express Dual Port Fibre Channel Adapter',
@@ -145,7 +166,8 @@ def build_cards(vios, spec):
         for n, port in enumerate(ports[first:first + _PORTS_PER_FC_CARD], 1):
             card.ports.append(FcPort(
                 port['name'], port['wwpn'].upper(), port['total_ports'],
-                '%s-T%d' % (card.location, n)))
+                '%s-T%d' % (card.location, n),
+                fabric=fabrics.get(port.get('fabric'))))
         cards.append(card)
     return cards
 

@@ -16,6 +16,7 @@ import re
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import network
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
@@ -89,6 +90,9 @@ class LogicalPartition(partition.Partition):
 
     def render(self, groups):
         ibmi = self.type == 'OS400'
+        ports = [atom.link('link', adapter.href()) for adapter in
+                 self.host.store.children(
+                     self, fibre_channel.ClientAdapter.TYPE)]
         return self.render_base(groups) + [
             el('RemoteRestartCapable', False),
             el('SimplifiedRemoteRestartCapable', self.remote_restart),
@@ -98,6 +102,7 @@ class LogicalPartition(partition.Partition):
             el('MigrationState', 'Not_Migrating'),
             el('RemoteRestartState', 'Invalid'),
             el('PowerManagementMode', 'None'),
+            el('VirtualFibreChannelClientAdapters', ports) if ports else None,
             el('IsRestrictedIOPartition', True) if ibmi else None,
             el('DesignatedIPLSource', self.ipl_source) if ibmi else None]
 

@@ -229,7 +229,8 @@ class Target:
 
 #: What a request wants to stand on a bus. ``target`` is the Target which
 #: fulfils the wish already, maybe with another backing; None for a new one.
-_Wish = collections.namedtuple('_Wish', 'backing target lua name')
+#: ``tag`` is what the client wants to remember of the storage.
+_Wish = collections.namedtuple('_Wish', 'backing target lua name tag')
 
 
 class Change:
@@ -266,7 +267,7 @@ class Change:
             # New mappings of one request for one partition share a pair of
             # adapters (source: capture vscsibus_feed.txt, in which volume
             # and configuration drive of a new server share vhost0).
-            wishes = self._new.setdefault(self._read_client(doc), [])
+            wishes = self._new.setdefault(read_client(self._vios, doc), [])
         wish = self._read_wish(doc, bus)
         if wish is not None and not any(
                 wish.backing is other.backing for other in wishes):
@@ -284,42 +285,23 @@ class Change:
                 'slot %d' % (bus.name, bus.client_slot, slot))
         return bus
 
-    def _read_client(self, doc):
-        """Return the client partition and its wanted slot (None for any)."""
-        href = doc.href('AssociatedLogicalPartition')
-        if not href:
-            raise errors.Refused('A new mapping needs an '
-                                 'AssociatedLogicalPartition')
-        uuid = href.split('?')[0].rstrip('/').split('/')[-1]
-        find = self._vios.host.store.find
-        client = find('LogicalPartition', uuid) or find(
-            'VirtualIOServer', uuid)
-        if client is None:
-            raise errors.Refused('There is no partition with UUID %s to map '
-                                 'storage to' % uuid)
-        if client is self._vios:
-            raise errors.Refused('VIOS %s cannot lend storage to itself' %
-                                 client.name)
-        if doc.bool('ClientAdapter/UseNextAvailableSlotID', False):
-            return client, None
-        return client, doc.int('ClientAdapter/VirtualSlotNumber')
-
     def _read_wish(self, doc, bus):
         element = doc.find('Storage/*')
         if element is None:
             return None
         backing = self._vios.find_backing(element)
+        tag = element.text('Tag') or None
         device = doc.find('TargetDevice/*')
         udid = device.text('UniqueDeviceID') if device else None
         targets = bus.targets if bus else ()
         for target in targets:
             if target.udid == udid or target.backing is backing:
-                return _Wish(backing, target, target.lua, target.name)
+                return _Wish(backing, target, target.lua, target.name, tag)
         if device is None:
-            return _Wish(backing, None, None, None)
+            return _Wish(backing, None, None, None, tag)
         return _Wish(backing, None,
                      _read_lua(device.text('LogicalUnitAddress')),
-                     device.text('TargetName') or None)
+                     device.text('TargetName') or None, tag)
 
     def _wishes(self):
         for buses in (self._kept, self._new):
@@ -411,11 +393,38 @@ class Change:
             return
         if old is None:
             bus.add_target(wish.backing, wish.lua, wish.name)
+            wish.backing.set_tag(wish.tag)
         elif old.backing.TARGET_TAG == wish.backing.TARGET_TAG:
             old.replace_backing(wish.backing)
         else:
             bus.remove_target(old)
             bus.add_target(wish.backing, wish.lua)
+
+
+def read_client(vios, doc):
+    """Read whom a new mapping is for.
+
+    :param vios: the VirtualIOServer that lends
+    :param doc: atom.Document of the mapping
+    :returns: tuple of the client partition and its wanted slot (None for any)
+    :raises errors.Refused: when there is no such partition
+    """
+    href = doc.href('AssociatedLogicalPartition')
+    if not href:
+        raise errors.Refused('A new mapping needs an '
+                             'AssociatedLogicalPartition')
+    uuid = href.split('?')[0].rstrip('/').split('/')[-1]
+    find = vios.host.store.find
+    client = find('LogicalPartition', uuid) or find('VirtualIOServer', uuid)
+    if client is None:
+        raise errors.Refused('There is no partition with UUID %s to map '
+                             'storage to' % uuid)
+    if client is vios:
+        raise errors.Refused('VIOS %s cannot lend storage to itself' %
+                             client.name)
+    if doc.bool('ClientAdapter/UseNextAvailableSlotID', False):
+        return client, None
+    return client, doc.int('ClientAdapter/VirtualSlotNumber')
 
 
 def _luas():

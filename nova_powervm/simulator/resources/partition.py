@@ -118,6 +118,16 @@ class Partition(store.Resource):
         return self.partition_state not in (OFF, 'not available', 'error')
 
     @property
+    def can_change_io(self):
+        """Whether virtual adapters can come and go: off, or with RMC.
+
+        source: pypowervm.wrappers.base_partition, can_modify_io(); partitions
+        of IBM i and for management do without RMC
+        """
+        return (not self.is_on or self.rmc == 'active' or
+                self.is_management or self.type == 'OS400')
+
+    @property
     def reference_code(self):
         """The progress or error code on the operator panel."""
         default = '00000000' if self.type == 'OS400' else 'Linux ppc64le'

@@ -86,6 +86,11 @@ class Backing:
         return False
 
     @property
+    def works(self):
+        """Whether its VIOS can read and write it."""
+        return True
+
+    @property
     def base_name(self):
         """Its name without a directory."""
         return self.name
@@ -103,6 +108,12 @@ class Backing:
     def detach(self, target):
         """Note that a mapping stands on it no more."""
         self.targets.remove(target)
+
+    def set_tag(self, tag):
+        """Remember what a client calls it; most kinds do not.
+
+        :param tag: str, or None
+        """
 
     def changed(self):
         """Forget what mappings have cached of it."""
@@ -320,6 +331,7 @@ class PhysicalVolume(Backing):
         self.capacity_mb = capacity_mb
         self.reserve_policy = 'NoReserve'
         self.group = None
+        self.tag = None
 
     @property
     def _model(self):
@@ -331,9 +343,41 @@ class PhysicalVolume(Backing):
             return '33213%s04214503IBMfcp' % self.serial.rjust(32, '0')
         return '28113%s09MBF2600RC03IBMsas' % self.serial
 
+    @property
+    def page83(self):
+        """Its NAA identity, as DescriptorPage83 has it."""
+        return _base64(self.serial.rjust(32, '0'))
+
+    @property
+    def size(self):
+        """Size in bytes."""
+        return self.capacity_mb * 1024 ** 2
+
+    def set_tag(self, tag):
+        # Until it is mapped no more; assumed, no hardware.
+        if tag and tag != self.tag:
+            self.tag = tag
+            self.changed()
+
+    def found(self, paths=frozenset()):
+        """Note what a discovery has found.
+
+        :returns: bool, whether its document is another one now
+        """
+        return False
+
+    def forget(self):
+        """Note that its VIOS has it no more."""
+
+    def detach(self, target):
+        super().detach(target)
+        if not self.in_use:
+            self.tag = None
+
     def render(self):
         return atom.section(
             self.TAG,
+            el('Tag', self.tag) if self.tag else None,
             el('Description', 'MPIO IBM 2076 FC Disk' if self.fc_backed
                else 'SAS Disk Drive'),
             el('LocationCode', self.location),
@@ -348,8 +392,7 @@ class PhysicalVolume(Backing):
             el('VolumeState', 'active'),
             el('VolumeUniqueID', self._unique_id),
             el('IsFibreChannelBacked', self.fc_backed),
-            el('DescriptorPage83', _base64(self.serial.rjust(32, '0')))
-            if self.fc_backed else None)
+            el('DescriptorPage83', self.page83) if self.fc_backed else None)
 
     def state(self):
         return {'name': self.name, 'udid': self.udid,

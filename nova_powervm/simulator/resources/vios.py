@@ -17,6 +17,7 @@ import itertools
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import fc_mappings
 from nova_powervm.simulator.resources import io_config
 from nova_powervm.simulator.resources import mappings
 from nova_powervm.simulator.resources import network
@@ -45,6 +46,13 @@ _ORDER = (
     'FreeIOAdaptersForLinkAggregation',
     'FreeEthenetBackingDevicesForSEA',
 )
+#: Group, element of the list, element of a mapping, and what changes them.
+_MAPPINGS = (
+    ('ViosSCSIMapping', 'VirtualSCSIMappings', 'VirtualSCSIMapping',
+     mappings.Change),
+    ('ViosFCMapping', 'VirtualFibreChannelMappings',
+     'VirtualFibreChannelMapping', fc_mappings.Change),
+)
 _SERVING_RMC = ('active', 'busy')
 
 
@@ -54,6 +62,7 @@ class VirtualIOServer(partition.Partition):
     :ivar buses: list of mappings.Bus
     :ivar volumes: dict of name -> storage.PhysicalVolume
     :ivar cards: list of io_config.Card
+    :ivar fc_mappings: list of fc_mappings.Mapping
     :ivar pool: shared_pool.Pool of the cluster that it is in, or None
     :ivar mover: bool, whether it can be a mover service partition
     """
@@ -70,6 +79,7 @@ class VirtualIOServer(partition.Partition):
         self.buses = []
         self.volumes = {}
         self.cards = []
+        self.fc_mappings = []
         self.pool = None
         self._told_state = None
         self.mover = True
@@ -99,6 +109,11 @@ class VirtualIOServer(partition.Partition):
                 return group.repository
         return None
 
+    @property
+    def fc_ports(self):
+        """List of the io_config.FcPorts of its cards."""
+        return [port for card in self.cards for port in card.ports]
+
     def disk_names(self):
         """Set of the names of all logical volumes; each is there once."""
         return {name for group in self.volume_groups
@@ -110,6 +125,13 @@ class VirtualIOServer(partition.Partition):
             for disk in group.disks.values():
                 if disk.udid == udid:
                     return disk
+        return None
+
+    def find_hdisk(self, udid):
+        """Return the storage.PhysicalVolume with a UDID, or None."""
+        for volume in self.volumes.values():
+            if volume.udid == udid:
+                return volume
         return None
 
     def find_upload_target(self, udid):
@@ -226,7 +248,9 @@ class VirtualIOServer(partition.Partition):
             items.update(self._render_storage())
         if 'ViosFCMapping' in groups:
             items['VirtualFibreChannelMappings'] = atom.section(
-                'VirtualFibreChannelMappings', group='ViosFCMapping')
+                'VirtualFibreChannelMappings',
+                [mapping.render() for mapping in self.fc_mappings],
+                group='ViosFCMapping')
         if 'ViosSCSIMapping' in groups:
             items['VirtualSCSIMappings'] = self._render_mappings()
         if 'ViosNetwork' in groups:
@@ -269,31 +293,37 @@ class VirtualIOServer(partition.Partition):
 
         :raises errors.RestError: nothing has changed then
         """
-        if 'ViosFCMapping' in groups and doc.has(
-                'VirtualFibreChannelMappings/VirtualFibreChannelMapping'):
-            raise errors.Refused('The simulator has no virtual Fibre Channel '
-                                 'mappings yet')
-        change = None
-        if 'ViosSCSIMapping' in groups and doc.has('VirtualSCSIMappings'):
-            change = mappings.Change(
-                self, doc.all('VirtualSCSIMappings/VirtualSCSIMapping'))
-            if not change.is_change:
-                change = None
-        if change:
+        changes = self._read_changes(doc, groups)
+        if changes:
             self.check_serving()
-            change.prepare()
+        prepared = []
         try:
+            for change in changes.values():
+                change.prepare()
+                prepared.append(change)
             self.update_base(doc)
         except errors.RestError:
-            if change:
+            for change in reversed(prepared):
                 change.undo()
             raise
         self.mover = doc.bool('MoverServicePartition', self.mover)
-        if change:
+        for change in changes.values():
             change.commit()
-            self.host.management.adapters_changed()
-            return 'VirtualSCSIMappings'
-        return 'Other'
+        self.host.management.adapters_changed()
+        return ','.join(changes) or 'Other'
+
+    def _read_changes(self, doc, groups):
+        """Read what a POST changes of the mappings.
+
+        :returns: dict of element name -> Change
+        """
+        changes = {}
+        for group, name, tag, kind in _MAPPINGS:
+            if group in groups and doc.has(name):
+                change = kind(self, doc.all('%s/%s' % (name, tag)))
+                if change.is_change:
+                    changes[name] = change
+        return changes
 
     def state(self):
         return dict(
@@ -301,6 +331,8 @@ class VirtualIOServer(partition.Partition):
             mappings=[mapping for bus in sorted(
                 self.buses, key=lambda bus: bus.number)
                 for mapping in bus.state()],
+            fc_mappings=[mapping.state() for mapping in sorted(
+                self.fc_mappings, key=lambda mapping: mapping.number)],
             physical_volumes=[self.volumes[name].state()
                               for name in sorted(self.volumes)])
 
@@ -317,6 +349,12 @@ def lpar_removed(host, lpar):
             bus.orphan()
         if orphans:
             vios.touch('VirtualSCSIMappings')
+        fc_orphans = [mapping for mapping in vios.fc_mappings
+                      if mapping.client is lpar]
+        for mapping in fc_orphans:
+            mapping.orphan()
+        if fc_orphans:
+            vios.touch('VirtualFibreChannelMappings')
 
 
 def build(host, spec):

@@ -64,7 +64,7 @@ class TestProfile(testtools.TestCase):
         message = str(self.assertRaises(profile.ProfileError, profile.load,
                                         path))
         self.assertIn('No such file', message)
-        self.assertIn('default, large', message)
+        self.assertIn('default, fc, ', message)
         with open(path, 'w') as profile_file:
             profile_file.write(_GOOD)
         self.assertEqual('small', profile.load(path)['name'])

@@ -121,13 +121,6 @@ class ViosTestCase(storage_base.StorageTestCase):
         self.assertEqual({}, lpar.slots)
         self.assertFalse(disk.in_use)
 
-    def test_fibre_channel_mappings_are_refused(self):
-        vios_w = self.vios_w([XAG.VIO_FMAP])
-        vios_w.vfc_mappings.append(pvm_vios.VFCMapping.bld(
-            self.adapter, None, self.make_lpar().uuid, 'fcs0'))
-        self.assertRefused('no virtual Fibre Channel mappings yet',
-                           vios_w.update)
-
     def test_ready(self):
         pvm_partition.validate_vios_ready(self.adapter, max_wait_time=0)
         active = pvm_partition.get_active_vioses(self.adapter)
