@@ -18,59 +18,34 @@ usable, as Nova advises then. Nothing is lost, and nothing is left when the
 server is deleted.
 """
 
-import fixtures as fx
-
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_cold_migration
 from nova_powervm.tests.functional import test_fault_walk
 from nova_powervm.tests.functional import test_resize
 
-EFFECTS = tuple(test_fault_walk.EFFECTS)
 
+class MoveWalkMixin(test_fault_walk.FaultWalkMixin):
+    """Walks over the requests of moves of self.server."""
 
-class MoveWalkMixin:
-    """Walks over the requests of a move to one host."""
+    def act_on_server(self, action, body=None):
+        return lambda _none: self.act(self.server, action, body)
 
-    def setUp(self):
-        super().setUp()
-        # A busy VIOS is asked again, without the seconds in between.
-        self.useFixture(fx.MockPatch('pypowervm.helpers.vios_busy.SLEEP'))
-        self.server = None
+    def assert_status(self, expected, server, message):
+        self.assertEqual(expected, server['status'], message)
 
-    def walk(self, effect, act, settle):
-        """Break each request that one host gets.
-
-        :param act: does what is to be broken; returns the server after it.
-        :param settle: called with the server as it is after the failure, or
-            the success; ends with the server as act() expects it.
-        :returns: how many requests there were.
-        """
-        for number in range(1, test_fault_walk.ENDLESS):
-            self.message = '%s at request %d' % (effect, number)
-            self.prepare()
-            self.platform.faults.clear()
-            fault = self.platform.faults.add(dict(
-                test_fault_walk.EFFECTS[effect], nth=number,
-                query=test_fault_walk.NOT_THE_EVENT_POLL))
-            after = act()
-            self.platform.faults.clear()
-            self.message += ': %s, %s' % (fault.data(), after.get('fault'))
-            settle(after)
-            if not fault.applied:
-                return number - 1
-        self.fail('It does not end.')
-
-    def assert_as(self, before):
-        self.assert_state_equal(before, self.platform_state(), self.message)
-
-    def assert_status(self, expected, server):
-        self.assertEqual(expected, server['status'], self.message)
-
-    def reboot(self):
+    def reboot(self, message):
         """Make the server usable again."""
-        self.assert_status('ACTIVE', self.act(self.server, 'reboot',
-                                              {'type': 'HARD'}))
+        after = self.act(self.server, 'reboot', {'type': 'HARD'})
+        self.assertEqual('ACTIVE', after['status'],
+                         '%s; %s' % (message, after.get('fault')))
+
+    def take_back(self, _none, after, message):
+        """End as before a move; nothing of it may have failed for good."""
+        if after['status'] == 'VERIFY_RESIZE':
+            after = self.act(self.server, 'revertResize')
+        self.assert_status('ACTIVE', after, message)
+        self.assert_state_equal(self.before, self.platform_state(), message)
 
 
 class ResizeWalkMixin(MoveWalkMixin, test_resize.MoveMixin):
@@ -82,83 +57,43 @@ class ResizeWalkMixin(MoveWalkMixin, test_resize.MoveMixin):
         self.server = self.boot(flavor_id=self.small)
         self.before = self.platform_state()
 
-    def prepare(self):
-        """Nothing: the server is as it was at first."""
-
-    def try_resize(self):
-        return self.act(self.server, 'resize', {'flavorRef': self.large})
-
-    def take_back(self, after):
-        if after['status'] == 'VERIFY_RESIZE':
-            after = self.act(self.server, 'revertResize')
-        self.assert_status('ACTIVE', after)
-        self.assert_as(self.before)
-
     def walk_resize(self, effect):
-        return self.walk(effect, self.try_resize, self.take_back)
+        return self.walk(effect, test_fault_walk.Operation(
+            act=self.act_on_server('resize', {'flavorRef': self.large}),
+            undo=self.take_back))
 
     def walk_revert(self, effect):
-        self.prepare = lambda: self.resize(self.server, self.large)
-        return self.walk(effect, self.try_revert, self.make_usable)
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: self.resize(self.server, self.large),
+            act=self.act_on_server('revertResize'),
+            undo=self.undo_revert))
 
-    def try_revert(self):
-        return self.act(self.server, 'revertResize')
-
-    def make_usable(self, after):
+    def undo_revert(self, _none, after, message):
         if after['status'] == 'ERROR':
-            self.reboot()
-        self.assert_as(self.before)
+            self.reboot(message)
+        self.assert_state_equal(self.before, self.platform_state(), message)
 
     def walk_confirm(self, effect):
-        self.prepare = self.prepare_confirm
-        return self.walk(effect, self.try_confirm, self.assert_resized)
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=self.prepare_confirm,
+            act=self.act_on_server('confirmResize'),
+            undo=self.undo_confirm))
 
     def prepare_confirm(self):
-        self.delete(self.server)
-        self.server = self.boot(flavor_id=self.small)
         self.resize(self.server, self.large)
 
-    def try_confirm(self):
-        return self.act(self.server, 'confirmResize')
-
-    def assert_resized(self, after):
+    def undo_confirm(self, _none, after, message):
         if after['status'] == 'ERROR':
-            self.reboot()
-        self.assertEqual((4096, 2, 5), self.size_of(self.server),
-                         self.message)
+            self.reboot(message)
+        self.assertEqual((4096, 2, 5), self.size_of(self.server), message)
         self.assertEqual('running', self.lpar_of(self.server)['state'])
-
-
-def add_walks(cls):
-    """Give a class a test for each of its walks and each effect."""
-    def make_test(walk, effect):
-        def test(self):
-            least = 1 if effect == 'etag_412' else 2
-            self.assertGreaterEqual(getattr(self, walk)(effect), least)
-        return test
-
-    for walk in cls.WALKS:
-        for effect in EFFECTS:
-            setattr(cls, 'test_%s_%s' % (walk[len('walk_'):], effect),
-                    make_test(walk, effect))
-    return cls
-
-
-@add_walks
-class LocalDiskResizeWalkTest(ResizeWalkMixin, base.PowerVMTestCase):
-
-    WALKS = ('walk_resize', 'walk_revert', 'walk_confirm')
-
-
-@add_walks
-class SharedPoolResizeWalkTest(platforms.SharedPool, ResizeWalkMixin,
-                               base.PowerVMTestCase):
-
-    WALKS = ('walk_confirm',)
+        self.assertIsNone(self.delete(self.server), message)
+        self.server = self.boot(flavor_id=self.small)
 
 
 class MigrationWalkMixin(platforms.SharedPool, MoveWalkMixin,
                          test_cold_migration.TwoHostMixin):
+    """Walks over a server on compute1 that moves to compute2."""
 
     PROFILE = 'ssp-two-host'
 
@@ -166,3 +101,95 @@ class MigrationWalkMixin(platforms.SharedPool, MoveWalkMixin,
         super().setUp()
         self.delete(self.boot_on_first())
         self.empty = self.platform_state()
+        self.make_server()
+
+    def make_server(self):
+        self.server = self.boot_on_first()
+        self.before = self.platform_state()
+
+    def look_at(self, host):
+        self.where = host
+
+    def walk_leave(self, effect):
+        """Requests to the source while the server leaves."""
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: self.look_at('compute1'),
+            act=self.act_on_server('migrate'), undo=self.take_back))
+
+    def walk_arrive(self, effect):
+        """Requests to the target."""
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: self.look_at('compute2'),
+            act=self.act_on_server('migrate'), undo=self.undo))
+
+    def walk_confirm(self, effect):
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: self.prepare('compute1'),
+            act=self.act_on_server('confirmResize'), undo=self.undo))
+
+    def walk_revert_at_target(self, effect):
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: self.prepare('compute2'),
+            act=self.act_on_server('revertResize'), undo=self.undo))
+
+    def walk_revert_at_source(self, effect):
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=lambda: self.prepare('compute1'),
+            act=self.act_on_server('revertResize'), undo=self.undo))
+
+    def prepare(self, where):
+        """Migrate the server, with a larger disk to come."""
+        self.resize(self.server, self.large)
+        self.look_at(where)
+
+    def undo(self, _none, after, message):
+        """The server is back, or can be used where it is."""
+        if after['status'] == 'VERIFY_RESIZE':
+            self.take_back(_none, after, message)
+            return
+        if after['status'] == 'ERROR':
+            self.reboot(message)
+        host = self.host_of(self.server)
+        self.assertEqual('running', self.lpars_of(self.server)[host], message)
+        self.assertEqual(
+            {'b_', 'cf'}, {mapping['storage'][:2] for mapping in
+                           self.mappings_of(self.server)}, message)
+        self.assertEqual(2, len(self.macs_of(self.server)), message)
+        flavor = self.api.get_server(self.server['id'])['flavor']
+        self.assertEqual((flavor['ram'], flavor['vcpus'], flavor['disk']),
+                         self.size_of(self.server), message)
+        if self.platform_state() == self.before:
+            return
+        self.assertNotEqual('compute1', host, message)
+        self.assertIsNone(self.delete(self.server), message)
+        self.reap()
+        self.assert_state_equal(self.empty, self.platform_state(), message)
+        self.make_server()
+
+
+def _walk(name, mixin, operation, at_least, *bases):
+    """Make a class of the tests that walk over one operation."""
+    def test(effect):
+        return lambda self: self.assertGreaterEqual(
+            getattr(self, 'walk_' + operation)(effect),
+            1 if effect == 'etag_412' else at_least)
+    return type(name, (*bases, mixin, base.PowerVMTestCase),
+                {'test_' + effect: test(effect)
+                 for effect in test_fault_walk.EFFECTS})
+
+
+ResizeTest = _walk('ResizeTest', ResizeWalkMixin, 'resize', 8)
+RevertTest = _walk('RevertTest', ResizeWalkMixin, 'revert', 7)
+ConfirmTest = _walk('ConfirmTest', ResizeWalkMixin, 'confirm', 2)
+ConfirmOnSharedPoolTest = _walk('ConfirmOnSharedPoolTest', ResizeWalkMixin,
+                                'confirm', 2, platforms.SharedPool)
+MigrationLeaveTest = _walk('MigrationLeaveTest', MigrationWalkMixin, 'leave',
+                           7)
+MigrationArriveTest = _walk('MigrationArriveTest', MigrationWalkMixin,
+                            'arrive', 14)
+MigrationConfirmTest = _walk('MigrationConfirmTest', MigrationWalkMixin,
+                             'confirm', 9)
+MigrationRevertAtTargetTest = _walk('MigrationRevertAtTargetTest',
+                                    MigrationWalkMixin, 'revert_at_target', 9)
+MigrationRevertAtSourceTest = _walk('MigrationRevertAtSourceTest',
+                                    MigrationWalkMixin, 'revert_at_source', 8)

@@ -30,7 +30,8 @@ class MoveMixin:
 
     def setUp(self):
         super().setUp()
-        # It must not depend on what a server has beside its disk.
+        # What a service that stops still does must not reach the next test.
+        self.flags(manager_shutdown_timeout=60)
         self.small = self.make_flavor('small')
         self.large = self.make_flavor('large', memory_mb=4096, vcpu=2, disk=5)
 
@@ -50,7 +51,11 @@ class MoveMixin:
             # No task state tells that it is under way.
             self.wait_for(lambda: self.api.get_server(server['id'])[
                 'status'] != 'VERIFY_RESIZE')
-        return self.settled(server)
+        after = self.settled(server)
+        # Nova still tidies up when the server looks as if it was done.
+        self.wait_for(lambda: all(
+            event['result'] for event in self.events_of(server)))
+        return after
 
     def resize(self, server, flavor_id, status='VERIFY_RESIZE'):
         after = self.act(server, 'resize', {'flavorRef': flavor_id})
@@ -68,14 +73,14 @@ class MoveMixin:
 
     def fault_of(self, server):
         """What Nova says went wrong in the last action on a server."""
-        action = self.api.get_instance_actions(server['id'])[0]
+        return str([event['details'] for event in self.events_of(server)])
 
-        def look():
-            events = self.api.api_get('/servers/%s/os-instance-actions/%s' % (
-                server['id'], action['request_id'])
-            ).body['instanceAction']['events']
-            return [event['details'] for event in events if event['details']]
-        return str(self.wait_for(look))
+    def events_of(self, server):
+        """What Nova tells of the steps of the last action on a server."""
+        action = self.api.get_instance_actions(server['id'])[0]
+        return self.api.api_get('/servers/%s/os-instance-actions/%s' % (
+            server['id'], action['request_id'])
+        ).body['instanceAction']['events']
 
     def size_of(self, server):
         """Memory (MB), processors, and root disk (GiB) on the platform."""

@@ -187,6 +187,8 @@ class PowerVMDriver(driver.ComputeDriver):
                 move.is_within_host(context, instance)):
             LOG.info('The LPAR is that of before the resize too: it stays.',
                      instance=instance)
+            self._run(flow_resize.pause(self.rooms, instance,
+                                        block_device_info), instance)
             return
         self._destroy(instance, network_info, destroy_disks,
                       block_device_info=block_device_info)
@@ -317,9 +319,9 @@ class PowerVMDriver(driver.ComputeDriver):
                           former=instance.old_flavor, power_on=power_on)
             return
         try:
-            self._run(flow_resize.finish(self.rooms, instance,
-                                         instance.old_flavor, power_on),
-                      instance)
+            self._run(flow_resize.finish(
+                self.rooms, instance, block_device_info, instance.old_flavor,
+                power_on), instance)
         except Exception as exc:
             self._raise_rolled_back(instance, exc, power_on)
 
@@ -344,8 +346,9 @@ class PowerVMDriver(driver.ComputeDriver):
         self._log_operation('finish_revert_migration', instance)
         former = instance.new_flavor or instance.flavor
         if move.is_same_host(migration):
-            self._run(flow_resize.revert(self.rooms, instance, former,
-                                         power_on), instance)
+            self._run(flow_resize.revert(
+                self.rooms, instance, block_device_info, former, power_on),
+                instance)
         elif self.instance_exists(instance):
             self._run(flow_migrate.come_back(
                 self.rooms, instance, network_info or [], block_device_info,

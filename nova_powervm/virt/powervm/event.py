@@ -150,7 +150,7 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
             self.host.partition_states.forget(pvm_uuid)
             self.lifecycle.cancel(pvm_uuid)
         elif event.etype in _CHANGED and _tells_of_state(event):
-            self.host.partition_states.forget(pvm_uuid)
+            self.host.partition_states.changed(pvm_uuid)
             self.lifecycle.process(pvm_uuid)
 
     def shutdown(self):

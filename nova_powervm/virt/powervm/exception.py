@@ -125,9 +125,8 @@ class DeviceDeletionException(AbstractDiskException):
 
 
 class InstanceDiskMappingFailed(AbstractDiskException):
-    msg_fmt = ('The boot disk of instance %(instance_name)s could not be '
-               'mapped to the management partition by any Virtual I/O Server: '
-               '%(reason)s')
+    msg_fmt = ('A disk of instance %(instance_name)s could not be mapped by '
+               'any Virtual I/O Server: %(reason)s')
 
 
 class NewMgmtMappingNotFoundException(AbstractDiskException):

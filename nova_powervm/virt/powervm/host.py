@@ -18,6 +18,7 @@ import json
 import os
 import threading
 import time
+import typing
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -316,12 +317,23 @@ class Host:
             }
 
 
+class _State(typing.NamedTuple):
+    """A state of an LPAR, and since when it is known.
+
+    :ivar by_job: whether a job of ours led to it.
+    """
+
+    name: str
+    since: float
+    by_job: bool = False
+
+
 class PartitionStates:
     """What state each LPAR is in, from reads that are not too old.
 
     A state is dropped when an event or the driver says that it changes, and
     when it gets old, should an event be lost. States that do not last are
-    never kept.
+    never kept. What a job of the driver has led to is known without a read.
 
     :param host: the Host.
     :param clock: returns seconds; for tests.
@@ -329,6 +341,10 @@ class PartitionStates:
 
     #: Seconds for which a state is good.
     MAX_AGE = 60
+    #: Seconds after a job for which what it led to is as good as read now,
+    #: and for which an event is taken to tell of the job. If it told of more,
+    #: PowerVMLifecycleEventHandler finds that out soon: it asks later.
+    ECHO = 5
 
     _LASTING = frozenset((
         pvm_bp.LPARState.RUNNING, pvm_bp.LPARState.NOT_ACTIVATED,
@@ -339,7 +355,7 @@ class PartitionStates:
         self._host = host
         self._clock = clock
         self._lock = threading.Lock()
-        # UUID in upper case -> (state, when it was asked for).
+        # UUID in upper case -> _State.
         self._states = {}
         # One set for each read that is under way: the UUIDs whose answer
         # will be out of date when it comes; None in it means all.
@@ -361,16 +377,18 @@ class PartitionStates:
         """Tell the state of an LPAR (1 request, 0 if it is known).
 
         :param pvm_uuid: the LPAR's UUID.
-        :param use_cache: False means to ask the platform.
+        :param use_cache: False means to ask the platform, unless a job has
+            just told.
         :returns: a pypowervm LPARState, str.
         :raises nova.exception.InstanceNotFound: if there is no such LPAR.
         """
         pvm_uuid = pvm_uuid.upper()
-        if use_cache:
-            with self._lock:
-                state, since = self._states.get(pvm_uuid, (None, None))
-            if state and self._clock() - since < self.MAX_AGE:
-                return state
+        with self._lock:
+            known = self._states.get(pvm_uuid)
+        if known and self._clock() - known.since < (
+                self.MAX_AGE if use_cache else
+                self.ECHO if known.by_job else 0):
+            return known.name
         with self._read() as keep:
             state = self._ask(pvm_uuid)
             keep({pvm_uuid: state})
@@ -407,7 +425,7 @@ class PartitionStates:
                     self._states.pop(pvm_uuid, None)
                     if state in self._LASTING and dropped.isdisjoint(
                             (pvm_uuid, None)):
-                        self._states[pvm_uuid] = (state, began)
+                        self._states[pvm_uuid] = _State(state, began)
 
         with self._lock:
             self._reads[read] = dropped
@@ -427,6 +445,28 @@ class PartitionStates:
             self._states.pop(pvm_uuid, None)
             for dropped in self._reads.values():
                 dropped.add(pvm_uuid)
+
+    def changed(self, pvm_uuid):
+        """Drop the state of an LPAR, as the platform tells that it changes.
+
+        :param pvm_uuid: the LPAR's UUID.
+        """
+        with self._lock:
+            known = self._states.get(pvm_uuid.upper())
+        if not (known and known.by_job and
+                self._clock() - known.since < self.ECHO):
+            self.forget(pvm_uuid)
+
+    def note(self, pvm_uuid, state):
+        """Take in what a job that has ended well has made of an LPAR.
+
+        :param pvm_uuid: the LPAR's UUID.
+        :param state: a pypowervm LPARState, str.
+        """
+        self.forget(pvm_uuid)
+        with self._lock:
+            self._states[pvm_uuid.upper()] = _State(state, self._clock(),
+                                                    by_job=True)
 
     def clear(self):
         """Drop all states."""

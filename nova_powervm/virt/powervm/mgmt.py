@@ -25,7 +25,6 @@ import typing
 from nova import exception as nova_exc
 import nova.privsep.path
 from oslo_log import log as logging
-from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
@@ -138,31 +137,12 @@ class ManagementPartition:
 
     def _map(self, disk_dvr, instance):
         """Map the disk to this partition; return the mapping."""
-        failures = []
-        for vios_uuid in disk_dvr.vios_uuids:
-            try:
-                return self._map_by(vios_uuid, disk_dvr, instance)
-            except (pvm_exc.Error, exception.AbstractDiskException) as exc:
-                LOG.warning('VIOS %(vios)s does not map the boot disk to the '
-                            'management partition: %(exc)s',
-                            {'vios': vios_uuid, 'exc': exc},
-                            instance=instance)
-                failures.append('VIOS %s: %s' % (vios_uuid, exc))
-        raise exception.InstanceDiskMappingFailed(
-            instance_name=instance.name, reason='; '.join(failures))
-
-    def _map_by(self, vios_uuid, disk_dvr, instance):
         name = disk_dvr.get_disk_name(_BOOT, instance)
-        stg = storage.StorageTransaction(self.host, 'map_boot_disk_to_mgmt')
-        stg.edit_redundant([vios_uuid], _share_mapping,
-                           self.host.mgmt_uuid, disk_dvr.storage_class, name)
-        vios_w = stg.execute()[vios_uuid]
-        mapping = storage.find_mapping(vios_w, self.host.mgmt_uuid,
-                                       disk_dvr.storage_class, name)
-        if mapping is None:
-            raise exception.NewMgmtMappingNotFoundException(
-                stg_name=name, vios_name=vios_w.name)
-        return mapping
+        [vios_w] = disk_dvr.edit_first_vios(
+            instance, 'map_boot_disk_to_mgmt', _share_mapping,
+            self.host.mgmt_uuid, disk_dvr.storage_class, name).values()
+        return storage.find_mapping(vios_w, self.host.mgmt_uuid,
+                                    disk_dvr.storage_class, name)
 
     def _unmap(self, disk_dvr, instance):
         name = disk_dvr.get_disk_name(_BOOT, instance)
@@ -322,14 +302,15 @@ class ManagementPartition:
 def _share_mapping(vios_w, lpar_uuid, wrapper_class, name):
     """Map storage that a VIOS lends already to one more partition.
 
-    :returns: the new mapping, or None if it was there, or the VIOS does not
-        lend such storage.
+    :returns: the new mapping, or None if it was there.
+    :raises NewMgmtMappingNotFoundException: if the VIOS does not lend it.
     """
     for mapping in vios_w.scsi_mappings:
         if storage.is_named(mapping.backing_storage, wrapper_class, [name]):
             return storage.add_mapping(vios_w, lpar_uuid,
                                        mapping.backing_storage)
-    return None
+    raise exception.NewMgmtMappingNotFoundException(stg_name=name,
+                                                    vios_name=vios_w.name)
 
 
 def _disk_format(element):

@@ -13,7 +13,6 @@
 
 """Resizes and cold migrations: which kind one is, and whether it can be."""
 
-from nova import block_device
 from nova import exception as nova_exc
 from nova import objects
 from nova.virt import driver as virt_driver
@@ -59,8 +58,9 @@ def check(disk_dvr, instance, flavor, block_device_info, own_disks,
     :param same_host: whether it stays on its host.
     :raises nova.exception.ResizeError: if not.
     """
-    ephemeral_gb = block_device.get_bdm_ephemeral_disk_size(
-        virt_driver.block_device_info_get_ephemerals(block_device_info))
+    ephemeral_gb = sum(
+        disk['size'] for disk in virt_driver.block_device_info_get_ephemerals(
+            block_device_info))
     boot = disk_driver.DiskType.BOOT in own_disks
     for what, old_gb, new_gb in (
             ('boot', instance.flavor.root_gb if boot else 0, flavor.root_gb),

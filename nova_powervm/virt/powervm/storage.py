@@ -237,7 +237,7 @@ class StorageTransaction:
             LOG.error('Updating VIOS %(vios)s for %(name)s failed: %(exc)s',
                       {'vios': uuid, 'name': self.name, 'exc': exc})
         first = next(iter(failures.values()))
-        if len(failures) == 1:
+        if len(failures) == 1 or not isinstance(first, Exception):
             raise first
         raise pvm_exc.Error('; '.join(
             'VIOS %s: %s' % failure for failure in failures.items())

@@ -286,7 +286,7 @@ def power_on(host, instance, opts=None, afresh=False):
     failure = functools.partial(exception.PowerVMAPIFailed,
                                 inst_name=instance.name)
     start = _start_afresh if afresh else _start
-    with _power_operation(host, instance, failure):
+    with _power_operation(host, instance, _STATE.RUNNING, failure):
         start(_lpar_handle(host, instance), opts)
 
 
@@ -343,7 +343,8 @@ def power_off(host, instance, force_immediate=False, timeout=None):
     """
     if timeout is None:
         timeout = _shutdown_timeout(instance)
-    with _power_operation(host, instance, nova_exc.InstancePowerOffFailure):
+    with _power_operation(host, instance, _STATE.NOT_ACTIVATED,
+                          nova_exc.InstancePowerOffFailure):
         if force_immediate or not timeout:
             _pull_the_plug(_lpar_handle(host, instance))
             return
@@ -364,7 +365,8 @@ def reboot(host, instance, hard):
     :raises nova.exception.InstanceRebootFailure: if it does not restart.
     """
     timeout = 0 if hard else _shutdown_timeout(instance)
-    with _power_operation(host, instance, nova_exc.InstanceRebootFailure):
+    with _power_operation(host, instance, _STATE.RUNNING,
+                          nova_exc.InstanceRebootFailure):
         lpar_w = get_instance_wrapper(host.adapter, instance)
         if lpar_w.state == _STATE.NOT_ACTIVATED:
             _start(lpar_w)
@@ -375,24 +377,29 @@ def reboot(host, instance, hard):
 
 
 @contextlib.contextmanager
-def _power_operation(host, instance, failure):
+def _power_operation(host, instance, end_state, failure):
     """One at a time per instance; its state is not known meanwhile.
 
+    :param end_state: a pypowervm LPARState, that of the LPAR in the end.
     :param failure: makes the exception to raise, from reason=, if the
         platform does not do it.
     """
     pvm_uuid = get_pvm_uuid(instance)
+    states = host.partition_states
     with lockutils.lock('power_%s' % instance.uuid):
-        host.partition_states.forget(pvm_uuid)
+        states.forget(pvm_uuid)
         try:
             yield
         except pvm_exc.Error as exc:
+            states.forget(pvm_uuid)
             if _is_missing(pvm_uuid, exc):
                 raise nova_exc.InstanceNotFound(
                     instance_id=instance.uuid) from exc
             raise failure(reason=str(exc)) from exc
-        finally:
-            host.partition_states.forget(pvm_uuid)
+        except Exception:
+            states.forget(pvm_uuid)
+            raise
+        states.note(pvm_uuid, end_state)
 
 
 def _is_missing(pvm_uuid, exc):

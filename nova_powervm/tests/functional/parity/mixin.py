@@ -38,6 +38,9 @@ HOSTS = 5
 #: machines can be set to is 16 MB; an LPAR that small is for tests only.
 MEMORY_REGION_MB = 16
 WWPN = '10000090FA1B%04X'
+#: Nova's tests wait 5 seconds for most things, which the fake driver does in
+#: no time. Here they wait this many times longer before they fail.
+PATIENCE = 12
 
 
 class GlanceFixture(func_fixtures.GlanceFixture):
@@ -90,6 +93,15 @@ class _ParityMixin(base.SimulatedPlatformMixin):
         self.flags(compute_driver=self.compute_driver)
         return super().start_service(name, host=host, cell_name=cell_name,
                                      **kwargs)
+
+    def _wait_for_server_parameter(self, server, expected_params,
+                                   max_retries=10, **kwargs):
+        return super()._wait_for_server_parameter(
+            server, expected_params, max_retries * PATIENCE, **kwargs)
+
+    def _wait_for_assert(self, assert_func, max_retries=10, **kwargs):
+        return super()._wait_for_assert(
+            assert_func, max_retries * PATIENCE, **kwargs)
 
 
 class OnVolumeGroup(platforms.ManagementVios, _ParityMixin):

@@ -95,7 +95,7 @@ class HandlerTestCase(testtools.TestCase):
                               ('MODIFY_URI', None), ('ADD_URI', ''),
                               ('INVALID_URI', None)):
             self.process(etype, LPAR % UUID_1, detail)
-            self.host.partition_states.forget.assert_called_once_with(UUID_1)
+            self.host.partition_states.changed.assert_called_once_with(UUID_1)
             self.lifecycle.process.assert_called_once_with(UUID_1)
 
     def test_lpar_deleted(self):

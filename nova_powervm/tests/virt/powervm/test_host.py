@@ -344,6 +344,29 @@ class PartitionStatesTest(base.SimulatedHostTestCase):
             self.get()
             self.assertEqual(1, len(self.requests()))
 
+    def test_what_a_job_has_done(self):
+        """It is known, although the platform tells of it afterwards."""
+        self.states.note(self.lpar.uuid.lower(), 'running')
+        self.states.changed(self.lpar.uuid)
+        self.now = self.states.ECHO - 1
+        self.states.changed(self.lpar.uuid.lower())
+        self.assertEqual('running', self.get())
+        self.assertEqual('running', self.get(use_cache=False))
+        self.assertEqual([], self.requests())
+        self.now = self.states.ECHO
+        self.states.changed(self.lpar.uuid)
+        self.get()
+        self.states.changed(self.lpar.uuid)
+        self.get()
+        self.assertEqual(2, len(self.requests()))
+
+    def test_read_that_began_before_a_job_ended(self):
+        with self.states._read() as keep:
+            self.states.note(self.lpar.uuid, 'running')
+            keep({self.lpar.uuid: 'not activated'})
+        self.lpar.set_state('suspended')
+        self.assertEqual('suspended', self.get())
+
     def test_states_that_do_not_last(self):
         for state in ('starting', 'shutting down', 'Unknown',
                       'hardware discovery', 'migrating running'):

@@ -18,6 +18,7 @@ from unittest import mock
 import fixtures
 from nova import exception as nova_exc
 from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import job as pvm_job
 import trustme
 
 from nova_powervm.simulator import profile as sim_profile
@@ -55,6 +56,35 @@ class ConnectTest(base.SimulatedHostTestCase):
         self.fail_request(path='ManagedSystem', effect='busy')
         adapter.read('ManagedSystem')
         self.assertEqual(1, sleep.call_count)
+
+    def test_form_of_a_job_is_read_once(self):
+        adapter = self.connect_rest()
+        uuids = [lpar.uuid for lpar in
+                 self.simulated.store.all('LogicalPartition')] + ['other']
+        self.requests()
+
+        def read(operation):
+            return adapter.read('LogicalPartition', uuids.pop(0),
+                                suffix_type='do', suffix_parm=operation)
+
+        form = read('PowerOn')
+        form.entry.element.find('JobParameters').append(
+            pvm_job.Job.create_job_parameter('bootmode', 'sms'))
+        # What was filled in is not there the next time.
+        self.assertEqual(
+            0, len(read('PowerOn').entry.element.findall(
+                'JobParameters/JobParameter')))
+        self.assertEqual(['GET LogicalPartition/do/PowerOn'],
+                         self.requests())
+
+    def test_forms_differ(self):
+        adapter = self.connect_rest()
+        uuid = self.simulated.store.all('LogicalPartition')[0].uuid
+        operations = [adapter.read(
+            'LogicalPartition', uuid, suffix_type='do', suffix_parm=operation
+        ).entry.element.findtext('RequestedOperation/OperationName')
+            for operation in ('PowerOn', 'PowerOff')]
+        self.assertEqual(['PowerOn', 'PowerOff'], operations)
 
     def test_close_logs_off(self):
         adapter = self.connect_rest()

@@ -380,6 +380,56 @@ class PowerTest(VmTestCase):
                     opts=power_opts.PowerOnOpts().bootstring('dev'))
         self.assertEqual('dev', lpar.boot_string)
 
+    def test_on_afresh(self):
+        """Options have their effect on one that is on already."""
+        opts = power_opts.PowerOnOpts().bootstring('dev')
+        lpar = self.create(running=True)
+        vm.power_on(self.host, self.instance, opts=opts)
+        self.assertEqual('', lpar.boot_string)
+        self.requests()
+        vm.power_on(self.host, self.instance, opts=opts, afresh=True)
+        self.assertEqual('dev', lpar.boot_string)
+        # The first attempt is refused, and so at its end, at once.
+        self.assertEqual(
+            ['PUT ' + JOB % 'PowerOn', 'DELETE jobs'] + self.job('PowerOff') +
+            self.job('PowerOn', known=True), self.requests())
+
+    def test_on_afresh_when_off(self):
+        lpar = self.create()
+        vm.power_on(self.host, self.instance, afresh=True,
+                    opts=power_opts.PowerOnOpts())
+        self.assertEqual(self.job('PowerOn'), self.requests())
+        self.assertTrue(lpar.is_on)
+
+    def test_on_afresh_fails(self):
+        self.create()
+        self.fail_request(path='PowerOn', method='PUT', effect='job_failed',
+                          message='It is stuck', count=2)
+        exc = self.assertRaises(
+            exception.PowerVMAPIFailed, vm.power_on, self.host, self.instance,
+            afresh=True, opts=power_opts.PowerOnOpts())
+        self.assertIn('It is stuck', str(exc))
+
+    def test_on_afresh_without_lpar(self):
+        self.assertRaises(
+            nova_exc.InstanceNotFound, vm.power_on, self.host, self.instance,
+            afresh=True, opts=power_opts.PowerOnOpts())
+
+    def test_boot_device(self):
+        mapping = mock.Mock()
+        mapping.client_adapter.lpar_slot_num = 10
+        mapping.target_dev.lua = '0x8200000000000000'
+        self.assertEqual('/vdevice/v-scsi@3000000a/disk@8200000000000000',
+                         vm.boot_device(mapping))
+
+    def test_boot_from(self):
+        lpar = self.create()
+        vm.boot_from(self.host, self.instance, '/vdevice/v-scsi@30000002')
+        self.assertEqual(('norm', '/vdevice/v-scsi@30000002'), (
+            lpar.boot['mode'], lpar.boot['string']))
+        vm.boot_from(self.host, self.instance, None)
+        self.assertEqual('', lpar.boot_string)
+
     def test_on_already(self):
         self.create(running=True)
         vm.power_on(self.host, self.instance)

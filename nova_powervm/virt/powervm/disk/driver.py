@@ -42,6 +42,7 @@ import six
 
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import names
+from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 
@@ -237,6 +238,49 @@ class DiskAdapter:
         :param disk: what create_disk_from_image returned.
         :param stg: storage.StorageTransaction
         """
+
+    def connect_disk_by_one(self, instance, disk):
+        """Map a disk to the server's LPAR through one VIOS (2 requests).
+
+        That is good enough for a disk that is soon taken away.
+
+        :param disk: what create_disk_from_image returned.
+        :returns: dict of UUID -> VIOS wrapper, of that VIOS.
+        :raises InstanceDiskMappingFailed: if no VIOS maps it.
+        """
+        return self.edit_first_vios(
+            instance, 'connect_disk', storage.add_mapping,
+            vm.get_pvm_uuid(instance), self.reference(disk))
+
+    def edit_first_vios(self, instance, name, func, *args):
+        """Edit the first VIOS of the disks that can be edited.
+
+        :param name: str, tells in logs what it is for.
+        :param func: see storage.StorageTransaction.edit(); to have the next
+            VIOS tried, it raises an AbstractDiskException.
+        :returns: dict of UUID -> wrapper of that VIOS, as it is then.
+        :raises InstanceDiskMappingFailed: if all fail.
+        """
+        failures = []
+        for vios_uuid in self.vios_uuids:
+            stg = storage.StorageTransaction(self.host, name)
+            stg.edit_redundant([vios_uuid], func, *args)
+            try:
+                return stg.execute()
+            except (pvm_exc.Error, exception.AbstractDiskException) as exc:
+                LOG.warning('%(name)s through VIOS %(vios)s failed: %(exc)s',
+                            {'name': name, 'vios': vios_uuid, 'exc': exc},
+                            instance=instance)
+                failures.append('VIOS %s: %s' % (vios_uuid, exc))
+        raise exception.InstanceDiskMappingFailed(
+            instance_name=instance.name, reason='; '.join(failures))
+
+    def reference(self, disk):
+        """What a new mapping says of a disk.
+
+        :param disk: what create_disk_from_image returned.
+        """
+        return disk
 
     @abc.abstractmethod
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):

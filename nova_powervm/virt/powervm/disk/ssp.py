@@ -125,7 +125,10 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         self._unfinished.cancel(disk.udid)
         stg.edit_redundant(
             self.vios_uuids, storage.add_mapping, vm.get_pvm_uuid(instance),
-            pvm_stg.LU.bld_ref(self.host.adapter, disk.name, disk.udid))
+            self.reference(disk))
+
+    def reference(self, disk):
+        return pvm_stg.LU.bld_ref(self.host.adapter, disk.name, disk.udid)
 
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         names = self.get_disk_names(instance, disk_types)

@@ -47,7 +47,7 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
     flow.add(
         tf_stg.ReleaseOwnDisks(rooms.disk, instance, stg,
                                spawn.own_disk_types(block_device_info)))
-    volume.add_disconnect(flow, volumes, stg)
+    volume.add_disconnect(flow, volumes, stg, undo=True)
     flow.add(tf_stg.UpdateVioses(stg))
     return flow
 
@@ -81,7 +81,7 @@ def come_back(rooms, instance, network_info, block_device_info, former,
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
                                spawn.own_disk_types(block_device_info),
                                undo=False))
-    volume.add_connect(flow, volumes, stg)
+    volume.add_connect(flow, volumes, stg, undo=False)
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save(flow, volumes, block_device_info)
     if power_on:

@@ -32,12 +32,10 @@ def rescue(rooms, context, instance, image_meta, at_menu=False):
     :param at_menu: whether a person chooses the disk in the firmware's menu
         (SMS), instead.
     """
-    stg = storage.StorageTransaction(rooms.host, 'rescue')
     flow = linear_flow.Flow('rescue')
     flow.add(
         tf_stg.CreateRescueDisk(rooms.disk, context, instance, image_meta),
-        tf_stg.ConnectDisk(rooms.disk, instance, stg, _RESCUE),
-        tf_stg.UpdateVioses(stg))
+        tf_stg.ConnectRescueDisk(rooms.disk, instance))
     if at_menu:
         flow.add(tf_vm.PowerOn(
             rooms.host, instance, afresh=True,

@@ -16,11 +16,15 @@
 The LPAR gets its new size while it is off, under its own name. The boot disk
 keeps its size until the resize is confirmed, because no disk of PowerVM can
 shrink: so a revert gives back exactly what was there.
+
+Nova ends the attachments of Cinder volumes and makes new ones, here too: so
+they are disconnected before that, and connected again.
 """
 
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import spawn
+from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
@@ -36,6 +40,7 @@ def prepare(rooms, instance, flavor, block_device_info, timeout, was_on):
     flow.add(tf_vm.CheckFlavor(rooms.host, instance, flavor))
     add_growth_check(flow, rooms, instance, flavor, block_device_info)
     add_power_off(flow, rooms, instance, timeout, was_on)
+    _add_disconnect(flow, rooms, instance, block_device_info)
     return flow
 
 
@@ -55,20 +60,42 @@ def add_power_off(flow, rooms, instance, timeout, was_on):
                             timeout=timeout))
 
 
-def finish(rooms, instance, former, power_on):
+def _add_disconnect(flow, rooms, instance, block_device_info):
+    """Disconnect the volumes; connect them again if what follows fails."""
+    volumes = volume.of(rooms, instance, block_device_info)
+    if volumes:
+        stg = volume.transaction(rooms, 'resize_disconnect', volumes)
+        volume.add_disconnect(flow, volumes, stg, undo=True)
+        flow.add(tf_stg.UpdateVioses(stg))
+
+
+def finish(rooms, instance, block_device_info, former, power_on):
     """Flow that gives a server the size of its flavor, and starts it.
 
     :param former: nova.objects.Flavor that it had, and has again if the flow
-        fails.
+        fails, unless that is because a volume is missing.
     """
     flow = linear_flow.Flow('resize_finish')
+    _add_connect(flow, rooms, instance, block_device_info)
     if power_on:
         flow.add(tf_vm.PowerBackOn(rooms.host, instance))
     _add_resize(flow, rooms, instance, former, power_on)
     return flow
 
 
-def revert(rooms, instance, former, power_on):
+def pause(rooms, instance, block_device_info):
+    """Flow that has a server ready for its volumes to be detached.
+
+    Nova wants the server removed, to begin a revert.
+    """
+    flow = linear_flow.Flow('resize_pause')
+    if volume.of(rooms, instance, block_device_info):
+        flow.add(tf_vm.PowerOff(rooms.host, instance))
+        _add_disconnect(flow, rooms, instance, block_device_info)
+    return flow
+
+
+def revert(rooms, instance, block_device_info, former, power_on):
     """Flow that gives a server the size of its flavor again.
 
     :param former: nova.objects.Flavor that it was resized to, or was about to
@@ -76,8 +103,19 @@ def revert(rooms, instance, former, power_on):
     """
     flow = linear_flow.Flow('resize_revert')
     flow.add(tf_vm.PowerOff(rooms.host, instance))
+    _add_connect(flow, rooms, instance, block_device_info)
     _add_resize(flow, rooms, instance, former, power_on)
     return flow
+
+
+def _add_connect(flow, rooms, instance, block_device_info):
+    """Connect the volumes; they stay if what follows fails."""
+    volumes = volume.of(rooms, instance, block_device_info)
+    if volumes:
+        stg = volume.transaction(rooms, 'resize_connect', volumes)
+        volume.add_connect(flow, volumes, stg, undo=False)
+        flow.add(tf_stg.UpdateVioses(stg))
+        volume.add_save(flow, volumes, block_device_info)
 
 
 def _add_resize(flow, rooms, instance, former, power_on):

@@ -42,16 +42,17 @@ def transaction(rooms, name, connectors):
                                       xag=volume.xag(connectors))
 
 
-def add_connect(flow, connectors, stg):
+def add_connect(flow, connectors, stg, undo=True):
     """Connect the volumes of a server, with its other disks.
 
+    :param undo: whether a flow that fails disconnects them.
     :raises nova.exception.VolumeEncryptionNotSupported: at once, if one is
         encrypted.
     """
     for connector in connectors:
         connector.check_encryption()
     if connectors:
-        flow.add(tf_vol.ConnectVolumes(connectors, stg))
+        flow.add(tf_vol.ConnectVolumes(connectors, stg, undo=undo))
 
 
 def add_save(flow, connectors, block_device_info):
@@ -60,11 +61,14 @@ def add_save(flow, connectors, block_device_info):
         flow.add(tf_vol.SaveVolumes(_bdms(block_device_info)))
 
 
-def add_disconnect(flow, connectors, stg, server_going=False):
-    """Disconnect the volumes of a server, with its other disks."""
+def add_disconnect(flow, connectors, stg, server_going=False, undo=False):
+    """Disconnect the volumes of a server, with its other disks.
+
+    :param undo: whether a flow that fails connects them again.
+    """
     if connectors:
-        flow.add(tf_vol.DisconnectVolumes(connectors, stg,
-                                          server_going=server_going))
+        flow.add(tf_vol.DisconnectVolumes(
+            connectors, stg, server_going=server_going, undo=undo))
 
 
 def attach(rooms, instance, connector):

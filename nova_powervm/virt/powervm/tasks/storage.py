@@ -84,6 +84,24 @@ class ConnectDisk(task.Task):
                                           [self.image_type])
 
 
+class ConnectRescueDisk(task.Task):
+    """Map the rescue disk to the LPAR; provides the VIOS as ``vioses``."""
+
+    def __init__(self, disk_dvr, instance):
+        super().__init__('connect_rescue_disk', provides='vioses')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+
+    def execute(self, disk_dev_info):
+        return self.disk_dvr.connect_disk_by_one(self.instance, disk_dev_info)
+
+    def revert(self, result, flow_failures, disk_dev_info):
+        with storage.StorageTransaction.immediate(
+                self.disk_dvr.host, 'revert_connect_rescue_disk') as stg:
+            self.disk_dvr.disconnect_disk(self.instance, stg,
+                                          [disk_driver.DiskType.RESCUE])
+
+
 class CreateBlankDisks(task.Task):
     """Create ephemeral and swap disks; provides ``blank_disks``.
 

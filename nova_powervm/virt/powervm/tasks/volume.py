@@ -127,17 +127,24 @@ class DisconnectVolumes(task.Task):
 
     :param connectors: list of volume.driver.VolumeConnector
     :param server_going: whether the server is being removed.
+    :param undo: whether a flow that fails connects them again.
     """
 
-    def __init__(self, connectors, stg, server_going=False):
+    def __init__(self, connectors, stg, server_going=False, undo=False):
         super().__init__('disconnect_volumes')
         self.connectors = connectors
         self.stg = stg
         self.server_going = server_going
+        self.undo = undo
 
     def execute(self):
         for connector in self.connectors:
             connector.disconnect(self.stg, server_going=self.server_going)
+
+    def revert(self, result, flow_failures):
+        if self.undo:
+            storage.try_to('connect volumes again', volume.connect_now,
+                           self.stg.host, self.connectors)
 
 
 class ExtendVolume(task.Task):

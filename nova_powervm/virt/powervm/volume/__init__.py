@@ -167,6 +167,19 @@ def discover_what_is_there(connectors):
     return bad
 
 
+def connect_now(host, connectors):
+    """Connect volumes at once, to undo what disconnected them.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param connectors: list of VolumeConnector
+    """
+    discover(connectors)
+    with storage.StorageTransaction.immediate(
+            host, 'undo_disconnect_volumes', xag=xag(connectors)) as stg:
+        for connector in connectors:
+            connector.connect(stg)
+
+
 def disconnect_now(host, connectors):
     """Disconnect volumes at once, to undo what connected them.
 

@@ -1,0 +1,120 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of what decides whether a server can be moved."""
+
+from unittest import mock
+
+import fixtures
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import move
+
+BOOT = [disk_driver.DiskType.BOOT]
+
+
+def make_flavor(root_gb=10, ephemeral_gb=0):
+    return objects.Flavor(name='flavor', root_gb=root_gb,
+                          ephemeral_gb=ephemeral_gb)
+
+
+def make_migration(target):
+    return objects.Migration(source_compute='compute1', dest_compute=target)
+
+
+class KindTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.context = nova_context.get_admin_context()
+        self.instance = base.make_instance(
+            migration_context=objects.MigrationContext(migration_id=7))
+        self.found = self.useFixture(fixtures.MockPatchObject(
+            objects.Migration, 'get_by_id_and_instance')).mock
+
+    def test_within_host(self):
+        self.found.return_value = make_migration('compute1')
+        self.assertTrue(move.is_within_host(self.context, self.instance))
+        self.found.assert_called_once_with(self.context, 7,
+                                           self.instance.uuid)
+
+    def test_to_another_host(self):
+        self.found.return_value = make_migration('compute2')
+        self.assertFalse(move.is_within_host(self.context, self.instance,
+                                             default=True))
+
+    def test_in_no_move(self):
+        self.instance.migration_context = None
+        for default in (False, True):
+            self.assertIs(default, move.is_within_host(
+                self.context, self.instance, default=default))
+        self.found.assert_not_called()
+
+    def test_grows(self):
+        self.instance.flavor = make_flavor(10)
+        for former, expected in ((None, False), (make_flavor(10), False),
+                                 (make_flavor(5), True)):
+            self.instance.old_flavor = former
+            self.assertIs(expected, move.grows(self.instance))
+
+
+class CheckTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.disk_dvr = mock.Mock(capabilities={'shared_storage': False})
+        self.disk_dvr.validate.return_value = 'nobody reaches them'
+        self.instance = base.make_instance(flavor=make_flavor())
+
+    def check(self, flavor, ephemerals=(), own_disks=BOOT, same_host=True):
+        move.check(self.disk_dvr, self.instance, flavor,
+                   {'ephemerals': [{'size': size} for size in ephemerals]},
+                   own_disks, same_host)
+
+    def refuse(self, reason, *args, **kwargs):
+        exc = self.assertRaises(nova_exc.ResizeError, self.check, *args,
+                                **kwargs)
+        self.assertIn(reason, str(exc))
+
+    def test_same_size_and_more(self):
+        self.check(make_flavor())
+        self.check(make_flavor(20, 5), ephemerals=[2, 3])
+
+    def test_boot_disk_shrinks(self):
+        self.refuse('the boot disk cannot shrink from 10 to 9 GB',
+                    make_flavor(9))
+
+    def test_boot_volume_has_its_own_size(self):
+        self.check(make_flavor(0), own_disks=[])
+
+    def test_ephemeral_disks_shrink(self):
+        self.refuse('the ephemeral disk cannot shrink from 5 to 4 GB',
+                    make_flavor(ephemeral_gb=4), ephemerals=[2, 3])
+
+    def test_another_host(self):
+        self.refuse('the server cannot leave its host: nobody reaches them',
+                    make_flavor(), same_host=False)
+        self.check(make_flavor(), own_disks=[], same_host=False)
+        self.disk_dvr.capabilities['shared_storage'] = True
+        self.check(make_flavor(), same_host=False)
+
+    def test_arrival(self):
+        self.assertRaises(nova_exc.ResizeError, move.check_arrival,
+                          self.disk_dvr, {'pool': 'a'}, BOOT)
+        self.disk_dvr.validate.assert_called_with({'pool': 'a'})
+        move.check_arrival(self.disk_dvr, None, [])
+        self.disk_dvr.validate.return_value = None
+        move.check_arrival(self.disk_dvr, {'pool': 'a'}, BOOT)
