@@ -27,8 +27,15 @@ from nova_powervm.tests.simulator import measure
 #: A job has ended at the first look at it.
 TIMING = {'job_polls': 1}
 ALONE = 'Operations'
+#: Kinds of disks that snapshots can be made of: profile, options, and rows.
+DISKS = {
+    'Disks of the management VIOS': ('mgmt-vios', {}, rows.ON_DISKS),
+    'Files of the management VIOS': ('mgmt-vios', {
+        'volume_group_name': 'QCOW VG - default'}, rows.ON_FILES),
+    'Shared Storage Pool': ('ssp', {'disk_driver': 'ssp'}, rows.ON_DISKS),
+}
 BESIDE = 'Beside %d other LPARs'
-MEMORY = 'Memory of nova-compute'
+MEMORY = 'Memory of nova-compute: %s'
 SIMULATOR = 'Simulator, 500 LPARs'
 
 
@@ -41,7 +48,7 @@ def _parser():
     parser.add_argument('--json', metavar='FILE',
                         help='write the results to a file, too')
     parser.add_argument('--quick', action='store_true',
-                        help='leave out the row about memory')
+                        help='leave out the rows about memory')
     return parser
 
 
@@ -66,13 +73,24 @@ def run_rows(bench, group, wanted):
     return results
 
 
-def run_alone(quick):
+def run_alone():
     """Measure on a host with no LPARs but ours."""
     with pvm_cloud.Cloud(timing=TIMING) as cloud:
         with rows.Bench(cloud.start()) as bench:
-            results = run_rows(bench, ALONE, rows.OPERATIONS)
+            return run_rows(bench, ALONE, rows.OPERATIONS)
+
+
+def run_on_disks(kind, quick):
+    """Measure what stands on one kind of disks.
+
+    :param kind: str, a key of DISKS.
+    """
+    profile, options, wanted = DISKS[kind]
+    with pvm_cloud.Cloud(profile, TIMING, options) as cloud:
+        with rows.Bench(cloud.start()) as bench:
+            results = run_rows(bench, kind, wanted)
             if not quick:
-                results += run_rows(bench, MEMORY, rows.MEMORY)
+                results += run_rows(bench, MEMORY % kind, rows.MEMORY)
     return results
 
 
@@ -106,10 +124,12 @@ def run(quick):
     :returns: list of report.Result
     """
     simulator = run_simulator()
-    alone = run_alone(quick)
+    alone = run_alone()
+    on_disks = [result for kind in DISKS
+                for result in run_on_disks(kind, quick)]
     beside = [result for count in rows.CROWDS
               for result in run_beside(count, alone)]
-    return alone + beside + simulator
+    return alone + beside + on_disks + simulator
 
 
 def main(argv=None):

@@ -22,14 +22,15 @@ _MEMORY_MB = 1048576
 _PROCESSORS = 96
 
 
-def write_crowd(folder, count):
-    """Write a profile: the default one with more LPARs on its host.
+def write_crowd(folder, count, model='default'):
+    """Write a profile: one of ours with more LPARs on its first host.
 
     :param folder: str, where the file shall be.
     :param count: int, how many LPARs.
+    :param model: str, name of the profile that it is like.
     :returns: str, its path.
     """
-    data = profile.load('default')
+    data = profile.load(model)
     host = data['hosts'][0]
     host['crowd'] = {'count': count, 'mappings': count}
     host['system'].update(memory_mb=_MEMORY_MB, processors=_PROCESSORS)

@@ -25,7 +25,7 @@ from nova_powervm.tests.bench import meter
 
 _PACKAGES = ('nova', 'pypowervm')
 #: Of the table; a narrower terminal wraps its lines.
-_WIDTH = 116
+_WIDTH = 124
 _SHORT_UNITS = types.MappingProxyType({'requests/s': '/s'})
 _LEGEND = """\
 measured:  REST requests, unless there is a unit, of one call of the driver

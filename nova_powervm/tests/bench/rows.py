@@ -62,6 +62,8 @@ class Bench:
         self.image = cloud.create_image(self._make_file('small', IMAGE_SIZE),
                                         'small')
         self.flavor = cloud.create_flavor('small')
+        self.larger = cloud.create_flavor('larger', memory_mb=4096, disk_gb=2)
+        cloud.nova.flags(allow_resize_to_same_host=True)
         # A power change makes the driver look once more when it has settled,
         # 15 seconds later, in the middle of whatever is measured then. It has
         # a row of its own.
@@ -92,6 +94,12 @@ class Bench:
     def big_image(self, size):
         """Make an image of many bytes that takes no room."""
         return self.cloud.create_image(self._make_file('big', size), 'big')
+
+    def act(self, status, action, argument=None):
+        """Measure all that happens while Nova acts on the last server."""
+        with self.meter.operation() as measured:
+            self.cloud.act(self.servers[-1], status, action, argument)
+        return measured
 
     def driver_call(self, method):
         """Measure a call of the driver; see Meter."""
@@ -198,6 +206,26 @@ def destroy(bench):
     return measured
 
 
+def snapshot(bench):
+    return bench.act('ACTIVE', 'createImage', {'name': 'snapshot'})
+
+
+def rescue(bench):
+    return bench.act('RESCUE', 'rescue', {})
+
+
+def unrescue(bench):
+    return bench.act('ACTIVE', 'unrescue')
+
+
+def resize(bench):
+    return bench.act('VERIFY_RESIZE', 'resize', {'flavorRef': bench.larger})
+
+
+def confirm_resize(bench):
+    return bench.act('ACTIVE', 'confirmResize')
+
+
 OPERATIONS = [
     Row('init_host', init_host, old='13'),
     Row('first spawn, uploads the image', spawn, old='33'),
@@ -218,11 +246,24 @@ OPERATIONS = [
 
 # ---- beside many other LPARs -----------------------------------------------
 
+#: What stands on the disks; all that Nova has the driver do counts.
+ON_DISKS = [
+    Row('first spawn, uploads the image', spawn, old='33'),
+    Row('second spawn', spawn, old='26', bar=17),
+    Row('snapshot', snapshot, bar=14),
+    Row('rescue', rescue, old='15', bar=12),
+    Row('unrescue', unrescue, old='12', bar=10),
+    Row('resize on the same host', resize, bar=12),
+    Row('its confirmation', confirm_resize, bar=2),
+    Row('destroy of a running server', destroy, old='18-19', bar=14),
+]
+#: Files do not grow.
+ON_FILES = [row for row in ON_DISKS
+            if row.function not in (resize, confirm_resize)]
+
 CROWDS = (10, 100, 500)
 BESIDE_A_CROWD = [row for row in OPERATIONS if row.bar is not None]
 
-
-# ---- memory ----------------------------------------------------------------
 
 def memory_of_spawn(bench):
     image = bench.big_image(2 * GIB)
@@ -232,7 +273,15 @@ def memory_of_spawn(bench):
     return measured
 
 
+def memory_of_snapshot(bench):
+    with meter.memory() as measured:
+        snapshot(bench)
+    return measured
+
+
 MEMORY = [
     Row('spawn of a 2 GiB image, above idle', memory_of_spawn, bar=64,
+        unit='MiB'),
+    Row('snapshot of its 2 GiB, above idle', memory_of_snapshot, bar=64,
         unit='MiB'),
 ]

@@ -39,6 +39,7 @@ from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests.functional import platforms
 
 LOG = logging.getLogger(__name__)
 
@@ -105,10 +106,12 @@ class SimulatedHost:
     """A host of the site, and the control API on its port.
 
     :param description: dict, an item of the simulator's ready file.
+    :ivar management_root: str, folder with what the management partition sees
     """
 
     def __init__(self, description):
         self.name = description['name']
+        self.management_root = description['management_root']
         self.port = description['port']
         self.url = 'http://127.0.0.1:%d' % self.port
         self._http = requests.Session()
@@ -354,15 +357,17 @@ class _GivenSite(fx.Fixture):
                 '%s.%s' % (module, attribute), empty))
 
 
-class _Nova(base.PowerVMTestCase):
+class _Nova(platforms.Platform, base.PowerVMTestCase):
     """Nova as the functional tests have it, on a site that is given.
 
     :param simulator: Simulator, started.
     :param folder: str, an existing folder for all that Nova writes.
+    :param options: dict, of group [powervm].
     """
 
-    def __init__(self, simulator, folder):
+    def __init__(self, simulator, folder, options):
         super().__init__()
+        self.STORAGE = options
         self._simulator = simulator
         self._folder = folder
 
@@ -393,6 +398,8 @@ class Cloud:
 
     :param profile: str, name or path of the profile of the site.
     :param timing: dict, overrides of the timing section of the profile.
+    :param options: dict, options of group [powervm] that differ from the
+        defaults.
     :ivar folder: str, the temporary folder with all that is written. It is
         removed at the end, unless that is an exception: this gets a note
         that names the logs.
@@ -400,9 +407,10 @@ class Cloud:
     :ivar nova: PowerVMTestCase, set up
     """
 
-    def __init__(self, profile='default', timing=None):
+    def __init__(self, profile='default', timing=None, options=None):
         self.profile = profile
         self._timing = timing
+        self._options = options or {}
         self._exit = contextlib.ExitStack()
         self.folder = None
         self.simulator = None
@@ -439,7 +447,8 @@ class Cloud:
 
         :raises CloudError: if one does not start; the log tells why.
         """
-        nova = _Nova(self.simulator, self._make_folder('nova'))
+        nova = _Nova(self.simulator, self._make_folder('nova'),
+                     self._options)
         self._exit.callback(self._stop_nova, nova)
         try:
             with uninterrupted():

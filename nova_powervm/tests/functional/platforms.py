@@ -18,7 +18,8 @@ that is not the management partition.
 """
 
 
-class _Platform:
+class Platform:
+    """Where the disks of servers are; comes before a class with a cloud."""
 
     #: Options of group [powervm].
     STORAGE = {}
@@ -34,7 +35,7 @@ class _Platform:
         return own
 
 
-class SharedPool(_Platform):
+class SharedPool(Platform):
     """A Shared Storage Pool, with NovaLink on an LPAR."""
 
     PROFILE = 'ssp'
@@ -50,13 +51,13 @@ class SharedPool(_Platform):
             vios.set_rmc('active' if up else 'inactive')
 
 
-class ManagementVios(_Platform):
+class ManagementVios(Platform):
     """A volume group of the VIOS that is the management partition."""
 
     PROFILE = 'mgmt-vios'
 
 
-class FilePool(_Platform):
+class FilePool(Platform):
     """File-backed disks of the VIOS that is the management partition."""
 
     PROFILE = 'mgmt-vios'
