@@ -167,29 +167,47 @@ class MigrationWalkMixin(platforms.SharedPool, MoveWalkMixin,
         self.make_server()
 
 
-def _walk(name, mixin, operation, at_least, *bases):
-    """Make a class of the tests that walk over one operation."""
-    def test(effect):
-        return lambda self: self.assertGreaterEqual(
-            getattr(self, 'walk_' + operation)(effect),
-            1 if effect == 'etag_412' else at_least)
-    return type(name, (*bases, mixin, base.PowerVMTestCase),
-                {'test_' + effect: test(effect)
-                 for effect in test_fault_walk.EFFECTS})
+@test_fault_walk.walks('resize', 8, with_etag=1)
+class ResizeTest(ResizeWalkMixin, base.PowerVMTestCase):
+    pass
 
 
-ResizeTest = _walk('ResizeTest', ResizeWalkMixin, 'resize', 8)
-RevertTest = _walk('RevertTest', ResizeWalkMixin, 'revert', 7)
-ConfirmTest = _walk('ConfirmTest', ResizeWalkMixin, 'confirm', 2)
-ConfirmOnSharedPoolTest = _walk('ConfirmOnSharedPoolTest', ResizeWalkMixin,
-                                'confirm', 2, platforms.SharedPool)
-MigrationLeaveTest = _walk('MigrationLeaveTest', MigrationWalkMixin, 'leave',
-                           7)
-MigrationArriveTest = _walk('MigrationArriveTest', MigrationWalkMixin,
-                            'arrive', 14)
-MigrationConfirmTest = _walk('MigrationConfirmTest', MigrationWalkMixin,
-                             'confirm', 9)
-MigrationRevertAtTargetTest = _walk('MigrationRevertAtTargetTest',
-                                    MigrationWalkMixin, 'revert_at_target', 9)
-MigrationRevertAtSourceTest = _walk('MigrationRevertAtSourceTest',
-                                    MigrationWalkMixin, 'revert_at_source', 8)
+@test_fault_walk.walks('revert', 7, with_etag=1)
+class RevertTest(ResizeWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('confirm', 2, with_etag=1)
+class ConfirmTest(ResizeWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('confirm', 2, with_etag=1)
+class ConfirmOnSharedPoolTest(platforms.SharedPool, ResizeWalkMixin,
+                              base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('leave', 7, with_etag=1)
+class MigrationLeaveTest(MigrationWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('arrive', 14, with_etag=1)
+class MigrationArriveTest(MigrationWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('confirm', 9, with_etag=1)
+class MigrationConfirmTest(MigrationWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('revert_at_target', 9, with_etag=1)
+class MigrationRevertAtTargetTest(MigrationWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('revert_at_source', 8, with_etag=1)
+class MigrationRevertAtSourceTest(MigrationWalkMixin, base.PowerVMTestCase):
+    pass

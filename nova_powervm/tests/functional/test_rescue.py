@@ -14,7 +14,6 @@
 
 import os
 
-import fixtures as fx
 from nova import context as nova_context
 from nova import objects
 from nova.tests.functional.api import client as api_client
@@ -23,7 +22,6 @@ from nova_powervm.simulator import inside
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_budgets
-from nova_powervm.tests.functional import test_fault_walk
 
 
 class RescueMixin:
@@ -248,109 +246,3 @@ class SharedPoolBudgetTest(platforms.SharedPool, BudgetMixin,
                            test_budgets.BudgetBase):
     RESCUE, RESCUE_BY_NOVA = 6, 10
     UNRESCUE, UNRESCUE_BY_NOVA = 10, 10
-
-
-class RescueWalkMixin(test_fault_walk.FaultWalkMixin, RescueMixin):
-    """Walks over the requests of a rescue, and of its end."""
-
-    def setUp(self):
-        super().setUp()
-        self.useFixture(fx.MockPatch('pypowervm.wrappers.job.time.sleep'))
-        self.server = self.boot()
-        self.before = self.resting_state()
-        self.off = self.stopped_state()
-
-    def stopped_state(self):
-        """What the platform is like when the server is off."""
-        self.act(self.server, 'os-stop')
-        off = self.resting_state()
-        self.act(self.server, 'os-start')
-        return off
-
-    def walk_rescue(self, effect):
-        return self.walk(effect, test_fault_walk.Operation(
-            act=lambda _none: self.rescue(self.server),
-            undo=self.undo_rescue))
-
-    def undo_rescue(self, _none, server, message):
-        if server['status'] == 'RESCUE':
-            self.assert_boots_from('r', server)
-            self.assertEqual('ACTIVE', self.unrescue(server)['status'],
-                             message)
-        else:
-            # Its disks are as they were, and it is off, unless it would not
-            # go off.
-            self.assertEqual('ERROR', server['status'], message)
-            if self.lpar_of(server)['state'] != 'running':
-                self.assert_state_equal(self.off, self.resting_state(),
-                                        message)
-            self.assertEqual('ACTIVE', self.reboot(server)['status'], message)
-        self.assert_boots_from('b', server)
-        self.assert_state_equal(self.before, self.resting_state(), message)
-
-    def walk_unrescue(self, effect):
-        return self.walk(effect, test_fault_walk.Operation(
-            prepare=lambda: self.rescue(self.server),
-            act=self.unrescue, undo=self.undo_unrescue))
-
-    def undo_unrescue(self, _server, server, message):
-        if server['status'] != 'ACTIVE':
-            self.assertEqual('ERROR', server['status'], message)
-            self.assertEqual('ACTIVE', self.reboot(server)['status'], message)
-        self.assert_boots_from('b', server)
-        # A disk that is unmapped, but could not be deleted, goes with the
-        # next rescue.
-        self.assertEqual('RESCUE', self.rescue(server)['status'], message)
-        self.assertEqual('ACTIVE', self.unrescue(server)['status'], message)
-        self.assert_boots_from('b', server)
-        self.assert_state_equal(self.before, self.resting_state(), message)
-
-
-class LocalDiskWalkTest(RescueWalkMixin, base.PowerVMTestCase):
-
-    def test_rescue_error_500(self):
-        self.assertGreater(self.walk_rescue('error_500'), 6)
-
-    def test_rescue_busy_503(self):
-        self.assertGreater(self.walk_rescue('busy_503'), 6)
-
-    def test_rescue_etag_412(self):
-        self.assertGreater(self.walk_rescue('etag_412'), 1)
-
-    def test_rescue_dropped_before(self):
-        self.assertGreater(self.walk_rescue('dropped_before'), 6)
-
-    def test_rescue_dropped_after(self):
-        self.assertGreater(self.walk_rescue('dropped_after'), 6)
-
-    def test_unrescue_error_500(self):
-        self.assertGreater(self.walk_unrescue('error_500'), 6)
-
-    def test_unrescue_busy_503(self):
-        self.assertGreater(self.walk_unrescue('busy_503'), 6)
-
-    def test_unrescue_etag_412(self):
-        self.assertGreater(self.walk_unrescue('etag_412'), 1)
-
-    def test_unrescue_dropped_before(self):
-        self.assertGreater(self.walk_unrescue('dropped_before'), 6)
-
-    def test_unrescue_dropped_after(self):
-        self.assertGreater(self.walk_unrescue('dropped_after'), 6)
-
-
-class SharedPoolWalkTest(platforms.SharedPool, RescueWalkMixin,
-                         base.PowerVMTestCase):
-    """Two ways to break the requests that a volume group does not take."""
-
-    def test_rescue_error_500(self):
-        self.assertGreater(self.walk_rescue('error_500'), 6)
-
-    def test_rescue_dropped_after(self):
-        self.assertGreater(self.walk_rescue('dropped_after'), 6)
-
-    def test_unrescue_error_500(self):
-        self.assertGreater(self.walk_unrescue('error_500'), 6)
-
-    def test_unrescue_dropped_after(self):
-        self.assertGreater(self.walk_unrescue('dropped_after'), 6)

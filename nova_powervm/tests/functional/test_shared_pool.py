@@ -22,7 +22,6 @@ import os_traits
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_budgets
-from nova_powervm.tests.functional import test_fault_walk
 
 
 class PoolBase(platforms.SharedPool, base.PowerVMTestCase):
@@ -270,22 +269,3 @@ class PoolBudgetTest(platforms.SharedPool, test_budgets.BudgetBase):
 
     def test_life(self):
         self.check_life()
-
-
-class PoolFaultWalkTest(platforms.SharedPool, test_fault_walk.FaultWalkBase):
-    """Break every request of a spawn and of a destroy, in two ways.
-
-    Other ways break them likewise; the walk over a volume group has all.
-    """
-
-    def test_spawn_error_500(self):
-        self.assertGreater(self.walk_spawn('error_500'), 10)
-
-    def test_spawn_dropped_after(self):
-        self.assertGreater(self.walk_spawn('dropped_after'), 10)
-
-    def test_destroy_error_500(self):
-        self.assertGreater(self.walk_destroy('error_500'), 8)
-
-    def test_destroy_dropped_after(self):
-        self.assertGreater(self.walk_destroy('dropped_after'), 8)
