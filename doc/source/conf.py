@@ -25,7 +25,10 @@ import diagram  # noqa: E402
 for source in glob.glob(os.path.join(HERE, 'diagrams', '*.toml')):
     diagram.write(source)
 
+sys.path.insert(0, os.path.join(HERE, '..', 'ext'))
+
 extensions = [
+    'extra_specs',
     'openstackdocstheme',
     'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',

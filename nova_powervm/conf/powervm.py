@@ -302,6 +302,16 @@ volume, for it to be attached. More of them make more paths. Has an
 effect if ``fc_attach_strategy`` is vscsi.
 """),
     cfg.BoolOpt(
+        'swap_volume_stops_server',
+        default=False,
+        help="""
+Stop a server that is on when one of its volumes is to be replaced
+with a copy, and start it afterwards. Cinder asks for that when a
+volume in use is retyped or migrated. The platform cannot copy a
+volume while the server writes to it, so without this option such a
+request fails, and the server keeps its volume.
+"""),
+    cfg.BoolOpt(
         'volume_use_multipath',
         default=False,
         help="""
@@ -327,8 +337,90 @@ fabric. More of them make more paths. Has an effect if
 """),
 ]
 
+nvram_opts = [
+    cfg.StrOpt(
+        'nvram_store',
+        default='none',
+        choices=[('none', 'They are not kept'),
+                 ('swift', 'In a container of Swift, see the options swift_*; '
+                  'needs the Python package python-swiftclient')],
+        ignore_case=True,
+        help="""
+Where the NVRAM of servers and their slot maps are kept, so that
+a server that is made anew, on this host or another, finds its
+devices where they were.
+"""),
+    cfg.StrOpt(
+        'swift_container',
+        default='powervm_nvram',
+        help="""
+Container of Swift that takes NVRAM and slot maps. It is made when
+it is missing. It must be the same on all hosts between which
+servers move, and nobody else may write to it.
+"""),
+    cfg.StrOpt(
+        'swift_username',
+        default='powervm',
+        help="""
+User in Keystone that owns the container.
+"""),
+    cfg.StrOpt(
+        'swift_user_domain_name',
+        default='powervm',
+        help="""
+Domain in Keystone of the user.
+"""),
+    cfg.StrOpt(
+        'swift_password',
+        secret=True,
+        help="""
+Password of the user. Must be set if ``nvram_store`` is swift.
+"""),
+    cfg.StrOpt(
+        'swift_project_name',
+        default='powervm',
+        help="""
+Project in Keystone that owns the container.
+"""),
+    cfg.StrOpt(
+        'swift_project_domain_name',
+        default='powervm',
+        help="""
+Domain in Keystone of the project.
+"""),
+    cfg.StrOpt(
+        'swift_auth_version',
+        default='3',
+        help="""
+Version of the Identity API of Keystone, 3 or 2.
+"""),
+    cfg.StrOpt(
+        'swift_auth_url',
+        help="""
+URL of Keystone, as in https://controller:5000/v3. Must be set if
+``nvram_store`` is swift.
+"""),
+    cfg.StrOpt(
+        'swift_cacert',
+        help="""
+PEM file with the certificates of the authorities that may vouch
+for Keystone and Swift.
+
+Unset means the authorities that the Python library requests
+trusts.
+"""),
+    cfg.StrOpt(
+        'swift_endpoint_type',
+        help="""
+Which endpoint of Swift in the catalog of Keystone is used, such as
+internalURL.
+
+Unset means the public one.
+"""),
+]
+
 ALL_OPTS = (connection_opts + start_opts + partition_opts + network_opts +
-            storage_opts + volume_opts)
+            storage_opts + volume_opts + nvram_opts)
 
 
 def fabric_opt(fabric):

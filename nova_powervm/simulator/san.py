@@ -295,11 +295,14 @@ class San:
             raise errors.NotFound('There is no array %s' % (array or ''))
         place = max(found, key=lambda a: a.free)
         place.check_free(size)
-        path = os.path.join(self._site.data_dir, 'san',
-                            parse.quote(volume_id, safe=''))
-        volume = Volume(place, volume_id, disks.SparseDisk(path, size))
+        volume = Volume(place, volume_id, disks.SparseDisk(
+            self._path_of(volume_id), size))
         place.volumes[volume_id] = volume
         return volume
+
+    def _path_of(self, volume_id):
+        return os.path.join(self._site.data_dir, 'san',
+                            parse.quote(volume_id, safe=''))
 
     def delete_volume(self, volume_id):
         """Delete a volume and its bytes.
@@ -312,6 +315,19 @@ class San:
                 volume_id, ', '.join(sorted(volume.exports))))
         del volume.array.volumes[volume_id]
         volume.disk.delete()
+
+    def rename_volume(self, volume_id, new_id):
+        """Call a volume otherwise; nothing else of it changes.
+
+        :raises errors.RestError: when there is none, or the id is taken
+        """
+        volume = self.volume(volume_id)
+        if new_id in self.volumes:
+            raise errors.Conflict('There is a volume %s already' % new_id)
+        del volume.array.volumes[volume_id]
+        volume.array.volumes[new_id] = volume
+        volume.id = new_id
+        volume.disk.move(self._path_of(new_id))
 
     def extend_volume(self, volume_id, size):
         """Make a volume larger; VIOSes know that after the next discovery.

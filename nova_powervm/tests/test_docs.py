@@ -13,19 +13,21 @@
 
 """What the documentation says can be done as it says."""
 
-import contextlib
+import configparser
 import glob
 import os
 import re
 import textwrap
 
 import fixtures
-from nova.conf import opts as nova_opts
+import nova.conf
 from oslo_config import cfg
 import testtools
 
+from nova_powervm.api import extra_specs
 from nova_powervm.conf import powervm
 
+CONF = nova.conf.CONF
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 _INI = re.compile(r'^\.\. code-block:: ini\n\n((?:(?:   .*)?\n)+)',
@@ -52,41 +54,56 @@ class ConfigurationTest(testtools.TestCase):
     """Each nova.conf in the documentation says what Nova understands."""
 
     def load(self, text):
-        """Load a configuration with all options of Nova and of ours."""
+        """Load the options of the driver from a configuration."""
         path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'conf')
         with open(path, 'w') as out:
             out.write(text)
         conf = cfg.ConfigOpts()
-        for group, options in nova_opts.list_opts():
-            for option in options:
-                # Nova's list names some twice, in two ways.
-                with contextlib.suppress(cfg.DuplicateOptError):
-                    conf.register_opt(
-                        option, None if group == 'DEFAULT' else group)
         powervm.register_opts(conf)
-        # Nova's list has options for other services that must be set.
-        with contextlib.suppress(cfg.RequiredOptError):
-            conf(['--config-file', path])
+        conf(['--config-file', path])
+        powervm.register_fabrics(conf)
         return conf
+
+    @staticmethod
+    def parse(text):
+        """Read a configuration as it is: {group: {option: value}}."""
+        parser = configparser.ConfigParser(default_section=None)
+        parser.optionxform = str
+        parser.read_string(text)
+        return {group: dict(parser[group]) for group in parser.sections()}
 
     def test_there_are_some(self):
         self.assertGreater(len(ini_blocks()), 4)
 
     def test_options_exist_and_take_the_values(self):
         for page, text in ini_blocks():
-            conf = self.load(text)
-            group = 'DEFAULT'
-            for line in text.splitlines():
-                if line.startswith('['):
-                    group = line.strip('[]')
-                elif '=' in line and not line.startswith('#'):
-                    name = line.split('=')[0].strip()
-                    where = conf if group == 'DEFAULT' else conf[group]
-                    self.assertIn(name, where, '%s: %s' % (page, line))
-                    getattr(where, name)
+            ours = self.load(text).powervm
+            for group, options in self.parse(text).items():
+                where = {'powervm': ours, 'DEFAULT': CONF}.get(group)
+                if where is None:
+                    where = CONF[group]
+                for name in options:
+                    self.assertIn(name, where, page)
+                    if where is ours:
+                        getattr(ours, name)
 
     def test_complete_ones_name_the_driver(self):
         for page, text in ini_blocks():
-            if 'compute_driver' in text:
-                self.assertEqual('powervm_ext.driver.PowerVMDriver',
-                                 self.load(text).compute_driver, page)
+            for name, value in self.parse(text).get('DEFAULT', {}).items():
+                if name == 'compute_driver':
+                    self.assertEqual('powervm_ext.driver.PowerVMDriver',
+                                     value, page)
+
+
+class FlavorTest(testtools.TestCase):
+    """Each extra spec has an example that Nova's API takes."""
+
+    def test_examples(self):
+        with open(os.path.join(ROOT, 'doc', 'source', 'operator',
+                               'flavors.rst')) as page:
+            examples = re.findall(r'--property (powervm:\w+)=(\S+)',
+                                  page.read())
+        known = {spec.name: spec for spec in extra_specs.register()}
+        self.assertEqual(sorted(known), sorted(name for name, _ in examples))
+        for name, value in examples:
+            known[name].validate(name, value)

@@ -303,8 +303,18 @@ class TreeTest(unittest.TestCase):
             return source.read()
 
     def _requirements(self, name):
+        return self._names(self._read(name))
+
+    def _optional(self):
+        """What the extras of the package bring in."""
+        setup = configparser.ConfigParser(interpolation=None)
+        setup.read(os.path.join(ROOT, 'setup.cfg'))
+        return self._names('\n'.join(setup['extras'].values()))
+
+    @staticmethod
+    def _names(requirements):
         return {re.split(r'[^\w.-]', line)[0].lower().replace('_', '-')
-                for line in self._read(name).splitlines()
+                for line in requirements.splitlines()
                 if line and not line.startswith('#')}
 
     def _imported(self, for_tests):
@@ -339,7 +349,7 @@ class TreeTest(unittest.TestCase):
                                    for owner in owners.get(name, [])}}
 
     def test_what_is_imported_is_required(self):
-        required = self._requirements('requirements.txt')
+        required = self._requirements('requirements.txt') | self._optional()
         self.assertEqual(
             set(), self._undeclared(self._imported(False), required))
         required |= self._requirements('test-requirements.txt')

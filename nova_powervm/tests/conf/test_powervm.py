@@ -50,7 +50,15 @@ class OptionsTest(testtools.TestCase):
                 ('remove_vopt_media_on_boot', False),
                 ('remove_vopt_media_time', 60), ('use_rmc_mgmt_vif', True),
                 ('use_rmc_ipv6_scheme', True),
-                ('vios_active_wait_timeout', 300)):
+                ('vios_active_wait_timeout', 300),
+                ('nvram_store', 'none'), ('swift_container', 'powervm_nvram'),
+                ('swift_username', 'powervm'),
+                ('swift_user_domain_name', 'powervm'),
+                ('swift_project_name', 'powervm'),
+                ('swift_project_domain_name', 'powervm'),
+                ('swift_password', None), ('swift_auth_version', '3'),
+                ('swift_auth_url', None), ('swift_cacert', None),
+                ('swift_endpoint_type', None)):
             self.assertEqual(value, self.conf.powervm[name], name)
 
     def test_local_connection_is_the_default(self):
@@ -65,7 +73,8 @@ class OptionsTest(testtools.TestCase):
                 ('proc_units_factor', 0.04), ('proc_units_factor', 1.1),
                 ('uncapped_proc_weight', 0), ('uncapped_proc_weight', 256),
                 ('vopt_media_rep_size', 0), ('remove_vopt_media_time', -1),
-                ('disk_driver', 'floppy'), ('rest_protocol', 'gopher'),
+                ('disk_driver', 'floppy'), ('nvram_store', 'tape'),
+                ('rest_protocol', 'gopher'),
                 ('rest_port', 65536), ('rest_connect_timeout', -1),
                 ('vios_active_wait_timeout', -1)):
             self.assertRaises(ValueError, self.config.config,
@@ -78,7 +87,7 @@ class OptionsTest(testtools.TestCase):
 
     def test_password_is_kept_secret(self):
         secret = {opt.name for opt in powervm.ALL_OPTS if opt.secret}
-        self.assertEqual({'rest_password'}, secret)
+        self.assertEqual({'rest_password', 'swift_password'}, secret)
 
     def test_help_texts(self):
         for opt in powervm.ALL_OPTS:

@@ -213,8 +213,8 @@ class PowerVMTestCase(SimulatedPlatformMixin,
     def lpar_of(self, server):
         """The state of a server's LPAR, or None."""
         pvm_uuid = uuids.convert_uuid_to_pvm(server['id']).upper()
-        found = [lpar for lpar in self.platform.state()['LogicalPartition']
-                 if lpar['uuid'] == pvm_uuid]
+        lpars = self.platform.state().get('LogicalPartition', ())
+        found = [lpar for lpar in lpars if lpar['uuid'] == pvm_uuid]
         return found[0] if found else None
 
     def macs_of(self, server):

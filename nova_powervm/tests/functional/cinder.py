@@ -37,6 +37,8 @@ class SanCinder(nova_fixtures.CinderFixture):
     :ivar multiattach: set of ids of volumes that several servers may have,
         beside those of Nova's fixture
     :ivar encrypted: set of ids of volumes
+    :ivar migrating: set of ids of volumes that Cinder is about to migrate: it
+        lets Nova replace them
     :ivar edits: dict of volume id -> function that spoils the
         connection_info of that volume
     :ivar complaints: list of str, what was done to the array that nobody
@@ -49,13 +51,15 @@ class SanCinder(nova_fixtures.CinderFixture):
         super().__init__(test, az)
         self.multiattach = set()
         self.encrypted = set()
+        self.migrating = set()
         self.edits = {}
         self.complaints = []
 
     def _create_fakes(self):
         super()._create_fakes()
-        self.useFixture(fx.MockPatch('nova.volume.cinder.API.delete',
-                                     side_effect=self.fake_delete))
+        self.useFixture(fx.MockPatch(
+            'nova.volume.cinder.API.delete', side_effect=self.fake_delete,
+            autospec=False))
 
     # -- volumes ----------------------------------------------------------
 
@@ -112,6 +116,8 @@ class SanCinder(nova_fixtures.CinderFixture):
         lun = self._find(volume_id)
         if lun is not None:
             volume['size'] = -(-lun.size // GIB)
+        if volume_id in self.migrating:
+            volume['migration_status'] = 'migrating'
         return volume
 
     def fake_vol_create(self, _ctxt, size, name, description, snapshot=None,
@@ -139,9 +145,34 @@ class SanCinder(nova_fixtures.CinderFixture):
 
     def fake_reimage_volume(self, context, volume_id, image_id,
                             reimage_reserved=False):
-        super().fake_reimage_volume(context, volume_id, image_id,
-                                    reimage_reserved=reimage_reserved)
+        if volume_id == self.IMAGE_BACKED_VOL:
+            super().fake_reimage_volume(context, volume_id, image_id,
+                                        reimage_reserved=reimage_reserved)
         self._fill(self.lun(volume_id), image_id)
+        if volume_id != self.IMAGE_BACKED_VOL:
+            self._tell_nova('volume-reimaged', volume_id)
+
+    def _tell_nova(self, event, volume_id):
+        """Send an event for each server that has a volume."""
+        self.test.api.create_server_external_events([
+            {'name': event, 'server_uuid': attachment['instance_uuid'],
+             'tag': volume_id} for attachment in
+            self.volume_to_attachment[volume_id].values()])
+
+    def fake_migrate_volume_completion(self, context, old_volume_id,
+                                       new_volume_id, error):
+        """End a migration: the new volume gets the id of the old one."""
+        if old_volume_id not in self.migrating:
+            return super().fake_migrate_volume_completion(
+                context, old_volume_id, new_volume_id, error)
+        self.migrating.discard(old_volume_id)
+        if not error:
+            with self.test.site.lock:
+                self.san.delete_volume(old_volume_id)
+                self.san.rename_volume(new_volume_id, old_volume_id)
+            self.volume_to_attachment[old_volume_id].update(
+                self.volume_to_attachment.pop(new_volume_id))
+        return {'save_volume_id': old_volume_id}
 
     def fake_delete(self, _context, volume_id):
         """Delete a volume; refused while it is attached."""

@@ -31,7 +31,8 @@ class BudgetBase(base.PowerVMTestCase):
     def _start_site(self):
         if self.FOREIGN_LPARS:
             self.PROFILE = profiles.write_crowd(
-                self.useFixture(fx.TempDir()).path, self.FOREIGN_LPARS)
+                self.useFixture(fx.TempDir()).path, self.FOREIGN_LPARS,
+                self.PROFILE)
         return super()._start_site()
 
     def requests_of(self, operation, *args):

@@ -151,6 +151,36 @@ class SanCinderTest(test.TestCase):
         self.api.delete(None, uuids.volume)
         self.assertEqual({}, self.site.san.volumes)
 
+    def test_migration(self):
+        """The new volume gets the id of the old one, which is deleted."""
+        old_id, _info = self.attach()
+        self.cinder.migrating.add(uuids.volume)
+        self.assertEqual('migrating', self.api.get(None, uuids.volume)[
+            'migration_status'])
+        new_id, _info = self.attach(uuids.new)
+        naa = self.lun(uuids.new).naa
+        self.api.attachment_delete(None, old_id)
+        self.assertEqual(
+            {'save_volume_id': uuids.volume},
+            self.api.migrate_volume_completion(None, uuids.volume, uuids.new,
+                                               error=False))
+        self.assertEqual(naa, self.lun().naa)
+        self.assertEqual([uuids.volume], list(self.site.san.volumes))
+        self.api.attachment_delete(None, new_id)
+        self.assertEqual({}, self.lun().exports)
+
+    def test_migration_that_fails(self):
+        self.attach()
+        self.cinder.migrating.add(uuids.volume)
+        naa = self.lun().naa
+        self.assertEqual(
+            {'save_volume_id': uuids.volume},
+            self.api.migrate_volume_completion(None, uuids.volume, uuids.new,
+                                               error=True))
+        self.assertEqual(naa, self.lun().naa)
+        self.assertNotIn('migration_status',
+                         self.api.get(None, uuids.other))
+
     def test_sizes(self):
         self.cinder.create(uuids.volume, 2)
         self.assertEqual(2, self.api.get(None, uuids.volume)['size'])

@@ -37,6 +37,21 @@ class VolumeTest(fc_base.FcTestCase):
         self.san.delete_volume('two')
         self.assertRaises(errors.NotFound, self.san.volume, 'two')
 
+    def test_rename(self):
+        """As Cinder does when it has migrated a volume."""
+        two = self.create('two')
+        two.disk.write_at(5, b'data')
+        self.refused('already', self.san.rename_volume, 'two', 'one',
+                     kind=errors.Conflict)
+        self.san.delete_volume('one')
+        self.san.rename_volume('two', 'one')
+        self.assertEqual({'one': two}, self.san.volumes)
+        self.assertEqual('one', two.id)
+        # The former id is free.
+        self.create('two')
+        self.assertEqual(b'data', two.disk.read(5, 4))
+        self.assertRaises(errors.NotFound, self.san.rename_volume, 'x', 'y')
+
     def test_bad_volumes(self):
         self.refused('already', self.san.create_volume, 'one', 1,
                      kind=errors.Conflict)

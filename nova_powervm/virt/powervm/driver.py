@@ -51,11 +51,16 @@ from nova_powervm.virt.powervm import inventory
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import nvram
+from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import rooms as pvm_rooms
+from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import leftovers
+from nova_powervm.virt.powervm.volume import tags
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -69,10 +74,15 @@ class PowerVMDriver(driver.ComputeDriver):
         self.capabilities = dict(
             driver.ComputeDriver.capabilities,
             supports_attach_interface=True,
+            supports_device_tagging=True,
             supports_evacuate=True,
             supports_extend_volume=True,
-            supports_image_type_raw=True)
+            supports_image_type_raw=True,
+            supports_multiattach=True,
+            supports_tagged_attach_interface=True,
+            supports_tagged_attach_volume=True)
         self.rooms = None
+        self.nvram = None
         self.events = None
         self.inventory = None
         self.node_uuid = None
@@ -85,9 +95,15 @@ class PowerVMDriver(driver.ComputeDriver):
         self.nodename = host
         self.node_uuid = node.get_local_node_uuid()
         platform = pvm_host.Host(host)
+        store = nvram.build_store()
         self.events = event.PowerVMNovaEventHandler(self, platform)
+        if store is not None:
+            self.nvram = nvram_manager.NvramManager(platform, store)
         try:
             self._open_rooms(platform)
+            if self.nvram is not None:
+                self.events.nvram = self.nvram
+                self.nvram.store_all()
         except Exception:
             with excutils.save_and_reraise_exception():
                 self.cleanup_host(host)
@@ -97,6 +113,7 @@ class PowerVMDriver(driver.ComputeDriver):
     def _open_rooms(self, platform):
         platform.connect(self.events)
         platform.wait_for_vioses()
+        leftovers.remove(platform)
         platform.scrub()
         fabrics.validate(platform)
         disk_dvr = disk.build(platform, glance.API())
@@ -110,15 +127,20 @@ class PowerVMDriver(driver.ComputeDriver):
             virtapi=self.virtapi, host=platform, disk=disk_dvr,
             config_drive=media.ConfigDrive(
                 platform, preferred_vios_uuid=disk_dvr.vios_uuids[0]),
-            mgmt=pvm_mgmt.ManagementPartition(platform))
+            mgmt=pvm_mgmt.ManagementPartition(platform),
+            slots=self.nvram and slot.SlotMaps(
+                platform, self.nvram.store_api, self.nvram.worker),
+            nvram=self.nvram)
 
     def cleanup_host(self, host):
         """End every thread and the REST session."""
         if self.events is None:
             return
         self.events.shutdown()
+        if self.nvram is not None:
+            self.nvram.shutdown()
         self.events.host.close()
-        self.events = self.rooms = None
+        self.events = self.rooms = self.nvram = None
 
     def get_available_nodes(self, refresh=False):
         return [self.nodename]
@@ -240,7 +262,10 @@ class PowerVMDriver(driver.ComputeDriver):
         except nova_exc.InstanceNotFound:
             LOG.warning('The LPAR is gone; it is made anew for the disks '
                         'that are there.', instance=instance)
-            self._rebuild(context, instance, network_info, block_device_info)
+            # What it left is in the way, such as its config drive.
+            self._destroy(instance, network_info, destroy_disks=False)
+            self._rebuild(context, instance, network_info, block_device_info,
+                          grow=True)
             return
         bad_volumes = volume.devices(results.get('bad_volumes'),
                                      block_device_info)
@@ -434,6 +459,11 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def attach_interface(self, context, instance, image_meta, vif):
         self.plug_vifs(instance, [vif])
+        try:
+            tags.update(instance)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                self.unplug_vifs(instance, [vif])
 
     def detach_interface(self, context, instance, vif):
         self.unplug_vifs(instance, [vif])
@@ -461,7 +491,8 @@ class PowerVMDriver(driver.ComputeDriver):
                       encryption=None):
         self._log_operation('detach_volume', instance)
         self._run(flow_volume.detach(
-            self.rooms, instance, self._volume(instance, connection_info)),
+            self.rooms, instance, self._volume(instance, connection_info),
+            comes_back=instance.task_state == task_states.REBUILDING),
             instance)
 
     def extend_volume(self, context, connection_info, instance,
@@ -470,6 +501,25 @@ class PowerVMDriver(driver.ComputeDriver):
         self._run(flow_volume.extend(
             self.rooms, instance, self._volume(instance, connection_info)),
             instance)
+
+    def swap_volume(self, context, old_connection_info, new_connection_info,
+                    instance, mountpoint, resize_to):
+        """Put a copy of a volume in its place, while the server is off.
+
+        :raises nova.exception.VolumeRebaseFailed: if it is on, and must not
+            be stopped.
+        """
+        self._log_operation('swap_volume', instance)
+        old, new = [self._volume(instance, info) for info in (
+            old_connection_info, new_connection_info)]
+        for connector in (old, new):
+            connector.check_encryption()
+        was_on = (self.get_info(instance, use_cache=False).state !=
+                  power_state.SHUTDOWN)
+        self._run(flow_volume.swap(
+            self.rooms, instance, old, new, was_on=was_on,
+            may_stop=CONF.powervm.swap_volume_stops_server,
+            timeout=CONF.shutdown_timeout), instance)
 
     def _volume(self, instance, connection_info):
         return volume.build(self.rooms.host, instance, connection_info)

@@ -19,15 +19,15 @@ import time
 
 from nova.compute import power_state
 from nova.compute import task_states
-from nova import context as nova_context
 from nova import exception as nova_exc
-from nova import objects
 from nova.objects import fields
 from nova.virt import event as virt_event
 from oslo_log import log as logging
 from pypowervm import adapter as pvm_adapter
 from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import event as pvm_event
+
+from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
@@ -82,30 +82,15 @@ def translate_event(pvm_state, pwr_state):
     return None if pwr_state == wanted else transition
 
 
-def _find_instance(pvm_uuid, nodename):
-    """Find the instance of an LPAR.
-
-    The platform clears the first bit of a UUID that it is given, so the
-    instance's may be either of two. Both are asked for in one query, without
-    a cache of LPARs that are not Nova's.
-
-    :param pvm_uuid: the LPAR's UUID.
-    :param nodename: Nova's name of the host that the instance must be on.
-    :returns: the nova.objects.Instance, or None.
-    """
-    uuid = pvm_uuid.lower()
-    with_first_bit = '%x%s' % (int(uuid[0], 16) | 8, uuid[1:])
-    instances = objects.InstanceList.get_by_filters(
-        nova_context.get_admin_context(),
-        {'uuid': [uuid, with_first_bit], 'host': nodename, 'deleted': False},
-        expected_attrs=[])
-    return instances[0] if instances else None
-
-
 def _tells_of_state(event):
     """Whether the state may have changed: an event may not say what did."""
     return (event.etype != _TYPE.MODIFY_URI or not event.detail or
             'PartitionState' in event.detail.split(','))
+
+
+def _tells_of_nvram(event):
+    return (event.etype == _TYPE.MODIFY_URI and
+            'NVRAM' in (event.detail or '').split(','))
 
 
 class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
@@ -114,10 +99,13 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
     :param driver: the PowerVMDriver that emits lifecycle events.
     :param host: the Host whose caches the events keep true.
     :param settle: seconds for which a state has to last before Nova is told.
+    :ivar nvram: the nvram.manager.NvramManager that is told of NVRAM that has
+        changed; None, as it is at first, if it is not kept.
     """
 
     def __init__(self, driver, host, settle=SETTLE_SECONDS):
         self.host = host
+        self.nvram = None
         self.lifecycle = PowerVMLifecycleEventHandler(driver, host, settle)
 
     def process(self, events):
@@ -152,6 +140,8 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
         elif event.etype in _CHANGED and _tells_of_state(event):
             self.host.partition_states.changed(pvm_uuid)
             self.lifecycle.process(pvm_uuid)
+        if self.nvram is not None and _tells_of_nvram(event):
+            self.nvram.store_changed(pvm_uuid)
 
     def shutdown(self):
         """End the lifecycle thread; later events change nothing."""
@@ -244,7 +234,7 @@ class PowerVMLifecycleEventHandler(object):
         :param pvm_uuid: the LPAR's UUID, upper case.
         :raises pypowervm.exceptions.Error: if the state cannot be read.
         """
-        instance = _find_instance(pvm_uuid, self._host.nodename)
+        instance = vm.find_instance(pvm_uuid, self._host.nodename)
         if instance is None:
             LOG.debug('LPAR %s is not a server of this host.', pvm_uuid)
             return

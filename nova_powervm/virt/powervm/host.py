@@ -223,6 +223,16 @@ class Host:
                         parent_uuid=self.system_uuid)}
             return self._vswitches.get(name)
 
+    def vswitch_names(self):
+        """Names of the virtual switches (1 request, once).
+
+        :returns: dict of int, the number of a switch, -> str.
+        """
+        with self._lock:
+            self.get_vswitch(None)
+            return {vswitch.switch_id: name
+                    for name, vswitch in self._vswitches.items()}
+
     @property
     def mgmt_uuid(self):
         """The UUID of the management partition (1-2 requests, once).

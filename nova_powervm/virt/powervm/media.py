@@ -38,7 +38,9 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import uploads
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import volumegroup
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -123,8 +125,24 @@ class ConfigDrive:
         :param media: what create returned.
         :param stg: storage.StorageTransaction
         """
-        stg.edit(media.vios_uuid, storage.add_mapping,
-                 vm.get_pvm_uuid(instance), media.element)
+        stg.map(media.vios_uuid, vm.get_pvm_uuid(instance), media.element)
+
+    def attach_again(self, instance, stg):
+        """Queue the mapping of a config drive whose mapping was lost.
+
+        The mapping, if it lacks, costs 1 request more than others: the medium
+        may be gone, see [powervm] remove_vopt_media_on_boot.
+
+        :param stg: storage.StorageTransaction
+        """
+        group = self._find_repository()
+        if group is not None:
+            element = pvm_stg.VOptMedia.bld_ref(self.host.adapter,
+                                                get_cfg_drv_name(instance))
+            stg.expect([group.vios_uuid], element)
+            stg.edit_redundant([group.vios_uuid], _map_again, group,
+                               vm.get_pvm_uuid(instance), element, stg.place,
+                               required=False)
 
     def detach(self, instance, stg):
         """Queue the removal of a config drive's mapping, if there is any.
@@ -151,7 +169,7 @@ class ConfigDrive:
         if group is None or self._is_delayed(name, group.vios_uuid):
             return
         try:
-            if group.edit(storage.remove_media, name):
+            if group.edit(volumegroup.remove_media, name):
                 return
         except pvm_exc.Error:
             if storage.is_up(self.host, group.vios_uuid):
@@ -176,13 +194,12 @@ class ConfigDrive:
     def _delete_from(self, vios_uuid, name):
         """Unmap a medium and delete it, if a VIOS has it (1-5 requests)."""
         for vg_w in self._volume_groups(vios_uuid):
-            if any(medium.name == name for repository in vg_w.vmedia_repos
-                   for medium in repository.optical_media):
+            if volumegroup.has_media(vg_w, name):
                 with storage.StorageTransaction.immediate(
                         self.host, 'delete_cfg_drive') as stg:
                     stg.edit(vios_uuid, *_unmap(name))
-                storage.VolumeGroup(self.host, vios_uuid, vg_w).edit(
-                    storage.remove_media, name)
+                volumegroup.VolumeGroup(self.host, vios_uuid, vg_w).edit(
+                    volumegroup.remove_media, name)
 
     # ---- VIOSes that are down ------------------------------------------
 
@@ -219,14 +236,14 @@ class ConfigDrive:
     def _upload(self, group, name, path):
         """Upload a config drive to a repository (3 requests).
 
-        :returns: the storage.VolumeGroup, or None if its VIOS is down; then
-            the next _find_repository() finds another one.
+        :returns: the volumegroup.VolumeGroup, or None if its VIOS is down;
+            then the next _find_repository() finds another one.
         """
         try:
             with open(path, 'rb') as iso:
                 sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()
                 iso.seek(0)
-                storage.upload(
+                uploads.upload(
                     self.host.adapter, group.vios_uuid,
                     vios_file.FileType.MEDIA_ISO, name, iso,
                     os.path.getsize(path), sha256=sha256)
@@ -235,7 +252,7 @@ class ConfigDrive:
             with excutils.save_and_reraise_exception() as reraise:
                 # The answer may have been lost after it was made.
                 storage.try_to('delete the config drive %s' % name,
-                               group.edit, storage.remove_media, name)
+                               group.edit, volumegroup.remove_media, name)
                 reraise.reraise = storage.is_up(self.host, group.vios_uuid)
                 self._repository = None
                 self._avoided = (None if reraise.reraise
@@ -251,7 +268,7 @@ class ConfigDrive:
         1 and 1 for each VIOS, and 1 to make one.
 
         :param create: whether to make one if there is none.
-        :returns: storage.VolumeGroup, or None.
+        :returns: volumegroup.VolumeGroup, or None.
         """
         with self._lock:
             if self._repository is None:
@@ -264,14 +281,15 @@ class ConfigDrive:
             return None
         for vg_w in self._volume_groups(self._preferred):
             if len(vg_w.vmedia_repos):
-                return storage.VolumeGroup(self.host, self._preferred, vg_w)
+                return volumegroup.VolumeGroup(self.host, self._preferred,
+                                               vg_w)
         return None
 
     def _any_repository(self, create):
         place = None
         for vios_w in self._vioses():
             for vg_w in self._volume_groups(vios_w.uuid):
-                group = storage.VolumeGroup(self.host, vios_w.uuid, vg_w)
+                group = volumegroup.VolumeGroup(self.host, vios_w.uuid, vg_w)
                 if len(vg_w.vmedia_repos):
                     return group
                 if self._is_place(vios_w, vg_w) and (
@@ -311,6 +329,15 @@ def _create_repository(vg_w, group):
             CONF.powervm.vopt_media_rep_size)]
         vg_w.update()
     return group
+
+
+def _map_again(vios_w, group, lpar_uuid, element, place):
+    """Map a medium to a partition, if it is there and not mapped yet."""
+    if (storage.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
+                             element.name) or
+            not volumegroup.has_media(group.read(), element.name)):
+        return None
+    return storage.add_mapping(vios_w, lpar_uuid, element, place)
 
 
 def _unmap(name):

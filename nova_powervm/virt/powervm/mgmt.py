@@ -258,18 +258,19 @@ class ManagementPartition:
     # ---- files ---------------------------------------------------------
 
     @contextlib.contextmanager
-    def open_disk(self, path):
+    def open_disk(self, path, writable=False):
         """Open a device, or file, to read its bytes.
 
         :param path: str, AttachedDisk.path
+        :param writable: whether to write some, too.
         :returns: context manager of a binary file.
         """
-        with self._open(path) as disk:
+        with self._open(path, 'r+b' if writable else 'rb') as disk:
             yield disk
 
-    def _open(self, path):
+    def _open(self, path, mode):
         try:
-            return open(path, 'rb')
+            return open(path, mode)
         except PermissionError:
             if not self._is_real:
                 raise
@@ -277,7 +278,7 @@ class ManagementPartition:
         owner = os.stat(path).st_uid
         nova.privsep.path.chown(path, uid=os.getuid())
         try:
-            return open(path, 'rb')
+            return open(path, mode)
         finally:
             nova.privsep.path.chown(path, uid=owner)
 

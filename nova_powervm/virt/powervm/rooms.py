@@ -19,6 +19,8 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
+from nova_powervm.virt.powervm.nvram import manager
+from nova_powervm.virt.powervm import slot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Rooms:
     :ivar disk: the ephemeral disk adapter that disk_driver names.
     :ivar config_drive: the maker of config drives.
     :ivar mgmt: the management partition's devices.
+    :ivar slots: the slot maps of servers; None without a store for them.
+    :ivar nvram: what keeps the NVRAM of servers; None without a store.
     """
 
     virtapi: typing.Any
@@ -37,3 +41,5 @@ class Rooms:
     disk: disk_driver.DiskAdapter
     config_drive: media.ConfigDrive
     mgmt: pvm_mgmt.ManagementPartition
+    slots: typing.Optional[slot.SlotMaps] = None
+    nvram: typing.Optional[manager.NvramManager] = None

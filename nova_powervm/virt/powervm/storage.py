@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How documents of Virtual I/O Servers are edited and bytes sent to them.
+"""How documents of Virtual I/O Servers are edited.
 
 Mappings are edited by POSTing the document of a VIOS, disks and media by
 POSTing the document of a volume group. Both are read as late as possible,
@@ -23,18 +23,14 @@ import contextlib
 import copy
 import typing
 
-from nova import exception as nova_exc
 from oslo_log import log as logging
-from oslo_utils import excutils
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
-from pypowervm.helpers import vios_busy
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import scsi_mapper
 from pypowervm import util as pvm_util
 from pypowervm.utils import transaction
 from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import vios_file
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import exception
@@ -42,8 +38,7 @@ from nova_powervm.virt.powervm import exception
 LOG = logging.getLogger(__name__)
 
 SCSI_MAPPING = pvm_const.XAG.VIO_SMAP
-
-_FILE_POOL_PREFIX = 'QCOW VG'
+FC_MAPPING = pvm_const.XAG.VIO_FMAP
 
 
 class _ViosIsDown(Exception):
@@ -66,11 +61,14 @@ class StorageTransaction:
     :param name: str, tells in logs what it is for.
     :param xag: extended attribute groups that the edits need; no other part
                 of the documents may be touched.
+    :param slots: slot.ServerSlots of the server that the edits are for, which
+                  keeps what it has in its places; None if nobody does.
     """
 
-    def __init__(self, host, name, xag=(SCSI_MAPPING,)):
+    def __init__(self, host, name, xag=(SCSI_MAPPING,), slots=None):
         self.host = host
         self.name = name
+        self._slots = slots
         self._xag = list(xag)
         self._edits = {}
         self._common = []
@@ -82,11 +80,15 @@ class StorageTransaction:
 
     @classmethod
     @contextlib.contextmanager
-    def immediate(cls, host, name, xag=(SCSI_MAPPING,)):
+    def immediate(cls, host, name, xag=(SCSI_MAPPING,), slots=None):
         """Gather edits in a with statement, make them at its end."""
-        stg = cls(host, name, xag=xag)
+        stg = cls(host, name, xag=xag, slots=slots)
         yield stg
         stg.execute()
+
+    def reads(self, group):
+        """Whether the documents have an extended attribute group."""
+        return group in self._xag
 
     def edit(self, vios_uuid, func, *args, **kwargs):
         """Queue an edit of one VIOS.
@@ -113,6 +115,60 @@ class StorageTransaction:
         self._redundant.append(group)
         for vios_uuid in group.vios_uuids:
             self._add(vios_uuid, func, args, kwargs)
+
+    def map(self, vios_uuid, lpar_uuid, element):
+        """Queue the mapping of storage to a partition by one VIOS.
+
+        :param lpar_uuid: str, PowerVM UUID of the client partition.
+        :param element: wrapper of a disk, medium, logical unit or volume.
+        """
+        self.expect([vios_uuid], element)
+        self.edit(vios_uuid, add_mapping, lpar_uuid, element,
+                  place=self.place)
+
+    def map_redundant(self, vios_uuids, lpar_uuid, element):
+        """Queue the mapping of storage by each VIOS that serves it.
+
+        See map() and edit_redundant().
+        """
+        self.expect(vios_uuids, element)
+        self.edit_redundant(vios_uuids, add_mapping, lpar_uuid, element,
+                            place=self.place)
+
+    def expect(self, vios_uuids, element):
+        """Announce that an edit maps storage to the server.
+
+        An edit that asks place() where to, announces it before.
+
+        :param element: wrapper that has its name, or its UDID.
+        """
+        if self._slots is not None:
+            for vios_uuid in vios_uuids:
+                self._slots.expect(vios_uuid, element)
+
+    def place(self, vios_w, element):
+        """Tell an edit where the server is to find storage.
+
+        :returns: (int slot, str LUA) for build_mapping(); None in place of
+            either, or both, if the platform is to choose.
+        """
+        if self._slots is None:
+            return None, None
+        return self._slots.place(vios_w, element)
+
+    def place_vfc(self, fabric, wwpns):
+        """Tell an edit the slot of a virtual Fibre Channel adapter.
+
+        It is to be asked for each adapter that the server is to have, also
+        if it is there: the slot map knows adapters by their fabric.
+
+        :param fabric: str, name of the fabric.
+        :param wwpns: iterable of the two WWPNs of the adapter.
+        :returns: int; None if the platform is to choose.
+        """
+        if self._slots is None:
+            return None
+        return self._slots.place_vfc(fabric, wwpns)
 
     def _add(self, vios_uuid, func, args, kwargs):
         self._edits.setdefault(vios_uuid, []).append((func, args, kwargs))
@@ -154,6 +210,8 @@ class StorageTransaction:
                    if vios_w is not None}
         for group in self._redundant:
             self._check_served(group, results)
+        if self._slots is not None:
+            self._slots.record(results, self._removed_mappings(), self._xag)
         for func, args, kwargs in self._afterwards:
             func(*args, **kwargs)
         return results
@@ -166,9 +224,12 @@ class StorageTransaction:
         times.
         """
         return [mapping.backing_storage
-                for returned in self._returned.values()
-                if isinstance(returned, list) for mapping in returned
+                for mapping in self._removed_mappings()
                 if mapping.backing_storage is not None]
+
+    def _removed_mappings(self):
+        return [mapping for returned in self._returned.values()
+                if isinstance(returned, list) for mapping in returned]
 
     def _check_served(self, group, results):
         down = [uuid for uuid in group.vios_uuids if uuid not in results]
@@ -182,6 +243,8 @@ class StorageTransaction:
 
     def _update_all(self):
         uuids = list(self._edits)
+        if self._slots is not None and self._slots.has_plan:
+            self.plan(self._slots.plan)
         vioses = self._read_together(uuids) if self._plans else {}
         for func in self._plans:
             func(vioses)
@@ -262,20 +325,45 @@ def _check_up(vios_w):
 
 # ---- edits of SCSI mappings --------------------------------------------
 
-def add_mapping(vios_w, lpar_uuid, element):
+def add_mapping(vios_w, lpar_uuid, element, place=None):
     """Map storage to a partition, unless that is done already.
 
-    Costs no request. The platform chooses slots and addresses; a virtual
-    adapter of the partition that has room is used again.
+    Costs no request.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param lpar_uuid: str, PowerVM UUID of the client partition.
     :param element: wrapper of a disk, medium, logical unit or volume.
+    :param place: function that tells where to, see StorageTransaction.place;
+        None if the platform is to choose.
     :returns: the new mapping, or None if it was there.
     """
-    mapping = scsi_mapper.build_vscsi_mapping(
-        None, vios_w, lpar_uuid, copy.deepcopy(element))
-    return scsi_mapper.add_map(vios_w, mapping)
+    slot, lua = (None, None) if place is None else place(vios_w, element)
+    return scsi_mapper.add_map(vios_w, build_mapping(
+        vios_w, lpar_uuid, element, slot, lua))
+
+
+def build_mapping(vios_w, lpar_uuid, element, slot=None, lua=None):
+    """Build the mapping of storage to a partition.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING; it is not changed.
+    :param slot: int, that of the client adapter. None means an adapter of the
+        partition that has room, or a new one in a slot that the platform
+        chooses.
+    :param lua: str, logical unit address; None if the platform is to choose.
+    :returns: VSCSIMapping wrapper, to be added to those of the VIOS.
+    """
+    element = copy.deepcopy(element)
+    if slot is None:
+        return scsi_mapper.build_vscsi_mapping(None, vios_w, lpar_uuid,
+                                               element, lua=lua)
+    for mapping in vios_w.scsi_mappings:
+        if (mapping.client_adapter is not None and
+                mapping.client_adapter.lpar_slot_num == slot and
+                is_client(mapping, lpar_uuid)):
+            return pvm_vios.VSCSIMapping.bld_from_existing(mapping, element,
+                                                           lua=lua)
+    return pvm_vios.VSCSIMapping.bld(vios_w.adapter, None, lpar_uuid, element,
+                                     lpar_slot_num=slot, lua=lua)
 
 
 def remove_storage_mappings(vios_w, wrapper_class, names, clients=None,
@@ -350,6 +438,25 @@ def remove_stale_mappings(vios_w, lpar_id, lpar_uuid):
     return stale
 
 
+def remove_stale_fc_mappings(vios_w, lpar_id):
+    """Do the same for mappings of virtual Fibre Channel adapters.
+
+    :param vios_w: VIOS wrapper, read with FC_MAPPING.
+    :param lpar_id: int, id of the partition that exists now.
+    :returns: bool, whether there were any.
+    """
+    mappings = vios_w.vfc_mappings
+    stale = [mapping for mapping in mappings if mapping.client_adapter is None
+             and mapping.server_adapter.lpar_id == lpar_id]
+    for mapping in stale:
+        LOG.warning('Removing Fibre Channel adapter %(name)s of VIOS %(vios)s,'
+                    ' which a former partition with the id %(id)d left.',
+                    {'name': mapping.server_adapter.name,
+                     'vios': vios_w.name, 'id': lpar_id})
+        mappings.remove(mapping)
+    return bool(stale)
+
+
 def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
     """Find the mapping of storage to a partition.
 
@@ -384,206 +491,7 @@ def remove_mappings(vios_w, is_match):
     return removed
 
 
-# ---- volume groups -----------------------------------------------------
-
-class VolumeGroup:
-    """One volume group of one VIOS; it is read afresh for every use.
-
-    :param host: the owner of the REST connection (host.Host).
-    :param vios_uuid: str, UUID of the VIOS.
-    :param vg_w: VG wrapper; only its identity is kept.
-    """
-
-    def __init__(self, host, vios_uuid, vg_w):
-        self.host = host
-        self.vios_uuid = vios_uuid
-        self.uuid = vg_w.uuid
-        self.name = vg_w.name
-
-    def read(self):
-        """Return its wrapper (1 request)."""
-        return self._getter().get()
-
-    def edit(self, func, *args, known=None):
-        """Call func with the wrapper, alone in this process (1 request).
-
-        :param func: called as func(vg_wrapper, *args); writes its changes
-                     itself, with update(), and is called again with a fresh
-                     wrapper if that meets a 412.
-        :param known: wrapper that was read just now, to save the request.
-        :returns: what func returns.
-        """
-        return transaction.entry_transaction(func)(known or self._getter(),
-                                                   *args)
-
-    def _getter(self):
-        return pvm_stg.VG.getter(
-            self.host.adapter, entry_uuid=self.uuid,
-            parent_class=pvm_vios.VIOS, parent_uuid=self.vios_uuid)
-
-
-def find_disk(vg_w, name):
-    """Return the virtual disk of that name in a volume group, or None."""
-    return next((disk for disk in vg_w.virtual_disks
-                 if base_name(disk) == name), None)
-
-
-def is_file_backed(vg_w):
-    """Whether the disks of a volume group are files.
-
-    Assumed, no hardware: the documentation of NovaLink calls such a pool
-    "QCOW VG - default"; its disks have paths as their names.
-    """
-    return vg_w.name.startswith(_FILE_POOL_PREFIX) or any(
-        disk.name.startswith('/') for disk in vg_w.virtual_disks)
-
-
-def create_disk(vg_w, name, size_gb, source=None, file_format=None):
-    """Create a virtual disk (1 request).
-
-    :param vg_w: VG wrapper.
-    :param name: str of at most 15 of [.0-9A-Za-z_].
-    :param size_gb: int, size in GiB.
-    :param source: wrapper of the disk of the same group whose content the
-                   platform is to copy, or None.
-    :param file_format: pypowervm FileFormatType of its content, or None.
-    :returns: (wrapper of the group, wrapper of the disk).
-    :raises ComputeResourcesUnavailable: if the group has not the room.
-    """
-    vg_w, disks = _create(vg_w, [pvm_stg.VDisk.bld(
-        vg_w.adapter, name, size_gb, base_image=source and source.udid,
-        file_format=file_format)])
-    return vg_w, disks[0]
-
-
-def create_blank_disks(vg_w, sizes):
-    """Create virtual disks without content (1 request).
-
-    :param sizes: dict of name -> int GiB.
-    :returns: list of wrappers of the disks.
-    :raises ComputeResourcesUnavailable: if the group has not the room.
-    """
-    return _create(vg_w, [
-        pvm_stg.VDisk.bld(vg_w.adapter, name, size_gb,
-                          file_format=pvm_stg.FileFormatType.RAW)
-        for name, size_gb in sizes.items()])[1]
-
-
-def _create(vg_w, new_disks):
-    check_room(vg_w, sum(disk.capacity for disk in new_disks))
-    names = [disk.name for disk in new_disks]
-    vg_w.virtual_disks.extend(new_disks)
-    vg_w = vg_w.update()
-    disks = [find_disk(vg_w, name) for name in names]
-    if any(disk is None for disk in disks):
-        raise pvm_exc.Error('The platform accepted disks %s in volume group '
-                            '%s, but they are not there.' % (names,
-                                                             vg_w.name))
-    return vg_w, disks
-
-
-def check_room(vg_w, size_gb):
-    """Raise ComputeResourcesUnavailable if the group has not that room."""
-    if vg_w.available_size < size_gb:
-        raise nova_exc.ComputeResourcesUnavailable(
-            reason='%(need)d GB needed in volume group %(vg)s, %(free).2f GB '
-            'are free' % {'need': size_gb, 'vg': vg_w.name,
-                          'free': vg_w.available_size})
-
-
-def remove_disks(vg_w, names):
-    """Delete virtual disks by name (1 request, 0 if there are none).
-
-    :returns: wrapper of the group.
-    """
-    disks = vg_w.virtual_disks
-    doomed = [disk for disk in disks if base_name(disk) in names]
-    for disk in doomed:
-        LOG.info('Deleting disk %(disk)s from volume group %(vg)s.',
-                 {'disk': disk.name, 'vg': vg_w.name})
-        disks.remove(disk)
-    return vg_w.update() if doomed else vg_w
-
-
-def remove_media(vg_w, name):
-    """Delete a medium from a media repository (1 request, or 0).
-
-    :returns: bool, whether it was there.
-    """
-    for repository in vg_w.vmedia_repos:
-        media = repository.optical_media
-        for medium in media:
-            if medium.name == name:
-                media.remove(medium)
-                vg_w.update()
-                return True
-    return False
-
-
-# ---- uploads -----------------------------------------------------------
-
-def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
-           target_udid=None):
-    """Send bytes to a VIOS (3 requests).
-
-    The web File that describes the upload is deleted whatever happens; if
-    even that fails, delete_files() finds it by its name.
-
-    :param file_type: vios_file.FileType of what the bytes are.
-    :param name: str, name of the File, and of the medium it becomes.
-    :param stream: file or iterable of bytes; read once, chunk by chunk.
-    :param size: int, number of bytes in it.
-    :param sha256: hex digest for the platform to check, if known.
-    :param target_udid: UDID of the disk that takes the bytes.
-    """
-    try:
-        file_w = vios_file.File.bld(
-            adapter, name, file_type, vios_uuid, sha_chksum=sha256,
-            f_size=size, tdev_udid=target_udid).create()
-    except Exception:
-        with excutils.save_and_reraise_exception():
-            # The answer may have been lost after the File was made.
-            try_to('delete the web File %s' % name, delete_files, adapter,
-                   [name])
-    try:
-        adapter.upload_file(file_w.element, stream,
-                            helpers=_upload_helpers(adapter))
-    finally:
-        # The second try is for an answer that was lost.
-        if not try_to('delete the web File %s' % name, _delete_file, adapter,
-                      file_w):
-            try_to('delete the web File %s' % name, _delete_file, adapter,
-                   file_w)
-
-
-def _upload_helpers(adapter):
-    """Request helpers that do not repeat a request whose body is spent.
-
-    After a busy answer, and after the 401 of an expired token, pypowervm
-    1.1.27 would send it again with an empty body and report success.
-    """
-    def without_relogin(request):
-        def call(*args, **kwargs):
-            return request(*args, relogin=False, **kwargs)
-        return call
-
-    return [helper for helper in adapter.helpers
-            if helper is not vios_busy.vios_busy_retry_helper
-            ] + [without_relogin]
-
-
-def delete_files(adapter, names):
-    """Delete the web Files of these names (1 request, and 1 for each)."""
-    for file_w in vios_file.File.get(adapter, service='web', xag=[]):
-        if file_w.file_name in names:
-            _delete_file(adapter, file_w)
-
-
-def _delete_file(adapter, file_w):
-    with contextlib.suppress(pvm_exc.HttpNotFound):
-        adapter.delete(vios_file.File.schema_type, root_id=file_w.uuid,
-                       service='web')
-
+# ---- clean-up ------------------------------------------------------------
 
 def try_to(what, func, *args):
     """Call func to clean up; log a failure instead of raising it.

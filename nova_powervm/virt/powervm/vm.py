@@ -99,6 +99,23 @@ def get_instances(host, context=None):
         {'uuid': uuids}, expected_attrs=[])
 
 
+def find_instance(pvm_uuid, nodename):
+    """Find the instance of an LPAR (1 DB call).
+
+    Both instances that it may be are asked for in one query, without a cache
+    of LPARs that are not Nova's.
+
+    :param pvm_uuid: the LPAR's UUID.
+    :param nodename: Nova's name of the host that the instance must be on.
+    :returns: the nova.objects.Instance, or None.
+    """
+    instances = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': _instance_uuids(pvm_uuid), 'host': nodename,
+         'deleted': False}, expected_attrs=[])
+    return instances[0] if instances else None
+
+
 def get_instance_wrapper(adapter, instance, xag=None):
     """Read the LPAR of an instance (1 request).
 
@@ -157,13 +174,15 @@ def get_vm_info(host, instance, use_cache=True):
 
 # ---- creation and deletion -------------------------------------------------
 
-def create_lpar(host, instance):
+def create_lpar(host, instance, nvram=None, min_slots=0):
     """Create the LPAR of an instance, powered off.
 
     One request, and one more if the flavor names a processor pool.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with flavor and system_metadata.
+    :param nvram: str, the NVRAM that it had before, or None.
+    :param min_slots: int, how many virtual slots it needs at least.
     :returns: LPAR wrapper
     :raises InvalidFlavor: if the flavor cannot be fulfilled on this host.
     :raises PowerVMAPIFailed: if the platform refuses; nothing was made.
@@ -174,6 +193,10 @@ def create_lpar(host, instance):
     try:
         lpar_w = flavors.build_lpar(host, instance)
         lpar_w.uuid = pvm_uuid
+        if nvram:
+            lpar_w.nvram = nvram
+        if min_slots > lpar_w.io_config.max_virtual_slots:
+            lpar_w.io_config.max_virtual_slots = min_slots
         return lpar_w.create(parent_type=pvm_ms.System,
                              parent_uuid=host.system_uuid)
     except pvm_exc.HttpError as exc:

@@ -27,11 +27,11 @@ from nova import test
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.unit import utils as test_utils
 from nova.tests.unit.virt import test_virt_drivers
+from oslo_utils import units
 
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
-from nova_powervm.tests.virt.powervm.volume import san
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import volume
 
@@ -66,7 +66,6 @@ NOT_IMPLEMENTED = {
     'set_host_enabled': BY_DEFAULT,
     'soft_delete': BY_DEFAULT,
     'suspend': NOT_ON_POWERVM,
-    'swap_volume': NOT_ON_POWERVM,
     'trigger_crash_dump': LATER,
     'unpause': NOT_ON_POWERVM,
 }
@@ -96,7 +95,8 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
                    group='powervm')
         self.useFixture(fx.MockPatchObject(
             nova_fixtures, 'GlanceFixture', func_fixtures.GlanceFixture))
-        self.san = self.useFixture(san.San())
+        with self.site.lock:
+            self.site.san.create_volume(VOLUME, units.Gi)
         self.build_volume = volume.build
         self.useFixture(fx.MockPatchObject(volume, 'build',
                                            self._build_volume))
@@ -107,14 +107,18 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         profile = sim_profile.load('mgmt-vios')
         for number, vios in enumerate(profile['hosts'][0]['vioses']):
             vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
-                                 'total_ports': 64}]
+                                 'fabric': 'A', 'total_ports': 64}]
+        profile['san'] = sim_profile.load('fc')['san']
         return profile
 
     def _build_volume(self, host, instance, connection_info, **kwargs):
         """Put a volume of the type 'fake' into the storage network."""
         if connection_info['driver_volume_type'] == 'fake':
             wwpns = self.connection.get_volume_connector(instance)['wwpns']
-            connection_info.update(self.san.connection(VOLUME, wwpns))
+            with self.site.lock:
+                data = self.site.san.export(VOLUME, wwpns)
+            connection_info.update(driver_volume_type='fibre_channel',
+                                   serial=VOLUME, data=data)
         return self.build_volume(host, instance, connection_info, **kwargs)
 
     def tearDown(self):
@@ -137,6 +141,12 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         # Disks in a volume group cannot leave their host, but change size.
         self.flags(my_ip='dest_host')
         super().test_migrate_disk_and_power_off()
+
+    def test_swap_volume(self):
+        # The server of the test is on, and must not be stopped.
+        self.assertRaisesRegex(
+            nova_exc.VolumeRebaseFailed, 'swap_volume_stops_server',
+            super().test_swap_volume)
 
     def test_snapshot_running(self):
         # All of the disk is read: let the test find a flavor of 1 GB, not 40.

@@ -89,6 +89,22 @@ class HandlerTestCase(testtools.TestCase):
             self.host.invalidate.assert_called_once_with()
             self.host.partition_states.clear.assert_called_once_with()
 
+    def test_nvram_changed(self):
+        self.handler.nvram = mock.Mock()
+        for etype, detail, expected in (
+                ('MODIFY_URI', 'NVRAM', True),
+                ('MODIFY_URI', 'PartitionState,NVRAM', True),
+                ('MODIFY_URI', 'Other', False), ('MODIFY_URI', None, False),
+                ('ADD_URI', 'NVRAM', False), ('DELETE_URI', 'NVRAM', False)):
+            self.handler.nvram.reset_mock()
+            self.process(etype, LPAR % UUID_1, detail)
+            self.assertEqual([mock.call(UUID_1)] if expected else [],
+                             self.handler.nvram.store_changed.mock_calls)
+
+    def test_nvram_that_nobody_keeps(self):
+        self.process('MODIFY_URI', LPAR % UUID_1, 'NVRAM')
+        self.assertEqual([], self.lifecycle.mock_calls)
+
     def test_state_changed(self):
         for etype, detail in (('MODIFY_URI', 'PartitionState'),
                               ('MODIFY_URI', 'ReferenceCode,PartitionState'),

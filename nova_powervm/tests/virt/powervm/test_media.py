@@ -32,6 +32,7 @@ from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import uploads
 
 UPLOAD = ['PUT File', 'PUT contents', 'DELETE File']
 DISCOVERY = ['GET VolumeGroup']
@@ -146,6 +147,21 @@ class LifeTestCase(MediaTestCase):
         self.transaction(self.drive.detach)
         self.assertEqual(DISCOVERY + MAPPING, self.requests())
         self.drive.delete(self.instance)
+        self.assertEqual(self.before, self.state())
+
+    def test_attach_again(self):
+        self.create_lpar(self.instance)
+        self.before = self.state()
+        medium = self.create()
+        self.simulated.journal.clear()
+        for expected in (MAPPING[:1] + DISCOVERY + MAPPING[1:], MAPPING[:1]):
+            self.transaction(self.drive.attach_again)
+            self.assertEqual(expected, self.requests())
+            self.assertEqual([(self.name, 'lpar1')], self.mappings())
+        self.assertEqual(self.vios().uuid, medium.vios_uuid)
+        self.transaction(self.drive.detach)
+        self.drive.delete(self.instance)
+        self.transaction(self.drive.attach_again)
         self.assertEqual(self.before, self.state())
 
     def test_nothing_there(self):
@@ -382,7 +398,7 @@ class FailureTestCase(MediaTestCase):
                 self.simulated.faults.clear()
                 self.drive = self.restart()
                 self.drive.delete(self.instance)
-                storage.delete_files(self.host.adapter, [self.name])
+                uploads.delete_files(self.host.adapter, [self.name])
                 self.assert_nothing_left()
                 if not last.applied:
                     break

@@ -355,7 +355,7 @@ class FilesTest(base.TestCase):
         self.chown.side_effect = [None, None]
         with mock.patch('os.stat', return_value=mock.Mock(st_uid=5)):
             self.assertRaises(FileNotFoundError,
-                              self.mgmt_of('/')._open, self.path)
+                              self.mgmt_of('/')._open, self.path, 'rb')
         self.assertEqual(mock.call(self.path, uid=5),
                          self.chown.mock_calls[-1])
 
@@ -366,6 +366,7 @@ class FilesTest(base.TestCase):
     def test_other_root(self):
         """No privileges are needed, or asked for, below another root."""
         partition = self.mgmt_of(os.path.dirname(self.path))
-        self.assertRaises(PermissionError, partition._open, self.path)
+        self.assertRaises(PermissionError, partition._open, self.path,
+                          'rb')
         self.assertRaises(PermissionError, partition._write, self.path, '1')
         self.assertFalse(self.chown.called or self.writefile.called)

@@ -20,7 +20,9 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import uploads
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import volumegroup
 
 
 class DisksTestCase(base.StorageTestCase):
@@ -31,10 +33,11 @@ class DisksTestCase(base.StorageTestCase):
         vg_w = next(vg_w for vg_w in pvm_stg.VG.get(
             self.host.adapter, parent_type=pvm_vios.VIOS,
             parent_uuid=vios_uuid) if vg_w.name == 'datavg')
-        return storage.VolumeGroup(self.host, vios_uuid, vg_w)
+        return volumegroup.VolumeGroup(self.host, vios_uuid, vg_w)
 
     def create_disk(self, name, vios='vios1'):
-        disk = self.volume_group(vios).edit(storage.create_disk, name, 1)[1]
+        disk = self.volume_group(vios).edit(volumegroup.create_disk, name,
+                                            1)[1]
         self.simulated.journal.clear()
         return disk
 
@@ -231,20 +234,20 @@ class VolumeGroupTestCase(DisksTestCase):
 
     def test_disks_come_and_go(self):
         before = self.state()
-        vg_w, disk = self.vg.edit(storage.create_disk, 'b_test', 3)
+        vg_w, disk = self.vg.edit(volumegroup.create_disk, 'b_test', 3)
         self.assertEqual((3.0, 'b_test', 1997.0),
                          (disk.capacity, disk.name, vg_w.available_size))
         self.assertEqual(['GET VolumeGroup', 'POST VolumeGroup'],
                          self.requests())
-        self.vg.edit(storage.remove_disks, ['b_test', 'b_none'])
+        self.vg.edit(volumegroup.remove_disks, ['b_test', 'b_none'])
         self.assertEqual(before, self.state())
         self.simulated.journal.clear()
-        self.vg.edit(storage.remove_disks, ['b_test', 'b_none'])
+        self.vg.edit(volumegroup.remove_disks, ['b_test', 'b_none'])
         self.assertEqual(['GET VolumeGroup'], self.requests())
 
     def test_done_anew_if_somebody_was_faster(self):
         self.break_request('precondition', 'POST', 'VolumeGroup')
-        self.vg.edit(storage.create_disk, 'b_test', 3)
+        self.vg.edit(volumegroup.create_disk, 'b_test', 3)
         self.assertEqual(['GET VolumeGroup', 'POST VolumeGroup'] * 2,
                          self.requests())
         self.assertEqual(['b_test'], self.disk_names())
@@ -252,7 +255,7 @@ class VolumeGroupTestCase(DisksTestCase):
     def test_no_room(self):
         error = self.assertRaises(
             nova_exc.ComputeResourcesUnavailable, self.vg.edit,
-            storage.create_disk, 'b_test', 2001)
+            volumegroup.create_disk, 'b_test', 2001)
         self.assertIn('2001 GB needed in volume group datavg, 2000.00 GB',
                       str(error))
         self.assertEqual(['GET VolumeGroup'], self.requests())
@@ -265,7 +268,7 @@ class UploadTestCase(DisksTestCase):
         self.disk = self.create_disk('i_test')
 
     def upload(self, content=b'x' * 100000):
-        storage.upload(
+        uploads.upload(
             self.host.adapter, self.vios().uuid,
             vios_file.FileType.DISK_IMAGE, 'i_test',
             self.glance.send(content), len(content),
@@ -311,10 +314,10 @@ class UploadTestCase(DisksTestCase):
         self.upload()
         self.assertEqual(['i_test'], self.files())
         self.simulated.journal.clear()
-        storage.delete_files(self.host.adapter, ['i_tes', 'other'])
+        uploads.delete_files(self.host.adapter, ['i_tes', 'other'])
         self.assertEqual((['i_test'], ['GET File']),
                          (self.files(), self.requests()))
-        storage.delete_files(self.host.adapter, ['i_test'])
+        uploads.delete_files(self.host.adapter, ['i_test'])
         self.assertEqual(([], ['GET File', 'DELETE File']),
                          (self.files(), self.requests()))
-        storage.delete_files(self.host.adapter, ['i_test'])
+        uploads.delete_files(self.host.adapter, ['i_test'])

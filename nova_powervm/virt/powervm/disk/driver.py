@@ -362,19 +362,20 @@ class DiskAdapter:
             self.connect_disk(instance, disks[disk_type], stg)
         return disks
 
-    def replace_swap(self, instance, size_mb, mapped=True):
+    def replace_swap(self, instance, size_mb, mapped=True, slots=None):
         """Give the server a swap disk of another size.
 
         :param size_mb: int, 0 for none; rounded up to whole GiB.
         :param mapped: whether the old one is mapped to the LPAR, and the new
             one is to be.
+        :param slots: slot.ServerSlots, see storage.StorageTransaction.
         :raises: as delete_disks and create_blank_disks.
         """
         host, swap = self.host, [DiskType.SWAP]
         unmapped = ()
         if mapped:
             with storage.StorageTransaction.immediate(
-                    host, 'disconnect_swap') as stg:
+                    host, 'disconnect_swap', slots=slots) as stg:
                 self.disconnect_disk(instance, stg, swap)
             unmapped = stg.removed_storage
         self.delete_disks(instance, swap, unmapped=unmapped)
@@ -384,7 +385,7 @@ class DiskAdapter:
             BlankDisk(DiskType.SWAP, math.ceil(size_mb / units.Ki))])
         if mapped:
             with storage.StorageTransaction.immediate(
-                    host, 'connect_swap') as stg:
+                    host, 'connect_swap', slots=slots) as stg:
                 self.connect_disk(instance, disk, stg)
 
     def get_disk_name(self, disk_type, instance):

@@ -21,7 +21,7 @@ from oslo_utils.imageutils import format_inspector
 from oslo_utils import units
 from pypowervm.wrappers import vios_file
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import uploads
 
 
 def size_gb(size):
@@ -219,7 +219,7 @@ def upload(adapter, vios_uuid, name, image, stream, target_udid):
     :raises CouldNotFetchImage: if it did not come as Glance describes it.
     """
     try:
-        storage.upload(
+        uploads.upload(
             adapter, vios_uuid, vios_file.FileType.DISK_IMAGE, name, stream,
             image.size, target_udid=target_udid, sha256=(
                 image.hash_value if image.hash_algo == 'sha256' else None))

@@ -44,6 +44,8 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm.disk import names
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import uploads
+from nova_powervm.virt.powervm import volumegroup
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -79,7 +81,7 @@ class ImageCache(imagecache.ImageCacheManager):
     complete, so no other client can have removed it in between.
 
     :param host: the owner of the REST connection (host.Host).
-    :param volume_group: storage.VolumeGroup
+    :param volume_group: volumegroup.VolumeGroup
     :param image_api: nova.image.glance.API, or what has its methods.
     :param clock: returns seconds that only go up.
     """
@@ -138,7 +140,7 @@ class ImageCache(imagecache.ImageCacheManager):
         """Remove partial images that nobody is fetching (1 request)."""
         partial = self.vg.edit(self._drop_partial)[1]
         if partial:
-            storage.delete_files(self.host.adapter, partial)
+            uploads.delete_files(self.host.adapter, partial)
 
     def update(self, context, all_instances):
         """Remove images that have been out of use for long enough.
@@ -217,36 +219,36 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @staticmethod
     def _is_complete(vg_w, name):
-        return (storage.find_disk(vg_w, name) is not None and
-                storage.find_disk(vg_w, _marker(name)) is None)
+        return (volumegroup.find_disk(vg_w, name) is not None and
+                volumegroup.find_disk(vg_w, _marker(name)) is None)
 
     def _copy(self, vg_w, image, name, size_gb):
         """Copy an image; (vg_w, None) if it is not there and complete."""
         if not self._is_complete(vg_w, disk_name(image)):
             return vg_w, None
-        vg_w = storage.remove_disks(vg_w, [name])
-        source = storage.find_disk(vg_w, disk_name(image))
+        vg_w = volumegroup.remove_disks(vg_w, [name])
+        source = volumegroup.find_disk(vg_w, disk_name(image))
         image_size = int(source.capacity * units.Gi)
         if size_gb is None:
             size_gb = disk_image.size_gb(image_size)
         disk_image.check_fits(image_size, size_gb)
-        return storage.create_disk(vg_w, name, size_gb, source=source,
-                                   file_format=image.disk_format)
+        return volumegroup.create_disk(vg_w, name, size_gb, source=source,
+                                       file_format=image.disk_format)
 
     def _begin(self, vg_w, image, image_gb, room_gb):
         """Make the marker, then the image's disk: in this order."""
         name = disk_name(image)
         vg_w = self._drop(vg_w, name)
-        storage.check_room(vg_w, image_gb + (room_gb or image_gb))
-        vg_w, _marker_w = storage.create_disk(vg_w, _marker(name),
-                                              _MARKER_GB)
-        return storage.create_disk(vg_w, name, image_gb,
-                                   file_format=image.disk_format)[1]
+        volumegroup.check_room(vg_w, image_gb + (room_gb or image_gb))
+        vg_w, _marker_w = volumegroup.create_disk(vg_w, _marker(name),
+                                                  _MARKER_GB)
+        return volumegroup.create_disk(vg_w, name, image_gb,
+                                       file_format=image.disk_format)[1]
 
     @staticmethod
     def _end(vg_w, image):
         """Delete the marker: from now on the image is complete."""
-        return storage.remove_disks(vg_w, [_marker(disk_name(image))])
+        return volumegroup.remove_disks(vg_w, [_marker(disk_name(image))])
 
     def _end_and_copy(self, vg_w, image, name, size_gb):
         return self._copy(self._end(vg_w, image), image, name, size_gb)
@@ -254,11 +256,11 @@ class ImageCache(imagecache.ImageCacheManager):
     @staticmethod
     def _drop(vg_w, name):
         """Delete an image's disk, then its marker: in this order."""
-        vg_w = storage.remove_disks(vg_w, [name])
-        return storage.remove_disks(vg_w, [_marker(name)])
+        vg_w = volumegroup.remove_disks(vg_w, [name])
+        return volumegroup.remove_disks(vg_w, [_marker(name)])
 
     def _drop_if_partial(self, vg_w, name):
-        if storage.find_disk(vg_w, _marker(name)) is not None:
+        if volumegroup.find_disk(vg_w, _marker(name)) is not None:
             vg_w = self._drop(vg_w, name)
         return vg_w
 
@@ -288,7 +290,7 @@ class ImageCache(imagecache.ImageCacheManager):
                         lockutils.AcquireLockFailedException):
                     held.enter_context(self._lock(name, blocking=False))
                     doomed.append(name)
-            storage.remove_disks(vg_w, doomed)
+            volumegroup.remove_disks(vg_w, doomed)
 
     def _expired(self, found, in_use):
         """Note which images are out of use; return those due to go."""

@@ -28,6 +28,7 @@ from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import volumegroup
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -56,9 +57,9 @@ class LocalStorage(disk_driver.DiskAdapter):
     def __init__(self, host, image_api):
         super().__init__(host, image_api)
         vios_w, vg_w = self._find_volume_group()
-        self._vg = storage.VolumeGroup(host, vios_w.uuid, vg_w)
+        self._vg = volumegroup.VolumeGroup(host, vios_w.uuid, vg_w)
         self._images = imagecache.ImageCache(host, self._vg, image_api)
-        self._file_backed = storage.is_file_backed(vg_w)
+        self._file_backed = volumegroup.is_file_backed(vg_w)
         if self._file_backed:
             self.image_formats = _FILE_FORMATS
         self.capabilities.update(
@@ -152,15 +153,14 @@ class LocalStorage(disk_driver.DiskAdapter):
 
     def get_disk_refs(self, instance, disk_types):
         vg_w = self._vg.read()
-        found = {disk_type: storage.find_disk(
+        found = {disk_type: volumegroup.find_disk(
             vg_w, self.get_disk_name(disk_type, instance))
             for disk_type in disk_types}
         return {disk_type: disk for disk_type, disk in found.items()
                 if disk is not None}
 
     def connect_disk(self, instance, disk, stg):
-        stg.edit(self._vg.vios_uuid, storage.add_mapping,
-                 vm.get_pvm_uuid(instance), disk)
+        stg.map(self._vg.vios_uuid, vm.get_pvm_uuid(instance), disk)
 
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         stg.edit(self._vg.vios_uuid, storage.remove_storage_mappings,
@@ -171,7 +171,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         """See the base class. 2 requests, or 1 if there are none."""
         names = self.get_disk_names(instance, disk_types)
         try:
-            self._vg.edit(storage.remove_disks, names)
+            self._vg.edit(volumegroup.remove_disks, names)
         except pvm_exc.HttpError:
             own = self.own_partitions(instance)
             foreign = {name: client
@@ -184,7 +184,7 @@ class LocalStorage(disk_driver.DiskAdapter):
                         'alone: %(disks)s', {
                             'vg': self._vg.name, 'disks': foreign},
                         instance=instance)
-            self._vg.edit(storage.remove_disks, set(names) - set(foreign))
+            self._vg.edit(volumegroup.remove_disks, set(names) - set(foreign))
 
     def extend_disk(self, instance, size_gb,
                     disk_type=disk_driver.DiskType.BOOT):
@@ -205,7 +205,7 @@ class LocalStorage(disk_driver.DiskAdapter):
 
     def _growing_disk(self, vg_w, name, size_gb):
         """Find a disk, and make sure that it can have that size."""
-        disk = storage.find_disk(vg_w, name)
+        disk = volumegroup.find_disk(vg_w, name)
         if disk is None:
             raise nova_exc.DiskNotFound(location=name)
         growth = self.check_growth(name, disk.capacity, size_gb)
@@ -213,7 +213,7 @@ class LocalStorage(disk_driver.DiskAdapter):
             raise nova_exc.ResizeError(
                 reason='disk %s is file-backed; the platform cannot resize '
                 'it' % name)
-        storage.check_room(vg_w, math.ceil(growth))
+        volumegroup.check_room(vg_w, math.ceil(growth))
         return disk
 
     # ---- images --------------------------------------------------------
@@ -227,5 +227,5 @@ class LocalStorage(disk_driver.DiskAdapter):
 
 
 def _replace_blank_disks(vg_w, sizes):
-    return storage.create_blank_disks(storage.remove_disks(vg_w, sizes),
-                                      sizes)
+    return volumegroup.create_blank_disks(
+        volumegroup.remove_disks(vg_w, sizes), sizes)

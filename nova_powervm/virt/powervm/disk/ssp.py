@@ -123,9 +123,8 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
 
     def connect_disk(self, instance, disk, stg):
         self._unfinished.cancel(disk.udid)
-        stg.edit_redundant(
-            self.vios_uuids, storage.add_mapping, vm.get_pvm_uuid(instance),
-            self.reference(disk))
+        stg.map_redundant(self.vios_uuids, vm.get_pvm_uuid(instance),
+                          self.reference(disk))
 
     def reference(self, disk):
         return pvm_stg.LU.bld_ref(self.host.adapter, disk.name, disk.udid)

@@ -15,6 +15,7 @@
 from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
@@ -44,9 +45,14 @@ def destroy(rooms, instance, network_info, block_device_info=None,
     flow.add(
         tf_stg.DetachPartition(instance, stg),
         tf_stg.UpdateVioses(stg))
+    # A server that only leaves this host may have to stay after all, if the
+    # flow fails: as long as it has an LPAR it has its config drive, too.
+    delete_lpar = tf_vm.Delete(rooms.host, instance)
+    if not destroy_disks:
+        flow.add(delete_lpar)
     if has_config_drive:
         flow.add(tf_stg.DeleteVOpt(rooms.config_drive, instance))
     if destroy_disks:
-        flow.add(tf_stg.DeleteDisk(rooms.disk, instance))
-    flow.add(tf_vm.Delete(rooms.host, instance))
+        flow.add(tf_stg.DeleteDisk(rooms.disk, instance), delete_lpar)
+        slot.add_end(flow, rooms, instance)
     return flow

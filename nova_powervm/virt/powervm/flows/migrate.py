@@ -25,6 +25,7 @@ password nor injected files are in it: Nova does not keep them.
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import resize
+from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
@@ -39,15 +40,16 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
     :param timeout: seconds that the guest has to shut down; 0 cuts the power.
     :param was_on: whether to start it again if the flow fails.
     """
-    volumes = volume.of(rooms, instance, block_device_info)
+    volumes = volume.of_leaving(rooms, instance, block_device_info)
     stg = volume.transaction(rooms, 'migrate_leave', volumes)
     flow = linear_flow.Flow('migrate_leave')
     resize.add_growth_check(flow, rooms, instance, flavor, block_device_info)
     resize.add_power_off(flow, rooms, instance, timeout, was_on)
+    slot.add_departure(flow, rooms, instance)
     flow.add(
         tf_stg.ReleaseOwnDisks(rooms.disk, instance, stg,
                                spawn.own_disk_types(block_device_info)))
-    volume.add_disconnect(flow, volumes, stg, undo=True)
+    volume.add_disconnect(flow, volumes, stg, server_going=True, undo=True)
     flow.add(tf_stg.UpdateVioses(stg))
     return flow
 
@@ -70,12 +72,14 @@ def come_back(rooms, instance, network_info, block_device_info, former,
     :param former: nova.objects.Flavor that it had on the target.
     """
     volumes = volume.of(rooms, instance, block_device_info)
-    stg = volume.transaction(rooms, 'migrate_come_back', volumes)
+    slots = slot.of(rooms, instance, guided=True)
+    stg = volume.transaction(rooms, 'migrate_come_back', volumes, slots=slots)
     flow = linear_flow.Flow('migrate_come_back')
     flow.add(
         tf_vm.PowerOff(rooms.host, instance),
         tf_vm.Get(rooms.host, instance),
-        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info))
+        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
+                        slots=slots))
     spawn.add_swap_change(flow, rooms, instance, former, mapped=False)
     flow.add(
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
@@ -83,7 +87,8 @@ def come_back(rooms, instance, network_info, block_device_info, former,
                                undo=False))
     volume.add_connect(flow, volumes, stg, undo=False)
     flow.add(tf_stg.UpdateVioses(stg))
-    volume.add_save(flow, volumes, block_device_info)
+    volume.add_save(flow, instance, volumes, block_device_info)
+    slot.add_save(flow, slots)
     if power_on:
         flow.add(tf_vm.PowerOn(rooms.host, instance))
     return flow

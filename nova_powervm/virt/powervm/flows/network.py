@@ -14,19 +14,24 @@
 
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
 def plug(rooms, instance, network_info):
     """Flow that gives a server the ports that it does not have yet."""
-    return linear_flow.Flow('plug_vifs').add(
+    slots = slot.of(rooms, instance)
+    return slot.add_save(linear_flow.Flow('plug_vifs').add(
         tf_vm.Get(rooms.host, instance),
-        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info))
+        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
+                        slots=slots)), slots)
 
 
 def unplug(rooms, instance, network_info):
     """Flow that takes ports from a server."""
-    return linear_flow.Flow('unplug_vifs').add(
+    slots = slot.of(rooms, instance)
+    return slot.add_save(linear_flow.Flow('unplug_vifs').add(
         tf_vm.Get(rooms.host, instance),
-        tf_net.UnplugVifs(rooms.host, instance, network_info))
+        tf_net.UnplugVifs(rooms.host, instance, network_info,
+                          slots=slots)), slots)

@@ -12,9 +12,11 @@
 
 """The recipes of power operations."""
 
+from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
@@ -57,21 +59,26 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
     :param disk_types: list of DiskType of the disks that are ours.
     """
     volumes = volume.of(rooms, instance, block_device_info)
-    stg = volume.transaction(rooms, 'hard_reboot', volumes)
+    slots = slot.of(rooms, instance, guided=True)
+    stg = volume.transaction(rooms, 'hard_reboot', volumes, slots=slots)
     flow = linear_flow.Flow('hard_reboot').add(
         tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
         tf_vm.Get(rooms.host, instance),
         tf_vm.MakeUpSize(rooms.host, instance),
-        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info),
+        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
+                        slots=slots),
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, disk_types,
                                undo=False))
     if _BOOT in disk_types:
         # Left by a rescue, or the end of one, that failed.
         flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]))
+    if configdrive.required_by(instance):
+        flow.add(tf_stg.ReattachCfgDrive(rooms.config_drive, instance, stg))
     if volumes:
         flow.add(tf_vol.ReconnectVolumes(volumes, stg))
     flow.add(tf_stg.UpdateVioses(stg))
-    volume.add_save(flow, volumes, block_device_info)
+    volume.add_save(flow, instance, volumes, block_device_info)
+    slot.add_save(flow, slots)
     return flow.add(
         tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE],
                           only_unmapped=True),

@@ -23,6 +23,7 @@ they are disconnected before that, and connected again.
 
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
@@ -76,10 +77,11 @@ def finish(rooms, instance, block_device_info, former, power_on):
         fails, unless that is because a volume is missing.
     """
     flow = linear_flow.Flow('resize_finish')
-    _add_connect(flow, rooms, instance, block_device_info)
+    slots = slot.of(rooms, instance, guided=True)
+    _add_connect(flow, rooms, instance, block_device_info, slots)
     if power_on:
         flow.add(tf_vm.PowerBackOn(rooms.host, instance))
-    _add_resize(flow, rooms, instance, former, power_on)
+    _add_resize(flow, rooms, instance, former, power_on, slots)
     return flow
 
 
@@ -102,25 +104,28 @@ def revert(rooms, instance, block_device_info, former, power_on):
         be.
     """
     flow = linear_flow.Flow('resize_revert')
+    slots = slot.of(rooms, instance, guided=True)
     flow.add(tf_vm.PowerOff(rooms.host, instance))
-    _add_connect(flow, rooms, instance, block_device_info)
-    _add_resize(flow, rooms, instance, former, power_on)
+    _add_connect(flow, rooms, instance, block_device_info, slots)
+    _add_resize(flow, rooms, instance, former, power_on, slots)
     return flow
 
 
-def _add_connect(flow, rooms, instance, block_device_info):
+def _add_connect(flow, rooms, instance, block_device_info, slots):
     """Connect the volumes; they stay if what follows fails."""
     volumes = volume.of(rooms, instance, block_device_info)
     if volumes:
-        stg = volume.transaction(rooms, 'resize_connect', volumes)
+        stg = volume.transaction(rooms, 'resize_connect', volumes,
+                                 slots=slots)
         volume.add_connect(flow, volumes, stg, undo=False)
         flow.add(tf_stg.UpdateVioses(stg))
-        volume.add_save(flow, volumes, block_device_info)
+        volume.add_save(flow, instance, volumes, block_device_info)
 
 
-def _add_resize(flow, rooms, instance, former, power_on):
+def _add_resize(flow, rooms, instance, former, power_on, slots):
     flow.add(tf_vm.Resize(rooms.host, instance, former))
-    spawn.add_swap_change(flow, rooms, instance, former)
+    spawn.add_swap_change(flow, rooms, instance, former, slots=slots)
+    slot.add_save(flow, slots)
     if power_on:
         flow.add(tf_vm.PowerOn(rooms.host, instance))
 

@@ -18,7 +18,9 @@ from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm import slot as pvm_slot
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -49,62 +51,75 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
     together, so that each VIOS is read and written once, and late.
     """
     volumes = volume.of(rooms, instance, block_device_info)
-    stg = volume.transaction(rooms, 'spawn', volumes)
+    slots = slot.of_new(rooms, instance)
+    stg = volume.transaction(rooms, 'spawn', volumes, slots=slots)
     flow = linear_flow.Flow('spawn')
-    _add_partition(flow, rooms, instance, network_info)
+    _add_partition(flow, rooms, instance, network_info, slots,
+                   keeps_nvram=pvm_slot.is_shelved(instance))
     if not is_volume_backed(block_device_info):
         _add_boot_disk(flow, rooms, context, instance, image_meta, stg)
     _add_blank_disks(flow, rooms, instance, block_device_info, stg)
     volume.add_connect(flow, volumes, stg)
+    volume.add_tags(flow, instance, volumes)
     _add_connections(flow, rooms, context, instance, injected_files,
                      admin_password, network_info, stg)
-    volume.add_save(flow, volumes, block_device_info)
+    volume.add_save(flow, instance, volumes, block_device_info)
     _add_start(flow, rooms, instance, power_on, power_opts)
-    return flow
+    return slot.add_save(flow, slots)
 
 
 def rebuild(rooms, context, instance, network_info, block_device_info,
             former=None, injected_files=(), admin_password=None,
-            power_on=True, power_opts=None):
+            grow=False, power_on=True, power_opts=None):
     """Flow that builds a server around the disks that it has.
 
     If it fails, the disks stay, and nothing else.
+
+    :param grow: whether a boot disk that is smaller than the flavor says is
+        to grow; not in a resize, which may be reverted.
 
     :param former: nova.objects.Flavor that the disks were made for, if it may
         be another than the instance's.
     """
     volumes = volume.of(rooms, instance, block_device_info)
-    stg = volume.transaction(rooms, 'rebuild', volumes)
+    slots = slot.of_rebuilt(rooms, instance)
+    stg = volume.transaction(rooms, 'rebuild', volumes, slots=slots)
     flow = linear_flow.Flow('rebuild')
-    _add_partition(flow, rooms, instance, network_info)
+    _add_partition(flow, rooms, instance, network_info, slots,
+                   keeps_nvram=True)
     add_swap_change(flow, rooms, instance, former, mapped=False)
     flow.add(tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
                                     own_disk_types(block_device_info)))
     volume.add_connect(flow, volumes, stg)
+    volume.add_tags(flow, instance, volumes)
     _add_connections(flow, rooms, context, instance, injected_files,
                      admin_password, network_info, stg)
-    volume.add_save(flow, volumes, block_device_info)
+    volume.add_save(flow, instance, volumes, block_device_info)
+    if grow:
+        flow.add(tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance))
     _add_start(flow, rooms, instance, power_on, power_opts)
-    return flow
+    return slot.add_save(flow, slots)
 
 
-def add_swap_change(flow, rooms, instance, former, mapped=True):
+def add_swap_change(flow, rooms, instance, former, mapped=True, slots=None):
     """Make the swap disk anew if the flavor of a server wants another.
 
     :param former: nova.objects.Flavor that it was made for, or None.
     :param mapped: whether it is mapped to the LPAR.
+    :param slots: slot.ServerSlots of the flow, or None.
     """
     if former is not None and former.swap != instance.flavor.swap:
         flow.add(tf_stg.ReplaceSwap(rooms.disk, instance, former,
-                                    mapped=mapped))
+                                    mapped=mapped, slots=slots))
 
 
-def _add_partition(flow, rooms, instance, network_info):
+def _add_partition(flow, rooms, instance, network_info, slots, keeps_nvram):
     flow.add(
-        tf_vm.Create(rooms.host, instance),
+        tf_vm.Create(rooms.host, instance, slots=slots,
+                     nvram=rooms.nvram if keeps_nvram else None),
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
-                        new_lpar=True),
-        tf_net.PlugMgmtVif(rooms.host, instance))
+                        new_lpar=True, slots=slots),
+        tf_net.PlugMgmtVif(rooms.host, instance, slots=slots))
 
 
 def _add_connections(flow, rooms, context, instance, injected_files,

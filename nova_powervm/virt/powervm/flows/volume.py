@@ -15,10 +15,13 @@
 from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm.tasks import volume as tf_vol
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import copying
 
 
 def of(rooms, instance, block_device_info):
@@ -36,10 +39,13 @@ def _bdms(block_device_info):
     return virt_driver.block_device_info_get_mapping(block_device_info)
 
 
-def transaction(rooms, name, connectors):
-    """A StorageTransaction that is good for the edits of connectors too."""
-    return storage.StorageTransaction(rooms.host, name,
-                                      xag=volume.xag(connectors))
+def transaction(rooms, name, connectors, slots=None):
+    """A StorageTransaction that is good for the edits of connectors too.
+
+    :param slots: slot.ServerSlots of the flow, or None.
+    """
+    return storage.StorageTransaction(
+        rooms.host, name, xag=volume.xag(connectors), slots=slots)
 
 
 def add_connect(flow, connectors, stg, undo=True):
@@ -55,10 +61,16 @@ def add_connect(flow, connectors, stg, undo=True):
         flow.add(tf_vol.ConnectVolumes(connectors, stg, undo=undo))
 
 
-def add_save(flow, connectors, block_device_info):
+def add_tags(flow, instance, connectors):
+    """Tell the guest of a new LPAR which devices have tags."""
+    flow.add(tf_vol.TagDevices(instance, connectors))
+
+
+def add_save(flow, instance, connectors, block_device_info):
     """Keep what connecting them has found out."""
     if connectors:
-        flow.add(tf_vol.SaveVolumes(_bdms(block_device_info)))
+        flow.add(tf_vol.SaveVolumes(instance, connectors,
+                                    _bdms(block_device_info)))
 
 
 def add_disconnect(flow, connectors, stg, server_going=False, undo=False):
@@ -73,23 +85,65 @@ def add_disconnect(flow, connectors, stg, server_going=False, undo=False):
 
 def attach(rooms, instance, connector):
     """Flow that connects a volume to a server, running or not."""
-    stg = transaction(rooms, 'attach_volume', [connector])
-    return linear_flow.Flow('attach_volume').add(
+    slots = slot.of(rooms, instance)
+    stg = transaction(rooms, 'attach_volume', [connector], slots=slots)
+    return slot.add_save(linear_flow.Flow('attach_volume').add(
         tf_vol.CheckAttach(rooms.host, instance, connector),
         tf_vol.ConnectVolumes([connector], stg),
-        tf_stg.UpdateVioses(stg))
+        tf_stg.UpdateVioses(stg),
+        tf_vol.SaveVolumes(instance, [connector]),
+        tf_vol.TagDevices(instance)), slots)
 
 
-def detach(rooms, instance, connector):
-    """Flow that disconnects a volume from a server, running, off or gone."""
-    stg = transaction(rooms, 'detach_volume', [connector])
-    return linear_flow.Flow('detach_volume').add(
+def detach(rooms, instance, connector, comes_back=False):
+    """Flow that disconnects a volume from a server, running, off or gone.
+
+    :param comes_back: whether it is for the time of a rebuild only.
+    """
+    slots = slot.of(rooms, instance)
+    stg = transaction(rooms, 'detach_volume', [connector], slots=slots)
+    flow = linear_flow.Flow('detach_volume').add(
         tf_vol.CheckDetach(rooms.host, instance, connector),
         tf_vol.DisconnectVolumes([connector], stg),
         tf_stg.UpdateVioses(stg))
+    if not comes_back:
+        flow.add(tf_vol.ForgetVolumes(instance, [connector]))
+    return slot.add_save(flow, slots)
 
 
 def extend(rooms, instance, connector):
     """Flow that makes a server see that one of its volumes has grown."""
     return linear_flow.Flow('extend_volume').add(
         tf_vol.ExtendVolume(connector))
+
+
+def swap(rooms, instance, old, new, was_on, may_stop, timeout):
+    """Flow that copies a volume onto another and puts that in its place.
+
+    Nothing on the platform copies what a server may write to meanwhile: it
+    is off for that time.
+
+    :param was_on: whether the server is on, and is started again.
+    :param may_stop: whether it may be stopped.
+    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    """
+    copier = copying.VolumeCopier(rooms.host, rooms.mgmt)
+    slots = slot.of(rooms, instance)
+    stg = transaction(rooms, 'swap_volume', [old, new], slots=slots)
+    flow = linear_flow.Flow('swap_volume').add(
+        tf_vol.CheckSwap(rooms.host, instance, old, new, copier,
+                         may_stop=may_stop or not was_on))
+    if was_on:
+        flow.add(
+            tf_vm.PowerBackOn(rooms.host, instance),
+            tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
+                           timeout=timeout))
+    flow.add(
+        tf_vol.CopyVolume(copier, old, new),
+        tf_vol.ReplaceVolume(rooms.host, old, new, stg),
+        tf_stg.UpdateVioses(stg))
+    if was_on:
+        flow.add(tf_vm.PowerOn(rooms.host, instance))
+    # Last: it cannot be undone.
+    flow.add(tf_vol.SaveSwap(instance, old, new))
+    return slot.add_save(flow, slots)

@@ -26,13 +26,14 @@ class PlugVifs(task.Task):
     :param instance: the nova.objects.Instance.
     :param network_infos: list of nova.network.model.VIF.
     :param new_lpar: whether the LPAR was made by this flow.
+    :param slots: slot.ServerSlots of the flow, or None.
     """
 
     def __init__(self, virt_api, host, instance, network_infos,
-                 new_lpar=False):
+                 new_lpar=False, slots=None):
         super().__init__('plug_vifs', provides='vm_cnas')
         self.plugger = plugger.VifPlugger(virt_api, host, instance,
-                                          network_infos)
+                                          network_infos, slots=slots)
         self.new_lpar = new_lpar
 
     def execute(self, lpar_wrap):
@@ -45,14 +46,15 @@ class PlugVifs(task.Task):
 class PlugMgmtVif(task.Task):
     """Plug the management adapter; provides it as ``mgmt_cna``, or None."""
 
-    def __init__(self, host, instance):
+    def __init__(self, host, instance, slots=None):
         super().__init__('plug_mgmt_vif', provides='mgmt_cna')
         self.host = host
         self.instance = instance
+        self.slots = slots
 
     def execute(self, lpar_wrap, vm_cnas):
         return pvm_vif.plug_mgmt_vif(self.host, self.instance, lpar_wrap,
-                                     cna_list=vm_cnas)
+                                     cna_list=vm_cnas, slots=self.slots)
 
     def revert(self, result, flow_failures, lpar_wrap, vm_cnas):
         pvm_vif.undo_mgmt_vif(self.host, self.instance, cna_list=vm_cnas)
@@ -65,16 +67,23 @@ class UnplugVifs(task.Task):
     :param instance: the nova.objects.Instance.
     :param network_infos: list of nova.network.model.VIF.
     :param lpar_going: whether the flow deletes the LPAR afterwards.
+    :param slots: slot.ServerSlots of the flow, or None.
     """
 
-    def __init__(self, host, instance, network_infos, lpar_going=False):
+    def __init__(self, host, instance, network_infos, lpar_going=False,
+                 slots=None):
         super().__init__('unplug_vifs')
+        self.slots = slots
         self.host = host
         self.instance = instance
         self.network_infos = network_infos
         self.lpar_going = lpar_going
 
     def execute(self, lpar_wrap=None):
-        return plugger.unplug_all(self.host, self.instance,
+        cnas = plugger.unplug_all(self.host, self.instance,
                                   self.network_infos, lpar_w=lpar_wrap,
                                   lpar_going=self.lpar_going)
+        if self.slots is not None:
+            self.slots.drop_vnets(vif['address']
+                                  for vif in self.network_infos)
+        return cnas

@@ -206,10 +206,12 @@ class ReplaceSwap(task.Task):
 
     :param former: nova.objects.Flavor that the swap disk was made for.
     :param mapped: whether it is mapped to the LPAR, and is to be again.
+    :param slots: slot.ServerSlots of the flow, or None.
     """
 
-    def __init__(self, disk_dvr, instance, former, mapped=True):
+    def __init__(self, disk_dvr, instance, former, mapped=True, slots=None):
         super().__init__('replace_swap')
+        self.slots = slots
         self.disk_dvr = disk_dvr
         self.instance = instance
         self.former = former
@@ -217,7 +219,7 @@ class ReplaceSwap(task.Task):
 
     def execute(self):
         self.disk_dvr.replace_swap(self.instance, self.instance.flavor.swap,
-                                   mapped=self.mapped)
+                                   mapped=self.mapped, slots=self.slots)
 
     def revert(self, result, flow_failures):
         self.disk_dvr.replace_swap(self.instance, self.former.swap,
@@ -341,6 +343,19 @@ class ConnectCfgDrive(task.Task):
             self.config_drive.detach(self.instance, stg)
 
 
+class ReattachCfgDrive(task.Task):
+    """Queue the mapping of the config drive, should it be lost."""
+
+    def __init__(self, config_drive, instance, stg):
+        super().__init__('reattach_cfg_drive')
+        self.config_drive = config_drive
+        self.instance = instance
+        self.stg = stg
+
+    def execute(self):
+        self.config_drive.attach_again(self.instance, self.stg)
+
+
 class DetachCfgDrive(task.Task):
     """Queue the removal of the config drive's mapping."""
 
@@ -376,6 +391,9 @@ class DetachStaleMappings(task.Task):
     def execute(self, lpar_wrap):
         self.stg.edit_touched(storage.remove_stale_mappings, lpar_wrap.id,
                               lpar_wrap.uuid)
+        if self.stg.reads(storage.FC_MAPPING):
+            self.stg.edit_touched(storage.remove_stale_fc_mappings,
+                                  lpar_wrap.id)
 
 
 class DetachPartition(task.Task):

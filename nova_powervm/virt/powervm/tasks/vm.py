@@ -25,15 +25,28 @@ LOG = logging.getLogger(__name__)
 
 
 class Create(task.Task):
-    """Create the LPAR; provides its wrapper as ``lpar_wrap``."""
+    """Create the LPAR; provides its wrapper as ``lpar_wrap``.
 
-    def __init__(self, host, instance):
+    :param slots: slot.ServerSlots of the flow, or None.
+    :param nvram: nvram.manager.NvramManager that has the NVRAM which the
+        server had before, or None.
+    """
+
+    def __init__(self, host, instance, slots=None, nvram=None):
         super().__init__('crt_vm', provides='lpar_wrap')
         self.host = host
         self.instance = instance
+        self.slots = slots
+        self.nvram = nvram
 
     def execute(self):
-        return vm.create_lpar(self.host, self.instance)
+        nvram = self.nvram and self.nvram.fetch(self.instance)
+        if self.slots is None:
+            return vm.create_lpar(self.host, self.instance, nvram=nvram)
+        lpar_w = vm.create_lpar(self.host, self.instance, nvram=nvram,
+                                min_slots=self.slots.min_slots)
+        self.slots.note_partition(lpar_w)
+        return lpar_w
 
     def revert(self, result, flow_failures):
         if isinstance(result, failure.Failure) and result.check(

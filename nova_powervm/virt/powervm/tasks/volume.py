@@ -19,6 +19,7 @@ from taskflow import task
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import tags
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ class CheckAttach(task.Task):
             raise nova_exc.VolumeAttachFailed(
                 volume_id=self.connector.volume_id, reason=reason)
 
+    def revert(self, result, flow_failures):
+        self.connector.give_up()
+
 
 class CheckDetach(task.Task):
     """Make sure that the platform can take a volume from the LPAR now."""
@@ -51,6 +55,8 @@ class CheckDetach(task.Task):
         self.connector = connector
 
     def execute(self):
+        if not self.connector.disconnect_changes_io:
+            return
         try:
             reason = vm.why_no_io_change(self.host, self.instance)
         except nova_exc.InstanceNotFound:
@@ -110,16 +116,57 @@ class ReconnectVolumes(task.Task):
 class SaveVolumes(task.Task):
     """Have Nova keep what the connectors found out.
 
-    :param bdms: list of nova.virt.block_device.DriverVolumeBlockDevice
+    :param connectors: list of volume.driver.VolumeConnector
+    :param bdms: list of nova.virt.block_device.DriverVolumeBlockDevice of all
+        volumes of the server; None if there may be others, and Nova itself
+        saves the connection_info of these.
     """
 
-    def __init__(self, bdms):
+    def __init__(self, instance, connectors, bdms=None):
         super().__init__('save_volumes')
+        self.instance = instance
+        self.connectors = connectors
         self.bdms = bdms
 
     def execute(self):
-        for bdm in self.bdms:
+        for bdm in self.bdms or ():
             bdm.save()
+        volume.keep_places(self.instance, self.connectors,
+                           are_all=self.bdms is not None)
+
+
+class TagDevices(task.Task):
+    """Tell the guest, through Nova, which devices have tags.
+
+    :param connectors: list of volume.driver.VolumeConnector, whose volumes
+        will be connected to a new LPAR later in the flow.
+    """
+
+    def __init__(self, instance, connectors=()):
+        super().__init__('tag_devices')
+        self.instance = instance
+        self.connectors = connectors
+
+    def execute(self):
+        for connector in self.connectors:
+            connector.expect_place()
+        volume.keep_places(self.instance, self.connectors)
+        tags.update(self.instance)
+
+
+class ForgetVolumes(task.Task):
+    """Have Nova forget where volumes were that are detached.
+
+    :param connectors: list of volume.driver.VolumeConnector
+    """
+
+    def __init__(self, instance, connectors):
+        super().__init__('forget_volumes')
+        self.instance = instance
+        self.connectors = connectors
+
+    def execute(self):
+        volume.forget_places(self.instance, self.connectors)
 
 
 class DisconnectVolumes(task.Task):
@@ -156,3 +203,87 @@ class ExtendVolume(task.Task):
 
     def execute(self):
         self.connector.extend()
+
+
+class CheckSwap(task.Task):
+    """Make sure that a volume can be copied onto another now.
+
+    :param copier: volume.copying.VolumeCopier
+    :param may_stop: whether the server, if it is on, may be stopped.
+    """
+
+    def __init__(self, host, instance, old, new, copier, may_stop):
+        super().__init__('check_swap')
+        self.host = host
+        self.instance = instance
+        self.old = old
+        self.new = new
+        self.copier = copier
+        self.may_stop = may_stop
+
+    def execute(self):
+        reason = self._why_not()
+        if reason:
+            raise nova_exc.VolumeRebaseFailed(reason=reason)
+
+    def _why_not(self):
+        if not (self.old.can_be_copied and self.new.can_be_copied):
+            return ('the platform cannot copy volumes that the server '
+                    'reaches in this way')
+        if not self.may_stop:
+            return ('the platform cannot copy a volume that a server uses, '
+                    'and must not stop it ([powervm] '
+                    'swap_volume_stops_server)')
+        return self.copier.why_not()
+
+
+class CopyVolume(task.Task):
+    """Copy a volume onto another, while the server is off."""
+
+    def __init__(self, copier, old, new):
+        super().__init__('copy_volume')
+        self.copier = copier
+        self.old = old
+        self.new = new
+
+    def execute(self):
+        volume.discover([self.old])
+        volume.discover([self.new])
+        self.copier.copy(self.old, self.new)
+
+    def revert(self, result, flow_failures):
+        storage.try_to('remove the devices of the new volume',
+                       volume.disconnect_now, self.copier.host, [self.new])
+
+
+class ReplaceVolume(task.Task):
+    """Queue what puts a volume in the place of another."""
+
+    def __init__(self, host, old, new, stg):
+        super().__init__('replace_volume')
+        self.host = host
+        self.old = old
+        self.new = new
+        self.stg = stg
+
+    def execute(self):
+        self.new.replace(self.old, self.stg)
+
+    def revert(self, result, flow_failures):
+        storage.try_to('disconnect the new volume', volume.disconnect_now,
+                       self.host, [self.new])
+        storage.try_to('connect the old volume again', volume.connect_now,
+                       self.host, [self.old])
+
+
+class SaveSwap(task.Task):
+    """Have Nova keep where a volume is that has replaced another."""
+
+    def __init__(self, instance, old, new):
+        super().__init__('save_swap')
+        self.instance = instance
+        self.old = old
+        self.new = new
+
+    def execute(self):
+        volume.keep_swapped(self.instance, self.old, self.new)

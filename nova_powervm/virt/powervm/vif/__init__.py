@@ -39,7 +39,8 @@ plug_mgmt_vif = rmc.plug
 undo_mgmt_vif = rmc.undo
 
 
-def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None):
+def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
+         slot_num=None):
     """Plug a port, and tell the networking-powervm agent about it.
 
     A port whose adapter is in ``cna_list`` does not get a second one. A new
@@ -52,6 +53,7 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None):
     :param new_vif: False if the port was plugged before: it is brought up to
         date, and the agent is not told.
     :param cna_list: the CNA wrappers of the LPAR; None if it is brand new.
+    :param slot_num: slot of a new adapter; None if the platform chooses.
     :returns: the CNA wrapper of the port; None if ``new_vif`` is False and
         the port is not plugged.
     :raises VirtualInterfacePlugException: if the type of the port is unknown,
@@ -65,7 +67,7 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None):
             vif_drv.replug(vif, cna)
         elif new_vif:
             cna = vif_drv.plug(vif, lpar_w or vm.get_instance_wrapper(
-                host.adapter, instance))
+                host.adapter, instance), slot_num=slot_num)
         if new_vif:
             events.push(host.adapter, events.PLUG, cna, vif['type'])
     except pvm_exc.Error as exc:

@@ -128,11 +128,12 @@ class PvmVifDriver(object):
         self.instance = instance
 
     @abc.abstractmethod
-    def plug(self, vif, lpar_w):
+    def plug(self, vif, lpar_w, slot_num=None):
         """Create what the port needs.
 
         :param vif: the nova.network.model.VIF.
         :param lpar_w: the LPAR wrapper of the instance.
+        :param slot_num: slot of the adapter; None if the platform chooses.
         :returns: the CNA wrapper of the port.
         :raises VirtualInterfacePlugException: if the port lacks a value, or
             the host lacks the switch.

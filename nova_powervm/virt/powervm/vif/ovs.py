@@ -50,11 +50,12 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
     def _vswitch_name(self):
         return CONF.powervm.pvm_vswitch_for_novalink_io
 
-    def plug(self, vif, lpar_w):
+    def plug(self, vif, lpar_w, slot_num=None):
         trunk = self._create_trunk(vif)
         try:
             return driver.create_cna(self.host, lpar_w, self._vswitch_name,
-                                     trunk.pvid, mac_addr=vif['address'])
+                                     trunk.pvid, mac_addr=vif['address'],
+                                     slot_num=slot_num)
         except Exception:
             self._discard(trunk)
             raise

@@ -31,13 +31,16 @@ class VifPlugger(object):
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param network_infos: list of nova.network.model.VIF.
+    :param slots: slot.ServerSlots that keeps the adapters in their places;
+        None if nobody does.
     """
 
-    def __init__(self, virt_api, host, instance, network_infos):
+    def __init__(self, virt_api, host, instance, network_infos, slots=None):
         self.virt_api = virt_api
         self.host = host
         self.instance = instance
         self.network_infos = network_infos
+        self.slots = slots
         self._tried = []
 
     def plug(self, lpar_w, new_lpar=False):
@@ -71,6 +74,8 @@ class VifPlugger(object):
                                            new_vifs):
                 cnas = cnas + [self._plug_new(vif, lpar_w)
                                for vif in new_vifs]
+        if self.slots is not None:
+            self.slots.record_vnets(cnas, complete=True)
         return cnas
 
     def _check_io(self, lpar_w):
@@ -81,7 +86,9 @@ class VifPlugger(object):
 
     def _plug_new(self, vif, lpar_w):
         self._tried.append(vif)
-        return pvm_vif.plug(self.host, self.instance, vif, lpar_w)
+        slot_num = self.slots and self.slots.vnet_slot(vif['address'])
+        return pvm_vif.plug(self.host, self.instance, vif, lpar_w,
+                            slot_num=slot_num)
 
     def undo(self):
         """Unplug what plug() plugged or began to plug; never raises.

@@ -25,10 +25,10 @@ class PvmSeaVifDriver(driver.PvmVifDriver):
     adapter.
     """
 
-    def plug(self, vif, lpar_w):
+    def plug(self, vif, lpar_w, slot_num=None):
         return driver.create_cna(
             self.host, lpar_w, pvm_net.VSW_DEFAULT_VSWITCH, _get_vlan(vif),
-            mac_addr=vif['address'])
+            mac_addr=vif['address'], slot_num=slot_num)
 
 
 def _get_vlan(vif):

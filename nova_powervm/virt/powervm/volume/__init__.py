@@ -27,6 +27,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import npiv
+from nova_powervm.virt.powervm.volume import places
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -112,6 +113,39 @@ def build_leaving(host, instance, bdms):
             isinstance(vol, npiv.NpivConnector) for vol in connectors):
         connectors.append(npiv.NpivConnector(host, instance, {}))
     return connectors
+
+
+def keep_places(instance, connectors, are_all=False):
+    """Have Nova keep where the server has volumes that were connected.
+
+    :param connectors: list of VolumeConnector
+    :param are_all: whether the server has no other volumes; they are
+        forgotten.
+    """
+    new = {vol.volume_id: vol.place for vol in connectors
+           if vol.place is not None}
+    if are_all:
+        ids = {vol.volume_id for vol in connectors}
+        new.update(dict.fromkeys(places.of(instance).keys() - ids))
+    places.keep(instance, new)
+
+
+def keep_swapped(instance, old, new):
+    """Have Nova keep where the server has a volume that replaced another.
+
+    Cinder gives it the id of the other when it has migrated that.
+
+    :param old: VolumeConnector
+    :param new: likewise
+    """
+    if new.place is not None:
+        places.keep(instance, dict.fromkeys((old.volume_id, new.volume_id),
+                                            new.place))
+
+
+def forget_places(instance, connectors):
+    """Let it be forgotten where the server had volumes."""
+    places.keep(instance, {vol.volume_id: None for vol in connectors})
 
 
 def devices(connectors, block_device_info):

@@ -29,9 +29,11 @@ from pypowervm.tasks import hdisk
 from pypowervm.tasks import storage as pvm_storage
 from pypowervm.utils import transaction
 from pypowervm.wrappers import job as pvm_job
+from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import storage
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -114,8 +116,11 @@ def look(host, vios_uuid, wanted):
                     {'vios': vios_uuid, 'error': exc})
         return {}, exc
     results = job.get_job_results_as_dict()
-    return _parse(results.get('OutputXML') or results.get('StdOut'), tags,
-                  vios_uuid), None
+    found, useless = _parse(
+        results.get('OutputXML') or results.get('StdOut'), tags, vios_uuid)
+    for name in useless:
+        remove(host, vios_uuid, name)
+    return found, None
 
 
 def _request(wanted, tags):
@@ -149,10 +154,14 @@ def _sub(parent, name, text=None):
 
 
 def _parse(document, tags, vios_uuid):
-    """Read the answer: the volumes that can be used, by their keys."""
-    found = {}
+    """Read the answer.
+
+    :returns: (dict of key -> Hdisk of the volumes that can be used, names of
+        devices that were made for others, such as one that is reserved).
+    """
+    found, useless = {}, []
     if not document:
-        return found
+        return found, useless
     for device in etree.fromstring(document.encode()).iterfind(
             'deviceList/device'):
         tag, status, name, udid = (
@@ -165,12 +174,13 @@ def _parse(document, tags, vios_uuid):
         if udid and hdisk.good_discovery(status, name or None):
             found[key] = Hdisk(name, udid)
         else:
-            LOG.warning('VIOS %(vios)s does not see volume %(volume)s: '
+            LOG.warning('VIOS %(vios)s cannot use volume %(volume)s: '
                         'status %(status)s %(message)s', {
                             'vios': vios_uuid, 'volume': key,
                             'status': status,
                             'message': device.findtext('msg/msgText')})
-    return found
+            useless += [name] if name else []
+    return found, useless
 
 
 def _remove_stale(host, vios_uuid):
@@ -182,15 +192,26 @@ def _remove_stale(host, vios_uuid):
         host.adapter, uuid=vios_uuid,
         xag=[pvm_const.XAG.VIO_SMAP, pvm_const.XAG.VIO_FMAP])
     lpar_ids = pvm_storage.find_stale_lpars(vios_w)
-    if not lpar_ids:
+    if not lpar_ids and not any(map(_is_orphan, vios_w.scsi_mappings)):
         return False
-    LOG.warning('Removing what the former LPARs %(ids)s left on VIOS '
-                '%(vios)s, and looking once more.',
-                {'ids': lpar_ids, 'vios': vios_w.name})
+    LOG.warning('Removing what former LPARs left on VIOS %(vios)s, and '
+                'looking once more.', {'vios': vios_w.name})
     scrub = transaction.FeedTask('scrub_%s' % vios_uuid, [vios_w])
-    pvm_storage.add_lpar_storage_scrub_tasks(lpar_ids, scrub)
+    if lpar_ids:
+        pvm_storage.add_lpar_storage_scrub_tasks(lpar_ids, scrub)
+    scrub.add_functor_subtask(storage.remove_mappings, _is_orphan)
     scrub.execute()
     return True
+
+
+def _is_orphan(mapping):
+    """Whether a device was mapped to an LPAR that is gone.
+
+    Another one may have its id by now, which hides that from pypowervm.
+    """
+    return (isinstance(mapping.backing_storage, pvm_stg.PV) and
+            mapping.client_adapter is None and
+            mapping.server_adapter.lpar_slot_num != pvm_stg.ANY_SLOT)
 
 
 def remove(host, vios_uuid, name):

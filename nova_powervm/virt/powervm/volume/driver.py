@@ -39,6 +39,10 @@ class VolumeConnector(abc.ABC):
 
     #: Attribute groups of VIOS documents that the queued edits need.
     xag = (storage.SCSI_MAPPING,)
+    #: places.Place of the volume, on each path; None if it is not known.
+    place = None
+    #: Whether disconnect() changes the adapters of an LPAR that stays.
+    disconnect_changes_io = True
 
     def __init__(self, host, instance, connection_info, boot=False):
         self.host = host
@@ -98,6 +102,18 @@ class VolumeConnector(abc.ABC):
         """Whether connect() changes the adapters of the LPAR."""
         return True
 
+    def expect_place(self):
+        """Find out, before connect(), what ``place`` will be.
+
+        The LPAR is new, and all volumes of the server are connected at once.
+        """
+
+    def give_up(self):
+        """Forget what was made for a volume that is not connected at last.
+
+        To be called if connect() was not, or after what takes it back.
+        """
+
     @abc.abstractmethod
     def connect(self, stg):
         """Queue what connects the volume, which was discovered."""
@@ -106,12 +122,26 @@ class VolumeConnector(abc.ABC):
     def disconnect(self, stg, server_going=False):
         """Queue what disconnects the volume.
 
-        :param server_going: bool, whether the server is being removed.
+        :param server_going: bool, whether the server is being removed, or
+            leaves this host.
         """
 
     def undo_connect(self, stg):
         """Queue what takes back what connect() queued, and maybe did."""
         self.disconnect(stg)
+
+    @property
+    def can_be_copied(self):
+        """Whether VIOSes can show the volume to the management partition."""
+        return False
+
+    def replace(self, old, stg):
+        """Queue what puts the volume, which was discovered, for another.
+
+        :param old: connector of the same class, of the volume that goes.
+        """
+        old.disconnect(stg)
+        self.connect(stg)
 
     @abc.abstractmethod
     def extend(self):

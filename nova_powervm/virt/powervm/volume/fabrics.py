@@ -22,11 +22,18 @@ nova-powervm 9.0.0.
 
 import typing
 
+from nova import exception as nova_exc
+from nova import objects
+from oslo_log import log as logging
+from pypowervm import const as pvm_const
+from pypowervm.tasks import partition as pvm_partition
 from pypowervm import util as pvm_util
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
 
+LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 _WWPNS_KEY = 'npiv_adpt_wwpns_'
@@ -34,7 +41,8 @@ _STATE_KEY = 'fabric_state_'
 # Nova keeps 255 characters of a value; four adapters take 203.
 _ADAPTERS_PER_KEY = 4
 
-#: States of a server in a fabric.
+#: States of a server in a fabric: it has WWPNs but no adapters; it has left a
+#: host and will have the same adapters on another; it has its adapters.
 UNMAPPED = 'unmapped'
 MIGRATING = 'fabric_migrating'
 MAPPED = 'inst_mapped'
@@ -49,6 +57,11 @@ class Adapter(typing.NamedTuple):
 
     port: str
     wwpns: tuple
+
+    @property
+    def key(self):
+        """Its WWPNs in a form that can be compared, frozenset."""
+        return frozenset(map(pvm_util.sanitize_wwpn_for_api, self.wwpns))
 
     @property
     def port_map(self):
@@ -70,6 +83,8 @@ def ports(fabric):
 def validate(host):
     """Check the options of the fabrics, which are registered by this.
 
+    One request, if they are used.
+
     :param host: the owner of the REST connection (host.Host).
     :raises nova.exception.InvalidConfiguration: if they cannot be used.
     """
@@ -82,10 +97,27 @@ def validate(host):
     cfg.register_fabrics()
     if CONF.powervm.fc_attach_strategy.lower() != 'npiv':
         return
-    known = {pvm_util.sanitize_wwpn_for_api(wwpn)
-             for wwpns in host.fc_ports().values() for wwpn in wwpns}
+    vioses = pvm_vios.VIOS.get(host.adapter, xag=[pvm_const.XAG.VIO_FMAP])
+    known = {pvm_util.sanitize_wwpn_for_api(port.wwpn)
+             for vios_w in vioses for port in vios_w.pfc_ports}
+    # A VIOS that is down may not tell its ports.
+    is_complete = len(vioses) == len(pvm_partition.get_active_vioses(
+        host.adapter, vios_wraps=vioses))
     for fabric in fabrics:
-        _validate_ports(fabric, known, host.fc_ports_are_complete)
+        _validate_ports(fabric, known, is_complete)
+    _validate_once(fabrics)
+
+
+def _validate_once(fabrics):
+    """Refuse a port that is listed for two fabrics: it is in one."""
+    seen = {}
+    for fabric in fabrics:
+        for wwpn in set(ports(fabric)):
+            if wwpn in seen:
+                raise exception.InvalidOption(
+                    option='fabric_%s_port_wwpns' % fabric, value=wwpn,
+                    reason='fabric %s has that port too' % seen[wwpn])
+            seen[wwpn] = fabric
 
 
 def _validate_ports(fabric, known, is_complete):
@@ -134,6 +166,35 @@ def set_adapters(instance, fabric, found):
         instance.system_metadata[key] = ','.join(
             ','.join((adapter.port, *adapter.wwpns))
             for adapter in found[number:number + _ADAPTERS_PER_KEY])
+
+
+def refresh(instance):
+    """Read what is kept with a server from Nova's database anew.
+
+    A request that Nova sent while another one was at work comes with what
+    was there before that.
+    """
+    try:
+        kept = objects.Instance.get_by_uuid(
+            instance._context, instance.uuid,
+            expected_attrs=['system_metadata']).system_metadata
+    except nova_exc.InstanceNotFound:
+        return
+    ours = (_WWPNS_KEY, _STATE_KEY)
+    for key in list(instance.system_metadata):
+        if key.startswith(ours) and key not in kept:
+            del instance.system_metadata[key]
+    instance.system_metadata.update({
+        key: value for key, value in kept.items() if key.startswith(ours)})
+
+
+def save(instance):
+    """Have Nova keep it, unless the server is deleted by now."""
+    try:
+        instance.save()
+    except nova_exc.InstanceNotFound:
+        LOG.debug('The server is deleted, with its WWPNs.',
+                  instance=instance)
 
 
 def state(instance, fabric):

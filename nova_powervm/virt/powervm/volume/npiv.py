@@ -14,18 +14,18 @@
 
 The server has virtual Fibre Channel adapters, each on a physical port of a
 VIOS. They are made when its first volume is attached and stay until it is
-deleted; the fabric and the guest do the rest.
+deleted; the fabric and the guest do the rest. So all volumes of a server
+share them, and a detachment changes nothing on the platform.
 """
 
-import itertools
+import collections
 
 from nova.compute import task_states
+from nova.compute import vm_states
 from nova import exception as nova_exc
 from nova import objects
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
-from pypowervm import const as pvm_const
-from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import vfc_mapper
 from pypowervm import util as pvm_util
@@ -40,24 +40,28 @@ from nova_powervm.virt.powervm.volume import fabrics
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-_FC_MAPPING = pvm_const.XAG.VIO_FMAP
 # The platform makes no more WWPN pairs at a time (source: pypowervm).
 _MAX_PAIRS = 8
-#: A server in one of these that loses its adapters never needs them again.
-_FINAL_STATES = (task_states.DELETING, task_states.SOFT_DELETING,
-                 task_states.SPAWNING, task_states.BLOCK_DEVICE_MAPPING)
+# Behind those that the platform chooses by itself, up to the last (63) that an
+# LPAR has: the firmware boots from the first adapter that has a disk.
+_SLOTS = range(40, 64)
+_MOVING = (task_states.RESIZE_MIGRATING, task_states.RESIZE_MIGRATED,
+           task_states.RESIZE_FINISH, task_states.RESIZE_REVERTING)
 
 
 class NpivConnector(driver.VolumeConnector):
     """Connects a server, and so a volume, by virtual FC mappings."""
 
-    xag = (storage.SCSI_MAPPING, _FC_MAPPING)
+    xag = (storage.FC_MAPPING,)
+    disconnect_changes_io = False
 
     def __init__(self, host, instance, connection_info, boot=False):
         super().__init__(host, instance, connection_info, boot=boot)
-        self._verify = False
-        self._was_mapped = self._is_mapped()
+        self._leads = True
+        # VIOS UUID -> list of the Adapters that connect() makes there.
         self._wanted = {}
+        # WWPNs -> slot; None if the platform is to choose it.
+        self._slots = {}
 
     # ---- what Cinder is told -------------------------------------------
 
@@ -73,8 +77,9 @@ class NpivConnector(driver.VolumeConnector):
         if not isinstance(instance, objects.Instance):
             return []
         with lockutils.lock('npiv_%s' % instance.uuid):
-            lacking = [fabric for fabric in fabrics.names()
-                       if not fabrics.adapters(instance, fabric)]
+            if _lacking(instance):
+                fabrics.refresh(instance)
+            lacking = _lacking(instance)
             if lacking and instance.task_state != task_states.DELETING:
                 _make_wwpns(host, instance, lacking)
             return [adapter.wwpns[0] for fabric in fabrics.names()
@@ -82,88 +87,96 @@ class NpivConnector(driver.VolumeConnector):
 
     # ---- connection ----------------------------------------------------
 
-    def _is_mapped(self):
-        """Whether the server has all its adapters, on ports of this host."""
-        if any(fabrics.state(self.instance, fabric) != fabrics.MAPPED
-               for fabric in fabrics.names()):
-            return False
-        here = {pvm_util.sanitize_wwpn_for_api(wwpn)
-                for wwpns in self.host.fc_ports().values() for wwpn in wwpns}
-        return all(adapter.port in here for fabric in fabrics.names()
-                   for adapter in fabrics.adapters(self.instance, fabric))
+    @classmethod
+    def discover(cls, connectors):
+        """See VolumeConnector; one of them connects the server for all."""
+        for connector in connectors:
+            connector._leads = connector is connectors[0]
 
     @property
     def needs_io_change(self):
-        return not self._is_mapped()
-
-    @classmethod
-    def discover_what_is_there(cls, connectors):
-        for connector in connectors:
-            connector._verify = True
-        return []
+        """Whether the server lacks an adapter, as far as Nova knows."""
+        return any(
+            fabrics.state(self.instance, fabric) != fabrics.MAPPED or
+            not {adapter.port for adapter in fabrics.adapters(
+                self.instance, fabric)} <= set(fabrics.ports(fabric))
+            for fabric in fabrics.names())
 
     def connect(self, stg):
-        if self._is_mapped() and not self._verify:
+        """See VolumeConnector; adapters that are there stay as they are."""
+        if not self._leads:
             return
-        self._wanted.clear()
         stg.plan(self._place)
+        stg.plan(lambda _vioses: self._choose_slots(stg))
         stg.edit_redundant(list(self.host.fc_ports()), self._map,
                            missed=self.missed.add)
-        stg.then(self._check_mapped)
+        stg.then(self._note_mapped)
 
     def _place(self, vioses):
         """Choose a port for each adapter that is not there."""
-        active = pvm_partition.get_active_vioses(
-            self.host.adapter, vios_wraps=list(vioses.values()))
-        for number, fabric in enumerate(fabrics.names()):
+        self._wanted.clear()
+        fabrics.refresh(self.instance)
+        there = {_wwpns_of(mapping): (vios_w.uuid, mapping.backing_port)
+                 for vios_w in vioses.values()
+                 for mapping in vios_w.vfc_mappings}
+        ports = _Ports(pvm_partition.get_active_vioses(
+            self.host.adapter, vios_wraps=list(vioses.values())))
+        for fabric in fabrics.names():
             adapters = fabrics.adapters(self.instance, fabric)
             if not adapters:
                 raise nova_exc.VolumeAttachFailed(
                     volume_id=self.volume_id,
                     reason='the server has no WWPNs in fabric %s' % fabric)
-            adapters = [
-                self._place_one(adapter, vioses, active) or adapter._replace(
-                    port=None) for adapter in adapters]
-            adapters = self._place_rest(fabric, adapters,
-                                        _rotate(active, number))
-            fabrics.set_adapters(self.instance, fabric, adapters)
+            fabrics.set_adapters(
+                self.instance, fabric,
+                self._place_in(fabric, adapters, there, ports))
 
-    def _place_one(self, adapter, vioses, active):
-        """Find an adapter where it is, or the port that it was to be on."""
-        vios_w, mapping = vfc_mapper.has_client_wwpns(
-            list(vioses.values()), adapter.wwpns)
-        if mapping is not None and mapping.backing_port is not None:
-            return adapter._replace(port=pvm_util.sanitize_wwpn_for_api(
-                mapping.backing_port.wwpn))
-        vios_w, port = vfc_mapper.find_vios_for_wwpn(active, adapter.port)
-        if port is None or not port.npiv_available_ports:
-            return None
-        self._wanted.setdefault(vios_w.uuid, []).append(adapter)
-        return adapter
+    def _place_in(self, fabric, adapters, there, ports):
+        """Choose a port for each adapter of one fabric.
 
-    def _place_rest(self, fabric, adapters, active):
-        homeless = [adapter for adapter in adapters if not adapter.port]
-        if not homeless:
-            return adapters
-        for adapter in _on_ports(active, fabric, itertools.chain(
-                *(adapter.wwpns for adapter in homeless))):
-            vios_w, _port = vfc_mapper.find_vios_for_wwpn(active,
-                                                          adapter.port)
-            self._wanted.setdefault(vios_w.uuid, []).append(adapter)
-            adapters = [adapter if adapter.wwpns == other.wwpns else other
-                        for other in adapters]
-        return adapters
+        :param there: dict of WWPNs -> (VIOS UUID, port wrapper or None) of
+            the adapters that are there; they stay, on their ports.
+        :returns: list of the Adapters, in the same order.
+        """
+        placed = {}
+        for adapter in adapters:
+            _vios_uuid, port = there.get(adapter.key, (None, None))
+            if port is not None:
+                placed[adapter] = adapter._replace(
+                    port=pvm_util.sanitize_wwpn_for_api(port.wwpn))
+                ports.use(placed[adapter].port)
+        for adapter in adapters:
+            if adapter not in placed:
+                vios_uuid, port = ports.choose(
+                    fabric, adapter.port,
+                    vios_uuid=there.get(adapter.key, (None,))[0])
+                placed[adapter] = adapter._replace(port=port)
+                self._wanted.setdefault(vios_uuid, []).append(placed[adapter])
+        return [placed[adapter] for adapter in adapters]
+
+    def _choose_slots(self, stg):
+        """Choose the slots of the adapters: those of before, if any.
+
+        A server with a boot disk of ours is not to boot from a volume.
+        """
+        self._slots.clear()
+        free = iter(_SLOTS if self.instance.image_ref else ())
+        for fabric in fabrics.names():
+            for adapter in fabrics.adapters(self.instance, fabric):
+                slot = next(free, None)
+                kept = stg.place_vfc(fabric, adapter.wwpns)
+                self._slots[adapter.key] = slot if kept is None else kept
 
     def _map(self, vios_w):
         """Edit: make the adapters that are to be on a VIOS."""
-        return [mapping for mapping in (
-            vfc_mapper.add_map(vios_w, self.host.system_uuid, self.lpar_uuid,
-                               adapter.port_map)
-            for adapter in self._wanted.get(vios_w.uuid, ())) if mapping]
+        made = [vfc_mapper.add_map(vios_w, self.host.system_uuid,
+                                   self.lpar_uuid, adapter.port_map,
+                                   lpar_slot_num=self._slots[adapter.key])
+                for adapter in self._wanted.get(vios_w.uuid, ())]
+        return any(mapping is not None for mapping in made)
 
-    def _check_mapped(self):
-        lacking = [vios_uuid for vios_uuid in self._wanted
-                   if vios_uuid in self.missed]
+    def _note_mapped(self):
+        lacking = self.missed.intersection(self._wanted)
         if lacking and len(lacking) == len(self._wanted):
             raise nova_exc.VolumeAttachFailed(
                 volume_id=self.volume_id,
@@ -171,114 +184,189 @@ class NpivConnector(driver.VolumeConnector):
         for fabric in fabrics.names():
             fabrics.set_state(self.instance, fabric, fabrics.UNMAPPED
                               if lacking else fabrics.MAPPED)
-        self.instance.save()
+        fabrics.save(self.instance)
 
     # ---- disconnection -------------------------------------------------
+
+    def give_up(self):
+        """See VolumeConnector; WWPNs that were never used are forgotten."""
+        if not self._wanted:
+            fabrics.refresh(self.instance)
+            if not _needs_wwpns(self.instance):
+                fabrics.forget(self.instance)
+                fabrics.save(self.instance)
 
     def disconnect(self, stg, server_going=False):
         """See VolumeConnector; other volumes need the adapters as well."""
         if server_going:
-            self._queue_removal(stg)
+            self._queue_removal(stg, self._ours())
 
     def undo_connect(self, stg):
-        if not self._was_mapped and not self._verify:
-            self._queue_removal(stg)
+        """See VolumeConnector; what was there before stays."""
+        if self._leads:
+            made = {adapter.key for adapters in self._wanted.values()
+                    for adapter in adapters}
+            self._queue_removal(stg, lambda mapping: (
+                _wwpns_of(mapping) in made))
 
-    def _queue_removal(self, stg):
-        vioses = list(self.host.fc_ports())
-        stg.plan(_read_together)
-        stg.edit_redundant(vioses, self._unmap, missed=self.missed.add)
-        stg.then(self._forget)
+    def _queue_removal(self, stg, is_doomed):
+        is_ours, left = self._ours(), []
+        stg.plan(lambda vioses: left.extend(
+            mapping for vios_w in vioses.values()
+            for mapping in vios_w.vfc_mappings
+            if is_ours(mapping) and not is_doomed(mapping)))
+        stg.edit_redundant(list(self.host.fc_ports()), _remove, is_doomed,
+                           missed=self.missed.add)
+        stg.then(self._note_removed, left)
 
-    def _unmap(self, vios_w):
-        """Edit: remove the server's adapters."""
-        ours = {frozenset(adapter.wwpns)
-                for fabric in fabrics.known_to(self.instance)
+    def _ours(self):
+        """Make a function that tells whether a mapping is the server's."""
+        ours = {adapter.key for fabric in fabrics.known_to(self.instance)
                 for adapter in fabrics.adapters(self.instance, fabric)}
-        mappings = vios_w.vfc_mappings
-        removed = [
-            mapping for mapping in mappings
-            if storage.is_client(mapping, self.lpar_uuid) or (
-                mapping.client_adapter is not None and
-                frozenset(mapping.client_adapter.wwpns) in ours)]
-        for mapping in removed:
-            mappings.remove(mapping)
-        # Not the list: these mappings have no storage behind them.
-        return bool(removed)
+        return lambda mapping: (storage.is_client(mapping, self.lpar_uuid) or
+                                _wwpns_of(mapping) in ours)
 
-    def _forget(self):
-        if self.instance.host not in (None, CONF.host):
-            # It lives on another host by now.
+    def _note_removed(self, left):
+        """Keep that the server has no adapters, or forget its WWPNs.
+
+        :param left: list of the mappings that it has all the same.
+        """
+        instance = self.instance
+        if left or instance.host not in (None, self.host.nodename):
+            # If it is not this host, the server lives there by now.
             return
-        if self.instance.task_state in _FINAL_STATES or (
-                not self._was_mapped and
-                self.instance.task_state is None):
-            fabrics.forget(self.instance)
-        for fabric in fabrics.known_to(self.instance):
-            fabrics.set_state(self.instance, fabric, fabrics.UNMAPPED)
-        try:
-            self.instance.save()
-        except nova_exc.InstanceNotFound:
-            LOG.debug('The server is deleted, with its WWPNs.',
-                      instance=self.instance)
+        fabrics.refresh(instance)
+        if _needs_wwpns(instance):
+            state = (fabrics.MIGRATING if instance.task_state in _MOVING
+                     else fabrics.UNMAPPED)
+            for fabric in fabrics.known_to(instance):
+                fabrics.set_state(instance, fabric, state)
+        else:
+            fabrics.forget(instance)
+        fabrics.save(instance)
 
     def extend(self):
         """See VolumeConnector; the guest sees the size by itself."""
 
 
-def _read_together(vioses):
-    """Plan nothing: it only makes the VIOSes be read in one request."""
+def _remove(vios_w, is_doomed):
+    """Edit: remove adapters; whether there were any."""
+    mappings = vios_w.vfc_mappings
+    doomed = [mapping for mapping in mappings if is_doomed(mapping)]
+    for mapping in doomed:
+        mappings.remove(mapping)
+    return bool(doomed)
 
 
-def _rotate(vioses, number):
-    """Begin with another VIOS for each fabric, to spread the load."""
-    if not vioses:
-        return vioses
-    number %= len(vioses)
-    return vioses[number:] + vioses[:number]
+def _wwpns_of(mapping):
+    """The WWPNs of a mapping; those of an orphan are empty."""
+    client = mapping.client_adapter
+    return frozenset(map(pvm_util.sanitize_wwpn_for_api,
+                         client.wwpns if client is not None else ()))
+
+
+def _needs_wwpns(instance):
+    """Whether a server that has lost its adapters will have them again.
+
+    Not if it is deleted, was never made, or was to have its first volume.
+    """
+    if (instance.task_state == task_states.DELETING or instance.vm_state in (
+            vm_states.BUILDING, vm_states.SOFT_DELETED)):
+        return False
+    return instance.task_state is not None or any(
+        fabrics.state(instance, fabric) != fabrics.UNMAPPED
+        for fabric in fabrics.known_to(instance))
+
+
+# ---- WWPNs and ports ---------------------------------------------------
+
+def _lacking(instance):
+    """List the fabrics in which a server has no WWPNs."""
+    return [fabric for fabric in fabrics.names()
+            if not fabrics.adapters(instance, fabric)]
 
 
 def _make_wwpns(host, instance, lacking):
-    """Have the platform make WWPNs for a server, and save them with it."""
-    vioses = pvm_partition.get_active_vioses(
-        host.adapter, vios_wraps=pvm_vios.VIOS.get(host.adapter,
-                                                   xag=[_FC_MAPPING]))
-    per_fabric = 2 * CONF.powervm.ports_per_fabric
-    fresh = _next_wwpns(host, len(lacking) * CONF.powervm.ports_per_fabric)
-    for number, fabric in enumerate(lacking):
-        wwpns = fresh[number * per_fabric:(number + 1) * per_fabric]
-        fabrics.set_adapters(instance, fabric, _on_ports(
-            _rotate(vioses, number), fabric, wwpns))
+    """Have the platform make WWPNs for a server, and save them with it.
+
+    :param lacking: list of the fabrics in which it has none.
+    :raises FabricPortNotFound: if a fabric has no port; none were made then.
+    """
+    ports = _Ports(pvm_partition.get_active_vioses(
+        host.adapter, vios_wraps=pvm_vios.VIOS.get(
+            host.adapter, xag=[storage.FC_MAPPING])))
+    for fabric in fabrics.names():
+        for adapter in fabrics.adapters(instance, fabric):
+            ports.use(adapter.port)
+    chosen = [(fabric, ports.choose(fabric)[1]) for fabric in lacking
+              for _number in range(CONF.powervm.ports_per_fabric)]
+    adapters = {fabric: [] for fabric in lacking}
+    for (fabric, port), wwpns in zip(chosen, _next_wwpns(host, len(chosen))):
+        adapters[fabric].append(fabrics.Adapter(port, wwpns))
+    for fabric in lacking:
+        fabrics.set_adapters(instance, fabric, adapters[fabric])
         fabrics.set_state(instance, fabric, fabrics.UNMAPPED)
     instance.save()
 
 
-def _next_wwpns(host, pairs):
+def _next_wwpns(host, count):
+    """Have the platform make pairs of WWPNs: list of tuples of str."""
     wwpns = []
-    for first in range(0, pairs, _MAX_PAIRS):
+    for first in range(0, count, _MAX_PAIRS):
         wwpns += vfc_mapper.build_wwpn_pair(
             host.adapter, host.system_uuid,
-            pair_count=min(_MAX_PAIRS, pairs - first))
-    return wwpns
+            pair_count=min(_MAX_PAIRS, count - first))
+    return list(zip(wwpns[::2], wwpns[1::2]))
 
 
-def _on_ports(vioses, fabric, wwpns):
-    """Spread adapters over VIOSes and their ports in a fabric.
+class _Ports:
+    """The physical ports that the adapters of one server can be on.
 
-    :param vioses: list of VIOS wrappers that can be used.
-    :param wwpns: iterable of WWPNs, two for each adapter.
-    :returns: list of fabrics.Adapter
-    :raises FabricPortNotFound: if there is no port.
+    :param vioses: list of the wrappers of the VIOSes that are up.
     """
-    usable = [port.wwpn for vios_w in vioses for port in vios_w.pfc_ports
-              if port.npiv_available_ports]
-    ports = vfc_mapper.intersect_wwpns(fabrics.ports(fabric), usable)
-    try:
-        port_maps = vfc_mapper.derive_npiv_map(vioses, ports, list(wwpns),
-                                               preserve=False)
-    except (pvm_exc.UnableToFindFCPortMap, IndexError):
-        raise exception.FabricPortNotFound(
-            fabric=fabric, ports=', '.join(fabrics.ports(fabric))) from None
-    return [fabrics.Adapter(pvm_util.sanitize_wwpn_for_api(port),
-                            tuple(pair.split()))
-            for port, pair in port_maps]
+
+    def __init__(self, vioses):
+        self._vioses = {}
+        self._ports = {}
+        self._used = collections.Counter()
+        self._promised = collections.Counter()
+        for vios_w in vioses:
+            for port in vios_w.pfc_ports:
+                wwpn = pvm_util.sanitize_wwpn_for_api(port.wwpn)
+                self._vioses[wwpn] = vios_w.uuid
+                self._ports[wwpn] = port
+
+    def use(self, wwpn):
+        """Note that an adapter of the server is on a port."""
+        self._used.update((wwpn, self._vioses.get(wwpn)))
+
+    def choose(self, fabric, wish=None, vios_uuid=None):
+        """Choose a port of a fabric for one more adapter.
+
+        The server is to depend on no single VIOS and no single port; where
+        that makes no difference, the port with most room is chosen.
+
+        :param wish: WWPN of a port that is chosen if it can be.
+        :param vios_uuid: the only VIOS that it may be on, or None.
+        :returns: (UUID of the VIOS, WWPN of the port).
+        :raises FabricPortNotFound: if there is none.
+        """
+        usable = [wwpn for wwpn in fabrics.ports(fabric)
+                  if self._room(wwpn) > 0 and
+                  vios_uuid in (None, self._vioses[wwpn])]
+        if not usable:
+            raise exception.FabricPortNotFound(
+                fabric=fabric, ports=', '.join(fabrics.ports(fabric)))
+        found = wish if wish in usable else min(usable, key=self._burden)
+        self._promised[found] += 1
+        self.use(found)
+        return self._vioses[found], found
+
+    def _room(self, wwpn):
+        """How many more adapters a port takes; 0 for one that is down."""
+        port = self._ports.get(wwpn)
+        return port.npiv_available_ports - self._promised[wwpn] if port else 0
+
+    def _burden(self, wwpn):
+        return (self._used[self._vioses[wwpn]], self._used[wwpn],
+                -self._room(wwpn))

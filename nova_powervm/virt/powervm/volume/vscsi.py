@@ -23,13 +23,13 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import hdisk
-from pypowervm.tasks import scsi_mapper
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
+from nova_powervm.virt.powervm.volume import places
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -56,6 +56,7 @@ class VscsiConnector(driver.VolumeConnector):
         self._mapped = set()
         self._lua = None
         self._peers = [self]
+        self._replaced = None
 
     # ---- what Cinder is told, and tells --------------------------------
 
@@ -70,7 +71,13 @@ class VscsiConnector(driver.VolumeConnector):
     @property
     def udid(self):
         """The UDID of the volume, str; None if it was never connected."""
-        return self.data.get(UDID_KEY)
+        return self.data.get(UDID_KEY) or (
+            self._kept.udid if self._kept else None)
+
+    @property
+    def _kept(self):
+        """What is kept of the volume: places.Place, or None."""
+        return places.of(self.instance).get(self.volume_id)
 
     def _paths(self, initiators):
         """Paths of the volume from the ports of one VIOS.
@@ -167,20 +174,53 @@ class VscsiConnector(driver.VolumeConnector):
         self.missed.clear()
         self._mapped.clear()
         stg.plan(self._choose_lua)
-        stg.edit_redundant(list(self._hdisks), self._map,
+        for vios_uuid, device in self._hdisks.items():
+            stg.expect([vios_uuid], self._element(device))
+        stg.edit_redundant(list(self._hdisks), self._map, stg.place,
                            missed=self.missed.add)
         stg.then(self._check_mapped)
 
+    @property
+    def place(self):
+        return self._lua and places.Place(self._lua, self.udid)
+
+    @property
+    def can_be_copied(self):
+        return True
+
+    @property
+    def hdisks(self):
+        """What discovery has found: dict of VIOS UUID -> Hdisk."""
+        return self._hdisks
+
+    def replace(self, old, stg):
+        """See VolumeConnector; it gets the address of the other."""
+        self._replaced = old
+        super().replace(old, stg)
+
+    def expect_place(self):
+        self._choose_lua({})
+
     def _choose_lua(self, vioses):
-        """Choose an address that is free on every path."""
+        """Choose an address that is free on every path.
+
+        That of a volume that is not connected just now is not taken, but
+        is the last choice.
+        """
         taken, mine = set(), set()
         for vios_w in vioses.values():
             for mapping in self._mappings(vios_w):
-                is_mine = self._is_volume(mapping)
+                is_mine = self._is_volume(mapping) or (
+                    self._replaced and self._replaced._is_volume(mapping))
                 (mine if is_mine else taken).add(_lua_of(mapping))
         taken.update(peer._lua for peer in self._peers if peer is not self)
+        absent = [place.lua for volume_id, place in
+                  places.of(self.instance).items()
+                  if volume_id != self.volume_id]
         wishes = [*sorted(filter(None, mine)), self.data.get(LUA_KEY),
-                  _BOOT_LUA if self.boot else None, *_LUAS]
+                  self._kept and self._kept.lua,
+                  _BOOT_LUA if self.boot else None,
+                  *sorted(_LUAS, key=absent.count)]
         self._lua = next((lua for lua in wishes
                           if lua and lua not in taken), None)
         if self._lua is None:
@@ -190,7 +230,11 @@ class VscsiConnector(driver.VolumeConnector):
                 'it can have' % len(_LUAS))
         self.data[LUA_KEY] = self._lua
 
-    def _map(self, vios_w):
+    def _element(self, device):
+        return pvm_stg.PV.bld(self.host.adapter, device.name,
+                              udid=device.udid, tag=self.volume_id)
+
+    def _map(self, vios_w, place):
         """Edit: map the volume to the LPAR, unless that is done."""
         self._mapped.add(vios_w.uuid)
         # What an LPAR left that was deleted behind our back is in the way.
@@ -203,11 +247,10 @@ class VscsiConnector(driver.VolumeConnector):
                 raise nova_exc.VolumeAttachFailed(
                     volume_id=self.volume_id,
                     reason='something else took its address meanwhile')
-        device = self._hdisks[vios_w.uuid]
-        mapping = scsi_mapper.build_vscsi_mapping(
-            None, vios_w, self.lpar_uuid, pvm_stg.PV.bld(
-                vios_w.adapter, device.name, udid=device.udid,
-                tag=self.volume_id), lua=self._lua)
+        element = self._element(self._hdisks[vios_w.uuid])
+        slot, _lua = place(vios_w, element)
+        mapping = storage.build_mapping(vios_w, self.lpar_uuid, element, slot,
+                                        self._lua)
         vios_w.scsi_mappings.append(mapping)
         return mapping
 
@@ -248,16 +291,21 @@ class VscsiConnector(driver.VolumeConnector):
 
     def _note_devices(self, vioses):
         """Find out which devices are of no use without the mappings."""
-        for vios_uuid, vios_w in vioses.items():
-            mappings = [mapping for mapping in vios_w.scsi_mappings
-                        if self._is_volume(mapping)]
-            if not all(map(self._is_ours, mappings)):
-                # It is connected to another server of this host too.
-                continue
-            names = {mapping.backing_storage.name for mapping in mappings}
-            if vios_uuid in self._hdisks:
-                names.add(self._hdisks[vios_uuid].name)
-            self._removed[vios_uuid] = names
+        for vios_w in vioses.values():
+            self._note_device(vios_w)
+
+    def _note_device(self, vios_w):
+        mappings = [mapping for mapping in vios_w.scsi_mappings
+                    if self._is_volume(mapping)]
+        if not all(map(self._is_ours, mappings)):
+            # It is connected to another server of this host too.
+            self._removed.pop(vios_w.uuid, None)
+            return
+        # Where all of an LPAR is unmapped, its mappings are gone by now.
+        names = self._removed.setdefault(vios_w.uuid, set())
+        names.update(mapping.backing_storage.name for mapping in mappings)
+        if vios_w.uuid in self._hdisks:
+            names.add(self._hdisks[vios_w.uuid].name)
 
     def _is_ours(self, mapping):
         """Whether a mapping is the server's, or that of an LPAR now gone."""
@@ -265,7 +313,12 @@ class VscsiConnector(driver.VolumeConnector):
                 storage.is_client(mapping, self.lpar_uuid))
 
     def _unmap(self, vios_w):
-        """Edit: remove the mappings of the volume to the LPAR."""
+        """Edit: remove the mappings of the volume to the LPAR.
+
+        Of servers that let go of a volume at once the last one, which sees no
+        other mapping in the document that it writes, removes the device.
+        """
+        self._note_device(vios_w)
         return storage.remove_mappings(vios_w, lambda mapping: (
             self._is_volume(mapping) and self._is_ours(mapping)))
 

@@ -191,7 +191,7 @@ class FetchTestCase(ImageCacheTestCase):
             self.assertGreater(number, 4)
 
     def forget_all(self):
-        self.adapter._vg.edit(imagecache.storage.remove_disks,
+        self.adapter._vg.edit(imagecache.volumegroup.remove_disks,
                               self.disk_names())
 
 
@@ -229,7 +229,7 @@ class CrashTestCase(ImageCacheTestCase):
                     self.disk_names())
                 self.assert_content(
                     self.group().disks[self.image_name()])
-                self.adapter._vg.edit(imagecache.storage.remove_disks,
+                self.adapter._vg.edit(imagecache.volumegroup.remove_disks,
                                       self.disk_names())
                 self.delete_files()
                 self.assertEqual(self.before, self.state())
@@ -238,7 +238,7 @@ class CrashTestCase(ImageCacheTestCase):
             self.assertGreater(number, 7)
 
     def delete_files(self):
-        imagecache.storage.delete_files(self.host.adapter,
+        imagecache.uploads.delete_files(self.host.adapter,
                                         [self.image_name()])
 
     def test_scrub_at_start(self):
@@ -259,7 +259,7 @@ class CrashTestCase(ImageCacheTestCase):
 
     def test_scrub_leaves_what_is_not_ours(self):
         for name in ('p_data', 'p_', 'pictures'):
-            self.adapter._vg.edit(imagecache.storage.create_disk, name, 1)
+            self.adapter._vg.edit(imagecache.volumegroup.create_disk, name, 1)
         before = self.state()
         self.adapter.scrub()
         self.assertEqual(before, self.state())
@@ -320,7 +320,7 @@ class PruneTestCase(ImageCacheTestCase):
 
     def test_what_is_not_an_image_stays(self):
         for name in ('i_data', 'i_3e865d14_8c1e', 'image'):
-            self.adapter._vg.edit(imagecache.storage.create_disk, name, 1)
+            self.adapter._vg.edit(imagecache.volumegroup.create_disk, name, 1)
         before = self.state()
         self.prune()
         self.now += 1000

@@ -22,6 +22,7 @@ from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import volumegroup
 
 BOOT, RESCUE, SWAP = (driver.DiskType.BOOT, driver.DiskType.RESCUE,
                       driver.DiskType.SWAP)
@@ -260,7 +261,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.connect()
         vios_uuid = self.vios().uuid
         group = self.adapter._vg
-        volume = group.edit(storage.create_disk, 'volume-1', 1)[1]
+        volume = group.edit(volumegroup.create_disk, 'volume-1', 1)[1]
         with storage.StorageTransaction.immediate(self.host, 'test') as stg:
             stg.edit(vios_uuid, storage.add_mapping,
                      self.lpar(self.instance).uuid, volume)
@@ -278,7 +279,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.assertEqual(MAPPING, self.requests())
         self.adapter.delete_disks(self.instance)
         self.assertEqual(COPY, self.requests())
-        self.adapter._vg.edit(storage.remove_disks, self.disk_names())
+        self.adapter._vg.edit(volumegroup.remove_disks, self.disk_names())
         self.assertEqual(before, self.state())
 
     def test_delete(self):
@@ -438,7 +439,8 @@ class ForeignDiskTestCase(LocalDiskTestCase):
     def setUp(self):
         super().setUp()
         self.fill_cache()
-        disk = self.adapter._vg.edit(storage.create_disk, self.name(), 1)[1]
+        disk = self.adapter._vg.edit(volumegroup.create_disk, self.name(),
+                                     1)[1]
         other = self.make_instance(2)
         self.create_lpar(other)
         with storage.StorageTransaction.immediate(self.host, 'test') as stg:

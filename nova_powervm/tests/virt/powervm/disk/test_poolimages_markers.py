@@ -241,7 +241,7 @@ class CrashTestCase(ssp_base.ImagesTestCase):
             self.assertGreater(number, 8)
 
     def delete_files(self):
-        image.storage.delete_files(self.host.adapter, [self.image_name()])
+        image.uploads.delete_files(self.host.adapter, [self.image_name()])
 
     def test_scrub_at_start(self):
         self.walk(self.restart)

@@ -12,40 +12,66 @@
 
 """What tests of volumes share: a host with a storage area network."""
 
+import fixtures as fx
 from nova import objects
+from oslo_utils import units
 
 from nova_powervm.tests.virt.powervm.vif import base
-from nova_powervm.tests.virt.powervm.volume import san
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import places
 
-VOLUME = '5a5a0000-0000-4000-8000-00000000000%d'
+VOLUME = '5a5a0000-0000-4000-8000-0000000000%02d'
 
 
 class VolumeTestCase(base.SimulatedHostTestCase):
     """A simulated host, servers, and volumes to connect.
 
-    :ivar san: san.San
+    :ivar san: simulator.san.San
     """
 
+    PROFILE = 'fc'
     STRATEGY = 'vscsi'
 
     def setUp(self):
         super().setUp()
         objects.register_all()
         self.flags(fc_attach_strategy=self.STRATEGY, group='powervm')
-        self.san = self.useFixture(san.San())
+        # There is no database.
+        self.useFixture(fx.MockPatchObject(
+            places, 'keep', lambda instance, luas: self.places.update(luas)))
+        self.places = {}
+        self.san = self.site.san
         self.instance = self.make_instance()
         self.create_lpar(self.instance)
 
     def make_instance(self, number=1, **attrs):
         return base.make_instance(number, **attrs)
 
+    def lun(self, number=1):
+        """The san.Volume of a number, which is made if need be."""
+        with self.site.lock:
+            if VOLUME % number not in self.san.volumes:
+                self.san.create_volume(VOLUME % number, units.Gi)
+            return self.san.volume(VOLUME % number)
+
     def connection(self, number=1, wwpns=None):
-        return self.san.connection(
-            VOLUME % number, wwpns or volume.fibre_channel_class().wwpns(
-                self.host, self.instance))
+        """Export a volume: connection_info as Cinder makes it."""
+        self.lun(number)
+        wwpns = wwpns or volume.fibre_channel_class().wwpns(self.host,
+                                                            self.instance)
+        with self.site.lock:
+            data = self.san.export(VOLUME % number, wwpns)
+        return {'driver_volume_type': 'fibre_channel',
+                'serial': VOLUME % number,
+                'data': dict(data, volume_id=VOLUME % number)}
+
+    def withdraw(self, number=1):
+        """Take a volume away from all initiators, and delete it."""
+        with self.site.lock:
+            self.san.unexport(VOLUME % number)
+            self.san.delete_volume(VOLUME % number)
 
     def build(self, connection_info, instance=None, **kwargs):
         return volume.build(self.host, instance or self.instance,
@@ -72,28 +98,32 @@ class VolumeTestCase(base.SimulatedHostTestCase):
     def vios(self, name):
         return next(vios for vios in self.vioses() if vios.name == name)
 
+    def fail_discovery(self, name):
+        """Let discovery on a VIOS fail, until the faults are cleared."""
+        self.simulated.faults.add({
+            'effect': 'job_failed', 'count': 0, 'message': 'No answer',
+            'path': '%s/do/LUARecovery' % self.vios(name).uuid})
+
     def mapped(self, instance=None):
-        """[(VIOS name, storage, LUA), ...] of a server's mappings."""
-        name = self.lpar(instance or self.instance).name
-        return sorted(
-            (vios.name, mapping['storage'], mapping['lua'])
-            for vios in self.vioses() for bus in vios.buses
-            for mapping in bus.state() if mapping['lpar'] == name)
+        """[(VIOS name, volume id, LUA), ...] of a server's disks."""
+        with self.site.lock:
+            return sorted(
+                (disk.vios, disk.volume, disk.lua) for disk in
+                self.simulated.lpar_disks(
+                    self.lpar(instance or self.instance)))
 
     def devices(self):
         """[(VIOS name, hdisk), ...] of the volumes of the network."""
-        serials = {lun.serial for lun in self.san.volumes.values()}
-        return sorted((vios.name, disk.name) for vios in self.vioses()
-                      for disk in vios.volumes.values()
-                      if disk.serial in serials)
+        return sorted((hdisk.vios.name, hdisk.name)
+                      for lun in self.san.volumes.values()
+                      for hdisk in lun.hdisks)
 
     def warm_up(self):
         """Have the host know its ports and the forms of jobs."""
         self.host.fc_ports()
         fabrics.validate(self.host)
-        connector = self.build(self.connection(9))
+        connector = self.build(self.connection(99))
         self.connect(connector)
         self.disconnect(connector)
-        del self.san.volumes[VOLUME % 9]
-        self.san.calls.clear()
+        self.withdraw(99)
         self.requests()

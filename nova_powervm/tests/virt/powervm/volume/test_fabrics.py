@@ -81,6 +81,29 @@ class ValidateTest(base.SimulatedHostTestCase):
             exception.InvalidOption, 'fabric_A_port_wwpns.*10000090FA1B2CFF',
             self.validate, '10000090FA1B2CFF')
 
+    def test_vios_that_is_down(self):
+        """It may not tell its ports; those listed may be right."""
+        vios = self.simulated.store.all('VirtualIOServer')[0]
+        vios.set_rmc('inactive')
+        self.validate('10000090FA1B2CFF')
+
+    def test_port_that_is_down(self):
+        with self.site.lock:
+            for vios in self.simulated.store.all('VirtualIOServer'):
+                for port in vios.fc_ports:
+                    port.up = False
+                vios.touch('Other')
+        self.validate('10000090FA1B2C01')
+
+    def test_port_of_two_fabrics(self):
+        self.config.register_opt(powervm_conf.fabric_opt('B'),
+                                 group='powervm')
+        self.flags(group='powervm', fabrics=['A', 'B'], fabric_B_port_wwpns=[
+            '10:00:00:90:FA:1B:2C:03'])
+        self.assertRaisesRegex(
+            exception.InvalidOption, 'fabric_B.*fabric A', self.validate,
+            '10000090FA1B2C01', '10000090fa1b2c03')
+
     def test_no_ports(self):
         self.assertRaisesRegex(exception.OptRequiredIfOtherOptValue,
                                'fabric_A_port_wwpns', self.validate)

@@ -12,12 +12,16 @@
 
 """Volumes through the VIOSes, on the simulator."""
 
+import fixtures as fx
 from nova import exception as nova_exc
+from oslo_utils import units
 
+from nova_powervm.simulator.jobs import lua_recovery
 from nova_powervm.tests.virt.powervm.volume import base
 from nova_powervm.virt.powervm import volume
 
 LUA = '0x%02x00000000000000'
+VOLUME = base.VOLUME
 
 
 class VscsiTest(base.VolumeTestCase):
@@ -40,8 +44,8 @@ class VscsiTest(base.VolumeTestCase):
         self.connect(connector)
 
         self.assertLessEqual(len(self.requests()), 9)
-        self.assertEqual([('vios1', 'hdisk2', LUA % 0x90),
-                          ('vios2', 'hdisk2', LUA % 0x90)], self.mapped())
+        self.assertEqual([('vios1', VOLUME % 1, LUA % 0x90),
+                          ('vios2', VOLUME % 1, LUA % 0x90)], self.mapped())
         self.assertEqual(LUA % 0x90, info['data']['target_LUA'])
 
         # With what was kept, as if Nova had been started anew.
@@ -63,9 +67,9 @@ class VscsiTest(base.VolumeTestCase):
         self.requests()
         self.connect(*vols)
         # Two jobs, one read of both, two writes.
-        self.assertLessEqual(len(self.requests()), 7)
-        self.assertEqual([('vios1', 4), ('vios2', 4)],
-                         sorted(self.san.calls))
+        requests = self.requests()
+        self.assertLessEqual(len(requests), 9)
+        self.assertEqual(2, requests.count('PUT LUARecovery'))
         self.assertEqual([LUA % unit for unit in range(0x90, 0x94)] * 2,
                          [lua for _vios, _name, lua in self.mapped()])
         self.disconnect(*[self.build(info) for info in infos])
@@ -79,26 +83,34 @@ class VscsiTest(base.VolumeTestCase):
                          [lua for _vios, _name, lua in self.mapped()])
 
     def test_vios_that_takes_one_volume_at_a_time(self):
-        self.san.takes_several = False
+        answer_all = lua_recovery._recover
+
+        def answer_first(vios, doc):
+            answer = answer_all(vios, doc)
+            del answer.find('deviceList')[1:]
+            return answer
+
+        self.useFixture(fx.MockPatchObject(lua_recovery, '_recover',
+                                           answer_first))
         vols = [self.build(self.connection(number)) for number in (1, 2, 3)]
         self.connect(*vols)
         self.assertEqual(6, len(self.mapped()))
 
     def test_one_vios_does_not_answer(self):
-        self.san.deaf.add('vios1')
+        self.fail_discovery('vios1')
         connector = self.build(self.connection())
         self.connect(connector)
-        self.assertEqual([('vios2', 'hdisk2', LUA % 0x90)], self.mapped())
-        self.san.deaf.clear()
+        self.assertEqual([('vios2', VOLUME % 1, LUA % 0x90)], self.mapped())
+        self.simulated.faults.clear()
         self.disconnect(connector)
         self.assert_as_before()
 
     def test_path_that_was_missing_gets_the_same_address(self):
-        self.san.deaf.add('vios1')
+        self.fail_discovery('vios1')
         first, second = [self.build(self.connection(number))
                          for number in (1, 2)]
         self.connect(first)
-        self.san.deaf.clear()
+        self.simulated.faults.clear()
         self.connect(second)
         self.connect(first)
         self.assertEqual({LUA % 0x90, LUA % 0x91},
@@ -107,7 +119,7 @@ class VscsiTest(base.VolumeTestCase):
 
     def test_more_vioses_are_required(self):
         self.flags(vscsi_vios_connections_required=2, group='powervm')
-        self.san.deaf.add('vios1')
+        self.fail_discovery('vios1')
         connector = self.build(self.connection())
         self.assertRaisesRegex(nova_exc.VolumeAttachFailed, 'No answer',
                                self.connect, connector)
@@ -127,11 +139,11 @@ class VscsiTest(base.VolumeTestCase):
         self.connect(self.build(info))
         self.vios('vios2').set_rmc('inactive')
         self.disconnect(self.build(info))
-        self.assertEqual([('vios2', 'hdisk2', LUA % 0x90)], self.mapped())
+        self.assertEqual([('vios2', VOLUME % 1, LUA % 0x90)], self.mapped())
 
     def test_nobody_sees_it(self):
         info = self.connection()
-        self.san.volumes.clear()
+        self.withdraw()
         connector = self.build(info)
         self.assertRaisesRegex(nova_exc.VolumeAttachFailed, 'required',
                                self.connect, connector)
@@ -148,20 +160,20 @@ class VscsiTest(base.VolumeTestCase):
     def test_extend(self):
         info = self.connection()
         self.connect(self.build(info))
-        self.san.volumes[base.VOLUME % 1].size_gb = 5
+        with self.site.lock:
+            self.san.extend_volume(VOLUME % 1, 5 * units.Gi)
         self.build(info).extend()
-        self.assertEqual([5 * 1024] * 2, [
-            vios.volumes['hdisk2'].capacity_mb for vios in self.vioses()])
+        self.assertEqual([5 * units.Ki] * 2, [
+            hdisk.capacity_mb for hdisk in self.lun().hdisks])
 
     def test_extend_what_is_gone(self):
         info = self.connection()
-        self.san.volumes.clear()
+        self.withdraw()
         self.assertRaises(nova_exc.VolumeExtendFailed,
                           self.build(info).extend)
 
     def test_too_many(self):
-        vols = [self.build(self.san.connection(
-            base.VOLUME % number, self.wwpns())) for number in range(49)]
+        vols = [self.build(self.connection(number)) for number in range(49)]
         self.assertRaisesRegex(nova_exc.VolumeAttachFailed, '48',
                                self.connect, *vols)
         volume.disconnect_now(self.host, vols)
@@ -173,6 +185,7 @@ class VscsiTest(base.VolumeTestCase):
     def test_connection_without_targets(self):
         info = self.connection()
         info['data'].pop('initiator_target_map')
+        info['data'].pop('initiator_target_lun_map')
         self.assertRaisesRegex(nova_exc.InvalidVolume, 'initiator_target_map',
                                self.connect, self.build(info))
 

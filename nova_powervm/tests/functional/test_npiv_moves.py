@@ -1,0 +1,123 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Servers with adapters on the fabrics (NPIV) that are moved and made anew."""
+
+from unittest import mock
+
+from nova_powervm.tests.functional import test_npiv
+from nova_powervm.tests.functional import test_volume_moves
+from nova_powervm.virt.powervm.volume import fabrics
+
+
+class NpivMoveMixin(test_npiv.NpivMixin):
+    """A server whose WWPNs must never change."""
+
+    KEEPS_LUNS = False
+
+    def boot_server(self):
+        server = super().boot_server()
+        self.wwpns = self.wwpns_of(server)
+        self.assertEqual(4, len(self.wwpns))
+        return server
+
+    def platform_state(self):
+        """The site, but for the places that the array gives to volumes."""
+        state = super().platform_state()
+        for volume in state['san']['volumes']:
+            volume['exports'] = sorted(volume['exports'])
+        return state
+
+    def assert_whole(self, server):
+        super().assert_whole(server)
+        if not hasattr(self, 'wwpns'):
+            return
+        self.assertEqual(self.wwpns, self.wwpns_of(server))
+        adapters = self.adapters_of(server)
+        self.assertEqual(2, len(adapters))
+        self.assertEqual(self.wwpns, {wwpn.upper() for adapter in adapters
+                                      for wwpn in adapter[2]})
+        kept = self.metadata_of(server)
+        for fabric in self.PORTS:
+            self.assertEqual(fabrics.MAPPED, kept['fabric_state_' + fabric])
+
+
+class ResizeTest(NpivMoveMixin, test_volume_moves.ResizeTest):
+    pass
+
+
+class ColdMigrationTest(NpivMoveMixin, test_volume_moves.ColdMigrationTest):
+
+    # Both services are in one process and share its options.
+    PORTS = {
+        'A': test_npiv.PORTS['A'] + ['10000090FA1BB101', '10000090FA1BB201'],
+        'B': test_npiv.PORTS['B'] + ['10000090FA1BB102', '10000090FA1BB202'],
+    }
+
+    def _configure_driver(self):
+        super()._configure_driver()
+        patch = mock.patch.object(fabrics, '_validate_ports')
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def set_ports(self, host, up):
+        with self.site.lock:
+            for vios in host.store.all('VirtualIOServer'):
+                for port in vios.fc_ports:
+                    self.site.san.set_port(port.wwpn, up)
+
+    def assert_on(self, server, host, others=()):
+        super().assert_on(server, host, others)
+        for self.where in others:
+            self.assertEqual([], self.adapters_of(server))
+        self.where = host
+
+    def test_target_sees_no_volume(self):
+        """It has no port; a hard reboot makes up for that later."""
+        server = self.boot_server()
+        self.set_ports(self.site.hosts[1], False)
+        self.migrate(server, status='ERROR')
+        self.assertEqual({'compute1': 'not activated'}, self.lpars_of(server))
+        self.assertIn('fabric_A_port_wwpns', self.fault_of(server))
+        self.assertEqual(self.wwpns, self.wwpns_of(server))
+        self.set_ports(self.site.hosts[1], True)
+        self.assertEqual('ACTIVE', self.act(
+            server, 'reboot', {'type': 'HARD'})['status'])
+        self.assert_on(server, 'compute2', others=['compute1'])
+        self.assertIsNone(self.delete(server))
+        self.reap()
+        self.assert_state_equal(self.empty, self.platform_state(), 'Left')
+        self.assert_detached()
+
+    def test_without_volumes(self):
+        """It gets its adapters again with its next volume."""
+        server = self.boot_server()
+        self.assertTrue(self.detach(server, 3))
+        self.migrate(server)
+        self.act(server, 'confirmResize')
+        self.where = 'compute2'
+        self.assertTrue(self.attach(server, 3))
+        self.assert_on(server, 'compute2')
+        self.assert_nothing_left(server)
+
+
+class RescueTest(NpivMoveMixin, test_volume_moves.RescueTest):
+    pass
+
+
+class RebuildOfVolumeTest(NpivMoveMixin,
+                          test_volume_moves.RebuildOfVolumeTest):
+    pass
+
+
+class ShelveTest(NpivMoveMixin, test_volume_moves.ShelveTest):
+    pass

@@ -1,0 +1,189 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Volumes of several servers, and many servers at once."""
+
+from concurrent import futures
+
+from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import test_cold_migration
+from nova_powervm.tests.functional import test_volumes
+from nova_powervm.tests.functional import volumes
+
+VOLUME = volumes.VOLUME
+#: Of Nova's API, the first that attaches a volume to several servers.
+MULTIATTACH = '2.60'
+
+
+class MultiattachTest(test_volumes.VolumeCase):
+    """Two servers of one host share a volume."""
+
+    def setUp(self):
+        super().setUp()
+        self.api.microversion = MULTIATTACH
+        self.cinder.multiattach.add(VOLUME % 1)
+
+    def test_attach_and_detach(self):
+        first, second = self.boot(), self.boot(networks='none')
+        without = self.platform_state()
+        self.assertTrue(self.attach(first, 1))
+        self.assertTrue(self.attach(second, 2))
+        self.assertTrue(self.attach(second, 1))
+        self.assert_sees(first, 1)
+        self.assert_sees(second, 1, 2)
+        self.assertTrue(self.detach(first, 1))
+        self.assert_sees(first)
+        self.assert_sees(second, 1, 2)
+        self.assertTrue(self.attach(first, 1))
+        self.assertTrue(self.detach(second, 1))
+        self.assert_sees(first, 1)
+        self.assert_sees(second, 2)
+        for server, number in ((first, 1), (second, 2)):
+            self.assertTrue(self.detach(server, number))
+        self.assert_state_equal(without, self.platform_state(), 'Left')
+        self.assertIsNone(self.delete(first))
+        self.assert_deleted(second)
+
+    def test_detach_at_once(self):
+        servers = [self.boot(), self.boot(networks='none')]
+        without = self.platform_state()
+        with futures.ThreadPoolExecutor(2) as pool:
+            for act in (self.attach, self.detach):
+                self.assertEqual([True] * 2, list(pool.map(
+                    lambda server: act(server, 1), servers)))
+        self.assert_state_equal(without, self.platform_state(), 'Left')
+
+    def test_boot_and_delete(self):
+        first = self.boot_with([1], boots=True)
+        second = self.boot_with([2, 1], networks='none')
+        self.assertEqual('ACTIVE', second['status'], second.get('fault'))
+        self.assert_sees(first, 1, boots=True)
+        self.assert_sees(second, 2, 1)
+        self.assertIsNone(self.delete(first))
+        self.assert_sees(second, 2, 1)
+        self._reboot_server(second, hard=True)
+        self.assert_sees(second, 2, 1)
+        self.assert_deleted(second)
+
+    def test_extend(self):
+        first, second = self.boot(), self.boot(networks='none')
+        for server in (first, second):
+            self.assertTrue(self.attach(server, 1))
+        self.extend(first, 1, 3)
+        for server in (first, second):
+            self.assert_sees(server, 1)
+
+
+class MultiattachOnTwoHostsTest(volumes.VolumeMixin,
+                                test_cold_migration.TwoHostMixin,
+                                base.PowerVMTestCase):
+
+    PROFILE = 'fc-two-host'
+
+    def detach(self, server, number):
+        # Nova looks there for whether the volume is on this host.
+        self.flags(host=self.host_of(server))
+        return super().detach(server, number)
+
+    def test_attach_and_detach(self):
+        self.api.microversion = MULTIATTACH
+        self.cinder.multiattach.add(VOLUME % 1)
+        first = self.boot_on_first()
+        self.enable('compute1', False)
+        second = self.boot(networks='none')
+        for server in (first, second):
+            self.where = self.host_of(server)
+            self.assertTrue(self.attach(server, 1))
+            self.assert_sees(server, 1)
+        self.where = 'compute1'
+        self.assertTrue(self.detach(first, 1))
+        self.assert_sees(first)
+        self.where = 'compute2'
+        self.assert_sees(second, 1)
+        self.assertTrue(self.detach(second, 1))
+        self.assert_sees(second)
+        self.assert_detached()
+
+
+class ConcurrencyTest(test_volumes.VolumeCase):
+    """Many attachments at once, two for each server."""
+
+    CAST_AS_CALL = False
+    SERVERS = 8
+    VOLUMES = 3 * SERVERS
+
+    def numbers(self, index):
+        """Volumes of a server: one that stays, two that come and go."""
+        return [index, self.SERVERS + 2 * index, self.SERVERS + 2 * index + 1]
+
+    def at_once(self, request, servers):
+        """Ask for something with each volume that comes and goes."""
+        def ask(server, number):
+            # Nova has some requests wait for others of the same server.
+            self.wait_for(lambda: self.try_to(request, server, number))
+
+        with futures.ThreadPoolExecutor(2 * self.SERVERS) as pool:
+            asked = [pool.submit(ask, server, number)
+                     for index, server in enumerate(servers)
+                     for number in self.numbers(index)[1:]]
+        for future in asked:
+            future.result()
+        for server in servers:
+            self.wait_for(lambda: self.is_done(server))
+
+    def try_to(self, request, server, number):
+        try:
+            request(server, number)
+            return True
+        except Exception:
+            base.LOG.exception('Not yet.')
+            return False
+
+    def is_done(self, server):
+        """Whether all that was asked for has been done, or has failed."""
+        return all(
+            event['result']
+            for action in self.api.get_instance_actions(server['id'])
+            for event in self.steps_of(server, action))
+
+    def steps_of(self, server, action):
+        """What was asked for, as Nova's record of its last step."""
+        steps = {event['event']: event for event in self.api.api_get(
+            '/servers/%s/os-instance-actions/%s' % (
+                server['id'], action['request_id'])
+        ).body['instanceAction']['events']}
+        name = 'compute_' + action['action']
+        if action['action'] in ('attach_volume', 'detach_volume'):
+            return [steps.get(name) or {'result': None}]
+        return []
+
+    def post_attachment(self, server, number):
+        self.api.post_server_volume(server['id'], {
+            'volumeAttachment': {'volumeId': VOLUME % number}})
+
+    def delete_attachment(self, server, number):
+        self.api.delete_server_volume(server['id'], VOLUME % number)
+
+    def test_all(self):
+        servers = [self.boot_with(self.numbers(index)[:1], networks='none')
+                   for index in range(self.SERVERS)]
+        before = self.platform_state()
+        self.at_once(self.post_attachment, servers)
+        for index, server in enumerate(servers):
+            self.assert_sees(server, *self.numbers(index))
+        self.at_once(self.delete_attachment, servers)
+        for index, server in enumerate(servers):
+            self.assert_sees(server, *self.numbers(index)[:1])
+        self.assert_state_equal(before, self.platform_state(), 'Left')
+        for server in servers:
+            self.assertIsNone(self.delete(server))
+        self.assert_detached()

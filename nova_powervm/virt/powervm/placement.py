@@ -1,0 +1,171 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which slot and address each disk of a server gets on its new host.
+
+What a slot map tells is: behind that slot there were these disks, at these
+addresses. Behind a slot is one VIOS. Which VIOS of the new host takes which
+slot is chosen so that most disks come to where they were; where that leaves a
+choice, the same VIOS takes it as before, or one with the same name. A disk
+for which there is no place goes to a slot that its VIOS has got, or one that
+is not in the map.
+"""
+
+from pypowervm.tasks import slot_map
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm.virt.powervm import storage
+
+_IO = slot_map.IOCLASS
+#: Our classes of a slot: {VIOS UUID: its name} and {name: LUA}.
+VIOS = 'VIOS'
+NAMES = 'NAMES'
+
+# What the platform gives by itself (source: captures of pypowervm); volumes
+# have others.
+_LUAS = tuple('0x%02x00000000000000' % unit for unit in range(0x81, 0x90))
+#: More devices than this are not put behind one slot, as pypowervm does.
+_MOST_DEVICES = 31
+
+
+def identities(element):
+    """By what a map may know storage: tuple of str.
+
+    :param element: wrapper of a disk, medium, logical unit or volume.
+    """
+    name = (() if isinstance(element, pvm_stg.PV) else
+            (storage.base_name(element),))
+    # A reference to a medium that is not mapped yet has no UDID.
+    return name + ((element.udid,) if element.udid else ())
+
+
+def identities_of(mappings):
+    """The identities of all storage that is mapped: set of str."""
+    return {identity for mapping in mappings
+            if mapping.backing_storage is not None
+            for identity in identities(mapping.backing_storage)}
+
+
+def luas(mappings, slot):
+    """The addresses that are taken behind a slot, set of str."""
+    return {_plain(mapping.target_dev.lua) for mapping in mappings
+            if mapping.client_adapter.lpar_slot_num == slot and
+            mapping.target_dev is not None and mapping.target_dev.lua}
+
+
+def _plain(lua):
+    return lua and '0x%016x' % int(lua, 16)
+
+
+def _addresses(devices):
+    """Where disks were behind a slot: dict of identity -> LUA, or None."""
+    found = {}
+    for cls in (_IO.PV, _IO.LU, _IO.VDISK, NAMES):
+        found.update(devices.get(cls, {}))
+    for udid in devices.get(_IO.VOPT, ()):
+        found.setdefault(udid, None)
+    return {identity: lua and _plain(lua) for identity, lua in found.items()}
+
+
+class Placement:
+    """Places disks that are to be mapped; they have their identities here.
+
+    :param guide: slot map, a dict of slot -> devices.
+    :param vioses: dict of UUID -> VIOS wrapper.
+    :param there: dict of VIOS UUID -> list of the server's mappings.
+    :param lacking: dict of VIOS UUID -> list of tuples of identities.
+    :param taken: set of the slots that network adapters are at.
+    :param free_slot: function that returns a slot which is neither in the map
+        nor in the set that it is called with, or None.
+    """
+
+    def __init__(self, guide, vioses, there, lacking, taken, free_slot):
+        self._guide = guide
+        self._vioses = vioses
+        self._there = there
+        self._lacking = {uuid: list(disks) for uuid, disks in lacking.items()
+                         if uuid in vioses}
+        self._free_slot = free_slot
+        self._homes = {slot: _addresses(devices)
+                       for slot, devices in guide.items()}
+        self._places = {}
+        # Slot -> UUID of the VIOS behind it, and -> set of taken addresses.
+        self._owners = {}
+        self._used = {}
+        for vios_uuid, mappings in there.items():
+            for mapping in mappings:
+                slot = mapping.client_adapter.lpar_slot_num
+                self._owners[slot] = vios_uuid
+                self._used[slot] = luas(mappings, slot)
+        self._open = {slot for slot, home in self._homes.items() if home}
+        self._open -= taken | set(self._owners)
+
+    def make(self):
+        """Return dict of (VIOS UUID, identity) -> (int slot, str LUA)."""
+        for slot, vios_uuid in list(self._owners.items()):
+            self._settle(slot, vios_uuid)
+        while True:
+            gains = [(self._gain(slot, vios_uuid), slot, vios_uuid)
+                     for slot in self._open for vios_uuid in self._lacking]
+            best = max(gains, default=None)
+            if best is None or not best[0][0]:
+                break
+            _gain, slot, vios_uuid = best
+            self._open.remove(slot)
+            self._owners[slot] = vios_uuid
+            self._settle(slot, vios_uuid)
+        for vios_uuid in self._lacking:
+            self._settle_rest(vios_uuid)
+        return self._places
+
+    def _gain(self, slot, vios_uuid):
+        """Sort key: what it is worth that a VIOS takes a slot."""
+        home = self._homes[slot]
+        before = self._guide[slot].get(VIOS, {})
+        return (sum(1 for disk in self._lacking[vios_uuid]
+                    if not home.keys().isdisjoint(disk)),
+                vios_uuid in before,
+                self._vioses[vios_uuid].name in before.values(), -slot)
+
+    def _settle(self, slot, vios_uuid):
+        """Place the disks of a VIOS that were behind a slot."""
+        home = self._homes.get(slot, {})
+        for disk in list(self._lacking.get(vios_uuid, ())):
+            known = [identity for identity in disk if identity in home]
+            if known:
+                # A medium of an old map has no address there.
+                lua = next(filter(None, map(home.get, known)), None)
+                self._put(disk, vios_uuid, slot, lua)
+
+    def _settle_rest(self, vios_uuid):
+        """Place the disks of a VIOS that the map does not know."""
+        for disk in list(self._lacking[vios_uuid]):
+            slot = next((slot for slot in sorted(self._owners)
+                         if self._owners[slot] == vios_uuid and
+                         len(self._used.get(slot, ())) < _MOST_DEVICES), None)
+            if slot is None:
+                slot = self._free_slot(set(self._owners) | self._open)
+                if slot is None:
+                    return
+                self._owners[slot] = vios_uuid
+            self._put(disk, vios_uuid, slot, None)
+
+    def _put(self, disk, vios_uuid, slot, lua):
+        used = self._used.setdefault(slot, set())
+        if lua is None or lua in used:
+            homes = set(self._homes.get(slot, {}).values())
+            lua = next((free for free in _LUAS
+                        if free not in used | homes), None)
+        used.add(lua)
+        self._lacking[vios_uuid].remove(disk)
+        for identity in disk:
+            self._places[vios_uuid, identity] = slot, lua

@@ -1,0 +1,131 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Copying a volume onto another one, which no job of the platform does.
+
+Both are mapped to the management partition for that time, by one VIOS.
+"""
+
+import os
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm.virt.powervm import storage
+
+LOG = logging.getLogger(__name__)
+
+_CHUNK = 1024 ** 2
+
+
+class VolumeCopier:
+    """Copies what is on one volume to another, while nobody uses them.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param mgmt: mgmt.ManagementPartition
+    """
+
+    def __init__(self, host, mgmt):
+        self.host = host
+        self.mgmt = mgmt
+
+    def why_not(self):
+        """Why nothing can be copied, str, or None (0 requests, 1 once)."""
+        if self.host.mgmt_is_vios:
+            return ('the management partition is a Virtual I/O Server, to '
+                    'which volumes cannot be mapped')
+        if not self.mgmt.is_here:
+            return 'this is not the management partition'
+        return None
+
+    def copy(self, source, target):
+        """Copy a volume (2 requests, and 2 to tidy up).
+
+        :param source: vscsi.VscsiConnector, discovered
+        :param target: likewise, of a volume that is at least as large
+        :raises nova.exception.VolumeRebaseFailed: if no VIOS has both, or
+            the target is too small.
+        """
+        both = source, target
+        vios_uuid = next((uuid for uuid in source.hdisks
+                          if uuid in target.hdisks), None)
+        if vios_uuid is None:
+            raise nova_exc.VolumeRebaseFailed(
+                reason='no Virtual I/O Server sees both volumes')
+        try:
+            paths = [self.mgmt.discover_vscsi_disk(mapping)
+                     for mapping in self._lend(vios_uuid, both)]
+            with self.mgmt.open_disk(paths[0]) as old, (
+                    self.mgmt.open_disk(paths[1], writable=True)) as new:
+                _copy(old, new)
+        finally:
+            self._take_back(vios_uuid, both)
+
+    def _lend(self, vios_uuid, connectors):
+        """Map volumes to the management partition.
+
+        :returns: list of the mappings.
+        """
+        def lend(vios_w):
+            elements = [pvm_stg.PV.bld(
+                vios_w.adapter, vol.hdisks[vios_uuid].name, udid=vol.udid,
+                tag=vol.volume_id) for vol in connectors]
+            return [storage.add_mapping(vios_w, self.host.mgmt_uuid, element)
+                    for element in elements]
+
+        stg = storage.StorageTransaction(self.host, 'lend_volumes')
+        stg.edit(vios_uuid, lend)
+        [vios_w] = stg.execute().values()
+        return [next(mapping for mapping in vios_w.scsi_mappings
+                     if self._is_lent(mapping, [vol])) for vol in connectors]
+
+    def _is_lent(self, mapping, connectors):
+        element = mapping.backing_storage
+        return (isinstance(element, pvm_stg.PV) and
+                element.udid in [vol.udid for vol in connectors] and
+                storage.is_client(mapping, self.host.mgmt_uuid))
+
+    def _take_back(self, vios_uuid, connectors):
+        """Unmap volumes from the management partition; log what fails.
+
+        The mappings go first, lest another scan bring a device back.
+        """
+        def take_back():
+            with storage.StorageTransaction.immediate(
+                    self.host, 'take_back_volumes') as stg:
+                stg.edit(vios_uuid, storage.remove_mappings,
+                         lambda mapping: self._is_lent(mapping, connectors))
+
+        what = 'unmap volumes from the management partition'
+        if not storage.try_to(what, take_back):
+            storage.try_to(what, take_back)
+        for vol in connectors:
+            storage.try_to('remove the device of volume %s' % vol.volume_id,
+                           self.mgmt.remove_disk, vol.udid)
+
+
+def _copy(source, target):
+    """Copy a file onto another, in place; thin volumes stay thin."""
+    size = source.seek(0, os.SEEK_END)
+    if target.seek(0, os.SEEK_END) < size:
+        raise nova_exc.VolumeRebaseFailed(
+            reason='the new volume is smaller than the old one')
+    source.seek(0)
+    for offset in range(0, size, _CHUNK):
+        data = source.read(_CHUNK)
+        target.seek(offset)
+        if target.read(len(data)) != data:
+            target.seek(offset)
+            target.write(data)
+    target.flush()
+    os.fsync(target.fileno())

@@ -1,0 +1,70 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Where a server finds its volumes, and what they are, for good.
+
+What is written into connection_info is lost when Nova reads the attachment
+anew, as for a resize or a reboot. So the logical unit address (LUA) and the
+UDID of each volume are kept in the server's system_metadata, which goes with
+it to other hosts.
+"""
+
+import typing
+
+from nova import exception as nova_exc
+from nova import objects
+
+_KEY = 'powervm_volume_'
+
+
+class Place(typing.NamedTuple):
+    """Where a volume is: its LUA, and the UDID of what is there."""
+
+    lua: str
+    udid: str
+
+
+def of(instance):
+    """Where the volumes of a server are, or shall be (no request).
+
+    :returns: dict of volume id -> Place
+    """
+    return {key[len(_KEY):]: Place(*value.split()) for key, value in
+            instance.system_metadata.items() if key.startswith(_KEY)}
+
+
+def keep(instance, new):
+    """Have Nova keep where volumes are.
+
+    :param new: dict of volume id -> Place; None to forget the volume.
+    """
+    kept = of(instance)
+    if all(kept.get(volume_id) == place for volume_id, place in new.items()):
+        return
+    try:
+        # A request that Nova sent while another one was at work comes with
+        # what was there before that.
+        fresh = objects.Instance.get_by_uuid(
+            instance._context, instance.uuid,
+            expected_attrs=['system_metadata'])
+        _write(fresh, new)
+        fresh.save()
+    except nova_exc.InstanceNotFound:
+        return
+    _write(instance, {**dict.fromkeys(kept), **of(fresh)})
+
+
+def _write(instance, new):
+    for volume_id, place in new.items():
+        instance.system_metadata.pop(_KEY + volume_id, None)
+        if place is not None:
+            instance.system_metadata[_KEY + volume_id] = ' '.join(place)

@@ -1,0 +1,166 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Volume groups of Virtual I/O Servers: disks and media in them."""
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.utils import transaction
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm.virt.powervm import storage
+
+LOG = logging.getLogger(__name__)
+
+_FILE_POOL_PREFIX = 'QCOW VG'
+
+
+class VolumeGroup:
+    """One volume group of one VIOS; it is read afresh for every use.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param vios_uuid: str, UUID of the VIOS.
+    :param vg_w: VG wrapper; only its identity is kept.
+    """
+
+    def __init__(self, host, vios_uuid, vg_w):
+        self.host = host
+        self.vios_uuid = vios_uuid
+        self.uuid = vg_w.uuid
+        self.name = vg_w.name
+
+    def read(self):
+        """Return its wrapper (1 request)."""
+        return self._getter().get()
+
+    def edit(self, func, *args, known=None):
+        """Call func with the wrapper, alone in this process (1 request).
+
+        :param func: called as func(vg_wrapper, *args); writes its changes
+                     itself, with update(), and is called again with a fresh
+                     wrapper if that meets a 412.
+        :param known: wrapper that was read just now, to save the request.
+        :returns: what func returns.
+        """
+        return transaction.entry_transaction(func)(known or self._getter(),
+                                                   *args)
+
+    def _getter(self):
+        return pvm_stg.VG.getter(
+            self.host.adapter, entry_uuid=self.uuid,
+            parent_class=pvm_vios.VIOS, parent_uuid=self.vios_uuid)
+
+
+def find_disk(vg_w, name):
+    """Return the virtual disk of that name in a volume group, or None."""
+    return next((disk for disk in vg_w.virtual_disks
+                 if storage.base_name(disk) == name), None)
+
+
+def is_file_backed(vg_w):
+    """Whether the disks of a volume group are files.
+
+    Assumed, no hardware: the documentation of NovaLink calls such a pool
+    "QCOW VG - default"; its disks have paths as their names.
+    """
+    return vg_w.name.startswith(_FILE_POOL_PREFIX) or any(
+        disk.name.startswith('/') for disk in vg_w.virtual_disks)
+
+
+def create_disk(vg_w, name, size_gb, source=None, file_format=None):
+    """Create a virtual disk (1 request).
+
+    :param vg_w: VG wrapper.
+    :param name: str of at most 15 of [.0-9A-Za-z_].
+    :param size_gb: int, size in GiB.
+    :param source: wrapper of the disk of the same group whose content the
+                   platform is to copy, or None.
+    :param file_format: pypowervm FileFormatType of its content, or None.
+    :returns: (wrapper of the group, wrapper of the disk).
+    :raises ComputeResourcesUnavailable: if the group has not the room.
+    """
+    vg_w, disks = _create(vg_w, [pvm_stg.VDisk.bld(
+        vg_w.adapter, name, size_gb, base_image=source and source.udid,
+        file_format=file_format)])
+    return vg_w, disks[0]
+
+
+def create_blank_disks(vg_w, sizes):
+    """Create virtual disks without content (1 request).
+
+    :param sizes: dict of name -> int GiB.
+    :returns: list of wrappers of the disks.
+    :raises ComputeResourcesUnavailable: if the group has not the room.
+    """
+    return _create(vg_w, [
+        pvm_stg.VDisk.bld(vg_w.adapter, name, size_gb,
+                          file_format=pvm_stg.FileFormatType.RAW)
+        for name, size_gb in sizes.items()])[1]
+
+
+def _create(vg_w, new_disks):
+    check_room(vg_w, sum(disk.capacity for disk in new_disks))
+    names = [disk.name for disk in new_disks]
+    vg_w.virtual_disks.extend(new_disks)
+    vg_w = vg_w.update()
+    disks = [find_disk(vg_w, name) for name in names]
+    if any(disk is None for disk in disks):
+        raise pvm_exc.Error('The platform accepted disks %s in volume group '
+                            '%s, but they are not there.' % (names,
+                                                             vg_w.name))
+    return vg_w, disks
+
+
+def check_room(vg_w, size_gb):
+    """Raise ComputeResourcesUnavailable if the group has not that room."""
+    if vg_w.available_size < size_gb:
+        raise nova_exc.ComputeResourcesUnavailable(
+            reason='%(need)d GB needed in volume group %(vg)s, %(free).2f GB '
+            'are free' % {'need': size_gb, 'vg': vg_w.name,
+                          'free': vg_w.available_size})
+
+
+def remove_disks(vg_w, names):
+    """Delete virtual disks by name (1 request, 0 if there are none).
+
+    :returns: wrapper of the group.
+    """
+    disks = vg_w.virtual_disks
+    doomed = [disk for disk in disks if storage.base_name(disk) in names]
+    for disk in doomed:
+        LOG.info('Deleting disk %(disk)s from volume group %(vg)s.',
+                 {'disk': disk.name, 'vg': vg_w.name})
+        disks.remove(disk)
+    return vg_w.update() if doomed else vg_w
+
+
+def has_media(vg_w, name):
+    """Whether a medium is in a media repository of a volume group."""
+    return any(medium.name == name for repository in vg_w.vmedia_repos
+               for medium in repository.optical_media)
+
+
+def remove_media(vg_w, name):
+    """Delete a medium from a media repository (1 request, or 0).
+
+    :returns: bool, whether it was there.
+    """
+    for repository in vg_w.vmedia_repos:
+        media = repository.optical_media
+        for medium in media:
+            if medium.name == name:
+                media.remove(medium)
+                vg_w.update()
+                return True
+    return False
