@@ -88,13 +88,13 @@ class UnrescueTest(RescueWalkMixin, base.PowerVMTestCase):
     pass
 
 
-@test_fault_walk.walks('rescue', 7)
+@test_fault_walk.walks('rescue', 7, with_etag=1)
 class RescueOnSharedPoolTest(platforms.SharedPool, RescueWalkMixin,
                              base.PowerVMTestCase):
     pass
 
 
-@test_fault_walk.walks('unrescue', 7)
+@test_fault_walk.walks('unrescue', 7, with_etag=1)
 class UnrescueOnSharedPoolTest(platforms.SharedPool, RescueWalkMixin,
                                base.PowerVMTestCase):
     pass
