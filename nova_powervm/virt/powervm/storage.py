@@ -198,8 +198,8 @@ class StorageTransaction:
     def execute(self):
         """Make the edits, then the calls that were queued with then().
 
-        All VIOSes are tried, at the same time; the calls are made only if
-        every one succeeded.
+        All VIOSes are tried, in the order of their first edits; the calls are
+        made only if every one succeeded.
 
         :returns: dict of VIOS UUID -> wrapper as it is after the edits.
         :raises StorageNotServed: if VIOSes are down that are required.
@@ -248,17 +248,17 @@ class StorageTransaction:
         vioses = self._read_together(uuids) if self._plans else {}
         for func in self._plans:
             func(vioses)
-        if len(uuids) < 2:
-            return {uuid: self._update(uuid, vioses.get(uuid))
-                    for uuid in uuids}
-        with transaction.ContextThreadPoolExecutor(len(uuids)) as pool:
-            futures = {uuid: pool.submit(self._update, uuid,
-                                         vioses.get(uuid)) for uuid in uuids}
-        failures = {uuid: future.exception()
-                    for uuid, future in futures.items() if future.exception()}
+        results, failures = {}, {}
+        # One after the other, in the order of the edits: the platform gives
+        # slots as it is asked, and a server boots from the lowest.
+        for uuid in uuids:
+            try:
+                results[uuid] = self._update(uuid, vioses.get(uuid))
+            except Exception as exc:
+                failures[uuid] = exc
         if failures:
             self._raise(failures)
-        return {uuid: future.result() for uuid, future in futures.items()}
+        return results
 
     def _read_together(self, uuids):
         return {vios_w.uuid: vios_w for vios_w in pvm_vios.VIOS.get(
@@ -300,7 +300,7 @@ class StorageTransaction:
             LOG.error('Updating VIOS %(vios)s for %(name)s failed: %(exc)s',
                       {'vios': uuid, 'name': self.name, 'exc': exc})
         first = next(iter(failures.values()))
-        if len(failures) == 1 or not isinstance(first, Exception):
+        if len(failures) == 1:
             raise first
         raise pvm_exc.Error('; '.join(
             'VIOS %s: %s' % failure for failure in failures.items())
