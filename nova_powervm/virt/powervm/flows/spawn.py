@@ -75,11 +75,10 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
 
     If it fails, the disks stay, and nothing else.
 
-    :param grow: whether a boot disk that is smaller than the flavor says is
-        to grow; not in a resize, which may be reverted.
-
     :param former: nova.objects.Flavor that the disks were made for, if it may
         be another than the instance's.
+    :param grow: whether a boot disk that is smaller than the flavor says is
+        to grow; not in a resize, which may be reverted.
     """
     volumes = volume.of(rooms, instance, block_device_info)
     slots = slot.of_rebuilt(rooms, instance)
