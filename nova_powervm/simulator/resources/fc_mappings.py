@@ -19,61 +19,29 @@ Wide Port Names (WWPNs) of its own there (N_Port ID virtualisation, NPIV).
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import adapters
 from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import mappings
 from nova_powervm.simulator.resources import partition
-from nova_powervm.simulator.resources import storage
 from nova_powervm.simulator import san
 
 el = atom.el
 
 
-class Mapping:
+class Mapping(adapters.AdapterPair):
     """A virtual Fibre Channel server adapter and its client adapter.
 
-    Making one takes a slot on either side.
-
-    :param vios: the VirtualIOServer
-    :param client: the Partition that gets the client adapter
     :param wwpns: tuple of two WWPNs; the client logs on with the first
-    :param client_slot: int, a certain slot of the client, None for any
-    :raises errors.Refused: when there is no slot; none is taken then
     :ivar port: io_config.FcPort that it is on, None while it is on none
     """
 
+    NAME = 'vfchost'
+    UDID = '1d'
+
     def __init__(self, vios, client, wwpns, client_slot=None):
-        self.vios = vios
-        self.client = client
-        self.client_id = client.partition_id
+        super().__init__(vios, client, client_slot, vios.fc_mappings)
         self.wwpns = wwpns
         self.port = None
-        self.client_slot = client.take_slot(self, client_slot)
-        try:
-            self.server_slot = vios.take_slot(self)
-        except errors.Refused:
-            client.free_slot(self.client_slot)
-            raise
-        self.number = storage.lowest_free(other.number for other in
-                                          vios.fc_mappings)
-
-    @property
-    def name(self):
-        """Name of the server adapter in the VIOS, vfchost<n>."""
-        return 'vfchost%d' % self.number
-
-    @property
-    def udid(self):
-        """UniqueDeviceID of the server adapter."""
-        return '1d' + self._server_location
-
-    @property
-    def _server_location(self):
-        return self.vios.host.location(self.vios.partition_id,
-                                       self.server_slot)
-
-    @property
-    def _client_location(self):
-        return self.vios.host.location(self.client_id, self.client_slot)
 
     @property
     def adapter_uuid(self):
@@ -105,21 +73,9 @@ class Mapping:
             port.used += 1
 
     def orphan(self):
-        """Lose the client adapter because its partition is gone."""
-        self.client = None
+        """See AdapterPair."""
+        super().orphan()
         self.wwpns = ()
-
-    def release_slots(self):
-        """Empty the slots on both sides."""
-        self.vios.free_slot(self.server_slot)
-        if self.client:
-            self.client.free_slot(self.client_slot)
-
-    def retake_slots(self):
-        """Undo release_slots()."""
-        self.vios.take_slot(self, self.server_slot)
-        if self.client:
-            self.client.take_slot(self, self.client_slot)
 
     # -- documents --------------------------------------------------------
 
@@ -181,9 +137,7 @@ class Mapping:
 
     def state(self):
         """Return it as a dict fit for JSON."""
-        return {'lpar': self.client and self.client.name,
-                'lpar_id': self.client_id, 'client_slot': self.client_slot,
-                'adapter': self.name, 'server_slot': self.server_slot,
+        return {**self.slots_state(),
                 'port': self.port and self.port.name,
                 'wwpns': list(self.wwpns)}
 

@@ -24,6 +24,7 @@ import collections
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import adapters
 from nova_powervm.simulator.resources import storage
 
 el = atom.el
@@ -33,41 +34,19 @@ el = atom.el
 _FIRST_LUN, _LAST_LUN = 0x81, 0xff
 
 
-class Bus:
+class Bus(adapters.AdapterPair):
     """A virtual SCSI server adapter of a VIOS and its client adapter.
 
-    Making one takes a slot on either side.
-
-    :param vios: the VirtualIOServer
-    :param client: the Partition that gets the client adapter
-    :param client_slot: int, a certain slot of the client, None for any
-    :raises errors.Refused: when there is no slot; none is taken then
     :ivar targets: list of Target
     """
 
+    NAME = 'vhost'
+    UDID = '1e'
+
     def __init__(self, vios, client, client_slot=None):
-        self.vios = vios
-        self.client = client
-        self.client_id = client.partition_id
-        self.client_slot = client.take_slot(self, client_slot)
-        try:
-            self.server_slot = vios.take_slot(self)
-        except errors.Refused:
-            client.free_slot(self.client_slot)
-            raise
-        self.number = storage.lowest_free(bus.number for bus in vios.buses)
+        super().__init__(vios, client, client_slot, vios.buses)
         self.targets = []
         self._fragments = None
-
-    @property
-    def name(self):
-        """Name of the server adapter in the VIOS, vhost<n>."""
-        return 'vhost%d' % self.number
-
-    @property
-    def udid(self):
-        """UniqueDeviceID of the server adapter."""
-        return '1e' + self._server_location
 
     @property
     def client_name(self):
@@ -76,35 +55,14 @@ class Bus:
             return self.client.name
         return 'partition %d (gone)' % self.client_id
 
-    @property
-    def _server_location(self):
-        return self.vios.host.location(self.vios.partition_id,
-                                       self.server_slot)
-
-    @property
-    def _client_location(self):
-        return self.vios.host.location(self.client_id, self.client_slot)
-
     def changed(self):
         """Forget the rendered mappings."""
         self._fragments = None
 
     def orphan(self):
-        """Lose the client adapter because its partition is gone."""
-        self.client = None
+        """See AdapterPair."""
+        super().orphan()
         self.changed()
-
-    def release_slots(self):
-        """Empty the slots on both sides."""
-        self.vios.free_slot(self.server_slot)
-        if self.client:
-            self.client.free_slot(self.client_slot)
-
-    def retake_slots(self):
-        """Undo release_slots()."""
-        self.vios.take_slot(self, self.server_slot)
-        if self.client:
-            self.client.take_slot(self, self.client_slot)
 
     def add_target(self, backing, lua=None, name=None):
         """Put a target device on the bus; all has been checked before.
@@ -183,9 +141,7 @@ class Bus:
 
     def state(self):
         """Return a list of dicts, one per mapping."""
-        bus = {'lpar': self.client and self.client.name,
-               'lpar_id': self.client_id, 'client_slot': self.client_slot,
-               'adapter': self.name, 'server_slot': self.server_slot}
+        bus = self.slots_state()
         return [dict(bus, **(target.state() if target else {'storage': None}))
                 for target in sorted(self.targets, key=lambda t: t.lua) or (
                     None,)]

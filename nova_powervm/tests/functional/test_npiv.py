@@ -16,7 +16,6 @@ from nova import context as nova_context
 from nova import objects
 
 from nova_powervm import conf as cfg
-from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import volumes
 
 VOLUME = volumes.VOLUME
@@ -85,23 +84,8 @@ class NpivMixin(volumes.VolumeMixin):
             vios.touch()
 
 
-class NpivCase(NpivMixin, base.PowerVMTestCase):
-    """One host, and the state that it is in when all is gone again."""
-
-    def setUp(self):
-        super().setUp()
-        # The first server fills the image cache.
-        self.delete(self.boot())
-        self.before = self.platform_state()
-
-    def assert_nothing_left(self):
-        self.assert_state_equal(self.before, self.platform_state(), 'Left')
-        self.assert_detached()
-
-    def assert_deleted(self, server):
-        """It can be deleted, and nothing stays."""
-        self.assertIsNone(self.delete(server))
-        self.assert_nothing_left()
+class NpivCase(NpivMixin, volumes.VolumeCase):
+    """One host whose servers have adapters of their own."""
 
 
 class AttachTest(NpivCase):

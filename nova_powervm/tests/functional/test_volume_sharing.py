@@ -16,7 +16,6 @@ from concurrent import futures
 
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import test_cold_migration
-from nova_powervm.tests.functional import test_volumes
 from nova_powervm.tests.functional import volumes
 
 VOLUME = volumes.VOLUME
@@ -24,7 +23,7 @@ VOLUME = volumes.VOLUME
 MULTIATTACH = '2.60'
 
 
-class MultiattachTest(test_volumes.VolumeCase):
+class MultiattachTest(volumes.VolumeCase):
     """Two servers of one host share a volume."""
 
     def setUp(self):
@@ -114,7 +113,7 @@ class MultiattachOnTwoHostsTest(volumes.VolumeMixin,
         self.assert_detached()
 
 
-class ConcurrencyTest(test_volumes.VolumeCase):
+class ConcurrencyTest(volumes.VolumeCase):
     """Many attachments at once, two for each server."""
 
     CAST_AS_CALL = False

@@ -12,7 +12,6 @@
 
 """Volumes that Cinder migrates while a server has them."""
 
-from nova_powervm.tests.functional import test_volumes
 from nova_powervm.tests.functional import volumes
 
 MIB = volumes.MIB
@@ -20,7 +19,7 @@ MIB = volumes.MIB
 PLACE = 700 * MIB + 4097
 
 
-class SwapTest(test_volumes.VolumeCase):
+class SwapTest(volumes.VolumeCase):
 
     def setUp(self):
         super().setUp()
@@ -53,6 +52,16 @@ class SwapTest(test_volumes.VolumeCase):
         self._reboot_server(server, hard=True)
         self.assert_swapped(server, 1, 2)
         self.assertTrue(self.detach(server, 1))
+        self.assert_sees(server, 2)
+        self.assertEqual({volumes.VOLUME % 2}, set(self.places_of(server)))
+        self.assertIsNone(self.delete(server))
+        self.assert_detached()
+
+    def test_detach_right_after(self):
+        server = self.boot_with([1, 2])
+        self.swap(server, 1, 5)
+        self.assertTrue(self.detach(server, 1))
+        self.assertEqual({volumes.VOLUME % 2}, set(self.places_of(server)))
         self.assert_sees(server, 2)
         self.assertIsNone(self.delete(server))
         self.assert_detached()

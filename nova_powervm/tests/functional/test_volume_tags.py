@@ -19,7 +19,6 @@ from nova import objects
 
 from nova_powervm.demo import image
 from nova_powervm.simulator import inside
-from nova_powervm.tests.functional import test_volumes
 from nova_powervm.tests.functional import volumes
 
 VOLUME = volumes.VOLUME
@@ -27,7 +26,7 @@ VOLUME = volumes.VOLUME
 TAGGED_ATTACH = '2.49'
 
 
-class TagTest(test_volumes.VolumeCase):
+class TagTest(volumes.VolumeCase):
 
     def setUp(self):
         super().setUp()

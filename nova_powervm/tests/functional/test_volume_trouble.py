@@ -12,13 +12,12 @@
 
 """Volumes while something is down, in the way, or wrong."""
 
-from nova_powervm.tests.functional import test_volumes
 from nova_powervm.tests.functional import volumes
 
 VOLUME = volumes.VOLUME
 
 
-class OneViosIsDownTest(test_volumes.VolumeCase):
+class OneViosIsDownTest(volumes.VolumeCase):
     """What is done without a VIOS is made up for when it is back."""
 
     def restart(self):
@@ -92,7 +91,7 @@ class OneViosIsDownTest(test_volumes.VolumeCase):
         self.assert_deleted(server)
 
 
-class WrongTest(test_volumes.VolumeCase):
+class WrongTest(volumes.VolumeCase):
     """What cannot be is refused, and nothing is left of it."""
 
     def assert_refused(self, server, number, reason):
@@ -173,7 +172,7 @@ class WrongTest(test_volumes.VolumeCase):
         self.assert_deleted(server)
 
 
-class TooManyTest(test_volumes.VolumeCase):
+class TooManyTest(volumes.VolumeCase):
 
     VOLUMES = 50
     AT_MOST = 48

@@ -12,32 +12,12 @@
 
 """Cinder volumes through the VIOSes, through Nova's API."""
 
-from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import volumes
 
 VOLUME = volumes.VOLUME
 
 
-class VolumeCase(volumes.VolumeMixin, base.PowerVMTestCase):
-    """One host, and the state that it is in when all is gone again."""
-
-    def setUp(self):
-        super().setUp()
-        # The first server fills the image cache.
-        self.delete(self.boot())
-        self.before = self.platform_state()
-
-    def assert_nothing_left(self):
-        self.assert_state_equal(self.before, self.platform_state(), 'Left')
-        self.assert_detached()
-
-    def assert_deleted(self, server):
-        """It can be deleted, and nothing stays."""
-        self.assertIsNone(self.delete(server))
-        self.assert_nothing_left()
-
-
-class AttachTest(VolumeCase):
+class AttachTest(volumes.VolumeCase):
 
     def test_running_server(self):
         server = self.boot()
@@ -97,7 +77,7 @@ class AttachTest(VolumeCase):
         self.assert_deleted(server)
 
 
-class RebootTest(VolumeCase):
+class RebootTest(volumes.VolumeCase):
 
     def lose_path(self, name):
         """Take the first mapping that a VIOS has."""
@@ -162,7 +142,7 @@ class RebootTest(VolumeCase):
         self.assert_sees(server, 1, boots=True)
 
 
-class ExtendTest(VolumeCase):
+class ExtendTest(volumes.VolumeCase):
 
     def sizes(self, server):
         return {disk.size // volumes.GIB for disk in self.disks_of(server)}
@@ -186,7 +166,7 @@ class ExtendTest(VolumeCase):
         self.assert_sees(server, 1, 2, boots=True)
 
 
-class EncryptedTest(VolumeCase):
+class EncryptedTest(volumes.VolumeCase):
 
     def test_refused_before_anything_is_made(self):
         self.cinder.encrypted.add(VOLUME % 1)

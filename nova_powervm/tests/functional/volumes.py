@@ -248,8 +248,11 @@ class VolumeMixin:
         if boots is not False:
             self.assertEqual(luas[boots], min(luas.values()), luas)
         if self.STRATEGY == 'vscsi':
-            self.assertEqual({VOLUME % number: lua for number, lua in
-                              luas.items()}, self.places_of(server))
+            known, attached = self.places_of(server), self.attached(server)
+            self.assertEqual(
+                {VOLUME % number: lua for number, lua in luas.items()},
+                {volume_id: lua for volume_id, lua in known.items()
+                 if volume_id in attached})
         kept = self.__dict__.setdefault('_luas', {}).setdefault(
             server['id'], {})
         for number in luas.keys() & kept.keys():
@@ -258,13 +261,16 @@ class VolumeMixin:
         kept.update(luas)
 
     def places_of(self, server):
-        """Nova's view of the addresses: {id of an attached volume: LUA}."""
+        """Nova's view of the addresses: {volume id: LUA}.
+
+        One that took the place of another is there by its former id too,
+        until something changes.
+        """
         instance = objects.Instance.get_by_uuid(
             nova_context.get_admin_context(), server['id'],
             expected_attrs=['system_metadata'])
         return {volume_id: place.lua for volume_id, place in
-                places.of(instance).items()
-                if volume_id in self.attached(server)}
+                places.of(instance).items()}
 
     def content(self, number):
         """Hash of what is on a volume."""
@@ -293,3 +299,22 @@ class VolumeMixin:
             self.cinder.volume_to_attachment.values()
             for attachment in attachments.values()])
         self.assertEqual([], self.cinder.complaints)
+
+
+class VolumeCase(VolumeMixin, base.PowerVMTestCase):
+    """One host, and the state that it is in when all is gone again."""
+
+    def setUp(self):
+        super().setUp()
+        # The first server fills the image cache.
+        self.delete(self.boot())
+        self.before = self.platform_state()
+
+    def assert_nothing_left(self):
+        self.assert_state_equal(self.before, self.platform_state(), 'Left')
+        self.assert_detached()
+
+    def assert_deleted(self, server):
+        """It can be deleted, and nothing stays."""
+        self.assertIsNone(self.delete(server))
+        self.assert_nothing_left()

@@ -45,6 +45,9 @@ def of(instance):
 def keep(instance, new):
     """Have Nova keep where volumes are.
 
+    Those that it does not know as the server's any more are forgotten, such
+    as the id that a volume had before it took the place of another.
+
     :param new: dict of volume id -> Place; None to forget the volume.
     """
     kept = of(instance)
@@ -56,11 +59,18 @@ def keep(instance, new):
         fresh = objects.Instance.get_by_uuid(
             instance._context, instance.uuid,
             expected_attrs=['system_metadata'])
-        _write(fresh, new)
+        _write(fresh, {**dict.fromkeys(_strange(fresh)), **new})
         fresh.save()
     except nova_exc.InstanceNotFound:
         return
     _write(instance, {**dict.fromkeys(kept), **of(fresh)})
+
+
+def _strange(instance):
+    """Ids of volumes that are kept though the server has them no more."""
+    attached = objects.BlockDeviceMappingList.get_by_instance_uuid(
+        instance._context, instance.uuid)
+    return of(instance).keys() - {bdm.volume_id for bdm in attached}
 
 
 def _write(instance, new):

@@ -1,0 +1,87 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Pairs of virtual adapters: one of a VIOS, one of a client partition."""
+
+from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import storage
+
+
+class AdapterPair:
+    """A virtual server adapter of a VIOS and its client adapter.
+
+    Making one takes a slot on either side.
+
+    :cvar NAME: what the names of such adapters in a VIOS begin with.
+    :cvar UDID: what the UniqueDeviceIDs of the server adapters begin with.
+    :param vios: the VirtualIOServer
+    :param client: the Partition that gets the client adapter
+    :param client_slot: int, a certain slot of the client, None for any
+    :param others: the pairs of that kind which the VIOS has
+    :raises errors.Refused: when there is no slot; none is taken then
+    :ivar client: None when its partition is gone
+    """
+
+    NAME = UDID = None
+
+    def __init__(self, vios, client, client_slot, others):
+        self.vios = vios
+        self.client = client
+        self.client_id = client.partition_id
+        self.client_slot = client.take_slot(self, client_slot)
+        try:
+            self.server_slot = vios.take_slot(self)
+        except errors.Refused:
+            client.free_slot(self.client_slot)
+            raise
+        self.number = storage.lowest_free(other.number for other in others)
+
+    @property
+    def name(self):
+        """Name of the server adapter in the VIOS."""
+        return '%s%d' % (self.NAME, self.number)
+
+    @property
+    def udid(self):
+        """UniqueDeviceID of the server adapter."""
+        return self.UDID + self._server_location
+
+    @property
+    def _server_location(self):
+        return self.vios.host.location(self.vios.partition_id,
+                                       self.server_slot)
+
+    @property
+    def _client_location(self):
+        return self.vios.host.location(self.client_id, self.client_slot)
+
+    def orphan(self):
+        """Lose the client adapter because its partition is gone."""
+        self.client = None
+
+    def release_slots(self):
+        """Empty the slots on both sides."""
+        self.vios.free_slot(self.server_slot)
+        if self.client:
+            self.client.free_slot(self.client_slot)
+
+    def retake_slots(self):
+        """Undo release_slots()."""
+        self.vios.take_slot(self, self.server_slot)
+        if self.client:
+            self.client.take_slot(self, self.client_slot)
+
+    def slots_state(self):
+        """Return the two ends as a dict fit for JSON."""
+        return {'lpar': self.client and self.client.name,
+                'lpar_id': self.client_id, 'client_slot': self.client_slot,
+                'adapter': self.name, 'server_slot': self.server_slot}
