@@ -137,6 +137,34 @@ class MigrationWalkMixin(platforms.SharedPool, MoveWalkMixin,
             prepare=lambda: self.prepare('compute1'),
             act=self.act_on_server('revertResize'), undo=self.undo))
 
+    def walk_evacuate(self, effect):
+        """Requests to the target of a server whose host has died."""
+        return self.walk(effect, test_fault_walk.Operation(
+            prepare=self.prepare_evacuate,
+            act=self.act_on_server('evacuate', {}),
+            undo=self.undo_evacuate))
+
+    def prepare_evacuate(self):
+        self.compute.stop()
+        self.force_down('compute1', True)
+        self.look_at('compute2')
+
+    def undo_evacuate(self, _none, after, message):
+        """The host comes back; the server is used where Nova says it is."""
+        self.compute = self.restart_compute_service(self.compute)
+        self.computes['compute1'] = self.compute
+        self.force_down('compute1', False)
+        # Nova stops what it has evacuated, if it can.
+        self.assertIn(after['status'], ('SHUTOFF', 'ACTIVE', 'ERROR'),
+                      message)
+        self.reboot(message)
+        host = self.host_of(self.server)
+        self.assertEqual({host: 'running'}, self.lpars_of(self.server),
+                         message)
+        self.assertIsNone(self.delete(self.server), message)
+        self.assert_state_equal(self.empty, self.platform_state(), message)
+        self.make_server()
+
     def prepare(self, where):
         """Migrate the server, with a larger disk to come."""
         self.resize(self.server, self.large)
@@ -210,4 +238,9 @@ class MigrationRevertAtTargetTest(MigrationWalkMixin, base.PowerVMTestCase):
 
 @test_fault_walk.walks('revert_at_source', 8, with_etag=1)
 class MigrationRevertAtSourceTest(MigrationWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('evacuate', 14, with_etag=1)
+class EvacuateTest(MigrationWalkMixin, base.PowerVMTestCase):
     pass

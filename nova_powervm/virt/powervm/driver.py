@@ -56,6 +56,7 @@ from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import rooms as pvm_rooms
 from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm.tasks import base as tf_base
+from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
@@ -114,6 +115,7 @@ class PowerVMDriver(driver.ComputeDriver):
         platform.connect(self.events)
         platform.wait_for_vioses()
         leftovers.remove(platform)
+        pvm_vif.remove_leftovers(platform)
         platform.scrub()
         fabrics.validate(platform)
         disk_dvr = disk.build(platform, glance.API())

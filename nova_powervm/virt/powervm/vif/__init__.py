@@ -16,10 +16,13 @@ A kind of port is a module of this package with a PvmVifDriver, and a line of
 VIF_DRIVERS.
 """
 
+import functools
+
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import importutils
 from pypowervm import exceptions as pvm_exc
+from pypowervm.utils import uuid as pvm_uuids
 
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
@@ -104,6 +107,34 @@ def unplug(host, instance, vif, cna_list=None, lpar_going=False):
     if cna is not None:
         _push_unplug(host, instance, vif, cna)
     return cna
+
+
+def remove_strays(host, is_stray):
+    """Remove what ports have left outside of LPARs (1 request at most).
+
+    :param host: the Host.
+    :param is_stray: called with the UUID of a server; tells whether what its
+        ports have left is to be removed.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    for name in VIF_DRIVERS.values():
+        importutils.import_class(name).remove_strays(host, is_stray)
+
+
+def remove_leftovers(host):
+    """Remove what ports of servers have left that have no LPAR any more.
+
+    It must run when nothing else is done. What fails is logged.
+
+    :param host: the Host.
+    """
+    lpars = functools.cache(lambda: {
+        lpar.uuid.upper() for lpar in host.partition_states.refresh()})
+    try:
+        remove_strays(host, lambda server: (
+            pvm_uuids.convert_uuid_to_pvm(server).upper() not in lpars()))
+    except pvm_exc.Error as exc:
+        LOG.warning('What ports have left is not known, or stays: %s', exc)
 
 
 def _push_unplug(host, instance, vif, cna):

@@ -159,3 +159,15 @@ class PvmVifDriver(object):
         """
         if cna is not None and not lpar_going:
             delete_cna(self.host, cna)
+
+    @classmethod
+    def remove_strays(cls, host, is_stray):
+        """Remove what stands outside of the LPARs of servers that are gone.
+
+        Nothing to do here; 0 requests.
+
+        :param host: the Host.
+        :param is_stray: called with the UUID of a server; tells whether what
+            there is for it is to be removed.
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """

@@ -35,6 +35,7 @@ CONF = cfg.CONF
 
 _DEV_NAME_LENGTH = 14  # of a Linux network device
 _LAST_VLAN = 4093
+_SERVER = 'vm-uuid='
 
 
 class PvmOvsVifDriver(driver.PvmVifDriver):
@@ -77,18 +78,33 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
             driver.delete_cna(self.host, trunk)
         super().unplug(vif, cna, lpar_going=lpar_going)
 
+    @classmethod
+    def remove_strays(cls, host, is_stray):
+        """See PvmVifDriver: trunks (1 request, 0 without such ports)."""
+        vswitch = host.get_vswitch(CONF.powervm.pvm_vswitch_for_novalink_io)
+        if vswitch is None:
+            return
+        for trunk in _mgmt_trunks(host):
+            server = _server_of(trunk)
+            if (server and trunk.vswitch_id == vswitch.switch_id and
+                    is_stray(server)):
+                LOG.warning('Removing trunk adapter %(mac)s, which server '
+                            '%(server)s has left.',
+                            {'mac': trunk.mac, 'server': server})
+                driver.delete_cna(host, trunk)
+
     def _ovs_attrs(self, vif):
         return {'ovs_bridge': vif['network']['bridge'],
                 'ovs_ext_ids': ','.join([
                     _iface_id(vif), 'iface-status=active',
                     'attached-mac=%s' % vif['address'],
-                    'vm-uuid=%s' % self.instance.uuid]),
+                    _SERVER + self.instance.uuid]),
                 'configured_mtu': vif['network']['meta'].get('mtu')}
 
     def _create_trunk(self, vif, vlan=None):
         """Create the trunk of a port, in a VLAN that nobody else is in."""
-        mgmt_w = self._mgmt_type.get(self.host.adapter,
-                                     uuid=self.host.mgmt_uuid)
+        mgmt_w = _mgmt_type(self.host).get(self.host.adapter,
+                                           uuid=self.host.mgmt_uuid)
         # The lock of pypowervm: a VLAN is free until its trunk is there.
         with lockutils.lock(pvm_cna.VLAN_LOCK):
             self._ensure_vswitch()
@@ -108,16 +124,9 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
     def _find_trunks(self, vif, cna):
         """Find the trunks of a port, also if its client adapter is gone."""
         link = cna and (cna.vswitch_id, cna.pvid)
-        cnas = pvm_net.CNA.get(
-            self.host.adapter, parent_type=self._mgmt_type,
-            parent_uuid=self.host.mgmt_uuid)
-        return [trunk for trunk in cnas if trunk.is_trunk and (
-            (trunk.vswitch_id, trunk.pvid) == link or
-            _iface_id(vif) in (trunk.ovs_ext_ids or '').split(','))]
-
-    @property
-    def _mgmt_type(self):
-        return pvm_vios.VIOS if self.host.mgmt_is_vios else pvm_lpar.LPAR
+        return [trunk for trunk in _mgmt_trunks(self.host)
+                if (trunk.vswitch_id, trunk.pvid) == link or
+                _iface_id(vif) in _ext_ids(trunk)]
 
     def _ensure_vswitch(self):
         if self.host.get_vswitch(self._vswitch_name) is None:
@@ -139,6 +148,28 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
                 return vlan
         raise pvm_exc.Error('All VLANs of virtual switch %s are in use.' %
                             self._vswitch_name)
+
+
+def _mgmt_type(host):
+    return pvm_vios.VIOS if host.mgmt_is_vios else pvm_lpar.LPAR
+
+
+def _mgmt_trunks(host):
+    """Read the trunk adapters of the management partition (1 request)."""
+    return [cna for cna in pvm_net.CNA.get(
+        host.adapter, parent_type=_mgmt_type(host),
+        parent_uuid=host.mgmt_uuid) if cna.is_trunk]
+
+
+def _ext_ids(trunk):
+    """What Open vSwitch is told of a trunk, as list of str."""
+    return (trunk.ovs_ext_ids or '').split(',')
+
+
+def _server_of(trunk):
+    """UUID of the server of a trunk that is one of ours, or None."""
+    return next((text[len(_SERVER):] for text in _ext_ids(trunk)
+                 if text.startswith(_SERVER)), None)
 
 
 @pvm_tx.entry_transaction

@@ -127,6 +127,10 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
     :raises pypowervm.exceptions.Error: if its adapters cannot be read.
     """
     if not network_infos:
+        if lpar_going:
+            # If it failed before, Nova has forgotten the ports since.
+            pvm_vif.remove_strays(host, lambda server: (
+                server == instance.uuid))
         return []
     if lpar_w is not None and not lpar_going:
         capable, reason = lpar_w.can_modify_io()

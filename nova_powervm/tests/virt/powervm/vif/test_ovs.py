@@ -214,3 +214,48 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.plug()
         self.unplug(cna_list=[], lpar_going=True)
         self.assertEqual([], self.trunks())
+
+    def test_destroy_without_knowing_the_ports(self):
+        self.plug()
+        self.warm_up()
+        plugger.unplug_all(self.host, self.instance, [], lpar_going=True)
+        self.assertEqual(['GET ClientNetworkAdapter',
+                          'DELETE ClientNetworkAdapter'], self.requests())
+        self.assertEqual([], self.trunks())
+
+    def test_trunks_of_others_stay(self):
+        self.plug()
+        plugger.unplug_all(self.host, base.make_instance(2), [],
+                           lpar_going=True)
+        self.assertEqual(1, len(self.trunks()))
+
+    def test_destroy_where_no_port_is_of_this_kind(self):
+        self.host.get_vswitch(VSWITCH)
+        self.requests()
+        plugger.unplug_all(self.host, self.instance, [], lpar_going=True)
+        self.assertEqual([], self.requests())
+
+    def test_leftovers(self):
+        gone = base.make_instance(2)
+        lpar_w = self.create_lpar(gone)
+        self.plug()
+        vif.plug(self.host, gone, make_vif(2), lpar_w)
+        self.assertEqual(2, len(self.trunks()))
+        self.simulated.remove(self.lpar(gone))
+        self.warm_up()
+
+        vif.remove_leftovers(self.host)
+
+        self.assertEqual(
+            ['GET ClientNetworkAdapter', 'GET LogicalPartition',
+             'DELETE ClientNetworkAdapter'], self.requests())
+        self.assertIn('vm-uuid=' + self.instance.uuid, self.trunk_texts()[2])
+
+    def test_leftovers_that_are_not_known(self):
+        self.plug()
+        self.warm_up()
+        self.simulated.faults.add(
+            {'method': 'GET', 'path': 'ClientNetworkAdapter',
+             'effect': 'status', 'status': 500})
+        vif.remove_leftovers(self.host)
+        self.assertEqual(1, len(self.trunks()))
