@@ -18,29 +18,19 @@ Detachments and extensions send none.
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import test_fault_walk
 from nova_powervm.tests.functional import test_npiv
+from nova_powervm.tests.functional import test_volume_walk
 from nova_powervm.tests.functional import volumes
 
 Operation = test_fault_walk.Operation
 
 
-class NpivWalkMixin(test_npiv.NpivMixin, test_fault_walk.FaultWalkMixin):
+class NpivWalkMixin(test_volume_walk.LifeWalkMixin, test_npiv.NpivMixin):
 
-    def setUp(self):
-        super().setUp()
-        # The ports of the VIOSes and the forms of jobs are read once.
-        self.delete(self.boot_with([1]))
-        self.before = self.platform_state()
-
-    def assert_as_before(self, message):
-        self.assert_state_equal(self.before, self.platform_state(), message)
-        self.assert_detached()
-
-    def shown(self, server):
-        return self.api.get_server(server['id'])
+    BOOT = {'networks': 'none'}
 
     def boot_small(self):
         """Create a server that the walk can create often."""
-        return self.boot(networks='none')
+        return self.boot(**self.BOOT)
 
     # ---- the first volume ----------------------------------------------
 
@@ -64,6 +54,7 @@ class NpivWalkMixin(test_npiv.NpivMixin, test_fault_walk.FaultWalkMixin):
         self.assert_sees(server, 1)
         self.assertIsNone(self.delete(server), message)
         self.assert_as_before(message)
+        self.assert_detached()
 
     def adapters_and_metadata(self, server):
         found = dict(self.metadata_of(server))
@@ -74,7 +65,7 @@ class NpivWalkMixin(test_npiv.NpivMixin, test_fault_walk.FaultWalkMixin):
     # ---- one more volume, and back -------------------------------------
 
     def walk_further(self, effect):
-        self.server = self.boot_with([1], networks='none')
+        self.server = self.boot_with([1], **self.BOOT)
         self.kept = self.adapters_and_metadata(self.server)
         return self.walk(effect, Operation(
             act=lambda _none: (self.attach(self.server, 2) and
@@ -90,68 +81,39 @@ class NpivWalkMixin(test_npiv.NpivMixin, test_fault_walk.FaultWalkMixin):
         self.assertEqual(self.kept, self.adapters_and_metadata(self.server))
 
     def walk_detach(self, effect):
-        self.server = self.boot_with([1, 2], networks='none')
+        self.server = self.boot_with([1, 2], **self.BOOT)
         return self.walk(effect, Operation(
             act=lambda _none: self.assertTrue(self.detach(self.server, 2)),
             undo=lambda _none, _after, _message: self.assertTrue(
                 self.attach(self.server, 2))))
 
     def walk_extend(self, effect):
-        self.server = self.boot_with([1], networks='none')
+        self.server = self.boot_with([1], **self.BOOT)
         return self.walk(effect, Operation(
             act=lambda _none: self.extend(self.server, 1, 3),
             undo=lambda _none, _after, _message: self.assertEqual(
                 {3 * volumes.GIB},
                 {disk.size for disk in self.disks_of(self.server)})))
 
-    # ---- servers that come and go ---------------------------------------
 
-    def walk_boot(self, effect):
-        return self.walk(effect, Operation(
-            act=lambda _none: self.boot_with([1, 2], boots=True,
-                                             networks='none'),
-            undo=self.undo_boot))
-
-    def undo_boot(self, _none, server, message):
-        if server['status'] == 'ACTIVE':
-            self.assert_sees(server, 1, 2, boots=True)
-        else:
-            self.assertEqual('ERROR', server['status'], message)
-            self.assertIsNone(self.lpar_of(server), message)
-        self.assertIsNone(self.delete(server), message)
-        self.assert_as_before(message)
-
-    def walk_delete(self, effect):
-        return self.walk(effect, Operation(
-            prepare=lambda: self.boot_with([1, 2, 3], networks='none'),
-            act=self.delete, undo=self.undo_delete))
-
-    def undo_delete(self, server, left, message):
-        if left:
-            self.assertEqual('ERROR', left['status'], message)
-            self.assertIsNone(self.delete(server), message)
-        self.assert_as_before(message)
+@test_fault_walk.walks('attach', 7, with_etag=2)
+class AttachTest(NpivWalkMixin, base.PowerVMTestCase):
+    pass
 
 
-def _walk(name, operation, at_least, edits=1):
-    """Make a class of the tests that walk over one operation.
-
-    :param at_least: how many requests it must have
-    :param edits: how many of them must be edits that carry an etag
-    """
-    def test(effect):
-        return lambda self: self.assertGreaterEqual(
-            getattr(self, 'walk_' + operation)(effect),
-            edits if effect == 'etag_412' else at_least)
-    return type(name, (NpivWalkMixin, base.PowerVMTestCase),
-                {'test_' + effect: test(effect)
-                 for effect in test_fault_walk.EFFECTS})
+@test_fault_walk.walks('further', 1, with_etag=0)
+class FurtherTest(NpivWalkMixin, base.PowerVMTestCase):
+    pass
 
 
-AttachTest = _walk('AttachTest', 'attach', 7, edits=2)
-FurtherTest = _walk('FurtherTest', 'further', 1, edits=0)
-BootTest = _walk('BootTest', 'boot', 13, edits=2)
-DeleteTest = _walk('DeleteTest', 'delete', 10, edits=2)
+@test_fault_walk.walks('boot', 13, with_etag=2)
+class BootTest(NpivWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('delete', 10, with_etag=2)
+class DeleteTest(NpivWalkMixin, base.PowerVMTestCase):
+    pass
 
 
 class NoRequestTest(NpivWalkMixin, base.PowerVMTestCase):
@@ -161,3 +123,18 @@ class NoRequestTest(NpivWalkMixin, base.PowerVMTestCase):
 
     def test_extend(self):
         self.assertEqual(0, self.walk_extend('error_500'))
+
+    def test_swap(self):
+        """It is refused: nothing but the server can reach the volume."""
+        self.flags(swap_volume_stops_server=True, group='powervm')
+        self.server = self.boot_with([1], **self.BOOT)
+        kept = self.adapters_and_metadata(self.server)
+        after = self.swap(self.server, 1, 5)
+        self.assertEqual('ACTIVE', after['status'])
+        self.assertIn('cannot copy volumes',
+                      str(self.last_action(self.server)))
+        self.assert_sees(self.server, 1)
+        self.assertEqual(kept, self.adapters_and_metadata(self.server))
+        self.assertIsNone(self.delete(self.server))
+        self.assert_as_before('swap')
+        self.assert_detached()

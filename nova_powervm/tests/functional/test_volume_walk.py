@@ -23,10 +23,13 @@ from nova_powervm.tests.functional import volumes
 Operation = test_fault_walk.Operation
 
 
-class VolumeWalkMixin(volumes.VolumeMixin, test_fault_walk.FaultWalkMixin):
+class LifeWalkMixin(test_fault_walk.FaultWalkMixin):
+    """Walks over servers with volumes that come and go.
 
-    # Enough for what is compared: a swap copies all of it, again and again.
-    SIZE_GB = 1 / 64
+    :cvar BOOT: what boot_with() takes, apart from the volumes.
+    """
+
+    BOOT = {}
 
     def setUp(self):
         super().setUp()
@@ -38,19 +41,51 @@ class VolumeWalkMixin(volumes.VolumeMixin, test_fault_walk.FaultWalkMixin):
         self.assert_state_equal(self.before, self.platform_state(), message)
         self.assertEqual([], self.cinder.complaints, message)
 
+    def shown(self, server):
+        return self.api.get_server(server['id'])
+
+    def walk_boot(self, effect):
+        return self.walk(effect, Operation(
+            act=lambda _none: self.boot_with([1, 2], boots=True, **self.BOOT),
+            undo=self.undo_boot))
+
+    def undo_boot(self, _none, server, message):
+        if server['status'] == 'ACTIVE':
+            self.assert_sees(server, 1, 2, boots=True)
+        else:
+            self.assertEqual('ERROR', server['status'], message)
+        self.assertIsNone(self.delete(server), message)
+        self.assert_as_before(message)
+        self.assert_detached()
+
+    def walk_delete(self, effect):
+        return self.walk(effect, Operation(
+            prepare=lambda: self.boot_with([1, 2, 3], **self.BOOT),
+            act=self.delete, undo=self.undo_delete))
+
+    def undo_delete(self, server, left, message):
+        if left:
+            self.assertEqual('ERROR', left['status'], message)
+            self.assertIsNone(self.delete(server), message)
+        self.assert_as_before(message)
+        self.assert_detached()
+
+
+class VolumeWalkMixin(LifeWalkMixin, volumes.VolumeMixin):
+    """Walks over operations on a server that stays."""
+
+    # Enough for what is compared: a swap copies all of it, again and again.
+    SIZE_GB = 1 / 64
+
     def make_server(self, *numbers):
         self.server = self.boot_with(numbers) if numbers else self.boot()
         self.before = self.platform_state()
 
-    def shown(self, _subject=None):
-        return self.api.get_server(self.server['id'])
-
-    # ---- operations on a server that stays ------------------------------
-
     def walk_attach(self, effect):
         self.make_server()
         return self.walk(effect, Operation(
-            act=lambda _none: self.attach(self.server, 1) and self.shown(),
+            act=lambda _none: (self.attach(self.server, 1) and
+                               self.shown(self.server)),
             undo=self.undo_attach))
 
     def undo_attach(self, _none, attached, message):
@@ -66,7 +101,8 @@ class VolumeWalkMixin(volumes.VolumeMixin, test_fault_walk.FaultWalkMixin):
         self.make_server()
         return self.walk(effect, Operation(
             prepare=lambda: self.assertTrue(self.attach(self.server, 1)),
-            act=lambda _none: self.detach(self.server, 1) and self.shown(),
+            act=lambda _none: (self.detach(self.server, 1) and
+                               self.shown(self.server)),
             undo=self.undo_detach))
 
     def undo_detach(self, _none, detached, message):
@@ -79,7 +115,7 @@ class VolumeWalkMixin(volumes.VolumeMixin, test_fault_walk.FaultWalkMixin):
         self.make_server(1, 2)
         return self.walk(effect, Operation(
             prepare=lambda: self.lun(1).size // volumes.GIB + 1,
-            act=lambda size_gb: self.try_to_extend(size_gb) or self.shown(),
+            act=self.try_to_extend,
             undo=self.undo_extend))
 
     def try_to_extend(self, size_gb):
@@ -87,7 +123,7 @@ class VolumeWalkMixin(volumes.VolumeMixin, test_fault_walk.FaultWalkMixin):
             self.extend(self.server, 1, size_gb)
         except Exception:
             base.LOG.exception('The extension failed.')
-        self.settled(self.server)
+        return self.settled(self.server)
 
     def undo_extend(self, size_gb, server, message):
         self.assertEqual('ACTIVE', server['status'], message)
@@ -133,53 +169,32 @@ class VolumeWalkMixin(volumes.VolumeMixin, test_fault_walk.FaultWalkMixin):
             self.lun(5).hdisks, message)
         self.assertEqual([], self.cinder.complaints, message)
 
-    # ---- servers that come and go ---------------------------------------
 
-    def walk_boot(self, effect):
-        return self.walk(effect, Operation(
-            act=lambda _none: self.boot_with([1, 2], boots=True),
-            undo=self.undo_boot))
-
-    def undo_boot(self, _none, server, message):
-        if server['status'] == 'ACTIVE':
-            self.assert_sees(server, 1, 2, boots=True)
-        else:
-            self.assertEqual('ERROR', server['status'], message)
-        self.assertIsNone(self.delete(server), message)
-        self.assert_as_before(message)
-        self.assert_detached()
-
-    def walk_delete(self, effect):
-        return self.walk(effect, Operation(
-            prepare=lambda: self.boot_with([1, 2, 3]),
-            act=self.delete, undo=self.undo_delete))
-
-    def undo_delete(self, server, left, message):
-        if left:
-            self.assertEqual('ERROR', left['status'], message)
-            self.assertIsNone(self.delete(server), message)
-        self.assert_as_before(message)
-        self.assert_detached()
+@test_fault_walk.walks('attach', 8, with_etag=1)
+class AttachTest(VolumeWalkMixin, base.PowerVMTestCase):
+    pass
 
 
-def _walk(name, operation, at_least, edits=1):
-    """Make a class of the tests that walk over one operation.
-
-    :param at_least: how many requests it must have
-    :param edits: how many of them must be edits that carry an etag
-    """
-    def test(effect):
-        return lambda self: self.assertGreaterEqual(
-            getattr(self, 'walk_' + operation)(effect),
-            edits if effect == 'etag_412' else at_least)
-    return type(name, (VolumeWalkMixin, base.PowerVMTestCase),
-                {'test_' + effect: test(effect)
-                 for effect in test_fault_walk.EFFECTS})
+@test_fault_walk.walks('detach', 8, with_etag=1)
+class DetachTest(VolumeWalkMixin, base.PowerVMTestCase):
+    pass
 
 
-AttachTest = _walk('AttachTest', 'attach', 8)
-DetachTest = _walk('DetachTest', 'detach', 8)
-ExtendTest = _walk('ExtendTest', 'extend', 4, edits=0)
-SwapTest = _walk('SwapTest', 'swap', 20)
-BootTest = _walk('BootTest', 'boot', 15)
-DeleteTest = _walk('DeleteTest', 'delete', 15)
+@test_fault_walk.walks('extend', 4, with_etag=0)
+class ExtendTest(VolumeWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('swap', 20, with_etag=1)
+class SwapTest(VolumeWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('boot', 15, with_etag=1)
+class BootTest(VolumeWalkMixin, base.PowerVMTestCase):
+    pass
+
+
+@test_fault_walk.walks('delete', 15, with_etag=1)
+class DeleteTest(VolumeWalkMixin, base.PowerVMTestCase):
+    pass
