@@ -120,13 +120,14 @@ class FaultWalkBase(FaultWalkMixin, base.PowerVMTestCase):
         self.assert_as_before(message)
 
 
-def walks(operation, at_least, with_etag=2):
+def walks(operation, at_least, with_etag=2, effects=tuple(EFFECTS)):
     """Give a test class a test for each effect on one operation.
 
     :param operation: str; the method walk_<operation> of the class takes an
         effect and returns how many requests it has broken.
     :param at_least: int, how many there are at least.
     :param with_etag: int, how many of them carry an etag at least.
+    :param effects: iterable of keys of EFFECTS.
     """
     def make_test(effect):
         least = with_etag if effect == 'etag_412' else at_least
@@ -134,7 +135,7 @@ def walks(operation, at_least, with_etag=2):
             getattr(self, 'walk_' + operation)(effect), least)
 
     def decorate(cls):
-        for effect in EFFECTS:
+        for effect in effects:
             setattr(cls, 'test_' + effect, make_test(effect))
         return cls
     return decorate

@@ -91,21 +91,21 @@ class ResizeWalkMixin(MoveWalkMixin, test_resize.MoveMixin):
         self.server = self.boot(flavor_id=self.small)
 
 
-class MigrationWalkMixin(platforms.SharedPool, MoveWalkMixin,
-                         test_cold_migration.TwoHostMixin):
-    """Walks over a server on compute1 that moves to compute2."""
+class MigrationWalkMixin(MoveWalkMixin, test_cold_migration.TwoHostMixin):
+    """Walks over a server on compute1 that moves to compute2.
 
-    PROFILE = 'ssp-two-host'
-
-    def setUp(self):
-        super().setUp()
-        self.delete(self.boot_on_first())
-        self.empty = self.platform_state()
-        self.make_server()
+    :ivar empty: the state of the platform without it.
+    :ivar before: the state of the platform with it.
+    """
 
     def make_server(self):
+        """Make self.server, and note self.before."""
         self.server = self.boot_on_first()
         self.before = self.platform_state()
+
+    def assert_usable(self, message):
+        """The server runs on self.where and has all that belongs to it."""
+        raise NotImplementedError()
 
     def look_at(self, host):
         self.where = host
@@ -179,13 +179,7 @@ class MigrationWalkMixin(platforms.SharedPool, MoveWalkMixin,
             self.reboot(message)
         host = self.host_of(self.server)
         self.assertEqual('running', self.lpars_of(self.server)[host], message)
-        self.assertEqual(
-            {'b_', 'cf'}, {mapping['storage'][:2] for mapping in
-                           self.mappings_of(self.server)}, message)
-        self.assertEqual(2, len(self.macs_of(self.server)), message)
-        flavor = self.api.get_server(self.server['id'])['flavor']
-        self.assertEqual((flavor['ram'], flavor['vcpus'], flavor['disk']),
-                         self.size_of(self.server), message)
+        self.assert_usable(message)
         if self.platform_state() == self.before:
             return
         self.assertNotEqual('compute1', host, message)
@@ -193,6 +187,28 @@ class MigrationWalkMixin(platforms.SharedPool, MoveWalkMixin,
         self.reap()
         self.assert_state_equal(self.empty, self.platform_state(), message)
         self.make_server()
+
+
+class PoolMigrationMixin(platforms.SharedPool, MigrationWalkMixin):
+    """The server has a disk in a Shared Storage Pool."""
+
+    PROFILE = 'ssp-two-host'
+
+    def setUp(self):
+        super().setUp()
+        self.delete(self.boot_on_first())
+        self.empty = self.platform_state()
+        self.make_server()
+
+    def assert_usable(self, message):
+        """See MigrationWalkMixin."""
+        self.assertEqual(
+            {'b_', 'cf'}, {mapping['storage'][:2] for mapping in
+                           self.mappings_of(self.server)}, message)
+        self.assertEqual(2, len(self.macs_of(self.server)), message)
+        flavor = self.api.get_server(self.server['id'])['flavor']
+        self.assertEqual((flavor['ram'], flavor['vcpus'], flavor['disk']),
+                         self.size_of(self.server), message)
 
 
 @test_fault_walk.walks('resize', 8, with_etag=1)
@@ -217,30 +233,30 @@ class ConfirmOnSharedPoolTest(platforms.SharedPool, ResizeWalkMixin,
 
 
 @test_fault_walk.walks('leave', 7, with_etag=1)
-class MigrationLeaveTest(MigrationWalkMixin, base.PowerVMTestCase):
+class MigrationLeaveTest(PoolMigrationMixin, base.PowerVMTestCase):
     pass
 
 
 @test_fault_walk.walks('arrive', 14, with_etag=1)
-class MigrationArriveTest(MigrationWalkMixin, base.PowerVMTestCase):
+class MigrationArriveTest(PoolMigrationMixin, base.PowerVMTestCase):
     pass
 
 
 @test_fault_walk.walks('confirm', 9, with_etag=1)
-class MigrationConfirmTest(MigrationWalkMixin, base.PowerVMTestCase):
+class MigrationConfirmTest(PoolMigrationMixin, base.PowerVMTestCase):
     pass
 
 
 @test_fault_walk.walks('revert_at_target', 9, with_etag=1)
-class MigrationRevertAtTargetTest(MigrationWalkMixin, base.PowerVMTestCase):
+class MigrationRevertAtTargetTest(PoolMigrationMixin, base.PowerVMTestCase):
     pass
 
 
 @test_fault_walk.walks('revert_at_source', 8, with_etag=1)
-class MigrationRevertAtSourceTest(MigrationWalkMixin, base.PowerVMTestCase):
+class MigrationRevertAtSourceTest(PoolMigrationMixin, base.PowerVMTestCase):
     pass
 
 
 @test_fault_walk.walks('evacuate', 14, with_etag=1)
-class EvacuateTest(MigrationWalkMixin, base.PowerVMTestCase):
+class EvacuateTest(PoolMigrationMixin, base.PowerVMTestCase):
     pass

@@ -25,6 +25,7 @@ class NpivMoveMixin(test_npiv.NpivMixin):
     KEEPS_LUNS = False
 
     def boot_server(self):
+        self.wwpns = None
         server = super().boot_server()
         self.wwpns = self.wwpns_of(server)
         self.assertEqual(4, len(self.wwpns))
@@ -39,7 +40,7 @@ class NpivMoveMixin(test_npiv.NpivMixin):
 
     def assert_whole(self, server):
         super().assert_whole(server)
-        if not hasattr(self, 'wwpns'):
+        if self.wwpns is None:
             return
         self.assertEqual(self.wwpns, self.wwpns_of(server))
         adapters = self.adapters_of(server)
@@ -55,7 +56,8 @@ class ResizeTest(NpivMoveMixin, test_volume_moves.ResizeTest):
     pass
 
 
-class ColdMigrationTest(NpivMoveMixin, test_volume_moves.ColdMigrationTest):
+class NpivMigrationMixin(NpivMoveMixin, test_volume_moves.ColdMigrationMixin):
+    """The ports of both hosts are on the same fabrics."""
 
     # Both services are in one process and share its options.
     PORTS = {
@@ -80,6 +82,10 @@ class ColdMigrationTest(NpivMoveMixin, test_volume_moves.ColdMigrationTest):
         for self.where in others:
             self.assertEqual([], self.adapters_of(server))
         self.where = host
+
+
+class ColdMigrationTest(NpivMigrationMixin,
+                        test_volume_moves.ColdMigrationTest):
 
     def test_target_sees_no_volume(self):
         """It has no port; a hard reboot makes up for that later."""

@@ -23,24 +23,33 @@ from nova_powervm.tests.functional import volumes
 VOLUME = volumes.VOLUME
 
 
-class _MoveCase(volumes.VolumeMixin):
-    """A server with volumes 1 to 3, without 2."""
+class VolumeMoveMixin(volumes.VolumeMixin):
+    """A server with some volumes.
+
+    :cvar BOOTS: whether it boots from the first of them.
+    :cvar MADE_WITH: numbers of the volumes that it is made with.
+    :cvar HAS: numbers of those that it keeps then.
+    """
 
     BOOTS = True
+    # So the addresses of the volumes have a gap.
+    MADE_WITH = (1, 2, 3)
+    HAS = (1, 3)
 
     def boot_server(self):
-        """Create it, so that the addresses of the volumes have a gap."""
-        server = self.boot_with([1, 2, 3], boots=self.BOOTS,
+        """Create it."""
+        server = self.boot_with(self.MADE_WITH, boots=self.BOOTS,
                                 flavor_id=self.small)
         self.assertEqual('ACTIVE', server['status'], server.get('fault'))
-        self.assert_sees(server, 1, 2, 3, boots=self.BOOTS)
-        self.assertTrue(self.detach(server, 2))
+        self.assert_sees(server, *self.MADE_WITH, boots=self.BOOTS)
+        for number in set(self.MADE_WITH).difference(self.HAS):
+            self.assertTrue(self.detach(server, number))
         self.assert_whole(server)
         return server
 
     def assert_whole(self, server):
         """It has its volumes, at the addresses where they were."""
-        self.assert_sees(server, 1, 3, boots=self.BOOTS)
+        self.assert_sees(server, *self.HAS, boots=self.BOOTS)
 
     def assert_nothing_left(self, server):
         self.assertIsNone(self.delete(server))
@@ -48,7 +57,7 @@ class _MoveCase(volumes.VolumeMixin):
         self.assert_detached()
 
 
-class ResizeTest(_MoveCase, test_resize.MoveMixin, base.PowerVMTestCase):
+class ResizeTest(VolumeMoveMixin, test_resize.MoveMixin, base.PowerVMTestCase):
 
     def setUp(self):
         super().setUp()
@@ -93,8 +102,8 @@ class ResizeOfImageTest(ResizeTest):
     BOOTS = False
 
 
-class ColdMigrationTest(_MoveCase, test_cold_migration.TwoHostMixin,
-                        base.PowerVMTestCase):
+class ColdMigrationMixin(VolumeMoveMixin, test_cold_migration.TwoHostMixin):
+    """Two hosts on the same fabrics; the server is on the first."""
 
     PROFILE = 'fc-two-host'
 
@@ -123,6 +132,9 @@ class ColdMigrationTest(_MoveCase, test_cold_migration.TwoHostMixin,
             self.assertEqual([], self.disks_of(server))
         self.where = host
         self.assert_whole(server)
+
+
+class ColdMigrationTest(ColdMigrationMixin, base.PowerVMTestCase):
 
     def test_confirm(self):
         server = self.boot_server()
@@ -201,7 +213,7 @@ class ColdMigrationTest(_MoveCase, test_cold_migration.TwoHostMixin,
         self.assert_nothing_left(server)
 
 
-class RescueTest(_MoveCase, test_resize.MoveMixin, base.PowerVMTestCase):
+class RescueTest(VolumeMoveMixin, test_resize.MoveMixin, base.PowerVMTestCase):
 
     BOOTS = False
 
@@ -230,7 +242,7 @@ class RescueTest(_MoveCase, test_resize.MoveMixin, base.PowerVMTestCase):
         self.assert_nothing_left(server)
 
 
-class RebuildOfVolumeTest(_MoveCase, test_resize.MoveMixin,
+class RebuildOfVolumeTest(VolumeMoveMixin, test_resize.MoveMixin,
                           base.PowerVMTestCase):
 
     def setUp(self):
@@ -264,8 +276,8 @@ class RebuildOfVolumeTest(_MoveCase, test_resize.MoveMixin,
         self.assert_nothing_left(server)
 
 
-class ShelveTest(platforms.ManagementVios, _MoveCase, test_resize.MoveMixin,
-                 base.PowerVMTestCase):
+class ShelveTest(platforms.ManagementVios, VolumeMoveMixin,
+                 test_resize.MoveMixin, base.PowerVMTestCase):
     """A server whose own disk can be made an image of, and so shelved."""
 
     BOOTS = False
