@@ -38,6 +38,7 @@ class VolumeMigrationWalkMixin(test_move_walk.MigrationWalkMixin):
 
     def make_server(self):
         """See MigrationWalkMixin."""
+        self.look_at('compute1')
         self.server = self.boot_server()
 
     def take_back(self, _none, after, message):
