@@ -87,6 +87,26 @@ def draw_arrow(arrow, boxes):
                    'note', 'start')
 
 
+def page(title, width, height, parts, style=''):
+    """Return the SVG text of a picture.
+
+    :param title: (str) what it shows.
+    :param width: in pixels; likewise the height.
+    :param parts: the elements of the picture, as str.
+    :param style: (str) CSS rules beside STYLE.
+    """
+    return '\n'.join([
+        '<svg xmlns="http://www.w3.org/2000/svg" width="%g" height="%g" '
+        'viewBox="0 0 %g %g" role="img">' % (width, height, width, height),
+        '<title>%s</title>' % saxutils.escape(title),
+        '<style>%s</style>' % (STYLE + style),
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" '
+        'markerWidth="8" markerHeight="8" orient="auto">'
+        '<path d="M 0 0 L 8 4 L 0 8 z" fill="#4a5b6a"/></marker></defs>',
+        '<rect width="%g" height="%g" class="page"/>' % (width, height),
+        *parts, '</svg>', ''])
+
+
 def render(source):
     """Return the SVG text of a diagram.
 
@@ -95,20 +115,12 @@ def render(source):
     data = tomllib.loads(source)
     width, height = (UNIT * value for value in data['size'])
     boxes = {box['id']: box for box in data['box']}
-    parts = [
-        '<svg xmlns="http://www.w3.org/2000/svg" width="%g" height="%g" '
-        'viewBox="0 0 %g %g" role="img">' % (width, height, width, height),
-        '<title>%s</title>' % saxutils.escape(data['title']),
-        '<style>%s</style>' % STYLE,
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" '
-        'markerWidth="8" markerHeight="8" orient="auto">'
-        '<path d="M 0 0 L 8 4 L 0 8 z" fill="#4a5b6a"/></marker></defs>',
-        '<rect width="%g" height="%g" class="page"/>' % (width, height)]
+    parts = []
     for box in data['box']:
         parts += draw_box(box)
     for arrow in data.get('arrow', []):
         parts += draw_arrow(arrow, boxes)
-    return '\n'.join(parts + ['</svg>', ''])
+    return page(data['title'], width, height, parts)
 
 
 def write(path):

@@ -16,6 +16,10 @@ import glob
 from importlib import metadata
 import os
 import sys
+import warnings
+
+# Libraries of Oslo look whether Eventlet is there; nothing here uses it.
+warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, '..', '..', 'tools'))
@@ -28,10 +32,15 @@ for source in glob.glob(os.path.join(HERE, 'diagrams', '*.toml')):
 sys.path.insert(0, os.path.join(HERE, '..', 'ext'))
 
 extensions = [
+    'code_map',
     'extra_specs',
+    'flows',
+    'manual',
     'openstackdocstheme',
     'oslo_config.sphinxconfiggen',
     'oslo_config.sphinxext',
+    'simulator_reference',
+    'sphinx_feature_classification.support_matrix',
 ]
 
 project = 'nova-powervm'
@@ -39,6 +48,7 @@ copyright = 'nova-powervm contributors'
 version = release = metadata.version('nova-powervm')
 html_theme = 'openstackdocs'
 html_static_path = ['_static']
+html_css_files = ['support-matrix-marks.css']
 # The theme's defaults are for docs.openstack.org.
 html_theme_options = {
     'analytics_tracking_code': '',
@@ -47,6 +57,8 @@ html_theme_options = {
 }
 templates_path = ['_templates']
 pygments_style = 'native'
+man_pages = [('simulator/manual', 'powervm-simulator',
+              'simulated IBM PowerVM site', '', 1)]
 exclude_patterns = []
 
 config_generator_config_file = [(

@@ -17,14 +17,17 @@ import json
 import logging as std_logging
 import os
 import signal
+import socket
 import sys
 import tempfile
+import textwrap
 import threading
 
 from oslo_log import log as logging
 
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import profile
+from nova_powervm.simulator import schema_profile
 from nova_powervm.simulator import server
 from nova_powervm.simulator import site
 
@@ -43,77 +46,163 @@ It is for development and tests. Do not run it where others can reach it: it
 has no protection against misuse, and its control API asks for no password.
 '''
 
-_EPILOG = '''\
-profiles:
-  %(names)s come with the simulator. A profile is a YAML file
-  that describes hosts, virtual I/O servers, volume groups, switches and
-  partitions; an error in it is reported with file and line.
+#: What --timing and the section "timing" of a profile can set.
+_TIMING = (
+    ('job_polls', 'a job has ended once clients have looked at it so often.'),
+    ('job_seconds', 'seconds after which a job has ended. If both are given '
+                    'it is what comes first, and without both at once.'),
+    ('rmc_seconds', 'seconds from a boot until RMC is active.'),
+    ('event_seconds', 'seconds that a poll for events waits at most.'),
+    ('request_seconds', 'seconds that every REST request takes longer.'),
+    ('job_retention_seconds', 'seconds after which a job that has ended is '
+                              'forgotten, if no client deletes it.'),
+    ('session_idle_seconds', 'seconds after which a session that is not used '
+                             'ends.'),
+    ('session_max_seconds', 'seconds after which any session ends.'),
+)
 
-examples:
-  powervm-simulator
-        One host on http://localhost:12080. pypowervm.adapter.Session()
-        without arguments connects to it, from the same user account.
+#: What follows the options: titles, and pairs of a term and what it means.
+_SECTIONS = (
+    ('profiles', (
+        ('PROFILES',
+         'come with the simulator. A profile is a YAML file that describes '
+         'hosts, virtual I/O servers, volume groups, switches, partitions, '
+         'clusters and a storage area network; an error in it is reported '
+         'with file and line.'),)),
+    ('timing', _TIMING),
+    ('files', (
+        ('FOLDER/.powervm-simulator',
+         'marks a data folder: one with this file in it is emptied when the '
+         'command starts. The folder stays at the end if --data-dir names '
+         'it.'),
+        ('FOLDER/HOST/mgmt',
+         'what / is on the management partition of a host.'),
+        ('FOLDER/HOST/sessions',
+         'tokens of local logons, each in a file that only the user of the '
+         'command can read.'),
+        ('FOLDER/san',
+         'the volumes of the storage area network, as sparse files.'),
+        ('FOLDER/ca.pem',
+         'with --https, the certificate of the authority that clients have '
+         'to trust.'))),
+    ('environment variables', (
+        ('NOTIFY_SOCKET',
+         'where systemd wants to be told that all hosts answer '
+         '(Type=notify).'),
+        ('TMPDIR',
+         'where the temporary data folder is made; /tmp when it is not set. '
+         'Disks take as much of it as was written to them.'))),
+    ('exit status', (
+        ('0', 'after SIGTERM or SIGINT.'),
+        ('1', 'when a port cannot be had, or a file or the data folder '
+              'cannot be used.'),
+        ('2', 'for wrong options or a wrong profile.'))),
+    ('examples', (
+        ('powervm-simulator',
+         'One host on http://localhost:12080. pypowervm.adapter.Session() '
+         'without arguments connects to it, from the same user account.'),
+        ('powervm-simulator --profile large --timing job_seconds=2',
+         'A host with 500 partitions, whose jobs take two seconds.'),
+        ('powervm-simulator --profile two-host --port 0 --ready-file '
+         '/tmp/ready',
+         'Two hosts on free ports, which the ready file tells.'),
+        ('powervm-simulator --https --data-dir /tmp/site',
+         'One host on https://localhost:12443, for clients that trust '
+         '/tmp/site/ca.pem and log on as user neo with password abc123, '
+         'which a profile can change.'),
+        ('curl -s http://localhost:12080/simulator/state',
+         'The whole site as JSON. '
+         'http://localhost:12080/simulator/openapi.yaml describes this '
+         'control API: journal, faults, disks, and changes from outside.'))),
+)
 
-  powervm-simulator --profile large --timing job_seconds=2
-        A host with 500 partitions, whose jobs take two seconds.
 
-  powervm-simulator --profile two-host --port 0 --ready-file /tmp/ready
-        Two hosts on free ports, which the ready file tells.
+def sections():
+    """Return the sections of the manual that follow the options.
 
-  curl -s http://localhost:12080/simulator/state
-        The whole site as JSON. http://localhost:12080/simulator/openapi.yaml
-        describes this control API: journal, faults, and changes from
-        outside.
-
-exit status:
-  0  after SIGTERM or SIGINT
-  1  when a port cannot be had or the data folder cannot be used
-  2  for wrong options or a wrong profile
-'''
+    :returns: list of (title, list of (term, meaning)), all str
+    """
+    defaults = schema_profile.TIMING['properties']
+    computed = {name: '%s (default: %s)' % (name, spec['default'])
+                for name, spec in defaults.items()}
+    computed['PROFILES'] = ', '.join(profile.names())
+    return [(title, [(computed.get(term, term), meaning)
+                     for term, meaning in entries])
+            for title, entries in _SECTIONS]
 
 
-def _parser():
+def _epilog():
+    """Return the sections as text for a terminal of 80 columns."""
+    lines = []
+    for title, entries in sections():
+        lines += ['', title + ':']
+        for term, meaning in entries:
+            short = len(term) < 5
+            if not short:
+                lines += textwrap.wrap(term, 77, initial_indent='  ',
+                                       subsequent_indent='  ')
+            lines += textwrap.wrap(
+                meaning, 77, subsequent_indent=' ' * 8,
+                initial_indent='  %-6s' % (term if short else ''),
+                break_on_hyphens=False)
+    return '\n'.join(lines[1:])
+
+
+def make_parser():
+    """Return the argparse.ArgumentParser of the command."""
     parser = argparse.ArgumentParser(
-        prog='powervm-simulator', description=_DESCRIPTION,
-        epilog=_EPILOG % {'names': ', '.join(profile.names())},
+        prog='powervm-simulator', description=_DESCRIPTION, epilog=_epilog(),
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
+    _add_site(parser.add_argument_group('site'))
+    _add_network(parser.add_argument_group('network'))
+    _add_output(parser.add_argument_group('output'))
+    return parser
+
+
+def _add_site(group):
+    group.add_argument(
         '--profile', default='default', metavar='NAME|FILE',
         help='what the site consists of: the name of a profile that comes '
              'with the simulator, or the path of a YAML file (default: '
              '%(default)s)')
-    parser.add_argument(
-        '--bind', default='127.0.0.1', metavar='ADDRESS',
-        help='address to listen on (default: %(default)s; think twice before '
-             'you give another one)')
-    parser.add_argument(
-        '--port', type=_port, metavar='NUMBER',
-        help='port of the first host, the others follow it; 0 for any free '
-             'ports (default: those of the profile, or %d with --https)' %
-             _HTTPS_PORT)
-    parser.add_argument(
-        '--https', action='store_true',
-        help='serve https, with a certificate for localhost and the address '
-             'to listen on that is made on the spot; its authority is '
-             'written to ca.pem in the data folder')
-    parser.add_argument(
+    group.add_argument(
+        '--timing', action='append', default=[], metavar='NAME=VALUE',
+        help='override a value of the timing section of the profile; may be '
+             'given more than once (default: what the profile says, and '
+             'without that the defaults below)')
+    group.add_argument(
         '--data-dir', metavar='FOLDER',
         help='where disks, uploads and token files are kept; new, empty, or '
              'of an earlier run, which is deleted (default: a temporary '
              'folder that is removed at the end)')
-    parser.add_argument(
+
+
+def _add_network(group):
+    group.add_argument(
+        '--bind', default='127.0.0.1', metavar='ADDRESS',
+        help='IP address or host name to listen on (default: %(default)s; '
+             'think twice before you give another one)')
+    group.add_argument(
+        '--port', type=_port, metavar='NUMBER',
+        help='TCP port of the first host, 0 to 65535, the others follow it; '
+             '0 for any free ports (default: those of the profile, or %d '
+             'with --https)' % _HTTPS_PORT)
+    group.add_argument(
+        '--https', action='store_true',
+        help='serve https, with a certificate for localhost and the address '
+             'to listen on that is made on the spot; its authority is '
+             'written to ca.pem in the data folder (default: http)')
+
+
+def _add_output(group):
+    group.add_argument(
         '--ready-file', metavar='FILE',
         help='write a JSON file with pid, data folder, URLs and roots of the '
              'management partitions once all hosts answer; it is removed at '
-             'the end')
-    parser.add_argument(
-        '--timing', action='append', default=[], metavar='NAME=VALUE',
-        help='override a value of the timing section of the profile, such '
-             'as job_polls, job_seconds, rmc_seconds, event_seconds or '
-             'request_seconds; may be given more than once')
-    parser.add_argument(
-        '--debug', action='store_true', help='log more')
-    return parser
+             'the end (default: none)')
+    group.add_argument(
+        '--debug', action='store_true',
+        help='log more to standard error (default: a line for each step)')
 
 
 def _port(text):
@@ -178,6 +267,21 @@ def _write_ready(path, running):
     os.replace(ready_file.name, path)
 
 
+def _notify():
+    """Tell systemd that the site is ready, if it wants to know."""
+    address = os.environ.get('NOTIFY_SOCKET', '')
+    if not address:
+        return
+    if address.startswith('@'):
+        address = '\0' + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+            notify.connect(address)
+            notify.send(b'READY=1')
+    except OSError as exc:
+        LOG.warning('systemd cannot be told that the site is ready: %s', exc)
+
+
 def _run(options, data, stop):
     running = site.Site(data, options.data_dir)
     try:
@@ -195,6 +299,7 @@ def _run(options, data, stop):
             LOG.info('Host %s is at %s', host.name, host.base_url)
         if options.ready_file:
             _write_ready(options.ready_file, running)
+        _notify()
         LOG.info('Ready')
         stop.wait()
         LOG.info('The simulated site ends')
@@ -210,7 +315,7 @@ def main(argv=None):
     :param argv: list of str, the arguments; None for those of the process
     :returns: int, the exit status
     """
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(argv)
     std_logging.basicConfig(
         stream=sys.stderr, format='%(asctime)s %(levelname)s %(message)s',

@@ -10,28 +10,39 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+"""What the documentation says can be done as it says.
 
-"""What the documentation says can be done as it says."""
+Commands are in test_docs_commands.py, and what pages tell of the code is in
+test_docs_facts.py.
+"""
 
 import configparser
 import glob
 import os
 import re
 import textwrap
+import unittest
 
 import fixtures
-import nova.conf
+from nova.conf import opts as nova_opts
+from nova.privsep import sys_admin_pctxt
+from nova import test as nova_test
 from oslo_config import cfg
+from oslo_log import _options as log_opts
 import testtools
 
 from nova_powervm.api import extra_specs
+from nova_powervm import conf as our_conf
 from nova_powervm.conf import powervm
+from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.virt.powervm import driver
 
-CONF = nova.conf.CONF
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
-_INI = re.compile(r'^\.\. code-block:: ini\n\n((?:(?:   .*)?\n)+)',
-                  re.MULTILINE)
+OPERATOR = os.path.join(ROOT, 'doc', 'source', 'operator')
+needs_source = unittest.skipUnless(os.path.exists(OPERATOR),
+                                   'needs the source tree')
+_BLOCK = r'^( *)\.\. code-block:: %s\n\n((?:(?:\1   .*)?\n)+)'
 
 
 def pages():
@@ -40,67 +51,135 @@ def pages():
         os.path.join(ROOT, 'doc', 'source', '**', '*.rst'), recursive=True))
 
 
-def ini_blocks():
-    """All configurations of the pages: list of (page, text)."""
+def blocks(language):
+    """All code blocks of a language: list of (page, text)."""
+    pattern = re.compile(_BLOCK % language, re.MULTILINE)
     found = []
     for page in pages():
         with open(page) as text:
             found += [(os.path.relpath(page, ROOT), textwrap.dedent(block))
-                      for block in _INI.findall(text.read())]
+                      for _indent, block in pattern.findall(text.read())]
     return found
 
 
+def ini_blocks():
+    """All configurations of the pages: list of (page, text)."""
+    return blocks('ini')
+
+
+def parse(text):
+    """Read a configuration as it is: {group: {option: value}}."""
+    parser = configparser.ConfigParser(default_section=None)
+    parser.optionxform = str
+    parser.read_string(text)
+    return {group: dict(parser[group]) for group in parser.sections()}
+
+
+def load(test, text):
+    """Have oslo.config load the options of the driver.
+
+    :returns: dict of name -> value, of [powervm]; groups share what a test
+        overrides, so they are read at once.
+    """
+    path = os.path.join(test.useFixture(fixtures.TempDir()).path, 'conf')
+    with open(path, 'w') as out:
+        out.write(text)
+    conf = cfg.ConfigOpts()
+    powervm.register_opts(conf)
+    conf(['--config-file', path])
+    powervm.register_fabrics(conf)
+    return dict(conf.powervm)
+
+
+def others_types():
+    """Types of the options that are not ours: {(group, name): type}."""
+    types = {('nova_sys_admin', name): str for name in sys_admin_pctxt.conf}
+    types.update({
+        (str(group or 'DEFAULT'), opt.dest): opt.type for group, opts in
+        [*nova_opts.list_opts(), *log_opts.list_opts()] for opt in opts})
+    return types
+
+
+@needs_source
 class ConfigurationTest(testtools.TestCase):
     """Each nova.conf in the documentation says what Nova understands."""
 
-    def load(self, text):
-        """Load the options of the driver from a configuration."""
-        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'conf')
-        with open(path, 'w') as out:
-            out.write(text)
-        conf = cfg.ConfigOpts()
-        powervm.register_opts(conf)
-        conf(['--config-file', path])
-        powervm.register_fabrics(conf)
-        return conf
-
-    @staticmethod
-    def parse(text):
-        """Read a configuration as it is: {group: {option: value}}."""
-        parser = configparser.ConfigParser(default_section=None)
-        parser.optionxform = str
-        parser.read_string(text)
-        return {group: dict(parser[group]) for group in parser.sections()}
+    parse = staticmethod(parse)
 
     def test_there_are_some(self):
-        self.assertGreater(len(ini_blocks()), 4)
+        self.assertGreater(len(ini_blocks()), 8)
 
     def test_options_exist_and_take_the_values(self):
+        others = others_types()
         for page, text in ini_blocks():
-            ours = self.load(text).powervm
-            for group, options in self.parse(text).items():
-                where = {'powervm': ours, 'DEFAULT': CONF}.get(group)
-                if where is None:
-                    where = CONF[group]
-                for name in options:
-                    self.assertIn(name, where, page)
-                    if where is ours:
-                        getattr(ours, name)
+            ours = load(self, text)
+            for group, options in parse(text).items():
+                for name, value in options.items():
+                    if group == 'powervm':
+                        self.assertIn(name, ours, page)
+                    else:
+                        self.assertIn((group, name), others, page)
+                        others[group, name](value)
 
     def test_complete_ones_name_the_driver(self):
         for page, text in ini_blocks():
-            for name, value in self.parse(text).get('DEFAULT', {}).items():
+            for name, value in parse(text).get('DEFAULT', {}).items():
                 if name == 'compute_driver':
                     self.assertEqual('powervm_ext.driver.PowerVMDriver',
                                      value, page)
 
 
+@needs_source
+class StartTest(nova_test.TestCase):
+    """With a complete nova.conf the driver starts on a simulated site."""
+
+    @staticmethod
+    def _profile(options):
+        """The name of the profile that has what a configuration names."""
+        if options['disk_driver'] == 'ssp':
+            return 'ssp'
+        return ('fc-two-host' if options['volume_group_name'] == 'datavg'
+                else 'mgmt-vios')
+
+    def _start(self, site, options):
+        """Start the driver, and end it."""
+        values = {opt.dest: options[opt.dest] for opt in powervm.ALL_OPTS}
+        values.update(
+            rest_host='127.0.0.1', rest_port=site.hosts[0].port,
+            rest_protocol='http', rest_user=site.profile['user'],
+            rest_password=site.profile['password'], rest_ca_file=None,
+            management_root=site.hosts[0].management_root)
+        self.flags(group='powervm', **values)
+        our_conf.register_fabrics()
+        self.flags(group='powervm', **{
+            name: options[name] for name in options
+            if name.startswith('fabric_')})
+        connection = driver.PowerVMDriver(None)
+        connection.init_host('powervm1')
+        connection.cleanup_host('powervm1')
+
+    def test_each(self):
+        by_profile = {}
+        for _page, text in ini_blocks():
+            if 'compute_driver' in parse(text).get('DEFAULT', {}):
+                options = load(self, text)
+                by_profile.setdefault(self._profile(options),
+                                      []).append(options)
+        self.assertEqual({'ssp', 'fc-two-host', 'mgmt-vios'}, {*by_profile})
+        self.assertIn('npiv', [options['fc_attach_strategy'] for options
+                               in by_profile['fc-two-host']])
+        for profile, configurations in by_profile.items():
+            site = self.useFixture(pvm_fixtures.SimulatedSite(profile)).site
+            for options in configurations:
+                self._start(site, options)
+
+
+@needs_source
 class FlavorTest(testtools.TestCase):
     """Each extra spec has an example that Nova's API takes."""
 
     def test_examples(self):
-        with open(os.path.join(ROOT, 'doc', 'source', 'operator',
-                               'flavors.rst')) as page:
+        with open(os.path.join(OPERATOR, 'flavors.rst')) as page:
             examples = re.findall(r'--property (powervm:\w+)=(\S+)',
                                   page.read())
         known = {spec.name: spec for spec in extra_specs.register()}

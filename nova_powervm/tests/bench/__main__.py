@@ -106,7 +106,9 @@ def run_beside(count, alone):
     with pvm_cloud.Cloud(timing=TIMING) as cloud:
         cloud.profile = profiles.write_crowd(cloud.folder, count)
         with rows.Bench(cloud.start()) as bench:
+            # What is read once is read now: the image, the forms of jobs.
             bench.boot()
+            rows.destroy(bench)
             return run_rows(bench, BESIDE % count, wanted)
 
 

@@ -235,6 +235,6 @@ class PowerVMTestCase(SimulatedPlatformMixin,
         """The SparseDisk from which a server boots."""
         names = {mapping['storage'] for mapping in self.mappings_of(server)}
         boot = [name for name in names
-                if os.path.basename(name).startswith('b_')]
+                if os.path.basename(name).startswith(('b_', 'boot_'))]
         self.assertEqual(1, len(boot), names)
         return inside.find(self.platform, boot[0]).backing.disk

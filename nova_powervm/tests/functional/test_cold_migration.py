@@ -72,11 +72,13 @@ class TwoHostMixin(test_resize.MoveMixin):
     def reap(self):
         """Let Nova remove deleted servers that hosts still have.
 
-        It does so every half an hour (running_deleted_instance_action).
+        It does so every half an hour (running_deleted_instance_action). The
+        report of resources, every minute, deletes what had to wait.
         """
+        context = nova_context.get_admin_context()
         for compute in self.computes.values():
-            compute.manager._cleanup_running_deleted_instances(
-                nova_context.get_admin_context())
+            compute.manager._cleanup_running_deleted_instances(context)
+            compute.manager.update_available_resource(context)
 
     def migrate(self, server, status='VERIFY_RESIZE'):
         after = self.act(server, 'migrate')

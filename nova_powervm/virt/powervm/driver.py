@@ -21,7 +21,6 @@ from nova.compute import task_states
 from nova.compute import utils as compute_utils
 from nova.compute import vm_states
 from nova import exception as nova_exc
-from nova.image import glance
 from nova.virt import driver
 from nova.virt import hardware
 from nova.virt import node
@@ -32,7 +31,6 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power_opts
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
@@ -49,18 +47,13 @@ from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import inventory
 from nova_powervm.virt.powervm import media
-from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import rooms as pvm_rooms
-from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm.tasks import base as tf_base
-from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
-from nova_powervm.virt.powervm.volume import fabrics
-from nova_powervm.virt.powervm.volume import leftovers
 from nova_powervm.virt.powervm.volume import tags
 
 LOG = logging.getLogger(__name__)
@@ -86,15 +79,14 @@ class PowerVMDriver(driver.ComputeDriver):
         self.nvram = None
         self.events = None
         self.inventory = None
-        self.node_uuid = None
         self.nodename = None
+        self._node_uuid = None
 
     # ---- start and end -------------------------------------------------
 
     def init_host(self, host):
         """Connect to the platform and clean up what a crash left there."""
         self.nodename = host
-        self.node_uuid = node.get_local_node_uuid()
         platform = pvm_host.Host(host)
         store = nvram.build_store()
         self.events = event.PowerVMNovaEventHandler(self, platform)
@@ -114,25 +106,13 @@ class PowerVMDriver(driver.ComputeDriver):
     def _open_rooms(self, platform):
         platform.connect(self.events)
         platform.wait_for_vioses()
-        leftovers.remove(platform)
-        pvm_vif.remove_leftovers(platform)
-        platform.scrub()
-        fabrics.validate(platform)
-        disk_dvr = disk.build(platform, glance.API())
-        disk_dvr.scrub()
+        self.rooms = pvm_rooms.open_rooms(self.virtapi, platform, self.nvram)
+        disk_dvr = self.rooms.disk
         self.capabilities['has_imagecache'] = (
             disk_dvr.capabilities['has_imagecache'])
         for disk_format in disk_dvr.image_formats:
             self.capabilities['supports_image_type_' + disk_format] = True
         self.inventory = inventory.Inventory(platform, disk_dvr)
-        self.rooms = pvm_rooms.Rooms(
-            virtapi=self.virtapi, host=platform, disk=disk_dvr,
-            config_drive=media.ConfigDrive(
-                platform, preferred_vios_uuid=disk_dvr.vios_uuids[0]),
-            mgmt=pvm_mgmt.ManagementPartition(platform),
-            slots=self.nvram and slot.SlotMaps(
-                platform, self.nvram.store_api, self.nvram.worker),
-            nvram=self.nvram)
 
     def cleanup_host(self, host):
         """End every thread and the REST session."""
@@ -146,6 +126,17 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def get_available_nodes(self, refresh=False):
         return [self.nodename]
+
+    @property
+    def node_uuid(self):
+        """The UUID of this host in Nova.
+
+        Not before Nova asks: it looks in its database first for that of a
+        host that an older version has run.
+        """
+        if self._node_uuid is None:
+            self._node_uuid = node.get_local_node_uuid()
+        return self._node_uuid
 
     def get_nodenames_by_uuid(self, refresh=False):
         return {self.node_uuid: self.nodename}
@@ -526,7 +517,15 @@ class PowerVMDriver(driver.ComputeDriver):
     def _volume(self, instance, connection_info):
         return volume.build(self.rooms.host, instance, connection_info)
 
-    # ---- disks that other hosts see too --------------------------------
+    # ---- what other hosts have to do with ------------------------------
+
+    def check_can_live_migrate_destination(self, context, instance,
+                                           src_compute_info, dst_compute_info,
+                                           block_migration=False,
+                                           disk_over_commit=False):
+        """Refuse, so that the server goes on as if nothing had happened."""
+        raise nova_exc.MigrationPreCheckError(
+            reason='the PowerVM driver cannot migrate running servers yet')
 
     def instance_on_disk(self, instance):
         """Whether the boot disk of a server of another host is here too."""
@@ -556,8 +555,10 @@ class PowerVMDriver(driver.ComputeDriver):
     def get_available_resource(self, nodename):
         self.rooms.disk.sweep()
         self.rooms.config_drive.sweep()
-        return dict(self.inventory.get_available_resource(nodename),
-                    uuid=self.node_uuid)
+        data = self.inventory.get_available_resource(nodename)
+        # From microversion 2.88 on the API tells this, and asks no host.
+        stats = dict(data['stats'], uptime=self.get_host_uptime())
+        return dict(data, uuid=self.node_uuid, stats=stats)
 
     def update_provider_tree(self, provider_tree, nodename, allocations=None):
         self.inventory.update_provider_tree(

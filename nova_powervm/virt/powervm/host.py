@@ -28,6 +28,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks.monitor import host_cpu
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import storage as pvm_storage
+from pypowervm.utils import retry as pvm_retry
 from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
@@ -277,14 +278,24 @@ class Host:
         with self._lock:
             if self._fc_ports is not None:
                 return self._fc_ports
-            vioses = pvm_vios.VIOS.get(self.adapter,
-                                       xag=[pvm_const.XAG.VIO_STOR])
+            vioses = self._read_fc_ports()
             ports = {vios_w.uuid: vios_w.get_active_pfc_wwpns()
                      for vios_w in vioses}
             if len(vioses) == len(pvm_partition.get_active_vioses(
                     self.adapter, vios_wraps=vioses)):
                 self._fc_ports = ports
             return ports
+
+    @pvm_retry.retry(tries=3, delay_func=pvm_retry.STEPPED_DELAY,
+                     retry_except=(pvm_exc.ConnectionError,
+                                   pvm_exc.HttpError))
+    def _read_fc_ports(self):
+        """Read the VIOSes with their ports, if need be three times.
+
+        Nova asks for them when a server has left its host: a failure then
+        would leave it with volumes that are exported to that host only.
+        """
+        return pvm_vios.VIOS.get(self.adapter, xag=[pvm_const.XAG.VIO_STOR])
 
     @property
     def fc_ports_are_complete(self):

@@ -91,6 +91,7 @@ class ConfigDrive:
         self._avoided = None
         # VIOS UUID -> names of media to delete there.
         self._doomed = {}
+        self._sweeping = threading.Lock()
 
     # ---- the life of a config drive ------------------------------------
 
@@ -158,11 +159,13 @@ class ConfigDrive:
                                required=False, missed=functools.partial(
                                    self._delete_later, name))
 
-    def delete(self, instance):
+    def delete(self, instance, may_wait=False):
         """Delete a config drive, which nothing maps any more (2 requests).
 
         If it is not there, other VIOSes are searched: it may have been made
         while another repository was in use. There it is unmapped as well.
+
+        :param may_wait: whether sweep() is to do it if it fails now.
         """
         name = get_cfg_drv_name(instance)
         group = self._find_repository()
@@ -171,9 +174,11 @@ class ConfigDrive:
         try:
             if group.edit(volumegroup.remove_media, name):
                 return
-        except pvm_exc.Error:
-            if storage.is_up(self.host, group.vios_uuid):
+        except pvm_exc.Error as exc:
+            if not may_wait and storage.is_up(self.host, group.vios_uuid):
                 raise
+            LOG.warning('Config drive %s will be deleted later: %s', name,
+                        exc, instance=instance)
             self._delete_later(name, group.vios_uuid)
             return
         self._delete_elsewhere(name, group)
@@ -201,7 +206,7 @@ class ConfigDrive:
                 volumegroup.VolumeGroup(self.host, vios_uuid, vg_w).edit(
                     volumegroup.remove_media, name)
 
-    # ---- VIOSes that are down ------------------------------------------
+    # ---- what is to be deleted later -----------------------------------
 
     def _delete_later(self, name, vios_uuid):
         with self._lock:
@@ -211,8 +216,14 @@ class ConfigDrive:
         with self._lock:
             return name in self._doomed.get(vios_uuid, ())
 
+    def _is_deleted(self, name, vios_uuid):
+        with self._lock:
+            self._doomed[vios_uuid].discard(name)
+            if not self._doomed[vios_uuid]:
+                del self._doomed[vios_uuid]
+
     def sweep(self):
-        """Delete what could not be deleted while its VIOS was down.
+        """Delete what could not be deleted, as while its VIOS was down.
 
         It costs no request if there is nothing. It logs its failures.
         """
@@ -226,12 +237,11 @@ class ConfigDrive:
     def _sweep_vios(self, vios_uuid, names):
         if not storage.is_up(self.host, vios_uuid):
             return
-        for name in names:
-            self._delete_from(vios_uuid, name)
-        with self._lock:
-            self._doomed[vios_uuid] -= names
-            if not self._doomed[vios_uuid]:
-                del self._doomed[vios_uuid]
+        with self._sweeping:
+            for name in names:
+                if self._is_delayed(name, vios_uuid):
+                    self._delete_from(vios_uuid, name)
+                    self._is_deleted(name, vios_uuid)
 
     def _upload(self, group, name, path):
         """Upload a config drive to a repository (3 requests).
@@ -239,6 +249,9 @@ class ConfigDrive:
         :returns: the volumegroup.VolumeGroup, or None if its VIOS is down;
             then the next _find_repository() finds another one.
         """
+        if self._is_delayed(name, group.vios_uuid):
+            # The server was here before, and has come back.
+            self._sweep_vios(group.vios_uuid, {name})
         try:
             with open(path, 'rb') as iso:
                 sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()

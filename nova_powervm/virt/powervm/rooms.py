@@ -10,22 +10,29 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The services that one driver's flows work with."""
+"""The services that one driver's flows work with, and how they start."""
 
 import dataclasses
 import typing
 
+from nova.image import glance
+
+from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import leftovers
 
 
 @dataclasses.dataclass(frozen=True)
 class Rooms:
-    """Made by PowerVMDriver.init_host, handed to the flow builders.
+    """Made when nova-compute starts, handed to the flow builders.
 
     :ivar virtapi: Nova's VirtAPI, to wait for events of Neutron.
     :ivar host: the owner of the REST connection.
@@ -43,3 +50,30 @@ class Rooms:
     mgmt: pvm_mgmt.ManagementPartition
     slots: typing.Optional[slot.SlotMaps] = None
     nvram: typing.Optional[manager.NvramManager] = None
+
+
+def open_rooms(virtapi, host, nvram_manager=None):
+    """Make the Rooms, and clean up what a crash left on the platform.
+
+    :param virtapi: Nova's VirtAPI.
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param nvram_manager: nvram.manager.NvramManager, or None.
+    :raises nova.exception.NovaException: if an option does not fit the
+        platform.
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
+    leftovers.remove(host)
+    vif.remove_leftovers(host)
+    host.scrub()
+    fabrics.validate(host)
+    disk_dvr = disk.build(host, glance.API())
+    disk_dvr.scrub()
+    former.take_over(host, disk_dvr)
+    return Rooms(
+        virtapi=virtapi, host=host, disk=disk_dvr,
+        config_drive=media.ConfigDrive(
+            host, preferred_vios_uuid=disk_dvr.vios_uuids[0]),
+        mgmt=pvm_mgmt.ManagementPartition(host),
+        slots=nvram_manager and slot.SlotMaps(
+            host, nvram_manager.store_api, nvram_manager.worker),
+        nvram=nvram_manager)

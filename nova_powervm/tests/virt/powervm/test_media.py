@@ -293,6 +293,26 @@ class ViosDownTestCase(MediaTestCase):
         self.drive.sweep()
         self.assertEqual([], self.media_names('vios1'))
 
+    def test_fails_where_nobody_asks_again(self):
+        """The server has left this host, and its LPAR is gone."""
+        self.create()
+        self.break_request('status', 'POST', 'VolumeGroup', status=500)
+        self.drive.delete(self.instance, may_wait=True)
+        self.assertEqual([self.name], self.media_names('vios1'))
+        self.drive.sweep()
+        self.assertEqual(self.before, self.state())
+
+    def test_server_comes_back_before_it_is_deleted(self):
+        self.create()
+        self.break_request('status', 'POST', 'VolumeGroup', status=500)
+        self.drive.delete(self.instance, may_wait=True)
+        self.attach()
+        self.drive.sweep()
+        self.assertEqual([self.name], self.media_names('vios1'))
+        self.assertEqual([(self.name, 'lpar1')], self.mappings())
+        self.destroy()
+        self.assertEqual(self.before, self.state())
+
 
 class RepositoryTestCase(MediaTestCase):
 

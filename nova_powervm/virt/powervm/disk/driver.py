@@ -24,7 +24,8 @@ has the 15 characters that a virtual disk's name may have:
 The token is the end of the server's UUID in base 32 (RFC 4648, lower case):
 13 characters for 65 bits, of which 63 are random in a UUID of version 4, or
 12 characters for 60 bits, all random. How images in a cache and their markers
-are called, imagecache and poolimages tell.
+are called, imagecache and poolimages tell. Boot disks that nova-powervm 9.0.0
+made keep the names that they have, see former.
 """
 
 import abc
@@ -40,6 +41,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 import six
 
+from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import names
 from nova_powervm.virt.powervm import exception
@@ -390,6 +392,8 @@ class DiskAdapter:
 
     def get_disk_name(self, disk_type, instance):
         """Name of a disk of the server; see the module's description."""
+        if disk_type == DiskType.BOOT and former.boot_disk_name(instance):
+            return former.boot_disk_name(instance)
         prefix = disk_type[0] + '_'
         if disk_type in DiskType.EPHEMERAL:
             prefix = 'e%d_' % DiskType.EPHEMERAL.index(disk_type)

@@ -46,12 +46,14 @@ def destroy(rooms, instance, network_info, block_device_info=None,
         tf_stg.DetachPartition(instance, stg),
         tf_stg.UpdateVioses(stg))
     # A server that only leaves this host may have to stay after all, if the
-    # flow fails: as long as it has an LPAR it has its config drive, too.
+    # flow fails: as long as it has an LPAR it has its config drive, too. And
+    # Nova does not ask again for the removal of one that has left.
     delete_lpar = tf_vm.Delete(rooms.host, instance)
     if not destroy_disks:
         flow.add(delete_lpar)
     if has_config_drive:
-        flow.add(tf_stg.DeleteVOpt(rooms.config_drive, instance))
+        flow.add(tf_stg.DeleteVOpt(rooms.config_drive, instance,
+                                   may_wait=not destroy_disks))
     if destroy_disks:
         flow.add(tf_stg.DeleteDisk(rooms.disk, instance), delete_lpar)
         slot.add_end(flow, rooms, instance)

@@ -54,17 +54,6 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
     return flow
 
 
-def arrive(rooms, context, instance, network_info, block_device_info, former,
-           power_on, power_opts=None):
-    """Flow that builds a server, of which the disks are there, on its target.
-
-    :param former: nova.objects.Flavor that it had on the source.
-    """
-    return spawn.rebuild(rooms, context, instance, network_info,
-                         block_device_info, former=former, power_on=power_on,
-                         power_opts=power_opts)
-
-
 def come_back(rooms, instance, network_info, block_device_info, former,
               power_on):
     """Flow that brings a server back to life on the source.

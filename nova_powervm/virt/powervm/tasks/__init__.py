@@ -9,3 +9,8 @@
 #    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 #    License for the specific language governing permissions and limitations
 #    under the License.
+
+"""The steps of the flows, and how each of them is undone.
+
+A task calls one method of a room in execute(), and one in revert().
+"""

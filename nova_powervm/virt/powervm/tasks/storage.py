@@ -370,15 +370,19 @@ class DetachCfgDrive(task.Task):
 
 
 class DeleteVOpt(task.Task):
-    """Delete the config drive's media, which nothing maps any more."""
+    """Delete the config drive's media, which nothing maps any more.
 
-    def __init__(self, config_drive, instance):
+    :param may_wait: whether a failure is made up for later.
+    """
+
+    def __init__(self, config_drive, instance, may_wait=False):
         super().__init__('vopt_delete')
         self.config_drive = config_drive
         self.instance = instance
+        self.may_wait = may_wait
 
     def execute(self):
-        self.config_drive.delete(self.instance)
+        self.config_drive.delete(self.instance, may_wait=self.may_wait)
 
 
 class DetachStaleMappings(task.Task):

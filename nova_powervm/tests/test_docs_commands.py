@@ -1,0 +1,226 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The commands of the documentation are commands, and those that can run do.
+
+That is ``.. code-block:: console``: a line that begins with ``$`` (anybody) or
+``#`` (root), and what goes on with it; other lines are output.
+"""
+
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from unittest import mock
+
+import fixtures
+import testtools
+
+from nova_powervm.simulator import cmd
+from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests.simulator import test_cmd
+from nova_powervm.tests import test_docs
+
+#: Programs that this machine may not have: of the distribution, of NovaLink,
+#: of Nova's control plane, and for those who work on this driver.
+ELSEWHERE = frozenset("""
+    apt-get cd chmod chown cp echo git id install qemu-img openssl
+    rescan-scsi-bus.sh sed systemctl journalctl useradd usermod visudo
+    ovs-vsctl pvmctl
+    nova-compute nova-manage oslo-config-validator pip
+    run tox
+""".split())
+#: Programs whose commands are tried by a test below.
+TRIED = frozenset(('curl', 'openstack', 'powervm-simulator', 'python',
+                   'python3'))
+
+_PROMPT = re.compile(r'[$#] (.*)')
+_ASSIGNMENT = re.compile(r'\w+=')
+_PORT = '12080'
+
+
+def is_complete(command):
+    """Whether bash can parse a command, which is not run."""
+    return not command.endswith('\\') and subprocess.run(
+        ['bash', '-n', '-c', command], capture_output=True).returncode == 0
+
+
+def commands():
+    """All commands of all pages: list of (page, command)."""
+    found = []
+    for page, text in test_docs.blocks('console'):
+        lines = iter(text.splitlines())
+        for match in map(_PROMPT.match, lines):
+            if match:
+                command = match.group(1)
+                while not is_complete(command):
+                    following = next(lines, None)
+                    if following is None:
+                        break
+                    command += '\n' + following
+                found.append((page, command))
+    return found
+
+
+def split(command):
+    """Split a command line into commands without what redirects them.
+
+    :returns: list of lists of str; the first of each is the program, without
+        its folder. sudo and assignments in front of it are left out.
+    """
+    lexer = shlex.shlex(command.replace('\\\n', ' '), posix=True,
+                        punctuation_chars=True)
+    lexer.whitespace_split = True
+    found, skip = [[]], False
+    for word in lexer:
+        if set(word) <= set('|&;'):
+            found.append([])
+        elif set(word) <= set('<>'):
+            skip = True
+        elif skip:
+            skip = False
+        elif found[-1] or not _ASSIGNMENT.match(word):
+            found[-1].append(word)
+    return [_without_sudo(words) for words in found if words]
+
+
+def _without_sudo(words):
+    if words[0] == 'sudo':
+        words = words[3:] if words[1] == '-u' else words[1:]
+    return [os.path.basename(words[0])] + words[1:]
+
+
+def with_program(*programs):
+    """The simple commands of some programs: list of (page, words)."""
+    return [(page, words) for page, command in commands()
+            for words in split(command) if words[0] in programs]
+
+
+@test_docs.needs_source
+class CommandTest(testtools.TestCase):
+
+    def test_bash_understands_each(self):
+        self.assertGreater(len(commands()), 60)
+        self.assertEqual([], [found for found in commands()
+                              if not is_complete(found[1])])
+
+    def test_each_line_is_at_the_prompt(self):
+        """A block without a prompt is no console."""
+        for page, text in test_docs.blocks('console'):
+            self.assertRegex(text, _PROMPT, page)
+
+    def test_programs_are_known(self):
+        used = {words[0] for _page, command in commands()
+                for words in split(command)}
+        self.assertEqual(set(), used - ELSEWHERE - TRIED)
+
+
+@test_docs.needs_source
+class OpenStackTest(testtools.TestCase):
+    """The client itself parses its commands; no cloud is asked."""
+
+    GROUPS = ('openstack.cli', 'openstack.common', 'openstack.compute.v2',
+              'openstack.identity.v3', 'openstack.image.v2',
+              'openstack.network.v2', 'openstack.volume.v3')
+
+    def setUp(self):
+        super().setUp()
+        try:
+            shell = importlib.import_module('openstackclient.shell')
+        except ImportError:
+            self.skipTest('python-openstackclient is not installed')
+        self.shell = shell.OpenStackShell()
+        self.manager = self.shell.command_manager
+        for group in self.GROUPS:
+            self.manager.add_command_group(group)
+        self.app = mock.Mock()
+
+    def parse(self, words):
+        """Parse the arguments of one command.
+
+        :raises SystemExit: if the client does not take them.
+        :raises ValueError: if there is no such command.
+        """
+        _options, rest = self.shell.parser.parse_known_args(words)
+        # What belongs to the command alone is left in its order.
+        first = words.index(next(word for word in rest
+                                 if not word.startswith('-')))
+        factory, name, arguments = self.manager.find_command(words[first:])
+        command = factory(self.app, None, cmd_name=name)
+        return command.get_parser('openstack ' + name).parse_args(arguments)
+
+    def test_each(self):
+        found = with_program('openstack')
+        self.assertGreater(len(found), 30)
+        for page, (_program, *words) in found:
+            try:
+                self.parse(words)
+            except (SystemExit, ValueError) as exc:
+                self.fail('%s: openstack %s: %s' % (page, ' '.join(words),
+                                                    exc))
+
+    def test_wrong_ones_are_noticed(self):
+        for words in (['server', 'list', '--no-such-option'],
+                      ['server', 'rescue'], ['hypervisor', 'mend']):
+            self.assertRaises((SystemExit, ValueError), self.parse, words)
+
+
+@test_docs.needs_source
+class RunTest(testtools.TestCase):
+    """What can be run here is run; only ports and folders are others."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(fixtures.TempDir()).path
+
+    def simulator_port(self):
+        site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        return str(site.hosts[0].port)
+
+    def run_command(self, words):
+        done = subprocess.run(
+            words, capture_output=True, text=True, timeout=120,
+            cwd=self.folder, env=dict(os.environ, no_proxy='127.0.0.1'))
+        self.assertEqual(0, done.returncode, (words, done.stderr))
+        return done.stdout
+
+    def test_python(self):
+        port = self.simulator_port()
+        said = [self.run_command(
+            [sys.executable, '-W', 'ignore', '-c',
+             words[2].replace(_PORT, port)])
+            for _page, words in with_program('python', 'python3')
+            if words[1] == '-c']
+        self.assertIn('Server-8286-42A-', ''.join(said))
+
+    def test_curl(self):
+        port = self.simulator_port()
+        for _page, words in with_program('curl'):
+            if any('/simulator/' in word for word in words):
+                self.run_command(words[:1] + ['--fail'] + [
+                    word.replace(_PORT, port) for word in words[1:]])
+
+    def test_simulator(self):
+        """Each is started, with its options and free ports, and ended."""
+        parser = cmd.make_parser()
+        found = [words for _page, (_program, *words) in
+                 with_program('powervm-simulator')]
+        self.assertTrue(found)
+        for words in found:
+            options = parser.parse_args(words)
+            # A profile of one's own is that of the page; its own test has it.
+            if not options.profile.startswith('./'):
+                self.assertEqual(0, test_cmd.Command(self, *(
+                    self.folder if word == options.data_dir else word
+                    for word in words)).end())

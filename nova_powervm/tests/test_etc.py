@@ -1,0 +1,222 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""What etc/ has: configuration that Nova reads, and a systemd unit."""
+
+import configparser
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import unittest
+
+import fixtures
+import testtools
+
+from nova_powervm import conf
+from nova_powervm.simulator import cmd
+from nova_powervm.tests.simulator import test_cmd
+from nova_powervm.tests import test_docs
+
+ROOT = test_docs.ROOT
+GENERATOR = os.path.join(ROOT, 'etc', 'nova',
+                         'nova-config-generator-powervm.conf')
+UNIT = os.path.join(ROOT, 'etc', 'systemd', 'powervm-simulator.service')
+
+
+def run_module(name, *arguments):
+    """Run a console script of oslo.config.
+
+    :returns: (exit status, all that it printed)
+    """
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-m', name,
+         '--config-file', GENERATOR, *arguments],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=dict(os.environ, PYTHONPATH=ROOT))
+    return done.returncode, done.stdout
+
+
+@unittest.skipUnless(os.path.exists(UNIT), 'needs the source tree')
+class ConfigurationTest(testtools.TestCase):
+    """What oslo-config-generator and oslo-config-validator say."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(fixtures.TempDir()).path
+
+    def validate(self, text):
+        path = os.path.join(self.folder, 'nova.conf')
+        with open(path, 'w') as out:
+            out.write(text)
+        return run_module('oslo_config.validator', '--input-file', path)
+
+    def test_generator(self):
+        path = os.path.join(self.folder, 'sample')
+        status, said = run_module('oslo_config.generator',
+                                  '--output-file', path)
+        self.assertEqual(0, status, said)
+        with open(path) as sample:
+            text = sample.read()
+        options = {}
+        for line in text.splitlines():
+            if line.startswith('['):
+                found = options.setdefault(line.strip('[]'), set())
+            match = re.match(r'#(\w+) = ?', line)
+            if match:
+                found.add(match.group(1))
+        self.assertEqual(
+            {option.dest for _, group in conf.list_opts()
+             for option in group},
+            options['powervm'])
+        self.assertLessEqual(
+            {'compute_driver', 'transport_url', 'log_dir'},
+            options['DEFAULT'])
+        self.assertIn('lock_path', options['oslo_concurrency'])
+        for group in ('neutron', 'placement', 'glance'):
+            self.assertIn('valid_interfaces', options[group])
+
+    def test_sample_is_valid(self):
+        with open(os.path.join(ROOT, 'etc', 'nova',
+                               'nova-powervm.conf')) as sample:
+            text = sample.read()
+        # With the settings that are commented out, too.
+        text, count = re.subn(r'(?m)^#(?=\w+ = )', '', text)
+        self.assertGreater(count, 5)
+        status, said = self.validate(text)
+        self.assertEqual(0, status, said)
+
+    def test_pages_are_valid(self):
+        """All of them in one run: it takes seconds."""
+        groups = {}
+        complete = 0
+        for _, text in test_docs.ini_blocks():
+            parsed = test_docs.ConfigurationTest.parse(text)
+            if 'compute_driver' not in parsed.get('DEFAULT', {}):
+                continue
+            complete += 1
+            for group, values in parsed.items():
+                for name, value in values.items():
+                    groups.setdefault(group, []).append((name, value))
+        self.assertGreater(complete, 3)
+        status, said = self.validate('\n'.join(
+            '[%s]\n%s' % (group, '\n'.join('%s = %s' % pair
+                                           for pair in pairs))
+            for group, pairs in groups.items()))
+        self.assertEqual(0, status, said)
+
+    def test_misspelt_option(self):
+        status, said = self.validate('[powervm]\ndisk_drivr = localdisk\n')
+        self.assertEqual(1, status)
+        self.assertIn('powervm/disk_drivr', said)
+
+
+@unittest.skipUnless(os.path.exists(UNIT), 'needs the source tree')
+class UnitTest(testtools.TestCase):
+    """The systemd unit of the simulated site."""
+
+    def setUp(self):
+        super().setUp()
+        self.unit = configparser.ConfigParser(
+            strict=False, interpolation=None, comment_prefixes='#')
+        self.unit.optionxform = str
+        with open(UNIT) as unit:
+            # systemd joins a line that ends with a backslash with the next.
+            self.unit.read_string(unit.read().replace('\\\n', ' '))
+        self.service = self.unit['Service']
+
+    def arguments(self):
+        """What the command is called with: list of str."""
+        command, *arguments = shlex.split(self.service['ExecStart'])
+        self.assertEqual(cmd.make_parser().prog, command)
+        name, _, profile = self.service['Environment'].partition('=')
+        known = {'${%s}' % name: profile}
+        return [known.get(argument, argument) for argument in arguments]
+
+    def test_command(self):
+        options = cmd.make_parser().parse_args(self.arguments())
+        self.assertEqual('127.0.0.1', options.bind)
+        self.assertEqual('default', options.profile)
+        # The folders that systemd makes for it.
+        self.assertEqual('%S/' + self.service['StateDirectory'],
+                         options.data_dir)
+        self.assertEqual('%t/' + self.service['RuntimeDirectory'],
+                         os.path.dirname(options.ready_file))
+
+    def test_page_overrides_it_with_the_same(self):
+        with open(os.path.join(ROOT, 'doc', 'source', 'simulator',
+                               'index.rst')) as page:
+            text = page.read().replace('\\\n', ' ')
+        command = re.search(r'ExecStart=(/.*)', text).group(1)
+        known = {'${POWERVM_SIMULATOR_PROFILE}': 'default'}
+        self.assertEqual(self.arguments(), [
+            known.get(argument, argument)
+            for argument in shlex.split(command)[1:]])
+
+    def test_devstack_runs_the_same(self):
+        with open(os.path.join(ROOT, 'devstack', 'plugin.sh')) as plugin:
+            text = plugin.read()
+        start = text[text.index('start_powervm_simulator {'):]
+        theirs = set(re.findall(r'command\+=" (--[a-z-]+)',
+                                start.partition('\n}')[0]))
+        ours = {argument for argument in self.arguments()
+                if argument.startswith('--')}
+        self.assertEqual(ours - {'--bind'}, theirs)
+        self.assertEqual(
+            '127.0.0.1', cmd.make_parser().parse_args([]).bind)
+        with open(os.path.join(ROOT, 'devstack', 'settings')) as settings:
+            self.assertIn(
+                '{%s:-%s}' % tuple(self.service['Environment'].split('=')),
+                settings.read())
+
+    def test_it_says_when_it_is_ready(self):
+        """Type=notify, with both kinds of sockets."""
+        self.assertEqual('notify', self.service['Type'])
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path, 'n')
+        for address in (path, '@' + path):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+                systemd.bind(address.replace('@', '\0'))
+                systemd.settimeout(60)
+                self.useFixture(fixtures.EnvironmentVariable(
+                    'NOTIFY_SOCKET', address))
+                command = test_cmd.Command(self)
+                self.assertEqual(b'READY=1', systemd.recv(100))
+                self.assertEqual(0, command.end())
+
+    def test_nobody_listens(self):
+        self.useFixture(fixtures.EnvironmentVariable(
+            'NOTIFY_SOCKET', '/nonexistent'))
+        command = test_cmd.Command(self)
+        self.assertEqual(0, command.end())
+        self.assertIn('systemd cannot be told', command.log)
+
+    def test_systemd_accepts_it(self):
+        program = shutil.which('systemd-analyze')
+        if program is None:
+            self.skipTest('There is no systemd-analyze')
+        path = os.path.join(self.useFixture(fixtures.TempDir()).path,
+                            os.path.basename(UNIT))
+        with open(UNIT) as unit, open(path, 'w') as copy:
+            # It wants to see the command, wherever that is installed.
+            copy.write(unit.read().replace('ExecStart=powervm-simulator',
+                                           'ExecStart=' + sys.executable))
+        done = subprocess.run(
+            [program, 'verify', '--man=no', path], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = [line for line in done.stdout.splitlines()
+                if os.path.basename(UNIT) in line]
+        self.assertEqual([], said)

@@ -1,0 +1,313 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The examples of the contributor guide do what it says of them."""
+
+import glob
+import importlib.util
+import os
+import re
+import sys
+import unittest
+from unittest import mock
+
+from nova import exception as nova_exc
+from pypowervm.wrappers import storage as pvm_stg
+import testtools
+
+from nova_powervm.tests.virt.powervm.disk import base as disk_base
+from nova_powervm.tests.virt.powervm.vif import base as vif_base
+from nova_powervm.tests.virt.powervm.volume import base as volume_base
+from nova_powervm.virt.powervm import disk
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm import volumegroup
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+EXAMPLES = os.path.join(ROOT, 'doc', 'source', 'contributor', 'examples')
+IN_TREE = os.path.exists(EXAMPLES)
+
+BOOT, SWAP = disk_driver.DiskType.BOOT, disk_driver.DiskType.SWAP
+
+
+@unittest.skipUnless(IN_TREE, 'needs the source tree')
+class NamesTest(testtools.TestCase):
+    """What the pages name is there."""
+
+    def named(self, pattern):
+        """What the contributor's pages have in literals: set of groups."""
+        found = set()
+        for page in glob.glob(os.path.join(EXAMPLES, '..', '*.rst')):
+            with open(page, encoding='utf-8') as text:
+                found.update(re.findall('``%s``' % pattern, text.read()))
+        self.assertNotEqual(set(), found)
+        return found
+
+    def test_paths(self):
+        paths = self.named(r'((?:nova_powervm|doc|tools|\.ci)/[\w/.]+)')
+        self.assertEqual([], [path for path in sorted(paths) if
+                              not os.path.exists(os.path.join(ROOT, path))])
+
+    def test_test_classes(self):
+        lacking = []
+        for module, name in self.named(r'(test_\w+)\.([A-Z]\w+)'):
+            paths = glob.glob(os.path.join(
+                ROOT, 'nova_powervm', 'tests', '**', module + '.py'),
+                recursive=True)
+            if not any(self.has_class(path, name) for path in paths):
+                lacking.append('%s.%s' % (module, name))
+        self.assertEqual([], lacking)
+
+    @staticmethod
+    def has_class(path, name):
+        with open(path, encoding='utf-8') as code:
+            return re.search(r'^class %s\b' % name, code.read(), re.MULTILINE)
+
+    def test_modules_of_tests(self):
+        names = self.named(r'(test_\w+)(?:\.py)?')
+        tests = os.path.join(ROOT, 'nova_powervm', 'tests')
+        self.assertEqual([], [name for name in sorted(names) if not glob.glob(
+            os.path.join(tests, '**', name + '.py'), recursive=True)])
+
+
+class ExampleMixin:
+    """An example that is a module, and has its line in a registry.
+
+    :cvar EXAMPLE: name of the file, which is in no package.
+    """
+
+    def setUp(self):
+        super().setUp()
+        spec = importlib.util.spec_from_file_location(
+            self.EXAMPLE, os.path.join(EXAMPLES, self.EXAMPLE + '.py'))
+        self.example = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.example)
+        self.patch_dict(sys.modules, self.EXAMPLE, self.example)
+
+    def patch_dict(self, registry, key, value):
+        patch = mock.patch.dict(registry, {key: value})
+        patch.start()
+        self.addCleanup(patch.stop)
+
+
+@unittest.skipUnless(IN_TREE, 'needs the source tree')
+class NewVifTest(ExampleMixin, vif_base.SimulatedHostTestCase):
+
+    EXAMPLE = 'switch_vif'
+
+    def setUp(self):
+        super().setUp()
+        self.patch_dict(vif.VIF_DRIVERS, 'pvm_switch',
+                        'switch_vif.SwitchVifDriver')
+        self.instance = vif_base.make_instance()
+        self.lpar_w = self.create_lpar(self.instance)
+        self.custom_events()
+
+    def make_vif(self, **details):
+        return vif_base.make_vif(type='pvm_switch', details=details)
+
+    def test_plug_and_unplug(self):
+        port = self.make_vif(vswitch='MGMTSWITCH', vlan='77')
+        cna = vif.plug(self.host, self.instance, port, self.lpar_w)
+        self.assertEqual(['PUT ClientNetworkAdapter', 'PUT Event'],
+                         self.requests())
+        [adapter] = self.adapters(self.lpar(self.instance))
+        self.assertEqual(('MGMTSWITCH', 77), (adapter.switch.name,
+                                              adapter.pvid))
+        self.assertEqual([('plug', cna.mac, 'pvm_switch')], self.told())
+        vif.unplug(self.host, self.instance, port)
+        self.assertEqual([], self.adapters(self.lpar(self.instance)))
+        self.assertEqual([('unplug', cna.mac, 'pvm_switch')], self.told())
+
+    def told(self):
+        """What the network agent hears."""
+        return [(detail['action'], detail['mac'], detail['type'])
+                for _href, detail in self.custom_events()]
+
+    def test_slot(self):
+        cna = vif.plug(self.host, self.instance, self.make_vif(
+            vswitch='ETHERNET0', vlan='77'), self.lpar_w, slot_num=33)
+        self.assertEqual(33, cna.slot)
+
+    def test_bad_values(self):
+        for details in ({}, {'vswitch': 'ETHERNET0'},
+                        {'vswitch': 'ETHERNET0', 'vlan': 'blue'},
+                        {'vswitch': 'nonesuch', 'vlan': 77}):
+            self.assertRaises(
+                nova_exc.VirtualInterfacePlugException, vif.plug, self.host,
+                self.instance, self.make_vif(**details), self.lpar_w)
+        self.assertEqual([], self.adapters(self.lpar(self.instance)))
+
+
+@unittest.skipUnless(IN_TREE, 'needs the source tree')
+class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
+
+    EXAMPLE = 'lv_volume'
+
+    def setUp(self):
+        super().setUp()
+        self.patch_dict(volume.VOLUME_CONNECTORS, 'pvm_lv',
+                        'lv_volume.LvConnector')
+        # What Cinder's driver would do.
+        vios_w = next(vios_w for vios_w in self.host.active_vioses()
+                      if vios_w.name == 'vios1')
+        vg_w = next(vg_w for vg_w in pvm_stg.VG.get(
+            self.host.adapter, parent=vios_w) if vg_w.name == 'datavg')
+        volumegroup.create_disk(vg_w, 'volume-1', 1)
+        self.info = {
+            'driver_volume_type': 'pvm_lv', 'serial': volume_base.VOLUME % 1,
+            'data': {'vios': vios_w.uuid, 'lv': 'volume-1'}}
+        self.requests()
+
+    def clients(self):
+        """Names of the partitions that have the volume."""
+        [group] = [group for group in self.vios('vios1').volume_groups
+                   if group.name == 'datavg']
+        return list(group.disks['volume-1'].clients())
+
+    def test_connect_and_disconnect(self):
+        before = self.simulated.state()
+        self.connect(self.build(self.info))
+        self.assertEqual(['GET VirtualIOServer', 'POST VirtualIOServer'],
+                         self.requests())
+        self.assertEqual(['lpar1'], self.clients())
+        self.disconnect(self.build(self.info))
+        self.assertEqual([], self.clients())
+        self.assertEqual(before, self.simulated.state())
+
+    def test_twice(self):
+        """What the interface promises of calls after a failure."""
+        self.disconnect(self.build(self.info))
+        for _time in range(2):
+            self.connect(self.build(self.info))
+        self.assertEqual(['lpar1'], self.clients())
+
+    def test_beside_a_fibre_channel_volume(self):
+        """One transaction has the edits of all transports."""
+        other = self.build(self.connection())
+        self.connect(other, self.build(self.info))
+        self.assertEqual(['lpar1'], self.clients())
+        self.disconnect(other, self.build(self.info))
+        self.assertEqual([], self.clients())
+
+    def test_another_server_keeps_it(self):
+        other = self.make_instance(2)
+        self.create_lpar(other)
+        self.connect(self.build(self.info, other))
+        self.disconnect(self.build(self.info))
+        self.assertEqual(['lpar2'], self.clients())
+
+    def test_bad_connection_info(self):
+        del self.info['data']['lv']
+        error = self.assertRaises(nova_exc.InvalidVolume, self.build,
+                                  self.info)
+        self.assertIn('no lv', str(error))
+
+    def test_extend(self):
+        self.build(self.info).extend()
+        self.assertEqual([], self.requests())
+
+    def test_undo(self):
+        """What a flow that fails does after connect()."""
+        connector = self.build(self.info)
+        self.connect(connector)
+        volume.disconnect_now(self.host, [connector])
+        self.assertEqual([], self.clients())
+
+
+@unittest.skipUnless(IN_TREE, 'needs the source tree')
+class NewDiskDriverTest(ExampleMixin, disk_base.StorageTestCase):
+
+    EXAMPLE = 'plain_disk'
+
+    def setUp(self):
+        super().setUp()
+        # A value of its own needs a choice of the option as well.
+        self.patch_dict(disk.DISK_ADAPTERS, 'localdisk',
+                        'plain_disk.PlainStorage')
+        self.adapter = disk.build(self.host, self.glance)
+        self.instance = self.make_instance()
+        self.content = b'PowerVM!' * 30000
+        self.image_id = self.glance.add(self.content)
+        self.create_lpar(self.instance)
+
+    def create(self):
+        return self.adapter.create_disk_from_image(
+            self.context, self.instance, self.glance.meta(self.image_id))
+
+    def name(self, disk_type=BOOT):
+        return self.adapter.get_disk_name(disk_type, self.instance)
+
+    def test_it_is_the_one(self):
+        self.assertIsInstance(self.adapter, self.example.PlainStorage)
+        self.assertEqual([self.vios().uuid], self.adapter.vios_uuids)
+
+    def test_life(self):
+        before = self.state()
+        new = self.create()
+        self.assertEqual(
+            ['GET VolumeGroup', 'POST VolumeGroup', 'PUT File',
+             'PUT contents', 'DELETE File'], self.requests())
+        self.assertEqual(self.content,
+                         self.content_of(self.name(), len(self.content)))
+        self.assertEqual((2000.0, 2.0), self.adapter.capacity())
+        with self.transaction_now() as stg:
+            self.adapter.connect_disk(self.instance, new, stg)
+        self.assertEqual([(self.name(), 'lpar1')], self.mappings())
+        with self.transaction_now() as stg:
+            self.adapter.disconnect_disk(self.instance, stg)
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual(before, self.state())
+
+    def transaction_now(self):
+        return storage.StorageTransaction.immediate(self.host, 'test')
+
+    def test_swap_disk(self):
+        self.adapter.create_blank_disks(
+            self.instance, [disk_driver.BlankDisk(SWAP, 1)])
+        self.assertEqual([self.name(SWAP)], self.disk_names())
+        self.adapter.replace_swap(self.instance, 2048, mapped=False)
+        found = self.adapter.get_disk_refs(self.instance, [BOOT, SWAP])
+        self.assertEqual({SWAP: 2.0}, {
+            disk_type: found[disk_type].capacity for disk_type in found})
+
+    def test_growth(self):
+        self.assertRaises(nova_exc.DiskNotFound, self.adapter.check_extend,
+                          self.instance, 3)
+        self.create()
+        self.adapter.check_extend(self.instance, 3)
+        self.assertRaises(
+            nova_exc.ComputeResourcesUnavailable, self.adapter.check_extend,
+            self.instance, 3000)
+        self.assertRaises(nova_exc.ResizeError, self.adapter.extend_disk,
+                          self.instance, 1)
+        for _time in range(2):
+            self.adapter.extend_disk(self.instance, 3)
+        self.assertEqual(3.0, self.adapter.get_disk_ref(
+            self.instance, BOOT).capacity)
+
+    def test_no_volume_group(self):
+        self.flags(volume_group_name='nonesuch', group='powervm')
+        self.assertRaises(exception.VGNotFound, disk.build, self.host,
+                          self.glance)
+
+    def test_interrupted_upload(self):
+        """The revert of the task finds the disk by its name."""
+        before = self.state()
+        self.glance.content[self.image_id] = self.content[:-1]
+        self.assertRaises(nova_exc.CouldNotFetchImage, self.create)
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual(before, self.state())

@@ -1,0 +1,85 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Boot disks that nova-powervm 9.0.0 made, under the names that it gave them.
+
+Those names are not long enough to find a disk by (16 bits of the server's
+UUID), so a disk is taken over only while it is mapped to its server's LPAR.
+From then on its name is kept in the server's system_metadata.
+"""
+
+from nova import context as nova_context
+from nova import objects
+from oslo_log import log as logging
+from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm import util as pvm_util
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+_KEY = 'powervm_boot_disk'
+
+
+def boot_disk_name(instance):
+    """Name of the boot disk that was taken over, or None."""
+    return instance.system_metadata.get(_KEY)
+
+
+def take_over(host, disk_dvr):
+    """Look for such disks of the servers of this host; log what fails.
+
+    Costs 1 request, and none if all servers are known or boot from volumes.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param disk_dvr: disk.driver.DiskAdapter
+    """
+    instances = [instance for instance in objects.InstanceList.get_by_host(
+        nova_context.get_admin_context(), host.nodename,
+        expected_attrs=['system_metadata'])
+        if instance.image_ref and not boot_disk_name(instance)]
+    if not instances:
+        return
+    try:
+        vioses = host.active_vioses(xag=[storage.SCSI_MAPPING])
+    except pvm_exc.Error as exc:
+        LOG.warning('Whether there are disks of nova-powervm 9.0.0 is not '
+                    'known: %s', exc)
+        return
+    for instance in instances:
+        _take_over(instance, disk_dvr.storage_class, vioses)
+
+
+def _take_over(instance, storage_class, vioses):
+    name = name_in_9(instance, storage_class)
+    if any(storage.find_mapping(vios_w, vm.get_pvm_uuid(instance),
+                                storage_class, name) for vios_w in vioses):
+        LOG.info('Disk %s of nova-powervm 9.0.0 is taken over.', name,
+                 instance=instance)
+        instance.system_metadata[_KEY] = name
+        instance.save()
+
+
+def name_in_9(instance, storage_class):
+    """What 9.0.0 called the boot disk of a server.
+
+    :param storage_class: pypowervm class of the disk: LU or VDisk.
+    """
+    if storage_class is pvm_stg.LU:
+        return pvm_util.sanitize_file_name_for_api(instance.name,
+                                                   prefix='boot_')
+    return pvm_util.sanitize_file_name_for_api(
+        '%s_%s' % (instance.name[:8], instance.uuid[:4]), prefix='b_',
+        max_len=pvm_const.MaxLen.VDISK_NAME)
