@@ -94,11 +94,11 @@ class ResizeCrashTest(CrashMixin, test_resize.MoveMixin,
 
     def test_killed_before_the_request_is_sent(self):
         self.assertGreater(self.walk(
-            'resize', {'flavorRef': self.large}, self.check, False), 8)
+            'resize', {'flavorRef': self.large}, self.check, False), 7)
 
     def test_killed_before_the_answer_is_read(self):
         self.assertGreater(self.walk(
-            'resize', {'flavorRef': self.large}, self.check, True), 8)
+            'resize', {'flavorRef': self.large}, self.check, True), 7)
 
 
 class LeaveCrashTest(platforms.SharedPool, CrashMixin,
