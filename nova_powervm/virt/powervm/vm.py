@@ -26,6 +26,7 @@ from nova.virt import hardware
 from oslo_concurrency import lockutils
 from oslo_concurrency import processutils
 from oslo_log import log as logging
+from oslo_utils import excutils
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power
@@ -251,7 +252,8 @@ def make_up_size(host, instance, lpar_w):
 def delete_lpar(host, instance, lpar_id=None):
     """Delete the LPAR of an instance, which is off (1 request).
 
-    Its virtual adapters go with it. An LPAR that is gone is fine.
+    Its virtual adapters go with it. An LPAR that is gone is fine, also if
+    the platform's answer was lost (1 request more).
 
     :param host: the Host.
     :param instance: nova.objects.Instance
@@ -269,6 +271,10 @@ def delete_lpar(host, instance, lpar_id=None):
         LOG.info('The LPAR is gone already.', instance=instance)
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
+    except pvm_exc.ConnectionError:
+        with excutils.save_and_reraise_exception() as reraise:
+            host.partition_states.forget(pvm_uuid)
+            reraise.reraise = instance_exists(host, instance)
     finally:
         host.partition_states.forget(pvm_uuid)
 

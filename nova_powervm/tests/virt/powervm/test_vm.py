@@ -302,9 +302,20 @@ class DeleteTest(VmTestCase):
         self.assertIn('HSCL1575', str(exc))
 
     def test_no_answer(self):
+        self.create()
         self.fail_request(method='DELETE', effect='drop_before')
         self.assertRaises(pvm_exc.ConnectionError, vm.delete_lpar, self.host,
                           self.instance)
+
+    def test_answer_is_lost(self):
+        self.create()
+        self.state()
+        self.requests()
+        self.fail_request(method='DELETE', effect='drop_after')
+        vm.delete_lpar(self.host, self.instance)
+        self.assertEqual(['DELETE LogicalPartition',
+                          'GET LogicalPartition/quick/PartitionState'],
+                         self.requests())
 
 
 class VtermTest(base.TestCase):
