@@ -13,9 +13,7 @@
 """The page on REST budgets says what the tests and the bench hold."""
 
 import inspect
-import os
 import re
-import unittest
 
 import testtools
 
@@ -26,10 +24,9 @@ from nova_powervm.tests.functional import test_rescue
 from nova_powervm.tests.functional import test_resize
 from nova_powervm.tests.functional import test_snapshot
 from nova_powervm.tests.functional import test_volume_budgets
+from nova_powervm.tests import tree
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-PAGE = os.path.join(ROOT, 'doc', 'source', 'contributor', 'rest-budgets.rst')
+PAGE = tree.path('doc', 'source', 'contributor', 'rest-budgets.rst')
 #: A row: operation, one or two columns of what was measured, budget, 9.0.0.
 _ROW = re.compile(
     r'^(\S.*?)  +(\d+)(?:  +(\d+))?  +(\d+|--)  +(\d+(?:-\d+)?|--)$')
@@ -62,7 +59,7 @@ def literals(function):
                       r'(\d+)', inspect.getsource(function))
 
 
-@unittest.skipUnless(os.path.exists(PAGE), 'needs the source tree')
+@tree.needs_source
 class BudgetDocsTest(testtools.TestCase):
 
     def setUp(self):

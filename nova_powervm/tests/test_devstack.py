@@ -23,11 +23,10 @@ import nova.conf
 import testtools
 
 from nova_powervm.conf import powervm as conf
+from nova_powervm.tests import tree
 
 CONF = nova.conf.CONF
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-PLUGIN = os.path.join(ROOT, 'devstack')
+PLUGIN = tree.path('devstack')
 
 #: What DevStack brings along, reduced to what can be seen of it here.
 STUBS = r"""

@@ -13,7 +13,6 @@
 
 """What the sdist and the wheel have in them, and who may use it."""
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -22,9 +21,8 @@ import tempfile
 import unittest
 
 from nova_powervm.tests import test_packaging
+from nova_powervm.tests import tree
 
-ROOT = test_packaging.ROOT
-CHECK = os.path.join(ROOT, 'tools', 'check_distribution.py')
 #: What a work tree has that git does not track. It has no build/lib here: from
 #: that setuptools takes what an earlier build has left, but "python -m build"
 #: makes the wheel of the sdist.
@@ -37,26 +35,17 @@ LITTER = ('.stestr/0', '.tox/log/1', '.venv/bin/python', '.coverage',
           'releasenotes/build/html/index.html')
 
 
-def load_check():
-    """Load tools/check_distribution.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location('check', CHECK)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def files_of_the_project():
     """What git tracks, or would: list of str."""
     listed = subprocess.run(
         ['git', 'ls-files', '-z', '--cached', '--others',
-         '--exclude-standard'], cwd=ROOT, check=True, text=True,
+         '--exclude-standard'], cwd=tree.ROOT, check=True, text=True,
         stdout=subprocess.PIPE).stdout
     return [name for name in listed.split('\0')
-            if name and os.path.isfile(os.path.join(ROOT, name))]
+            if name and os.path.isfile(tree.path(name))]
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(ROOT, '.git')),
-                     'needs a clone')
+@unittest.skipUnless(os.path.exists(tree.path('.git')), 'needs a clone')
 class DistributionTest(unittest.TestCase):
 
     maxDiff = None
@@ -64,14 +53,13 @@ class DistributionTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.check = load_check()
+        cls.check = tree.load('tools', 'check_distribution.py')
         cls.temp = tempfile.mkdtemp()
         cls.addClassCleanup(shutil.rmtree, cls.temp)
         cls.tree = os.path.join(cls.temp, 'tree')
         for name in files_of_the_project():
             cls._make(name)
-            shutil.copy(os.path.join(ROOT, name),
-                        os.path.join(cls.tree, name))
+            shutil.copy(tree.path(name), os.path.join(cls.tree, name))
         test_packaging.git(cls.tree, 'init', '-q')
         test_packaging.git(cls.tree, 'add', '-A')
         test_packaging.git(cls.tree, 'commit', '-qm', 'All')

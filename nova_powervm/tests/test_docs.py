@@ -21,7 +21,6 @@ import glob
 import os
 import re
 import textwrap
-import unittest
 
 import fixtures
 from nova.conf import opts as nova_opts
@@ -35,20 +34,17 @@ from nova_powervm.api import extra_specs
 from nova_powervm import conf as our_conf
 from nova_powervm.conf import powervm
 from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import driver
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-OPERATOR = os.path.join(ROOT, 'doc', 'source', 'operator')
-needs_source = unittest.skipUnless(os.path.exists(OPERATOR),
-                                   'needs the source tree')
+OPERATOR = tree.path('doc', 'source', 'operator')
 _BLOCK = r'^( *)\.\. code-block:: %s\n\n((?:(?:\1   .*)?\n)+)'
 
 
 def pages():
     """Paths of all pages, as list of str."""
-    return [os.path.join(ROOT, 'README.rst')] + sorted(glob.glob(
-        os.path.join(ROOT, 'doc', 'source', '**', '*.rst'), recursive=True))
+    return [tree.path('README.rst')] + sorted(glob.glob(
+        tree.path('doc', 'source', '**', '*.rst'), recursive=True))
 
 
 def blocks(language):
@@ -57,7 +53,8 @@ def blocks(language):
     found = []
     for page in pages():
         with open(page) as text:
-            found += [(os.path.relpath(page, ROOT), textwrap.dedent(block))
+            found += [(os.path.relpath(page, tree.ROOT),
+                       textwrap.dedent(block))
                       for _indent, block in pattern.findall(text.read())]
     return found
 
@@ -100,7 +97,7 @@ def others_types():
     return types
 
 
-@needs_source
+@tree.needs_source
 class ConfigurationTest(testtools.TestCase):
     """Each nova.conf in the documentation says what Nova understands."""
 
@@ -129,7 +126,7 @@ class ConfigurationTest(testtools.TestCase):
                                      value, page)
 
 
-@needs_source
+@tree.needs_source
 class StartTest(nova_test.TestCase):
     """With a complete nova.conf the driver starts on a simulated site."""
 
@@ -174,7 +171,7 @@ class StartTest(nova_test.TestCase):
                 self._start(site, options)
 
 
-@needs_source
+@tree.needs_source
 class FlavorTest(testtools.TestCase):
     """Each extra spec has an example that Nova's API takes."""
 

@@ -31,6 +31,7 @@ from nova_powervm.simulator import cmd
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import test_cmd
 from nova_powervm.tests import test_docs
+from nova_powervm.tests import tree
 
 #: Programs that this machine may not have: of the distribution, of NovaLink,
 #: of Nova's control plane, and for those who work on this driver.
@@ -107,7 +108,7 @@ def with_program(*programs):
             for words in split(command) if words[0] in programs]
 
 
-@test_docs.needs_source
+@tree.needs_source
 class CommandTest(testtools.TestCase):
 
     def test_bash_understands_each(self):
@@ -126,7 +127,7 @@ class CommandTest(testtools.TestCase):
         self.assertEqual(set(), used - ELSEWHERE - TRIED)
 
 
-@test_docs.needs_source
+@tree.needs_source
 class OpenStackTest(testtools.TestCase):
     """The client itself parses its commands; no cloud is asked."""
 
@@ -176,7 +177,7 @@ class OpenStackTest(testtools.TestCase):
             self.assertRaises((SystemExit, ValueError), self.parse, words)
 
 
-@test_docs.needs_source
+@tree.needs_source
 class RunTest(testtools.TestCase):
     """What can be run here is run; only ports and folders are others."""
 

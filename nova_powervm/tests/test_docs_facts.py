@@ -28,8 +28,9 @@ import testtools
 
 from nova_powervm.conf import powervm
 from nova_powervm.tests import test_docs
+from nova_powervm.tests import tree
 
-DRIVER = os.path.join(test_docs.ROOT, 'nova_powervm', 'virt', 'powervm')
+DRIVER = tree.path('nova_powervm', 'virt', 'powervm')
 #: Modules of others whose messages the page on troubleshooting quotes.
 OTHERS = (base_partition, driver, exception, manager, pvm_exc)
 
@@ -69,7 +70,7 @@ def strings(path):
             isinstance(node.value, str)}
 
 
-@test_docs.needs_source
+@tree.needs_source
 class MessageTest(testtools.TestCase):
     """Messages are quoted as they are."""
 
@@ -103,7 +104,7 @@ class MessageTest(testtools.TestCase):
         self.assertEqual([], missing)
 
 
-@test_docs.needs_source
+@tree.needs_source
 class UpgradeTest(testtools.TestCase):
     """Each option of ours, and of 9.0.0, is in one list."""
 
@@ -133,7 +134,7 @@ class UpgradeTest(testtools.TestCase):
                               if opt.deprecated_opts])
 
 
-@test_docs.needs_source
+@tree.needs_source
 class RootwrapTest(testtools.TestCase):
     """The filters of Nova let the privileged helper through."""
 

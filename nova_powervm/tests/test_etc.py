@@ -21,7 +21,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import unittest
 
 import fixtures
 import testtools
@@ -30,11 +29,10 @@ from nova_powervm import conf
 from nova_powervm.simulator import cmd
 from nova_powervm.tests.simulator import test_cmd
 from nova_powervm.tests import test_docs
+from nova_powervm.tests import tree
 
-ROOT = test_docs.ROOT
-GENERATOR = os.path.join(ROOT, 'etc', 'nova',
-                         'nova-config-generator-powervm.conf')
-UNIT = os.path.join(ROOT, 'etc', 'systemd', 'powervm-simulator.service')
+GENERATOR = tree.path('etc', 'nova', 'nova-config-generator-powervm.conf')
+UNIT = tree.path('etc', 'systemd', 'powervm-simulator.service')
 
 
 def run_module(name, *arguments):
@@ -45,13 +43,13 @@ def run_module(name, *arguments):
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-m', name,
          '--config-file', GENERATOR, *arguments],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE,
+        cwd=tree.ROOT, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=dict(os.environ, PYTHONPATH=ROOT))
+        env=dict(os.environ, PYTHONPATH=tree.ROOT))
     return done.returncode, done.stdout
 
 
-@unittest.skipUnless(os.path.exists(UNIT), 'needs the source tree')
+@tree.needs_source
 class ConfigurationTest(testtools.TestCase):
     """What oslo-config-generator and oslo-config-validator say."""
 
@@ -91,8 +89,7 @@ class ConfigurationTest(testtools.TestCase):
             self.assertIn('valid_interfaces', options[group])
 
     def test_sample_is_valid(self):
-        with open(os.path.join(ROOT, 'etc', 'nova',
-                               'nova-powervm.conf')) as sample:
+        with open(tree.path('etc', 'nova', 'nova-powervm.conf')) as sample:
             text = sample.read()
         # With the settings that are commented out, too.
         text, count = re.subn(r'(?m)^#(?=\w+ = )', '', text)
@@ -125,7 +122,7 @@ class ConfigurationTest(testtools.TestCase):
         self.assertIn('powervm/disk_drivr', said)
 
 
-@unittest.skipUnless(os.path.exists(UNIT), 'needs the source tree')
+@tree.needs_source
 class UnitTest(testtools.TestCase):
     """The systemd unit of the simulated site."""
 
@@ -158,8 +155,8 @@ class UnitTest(testtools.TestCase):
                          os.path.dirname(options.ready_file))
 
     def test_page_overrides_it_with_the_same(self):
-        with open(os.path.join(ROOT, 'doc', 'source', 'simulator',
-                               'index.rst')) as page:
+        with open(tree.path('doc', 'source', 'simulator',
+                            'index.rst')) as page:
             text = page.read().replace('\\\n', ' ')
         command = re.search(r'ExecStart=(/.*)', text).group(1)
         known = {'${POWERVM_SIMULATOR_PROFILE}': 'default'}
@@ -168,7 +165,7 @@ class UnitTest(testtools.TestCase):
             for argument in shlex.split(command)[1:]])
 
     def test_devstack_runs_the_same(self):
-        with open(os.path.join(ROOT, 'devstack', 'plugin.sh')) as plugin:
+        with open(tree.path('devstack', 'plugin.sh')) as plugin:
             text = plugin.read()
         start = text[text.index('start_powervm_simulator {'):]
         theirs = set(re.findall(r'command\+=" (--[a-z-]+)',
@@ -178,7 +175,7 @@ class UnitTest(testtools.TestCase):
         self.assertEqual(ours - {'--bind'}, theirs)
         self.assertEqual(
             '127.0.0.1', cmd.make_parser().parse_args([]).bind)
-        with open(os.path.join(ROOT, 'devstack', 'settings')) as settings:
+        with open(tree.path('devstack', 'settings')) as settings:
             self.assertIn(
                 '{%s:-%s}' % tuple(self.service['Environment'].split('=')),
                 settings.read())

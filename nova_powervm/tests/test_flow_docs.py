@@ -12,11 +12,7 @@
 
 """The documentation shows the flows that there are, as they are."""
 
-import glob
-import importlib.util
-import os
 import re
-import unittest
 from unittest import mock
 
 from nova.virt import fake
@@ -27,41 +23,31 @@ from taskflow import task
 import testtools
 
 from nova_powervm import conf as cfg
+from nova_powervm.tests import test_docs
+from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm import rooms
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-WALKER = os.path.join(ROOT, 'doc', 'ext', 'flow_walk.py')
 _FLOW = re.compile(r'^\.\. flow:: (\S+)$', re.MULTILINE)
-
-
-def load_walker():
-    """Load doc/ext/flow_walk.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location('flow_walk', WALKER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def shown():
     """Names of the flows that the pages show, as set of str."""
     found = set()
-    for page in glob.glob(os.path.join(ROOT, 'doc', 'source', '**', '*.rst'),
-                          recursive=True):
+    for page in test_docs.pages():
         with open(page, encoding='utf-8') as text:
             found.update(_FLOW.findall(text.read()))
     return found
 
 
-@unittest.skipUnless(os.path.exists(WALKER), 'needs the source tree')
+@tree.needs_source
 class FlowDocsTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
         self.useFixture(config_fixture.Config(cfg.CONF))
-        self.walker = load_walker()
+        self.walker = tree.load('doc', 'ext', 'flow_walk.py')
 
     def test_each_flow_is_on_a_page(self):
         self.assertEqual(sorted(self.walker.all_flows()), sorted(shown()))

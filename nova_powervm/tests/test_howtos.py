@@ -13,17 +13,16 @@
 """The examples of the contributor guide do what it says of them."""
 
 import glob
-import importlib.util
 import os
 import re
 import sys
-import unittest
 from unittest import mock
 
 from nova import exception as nova_exc
 from pypowervm.wrappers import storage as pvm_stg
 import testtools
 
+from nova_powervm.tests import tree
 from nova_powervm.tests.virt.powervm.disk import base as disk_base
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.tests.virt.powervm.volume import base as volume_base
@@ -35,22 +34,19 @@ from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm import volumegroup
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-EXAMPLES = os.path.join(ROOT, 'doc', 'source', 'contributor', 'examples')
-IN_TREE = os.path.exists(EXAMPLES)
+CONTRIBUTOR = ('doc', 'source', 'contributor')
 
 BOOT, SWAP = disk_driver.DiskType.BOOT, disk_driver.DiskType.SWAP
 
 
-@unittest.skipUnless(IN_TREE, 'needs the source tree')
+@tree.needs_source
 class NamesTest(testtools.TestCase):
     """What the pages name is there."""
 
     def named(self, pattern):
         """What the contributor's pages have in literals: set of groups."""
         found = set()
-        for page in glob.glob(os.path.join(EXAMPLES, '..', '*.rst')):
+        for page in glob.glob(tree.path(*CONTRIBUTOR, '*.rst')):
             with open(page, encoding='utf-8') as text:
                 found.update(re.findall('``%s``' % pattern, text.read()))
         self.assertNotEqual(set(), found)
@@ -59,13 +55,13 @@ class NamesTest(testtools.TestCase):
     def test_paths(self):
         paths = self.named(r'((?:nova_powervm|doc|tools|\.ci)/[\w/.]+)')
         self.assertEqual([], [path for path in sorted(paths) if
-                              not os.path.exists(os.path.join(ROOT, path))])
+                              not os.path.exists(tree.path(path))])
 
     def test_test_classes(self):
         lacking = []
         for module, name in self.named(r'(test_\w+)\.([A-Z]\w+)'):
-            paths = glob.glob(os.path.join(
-                ROOT, 'nova_powervm', 'tests', '**', module + '.py'),
+            paths = glob.glob(tree.path(
+                'nova_powervm', 'tests', '**', module + '.py'),
                 recursive=True)
             if not any(self.has_class(path, name) for path in paths):
                 lacking.append('%s.%s' % (module, name))
@@ -78,7 +74,7 @@ class NamesTest(testtools.TestCase):
 
     def test_modules_of_tests(self):
         names = self.named(r'(test_\w+)(?:\.py)?')
-        tests = os.path.join(ROOT, 'nova_powervm', 'tests')
+        tests = tree.path('nova_powervm', 'tests')
         self.assertEqual([], [name for name in sorted(names) if not glob.glob(
             os.path.join(tests, '**', name + '.py'), recursive=True)])
 
@@ -91,10 +87,8 @@ class ExampleMixin:
 
     def setUp(self):
         super().setUp()
-        spec = importlib.util.spec_from_file_location(
-            self.EXAMPLE, os.path.join(EXAMPLES, self.EXAMPLE + '.py'))
-        self.example = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(self.example)
+        self.example = tree.load(*CONTRIBUTOR, 'examples',
+                                 self.EXAMPLE + '.py')
         self.patch_dict(sys.modules, self.EXAMPLE, self.example)
 
     def patch_dict(self, registry, key, value):
@@ -103,7 +97,7 @@ class ExampleMixin:
         self.addCleanup(patch.stop)
 
 
-@unittest.skipUnless(IN_TREE, 'needs the source tree')
+@tree.needs_source
 class NewVifTest(ExampleMixin, vif_base.SimulatedHostTestCase):
 
     EXAMPLE = 'switch_vif'
@@ -152,7 +146,7 @@ class NewVifTest(ExampleMixin, vif_base.SimulatedHostTestCase):
         self.assertEqual([], self.adapters(self.lpar(self.instance)))
 
 
-@unittest.skipUnless(IN_TREE, 'needs the source tree')
+@tree.needs_source
 class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
 
     EXAMPLE = 'lv_volume'
@@ -228,7 +222,7 @@ class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
         self.assertEqual([], self.clients())
 
 
-@unittest.skipUnless(IN_TREE, 'needs the source tree')
+@tree.needs_source
 class NewDiskDriverTest(ExampleMixin, disk_base.StorageTestCase):
 
     EXAMPLE = 'plain_disk'

@@ -28,8 +28,9 @@ import unittest
 import venv
 import zipfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
+from nova_powervm.tests import tree
+
+ROOT = tree.ROOT
 IN_TREE = os.path.exists(os.path.join(ROOT, 'setup.cfg'))
 FINDER = '''
 import sys

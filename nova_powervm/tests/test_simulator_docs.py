@@ -18,8 +18,6 @@ import os
 import re
 import shlex
 import sys
-import textwrap
-import unittest
 import urllib.error
 import urllib.request
 
@@ -32,20 +30,20 @@ from nova_powervm.simulator import profile
 from nova_powervm.simulator import schema_profile
 from nova_powervm.tests import fixtures
 from nova_powervm.tests import test_docs
+from nova_powervm.tests import tree
 
-PAGES = os.path.join(test_docs.ROOT, 'doc', 'source', 'simulator')
+PAGES = ('doc', 'source', 'simulator')
 
 
 def read(page):
-    with open(os.path.join(PAGES, page)) as text:
+    with open(tree.path(*PAGES, page)) as text:
         return text.read()
 
 
 def blocks(page, language):
     """Return the code blocks of a page in one language: list of str."""
-    return [textwrap.dedent(block) for block in re.findall(
-        r'^\.\. code-block:: %s\n\n((?:(?:   .*)?\n)+)' % language,
-        read(page), re.MULTILINE)]
+    return [block for found, block in test_docs.blocks(language)
+            if found == os.path.join(*PAGES, page)]
 
 
 class ExtensionTest(testtools.TestCase):
@@ -53,12 +51,11 @@ class ExtensionTest(testtools.TestCase):
 
     def extension(self, name):
         """Import a module of doc/ext."""
-        self.patch(sys, 'path', [os.path.join(test_docs.ROOT, 'doc', 'ext')] +
-                   sys.path)
+        self.patch(sys, 'path', [tree.path('doc', 'ext')] + sys.path)
         return importlib.import_module(name)
 
 
-@unittest.skipUnless(os.path.exists(PAGES), 'needs the source tree')
+@tree.needs_source
 class ManualTest(ExtensionTest):
 
     def test_page_is_generated(self):
@@ -106,7 +103,7 @@ class ManualTest(ExtensionTest):
                 self.assertIn(options.profile, profile.names())
 
 
-@unittest.skipUnless(os.path.exists(PAGES), 'needs the source tree')
+@tree.needs_source
 class ProfilesTest(ExtensionTest):
 
     def test_table(self):
@@ -137,7 +134,7 @@ class ProfilesTest(ExtensionTest):
             self.assertEqual(not name.startswith('ssp'), 'datavg' in groups)
 
 
-@unittest.skipUnless(os.path.exists(PAGES), 'needs the source tree')
+@tree.needs_source
 class ControlApiTest(ExtensionTest):
 
     def test_tables(self):

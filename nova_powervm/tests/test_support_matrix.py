@@ -21,11 +21,10 @@ from unittest import mock
 
 from nova.virt import driver as virt_driver
 
+from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import driver
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-MATRIX = os.path.join(ROOT, 'doc', 'source', 'user', 'support-matrix.ini')
+MATRIX = tree.path('doc', 'source', 'user', 'support-matrix.ini')
 FUNCTIONAL = 'nova_powervm.tests.functional'
 SHOWN = ('complete', 'partial')
 
@@ -99,13 +98,13 @@ def classes_of(module):
 
     :returns: dict of (names of bases, names of methods)
     """
-    path = os.path.join(ROOT, *FUNCTIONAL.split('.'), module + '.py')
+    path = tree.path(*FUNCTIONAL.split('.'), module + '.py')
     with open(path) as source:
-        tree = ast.parse(source.read())
+        parsed = ast.parse(source.read())
     return {node.name: ([ast.unparse(base) for base in node.bases],
                         {item.name for item in node.body
                          if isinstance(item, ast.FunctionDef)})
-            for node in tree.body if isinstance(node, ast.ClassDef)}
+            for node in parsed.body if isinstance(node, ast.ClassDef)}
 
 
 def lineage(module, name):
@@ -115,12 +114,12 @@ def lineage(module, name):
     for base in bases:
         where, _dot, what = base.rpartition('.')
         where = where or module
-        if os.path.exists(os.path.join(
-                ROOT, *FUNCTIONAL.split('.'), where + '.py')):
+        if os.path.exists(tree.path(
+                *FUNCTIONAL.split('.'), where + '.py')):
             yield from lineage(where, what)
 
 
-@unittest.skipUnless(os.path.exists(MATRIX), 'needs the source tree')
+@tree.needs_source
 class SupportMatrixTest(unittest.TestCase):
 
     def setUp(self):

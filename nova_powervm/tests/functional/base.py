@@ -13,6 +13,7 @@
 """The base of tests that run a whole Nova on the simulated site."""
 
 import difflib
+import hashlib
 import json
 import os
 import sys
@@ -126,6 +127,9 @@ class PowerVMTestCase(SimulatedPlatformMixin,
     REQUIRES_LOCKING = True
     #: Whether Nova's API answers only when the work is done.
     CAST_AS_CALL = True
+    #: Whether platform_state() tells of sessions, each of which ends with the
+    #: service that has it.
+    WITH_SESSIONS = True
 
     def setUp(self):
         super().setUp()
@@ -200,6 +204,8 @@ class PowerVMTestCase(SimulatedPlatformMixin,
         for host in state['hosts']:
             host['jobs'] = [job for job in host['jobs']
                             if not job['status'].startswith('COMPLETED')]
+            if not self.WITH_SESSIONS:
+                del host['sessions']
         return state
 
     def assert_state_equal(self, before, after, message):
@@ -238,3 +244,9 @@ class PowerVMTestCase(SimulatedPlatformMixin,
                 if os.path.basename(name).startswith(('b_', 'boot_'))]
         self.assertEqual(1, len(boot), names)
         return inside.find(self.platform, boot[0]).backing.disk
+
+    def assert_has_image(self, image_id, server):
+        """The boot disk holds the image, byte by byte."""
+        content = self.glance.content(image_id)
+        self.assertEqual(hashlib.sha256(content).hexdigest(),
+                         self.boot_disk_of(server).sha256(len(content)))

@@ -172,9 +172,7 @@ class LifeMixin:
 
     def assert_running_from(self, image_id, server):
         self.assertEqual('running', self.lpar_of(server)['state'])
-        self.assertEqual(
-            self.glance.sha256(image_id),
-            self.boot_disk_of(server).sha256(self.glance.IMAGE_SIZE))
+        self.assert_has_image(image_id, server)
 
 
 class FilePoolTest(platforms.FilePool, LifeMixin, base.PowerVMTestCase):

@@ -45,6 +45,10 @@ class MoveWalkMixin(test_fault_walk.FaultWalkMixin):
         if after['status'] == 'VERIFY_RESIZE':
             after = self.act(self.server, 'revertResize')
         self.assert_status('ACTIVE', after, message)
+        self.assert_back(message)
+
+    def assert_back(self, message):
+        """The server is as it was."""
         self.assert_state_equal(self.before, self.platform_state(), message)
 
 
@@ -94,18 +98,21 @@ class ResizeWalkMixin(MoveWalkMixin, test_resize.MoveMixin):
 class MigrationWalkMixin(MoveWalkMixin, test_cold_migration.TwoHostMixin):
     """Walks over a server on compute1 that moves to compute2.
 
+    Classes have make_server(), which makes self.server, and assert_usable(),
+    which looks whether it has all that belongs to it, and starts over.
+
     :ivar empty: the state of the platform without it.
-    :ivar before: the state of the platform with it.
     """
 
-    def make_server(self):
-        """Make self.server, and note self.before."""
-        self.server = self.boot_on_first()
-        self.before = self.platform_state()
+    def start_over(self, message):
+        """Delete the server, of which nothing may be left; make another."""
+        self.assertIsNone(self.delete(self.server), message)
+        self.reap()
+        self.assert_empty(message)
+        self.make_server()
 
-    def assert_usable(self, message):
-        """The server runs on self.where and has all that belongs to it."""
-        raise NotImplementedError()
+    def assert_empty(self, message):
+        self.assert_state_equal(self.empty, self.platform_state(), message)
 
     def look_at(self, host):
         self.where = host
@@ -163,10 +170,7 @@ class MigrationWalkMixin(MoveWalkMixin, test_cold_migration.TwoHostMixin):
         # If all that failed was to stop it, Nova takes the evacuation for
         # failed: what has come is off, and goes with the server.
         self.assertLessEqual(set(lpars.values()), {'not activated'}, message)
-        self.assertIsNone(self.delete(self.server), message)
-        self.reap()
-        self.assert_state_equal(self.empty, self.platform_state(), message)
-        self.make_server()
+        self.start_over(message)
 
     def prepare(self, where):
         """Migrate the server, with a larger disk to come."""
@@ -183,17 +187,13 @@ class MigrationWalkMixin(MoveWalkMixin, test_cold_migration.TwoHostMixin):
         host = self.host_of(self.server)
         self.assertEqual('running', self.lpars_of(self.server)[host], message)
         self.assert_usable(message)
-        if self.platform_state() == self.before:
-            return
-        self.assertNotEqual('compute1', host, message)
-        self.assertIsNone(self.delete(self.server), message)
-        self.reap()
-        self.assert_state_equal(self.empty, self.platform_state(), message)
-        self.make_server()
 
 
 class PoolMigrationMixin(platforms.SharedPool, MigrationWalkMixin):
-    """The server has a disk in a Shared Storage Pool."""
+    """The server has a disk in a Shared Storage Pool.
+
+    :ivar before: the state of the platform with it.
+    """
 
     PROFILE = 'ssp-two-host'
 
@@ -203,8 +203,13 @@ class PoolMigrationMixin(platforms.SharedPool, MigrationWalkMixin):
         self.empty = self.platform_state()
         self.make_server()
 
-    def assert_usable(self, message):
+    def make_server(self):
         """See MigrationWalkMixin."""
+        self.server = self.boot_on_first()
+        self.before = self.platform_state()
+
+    def assert_usable(self, message):
+        """See MigrationWalkMixin; another server only if this one moved."""
         self.assertEqual(
             {'b_', 'cf'}, {mapping['storage'][:2] for mapping in
                            self.mappings_of(self.server)}, message)
@@ -212,6 +217,9 @@ class PoolMigrationMixin(platforms.SharedPool, MigrationWalkMixin):
         flavor = self.api.get_server(self.server['id'])['flavor']
         self.assertEqual((flavor['ram'], flavor['vcpus'], flavor['disk']),
                          self.size_of(self.server), message)
+        if self.platform_state() != self.before:
+            self.assertNotEqual('compute1', self.where, message)
+            self.start_over(message)
 
 
 @test_fault_walk.walks('resize', 8, with_etag=1)

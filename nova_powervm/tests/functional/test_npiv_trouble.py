@@ -20,12 +20,7 @@ VOLUME = volumes.VOLUME
 
 class TroubleCase(test_npiv.NpivCase):
 
-    def platform_state(self):
-        """The site, but for the sessions: they end with a service."""
-        state = super().platform_state()
-        for host in state['hosts']:
-            del host['sessions']
-        return state
+    WITH_SESSIONS = False
 
     def restart(self):
         self.compute = self.restart_compute_service(self.compute)

@@ -216,7 +216,7 @@ class ConfigDrive:
         with self._lock:
             return name in self._doomed.get(vios_uuid, ())
 
-    def _is_deleted(self, name, vios_uuid):
+    def _note_deleted(self, name, vios_uuid):
         with self._lock:
             self._doomed[vios_uuid].discard(name)
             if not self._doomed[vios_uuid]:
@@ -241,7 +241,7 @@ class ConfigDrive:
             for name in names:
                 if self._is_delayed(name, vios_uuid):
                     self._delete_from(vios_uuid, name)
-                    self._is_deleted(name, vios_uuid)
+                    self._note_deleted(name, vios_uuid)
 
     def _upload(self, group, name, path):
         """Upload a config drive to a repository (3 requests).

@@ -13,6 +13,7 @@
 """The services that one driver's flows work with, and how they start."""
 
 import dataclasses
+import functools
 import typing
 
 from nova.image import glance
@@ -25,6 +26,7 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import leftovers
@@ -62,13 +64,15 @@ def open_rooms(virtapi, host, nvram_manager=None):
         platform.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    leftovers.remove(host)
+    read_mappings = functools.cache(lambda: host.active_vioses(
+        xag=[storage.SCSI_MAPPING]))
+    leftovers.remove(host, read_mappings)
     vif.remove_leftovers(host)
     host.scrub()
     fabrics.validate(host)
     disk_dvr = disk.build(host, glance.API())
     disk_dvr.scrub()
-    former.take_over(host, disk_dvr)
+    former.take_over(host, disk_dvr, read_mappings)
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr,
         config_drive=media.ConfigDrive(

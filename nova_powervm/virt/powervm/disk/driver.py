@@ -392,8 +392,9 @@ class DiskAdapter:
 
     def get_disk_name(self, disk_type, instance):
         """Name of a disk of the server; see the module's description."""
-        if disk_type == DiskType.BOOT and former.boot_disk_name(instance):
-            return former.boot_disk_name(instance)
+        kept = disk_type == DiskType.BOOT and former.boot_disk_name(instance)
+        if kept:
+            return kept
         prefix = disk_type[0] + '_'
         if disk_type in DiskType.EPHEMERAL:
             prefix = 'e%d_' % DiskType.EPHEMERAL.index(disk_type)

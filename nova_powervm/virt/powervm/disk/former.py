@@ -38,13 +38,14 @@ def boot_disk_name(instance):
     return instance.system_metadata.get(_KEY)
 
 
-def take_over(host, disk_dvr):
+def take_over(host, disk_dvr, read_mappings):
     """Look for such disks of the servers of this host; log what fails.
-
-    Costs 1 request, and none if all servers are known or boot from volumes.
 
     :param host: the owner of the REST connection (host.Host).
     :param disk_dvr: disk.driver.DiskAdapter
+    :param read_mappings: function that reads the wrappers of the VIOSes that
+        are up, with SCSI_MAPPING; not called if all servers are known or boot
+        from volumes.
     """
     instances = [instance for instance in objects.InstanceList.get_by_host(
         nova_context.get_admin_context(), host.nodename,
@@ -53,7 +54,7 @@ def take_over(host, disk_dvr):
     if not instances:
         return
     try:
-        vioses = host.active_vioses(xag=[storage.SCSI_MAPPING])
+        vioses = read_mappings()
     except pvm_exc.Error as exc:
         LOG.warning('Whether there are disks of nova-powervm 9.0.0 is not '
                     'known: %s', exc)

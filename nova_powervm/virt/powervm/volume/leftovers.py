@@ -37,16 +37,18 @@ from nova_powervm.virt.powervm.volume import vscsi
 LOG = logging.getLogger(__name__)
 
 
-def remove(host):
+def remove(host, read_mappings):
     """Remove them (1 request if there are none); log what fails.
 
     It must run when nothing else is done: an attachment that is under way
     has no place in Nova's data yet that tells it from what is left behind.
 
     :param host: the owner of the REST connection (host.Host).
+    :param read_mappings: function that reads the wrappers of the VIOSes that
+        are up, with SCSI_MAPPING.
     """
     try:
-        stale = _find(host)
+        stale = _find(host, read_mappings())
         for vios_uuid, udids in stale.items():
             storage.try_to('remove volumes from VIOS %s' % vios_uuid,
                            _remove_from, host, vios_uuid, udids)
@@ -55,15 +57,16 @@ def remove(host):
                     exc)
 
 
-def _find(host):
+def _find(host, vioses):
     """Find stale mappings.
 
+    :param vioses: wrappers of VIOSes, read with SCSI_MAPPING.
     :returns: dict of VIOS UUID -> set of (LPAR UUID or None, UDID).
     """
     found = {
         vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
                       if _is_of_volume(mapping)]
-        for vios_w in host.active_vioses(xag=[storage.SCSI_MAPPING])}
+        for vios_w in vioses}
     if any(_client(mapping) for mappings in found.values()
            for mapping in mappings):
         servers = _volumes_of_servers(host.nodename)

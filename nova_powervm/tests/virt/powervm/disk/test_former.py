@@ -40,7 +40,8 @@ class FormerTest(testtools.TestCase):
     def take_over(self, *servers):
         with mock.patch.object(objects.InstanceList, 'get_by_host',
                                return_value=list(servers)):
-            former.take_over(self.host, self.disk_dvr)
+            former.take_over(self.host, self.disk_dvr,
+                             self.host.active_vioses)
 
     def test_names(self):
         """Those that 9.0.0 gave."""
