@@ -33,6 +33,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.virt.powervm import host as pvm_host
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -69,6 +70,8 @@ class SimulatedPlatformMixin:
         for name in ('GlanceFixture', 'NeutronFixture'):
             self.useFixture(fx.MockPatchObject(
                 nova_fixtures, name, getattr(func_fixtures, name)))
+        # A search for garbage in all of Nova, at each start of a service.
+        self.useFixture(fx.MockPatchObject(pvm_host, 'gc'))
         self._hosts_by_service = {}
         self.site = self._start_site()
         self._configure_driver()
