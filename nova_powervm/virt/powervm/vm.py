@@ -315,7 +315,8 @@ def power_on(host, instance, opts=None, afresh=False):
     failure = functools.partial(exception.PowerVMAPIFailed,
                                 inst_name=instance.name)
     start = _start_afresh if afresh else _start
-    with _power_operation(host, instance, _STATE.RUNNING, failure):
+    with _power_operation(host, instance, _STATE.RUNNING, failure,
+                          restart=afresh):
         start(_lpar_handle(host, instance), opts)
 
 
@@ -395,7 +396,7 @@ def reboot(host, instance, hard):
     """
     timeout = 0 if hard else _shutdown_timeout(instance)
     with _power_operation(host, instance, _STATE.RUNNING,
-                          nova_exc.InstanceRebootFailure):
+                          nova_exc.InstanceRebootFailure, restart=True):
         lpar_w = get_instance_wrapper(host.adapter, instance)
         if lpar_w.state == _STATE.NOT_ACTIVATED:
             _start(lpar_w)
@@ -406,12 +407,17 @@ def reboot(host, instance, hard):
 
 
 @contextlib.contextmanager
-def _power_operation(host, instance, end_state, failure):
+def _power_operation(host, instance, end_state, failure, restart=False):
     """One at a time per instance; its state is not known meanwhile.
+
+    If an answer of the platform is lost, the state tells whether it works, or
+    has worked, all the same (1 request).
 
     :param end_state: a pypowervm LPARState, that of the LPAR in the end.
     :param failure: makes the exception to raise, from reason=, if the
         platform does not do it.
+    :param restart: bool, whether the LPAR may be on before: no state tells
+        then.
     """
     pvm_uuid = get_pvm_uuid(instance)
     states = host.partition_states
@@ -424,24 +430,44 @@ def _power_operation(host, instance, end_state, failure):
             if _is_missing(pvm_uuid, exc):
                 raise nova_exc.InstanceNotFound(
                     instance_id=instance.uuid) from exc
-            raise failure(reason=str(exc)) from exc
+            if restart or not _is_answer_lost(exc) or not _is_in(
+                    host, instance, end_state):
+                raise failure(reason=str(exc)) from exc
+            LOG.warning('The platform did it, though its answer was lost: %s',
+                        exc, instance=instance)
+            return
         except Exception:
             states.forget(pvm_uuid)
             raise
         states.note(pvm_uuid, end_state)
 
 
-def _is_missing(pvm_uuid, exc):
-    """Whether an exception goes back to a 404 for that LPAR.
+def _is_in(host, instance, state):
+    """Whether Nova would take the LPAR to be in a state. Never raises."""
+    try:
+        info = get_vm_info(host, instance, use_cache=False)
+    except (nova_exc.InstanceNotFound, pvm_exc.Error):
+        return False
+    return info.state == POWERVM_TO_NOVA_STATE[state.lower()]
 
-    pypowervm hides it, if it comes late, behind the failure of a job.
-    """
+
+def _is_missing(pvm_uuid, exc):
+    """Whether an exception goes back to a 404 for that LPAR."""
+    return any(isinstance(origin, pvm_exc.HttpNotFound) and
+               pvm_uuid in origin.response.reqpath for origin in _origins(exc))
+
+
+def _is_answer_lost(exc):
+    """Whether an exception goes back to a connection that broke."""
+    return any(isinstance(origin, pvm_exc.ConnectionError)
+               for origin in _origins(exc))
+
+
+def _origins(exc):
+    """An exception, and those before: pypowervm hides them behind a job's."""
     while exc is not None:
-        if (isinstance(exc, pvm_exc.HttpNotFound) and
-                pvm_uuid in exc.response.reqpath):
-            return True
+        yield exc
         exc = exc.__context__
-    return False
 
 
 def _lpar_handle(host, instance):

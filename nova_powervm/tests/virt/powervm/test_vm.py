@@ -523,6 +523,32 @@ class PowerTest(VmTestCase):
             nova_exc.InstancePowerOffFailure, vm.power_off, self.host,
             self.instance, force_immediate=True)
 
+    def test_done_though_the_answer_is_lost(self):
+        self.create()
+        for operation, state in (
+                (vm.power_on, power_state.RUNNING),
+                (vm.power_off, power_state.SHUTDOWN)):
+            self.fail_request(path='Power', method='PUT', effect='drop_after')
+            operation(self.host, self.instance)
+            self.assertEqual(state, self.state())
+
+    def test_answer_and_state_are_lost(self):
+        self.create(running=True)
+        self.fail_request(path='PowerOff', method='PUT', effect='drop_after')
+        self.fail_request(path='quick', method='GET', effect='status',
+                          status=500)
+        self.assertRaises(
+            nova_exc.InstancePowerOffFailure, vm.power_off, self.host,
+            self.instance, force_immediate=True)
+
+    def test_answer_to_a_restart_is_lost(self):
+        # It runs before and after.
+        self.create(running=True)
+        self.fail_request(path='PowerOff', method='PUT', effect='drop_after')
+        self.assertRaises(
+            nova_exc.InstanceRebootFailure, vm.reboot, self.host,
+            self.instance, hard=True)
+
     def test_no_lpar(self):
         for operation in (
                 lambda: vm.power_on(self.host, self.instance),
