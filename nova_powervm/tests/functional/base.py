@@ -27,13 +27,13 @@ from nova.tests.functional.api import client as api_client
 from nova.tests.functional import integrated_helpers
 from nova.virt import node
 from oslo_log import log as logging
+from oslo_messaging import server as messaging_server
 from pypowervm.utils import uuid as uuids
 
 from nova_powervm import conf as cfg
 from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
-from nova_powervm.virt.powervm import host as pvm_host
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -51,6 +51,8 @@ class SimulatedPlatformMixin:
     compute_driver = COMPUTE_DRIVER
     PROFILE = 'default'
     TIMING = {}
+    #: How many calls a service of Nova works on at once.
+    RPC_THREADS = 8
 
     def setUp(self):
         self._prepare_platform()
@@ -67,11 +69,13 @@ class SimulatedPlatformMixin:
         # Services must not report: the locks of Nova's fixtures can deadlock
         # when they do while a test writes. So they must not be missed either.
         self.flags(report_interval=24 * 3600, service_down_time=48 * 3600)
+        # Each service starts a thread for each call until it has that many,
+        # all of which look for work all the time.
+        CONF.register_opts(messaging_server._pool_opts)
+        self.flags(executor_thread_pool_size=self.RPC_THREADS)
         for name in ('GlanceFixture', 'NeutronFixture'):
             self.useFixture(fx.MockPatchObject(
                 nova_fixtures, name, getattr(func_fixtures, name)))
-        # A search for garbage in all of Nova, at each start of a service.
-        self.useFixture(fx.MockPatchObject(pvm_host, 'gc'))
         self._hosts_by_service = {}
         self.site = self._start_site()
         self._configure_driver()
@@ -184,7 +188,7 @@ class PowerVMTestCase(SimulatedPlatformMixin,
             found = look()
             if found:
                 return found
-            time.sleep(0.05)
+            time.sleep(0.25)
         self.fail('It did not happen in %d seconds.' % seconds)
 
     def delete(self, server):

@@ -18,6 +18,7 @@ from nova_powervm.tests.functional import base
 class ConcurrentSpawnTest(base.PowerVMTestCase):
 
     CAST_AS_CALL = False
+    RPC_THREADS = 64
     SERVERS = 8
 
     def setUp(self):

@@ -117,3 +117,53 @@ class LeaveCrashTest(platforms.SharedPool, CrashMixin,
 
     def test_killed_before_the_answer_is_read(self):
         self.assertGreater(self.walk('migrate', None, self.check, True), 6)
+
+
+class ConfirmCrashTest(platforms.SharedPool, CrashMixin,
+                       test_cold_migration.TwoHostMixin,
+                       base.PowerVMTestCase):
+    """The source of a server that has moved dies while it is cleaned up.
+
+    The server lives on the target; when it is deleted, nothing is left.
+    """
+
+    PROFILE = 'ssp-two-host'
+    CAST_AS_CALL = False
+
+    def setUp(self):
+        super().setUp()
+        self.delete(self.boot_on_first())
+        self.empty = self.platform_state()
+
+    def walk_confirm(self, answered):
+        number = 1
+        while self.crash_confirm(number, answered):
+            number += 1
+        return number - 1
+
+    def crash_confirm(self, number, answered):
+        server = self.boot_on_first()
+        self.migrate(server)
+        killer = test_crash_walk.Killer(
+            self.driver.rooms.host.adapter.session, number, answered)
+        self.api.post_server_action(server['id'], {'confirmResize': None})
+        self.wait_for(lambda: killer.dead.is_set() or self.api.get_server(
+            server['id'])['status'] == 'ACTIVE')
+        crashed = killer.dead.is_set()
+        killer.disarm()
+        if crashed:
+            self.driver.events.shutdown()
+            self.compute = self.restart_compute_service(self.compute)
+            self.computes['compute1'] = self.compute
+        message = 'killed at request %d' % number
+        self.assertEqual('running', self.lpars_of(server)['compute2'], message)
+        self.assertIsNone(self.delete(server), message)
+        self.reap()
+        self.assert_state_equal(self.empty, self.platform_state(), message)
+        return crashed
+
+    def test_killed_before_the_request_is_sent(self):
+        self.assertGreater(self.walk_confirm(False), 4)
+
+    def test_killed_before_the_answer_is_read(self):
+        self.assertGreater(self.walk_confirm(True), 4)

@@ -57,14 +57,30 @@ class ServerLifeTest(base.PowerVMTestCase):
         self.assert_has_image(self.glance.image3['id'], server)
         self._delete_server(server)
 
-    def test_lpar_deleted_behind_our_back(self):
-        self._delete_server(self.boot())
-        before = self.platform_state()
-        server = self.boot()
+    def lose_lpar(self, server):
+        """Delete the LPAR as an administrator of the platform could."""
         lpar = self.platform.store.get('LogicalPartition',
                                        self.lpar_of(server)['uuid'])
         with self.site.lock:
             lpar.set_state('not activated')
             self.platform.remove(lpar)
+
+    def test_lpar_deleted_behind_our_back(self):
+        self._delete_server(self.boot())
+        before = self.platform_state()
+        server = self.boot()
+        self.lose_lpar(server)
         self._delete_server(server)
         self.assertEqual(before, self.platform_state())
+
+    def test_disks_of_a_lost_lpar_outlive_a_restart(self):
+        server = self.boot()
+        before = self.mappings_of(server)
+        self.lose_lpar(server)
+        self.compute = self.restart_compute_service(self.compute)
+        self._reboot_server(server, hard=True)
+        self.assertEqual('running', self.lpar_of(server)['state'])
+        self.assertEqual(
+            {mapping['storage'] for mapping in before},
+            {mapping['storage'] for mapping in self.mappings_of(server)})
+        self.assert_has_image(self.image_id, server)

@@ -117,6 +117,7 @@ class ConcurrencyTest(volumes.VolumeCase):
     """Many attachments at once, two for each server."""
 
     CAST_AS_CALL = False
+    RPC_THREADS = 64
     SERVERS = 8
     VOLUMES = 3 * SERVERS
 

@@ -13,7 +13,6 @@
 """The PowerVM server: its REST connection, and what is known of it."""
 
 import contextlib
-import gc
 import json
 import os
 import threading
@@ -27,13 +26,11 @@ from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks.monitor import host_cpu
 from pypowervm.tasks import partition as pvm_partition
-from pypowervm.tasks import storage as pvm_storage
 from pypowervm.utils import retry as pvm_retry
 from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
-from pypowervm.wrappers import vios_file as pvm_file
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
@@ -42,10 +39,6 @@ from nova_powervm.virt.powervm import rest
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
-
-# Names of what the driver uploads: config drives, and the images of the disk
-# cache, complete (i) or not (p).
-_OUR_UPLOADS = ('cfg_', 'i_', 'p_')
 
 
 class Host:
@@ -133,39 +126,6 @@ class Host:
             raise exception.ViosNotAvailable(
                 wait_time=max_wait_time) from None
 
-    def scrub(self):
-        """Remove what crashes and deletions outside of Nova left behind.
-
-        That is: mappings of LPARs which no longer exist, with their virtual
-        disks and media, and descriptors of uploads of this driver. It must
-        not run while this driver makes or moves a server. A failure is
-        logged: the host can be used all the same.
-        """
-        for what, scrub in (('storage', self._scrub_storage),
-                            ('uploads', self._scrub_uploads)):
-            try:
-                scrub()
-            # pypowervm meets an IndexError where a volume group has no media
-            # repository; the mappings are gone by then.
-            except (pvm_exc.Error, IndexError) as exc:
-                LOG.warning('Stale %(what)s could not be removed: %(error)s',
-                            {'what': what, 'error': exc})
-
-    def _scrub_storage(self):
-        pvm_storage.ComprehensiveScrub(self.adapter).execute()
-        # It abandons its threads; they end when their pool is collected.
-        gc.collect()
-
-    def _scrub_uploads(self):
-        for file_w in pvm_file.File.get(self.adapter, service='web', xag=[]):
-            if not (file_w.file_name or '').startswith(_OUR_UPLOADS):
-                continue
-            LOG.info('Removing the descriptor of a broken upload of %s.',
-                     file_w.file_name)
-            with contextlib.suppress(pvm_exc.HttpNotFound):
-                self.adapter.delete(pvm_file.File.schema_type,
-                                    root_id=file_w.uuid, service='web')
-
     # ---- the connection ------------------------------------------------
 
     @property
@@ -251,9 +211,22 @@ class Host:
     def _mgmt_partition(self):
         with self._lock:
             if self._mgmt is None:
-                mgmt_w = pvm_partition.get_mgmt_partition(self.adapter)
-                self._mgmt = mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)
+                self._note_mgmt(pvm_partition.get_mgmt_partition(self.adapter))
             return self._mgmt
+
+    def _note_mgmt(self, mgmt_w):
+        self._mgmt = mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)
+
+    def note_partitions(self, partitions):
+        """Find the management partition, which saves the requests for it.
+
+        :param partitions: wrappers of all LPARs and VIOSes.
+        """
+        found = [partition_w for partition_w in partitions
+                 if partition_w.is_mgmt_partition]
+        if len(found) == 1:
+            with self._lock:
+                self._note_mgmt(found[0])
 
     def active_vioses(self, xag=()):
         """Read the VIOSes (1 request).

@@ -16,6 +16,7 @@ import copy
 import functools
 import hashlib
 import os
+import re
 import threading
 import typing
 
@@ -46,6 +47,8 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 _REPOSITORY_NAME = 'vopt'
+# See get_cfg_drv_name().
+_OUR_NAME = re.compile(r'cfg_[0-9a-f]{29}\.iso')
 
 
 def get_cfg_drv_name(instance):
@@ -53,8 +56,12 @@ def get_cfg_drv_name(instance):
 
     The platform allows names of 37 characters.
     """
+    return _cfg_drv_name(instance.uuid)
+
+
+def _cfg_drv_name(uuid):
     return pvm_util.sanitize_file_name_for_api(
-        instance.uuid.replace('-', ''), prefix='cfg_', suffix='.iso',
+        uuid.replace('-', ''), prefix='cfg_', suffix='.iso',
         max_len=pvm_const.MaxLen.VOPT_NAME)
 
 
@@ -205,6 +212,45 @@ class ConfigDrive:
                     stg.edit(vios_uuid, *_unmap(name))
                 volumegroup.VolumeGroup(self.host, vios_uuid, vg_w).edit(
                     volumegroup.remove_media, name)
+
+    # ---- what an earlier process has left ------------------------------
+
+    def scrub(self, census):
+        """Delete config drives of servers that are not here; log failures.
+
+        A server that moved away can leave its own if nova-compute is killed.
+        One whose LPAR is gone keeps it, for a hard reboot to map it again.
+        It takes 2 requests, one of which the first server saves.
+
+        :param census: census.Census
+        """
+        storage.try_to('delete config drives that servers left',
+                       self._scrub, census)
+
+    def _scrub(self, census):
+        group = self._find_repository()
+        if group is None:
+            return
+        vg_w = group.read()
+        stale = {name for name in volumegroup.media_names(vg_w)
+                 if _OUR_NAME.fullmatch(name)}
+        if stale:
+            stale -= self._names_in_use(census)
+        if stale:
+            LOG.info('Deleting config drives that servers have left: %s.',
+                     ', '.join(sorted(stale)))
+            group.edit(volumegroup.remove_media, *stale, known=vg_w)
+
+    def _names_in_use(self, census):
+        """Names of what is mapped, or of a server of the platform or Nova."""
+        mapped = {mapping.backing_storage.name
+                  for vios_w in census.active_vioses()
+                  for mapping in vios_w.scsi_mappings
+                  if isinstance(mapping.backing_storage, pvm_stg.VOptMedia)}
+        servers = {instance.uuid for instance in census.instances}
+        for lpar_w in census.lpars:
+            servers.update(vm.instance_uuids(lpar_w.uuid))
+        return mapped.union(map(_cfg_drv_name, servers))
 
     # ---- what is to be deleted later -----------------------------------
 

@@ -13,11 +13,11 @@
 """The services that one driver's flows work with, and how they start."""
 
 import dataclasses
-import functools
 import typing
 
 from nova.image import glance
 
+from nova_powervm.virt.powervm import census
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
@@ -25,8 +25,8 @@ from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
+from nova_powervm.virt.powervm import scrub
 from nova_powervm.virt.powervm import slot
-from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import leftovers
@@ -64,19 +64,19 @@ def open_rooms(virtapi, host, nvram_manager=None):
         platform.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    read_mappings = functools.cache(lambda: host.active_vioses(
-        xag=[storage.SCSI_MAPPING]))
-    leftovers.remove(host, read_mappings)
+    partitions = census.Census(host)
+    leftovers.remove(host, partitions.active_vioses)
     vif.remove_leftovers(host)
-    host.scrub()
+    scrub.scrub(host, partitions)
     fabrics.validate(host)
     disk_dvr = disk.build(host, glance.API())
     disk_dvr.scrub()
-    former.take_over(host, disk_dvr, read_mappings)
+    former.take_over(host, disk_dvr, partitions.active_vioses)
+    config_drive = media.ConfigDrive(
+        host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
+    config_drive.scrub(partitions)
     return Rooms(
-        virtapi=virtapi, host=host, disk=disk_dvr,
-        config_drive=media.ConfigDrive(
-            host, preferred_vios_uuid=disk_dvr.vios_uuids[0]),
+        virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
         mgmt=pvm_mgmt.ManagementPartition(host),
         slots=nvram_manager and slot.SlotMaps(
             host, nvram_manager.store_api, nvram_manager.worker),

@@ -73,7 +73,7 @@ def get_pvm_uuid(instance):
     return pvm_uuids.convert_uuid_to_pvm(instance.uuid).upper()
 
 
-def _instance_uuids(pvm_uuid):
+def instance_uuids(pvm_uuid):
     """The two UUIDs that the instance of an LPAR may have."""
     uuid = pvm_uuid.lower()
     return [uuid, '%x%s' % (int(uuid[0], 16) | 8, uuid[1:])]
@@ -92,7 +92,7 @@ def get_instances(host, context=None):
     :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
     """
     uuids = [uuid for lpar in host.partition_states.refresh()
-             for uuid in _instance_uuids(lpar.uuid)]
+             for uuid in instance_uuids(lpar.uuid)]
     if not uuids:
         return []
     return objects.InstanceList.get_by_filters(
@@ -112,7 +112,7 @@ def find_instance(pvm_uuid, nodename):
     """
     instances = objects.InstanceList.get_by_filters(
         nova_context.get_admin_context(),
-        {'uuid': _instance_uuids(pvm_uuid), 'host': nodename,
+        {'uuid': instance_uuids(pvm_uuid), 'host': nodename,
          'deleted': False}, expected_attrs=[])
     return instances[0] if instances else None
 

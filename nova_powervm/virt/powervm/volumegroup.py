@@ -147,20 +147,25 @@ def remove_disks(vg_w, names):
 
 def has_media(vg_w, name):
     """Whether a medium is in a media repository of a volume group."""
-    return any(medium.name == name for repository in vg_w.vmedia_repos
-               for medium in repository.optical_media)
+    return name in media_names(vg_w)
 
 
-def remove_media(vg_w, name):
-    """Delete a medium from a media repository (1 request, or 0).
+def media_names(vg_w):
+    """Names of the media in the media repository of a volume group."""
+    return {medium.name for repository in vg_w.vmedia_repos
+            for medium in repository.optical_media}
 
-    :returns: bool, whether it was there.
+
+def remove_media(vg_w, *names):
+    """Delete media from a media repository (1 request, or 0).
+
+    :returns: bool, whether any of them was there.
     """
-    for repository in vg_w.vmedia_repos:
-        media = repository.optical_media
-        for medium in media:
-            if medium.name == name:
-                media.remove(medium)
-                vg_w.update()
-                return True
-    return False
+    doomed = [(repository.optical_media, medium)
+              for repository in vg_w.vmedia_repos
+              for medium in repository.optical_media if medium.name in names]
+    for media, medium in doomed:
+        media.remove(medium)
+    if doomed:
+        vg_w.update()
+    return bool(doomed)

@@ -21,7 +21,6 @@ from nova import exception as nova_exc
 from pypowervm import adapter as pvm_adapter
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
-from pypowervm.wrappers import vios_file
 
 from nova_powervm.simulator.resources import lpar as sim_lpar
 from nova_powervm.simulator.resources import system as sim_system
@@ -172,45 +171,6 @@ class StartTest(base.SimulatedHostTestCase):
         exc = self.assertRaises(exception.ViosNotAvailable,
                                 self.host.wait_for_vioses, max_wait_time=0)
         self.assertIn('after a wait of 0 seconds', str(exc))
-
-    def upload(self, name):
-        vios_file.File.bld(
-            self.host.adapter, name, vios_file.FileType.MEDIA_ISO,
-            self.simulated.store.all('VirtualIOServer')[0].uuid).create()
-
-    def test_scrub_leaves_no_threads(self):
-        before = set(threading.enumerate())
-        self.host.scrub()
-        for thread in set(threading.enumerate()) - before:
-            # The others are those of the simulated site.
-            if thread.name.startswith('ThreadPoolExecutor'):
-                thread.join(60)
-                self.assertFalse(thread.is_alive(), thread)
-
-    def test_scrub_removes_our_uploads(self):
-        for name in ('cfg_1.iso', 'i_2', 'p_3', 'mine.iso'):
-            self.upload(name)
-        self.host.scrub()
-        self.assertEqual(
-            ['mine.iso'],
-            [file_w.file_name for file_w in vios_file.File.get(
-                self.host.adapter, service='web', xag=[])])
-
-    def test_scrub_of_an_upload_that_is_gone(self):
-        self.upload('cfg_1.iso')
-        self.fail_request(method='DELETE', path='File', effect='status',
-                          status=404)
-        self.host.scrub()
-        self.assertNotIn('could not be removed', self.logger.output)
-
-    def test_scrub_is_not_vital(self):
-        self.fail_request(path='VirtualIOServer', effect='status', status=500,
-                          message='Not now', count=0)
-        self.upload('cfg_1.iso')
-        self.host.scrub()
-        self.assertIn('Stale storage could not be removed: HTTP error 500',
-                      self.logger.output)
-        self.assertIn('DELETE File', self.requests())
 
 
 class CacheTest(base.SimulatedHostTestCase):
