@@ -22,6 +22,7 @@ from unittest import mock
 import uuid
 
 import fixtures as fx
+from nova.servicegroup import api as servicegroup_api
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional.api import client as api_client
 from nova.tests.functional import integrated_helpers
@@ -37,6 +38,7 @@ from nova_powervm.tests.functional import fixtures as func_fixtures
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
+DAY = 24 * 3600
 COMPUTE_DRIVER = 'powervm_ext.driver.PowerVMDriver'
 
 
@@ -68,7 +70,9 @@ class SimulatedPlatformMixin:
         self.flags(force_config_drive=True)
         # Services must not report: the locks of Nova's fixtures can deadlock
         # when they do while a test writes. So they must not be missed either.
-        self.flags(report_interval=24 * 3600, service_down_time=48 * 3600)
+        self.flags(report_interval=DAY, service_down_time=2 * DAY)
+        self.useFixture(fx.MockPatchObject(
+            servicegroup_api, 'INITIAL_REPORTING_DELAY', DAY))
         # Each service starts a thread for each call until it has that many,
         # all of which look for work all the time.
         CONF.register_opts(messaging_server._pool_opts)
