@@ -227,7 +227,7 @@ def confirm_resize(bench):
 
 
 OPERATIONS = [
-    Row('init_host', init_host, old='14', bar=14),
+    Row('init_host', init_host, old='13', bar=13),
     Row('first spawn, uploads the image', spawn, old='33'),
     Row('second spawn', spawn, old='26', bar=17),
     Row('periodic resource update', update_resources, old='5', bar=2),
