@@ -47,7 +47,6 @@ class ScrubTestCase(base.StorageTestCase):
         self.useFixture(fixtures.MockPatchObject(
             census.objects.InstanceList, 'get_by_host',
             side_effect=lambda context, host: list(self.instances)))
-        self.before = self.state()
 
     def make_server(self, number=1, **attrs):
         return self.make_instance(number, **dict(
