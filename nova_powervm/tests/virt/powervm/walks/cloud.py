@@ -1,0 +1,164 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A small cloud: computes on the hosts of a simulated site."""
+
+import contextlib
+
+import fixtures as fx
+from nova import context as nova_context
+from nova import objects
+from oslo_log import log as logging
+
+from nova_powervm import conf as cfg
+from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests.functional import cinder
+from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests.virt.powervm.walks import compute
+from nova_powervm.tests.virt.powervm.walks import database
+from nova_powervm.tests.virt.powervm.walks import neighbours
+from nova_powervm.tests.virt.powervm.walks import settings
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+
+class Cloud(fx.Fixture):
+    """Computes on the hosts of a simulated site.
+
+    :ivar site: simulator.site.Site
+    :ivar computes: dict of Nova's name of a host -> compute.Compute; a host
+        whose nova-compute is down is missing
+    :ivar failures: list of the exceptions that operations ended with, which
+        Nova records as faults
+    :param platform: platforms.Platform
+    """
+
+    def __init__(self, platform):
+        super().__init__()
+        self.platform = platform
+        self.computes = {}
+        self.failures = []
+        self._casts = []
+
+    def _setUp(self):
+        self.site = self.useFixture(pvm_fixtures.SimulatedSite(
+            self.platform.profile)).site
+        self.ports = neighbours.Ports(self.platform.vif_type,
+                                      self.platform.vif_details)
+        self.useFixture(settings.NovaSettings())
+        self.useFixture(database.Database())
+        self.glance = self.useFixture(func_fixtures.GlanceFixture(self))
+        self.cinder = self.useFixture(cinder.SanCinder(self))
+        settings.configure_driver(self)
+        self.context = nova_context.RequestContext(
+            'user', 'project', is_admin=True)
+        self.images = [self.glance.image1['id'], self.glance.image3['id']]
+        self.addCleanup(self.stop)
+        for number, _host in enumerate(self.site.hosts, 1):
+            self.start('compute%d' % number)
+
+    def stub_out(self, old, new):
+        """What Nova's fixtures ask of a test."""
+        self.useFixture(fx.MonkeyPatch(old, new))
+
+    # ---- hosts ----------------------------------------------------------
+
+    def host_of(self, name):
+        """The simulated host below a compute, simulator.site.Host."""
+        return self.site.hosts[int(name[len('compute'):]) - 1]
+
+    def service_of(self, name):
+        """Nova's record of a compute service, made when it is not there."""
+        found = objects.Service.get_by_host_and_binary(
+            self.context, name, 'nova-compute')
+        if found is None:
+            found = objects.Service(
+                self.context, host=name, binary='nova-compute',
+                topic='compute', report_count=0)
+            found.create()
+        return found
+
+    def compute(self, name):
+        """The compute.Compute of a host whose nova-compute is up."""
+        return self.computes[name]
+
+    @contextlib.contextmanager
+    def on(self, name):
+        """Be the process of a compute: see its options."""
+        simulated = self.host_of(name)
+        CONF.set_override('host', name)
+        CONF.set_override('rest_port', simulated.port, 'powervm')
+        CONF.set_override('management_root', simulated.management_root,
+                          'powervm')
+        with settings.node_of(name):
+            yield
+
+    def start(self, name):
+        """Start the nova-compute of a host.
+
+        :raises: what its start raises; it is not up then
+        """
+        with self.on(name):
+            started = compute.Compute(self, name)
+            try:
+                started.start()
+            except BaseException:
+                started.driver.cleanup_host(name)
+                raise
+            self.computes[name] = started
+        self.run_casts()
+
+    def stop(self, *names):
+        """Stop nova-compute on some hosts, or on all."""
+        for name in names or list(self.computes):
+            self.computes.pop(name).driver.cleanup_host(name)
+
+    def restart(self, name):
+        """Stop nova-compute on a host, if it is up, and start it again."""
+        if name in self.computes:
+            self.stop(name)
+        self.start(name)
+
+    def call(self, name, method, *args, **kwargs):
+        """Have a compute do something, and what follows from it.
+
+        :param name: Nova's name of the host
+        :param method: str, name of a method of ComputeManager
+        :returns: the exception that it ended with, or None
+        """
+        failure = self._call(name, method, args, kwargs)
+        self.run_casts()
+        return failure
+
+    def _call(self, name, method, args, kwargs):
+        with self.on(name):
+            try:
+                getattr(self.compute(name), method)(
+                    self.context.elevated(), *args, **kwargs)
+            except Exception as exc:
+                LOG.info('%s on %s failed: %s', method, name, exc)
+                self.failures.append(exc)
+                return exc
+
+    def cast(self, name, method, instance, **kwargs):
+        """Have a compute do something once the present call has ended."""
+        instance = instance.obj_clone()
+        instance._context = self.context
+        self._casts.append((name, method, dict(kwargs, instance=instance)))
+
+    def run_casts(self):
+        """Do what was cast; what a compute that is down is sent is lost."""
+        while self._casts:
+            name, method, kwargs = self._casts.pop(0)
+            if name in self.computes:
+                self._call(name, method, (), kwargs)
