@@ -27,7 +27,6 @@ from nova.network import model as network_model
 from nova import objects
 
 from nova_powervm.tests.functional import volumes
-from nova_powervm.tests.virt.powervm.walks import database
 from nova_powervm.tests.virt.powervm.walks import server as walk_server
 
 VOLUME = volumes.VOLUME
@@ -180,11 +179,6 @@ class API:
                         self.context, bdm.attachment_id)
             bdm.destroy()
         instance.destroy()
-
-    def forget(self, server):
-        """Let Nova never have heard of a server, which it has deleted."""
-        database.Database.purge(server.uuid)
-        self.cloud.ports.forget(server.uuid)
 
     # ---- power and images -----------------------------------------------
 

@@ -18,6 +18,7 @@ import fixtures as fx
 from nova import context as nova_context
 from nova import objects
 from oslo_log import log as logging
+from oslo_utils import excutils
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests import fixtures as pvm_fixtures
@@ -25,6 +26,7 @@ from nova_powervm.tests.functional import cinder
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.virt.powervm.walks import compute
 from nova_powervm.tests.virt.powervm.walks import database
+from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.tests.virt.powervm.walks import settings
 
@@ -49,6 +51,8 @@ class Cloud(fx.Fixture):
         self.computes = {}
         self.failures = []
         self._casts = []
+        # The compute that does something just now.
+        self._at_work = None
 
     def _setUp(self):
         self.site = self.useFixture(pvm_fixtures.SimulatedSite(
@@ -56,7 +60,7 @@ class Cloud(fx.Fixture):
         self.ports = neighbours.Ports(self.platform.vif_type,
                                       self.platform.vif_details)
         self.useFixture(settings.NovaSettings())
-        self.useFixture(database.Database())
+        self.useFixture(database.Database(self._before_write))
         self.glance = self.useFixture(func_fixtures.GlanceFixture(self))
         self.cinder = self.useFixture(cinder.SanCinder(self))
         settings.configure_driver(self)
@@ -67,9 +71,29 @@ class Cloud(fx.Fixture):
         for number, _host in enumerate(self.site.hosts, 1):
             self.start('compute%d' % number)
 
+    @property
+    def shared_volumes(self):
+        """Ids of the volumes that several servers may write to."""
+        return self.cinder.multiattach
+
+    def instances(self):
+        """All servers that Nova has: nova.objects.InstanceList."""
+        return objects.InstanceList.get_all(self.context, expected_attrs=[])
+
+    def forget(self, server):
+        """Let Nova never have heard of a server, which it has deleted."""
+        database.Database.purge(server.uuid)
+        self.ports.forget(server.uuid)
+
     def stub_out(self, old, new):
         """What Nova's fixtures ask of a test."""
         self.useFixture(fx.MonkeyPatch(old, new))
+
+    def run_periodic_tasks(self):
+        """Run what Nova does from time to time, on each host that is up."""
+        for name, running in self.computes.items():
+            with self.on(name):
+                running.run_periodic_tasks_once()
 
     # ---- hosts ----------------------------------------------------------
 
@@ -109,19 +133,19 @@ class Cloud(fx.Fixture):
         :raises: what its start raises; it is not up then
         """
         with self.on(name):
-            started = compute.Compute(self, name)
+            started = self.computes[name] = compute.Compute(self, name)
             try:
                 started.start()
-            except BaseException:
-                started.driver.cleanup_host(name)
-                raise
-            self.computes[name] = started
+            except Exception:
+                with excutils.save_and_reraise_exception():
+                    self.stop(name)
         self.run_casts()
 
     def stop(self, *names):
         """Stop nova-compute on some hosts, or on all."""
         for name in names or list(self.computes):
-            self.computes.pop(name).driver.cleanup_host(name)
+            with self.on(name):
+                self.computes.pop(name).driver.cleanup_host(name)
 
     def restart(self, name):
         """Stop nova-compute on a host, if it is up, and start it again."""
@@ -141,14 +165,37 @@ class Cloud(fx.Fixture):
         return failure
 
     def _call(self, name, method, args, kwargs):
-        with self.on(name):
-            try:
-                getattr(self.compute(name), method)(
-                    self.context.elevated(), *args, **kwargs)
-            except Exception as exc:
-                LOG.info('%s on %s failed: %s', method, name, exc)
-                self.failures.append(exc)
-                return exc
+        called = self._at_work = self.compute(name)
+        try:
+            with self.on(name):
+                getattr(called, method)(self.context.elevated(), *args,
+                                        **kwargs)
+        except Exception as exc:
+            LOG.info('%s on %s failed: %s', method, name, exc)
+            self.failures.append(exc)
+            return exc
+        except effects.Killed as exc:
+            self.kill(name)
+            return exc
+        finally:
+            self._at_work = None
+
+    def _before_write(self):
+        """Let nothing be saved that a dead process would save."""
+        if self._at_work is not None and self._at_work.is_dead:
+            raise effects.Killed()
+
+    def kill(self, name):
+        """Let the process of a nova-compute be gone, with its threads."""
+        dead = self.computes.pop(name)
+        dead.is_dead = True
+        events = dead.driver.events
+        if events is None:
+            return
+        events.shutdown()
+        session = events.host.adapter.session
+        if session.has_event_listener:
+            session.get_event_listener().unsubscribe(events)
 
     def cast(self, name, method, instance, **kwargs):
         """Have a compute do something once the present call has ended."""
@@ -157,8 +204,12 @@ class Cloud(fx.Fixture):
         self._casts.append((name, method, dict(kwargs, instance=instance)))
 
     def run_casts(self):
-        """Do what was cast; what a compute that is down is sent is lost."""
+        """Do what was cast; a compute that is down does it when it is up."""
+        waiting = []
         while self._casts:
             name, method, kwargs = self._casts.pop(0)
             if name in self.computes:
                 self._call(name, method, (), kwargs)
+            else:
+                waiting.append((name, method, kwargs))
+        self._casts = waiting

@@ -53,9 +53,13 @@ class VirtAPI(virtapi.VirtAPI):
 class Compute(manager.ComputeManager):
     """The compute manager of one host.
 
+    :ivar is_dead: whether its process was killed: nothing that it still does
+        has any effect
     :param cloud: cloud.Cloud, which has the neighbours
     :param host: str, Nova's name of the host
     """
+
+    is_dead = False
 
     def __init__(self, cloud, host):
         # Nova's own __init__() makes clients for all neighbours.

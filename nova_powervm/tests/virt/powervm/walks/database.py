@@ -87,6 +87,17 @@ class Database(fx.Fixture):
         self.useFixture(fx.MonkeyPatch('nova.objects.Instance.save', save))
 
     @staticmethod
+    def look(uuid):
+        """Read the row of a server, without all that belongs to it.
+
+        :returns: row with vm_state, task_state, host..., or None if it is
+            deleted
+        """
+        with main_db_api.get_engine().connect() as connection:
+            return connection.execute(_INSTANCE.select().where(
+                _INSTANCE.c.uuid == uuid, _INSTANCE.c.deleted == 0)).first()
+
+    @staticmethod
     def purge(uuid):
         """Delete all that Nova has of a server, and of its past."""
         engine = main_db_api.get_engine()

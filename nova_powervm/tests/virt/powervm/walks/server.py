@@ -17,11 +17,12 @@ import zlib
 from nova import exception as nova_exc
 from nova import objects
 
+from nova_powervm.tests.virt.powervm.walks import database
+
 #: What a server is read with, as Nova's API does before it sends it on.
-_ATTRIBUTES = ['device_metadata', 'flavor', 'info_cache', 'keypairs',
+_ATTRIBUTES = ['device_metadata', 'flavor', 'info_cache',
                'metadata', 'migration_context', 'numa_topology',
-               'pci_devices', 'pci_requests', 'resources', 'services',
-               'system_metadata']
+               'pci_devices', 'pci_requests', 'resources', 'system_metadata']
 #: UUID of a server by its number: names are made of its ends.
 SERVER = '%08x-0000-4000-8000-%012x'
 
@@ -73,17 +74,17 @@ class Server:
     @property
     def status(self):
         """Tell vm_state and task_state, as one text; 'gone' if deleted."""
-        instance = self.read()
-        if instance is None:
+        row = database.Database.look(self.uuid)
+        if row is None:
             return 'gone'
-        return instance.vm_state + (
-            ', ' + instance.task_state if instance.task_state else '')
+        return row.vm_state + (', ' + row.task_state if row.task_state
+                               else '')
 
     @property
     def host(self):
         """Nova's name of the host that it is on, or None."""
-        instance = self.read()
-        return instance and instance.host
+        row = database.Database.look(self.uuid)
+        return row and row.host
 
     def bdms(self):
         return objects.BlockDeviceMappingList.get_by_instance_uuid(

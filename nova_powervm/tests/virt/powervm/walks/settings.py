@@ -53,8 +53,6 @@ class NovaSettings(fx.Fixture):
                 'running_deleted_instance_timeout': 0,
                 'shutdown_timeout': 60}.items():
             CONF.set_override(name, value)
-        CONF.set_override('remove_unused_original_minimum_age_seconds', 0,
-                          'image_cache')
         for name, value in (
                 ('nova.compute.utils.EventReporter', _NoReport),
                 ('nova.compute.utils.add_instance_fault_from_exc',

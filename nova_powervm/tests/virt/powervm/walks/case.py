@@ -1,0 +1,79 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The base of tests that walk: one cloud for all tests of a class."""
+
+import logging
+
+import fixtures as fx
+import testtools
+
+from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import scene
+from nova_powervm.tests.virt.powervm.walks import walk
+
+_FORMAT = '%(levelname)s %(name)s %(message)s'
+
+
+class DriverCase(testtools.TestCase):
+    """A test of the driver, as Nova's compute manager drives it.
+
+    The cloud is started by the first test of a class, and used by the next if
+    all went well.
+
+    :cvar PLATFORM: platforms.Platform
+    :ivar scene: scene.Scene
+    """
+
+    PLATFORM = None
+    _cloud = None
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fx.FakeLogger(level=logging.INFO, format=_FORMAT))
+        cls = type(self)
+        if cls._cloud is None:
+            cls._cloud = scene.make(self, self.PLATFORM).cloud
+        self.cloud = cls._cloud
+        self.scene = scene.Scene(self, self.cloud)
+        self.addOnException(lambda _exc_info: cls._end_cloud())
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._end_cloud()
+        super().tearDownClass()
+
+    @classmethod
+    def _end_cloud(cls):
+        ending, cls._cloud = cls._cloud, None
+        if ending is not None:
+            ending.cleanUp()
+
+
+def walks(*names, but=()):
+    """Give a class, which has ROUND, a test for each effect.
+
+    :param names: of effects.EFFECTS; none means those of effects.FAULTS
+    """
+    def make_test(effect):
+        def test(self):
+            counts = walk.Walk(self.scene, self.ROUND, effect).run()
+            if effect.name != 'etag_412':
+                for step, count in zip(self.ROUND.steps, counts):
+                    self.assertGreaterEqual(count, step.least, str(step))
+        return test
+
+    def decorate(cls):
+        for name in names or [fault.name for fault in effects.FAULTS]:
+            setattr(cls, 'test_' + name, make_test(effects.EFFECTS[name]))
+        return cls
+    return decorate

@@ -1,0 +1,210 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Operations on a server: how a user asks for them, and what follows.
+
+Each one knows whether Nova has done it, and what a user does if Nova has not:
+reboot a server that is in ERROR, and ask again.
+"""
+
+import dataclasses
+import typing
+
+from nova_powervm.tests.functional import volumes
+
+#: Numbers of a port, and of volumes, that come and go.
+PORT = 9
+VOLUME, FURTHER, REPLACEMENT = 1, 2, 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """Something that is done to the server of a scene.
+
+    :ivar name: str
+    :ivar act: called with the scene; asks Nova for it
+    :ivar is_done: called with the scene; whether Nova has done it
+    :ivar settle: called with the scene and the operation, if it is not done;
+        does what a user would. It returns whether the server is as it should
+        be now; if not, it is usable, and the walk goes on with a new one.
+    :ivar rolls_back: whether the site is as before if Nova has not done it
+        and calls the server neither in ERROR nor busy
+    """
+
+    name: str
+    act: typing.Callable
+    is_done: typing.Callable
+    settle: typing.Callable
+    rolls_back: bool = True
+
+    def __str__(self):
+        return self.name
+
+
+def ask_again(scene, operation):
+    """Reboot a server that is in ERROR, and ask again."""
+    mend(scene)
+    if not operation.is_done(scene):
+        operation.act(scene)
+    scene.check(operation.is_done(scene), 'it cannot be done again; the '
+                'server is %s' % scene.status)
+    return True
+
+
+def mend(scene):
+    """Do what Nova advises for a server that is in ERROR, or stuck."""
+    if scene.status == 'active, image_uploading' or (
+            ', ' in scene.status or scene.status.startswith('error')):
+        scene.api.reset_state(scene.server)
+        scene.api.reboot(scene.server, hard=True)
+        scene.check(scene.status == 'active', 'a hard reboot does not mend '
+                    'it; the server is %s' % scene.status)
+
+
+def has_status(status):
+    return lambda scene: scene.status == status
+
+
+def _operation(name, act, is_done, settle=ask_again, **kwargs):
+    if isinstance(is_done, str):
+        is_done = has_status(is_done)
+    return Operation(name, act, is_done, settle, **kwargs)
+
+
+# ---- servers come and go ---------------------------------------------------
+
+def make(**kwargs):
+    """Make a server; of one that cannot be made nothing is left.
+
+    :param kwargs: see api.API.create
+    """
+    def settle(scene, operation):
+        scene.check(scene.status == 'error', scene.status)
+        delete_for_good(scene)
+        scene.create(**kwargs)
+        scene.check(scene.status == 'active', 'a second server cannot be '
+                    'made: %s' % scene.cloud.failures[-1:])
+        return True
+
+    return _operation('make', lambda scene: scene.create(**kwargs), 'active',
+                      settle, rolls_back=False)
+
+
+def delete_for_good(scene):
+    """Delete the server, again if need be; nothing of it is left."""
+    for _attempt in range(2):
+        scene.api.delete(scene.server)
+    scene.check(scene.status == 'gone', 'it cannot be deleted: %s' %
+                scene.status)
+    scene.cloud.run_periodic_tasks()
+    scene.forget()
+
+
+def _delete(scene):
+    return scene.api.delete(scene.server)
+
+
+def _delete_again(scene, _operation):
+    scene.check('error' in scene.status, scene.status)
+    delete_for_good(scene)
+    return True
+
+
+DELETE = _operation('delete', _delete, 'gone', _delete_again)
+
+# ---- power -----------------------------------------------------------------
+
+STOP = _operation('stop', lambda scene: scene.api.stop(scene.server),
+                  'stopped', rolls_back=False)
+START = _operation('start', lambda scene: scene.api.start(scene.server),
+                   'active', rolls_back=False)
+SOFT_REBOOT = _operation(
+    'soft reboot', lambda scene: scene.api.reboot(scene.server), 'active',
+    rolls_back=False)
+HARD_REBOOT = _operation(
+    'hard reboot', lambda scene: scene.api.reboot(scene.server, hard=True),
+    'active', rolls_back=False)
+
+# ---- images ----------------------------------------------------------------
+
+RESCUE = _operation('rescue', lambda scene: scene.api.rescue(scene.server),
+                    'rescued')
+UNRESCUE = _operation(
+    'unrescue', lambda scene: scene.api.unrescue(scene.server), 'active')
+REBUILD = _operation(
+    'rebuild', lambda scene: scene.api.rebuild(scene.server), 'active')
+
+
+def _snapshot(scene):
+    failure, scene.image = scene.api.snapshot(scene.server)
+    return failure
+
+
+def _has_snapshot(scene):
+    """Whether Glance has all bytes of the boot disk."""
+    image = scene.cloud.glance.images.get(scene.image)
+    [size] = [disk.size for name, disk in scene.own_disks().items()
+              if name.startswith('b')]
+    return (scene.status == 'active' and image is not None and
+            image['status'] == 'active' and image['size'] == size)
+
+
+SNAPSHOT = _operation('snapshot', _snapshot, _has_snapshot)
+
+# ---- resizes and moves -----------------------------------------------------
+
+
+def resize(flavor):
+    return _operation(
+        'resize', lambda scene: scene.api.resize(scene.server, flavor),
+        'resized')
+
+
+CONFIRM = _operation('confirm', lambda scene: scene.api.confirm(scene.server),
+                     'active')
+REVERT = _operation('revert', lambda scene: scene.api.revert(scene.server),
+                    'active')
+
+# ---- ports and volumes -----------------------------------------------------
+
+
+def _has_port(scene):
+    return PORT in scene.cloud.ports.of(scene.server.uuid)
+
+
+ATTACH_PORT = _operation(
+    'attach port', lambda scene: scene.api.attach_port(scene.server, PORT),
+    _has_port)
+DETACH_PORT = _operation(
+    'detach port', lambda scene: scene.api.detach_port(scene.server, PORT),
+    lambda scene: not _has_port(scene), rolls_back=False)
+
+
+def _has_volume(scene, number):
+    return volumes.VOLUME % number in [
+        bdm.volume_id for bdm in scene.server.bdms()]
+
+
+def attach(number):
+    return _operation(
+        'attach %d' % number,
+        lambda scene: scene.api.attach(scene.server, number),
+        lambda scene: _has_volume(scene, number))
+
+
+def detach(number):
+    return _operation(
+        'detach %d' % number,
+        lambda scene: scene.api.detach(scene.server, number),
+        lambda scene: not _has_volume(scene, number), rolls_back=False)
+
+

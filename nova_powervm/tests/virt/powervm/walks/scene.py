@@ -1,0 +1,149 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The scene of a walk: a cloud, a server, and what must always hold."""
+
+from nova.compute import power_state
+from nova.compute import vm_states
+
+from nova_powervm.tests.virt.powervm.walks import api as walk_api
+from nova_powervm.tests.virt.powervm.walks import cloud as walk_cloud
+from nova_powervm.tests.virt.powervm.walks import server as walk_server
+from nova_powervm.tests.virt.powervm.walks import view
+
+#: What a guest writes onto a disk, behind the bytes of the image.
+PLACE = 900 * 1024 ** 2 + 4097
+WRITTEN = b'written by the guest of %s onto %s'
+
+SMALL = walk_server.make_flavor('small')
+WIDE = walk_server.make_flavor('wide', memory_mb=2048)
+LARGE = walk_server.make_flavor('large', memory_mb=2048, vcpus=2, root_gb=3)
+
+
+class Scene:
+    """A cloud with the server that a walk is about.
+
+    :ivar cloud: cloud.Cloud
+    :ivar api: api.API
+    :ivar server: server.Server, or None
+    :param test: the test, which fails when something does not hold
+    :param cloud: cloud.Cloud
+    """
+
+    def __init__(self, test, cloud):
+        self.test = test
+        self.cloud = cloud
+        self.api = walk_api.API(cloud)
+        self.server = None
+        #: What the message of a failure begins with.
+        self.story = ''
+        self._was_on = {}
+
+    # ---- the server ------------------------------------------------------
+
+    def create(self, number=1, **kwargs):
+        """Make the server that the walk is about."""
+        self.server = self.api.create(number, **kwargs)
+        return self.server
+
+    def forget(self):
+        """Forget the server, which Nova has deleted."""
+        self.cloud.forget(self.server)
+        self.server = None
+
+    @property
+    def status(self):
+        return self.server.status
+
+    def host(self, name=None):
+        """The simulated host that the server is on, or one by name."""
+        return self.cloud.host_of(name or self.server.host)
+
+    def lpar(self, name=None):
+        """The simulated LPAR of the server, or None."""
+        return view.partition_of(self.host(name), self.server.uuid)
+
+    def write(self):
+        """Let the guest write something onto each of its own disks."""
+        for name, disk in self.own_disks().items():
+            disk.write_at(PLACE, WRITTEN % (self.server.uuid.encode(),
+                                            name.encode()))
+
+    def own_disks(self):
+        """The disks of ours that are mapped to the server: name -> disk."""
+        host = self.server.host
+        return {} if host is None else view.own_disks(
+            self.cloud.host_of(host), self.server.uuid)
+
+    # ---- what must always hold -------------------------------------------
+
+    def fail(self, message):
+        self.test.fail('%s: %s' % (self.story, message))
+
+    def check(self, condition, message):
+        if not condition:
+            self.fail(message)
+
+    def begin(self):
+        """Remember what runs before an operation."""
+        self._was_on = {uuid: view.is_on(view.partition_of(
+            self.cloud.host_of(host), uuid))
+            for uuid, host in self._servers_that_nova_says_run()}
+
+    def check_always(self):
+        """Look whether what must hold after any operation does."""
+        for disk, lpars in view.writers(self.cloud.site).items():
+            if disk not in self.cloud.shared_volumes:
+                self.check(len(lpars) < 2, '%s is written by %s' % (
+                    disk, sorted(lpars)))
+        for uuid, host in self._servers_that_nova_says_run():
+            lpar = view.partition_of(self.cloud.host_of(host), uuid)
+            if self._was_on.get(uuid):
+                self.check(view.is_on(lpar), 'Nova says that the server '
+                           'runs, and its LPAR does not')
+        self.check(not self.cloud.cinder.complaints,
+                   self.cloud.cinder.complaints)
+
+    def _servers_that_nova_says_run(self):
+        return [(instance.uuid, instance.host)
+                for instance in self.cloud.instances()
+                if instance.vm_state == vm_states.ACTIVE and
+                instance.task_state is None and instance.host and
+                instance.power_state == power_state.RUNNING]
+
+    def check_bytes(self):
+        """The guest finds what it has written onto its disks."""
+        for name, disk in self.own_disks().items():
+            expected = WRITTEN % (self.server.uuid.encode(), name.encode())
+            found = disk.read(PLACE, len(expected))
+            self.check(name.startswith('r_') or found == expected,
+                       'the content of disk %s is lost' % name)
+
+    def view(self):
+        return view.view(self.cloud.site)
+
+    def check_view(self, expected):
+        """The site looks as it should."""
+        difference = view.difference(expected, self.view())
+        self.check(not difference, 'the site is not what it should be\n' +
+                   difference)
+
+
+def make(test, platform):
+    """Start a cloud for a test.
+
+    :param platform: platforms.Platform
+    :returns: Scene; the caller ends its cloud
+    """
+    cloud = walk_cloud.Cloud(platform)
+    cloud.setUp()
+    return Scene(test, cloud)

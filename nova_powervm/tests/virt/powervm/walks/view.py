@@ -1,0 +1,117 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a simulated site looks like, in a form that can be compared.
+
+Two sites are equal if no guest and no operator could tell the difference:
+UUIDs, UDIDs and the names of devices, which the platform makes up, are left
+out.
+"""
+
+import difflib
+import json
+import os
+
+from nova_powervm.simulator import guest
+
+#: What the platform makes up, or changes by itself.
+_MADE_UP = frozenset(('adapter', 'naa', 'server_slot', 'sessions', 'target',
+                      'udid', 'used_bytes', 'uuid', 'wwpns'))
+#: Sites give addresses of this kind to adapters that ask for none.
+_ANY_MAC = 'FA00', 'FA01'
+
+
+def view(site):
+    """Describe a site.
+
+    :param site: simulator.site.Site
+    :returns: dict fit for JSON
+    """
+    state = site.state()
+    for host in state['hosts']:
+        host['jobs'] = [job for job in host['jobs']
+                        if not job['status'].startswith('COMPLETED')]
+    return _plain(state)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        found = {key: _plain(item) for key, item in value.items()
+                 if key not in _MADE_UP}
+        if str(found.get('mac', '')).startswith(_ANY_MAC):
+            found['mac'] = 'made up'
+        if found.get('kind') == 'PhysicalVolume':
+            found['storage'] = 'a volume'
+        if 'volume' in found and str(found.get('name')).startswith('hdisk'):
+            found['name'] = 'a volume'
+        if isinstance(found.get('exports'), dict):
+            found['exports'] = len(found['exports'])
+        return found
+    if isinstance(value, list):
+        return sorted((_plain(item) for item in value), key=json.dumps)
+    return value
+
+
+def difference(before, after):
+    """Tell how two views differ, str; empty if they do not."""
+    if before == after:
+        return ''
+    lines = [json.dumps(found, indent=1, sort_keys=True).splitlines()
+             for found in (before, after)]
+    return '\n'.join(difflib.unified_diff(*lines, 'expected', 'found', n=2))
+
+
+def partition_of(host, uuid):
+    """Find the LPAR of a server.
+
+    :param host: simulator.site.Host
+    :param uuid: str, Nova's UUID of the server
+    :returns: the simulated partition, or None
+    """
+    digits = '%x%s' % (int(uuid[0], 16) & 7, uuid[1:])
+    return host.store.find('LogicalPartition', digits)
+
+
+def is_on(lpar):
+    """Whether a partition may write to its disks."""
+    return lpar is not None and lpar.is_on
+
+
+def disks(lpar):
+    """What a partition can write to: list of guest.Disk that work."""
+    return [disk for disk in guest.disks(lpar) if disk.works]
+
+
+def own_disks(host, uuid):
+    """The disks, of ours, that are mapped to a server: name -> SparseDisk."""
+    lpar = partition_of(host, uuid)
+    return {} if lpar is None else {
+        os.path.basename(disk.backing.name): disk.disk for disk in
+        guest.disks(lpar) if disk.volume is None and disk.disk is not None}
+
+
+def writers(site):
+    """Who can write to what, over all hosts.
+
+    :returns: dict of a disk, or id of a volume -> set of 'LPAR of host'
+    """
+    found = {}
+    with site.lock:
+        for host in site.hosts:
+            for lpar in host.store.all('LogicalPartition'):
+                if not is_on(lpar) or lpar.is_management:
+                    continue
+                for disk in disks(lpar):
+                    key = disk.volume or (disk.disk and disk.disk.path)
+                    found.setdefault(key, set()).add('%s of %s' % (
+                        lpar.name, host.name))
+    return found
