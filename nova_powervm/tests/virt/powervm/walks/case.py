@@ -59,10 +59,11 @@ class DriverCase(testtools.TestCase):
             ending.cleanUp()
 
 
-def walks(*names, but=()):
+def walks(kills=False):
     """Give a class, which has ROUND, a test for each effect.
 
-    :param names: of effects.EFFECTS; none means those of effects.FAULTS
+    :param kills: whether the process of nova-compute is killed at each
+        request, too.
     """
     def make_test(effect):
         def test(self):
@@ -73,7 +74,7 @@ def walks(*names, but=()):
         return test
 
     def decorate(cls):
-        for name in names or [fault.name for fault in effects.FAULTS]:
-            setattr(cls, 'test_' + name, make_test(effects.EFFECTS[name]))
+        for effect in effects.FAULTS + (effects.KILLS if kills else ()):
+            setattr(cls, 'test_' + effect.name, make_test(effect))
         return cls
     return decorate

@@ -26,6 +26,8 @@ WRITTEN = b'written by the guest of %s onto %s'
 
 SMALL = walk_server.make_flavor('small')
 WIDE = walk_server.make_flavor('wide', memory_mb=2048)
+WITH_DISKS = walk_server.make_flavor('with disks', ephemeral_gb=2,
+                                     swap_mb=1024)
 LARGE = walk_server.make_flavor('large', memory_mb=2048, vcpus=2, root_gb=3)
 
 

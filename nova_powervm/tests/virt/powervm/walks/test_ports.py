@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Walks over servers that come and go."""
+"""Walks over ports that a server gets and loses."""
 
 from nova_powervm.tests.virt.powervm.walks import case
 from nova_powervm.tests.virt.powervm.walks import operations as ops
@@ -18,8 +18,16 @@ from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import walk
 
 
-@case.walks('error_500', 'busy_503', 'etag_412', 'dropped_before', 'dropped_after', 'killed_before', 'killed_after')
-class VolumeGroupTest(case.DriverCase):
+class PortMixin:
+    ROUND = walk.Round([walk.Step(ops.ATTACH_PORT, 4),
+                        walk.Step(ops.DETACH_PORT, 4)], server={})
 
+
+@case.walks()
+class SharedEthernetTest(PortMixin, case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
-    ROUND = walk.Round([walk.Step(ops.make(), 11), walk.Step(ops.DELETE, 9)])
+
+
+@case.walks()
+class OpenVSwitchTest(PortMixin, case.DriverCase):
+    PLATFORM = platforms.OVS

@@ -1,0 +1,67 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Walks over resizes, cold migrations and evacuations."""
+
+from nova_powervm.tests.virt.powervm.walks import case
+from nova_powervm.tests.virt.powervm.walks import operations as ops
+from nova_powervm.tests.virt.powervm.walks import platforms
+from nova_powervm.tests.virt.powervm.walks import scene
+from nova_powervm.tests.virt.powervm.walks import walk
+
+Step = walk.Step
+
+
+class ResizeMixin:
+    """A resize that is reverted."""
+
+    ROUND = walk.Round([Step(ops.resize(scene.LARGE), 7),
+                        Step(ops.REVERT, 6)], server={})
+
+
+@case.walks(kills=True)
+class VolumeGroupResizeTest(ResizeMixin, case.DriverCase):
+    PLATFORM = platforms.VOLUME_GROUP
+
+
+@case.walks()
+class PoolResizeTest(ResizeMixin, case.DriverCase):
+    PLATFORM = platforms.POOL
+
+
+@case.walks()
+class VscsiResizeTest(ResizeMixin, case.DriverCase):
+    PLATFORM = platforms.VSCSI
+    ROUND = walk.Round(ResizeMixin.ROUND.steps,
+                       server={'volumes': (1, 2), 'boots': True})
+
+
+@case.walks()
+class NpivResizeTest(VscsiResizeTest):
+    PLATFORM = platforms.NPIV
+
+
+class ConfirmMixin:
+    """A resize that is confirmed: the disk grows, for good."""
+
+    ROUND = walk.Round([Step(ops.make(), 11), Step(ops.resize(scene.LARGE), 7),
+                        Step(ops.CONFIRM, 2), Step(ops.DELETE, 9)])
+
+
+@case.walks(kills=True)
+class VolumeGroupConfirmTest(ConfirmMixin, case.DriverCase):
+    PLATFORM = platforms.VOLUME_GROUP
+
+
+@case.walks()
+class PoolConfirmTest(ConfirmMixin, case.DriverCase):
+    PLATFORM = platforms.POOL
