@@ -138,10 +138,35 @@ HARD_REBOOT = _operation(
 
 RESCUE = _operation('rescue', lambda scene: scene.api.rescue(scene.server),
                     'rescued')
+
+
+def _rescue_once_more(scene, operation):
+    """The disk of a rescue that did not end well goes with the next."""
+    mend(scene)
+    scene.api.rescue(scene.server)
+    operation.act(scene)
+    scene.check(operation.is_done(scene), 'it cannot be done again; the '
+                'server is %s' % scene.status)
+    return True
+
+
 UNRESCUE = _operation(
-    'unrescue', lambda scene: scene.api.unrescue(scene.server), 'active')
+    'unrescue', lambda scene: scene.api.unrescue(scene.server), 'active',
+    _rescue_once_more)
+
+
+def _rebuild_again(scene, operation):
+    """Its disks may be gone: only another rebuild can mend it."""
+    scene.api.reset_state(scene.server)
+    operation.act(scene)
+    scene.check(operation.is_done(scene), 'it cannot be done again; the '
+                'server is %s' % scene.status)
+    return True
+
+
 REBUILD = _operation(
-    'rebuild', lambda scene: scene.api.rebuild(scene.server), 'active')
+    'rebuild', lambda scene: scene.api.rebuild(scene.server), 'active',
+    _rebuild_again, rolls_back=False)
 
 
 def _snapshot(scene):

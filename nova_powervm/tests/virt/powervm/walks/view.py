@@ -26,6 +26,8 @@ from nova_powervm.simulator import guest
 #: What the platform makes up, or changes by itself.
 _MADE_UP = frozenset(('adapter', 'naa', 'server_slot', 'sessions', 'target',
                       'udid', 'used_bytes', 'uuid', 'wwpns'))
+#: What the status of a job that has ended begins with.
+_ENDED = 'COMPLETED', 'FAILED', 'CANCELED'
 #: Sites give addresses of this kind to adapters that ask for none.
 _ANY_MAC = 'FA00', 'FA01'
 
@@ -39,7 +41,7 @@ def view(site):
     state = site.state()
     for host in state['hosts']:
         host['jobs'] = [job for job in host['jobs']
-                        if not job['status'].startswith('COMPLETED')]
+                        if not job['status'].startswith(_ENDED)]
     return _plain(state)
 
 
@@ -47,6 +49,9 @@ def _plain(value):
     if isinstance(value, dict):
         found = {key: _plain(item) for key, item in value.items()
                  if key not in _MADE_UP}
+        if 'mode' in found and 'disk' in found:
+            # How it boots: the disk tells, however it was found.
+            found.pop('string', None)
         if str(found.get('mac', '')).startswith(_ANY_MAC):
             found['mac'] = 'made up'
         if found.get('kind') == 'PhysicalVolume':
