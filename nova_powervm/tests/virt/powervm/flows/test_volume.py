@@ -125,6 +125,11 @@ class SwapTest(base.RecipesTestCase):
             save_slot_store'''),
     }
 
+    def test_time_to_shut_down(self):
+        flow = self.build(volume.swap, was_on=True, may_stop=True,
+                          timeout=17)
+        self.assertEqual(17, self.task(flow, 'pwr_off_vm').timeout)
+
 
 class PartsTest(base.FlowTestCase):
     """What flows of servers add for their volumes."""

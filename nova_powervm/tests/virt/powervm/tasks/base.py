@@ -10,67 +10,35 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What tests of tasks share: a site with neighbours, and ways to fail.
+"""What tests of tasks share: flows that fail, on a site with neighbours.
 
 The tests of a module share one site: to make it costs more than most tests.
 Each test has a server of its own, by its number, and compares the site with
 what it was when the test began: so no test depends on what another has left.
-What must stay as it is, whatever a task does, is on the site as well:
-
-* another server of Nova, which is on, with one of each: disks in the volume
-  group and in the pool, a config drive, a port, a volume;
-* an operator's LPAR, with the same under names that are not ours;
-* disks and a medium that nothing maps, with names that look like ours.
 """
 
-import difflib
-import hashlib
 import itertools
-import os
-import pprint
-import time
 import unittest
 
 import fixtures
-from nova import objects
-from oslo_config import fixture as config_fixture
-from oslo_utils import units
 from taskflow.patterns import linear_flow
 from taskflow import task
 from taskflow.types import failure
 
-from nova_powervm import conf as cfg
-from nova_powervm.simulator import profile as sim_profile
-from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.virt.powervm import base
-from nova_powervm.tests.virt.powervm.disk import base as disk_base
+from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm.disk import driver as disk_driver
-from nova_powervm.virt.powervm.disk import localdisk
-from nova_powervm.virt.powervm.disk import ssp
-from nova_powervm.virt.powervm import host as pvm_host
-from nova_powervm.virt.powervm import media
-from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.tasks import base as tf_base
-from nova_powervm.virt.powervm.vif import plugger
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import places
-from nova_powervm.virt.powervm import volumegroup
 
 BOOT = disk_driver.DiskType.BOOT
 RESCUE = disk_driver.DiskType.RESCUE
 SWAP = disk_driver.DiskType.SWAP
 EPHEMERAL = disk_driver.DiskType.EPHEMERAL[0]
-
-# The names of config drives come from the beginning of it, those of disks
-# from the end.
-UUID = 'b1b2%04x-0000-4000-8000-%012x'
-VOLUME = '5a5a0000-0000-4000-8000-%012d'
-CONTENT = b'PowerVM!' * 1000
-#: How many bytes of each disk are looked at.
-CHECKED = 100
 
 #: How a request may fail.
 EFFECTS = {
@@ -78,9 +46,34 @@ EFFECTS = {
     'lost on the way there': {'effect': 'drop_before'},
     'done but the answer lost': {'effect': 'drop_after'},
 }
-#: Those that leave something behind only if the request was to write.
-OF_WRITES = ('done but the answer lost',)
 
+
+# ---- which requests of tasks are broken, and how ----------------------------
+
+def ends(numbers):
+    """The first one is refused, the last one is done but not answered.
+
+    What may happen in between, walks over whole operations tell.
+
+    :param numbers: list of the numbers of the requests that write.
+    :returns: list of (number, key of EFFECTS).
+    """
+    return [(numbers[0], 'refused'),
+            (numbers[-1], 'done but the answer lost')]
+
+
+def each(numbers):
+    """Each of them is broken in each way; see ends()."""
+    return list(itertools.product(numbers, EFFECTS))
+
+
+def writes(requests):
+    """The numbers of the requests that change something, as list of int."""
+    return [number for number, request in enumerate(requests, start=1)
+            if not request.startswith('GET ') and request != 'DELETE jobs']
+
+
+# ---- tasks for tests --------------------------------------------------------
 
 class TheEnd(Exception):
     """What makes the flows of tests fail."""
@@ -126,195 +119,12 @@ class Stop(task.Task):
         raise TheEnd()
 
 
-# ---- the site ---------------------------------------------------------------
+def set_up_module(**kwargs):
+    """Make the site of the tests of a module; to be its setUpModule.
 
-def make_flavor(root_gb=2, swap=0, **kwargs):
-    """A flavor with disks of these sizes, in GiB and MiB."""
-    flavor = base.make_flavor(**kwargs)
-    flavor.update({'root_gb': root_gb, 'swap': swap, 'ephemeral_gb': 0})
-    return flavor
-
-
-def make_instance(number, **attrs):
-    """A server that no database knows."""
-    attrs.setdefault('flavor', make_flavor())
-    return base.make_instance(number, **{
-        'vm_state': 'active', 'image_ref': 'image', 'project_id': 'project',
-        'uuid': UUID % (number, number), **attrs})
-
-
-class Platform(fixtures.Fixture):
-    """A simulated site, what the driver has of it, and neighbours there.
-
-    :ivar site: simulator.site.Site
-    :ivar simulated: its host.
-    :ivar host: the Host that is connected to it.
-    :ivar glance: ImageApi with the image ``image_id``.
-    :ivar disks: dict of the name of a DiskAdapter -> that.
-    :ivar options: dict of what [powervm] must say.
+    :param kwargs: of site.Platform.
     """
-
-    def _setUp(self):
-        objects.register_all()
-        self.useFixture(fixtures.FakeLogger())
-        profile = sim_profile.load('fc')
-        profile['clusters'] = sim_profile.load('ssp')['clusters']
-        self.site = self.useFixture(
-            pvm_fixtures.SimulatedSite(profile)).site
-        self.simulated = self.site.hosts[0]
-        self.options = {
-            'rest_host': '127.0.0.1', 'rest_port': self.simulated.port,
-            'rest_protocol': 'http', 'rest_user': self.site.profile['user'],
-            'rest_password': self.site.profile['password'],
-            'rest_connect_timeout': 0, 'volume_group_name': 'datavg',
-            'management_root': self.simulated.management_root}
-        # Nova's part of a config drive is tested with media.
-        self.useFixture(fixtures.MonkeyPatch(
-            'nova_powervm.virt.powervm.media._build_iso', _write_iso))
-        # Each test sets the options itself, too.
-        with config_fixture.Config(cfg.CONF) as config:
-            config.config(group='powervm', **self.options)
-            self._connect()
-            Neighbours(self).move_in()
-
-    def _connect(self):
-        self.host = pvm_host.Host('compute1')
-        self.addCleanup(self.host.close)
-        self.host.connect(None)
-        self.glance = disk_base.ImageApi()
-        self.image_id = self.glance.add(CONTENT)
-        self.disks = {
-            'localdisk': localdisk.LocalStorage(self.host, self.glance),
-            'ssp': ssp.SSPDiskAdapter(self.host, self.glance)}
-        self.config_drive = media.ConfigDrive(
-            self.host, self.disks['localdisk'].vios_uuids[0])
-        self.mgmt = mgmt.ManagementPartition(
-            self.host, clock=time.monotonic,
-            sleep=lambda seconds: self.simulated.management.sync())
-
-    def create_disk(self, disk_dvr, instance, disk_type=BOOT):
-        """Create a disk from the image; returns its wrapper."""
-        return disk_dvr.create_disk_from_image(
-            None, instance, self.glance.meta(self.image_id),
-            image_type=disk_type)
-
-    def connector(self, instance, number):
-        """Make a volume, export it, and return its connector."""
-        volume_id = VOLUME % number
-        wwpns = volume.fibre_channel_class().wwpns(self.host, instance)
-        with self.site.lock:
-            if volume_id not in self.site.san.volumes:
-                self.site.san.create_volume(volume_id, units.Gi)
-            data = self.site.san.export(volume_id, wwpns)
-        return volume.build(self.host, instance, {
-            'driver_volume_type': 'fibre_channel', 'serial': volume_id,
-            'data': dict(data, volume_id=volume_id)})
-
-    def state(self):
-        """All that is on the site, with the first bytes of disks.
-
-        Jobs are left out: who loses an answer cannot delete the job.
-        """
-        with self.site.lock:
-            state = self.site.state()
-            for host in state['hosts']:
-                del host['jobs']
-            state['bytes'] = {
-                name: hashlib.sha1(disk.disk.read(0, CHECKED)).hexdigest()
-                for name, disk in self._disks()}
-        return state
-
-    def _disks(self):
-        for vios in self.simulated.store.all('VirtualIOServer'):
-            for group in vios.volume_groups:
-                yield from group.disks.items()
-        for pool in self.site.pools:
-            for unit in pool.units:
-                yield unit.name, unit
-
-
-def _write_iso(path, *_args):
-    with open(path, 'wb') as iso:
-        iso.write(os.path.basename(path).encode())
-
-
-class Neighbours:
-    """What is on the site beside the servers of the tests.
-
-    :param platform: Platform
-    """
-
-    def __init__(self, platform):
-        self.platform = platform
-        self.host = platform.host
-        self.local = platform.disks['localdisk']
-        self.pool = platform.disks['ssp']
-
-    def move_in(self):
-        """Make them all."""
-        self._make_server()
-        self._make_operators_lpar()
-        self._make_what_looks_like_ours()
-
-    def _make_server(self):
-        server = make_instance(1001)
-        disks = [self.platform.create_disk(disk_dvr, server)
-                 for disk_dvr in (self.local, self.pool)]
-        disks += self.local.create_blank_disks(server, [
-            disk_driver.BlankDisk(SWAP, 1)])
-        self._inhabit(server, vm.create_lpar(self.host, server), disks,
-                      media.get_cfg_drv_name(server))
-        vm.power_on(self.host, server)
-
-    def _make_operators_lpar(self):
-        """Everything that a server has, under the operator's names."""
-        lpar = make_instance(1002, display_name='oracle')
-        disks = self._edit_group(volumegroup.create_blank_disks,
-                                 {'oracle_data': 1})
-        disks.append(self.pool._pool.create('oracle_lu', 1))
-        self._inhabit(lpar, vm.create_lpar(self.host, lpar), disks,
-                      'rhel9.iso')
-
-    def _make_what_looks_like_ours(self):
-        self._edit_group(volumegroup.create_blank_disks, {
-            'b_looks_like_us': 1, 's_looks_like_us': 1})
-        self.pool._pool.create('b_looks_like_us', 1)
-        self._upload('cfg_%029x.iso' % 0xfeed)
-
-    def _edit_group(self, *args):
-        return list(self.local._vg.edit(*args))
-
-    def _upload(self, name):
-        """Upload a medium; returns what refers to it."""
-        with fixtures.MonkeyPatch(
-                'nova_powervm.virt.powervm.media.get_cfg_drv_name',
-                lambda instance: name):
-            return self.platform.config_drive.create(
-                None, make_instance(1003), [], [], None)
-
-    def _inhabit(self, instance, lpar_w, disks, medium):
-        """Give an LPAR disks, a medium, a port and a volume."""
-        medium = self._upload(medium)
-        vol = self.platform.connector(instance, instance.id)
-        volume.discover([vol])
-        with storage.StorageTransaction.immediate(
-                self.host, 'inhabit', xag=volume.xag([vol])) as stg:
-            for disk in disks:
-                disk_dvr = (self.pool if hasattr(disk, 'lu_type')
-                            else self.local)
-                disk_dvr.connect_disk(instance, disk, stg)
-            self.platform.config_drive.attach(instance, medium, stg)
-            vol.connect(stg)
-        plugger.VifPlugger(None, self.host, instance, [
-            vif_base.make_vif(address='fa:16:3e:01:00:%02x' % (
-                instance.id % 256))]).plug(lpar_w, new_lpar=True)
-
-
-# ---- tests ------------------------------------------------------------------
-
-def set_up_module():
-    """Make the site of the tests of a module; to be its setUpModule."""
-    platform = Platform()
+    platform = site.Platform(**kwargs)
     unittest.addModuleCleanup(platform.cleanUp)
     platform.setUp()
     TaskTestCase.platform = platform
@@ -323,13 +133,13 @@ def set_up_module():
 class TaskTestCase(base.TestCase):
     """A test on the site that its module shares.
 
-    :cvar EFFECTS: in which of the EFFECTS requests of tasks are broken.
-    :ivar platform: Platform
+    :cvar ONCE: whether tasks are reverted only once, see assert_undone().
+    :ivar platform: site.Platform
     :ivar instance: the server of this test.
+    :ivar places: dict of volume id -> Place that Nova was told of.
     """
 
-    # What is lost on the way there is undone like what is refused.
-    EFFECTS = ('refused', 'done but the answer lost')
+    ONCE = False
     platform = None
     _numbers = itertools.count(1)
 
@@ -342,9 +152,10 @@ class TaskTestCase(base.TestCase):
         self.addCleanup(self.simulated.faults.clear)
         # There is no database.
         self.useFixture(fixtures.MockPatchObject(
-            places, 'keep', lambda instance, new: None))
+            places, 'keep', lambda instance, new: self.places.update(new)))
+        self.places = {}
         self.number = next(self._numbers)
-        self.instance = make_instance(self.number)
+        self.instance = site.make_instance(self.number)
         self.requests()
 
     def requests(self):
@@ -433,24 +244,24 @@ class TaskTestCase(base.TestCase):
         """All that is on the site is what it was."""
         state = self.normal(self.platform.state())
         if expected != state:
-            self.fail('\n'.join([message, *difflib.unified_diff(
-                *(pprint.pformat(data).splitlines()
-                  for data in (expected, state)), 'before', 'after')]))
+            self.fail('\n'.join([message, *differences(expected, state)]))
 
     def normal(self, state):
         """Leave out of a state what no revert can bring back."""
         return state
 
-    def assert_undone(self, build, changes=True, effects=None):
+    def assert_undone(self, build, changes=True, once=None, breaks=ends):
         """However far tasks come, their reverts bring back what was before.
 
         They are reverted after they have finished; once more after that;
-        when they have made nothing; and with each request of theirs broken
-        in each way.
+        when they have made nothing; and when a request of theirs is broken.
 
         :param build: function that makes the tasks, as a list.
         :param changes: whether they change anything on the platform.
-        :param effects: keys of EFFECTS; None for those of the class.
+        :param once: whether they are reverted only once, after they have
+            finished; None means what the class says.
+        :param breaks: which of the requests that write are broken: ends or
+            each.
         """
         before = self.normal(self.platform.state())
         tasks = build()
@@ -459,12 +270,14 @@ class TaskTestCase(base.TestCase):
         self.assertEqual(changes, before != self.normal(seen))
         self.assert_site(before, 'They have finished.')
         self.assertNotEqual({}, calls)
+        if self.ONCE if once is None else once:
+            return
         self._revert_again(tasks, calls)
         self.assert_site(before, 'They are reverted once more.')
         self._revert_again(build(), calls)
         self.assert_site(before, 'They have made nothing.')
-        for effect in self.EFFECTS if effects is None else effects:
-            self._break_each(requests, build, effect, before)
+        for number, effect in breaks(writes(requests)):
+            self._break(number, build, effect, before)
 
     @staticmethod
     def _revert_again(tasks, calls):
@@ -475,18 +288,33 @@ class TaskTestCase(base.TestCase):
         for number, kwargs in calls.items():
             tasks[number].revert(**dict(kwargs, result=nothing))
 
-    def _break_each(self, requests, build, effect, before):
-        for number, request in enumerate(requests, start=1):
-            if effect in OF_WRITES and request.startswith('GET '):
-                continue
-            broken = 'Request %d, %s, was %s.' % (number, request, effect)
-            fault = self.simulated.faults.add(dict(EFFECTS[effect],
-                                                   nth=number))
-            # What reverts ask for is not broken.
-            self.run_broken(*build(), Stop(self.simulated.faults.clear))
-            self.simulated.faults.clear()
-            self.assertTrue(fault.applied, broken)
-            self.assert_site(before, broken)
+    def _break(self, number, build, effect, before):
+        """Break one request of tasks; none of their reverts."""
+        tasks = build()
+        fault = self.simulated.faults.add(dict(EFFECTS[effect], nth=number))
+        self.run_broken(*tasks, Stop(self.simulated.faults.clear))
+        self.simulated.faults.clear()
+        broken = 'Request %d was %s.' % (number, effect)
+        self.assertTrue(fault.applied, broken)
+        self.assert_site(before, broken)
+
+
+def differences(before, after, path='site'):
+    """Tell what differs in two states of a site, as an iterator of str."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted(before.keys() | after.keys()):
+            yield from differences(before.get(key), after.get(key),
+                                   '%s.%s' % (path, key))
+    elif isinstance(before, list) and isinstance(after, list):
+        gone = [item for item in before if item not in after]
+        new = [item for item in after if item not in before]
+        if len(gone) == len(new) == 1:
+            yield from differences(gone[0], new[0], path + '[]')
+        else:
+            yield from ('%s - %s' % (path, item) for item in gone)
+            yield from ('%s + %s' % (path, item) for item in new)
+    elif before != after:
+        yield '%s was %r, is %r' % (path, before, after)
 
 
 def watch(tasks):

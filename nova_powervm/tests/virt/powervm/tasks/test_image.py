@@ -16,17 +16,19 @@ None of them makes anything that would have to be taken back: an image that
 was not finished is Nova's to delete.
 """
 
+import functools
 import io
 from unittest import mock
 
 from nova import exception as nova_exc
 
 from nova_powervm.tests.virt.powervm.tasks import base
+from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm.tasks import image as tf_img
 
-setUpModule = base.set_up_module
+setUpModule = functools.partial(base.set_up_module, neighbours=False)
 
 
 class Glance:
@@ -85,7 +87,7 @@ class ImageTasksTest(base.TaskTestCase):
                          tell.mock_calls)
 
     def stream(self, glance):
-        partition = mock.Mock(open_disk=lambda path: io.BytesIO(base.CONTENT))
+        partition = mock.Mock(open_disk=lambda path: io.BytesIO(site.CONTENT))
         self.run_flow(
             base.Provide(mgmt_disk=mgmt.AttachedDisk('/dev/sdb', 'qcow2')),
             tf_img.StreamToGlance(None, glance, 'image', partition,
@@ -94,7 +96,7 @@ class ImageTasksTest(base.TaskTestCase):
     def test_stream(self):
         glance = Glance()
         self.stream(glance)
-        self.assertEqual(base.CONTENT, glance.content)
+        self.assertEqual(site.CONTENT, glance.content)
         self.assertEqual(
             ('snapshot of image', 'qcow2', 'bare', 'active'),
             tuple(glance.kept[key] for key in (

@@ -12,18 +12,20 @@
 
 """What the tasks on slot maps and NVRAM do; the store is in memory."""
 
+import functools
 import pickle
 
 from nova_powervm.tests.virt.powervm.nvram import store
 from nova_powervm.tests.virt.powervm.tasks import base
+from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm.tasks import slot as tf_slot
 from nova_powervm.virt.powervm.vif import plugger
 
-setUpModule = base.set_up_module
+setUpModule = functools.partial(base.set_up_module, neighbours=False)
 
-OTHER = base.UUID % (1, 1001)
+OTHER = site.UUID % (1, 1001)
 
 
 class SlotTasksTest(base.TaskTestCase):

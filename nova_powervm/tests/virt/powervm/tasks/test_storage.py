@@ -22,6 +22,7 @@ from pypowervm import const as pvm_const
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.tests.virt.powervm.tasks import base
+from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import storage
@@ -132,20 +133,6 @@ class NewDisksMixin:
                          self.requests())
         self.assertEqual(self.on_each(base.BOOT), self.mapped_types())
 
-    def test_blank_disks(self):
-        self.stg = self.transaction()
-        blank = [disk_driver.BlankDisk(base.EPHEMERAL, 2),
-                 disk_driver.BlankDisk(base.SWAP, 1)]
-        disks = self.run_edits(
-            tf_stg.CreateBlankDisks(self.disk_dvr, self.instance, blank),
-            tf_stg.ConnectBlankDisks(self.disk_dvr, self.instance, self.stg,
-                                     blank))['blank_disks']
-        self.assertEqual([(self.name(base.EPHEMERAL), 2),
-                          (self.name(base.SWAP), 1)],
-                         [(disk.name, disk.capacity) for disk in disks])
-        self.assertEqual(self.on_each(base.EPHEMERAL, base.SWAP),
-                         self.mapped_types())
-
     def test_connect_own_disks(self):
         """In the order in which the guest is to find them."""
         self.make_disks(base.SWAP, base.BOOT, connect=False)
@@ -179,18 +166,6 @@ class NewDisksMixin:
             result['boot_device'],
             '^/vdevice/v-scsi@3000000[0-9]/disk@8200000000000000$')
 
-    def test_boot_device_of_a_disk_that_is_not_mapped(self):
-        result = self.run_flow(base.Provide(vioses={}), tf_stg.FindBootDevice(
-            self.disk_dvr, self.instance, base.RESCUE))
-        self.assertIsNone(result['boot_device'])
-
-    def test_release_own_disks(self):
-        self.make_disks(base.BOOT, base.EPHEMERAL, base.SWAP)
-        self.stg = self.transaction()
-        self.run_edits(tf_stg.ReleaseOwnDisks(
-            self.disk_dvr, self.instance, self.stg, [base.BOOT, base.SWAP]))
-        self.assertEqual(self.on_each(base.EPHEMERAL), self.mapped_types())
-
     def test_detach_and_delete(self):
         self.make_disks(base.BOOT, base.RESCUE, base.SWAP)
         self.stg = self.transaction()
@@ -209,6 +184,44 @@ class NewDisksMixin:
             tf_stg.DeleteDisk(self.disk_dvr, self.instance))
         self.assert_site(self.before)
 
+    def test_growth(self):
+        [disk] = self.make_disks(base.BOOT)
+        check = tf_stg.CheckBootDiskGrowth(self.disk_dvr, self.instance, 1)
+        self.assertRaises(nova_exc.ResizeError, self.run_flow, check)
+        self.run_flow(
+            tf_stg.CheckBootDiskGrowth(self.disk_dvr, self.instance, 3))
+        self.assertEqual(2, self.size())
+        self.run_flow(tf_stg.ExtendBootDisk(self.disk_dvr, self.instance, 3))
+        self.assertEqual(3, self.size())
+
+    def size(self):
+        return self.disk_dvr.get_disk_ref(self.instance, base.BOOT).capacity
+
+
+class LocalDisksTest(NewDisksMixin, StorageTasksTestCase):
+    """And what is the same for both kinds."""
+
+    def test_blank_disks(self):
+        self.stg = self.transaction()
+        blank = [disk_driver.BlankDisk(base.EPHEMERAL, 2),
+                 disk_driver.BlankDisk(base.SWAP, 1)]
+        disks = self.run_edits(
+            tf_stg.CreateBlankDisks(self.disk_dvr, self.instance, blank),
+            tf_stg.ConnectBlankDisks(self.disk_dvr, self.instance, self.stg,
+                                     blank))['blank_disks']
+        self.assertEqual([(self.name(base.EPHEMERAL), 2),
+                          (self.name(base.SWAP), 1)],
+                         [(disk.name, disk.capacity) for disk in disks])
+        self.assertEqual(self.on_each(base.EPHEMERAL, base.SWAP),
+                         self.mapped_types())
+
+    def test_release_own_disks(self):
+        self.make_disks(base.BOOT, base.EPHEMERAL, base.SWAP)
+        self.stg = self.transaction()
+        self.run_edits(tf_stg.ReleaseOwnDisks(
+            self.disk_dvr, self.instance, self.stg, [base.BOOT, base.SWAP]))
+        self.assertEqual(self.on_each(base.EPHEMERAL), self.mapped_types())
+
     def test_delete_only_what_was_unmapped(self):
         [disk] = self.make_disks(base.RESCUE, connect=False)
 
@@ -223,16 +236,6 @@ class NewDisksMixin:
         delete([disk])
         self.assert_site(self.before)
 
-    def test_growth(self):
-        [disk] = self.make_disks(base.BOOT)
-        check = tf_stg.CheckBootDiskGrowth(self.disk_dvr, self.instance, 1)
-        self.assertRaises(nova_exc.ResizeError, self.run_flow, check)
-        self.run_flow(
-            tf_stg.CheckBootDiskGrowth(self.disk_dvr, self.instance, 3))
-        self.assertEqual(2, self.size())
-        self.run_flow(tf_stg.ExtendBootDisk(self.disk_dvr, self.instance, 3))
-        self.assertEqual(3, self.size())
-
     def test_growth_is_made_up(self):
         [disk] = self.make_disks(base.BOOT)
         task = tf_stg.MakeUpBootDiskGrowth(self.disk_dvr, self.instance)
@@ -243,12 +246,10 @@ class NewDisksMixin:
             self.run_flow(base.Provide(own_disks=own_disks), task)
             self.assertEqual(expected, self.size())
 
-    def size(self):
-        return self.disk_dvr.get_disk_ref(self.instance, base.BOOT).capacity
-
-
-class LocalDisksTest(NewDisksMixin, StorageTasksTestCase):
-    pass
+    def test_boot_device_of_a_disk_that_is_not_mapped(self):
+        result = self.run_flow(base.Provide(vioses={}), tf_stg.FindBootDevice(
+            self.disk_dvr, self.instance, base.RESCUE))
+        self.assertIsNone(result['boot_device'])
 
 
 class PoolDisksTest(NewDisksMixin, StorageTasksTestCase):
@@ -259,9 +260,9 @@ class PoolDisksTest(NewDisksMixin, StorageTasksTestCase):
 class ReplaceSwapTest(StorageTasksTestCase):
 
     def replace(self, swap, **kwargs):
-        self.instance.flavor = base.make_flavor(swap=swap)
+        self.instance.flavor = site.make_flavor(swap=swap)
         self.run_flow(tf_stg.ReplaceSwap(
-            self.disk_dvr, self.instance, base.make_flavor(), **kwargs))
+            self.disk_dvr, self.instance, site.make_flavor(), **kwargs))
         found = self.disk_dvr.get_disk_ref(self.instance, base.SWAP)
         return found and found.capacity
 
@@ -282,7 +283,7 @@ class ReplaceSwapTest(StorageTasksTestCase):
     def test_slots(self):
         """The new one comes to where the old one was."""
         disk_dvr = mock.Mock()
-        tf_stg.ReplaceSwap(disk_dvr, self.instance, base.make_flavor(),
+        tf_stg.ReplaceSwap(disk_dvr, self.instance, site.make_flavor(),
                            slots='slots').execute()
         disk_dvr.replace_swap.assert_called_once_with(
             self.instance, 0, mapped=True, slots='slots')
@@ -428,6 +429,6 @@ class ManagementTest(StorageTasksTestCase):
         disk = self.run_flow(tf_stg.InstanceDiskToMgmt(*room))['mgmt_disk']
         self.assertEqual('raw', disk.disk_format)
         with self.platform.mgmt.open_disk(disk.path) as opened:
-            self.assertEqual(base.CONTENT, opened.read(len(base.CONTENT)))
+            self.assertEqual(site.CONTENT, opened.read(len(site.CONTENT)))
         self.run_flow(tf_stg.RemoveInstanceDiskFromMgmt(*room))
         self.assert_site(before)

@@ -22,6 +22,7 @@ from pypowervm.tasks import power_opts
 
 from nova_powervm.tests.virt.powervm.nvram import store
 from nova_powervm.tests.virt.powervm.tasks import base
+from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import slot
@@ -50,7 +51,7 @@ class VmTasksTestCase(base.TaskTestCase):
             base.EFFECTS['refused'], method='PUT', path=path, count=count))
 
     def set_flavor(self, **kwargs):
-        self.instance.flavor = base.make_flavor(**kwargs)
+        self.instance.flavor = site.make_flavor(**kwargs)
 
 
 class CreateTest(VmTasksTestCase):
@@ -83,7 +84,7 @@ class CreateTest(VmTasksTestCase):
         self.assertEqual(101, lpar_w.io_config.max_virtual_slots)
 
     def test_undone(self):
-        self.assert_undone(self.create, effects=base.EFFECTS)
+        self.assert_undone(self.create, breaks=base.each)
 
     def test_one_that_there_is_stays(self):
         """The platform, or the driver, refuses to make another one."""
@@ -255,10 +256,10 @@ class SizeTest(VmTasksTestCase):
 
     def test_check_flavor(self):
         self.run_flow(tf_vm.CheckFlavor(self.host, self.instance,
-                                        base.make_flavor(memory_mb=2048)))
+                                        site.make_flavor(memory_mb=2048)))
         exc = self.assertRaises(
             exception.InvalidFlavor, self.run_flow, tf_vm.CheckFlavor(
-                self.host, self.instance, base.make_flavor(proc_units='7')))
+                self.host, self.instance, site.make_flavor(proc_units='7')))
         self.assertIn('proc_units', str(exc))
         self.assertEqual([], self.requests())
 
@@ -275,7 +276,7 @@ class SizeTest(VmTasksTestCase):
         self.assertEqual(before, self.size())
 
     def test_undone_in_all_that_flavors_name(self):
-        self.former = base.make_flavor(
+        self.former = site.make_flavor(
             shared_weight='200', uncapped='false', min_mem='512',
             availability_priority='17')
         self.instance.flavor = self.former
