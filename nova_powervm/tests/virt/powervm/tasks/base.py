@@ -201,8 +201,8 @@ class TaskTestCase(base.TestCase):
 
     def make_vif(self, number=1):
         """A port of the server; no other test has one with that MAC."""
-        return vif_base.make_vif(number, address='fa:16:3e:00:%02x:%02x' % (
-            self.number, number))
+        return vif_base.make_vif(number, address='fa:16:3e:%02x:%02x:%02x' % (
+            *divmod(self.number, 256), number))
 
     def transaction(self, *connectors):
         return storage.StorageTransaction(self.host, 'test',

@@ -51,6 +51,8 @@ from nova_powervm.virt.powervm import volumegroup
 # from the end.
 UUID = 'b1b2%04x-0000-4000-8000-%012x'
 VOLUME = '5a5a0000-0000-4000-8000-%012d'
+#: Numbers of servers and volumes that no test has.
+NEIGHBOUR, OPERATOR = 0xf001, 0xf002
 CONTENT = b'PowerVM!' * 1000
 #: Bytes of each volume.
 VOLUME_SIZE = 16 * units.Mi
@@ -198,7 +200,7 @@ class Neighbours:
         self._make_what_looks_like_ours()
 
     def _make_server(self):
-        server = make_instance(1001)
+        server = make_instance(NEIGHBOUR)
         disks = [self.platform.create_disk(disk_dvr, server)
                  for disk_dvr in (self.local, self.pool)]
         disks += self.local.create_blank_disks(server, [
@@ -209,7 +211,7 @@ class Neighbours:
 
     def _make_operators_lpar(self):
         """Everything that a server has, under the operator's names."""
-        lpar = make_instance(1002, display_name='oracle')
+        lpar = make_instance(OPERATOR, display_name='oracle')
         disks = self._edit_group(volumegroup.create_blank_disks,
                                  {'oracle_data': 1})
         disks.append(self.pool._pool.create('oracle_lu', 1))
@@ -231,7 +233,7 @@ class Neighbours:
                 'nova_powervm.virt.powervm.media.get_cfg_drv_name',
                 lambda instance: name):
             return self.platform.config_drive.create(
-                None, make_instance(1003), [], [], None)
+                None, make_instance(NEIGHBOUR), [], [], None)
 
     def _inhabit(self, instance, lpar_w, disks, medium):
         """Give an LPAR disks, a medium, a port and a volume."""
@@ -247,5 +249,5 @@ class Neighbours:
             self.platform.config_drive.attach(instance, medium, stg)
             vol.connect(stg)
         plugger.VifPlugger(None, self.host, instance, [
-            vif_base.make_vif(address='fa:16:3e:01:00:%02x' % (
+            vif_base.make_vif(address='fa:16:3e:ff:ff:%02x' % (
                 instance.id % 256))]).plug(lpar_w, new_lpar=True)

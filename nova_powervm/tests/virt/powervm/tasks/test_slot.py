@@ -25,7 +25,7 @@ from nova_powervm.virt.powervm.vif import plugger
 
 setUpModule = functools.partial(base.set_up_module, neighbours=False)
 
-OTHER = site.UUID % (1, 1001)
+OTHER = site.UUID % (site.NEIGHBOUR, site.NEIGHBOUR)
 
 
 class SlotTasksTest(base.TaskTestCase):
@@ -68,7 +68,8 @@ class SlotTasksTest(base.TaskTestCase):
         self.run_and_flush(tf_slot.SaveSlotStore(slots))
         [devices] = pickle.loads(self.store.content[self.key]).values()
         self.assertEqual({'CNA': {
-            'FA163E00%02X01' % self.number: 'ETHERNET0'}}, devices)
+            self.make_vif()['address'].replace(':', '').upper():
+                'ETHERNET0'}}, devices)
         self.set_nvram('QUJD')
         self.run_and_flush(tf_slot.StoreNvram(self.nvram, self.maps,
                                               self.instance))
