@@ -17,11 +17,15 @@ from nova import exception as nova_exc
 from taskflow.patterns import linear_flow
 from taskflow import task
 
+from nova_powervm.tests.virt.powervm.tasks import base as tasks_base
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm.tasks import network as tf_net
+from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
 from nova_powervm.virt.powervm import vm
+
+setUpModule = tasks_base.set_up_module
 
 
 class _Provide(task.Task):
@@ -257,3 +261,51 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
         self.vifs = []
         self.run_flow(self.unplug_task())
         self.assertEqual([], self.requests())
+
+
+class RevertsTest(tasks_base.TaskTestCase):
+    """The adapters of other LPARs stay, and those of before, see base."""
+
+    def setUp(self):
+        super().setUp()
+        self.lpar_w = self.create_lpar()
+
+    def plug(self, *numbers, **kwargs):
+        """Make a function that makes the tasks that plug ports."""
+        return lambda: [
+            tasks_base.Provide(lpar_wrap=self.lpar_w),
+            tf_net.PlugVifs(None, self.host, self.instance,
+                            [self.make_vif(number) for number in numbers],
+                            **kwargs)]
+
+    def plug_all(self):
+        return [*self.plug(1, new_lpar=True)(),
+                tf_net.PlugMgmtVif(self.host, self.instance)]
+
+    def test_new_lpar(self):
+        self.assert_undone(self.plug_all)
+
+    def test_lpar_with_ports(self):
+        self.run_flow(*self.plug_all())
+        self.assert_undone(self.plug(1, 2, 3))
+
+    def test_mgmt_adapter_that_was_there(self):
+        self.run_flow(*self.plug_all())
+        before = self.platform.state()
+        cnas = driver.get_cnas(self.host, self.instance)
+        self.run_to_the_end(
+            tasks_base.Provide(lpar_wrap=self.lpar_w, vm_cnas=cnas),
+            tf_net.PlugMgmtVif(self.host, self.instance))
+        self.assert_site(before)
+
+    def test_places(self):
+        """The map of the server learns what comes and goes."""
+        slots = mock.Mock()
+        slots.vnet_slot.return_value = None
+        tasks = self.plug(1, new_lpar=True, slots=slots)()
+        [cna] = self.run_flow(*tasks)['vm_cnas']
+        slots.record_vnets.assert_called_once_with([cna], complete=True)
+        self.run_flow(tasks[0], tf_net.UnplugVifs(
+            self.host, self.instance, [self.make_vif(1)], slots=slots))
+        [[macs], _kwargs] = slots.drop_vnets.call_args
+        self.assertEqual([self.make_vif(1)['address']], list(macs))

@@ -1,0 +1,72 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the flows of a rescue, and of its end, consist of."""
+
+from pypowervm.tasks import power_opts
+
+from nova_powervm.tests.virt.powervm.flows import base
+from nova_powervm.virt.powervm.flows import rescue
+
+
+class RescueTest(base.RecipesTestCase):
+    """The rescue disk is mapped at once: what boots needs its address."""
+
+    MODULE = rescue
+    FLOW = 'rescue'
+    RECIPES = {
+        'from the rescue disk': ({}, {}, '''
+            crt_disk_from_img[rescue]
+            connect_rescue_disk
+            find_boot_device[rescue]
+            pwr_vm'''),
+        'at the menu': ({}, {'at_menu': True}, '''
+            crt_disk_from_img[rescue]
+            connect_rescue_disk
+            pwr_vm+afresh'''),
+    }
+
+    def test_menu(self):
+        flow = self.build(rescue.rescue, at_menu=True)
+        self.assertEqual(
+            str(power_opts.PowerOnOpts().bootmode(power_opts.BootMode.SMS)),
+            str(self.task(flow, 'pwr_vm').opts))
+
+    def test_boots_from_what_was_found(self):
+        flow = self.build(rescue.rescue)
+        self.assertEqual({'boot_device'},
+                         set(self.task(flow, 'pwr_vm').requires))
+
+
+class PowerOnTest(base.RecipesTestCase):
+    """A rescue disk that was there before stays mapped if it fails."""
+
+    MODULE = rescue
+    FLOW = 'power_on'
+    RECIPES = {'plain': ({}, {}, '''
+        connect_own_disks[rescue]
+        update_vioses
+        find_boot_device[rescue]
+        pwr_vm''')}
+
+
+class UnrescueTest(base.RecipesTestCase):
+
+    MODULE = rescue
+    FLOW = 'unrescue'
+    RECIPES = {'plain': ({}, {}, '''
+        pwr_off_vm+force_immediate
+        detach_storage[rescue]
+        update_vioses
+        dlt_storage[rescue]
+        find_boot_device[boot]
+        pwr_vm''')}
