@@ -30,6 +30,7 @@ from nova_powervm.simulator import guest
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import journal
 from nova_powervm.simulator import management
+from nova_powervm.simulator import outside
 from nova_powervm.simulator import resources
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator import san
@@ -72,6 +73,7 @@ class Host:
     :ivar number: int, position in the site, from 0
     :ivar system: the ManagedSystem resource
     :ivar base_url: str, begins every URL that is handed out
+    :ivar operator: outside.Operator, who changes things past the REST API
     :ivar data_dir: str, where files of this host go
     """
 
@@ -102,6 +104,7 @@ class Host:
             site.timing['session_max_seconds'])
         self.files = files.Files(self)
         self.management = management.Management(self)
+        self.operator = outside.Operator(self)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
 
     def build(self):
