@@ -25,6 +25,7 @@ from werkzeug import wsgi
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import control
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import faults
 from nova_powervm.simulator import files
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import resources
@@ -43,6 +44,10 @@ _LOGON_TYPE = ('application/vnd.ibm.powervm.web+xml; type=LogonResponse; '
 
 class Dropped(Exception):
     """The connection shall be closed without an answer."""
+
+
+class Unanswered(Exception):
+    """The connection shall stay open, and nothing is ever answered."""
 
 
 class Call:
@@ -148,6 +153,7 @@ class Application:
         """Answer a request.
 
         :raises Dropped: to close the connection without an answer
+        :raises Unanswered: to leave it open without an answer
         """
         if environ['PATH_INFO'].startswith('/simulator'):
             response = self._control.respond(environ)
@@ -178,7 +184,7 @@ class Application:
     def _answer(self, call):
         try:
             return self._with_faults(call)
-        except Dropped:
+        except (Dropped, Unanswered):
             raise
         except errors.RestError as exc:
             return self._refusal(call, exc)
@@ -205,20 +211,41 @@ class Application:
         delay = self._host.site.timing['request_seconds']
         if delay:
             time.sleep(delay)
-        call.fault = self._host.faults.match(
+        vios = None
+        if self._host.faults.want_vios:
+            vios = faults.vios_of(self._host, call.segments)
+        fault = call.fault = self._host.faults.match(
             call.method, call.path, call.query,
-            bool(call.header('If-Match')))
-        if call.fault is None:
+            bool(call.header('If-Match')), vios is not None)
+        if fault is None:
             return self._dispatch(call)
-        if call.fault.effect == 'delay':
-            time.sleep(call.fault.spec['seconds'])
-        if call.fault.effect == 'drop_before':
-            raise Dropped()
-        call.fault.raise_error()
-        response = self._dispatch(call)
-        if call.fault.effect == 'drop_after':
-            raise Dropped()
-        return response
+        fault.act(call.method, call.path)
+        if fault.effect == 'vios_down':
+            self._take_down(fault, vios)
+        if fault.effect == 'delay':
+            time.sleep(fault.spec['seconds'])
+        if fault.before:
+            raise self._loss(fault)
+        fault.raise_error()
+        if not fault.after:
+            return self._dispatch(call)
+        try:
+            self._dispatch(call)
+        except errors.RestError as exc:
+            LOG.info('The refusal of %s %s is lost: %s', call.method,
+                     call.path, exc)
+        raise self._loss(fault)
+
+    @staticmethod
+    def _loss(fault):
+        """Make the exception for an answer that never comes."""
+        return Unanswered() if fault.is_silent else Dropped()
+
+    def _take_down(self, fault, vios):
+        with self._lock:
+            if 'vios' in fault.spec:
+                vios = self._host.operator.vios(fault.spec['vios'])
+            vios.halted()
 
     # -- routing ----------------------------------------------------------
 

@@ -95,7 +95,6 @@ class Host:
         self.store = store.Store()
         self.events = events.Events(site.clock, profile['event_limit'])
         self.jobs = jobs.Jobs(self)
-        self.faults = faults.Faults()
         self.journal = journal.Journal()
         self.sessions = sessions.Sessions(
             site.clock, profile['user'], profile['password'],
@@ -105,6 +104,7 @@ class Host:
         self.files = files.Files(self)
         self.management = management.Management(self)
         self.operator = outside.Operator(self)
+        self.faults = faults.Faults(self.operator.vios)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
 
     def build(self):
