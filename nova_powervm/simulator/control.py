@@ -60,6 +60,7 @@ class Control:
             ('GET', ''): self._index,
             ('GET', 'openapi.yaml'): self._openapi,
             ('GET', 'state'): self._state,
+            ('GET', 'fingerprint'): self._fingerprint,
             ('GET', 'journal'): self._journal,
             ('DELETE', 'journal'): self._clear_journal,
             ('GET', 'faults'): self._faults,
@@ -170,6 +171,9 @@ class Control:
 
     def _state(self, body):
         return self._json(self._host.site.state())
+
+    def _fingerprint(self, body):
+        return self._json(self._host.site.fingerprint())
 
     def _journal(self, body):
         return self._json({'requests': self._host.journal.records()})

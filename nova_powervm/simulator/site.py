@@ -26,6 +26,7 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator import events
 from nova_powervm.simulator import faults
 from nova_powervm.simulator import files
+from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator import guest
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import journal
@@ -318,3 +319,11 @@ class Site:
             return {'name': self.name,
                     'hosts': [host.state() for host in self.hosts],
                     'san': self.san.state()}
+
+    def fingerprint(self):
+        """Describe all that is on the site, with digests of all bytes.
+
+        :returns: dict of str -> str, see fingerprint.fingerprint();
+            fingerprint.differences() shows what has changed between two
+        """
+        return fingerprint.fingerprint(self)
