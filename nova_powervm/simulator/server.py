@@ -21,6 +21,8 @@ from cheroot import wsgi
 from oslo_log import log as logging
 
 from nova_powervm.simulator import app
+from nova_powervm.simulator import call
+from nova_powervm.simulator import connection
 
 LOG = logging.getLogger(__name__)
 
@@ -48,16 +50,25 @@ class _Gateway(wsgi.Gateway_10):
         # pypowervm never uses a connection twice.
         self.req.close_connection = True
         try:
-            super().respond()
+            self._respond_at_once()
             if self.req.chunked_read and self.req.rfile.closed:
                 # What is left unread would reset the connection.
                 for _ in self.req.rfile.read_trailer_lines():
                     pass
-        except app.Dropped:
+        except call.Dropped:
             self._hang_up()
-        except app.Unanswered:
+        except call.Unanswered:
             self.req.server.silence.wait(self.req.conn.socket)
             self._hang_up()
+
+    def _respond_at_once(self):
+        # Headers and body in one piece.
+        writer = self.req.conn.wfile
+        writer.hold()
+        try:
+            super().respond()
+        finally:
+            writer.release()
 
     def _hang_up(self):
         self.req.sent_headers = True
@@ -73,14 +84,14 @@ class _Silence:
     def __init__(self):
         self._end, self._other_end = socket.socketpair()
 
-    def wait(self, connection):
+    def wait(self, client):
         """Return once the client has given up, or end() was called.
 
-        :param connection: socket
+        :param client: socket
         """
         poll = select.poll()
         # What the client still sends is of no interest, and stays unread.
-        poll.register(connection, select.POLLRDHUP)
+        poll.register(client, select.POLLRDHUP)
         poll.register(self._end, select.POLLIN)
         poll.poll()
 
@@ -143,6 +154,7 @@ class HostServer:
             request_queue_size=128, timeout=60,
             shutdown_timeout=_SHUTDOWN_SECONDS)
         self._server.gateway = _Gateway
+        self._server.ConnectionClass = connection.Connection
         self._silence = self._server.silence = _Silence()
         self._server.requests = _ThreadPool(
             self._server, min=_MIN_THREADS, max=_MAX_THREADS)

@@ -34,7 +34,7 @@ class Trickle(io.BytesIO):
         return super().read(min(size, 700))
 
 
-class SparseDiskTestCase(testtools.TestCase):
+class DiskTestBase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -42,6 +42,9 @@ class SparseDiskTestCase(testtools.TestCase):
 
     def disk(self, name='a', size=8 * MIB):
         return disks.SparseDisk(os.path.join(self.folder, 'x', name), size)
+
+
+class SparseDiskTestCase(DiskTestBase):
 
     def test_new_disk_is_zero_and_takes_no_room(self):
         disk = self.disk(size=1024 ** 4)
@@ -140,7 +143,7 @@ class SparseDiskTestCase(testtools.TestCase):
         self.assertEqual([], os.listdir(os.path.join(self.folder, 'x')))
 
 
-class DigestTestCase(SparseDiskTestCase):
+class DigestTestCase(DiskTestBase):
 
     @staticmethod
     def write_through_a_link(disk, data):
