@@ -263,9 +263,9 @@ class FileDisk(VirtualDisk):
         pypowervm.wrappers.storage).
         """
         element = super().render(in_group)
-        element.extend([el('VirtualDiskType', 'File'),
-                        el('BackStoreType', 'user:qcow'),
-                        el('FileFormat', self.file_format)])
+        element.put([el('VirtualDiskType', 'File'),
+                     el('BackStoreType', 'user:qcow'),
+                     el('FileFormat', self.file_format)])
         return element
 
     def state(self):
