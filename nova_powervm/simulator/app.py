@@ -379,7 +379,9 @@ class Application:
             raise errors.NotAllowed('%s is not possible here' % call.method)
         app_id = (call.parameters.get('QUEUE_APPLICATIONID') or
                   call.header('X-API-Session'))
-        found = events.poll(app_id, self._host.site.timing['event_seconds'])
+        timing = self._host.site.timing
+        found = events.poll(app_id, timing['event_seconds'],
+                            timing['event_gather_seconds'])
         if not found:
             return calls.empty()
         base = self._host.base_url

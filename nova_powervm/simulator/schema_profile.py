@@ -41,6 +41,8 @@ TIMING = _object({
     'rmc_seconds': dict(_SECONDS, default=0),
     # The longest that a poll for events waits.
     'event_seconds': dict(_SECONDS, default=5),
+    # It waits so much longer for further events once there is one.
+    'event_gather_seconds': dict(_SECONDS, default=0),
     # Added to every REST request.
     'request_seconds': dict(_SECONDS, default=0),
     # A job that has ended is forgotten after it, if no client deletes it.
