@@ -15,123 +15,24 @@
 import json
 import re
 import time
-import urllib.parse
 import uuid
 
 from oslo_log import log as logging
-import werkzeug
-from werkzeug import wsgi
 
 from nova_powervm.simulator import atom
+from nova_powervm.simulator import call as calls
 from nova_powervm.simulator import control
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import faults
 from nova_powervm.simulator import files
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import resources
 
 LOG = logging.getLogger(__name__)
 
-#: The extended attribute groups; source: pypowervm.const.
-GROUPS = frozenset((
-    'Advanced', 'EnergyManagement', 'Hypervisor', 'NVRAM', 'SystemNetwork',
-    'TierThreshold', 'ViosFCMapping', 'ViosNetwork', 'ViosSCSIMapping',
-    'ViosStorage', 'VNIC'))
 _SEARCH = re.compile(r"\((\w+)(==|!=)'(.*)'\)$", re.DOTALL)
 _LOGON_TYPE = ('application/vnd.ibm.powervm.web+xml; type=LogonResponse; '
                'charset=UTF-8')
-
-
-class Dropped(Exception):
-    """The connection shall be closed without an answer."""
-
-
-class Call:
-    """A REST request."""
-
-    def __init__(self, environ):
-        self.environ = environ
-        self.method = environ['REQUEST_METHOD']
-        self.path, _, self.query = environ['REQUEST_URI'].partition('?')
-        # A percent-encoded slash is no separator.
-        self.segments = [urllib.parse.unquote(part) for part in
-                         self.path.strip('/').split('/')]
-        self.parameters = dict(urllib.parse.parse_qsl(
-            self.query, keep_blank_values=True))
-        self.group_query = self.parameters.get('group')
-        self.bytes_in = 0
-        self._body = None
-        self.fault = None
-
-    @property
-    def groups(self):
-        """frozenset of the attribute groups that the request asks for."""
-        if self.group_query is None:
-            return GROUPS
-        names = frozenset(self.group_query.split(','))
-        if 'All' in names:
-            return GROUPS
-        names -= {'None', ''}
-        if not names <= GROUPS:
-            raise errors.Refused('There is no attribute group %s' %
-                                 ', '.join(sorted(names - GROUPS)))
-        return names
-
-    def header(self, name):
-        """Return a header of the request, or ''."""
-        return self.environ.get('HTTP_' + name.upper().replace('-', '_'), '')
-
-    def headers(self):
-        """Return the headers as a dict, with the token blotted out."""
-        found = {name[len('HTTP_'):].title().replace('_', '-'): value
-                 for name, value in self.environ.items()
-                 if name.startswith('HTTP_')}
-        if 'X-Api-Session' in found:
-            found['X-Api-Session'] = '*******'
-        return found
-
-    def etag(self, name):
-        """Return the etag that a conditional header names, or ''."""
-        return self.header(name).strip().strip('"')
-
-    def read(self, size=None):
-        """Read from the body: a Call is a stream of bytes.
-
-        :raises Dropped: when the client has hung up, or talks nonsense
-        """
-        if self._body is None:
-            self._body = wsgi.get_input_stream(self.environ)
-        try:
-            # To cheroot -1 means to read until the client hangs up.
-            data = (self._body.read() if size is None else
-                    self._body.read(size))
-            self.bytes_in += len(data)
-            if ((size is None or len(data) < size) and
-                    self.bytes_in < int(self.environ.get(
-                        'CONTENT_LENGTH') or 0)):
-                raise EOFError('That is not all')
-        except (EOFError, OSError, ValueError) as exc:
-            LOG.info('The body of %s %s broke off after %d bytes: %s',
-                     self.method, self.path, self.bytes_in, exc)
-            raise Dropped()
-        return data
-
-    def job_failure(self):
-        """Return the message of an injected job failure, or None."""
-        if self.fault is None or self.fault.effect != 'job_failed':
-            return None
-        return self.fault.spec.get('message', 'A fault was injected')
-
-
-def _xml(data, status=200, etag=None):
-    response = werkzeug.Response(data, status,
-                                 content_type=atom.CONTENT_TYPE)
-    if etag:
-        response.headers['ETag'] = etag
-    return response
-
-
-def _empty(status=204):
-    return werkzeug.Response(b'', status, content_type=atom.CONTENT_TYPE)
 
 
 class Application:
@@ -147,12 +48,13 @@ class Application:
     def __call__(self, environ, start_response):
         """Answer a request.
 
-        :raises Dropped: to close the connection without an answer
+        :raises call.Dropped: to close the connection without an answer
+        :raises call.Unanswered: to leave it open without an answer
         """
         if environ['PATH_INFO'].startswith('/simulator'):
             response = self._control.respond(environ)
         else:
-            response = self._respond(Call(environ))
+            response = self._respond(calls.Call(environ))
         return response(environ, start_response)
 
     def _respond(self, call):
@@ -169,16 +71,16 @@ class Application:
         self._host.journal.add({
             'method': call.method, 'path': call.path, 'query': call.query,
             'groups': call.group_query,
-            'status': response.status_code if response else None,
+            'status': response.status if response else None,
             'bytes_in': call.bytes_in,
-            'bytes_out': (response.content_length or 0) if response else 0,
+            'bytes_out': len(response.body) if response else 0,
             'ms': round(seconds * 1000, 3),
             'fault': call.fault.id if call.fault else None})
 
     def _answer(self, call):
         try:
             return self._with_faults(call)
-        except Dropped:
+        except (calls.Dropped, calls.Unanswered):
             raise
         except errors.RestError as exc:
             return self._refusal(call, exc)
@@ -189,7 +91,7 @@ class Application:
 
     def _refusal(self, call, exc):
         self._drain(call)
-        return _xml(atom.error_entry(
+        return calls.xml(atom.error_entry(
             str(uuid.uuid4()), exc.status, call.path, exc.reason_code,
             exc.message, call.headers(), self._host.site.clock.now()),
             exc.status)
@@ -205,20 +107,41 @@ class Application:
         delay = self._host.site.timing['request_seconds']
         if delay:
             time.sleep(delay)
-        call.fault = self._host.faults.match(
+        vios = None
+        if self._host.faults.want_vios:
+            vios = faults.vios_of(self._host, call.segments)
+        fault = call.fault = self._host.faults.match(
             call.method, call.path, call.query,
-            bool(call.header('If-Match')))
-        if call.fault is None:
+            bool(call.header('If-Match')), vios is not None)
+        if fault is None:
             return self._dispatch(call)
-        if call.fault.effect == 'delay':
-            time.sleep(call.fault.spec['seconds'])
-        if call.fault.effect == 'drop_before':
-            raise Dropped()
-        call.fault.raise_error()
-        response = self._dispatch(call)
-        if call.fault.effect == 'drop_after':
-            raise Dropped()
-        return response
+        fault.act(call.method, call.path)
+        if fault.effect == 'vios_down':
+            self._take_down(fault, vios)
+        if fault.effect == 'delay':
+            time.sleep(fault.spec['seconds'])
+        if fault.before:
+            raise self._loss(fault)
+        fault.raise_error()
+        if not fault.after:
+            return self._dispatch(call)
+        try:
+            self._dispatch(call)
+        except errors.RestError as exc:
+            LOG.info('The refusal of %s %s is lost: %s', call.method,
+                     call.path, exc)
+        raise self._loss(fault)
+
+    @staticmethod
+    def _loss(fault):
+        """Make the exception for an answer that never comes."""
+        return calls.Unanswered() if fault.is_silent else calls.Dropped()
+
+    def _take_down(self, fault, vios):
+        with self._lock:
+            if 'vios' in fault.spec:
+                vios = self._host.operator.vios(fault.spec['vios'])
+            vios.halted()
 
     # -- routing ----------------------------------------------------------
 
@@ -308,15 +231,15 @@ class Application:
             resource.modified)
 
     def _answer_entry(self, call, resource):
-        return _xml(self._entry(call, resource), etag=resource.etag)
+        return calls.xml(self._entry(call, resource), etag=resource.etag)
 
     def _feed(self, call, found):
         if not found:
-            return _empty()
+            return calls.empty()
         href = self._host.base_url + call.path
         if call.group_query is not None:
             href += '?group=' + call.group_query
-        return _xml(atom.feed(
+        return calls.xml(atom.feed(
             self._host.new_uuid('feed', call.path), href,
             [self._entry(call, resource) for resource in found],
             self._host.site.clock.now()))
@@ -345,8 +268,9 @@ class Application:
         else:
             raise errors.NotFound('%s has no quick property %s' % (
                 resource.TYPE, '/'.join(rest)))
-        return werkzeug.Response(
-            json.dumps(value), content_type='application/json; charset=UTF-8')
+        return calls.Response(
+            json.dumps(value).encode(),
+            content_type='application/json; charset=UTF-8')
 
     def _create(self, call, cls, parent, body):
         if 'PUT' not in cls.METHODS:
@@ -369,7 +293,7 @@ class Application:
     def _on_entry(self, call, resource, body):
         if call.method == 'GET':
             if call.etag('If-None-Match') == resource.etag:
-                return _empty(304)
+                return calls.empty(304)
             return self._answer_entry(call, resource)
         if call.method not in ('POST', 'DELETE'):
             raise errors.NotAllowed('%s is not possible here' % call.method)
@@ -383,7 +307,7 @@ class Application:
                     resource.TYPE, resource.uuid, resource.etag, wanted))
         if call.method == 'DELETE':
             self._host.remove(resource)
-            return _empty()
+            return calls.empty()
         groups = call.groups.intersection(resource.GROUPS)
         detail = resource.update(self._read(type(resource), body), groups)
         resource.touch(detail or '')
@@ -395,7 +319,7 @@ class Application:
         if len(rest) != 1:
             raise errors.NotFound('There is nothing at %s' % call.path)
         if call.method == 'GET':
-            return _xml(atom.entry(
+            return calls.xml(atom.entry(
                 'JobRequest', 'web', jobs.template(cls.TYPE, rest[0]),
                 str(uuid.uuid4()), published=self._host.site.clock.now()))
         if call.method != 'PUT':
@@ -403,7 +327,7 @@ class Application:
         job = self._host.jobs.submit(
             cls.TYPE, rest[0], resource, atom.Document(body),
             call.job_failure())
-        return _xml(self._host.jobs.entry(job))
+        return calls.xml(self._host.jobs.entry(job))
 
     def _job(self, call, rest):
         if len(rest) not in (1, 2) or rest[1:] not in ([], ['cancel']):
@@ -413,12 +337,12 @@ class Application:
             job.cancel()
         elif call.method == 'DELETE':
             self._host.jobs.delete(job.id)
-            return _empty()
+            return calls.empty()
         elif call.method == 'GET':
             job.poll()
         else:
             raise errors.NotAllowed('%s is not possible here' % call.method)
-        return _xml(self._host.jobs.entry(job))
+        return calls.xml(self._host.jobs.entry(job))
 
     # -- sessions, events, files ------------------------------------------
 
@@ -426,7 +350,7 @@ class Application:
         sessions = self._host.sessions
         if call.method == 'DELETE':
             sessions.logoff(call.header('X-API-Session'))
-            return _empty()
+            return calls.empty()
         if call.method != 'PUT':
             raise errors.NotAllowed('%s is not possible here' % call.method)
         doc = atom.Document(call.read())
@@ -438,7 +362,7 @@ class Application:
             session = sessions.logon_password(user,
                                               doc.text('Password') or '')
             answer = atom.el('X-API-Session', session.token)
-        return werkzeug.Response(
+        return calls.Response(
             atom.document('LogonResponse', 'web', [atom.metadata(), answer]),
             content_type=_LOGON_TYPE)
 
@@ -449,17 +373,19 @@ class Application:
             made = events.emit('CUSTOM_CLIENT_EVENT',
                                doc.text('EventData') or '',
                                doc.text('EventDetail') or '')
-            return _xml(made.entry(self._host.base_url),
-                        etag=str(made.event_id))
+            return calls.xml(made.entry(self._host.base_url),
+                             etag=str(made.event_id))
         if call.method != 'GET':
             raise errors.NotAllowed('%s is not possible here' % call.method)
         app_id = (call.parameters.get('QUEUE_APPLICATIONID') or
                   call.header('X-API-Session'))
-        found = events.poll(app_id, self._host.site.timing['event_seconds'])
+        timing = self._host.site.timing
+        found = events.poll(app_id, timing['event_seconds'],
+                            timing['event_gather_seconds'])
         if not found:
-            return _empty()
+            return calls.empty()
         base = self._host.base_url
-        return _xml(atom.feed(
+        return calls.xml(atom.feed(
             str(uuid.uuid4()), base + call.path,
             [event.entry(base) for event in found],
             self._host.site.clock.now()))
@@ -468,4 +394,4 @@ class Application:
         if call.method not in ('PUT', 'POST') or len(rest) != 1:
             raise errors.NotAllowed('%s is not possible here' % call.method)
         self._host.files.receive(rest[0], call)
-        return _empty()
+        return calls.empty()

@@ -53,6 +53,8 @@ _TIMING = (
                     'it is what comes first, and without both at once.'),
     ('rmc_seconds', 'seconds from a boot until RMC is active.'),
     ('event_seconds', 'seconds that a poll for events waits at most.'),
+    ('event_gather_seconds', 'seconds that it waits for further events after '
+                             'the first one.'),
     ('request_seconds', 'seconds that every REST request takes longer.'),
     ('job_retention_seconds', 'seconds after which a job that has ended is '
                               'forgotten, if no client deletes it.'),

@@ -28,10 +28,10 @@ from ruamel import yaml
 import werkzeug
 from werkzeug import wsgi
 
+from nova_powervm.simulator import control_operator
 from nova_powervm.simulator import control_san
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import inside
-from nova_powervm.simulator.resources import partition
 
 LOG = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Control:
             ('GET', ''): self._index,
             ('GET', 'openapi.yaml'): self._openapi,
             ('GET', 'state'): self._state,
+            ('GET', 'fingerprint'): self._fingerprint,
             ('GET', 'journal'): self._journal,
             ('DELETE', 'journal'): self._clear_journal,
             ('GET', 'faults'): self._faults,
@@ -70,14 +71,11 @@ class Control:
             ('GET', 'san'): self._read_san,
         }
         self._actions = {
-            'set_rmc': self._set_rmc,
-            'set_partition_state': self._set_partition_state,
-            'vios_down': self._vios_down,
-            'vios_up': self._vios_up,
             'expire_tokens': self._expire_tokens,
             'bump_etag': self._bump_etag,
             'forget_events': self._forget_events,
             'advance_time': self._advance_time,
+            **control_operator.OperatorControl(host).actions,
             **self._san.actions,
         }
 
@@ -174,6 +172,9 @@ class Control:
     def _state(self, body):
         return self._json(self._host.site.state())
 
+    def _fingerprint(self, body):
+        return self._json(self._host.site.fingerprint())
+
     def _journal(self, body):
         return self._json({'requests': self._host.journal.records()})
 
@@ -234,8 +235,7 @@ class Control:
         query = dict(urllib.parse.parse_qsl(query))
         length = self._number(query, 'sha256', 0)
         with self._host.site.lock:
-            seen = self._host.lpar_disks(self._partition(
-                {'partition': name}))
+            seen = self._host.lpar_disks(self._host.operator.partition(name))
         found = []
         for disk in seen:
             found.append(disk.data())
@@ -266,46 +266,6 @@ class Control:
         with self._host.site.lock:
             result = self._actions[data['action']](data)
         return self._json(dict(result, action=data['action']))
-
-    def _partition(self, data):
-        wanted = str(data['partition'])
-        for candidate in self._host.partitions():
-            if wanted in (candidate.name, candidate.uuid,
-                          str(candidate.partition_id)) or (
-                              wanted.upper() == candidate.uuid):
-                return candidate
-        raise errors.NotFound('There is no partition %s' % wanted)
-
-    def _set_rmc(self, data):
-        target = self._partition(data)
-        target.set_rmc(data['state'])
-        return target.state_base()
-
-    def _set_partition_state(self, data):
-        target = self._partition(data)
-        if data['state'] == partition.OFF:
-            target.halted()
-        elif data['state'] == partition.RUNNING:
-            target.booted()
-        else:
-            target.set_state(data['state'])
-        return target.state_base()
-
-    def _vios(self, data):
-        target = self._partition(data)
-        if target.TYPE != 'VirtualIOServer':
-            raise errors.Refused('%s is no VIOS' % target.name)
-        return target
-
-    def _vios_down(self, data):
-        target = self._vios(data)
-        target.halted()
-        return target.state_base()
-
-    def _vios_up(self, data):
-        target = self._vios(data)
-        target.booted()
-        return target.state_base()
 
     def _expire_tokens(self, data):
         return {'sessions': self._host.sessions.expire_all()}

@@ -66,7 +66,7 @@ class Events:
         self._queues = {}
         self._changed = threading.Condition()
         self._last_id = 0
-        self._closed = False
+        self._closed = threading.Event()
 
     def make(self, type_, data='', detail=''):
         """Make an event with the next id; it is not sent."""
@@ -93,7 +93,7 @@ class Events:
             self._changed.notify_all()
         return event
 
-    def poll(self, app_id, seconds):
+    def poll(self, app_id, seconds, gather=0):
         """Wait for events; the lock of the site must not be held.
 
         The first poll of an application id is answered at once, with
@@ -101,6 +101,8 @@ class Events:
 
         :param app_id: str
         :param seconds: float, how long to wait
+        :param gather: float, seconds to wait for further events after the
+                       first one, so that they come in one answer
         :returns: list of Event; empty when nothing happened
         """
         new_client = self.make('NEW_CLIENT')
@@ -110,12 +112,15 @@ class Events:
             if queue is None:
                 self._queues[app_id] = collections.deque()
                 return [new_client]
-            while (not queue and not self._closed and
+            while (not queue and not self._closed.is_set() and
                    self._queues.get(app_id) is queue):
                 left = deadline - time.monotonic()
                 if left <= 0:
                     break
                 self._changed.wait(left)
+        if queue and gather:
+            self._closed.wait(gather)
+        with self._changed:
             events = list(queue)
             queue.clear()
             return events
@@ -129,5 +134,5 @@ class Events:
     def close(self):
         """Answer all who wait, and let nobody wait again."""
         with self._changed:
-            self._closed = True
+            self._closed.set()
             self._changed.notify_all()

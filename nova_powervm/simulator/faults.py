@@ -22,36 +22,83 @@ BUSY_MESSAGE = ('HSCL3205 The Virtual I/O Server is busy processing some '
                 'other request. Please retry the operation after some time.')
 
 
+#: Effect of a fault that calls a function, and does nothing else.
+ACTION = 'action'
+
+
 class Fault:
     """A fault and the requests that it is for.
 
-    :param spec: dict as the schema of POST /simulator/faults allows
+    :param spec: dict as the schema of POST /simulator/faults allows; the
+                 effect may also be ACTION
+    :param action: callable, see Faults.add()
     """
 
-    def __init__(self, fault_id, spec):
+    def __init__(self, fault_id, spec, action=None):
         self.id = fault_id
-        self.spec = dict({'path': '', 'nth': 1, 'count': 1}, **spec)
+        # Whoever asks for each request means all of them.
+        self.spec = dict({'path': '', 'nth': 1,
+                          'count': 0 if spec.get('each') else 1}, **spec)
         if spec['effect'] == 'job_failed':
             self.spec.setdefault('method', 'PUT')
         self.effect = self.spec['effect']
         self.seen = 0
         self.applied = 0
+        self._met = set()
+        self._action = action
         self._path = re.compile(self.spec['path'])
         self._query = re.compile(self.spec.get('query', ''))
 
-    def ready(self, method, path, query, if_match):
+    @property
+    def wants_vios(self):
+        """Whether it is only for requests that are for a certain VIOS."""
+        return self.effect == 'vios_down' and 'vios' not in self.spec
+
+    @property
+    def is_silent(self):
+        """Whether the request is never answered."""
+        return self.effect == 'no_answer'
+
+    @property
+    def before(self):
+        """Whether a lost answer is lost before the request is handled."""
+        return (self.effect == 'drop_before' or self.is_silent and
+                self.spec.get('when', 'before') == 'before')
+
+    @property
+    def after(self):
+        """Whether a lost answer is lost after the request was handled."""
+        return (self.effect == 'drop_after' or
+                self.is_silent and not self.before)
+
+    def ready(self, method, path, query, if_match, for_vios=False):
         """Count the request if it matches, and tell whether it may fail."""
         if self.spec.get('method', method) != method:
             return False
         if self.spec.get('if_match', if_match) != if_match:
             return False
+        if self.wants_vios and not for_vios:
+            return False
         if not self._path.search(path) or not self._query.search(query):
+            return False
+        if (method, path, query) in self._met:
             return False
         self.seen += 1
         if self.seen < self.spec['nth']:
             return False
         # A count of 0 has no end.
         return not self.spec['count'] or self.applied < self.spec['count']
+
+    def apply(self, method, path, query):
+        """Note that a request meets it."""
+        self.applied += 1
+        if self.spec.get('each'):
+            self._met.add((method, path, query))
+
+    def act(self, method, path):
+        """Call the function of whoever has added it."""
+        if self._action is not None:
+            self._action(method, path)
 
     def raise_error(self):
         """Raise what the effects that answer at once answer with."""
@@ -73,36 +120,62 @@ class Fault:
 
 
 class Faults:
-    """The faults of a host."""
+    """The faults of a host.
 
-    def __init__(self):
+    :param find_vios: callable of the name of a VIOS, which raises
+                      errors.RestError when there is none
+    """
+
+    def __init__(self, find_vios=None):
+        self._find_vios = find_vios
         self._faults = []
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
 
-    def add(self, spec):
+    def add(self, spec, action=None):
         """Add a fault.
 
-        :param spec: dict that the schema of the control API has accepted
+        :param spec: dict that the schema of the control API has accepted;
+                     with an action the effect may be absent: then the request
+                     is handled as ever
+        :param action: callable of the method and the path of the request,
+                       called each time that the fault hits, before the
+                       request is handled. It runs in the thread of the
+                       request and holds no lock: it may change the site, end
+                       sessions, or wait. What it raises the client gets as an
+                       error 500; errors.RestError is a refusal
         :returns: Fault
+        :raises errors.RestError: when there is no such VIOS
         """
+        if action is not None:
+            spec = dict({'effect': ACTION}, **spec)
+        if 'vios' in spec and self._find_vios is not None:
+            self._find_vios(spec['vios'])
         with self._lock:
-            fault = Fault(next(self._ids), spec)
+            fault = Fault(next(self._ids), spec, action)
             self._faults.append(fault)
             return fault
 
-    def match(self, method, path, query, if_match=False):
+    @property
+    def want_vios(self):
+        """Whether a fault wants to know the VIOS that a request is for."""
+        return any(fault.wants_vios for fault in self._faults)
+
+    def match(self, method, path, query, if_match=False, for_vios=False):
         """Find the first fault that a request meets.
 
         :param if_match: bool, whether it has an If-Match header
+        :param for_vios: bool, whether vios_of() has found a VIOS
         :returns: Fault or None
         """
+        if not self._faults:
+            return None
         with self._lock:
             ready = [f for f in self._faults
-                     if f.ready(method, path, query, if_match)]
+                     if f.ready(method, path, query, if_match, for_vios)]
             if not ready:
                 return None
-            ready[0].applied += 1
+            ready[0].apply(method, path, query)
             return ready[0]
 
     def data(self):
@@ -121,3 +194,26 @@ class Faults:
             removed = len(self._faults) - len(kept)
             self._faults = kept
             return removed
+
+
+def vios_of(host, segments):
+    """Find the VIOS that a request is for.
+
+    :param host: site.Host
+    :param segments: list of str, the path of the URL. A VIOS is in it, a
+                     file that is for one, or a job of one
+    :returns: vios.VirtualIOServer, or None
+    """
+    with host.site.lock:
+        uuid = None
+        for name, value in zip(segments, segments[1:]):
+            if name == 'VirtualIOServer':
+                uuid = value
+            elif name in ('File', 'contents'):
+                file = host.store.find('File', value)
+                uuid = file.vios_uuid if file is not None else uuid
+            elif name == 'jobs':
+                job = host.jobs.find(value)
+                if job is not None and job.target is not None:
+                    uuid = job.target.uuid
+        return host.store.find('VirtualIOServer', uuid) if uuid else None

@@ -21,14 +21,14 @@ from nova_powervm.simulator import store
 
 el = atom.el
 
-_VOLUME_GROUP = 'nova_powervm.simulator.resources.volume_group'
+_UPLOADS = 'nova_powervm.simulator.resources.uploads'
 
 #: FileEnumType -> module whose receive_upload(host, file, stream) puts the
 #: bytes where they belong and returns their number. The lock of the site is
 #: not held meanwhile.
 RECEIVERS = {
-    'BROKERED_DISK_IMAGE': _VOLUME_GROUP,
-    'BROKERED_MEDIA_ISO': _VOLUME_GROUP,
+    'BROKERED_DISK_IMAGE': _UPLOADS,
+    'BROKERED_MEDIA_ISO': _UPLOADS,
 }
 
 

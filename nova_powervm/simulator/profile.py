@@ -77,14 +77,31 @@ def parse(source, label='profile'):
     except yaml_error.YAMLError as exc:
         raise ProfileError('%s:1: %s' % (label, exc))
     data = _plain(tree)
-    errors = sorted(_Validator(schema_profile.PROFILE).iter_errors(data),
-                    key=lambda e: [str(p) for p in e.absolute_path])
-    for error in errors:
+    for error in _fill(data, schema_profile.PROFILE):
         raise ProfileError('%s:%d: %s' % (
             label, _line(tree, error.absolute_path), _reason(error)))
     for path, reason in _contradictions(data):
         raise ProfileError('%s:%d: %s' % (label, _line(tree, path), reason))
     return data
+
+
+def fill(data, schema):
+    """Check a part of a profile, and fill in the defaults.
+
+    :param data: dict, which is changed
+    :param schema: dict, an object of schema_profile
+    :returns: the dict
+    :raises ProfileError: with the reason
+    """
+    for error in _fill(data, schema):
+        raise ProfileError(_reason(error))
+    return data
+
+
+def _fill(data, schema):
+    """Fill in the defaults, and return what is wrong: a list of errors."""
+    return sorted(_Validator(schema).iter_errors(data),
+                  key=lambda e: [str(p) for p in e.absolute_path])
 
 
 def _plain(node):
@@ -197,6 +214,9 @@ def _host_contradictions(host):
                 yield path, 'two partitions have the %s %s' % (key, value)
             seen.add(value)
     yield from _too_much(host, [part for _, part in partitions])
+    for n, vios in enumerate(host['vioses']):
+        for path, reason in _adapter_contradictions(vios):
+            yield ('vioses', n, 'any_client_adapters') + path, reason
     switches = [switch['name'] for switch in host['switches']]
     vioses = [vios['name'] for vios in host['vioses']]
     for n, bridge in enumerate(host['bridges']):
@@ -206,6 +226,31 @@ def _host_contradictions(host):
         for name in bridge['vioses']:
             if name not in vioses:
                 yield ('bridges', n, 'vioses'), 'there is no VIOS %s' % name
+
+
+def _adapter_contradictions(vios):
+    """Yield (path, reason) for the server adapters for any client."""
+    groups = vios['volume_groups']
+    # A volume group stands on the physical volume with its number.
+    below = {'hdisk%d' % number for number, group in enumerate(groups)
+             if group['kind'] == 'lvm'}
+    known = {volume['name'] for volume in vios['physical_volumes']} - below
+    known.update(disk['name'] for group in groups for disk in group['disks'])
+    slots, taken = set(), set()
+    for n, adapter in enumerate(vios['any_client_adapters']):
+        slot = adapter.get('slot')
+        if slot is not None and not slot < vios['max_slots']:
+            yield (n, 'slot'), 'VIOS %s has no slot %d' % (vios['name'], slot)
+        if slot is not None and slot in slots:
+            yield (n, 'slot'), 'two adapters are in slot %d' % slot
+        slots.add(slot)
+        for name in adapter['storage']:
+            if name not in known:
+                yield ((n, 'storage'), 'VIOS %s has no disk %s to lend' % (
+                    vios['name'], name))
+            if name in taken:
+                yield (n, 'storage'), '%s is on two adapters' % name
+            taken.add(name)
 
 
 def _too_much(host, partitions):

@@ -41,6 +41,8 @@ TIMING = _object({
     'rmc_seconds': dict(_SECONDS, default=0),
     # The longest that a poll for events waits.
     'event_seconds': dict(_SECONDS, default=5),
+    # It waits so much longer for further events once there is one.
+    'event_gather_seconds': dict(_SECONDS, default=0),
     # Added to every REST request.
     'request_seconds': dict(_SECONDS, default=0),
     # A job that has ended is forgotten after it, if no client deletes it.
@@ -113,6 +115,15 @@ FC_PORT = _object({
     'fabric': {'type': 'string'},
 }, ['name', 'wwpn'])
 
+#: A virtual SCSI server adapter that any partition may connect to.
+ANY_CLIENT_ADAPTER = _object({
+    # Virtual slot of the VIOS; the next free one when absent.
+    'slot': {'type': 'integer', 'minimum': 2},
+    # Names of disks and physical volumes of the VIOS that stand on it.
+    'storage': _array({'type': 'string', 'minLength': 1}, default=[],
+                      uniqueItems=True),
+})
+
 _PARTITION = {
     'id': _COUNT,
     'uuid': _UUID,
@@ -135,6 +146,7 @@ VIOS = _object(dict(
     volume_groups=_array(VOLUME_GROUP, default=[]),
     physical_volumes=_array(PHYSICAL_VOLUME, default=[]),
     fc_ports=_array(FC_PORT, default=[]),
+    any_client_adapters=_array(ANY_CLIENT_ADAPTER, default=[]),
 ), ['name'])
 
 ADAPTER = _object({

@@ -12,6 +12,7 @@
 
 """The HTTP server of one host."""
 
+import select
 import socket
 import threading
 
@@ -20,6 +21,8 @@ from cheroot import wsgi
 from oslo_log import log as logging
 
 from nova_powervm.simulator import app
+from nova_powervm.simulator import call
+from nova_powervm.simulator import connection
 
 LOG = logging.getLogger(__name__)
 
@@ -47,17 +50,58 @@ class _Gateway(wsgi.Gateway_10):
         # pypowervm never uses a connection twice.
         self.req.close_connection = True
         try:
-            super().respond()
+            self._respond_at_once()
             if self.req.chunked_read and self.req.rfile.closed:
                 # What is left unread would reset the connection.
                 for _ in self.req.rfile.read_trailer_lines():
                     pass
-        except app.Dropped:
-            self.req.sent_headers = True
-            try:
-                self.req.conn.socket.shutdown(socket.SHUT_RDWR)
-            except OSError as exc:
-                LOG.debug('The connection was closed already: %s', exc)
+        except call.Dropped:
+            self._hang_up()
+        except call.Unanswered:
+            self.req.server.silence.wait(self.req.conn.socket)
+            self._hang_up()
+
+    def _respond_at_once(self):
+        # Headers and body in one piece.
+        writer = self.req.conn.wfile
+        writer.hold()
+        try:
+            super().respond()
+        finally:
+            writer.release()
+
+    def _hang_up(self):
+        self.req.sent_headers = True
+        try:
+            self.req.conn.socket.shutdown(socket.SHUT_RDWR)
+        except OSError as exc:
+            LOG.debug('The connection was closed already: %s', exc)
+
+
+class _Silence:
+    """Keeps connections open on which nothing is ever said."""
+
+    def __init__(self):
+        self._end, self._other_end = socket.socketpair()
+
+    def wait(self, client):
+        """Return once the client has given up, or end() was called.
+
+        :param client: socket
+        """
+        poll = select.poll()
+        # What the client still sends is of no interest, and stays unread.
+        poll.register(client, select.POLLRDHUP)
+        poll.register(self._end, select.POLLIN)
+        poll.poll()
+
+    def end(self):
+        """Let all who wait return, now and later."""
+        self._other_end.close()
+
+    def close(self):
+        """Close what is left when nobody waits any more."""
+        self._end.close()
 
 
 class _ThreadPool(threadpool.ThreadPool):
@@ -110,6 +154,8 @@ class HostServer:
             request_queue_size=128, timeout=60,
             shutdown_timeout=_SHUTDOWN_SECONDS)
         self._server.gateway = _Gateway
+        self._server.ConnectionClass = connection.Connection
+        self._silence = self._server.silence = _Silence()
         self._server.requests = _ThreadPool(
             self._server, min=_MIN_THREADS, max=_MAX_THREADS)
         self._scheme = 'http'
@@ -142,6 +188,7 @@ class HostServer:
 
     def stop(self):
         """Stop serving, and wait for the threads to end."""
+        self._silence.end()
         stopper = threading.Thread(target=self._server.stop, daemon=True)
         stopper.start()
         while stopper.is_alive():
@@ -151,6 +198,7 @@ class HostServer:
             stopper.join(0.01)
         if self._thread is not None:
             self._thread.join()
+        self._silence.close()
 
     def _knock(self):
         try:

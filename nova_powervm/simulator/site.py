@@ -26,10 +26,12 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator import events
 from nova_powervm.simulator import faults
 from nova_powervm.simulator import files
+from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator import guest
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import journal
 from nova_powervm.simulator import management
+from nova_powervm.simulator import outside
 from nova_powervm.simulator import resources
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator import san
@@ -72,6 +74,7 @@ class Host:
     :ivar number: int, position in the site, from 0
     :ivar system: the ManagedSystem resource
     :ivar base_url: str, begins every URL that is handed out
+    :ivar operator: outside.Operator, who changes things past the REST API
     :ivar data_dir: str, where files of this host go
     """
 
@@ -93,7 +96,6 @@ class Host:
         self.store = store.Store()
         self.events = events.Events(site.clock, profile['event_limit'])
         self.jobs = jobs.Jobs(self)
-        self.faults = faults.Faults()
         self.journal = journal.Journal()
         self.sessions = sessions.Sessions(
             site.clock, profile['user'], profile['password'],
@@ -102,6 +104,8 @@ class Host:
             site.timing['session_max_seconds'])
         self.files = files.Files(self)
         self.management = management.Management(self)
+        self.operator = outside.Operator(self)
+        self.faults = faults.Faults(self.operator.vios)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
 
     def build(self):
@@ -315,3 +319,11 @@ class Site:
             return {'name': self.name,
                     'hosts': [host.state() for host in self.hosts],
                     'san': self.san.state()}
+
+    def fingerprint(self):
+        """Describe all that is on the site, with digests of all bytes.
+
+        :returns: dict of str -> str, see fingerprint.fingerprint();
+            fingerprint.differences() shows what has changed between two
+        """
+        return fingerprint.fingerprint(self)

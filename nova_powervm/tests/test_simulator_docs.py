@@ -120,10 +120,10 @@ class ProfilesTest(ExtensionTest):
         self.assertIn('.. profile-keys::\n', read('profiles.rst'))
 
     def test_a_profile_of_your_own(self):
-        [source] = blocks('profiles.rst', 'yaml')
-        data = profile.parse(source)
-        site = self.useFixture(fixtures.SimulatedSite(data)).site
-        self.assertEqual('power1', site.hosts[0].name)
+        for source in blocks('profiles.rst', 'yaml'):
+            data = profile.parse(source)
+            site = self.useFixture(fixtures.SimulatedSite(data)).site
+            self.assertEqual('power1', site.hosts[0].name)
 
     def test_where_disks_go(self):
         for name in profile.names():
@@ -175,6 +175,10 @@ class ControlApiTest(ExtensionTest):
         volume = site.san.volume('vol1')
         self.assertEqual(['10000090fa1ba101'], list(volume.exports))
         self.assertFalse(site.san.fabrics['B'].up)
+        self.assertEqual(
+            [('their_boot', 20), ('their.iso', 20), ('lv_backup', 65535)],
+            [(m['storage'], m['lpar_id']) for m in
+             site.hosts[0].operator.vios('vios1').state()['mappings']])
 
     @staticmethod
     def commands(block):

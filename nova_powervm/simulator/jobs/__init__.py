@@ -261,6 +261,10 @@ class Jobs:
         except KeyError:
             raise errors.NotFound('There is no job %s' % job_id)
 
+    def find(self, job_id):
+        """Find a job, or return None."""
+        return self._jobs.get(job_id)
+
     def _forget_old(self):
         limit = (self._host.site.clock.now() -
                  self._host.site.timing['job_retention_seconds'])

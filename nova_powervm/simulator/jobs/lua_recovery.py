@@ -17,8 +17,6 @@ initiator, target and LUN) to try; or it asks for what the VIOS knows of an
 hdisk. Source of the documents: pypowervm.tasks.hdisk and its tests.
 """
 
-from lxml import etree
-
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.jobs import status
@@ -51,16 +49,12 @@ def lua_recovery(job):
     except errors.Refused as exc:
         raise status.JobFailed(exc.message)
     if doc.name == 'XML_LIST':
-        return {'OutputXML': _text(_recover(vios, doc))}
+        return {'OutputXML': str(_recover(vios, doc))}
     filters = doc.find('Request/InventoryRequest/VioUdidFilter')
     if doc.name == 'VIO' and filters is not None:
         return {'OutputXML': _inventory(vios, filters.root.get('udid'))}
     raise status.JobFailed('inputXML is neither a list of devices nor a '
                            'request for the inventory')
-
-
-def _text(element):
-    return etree.tostring(element, encoding='unicode')
 
 
 def _recover(vios, doc):
@@ -159,4 +153,4 @@ def _inventory(vios, udid):
     if hdisk is not None and hdisk.fc_backed:
         base = el('PhysicalVolume_base', udid=udid, desType='NAA',
                   descriptor=hdisk.page83, volumeName=hdisk.name)
-    return '<?xml version="1.0"?>' + _text(el('VIO', el('Response', base)))
+    return '<?xml version="1.0"?>%s' % el('VIO', el('Response', base))

@@ -23,12 +23,19 @@ _BOOT_MODES = ('norm', 'sms', 'dd', 'ds', 'of', 'pbl')
 def power_on(job):
     """Boot a partition.
 
-    :raises status.JobFailed: HSCL3681 when it is on already
+    One that has crashed must be shut down first (assumed, no hardware).
+
+    :raises status.JobFailed: HSCL3681 when it is on already, HSCL3683 when it
+        has crashed
     """
     target = job.target
     mode = job.parameters.get('bootmode', firmware.NORMAL)
     if mode not in _BOOT_MODES:
         raise status.JobFailed('HSCL3682 There is no boot mode %s' % mode)
+    if target.partition_state == partition.ERROR:
+        raise status.JobFailed(
+            'HSCL3683 The partition %s cannot be powered on: its state is '
+            '%s. Shut it down first' % (target.name, target.partition_state))
     if target.is_on:
         raise status.JobFailed(
             'HSCL3681 The partition %s is already powered on: its state is '
@@ -79,11 +86,13 @@ def _check_power_off(target, operation):
         raise status.JobFailed(
             'HSCL1558 The partition %s is already powered off: its state is '
             '%s' % (target.name, target.partition_state))
-    if (operation == 'osshutdown' and target.type != 'OS400' and
-            target.rmc != 'active'):
+    if operation == 'osshutdown' and (
+            target.partition_state == partition.ERROR or
+            target.type != 'OS400' and target.rmc != 'active'):
         raise status.JobFailed(
             'HSCL0DB4 The operating system of partition %s cannot be shut '
-            'down: its RMC connection is %s' % (target.name, target.rmc))
+            'down: its state is %s, its RMC connection is %s' % (
+                target.name, target.partition_state, target.rmc))
 
 
 def close_vterm(job):

@@ -15,33 +15,46 @@
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import storage
 
+#: Partition ID and slot number that a server adapter for any client has as
+#: those of its client (source: capture fake_vios_mappings.txt, vhost1 in slot
+#: 3 of partition 2; pypowervm.wrappers.storage.ANY_SLOT).
+ANY = 65535
+
 
 class AdapterPair:
     """A virtual server adapter of a VIOS and its client adapter.
 
-    Making one takes a slot on either side.
+    Making one takes a slot on either side. A server adapter for any client
+    stands alone: no partition has a client adapter for it.
 
     :cvar NAME: what the names of such adapters in a VIOS begin with.
     :cvar UDID: what the UniqueDeviceIDs of the server adapters begin with.
     :param vios: the VirtualIOServer
-    :param client: the Partition that gets the client adapter
+    :param client: the Partition that gets the client adapter; None to make a
+                   server adapter for any client
     :param client_slot: int, a certain slot of the client, None for any
     :param others: the pairs of that kind which the VIOS has
+    :param server_slot: int, a certain slot of the VIOS, None for any
     :raises errors.Refused: when there is no slot; none is taken then
-    :ivar client: None when its partition is gone
+    :ivar client: None when its partition is gone, or for any client
+    :ivar for_any: bool, whether it is a server adapter for any client
     """
 
     NAME = UDID = None
 
-    def __init__(self, vios, client, client_slot, others):
+    def __init__(self, vios, client, client_slot, others, server_slot=None):
         self.vios = vios
         self.client = client
-        self.client_id = client.partition_id
-        self.client_slot = client.take_slot(self, client_slot)
+        self.for_any = client is None
+        self.client_id = self.client_slot = ANY
+        if client is not None:
+            self.client_id = client.partition_id
+            self.client_slot = client.take_slot(self, client_slot)
         try:
-            self.server_slot = vios.take_slot(self)
+            self.server_slot = vios.take_slot(self, server_slot)
         except errors.Refused:
-            client.free_slot(self.client_slot)
+            if client is not None:
+                client.free_slot(self.client_slot)
             raise
         self.number = storage.lowest_free(other.number for other in others)
 

@@ -77,6 +77,19 @@ class LogicalUnit(store.Resource):
         return self.unit.state()
 
 
+def check_name(name):
+    """Refuse what is no name for a logical unit.
+
+    :returns: str, the name
+    :raises errors.Refused:
+    """
+    if not _NAME.fullmatch(name):
+        raise errors.Refused(
+            '%r is no name for a logical unit: it needs 1 to 79 letters, '
+            'digits and characters of "_.-"' % name)
+    return name
+
+
 def read_new(tier, doc):
     """Create the logical unit that a document describes.
 
@@ -88,11 +101,7 @@ def read_new(tier, doc):
     :returns: shared_pool.Unit
     :raises errors.RestError: to refuse; nothing was created then
     """
-    name = doc.text('UnitName', '')
-    if not _NAME.fullmatch(name):
-        raise errors.Refused(
-            '%r is no name for a logical unit: it needs 1 to 79 letters, '
-            'digits and characters of "_.-"' % name)
+    name = check_name(doc.text('UnitName', ''))
     size = storage.to_bytes(doc.float('UnitCapacity', 0.0))
     if size <= 0:
         raise errors.Refused('Logical unit %s needs a UnitCapacity' % name)

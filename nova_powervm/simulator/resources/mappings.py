@@ -17,7 +17,8 @@ A bus is a pair of adapters: one in a slot of the VIOS, one in a slot of the
 client partition. Target devices stand on it, each backed by a disk, a medium
 or a volume. On the wire there is no bus: every target device is a
 VirtualSCSIMapping which repeats the adapters, and a bus without devices is a
-mapping without Storage.
+mapping without Storage. A server adapter for any client is a bus without a
+client adapter.
 """
 
 import collections
@@ -37,14 +38,17 @@ _FIRST_LUN, _LAST_LUN = 0x81, 0xff
 class Bus(adapters.AdapterPair):
     """A virtual SCSI server adapter of a VIOS and its client adapter.
 
+    :param client: the Partition, or None for a server adapter for any client
+    :param client_slot: int, a certain slot of the client, None for any
+    :param server_slot: int, a certain slot of the VIOS, None for any
     :ivar targets: list of Target
     """
 
     NAME = 'vhost'
     UDID = '1e'
 
-    def __init__(self, vios, client, client_slot=None):
-        super().__init__(vios, client, client_slot, vios.buses)
+    def __init__(self, vios, client, client_slot=None, server_slot=None):
+        super().__init__(vios, client, client_slot, vios.buses, server_slot)
         self.targets = []
         self._fragments = None
 
@@ -53,7 +57,14 @@ class Bus(adapters.AdapterPair):
         """Name of the client partition, also when it is gone."""
         if self.client:
             return self.client.name
+        if self.for_any:
+            return 'any partition'
         return 'partition %d (gone)' % self.client_id
+
+    @property
+    def is_full(self):
+        """Whether every address has a target device."""
+        return len(self.targets) > _LAST_LUN - _FIRST_LUN
 
     def changed(self):
         """Forget the rendered mappings."""
@@ -70,14 +81,17 @@ class Bus(adapters.AdapterPair):
         :param backing: storage.Backing
         :param lua: str logical unit address, None for the lowest free one
         :param name: str name of the device, None for the lowest free one
+        :returns: Target
         """
         if lua is None:
             taken = {target.lua for target in self.targets}
             lua = next(lua for lua in _luas() if lua not in taken)
         if name is None:
             name = self.vios.free_target_name(backing.TARGET_NAME_PREFIX)
-        self.targets.append(Target(self, backing, lua, name))
+        target = Target(self, backing, lua, name)
+        self.targets.append(target)
         self.changed()
+        return target
 
     def remove_target(self, target):
         """Take a target device off the bus."""

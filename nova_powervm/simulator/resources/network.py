@@ -368,9 +368,13 @@ def build_adapters(partition, specs):
 
     :param partition: Partition, in the store
     :param specs: list of dict, the section ``adapters`` of the partition
+    :raises errors.RestError: when there is no such switch, or when the
+        hypervisor would not configure an adapter
     """
     for item in specs:
         switch = switches.find_switch(partition.host, item['switch'])
+        if switch is None:
+            raise errors.NotFound('There is no switch %s' % item['switch'])
         add_adapter(partition, switch, item['vlan'], item.get('mac'))
 
 

@@ -29,7 +29,9 @@ STARTING = 'starting'
 RUNNING = 'running'
 STOPPING = 'shutting down'
 OPEN_FIRMWARE = 'open firmware'
-STATES = (OFF, STARTING, RUNNING, STOPPING, OPEN_FIRMWARE, 'error',
+#: It has crashed, or could not be booted.
+ERROR = 'error'
+STATES = (OFF, STARTING, RUNNING, STOPPING, OPEN_FIRMWARE, ERROR,
           'not available', 'migrating running', 'migrating not active',
           'suspended', 'suspending', 'resuming', 'hardware discovery',
           'Unknown')
@@ -114,8 +116,14 @@ class Partition(store.Resource):
 
     @property
     def is_on(self):
-        """Whether it holds the hypervisor's attention: any state but off."""
-        return self.partition_state not in (OFF, 'not available', 'error')
+        """Whether it holds the hypervisor's attention: any state but off.
+
+        A partition that has crashed is not off: it must be shut down before
+        it can be booted, changed without RMC, or deleted (assumed, no
+        hardware; pypowervm's can_modify_io() takes only "not activated" for
+        off).
+        """
+        return self.partition_state not in (OFF, 'not available')
 
     @property
     def can_change_io(self):
@@ -189,6 +197,13 @@ class Partition(store.Resource):
         self.rmc = 'inactive'
         self.os_version = 'Unknown'
         self.set_state(OFF, 'PartitionState,ReferenceCode')
+
+    def crashed(self):
+        """Carry out a crash: RMC goes with the operating system."""
+        self.boot_time = None
+        self.rmc = 'inactive'
+        self.os_version = 'Unknown'
+        self.set_state(ERROR, 'PartitionState,ReferenceCode')
 
     # -- virtual slots ----------------------------------------------------
 

@@ -25,6 +25,7 @@ import uuid
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import disks
+from nova_powervm.simulator import errors
 
 el = atom.el
 
@@ -94,6 +95,12 @@ class Backing:
     def base_name(self):
         """Its name without a directory."""
         return self.name
+
+    def check_lendable(self):
+        """Refuse if no mapping can ever stand on it.
+
+        :raises errors.Refused:
+        """
 
     def bytes_changed(self):
         """Note that data was written to it; site.lock is held."""
@@ -256,9 +263,9 @@ class FileDisk(VirtualDisk):
         pypowervm.wrappers.storage).
         """
         element = super().render(in_group)
-        element.extend([el('VirtualDiskType', 'File'),
-                        el('BackStoreType', 'user:qcow'),
-                        el('FileFormat', self.file_format)])
+        element.put([el('VirtualDiskType', 'File'),
+                     el('BackStoreType', 'user:qcow'),
+                     el('FileFormat', self.file_format)])
         return element
 
     def state(self):
@@ -358,6 +365,12 @@ class PhysicalVolume(Backing):
         if tag and tag != self.tag:
             self.tag = tag
             self.changed()
+
+    def check_lendable(self):
+        if self.group is not None:
+            raise errors.Refused(
+                'Physical volume %s belongs to volume group %s' % (
+                    self.name, self.group.name))
 
     def found(self, paths=frozenset()):
         """Note what a discovery has found.

@@ -197,12 +197,35 @@ class VirtualIOServer(partition.Partition):
         name, udid = doc.text('VolumeName'), doc.text('UniqueDeviceID')
         for volume in self.volumes.values():
             if volume.udid == udid or not udid and volume.name == name:
-                if volume.group is not None:
-                    raise errors.Refused(
-                        'Physical volume %s belongs to volume group %s' % (
-                            volume.name, volume.group.name))
+                volume.check_lendable()
                 return volume
         return None
+
+    def find_storage(self, name):
+        """Find what it can lend by a name or a UDID.
+
+        :param name: str; that of a file may do without its directory
+        :returns: storage.Backing
+        :raises errors.RestError: when there is no such thing, when the name
+            is that of several, or when a volume group stands on it
+        """
+        found = [disk for group in self.volume_groups
+                 for disk in group.disks.values()]
+        if self.repository is not None:
+            found += self.repository.media.values()
+        if self.pool is not None:
+            found += self.pool.units
+        found = [backing for backing in found + list(self.volumes.values())
+                 if name in (backing.name, backing.base_name, backing.udid)]
+        if not found:
+            raise errors.NotFound('VIOS %s has no storage %s' % (self.name,
+                                                                 name))
+        if len(found) > 1:
+            raise errors.Conflict('VIOS %s has %d things with the name %s: '
+                                  'a UDID is needed' % (self.name, len(found),
+                                                        name))
+        found[0].check_lendable()
+        return found[0]
 
     def free_target_name(self, prefix):
         """Return the lowest free name of a target device: vtscsi<n>..."""
@@ -389,6 +412,13 @@ def _build_vios(host, spec):
                     volume.get('udid'))
     for number, group in enumerate(spec['volume_groups']):
         _build_group(vios, number, group)
+    # First those that want a certain slot.
+    for adapter in sorted(spec['any_client_adapters'],
+                          key=lambda adapter: 'slot' not in adapter):
+        bus = mappings.Bus(vios, None, server_slot=adapter.get('slot'))
+        vios.buses.append(bus)
+        for name in adapter['storage']:
+            bus.add_target(vios.find_storage(name))
 
 
 def _add_volume(vios, name, size_gb, fc_backed, udid=None):

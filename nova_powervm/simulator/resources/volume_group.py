@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""VolumeGroup: virtual disks, the media repository, and what is uploaded.
+"""VolumeGroup: virtual disks and the media repository.
 
 Disks, repository and media have no URL of their own: clients POST the whole
 volume group, and what is new, changed or left out in it is created, resized
@@ -118,12 +118,7 @@ class VolumeGroup(store.Resource):
         self._check_fixed_parts(doc)
         disk_plan = _DiskPlan(self, doc)
         media_plan = _MediaPlan(self, doc)
-        needed = disk_plan.growth + media_plan.growth
-        if needed > self.free:
-            raise errors.Refused(
-                'Volume group %s has %s GB free, %s GB more are needed' % (
-                    self.name, storage.gigabytes(self.free),
-                    storage.gigabytes(needed)))
+        self.check_free(disk_plan.growth + media_plan.growth)
         disk_plan.carry_out()
         media_plan.carry_out()
         return 'Other'
@@ -138,6 +133,45 @@ class VolumeGroup(store.Resource):
                 raise errors.Refused(
                     'Volume group %s cannot be extended by %s' % (
                         self.name, volume.text('VolumeName')))
+
+    def check_name(self, name):
+        """Refuse what is no name for a new disk.
+
+        :param name: str, that of a file may have the directory of the files
+        :returns: str, the name without a directory
+        :raises errors.Refused:
+        """
+        if not self.file_backed:
+            if not _DISK_NAME.fullmatch(name):
+                raise errors.Refused(
+                    '%r is no name for a virtual disk: it needs 1 to 15 '
+                    'letters, digits and characters of "_.-"' % name)
+            return name
+        directory, _, base = name.rpartition('/')
+        if not _FILE_NAME.fullmatch(base) or base in ('.', '..') or (
+                directory not in ('', self.directory)):
+            raise errors.Refused(
+                '%r is no name for a disk in %s: it needs 1 to 100 letters, '
+                'digits and characters of "_.-"' % (name, self.directory))
+        return base
+
+    def taken_names(self):
+        """Return the names that a new disk cannot have: set of str."""
+        if self.file_backed:
+            return set(self.disks)
+        return self.parent.disk_names()
+
+    def check_free(self, needed):
+        """Refuse what there is no space for.
+
+        :param needed: int bytes
+        :raises errors.Refused:
+        """
+        if needed > self.free:
+            raise errors.Refused(
+                'Volume group %s has %s GB free, %s GB more are needed' % (
+                    self.name, storage.gigabytes(self.free),
+                    storage.gigabytes(needed)))
 
     def add_disk(self, name, size, label='None', file_format='raw'):
         """Create a disk; the caller has made sure that all is in order.
@@ -205,12 +239,12 @@ class _DiskPlan:
         self._removed = [disk for udid, disk in by_udid.items()
                          if udid not in kept]
         for disk in self._removed:
-            _refuse_if_mapped(disk)
+            refuse_if_mapped(disk)
         self._check_new()
 
     def _read_new(self, doc):
         """Return (document, bytes, source disk or None) of a new disk."""
-        name = self._read_name(doc)
+        name = self._group.check_name(doc.text('DiskName', ''))
         kind = doc.text('VirtualDiskType') or 'LogicalVolume'
         # What pypowervm says of every new disk is LogicalVolume.
         if kind != 'LogicalVolume' and not (kind == 'File' and
@@ -227,24 +261,6 @@ class _DiskPlan:
         if doc.text('BaseImage'):
             source = self._source(name, size, doc)
         return doc, size, source
-
-    def _read_name(self, doc):
-        """Return the name of a new disk, without directory."""
-        name = doc.text('DiskName', '')
-        if not self._group.file_backed:
-            if not _DISK_NAME.fullmatch(name):
-                raise errors.Refused(
-                    '%r is no name for a virtual disk: it needs 1 to 15 '
-                    'letters, digits and characters of "_.-"' % name)
-            return name
-        directory, _, base = name.rpartition('/')
-        if not _FILE_NAME.fullmatch(base) or base in ('.', '..') or (
-                directory not in ('', self._group.directory)):
-            raise errors.Refused(
-                '%r is no name for a disk in %s: it needs 1 to 100 letters, '
-                'digits and characters of "_.-"' % (name,
-                                                    self._group.directory))
-        return base
 
     def _source(self, name, size, doc):
         udid = doc.text('BaseImage')
@@ -281,11 +297,10 @@ class _DiskPlan:
         self._resized[disk] = wanted
 
     def _check_new(self):
-        taken = (set(self._group.disks) if self._group.file_backed else
-                 self._group.parent.disk_names())
+        taken = self._group.taken_names()
         taken -= {disk.base_name for disk in self._removed}
         for doc, _size, source in self._new:
-            name = self._read_name(doc)
+            name = self._group.check_name(doc.text('DiskName', ''))
             if source in self._removed:
                 raise errors.Refused('Disk %s is both to be copied and to be '
                                      'removed' % source.name)
@@ -303,9 +318,9 @@ class _DiskPlan:
         for doc, size, source in self._new:
             file_format = doc.text('FileFormat') or (
                 source.file_format if source else 'raw')
+            name = self._group.check_name(doc.text('DiskName', ''))
             disk = self._group.add_disk(
-                self._read_name(doc), size, doc.text('DiskLabel') or 'None',
-                file_format)
+                name, size, doc.text('DiskLabel') or 'None', file_format)
             if source is not None:
                 disk.copy_from(source)
         for disk, size in self._resized.items():
@@ -342,7 +357,7 @@ class _MediaPlan:
             self._size = 0
             self._removed = list(self._old.media.values()) if self._old else []
         for medium in self._removed:
-            _refuse_if_mapped(medium)
+            refuse_if_mapped(medium)
 
     def _read_repository(self, doc):
         old = self._old
@@ -409,7 +424,11 @@ class _MediaPlan:
         group.parent.touch('Other')
 
 
-def _refuse_if_mapped(backing):
+def refuse_if_mapped(backing):
+    """Refuse to remove a disk or a medium while a mapping stands on it.
+
+    :raises errors.Refused:
+    """
     if backing.in_use:
         raise errors.Refused('%s %s is mapped to %s and cannot be removed' % (
             backing.TAG, backing.name, ', '.join(backing.clients())))
@@ -433,87 +452,3 @@ def find_disk(host, name, vios=None):
                 return group.repository.media[name].disk
     raise errors.NotFound('Host %s has no disk or medium %s' % (
         host.name, name))
-
-
-def receive_upload(host, file, stream):
-    """Take the bytes of an upload; called without site.lock.
-
-    :param file: the File resource which describes it
-    :param stream: object with read(n) -> bytes
-    :returns: int bytes
-    :raises errors.RestError: the disk or repository is not there, or the
-        data do not fit. A disk keeps what it got until then; a medium only
-        comes into being once all its bytes are there
-    """
-    if file.type == 'BROKERED_MEDIA_ISO':
-        return _receive_medium(host, file, stream)
-    return _receive_disk_image(host, file, stream)
-
-
-def _receive_disk_image(host, file, stream):
-    with host.site.lock:
-        vios = host.store.get('VirtualIOServer', file.vios_uuid)
-        vios.check_serving()
-        target = vios.find_upload_target(file.device_udid)
-        room = target.room
-        if (file.size or 0) > target.size:
-            raise errors.Refused(
-                'File %s (%d bytes) is larger than disk %s (%d bytes)' % (
-                    file.filename, file.size, target.name, target.size))
-        if (file.size or 0) > room:
-            raise errors.Refused(
-                'There is no space for file %s (%d bytes): disk %s can take '
-                '%d bytes' % (file.filename, file.size, target.name, room))
-    try:
-        return target.receive(stream, room)
-    except FileNotFoundError:
-        raise errors.Refused('Disk %s was removed during the upload' %
-                             target.name)
-
-
-def _receive_medium(host, file, stream):
-    with host.site.lock:
-        repository = _repository_for(host, file, file.size or 0)
-        disk = disks.SparseDisk(repository.media_path(file.filename) + '.' +
-                                file.uuid, repository.free)
-    try:
-        count = disk.write(stream)
-        if file.size is not None and count != file.size:
-            raise errors.Refused('%d bytes were announced, %d came' % (
-                file.size, count))
-        disk.resize(count)
-        if file.sha256 and disk.sha256() != file.sha256:
-            raise errors.Refused('The SHA-256 digest of %s is not %s' % (
-                file.filename, file.sha256))
-        with host.site.lock:
-            repository = _repository_for(host, file, count)
-            disk.move(repository.media_path(file.filename))
-            repository.media[file.filename] = storage.OpticalMedia(
-                repository, file.filename, disk)
-            repository.group.touch('Other')
-            repository.group.parent.touch('Other')
-    except BaseException:
-        disk.delete()
-        raise
-    return count
-
-
-def _repository_for(host, file, size):
-    """Return the repository that shall take a medium.
-
-    :raises errors.RestError: when it cannot
-    """
-    vios = host.store.get('VirtualIOServer', file.vios_uuid)
-    vios.check_serving()
-    repository = vios.repository
-    if repository is None:
-        raise errors.Refused('VIOS %s has no media repository' % vios.name)
-    if file.filename in repository.media:
-        raise errors.Conflict('There is a medium %s already in VIOS %s' % (
-            file.filename, vios.name))
-    if size > repository.free:
-        raise errors.Refused(
-            'Media repository %s of VIOS %s has %d bytes free; %s needs %d' % (
-                repository.name, vios.name, repository.free, file.filename,
-                size))
-    return repository

@@ -127,12 +127,29 @@ class TestFaults(ControlTest):
         for data in ({}, {'effect': 'nope'}, {'effect': 'status'},
                      {'effect': 'delay'}, {'effect': 'busy', 'nth': 0},
                      {'effect': 'busy', 'path': '('},
+                     {'effect': 'action'}, {'effect': 'busy', 'each': 1},
+                     {'effect': 'no_answer', 'when': 'never'},
+                     {'effect': 'vios_down', 'vios': 'novalink'},
                      {'effect': 'busy', 'colour': 'red'}):
             error = self.post('faults', 400, **data)
             self.check(error, 'Error')
         for body in ('', '[]', 'no'):
             self.assertEqual(400, self.client.request(
                 'POST', '/simulator/faults', body).status)
+        self.post('faults', 404, effect='vios_down', vios='vios9')
+        self.assertEqual([], self.host.faults.data())
+
+    def test_vios_down(self):
+        made = self.post('faults', 201, effect='vios_down', vios='vios2',
+                         each=True)
+        self.check(made, 'FaultState')
+        client = self.useFixture(fixtures.Client(self.host))
+        reply = client.get('/rest/api/uom/VirtualIOServer/quick/All')
+        self.assertEqual(404, reply.status)
+        self.assertEqual(
+            ['running', 'not activated'],
+            [v.partition_state
+             for v in self.host.store.all('VirtualIOServer')])
 
 
 class TestActions(ControlTest):

@@ -16,6 +16,7 @@
 import hashlib
 import io
 import os
+from unittest import mock
 
 import fixtures
 import testtools
@@ -33,7 +34,7 @@ class Trickle(io.BytesIO):
         return super().read(min(size, 700))
 
 
-class SparseDiskTestCase(testtools.TestCase):
+class DiskTestBase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -41,6 +42,9 @@ class SparseDiskTestCase(testtools.TestCase):
 
     def disk(self, name='a', size=8 * MIB):
         return disks.SparseDisk(os.path.join(self.folder, 'x', name), size)
+
+
+class SparseDiskTestCase(DiskTestBase):
 
     def test_new_disk_is_zero_and_takes_no_room(self):
         disk = self.disk(size=1024 ** 4)
@@ -137,3 +141,83 @@ class SparseDiskTestCase(testtools.TestCase):
         disk.delete()
         disk.delete()
         self.assertEqual([], os.listdir(os.path.join(self.folder, 'x')))
+
+
+class DigestTestCase(DiskTestBase):
+
+    @staticmethod
+    def write_through_a_link(disk, data):
+        """Write as the management partition does."""
+        os.link(disk.path, disk.path + '-link')
+        with open(disk.path + '-link', 'r+b') as linked:
+            linked.write(data)
+
+    def settle(self, disk):
+        """Let the last change be so long ago that a digest is kept."""
+        os.utime(disk.path, ns=(0, 0))
+
+    def test_depends_on_the_bytes(self):
+        disk, other = self.disk('a'), self.disk('b')
+        seen = {disk.digest()}
+        self.assertEqual(disk.digest(), other.digest())
+        for offset, data in ((0, b'x'), (0, b'y'), (MIB - 1, b'xx'),
+                             (8 * MIB - 1, b'z')):
+            disk.write_at(offset, data)
+            seen.add(disk.digest())
+            self.assertNotEqual(disk.digest(), other.digest())
+            other.write_at(offset, data)
+            self.assertEqual(disk.digest(), other.digest())
+        self.assertEqual(5, len(seen))
+        self.assertNotEqual(self.disk('c', MIB).digest(),
+                            self.disk('d', 2 * MIB).digest())
+
+    def test_zeroes_are_as_good_as_holes(self):
+        disk, other = self.disk('a'), self.disk('b')
+        for each, filler in ((disk, bytes(3 * MIB)), (other, b'')):
+            each.write_at(0, filler)
+            each.write_at(MIB + 5, b'data')
+        self.assertGreater(disk.allocated(), other.allocated())
+        self.assertEqual(disk.digest(), other.digest())
+
+    def test_reads_no_holes(self):
+        disk = self.disk(size=1024 ** 4)
+        disk.write_at(1024 ** 3 + 7, b'data')
+        with mock.patch.object(disks.os, 'pread',
+                               side_effect=os.pread) as read:
+            disk.digest()
+        self.assertEqual(1, read.call_count)
+
+    def test_reads_nothing_twice(self):
+        disk = self.disk()
+        disk.write_at(5, b'data')
+        self.settle(disk)
+        first = disk.digest()
+        with mock.patch.object(disks.os, 'pread') as read:
+            self.assertEqual(first, disk.digest())
+        read.assert_not_called()
+
+    def test_what_was_kept_is_not_used_after_a_change(self):
+        disk, other = self.disk('a'), self.disk('b', size=2 * MIB)
+        other.write_at(0, b'other')
+        seen = []
+        for change in (lambda: disk.write_at(0, b'x'),
+                       lambda: disk.write(io.BytesIO(b'y')),
+                       lambda: disk.copy_from(other),
+                       lambda: disk.resize(9 * MIB),
+                       lambda: self.write_through_a_link(disk, b'more')):
+            self.settle(disk)
+            seen.append(disk.digest())
+            change()
+        seen.append(disk.digest())
+        self.assertEqual(6, len(set(seen)))
+
+    def test_a_change_at_once_is_seen(self):
+        """The time stamp of the file may be the same as before."""
+        self.patch(disks, '_SETTLED_NS', 10 ** 15)
+        disk = self.disk()
+        disk.write_at(0, b'x')
+        stamp = os.stat(disk.path).st_mtime_ns
+        first = disk.digest()
+        self.write_through_a_link(disk, b'y')
+        os.utime(disk.path, ns=(stamp, stamp))
+        self.assertNotEqual(first, disk.digest())

@@ -66,6 +66,29 @@ class TestQueues(testtools.TestCase):
         self.events.forget()
         self.assertEqual(['NEW_CLIENT'], self.types())
 
+    def test_further_events_come_in_the_same_answer(self):
+        self.types()
+        self.events.emit('ADD_URI')
+        waits = []
+
+        def wait(seconds):
+            waits.append(seconds)
+            self.events.emit('MODIFY_URI')
+
+        self.patch(self.events._closed, 'wait', wait)
+        self.assertEqual(['ADD_URI', 'MODIFY_URI'], [
+            event.type for event in self.events.poll('app', 0, gather=7)])
+        self.assertEqual([], self.types())
+        self.assertEqual([], self.events.poll('app', 0, gather=7))
+        self.assertEqual([7], waits)
+
+    def test_the_end_does_not_wait_for_further_events(self):
+        self.types()
+        self.events.emit('ADD_URI')
+        self.events.close()
+        self.assertEqual(['ADD_URI'], [
+            event.type for event in self.events.poll('app', 60, 3600)])
+
     def test_those_who_wait(self):
         self.types()
         for wake, expected in (

@@ -25,8 +25,8 @@ from pypowervm.wrappers import managed_system
 from pypowervm.wrappers import virtual_io_server
 import testtools
 
-from nova_powervm.simulator import app
 from nova_powervm.simulator import atom
+from nova_powervm.simulator import call
 from nova_powervm.simulator import errors
 from nova_powervm.tests import fixtures
 
@@ -364,8 +364,18 @@ class TestAtom(testtools.TestCase):
     def test_scalars(self):
         for value, text in ((True, 'true'), (False, 'false'), (0.5, '0.5'),
                             (10.0, '10'), (54.8125, '54.8125'), (7, '7'),
-                            ('a<b', 'a<b')):
-            self.assertEqual(text, atom.el('a', value).text)
+                            ('a<b', 'a<b'), ('', ''), ('"&>"', '"&>"'),
+                            ('\t\n\r\xe4\u20ac', '\t\n\r\xe4\u20ac')):
+            source = atom.fragment(atom.el('a', value, b=text))
+            element = etree.fromstring(source)
+            self.assertEqual((text, text), (element.text or '',
+                                            element.get('b')))
+            self.assertTrue(source.isascii())
+
+    def test_what_xml_cannot_say(self):
+        for value in ('\0', 'a\x1f', '\ud800', '\uffff'):
+            self.assertRaises(ValueError, atom.el, 'a', value)
+            self.assertRaises(ValueError, atom.el, 'a', b=value)
 
     def test_children(self):
         element = atom.el('a', None, [atom.el('b'), None, [atom.el('c', 1)]],
@@ -396,4 +406,4 @@ class TestAtom(testtools.TestCase):
     def test_groups_are_those_of_pypowervm(self):
         named = {value for name, value in vars(const.XAG).items()
                  if not name.startswith('_') and isinstance(value, str)}
-        self.assertEqual(named - {'All', 'None'}, set(app.GROUPS))
+        self.assertEqual(named - {'All', 'None'}, set(call.GROUPS))

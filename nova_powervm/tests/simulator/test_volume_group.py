@@ -26,6 +26,7 @@ from pypowervm.wrappers import vios_file as pvm_file
 
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import mappings
+from nova_powervm.simulator.resources import uploads
 from nova_powervm.simulator.resources import volume_group
 from nova_powervm.tests.simulator import storage_base
 
@@ -246,7 +247,7 @@ class DiskContentsTestCase(storage_base.StorageTestCase):
             type='BROKERED_DISK_IMAGE', vios_uuid=self.vios.uuid,
             device_udid=disk.udid, size=None, filename='a')
         disk.disk.delete()
-        self.assertRaises(errors.Refused, volume_group.receive_upload,
+        self.assertRaises(errors.Refused, uploads.receive_upload,
                           self.host, file, io.BytesIO(b'x'))
 
     def test_upload_to_no_disk(self):

@@ -13,6 +13,7 @@
 """Volumes through the VIOSes, on the simulator."""
 
 import fixtures as fx
+from lxml import etree
 from nova import exception as nova_exc
 from oslo_utils import units
 
@@ -86,9 +87,9 @@ class VscsiTest(base.VolumeTestCase):
         answer_all = lua_recovery._recover
 
         def answer_first(vios, doc):
-            answer = answer_all(vios, doc)
+            answer = etree.fromstring(str(answer_all(vios, doc)))
             del answer.find('deviceList')[1:]
-            return answer
+            return etree.tostring(answer, encoding='unicode')
 
         self.useFixture(fx.MockPatchObject(lua_recovery, '_recover',
                                            answer_first))
