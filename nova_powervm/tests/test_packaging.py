@@ -95,11 +95,16 @@ def git(folder, *args):
 
 
 def stage(folder):
-    """Copy what goes into a wheel to folder, as a git tree of two commits."""
+    """Copy what goes into a wheel to folder, as a git tree of two commits.
+
+    In a worktree .git is a file that leads to the repository. It must not be
+    copied: the commits would go there.
+    """
     os.mkdir(folder)
     for name in os.listdir(ROOT):
         path = os.path.join(ROOT, name)
-        if os.path.isfile(path) and not os.path.islink(path):
+        if (name != '.git' and os.path.isfile(path) and
+                not os.path.islink(path)):
             shutil.copy(path, folder)
     for name in ('nova_powervm', 'tools'):
         shutil.copytree(os.path.join(ROOT, name), os.path.join(folder, name),
