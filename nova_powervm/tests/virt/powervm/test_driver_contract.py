@@ -29,9 +29,9 @@ from nova.tests.unit import utils as test_utils
 from nova.tests.unit.virt import test_virt_drivers
 from oslo_utils import units
 
-from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests import quick
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import volume
 
@@ -83,6 +83,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         self.addCleanup(self.connection.cleanup_host, NODE)
 
     def _prepare_platform(self):
+        self.useFixture(quick.QuickNova())
         self.site = self.useFixture(pvm_fixtures.SimulatedSite(
             profile=self._profile())).site
         simulated = self.site.hosts[0]
@@ -104,11 +105,11 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
     @staticmethod
     def _profile():
         """A server that can snapshot, with Fibre Channel ports."""
-        profile = sim_profile.load('mgmt-vios')
+        profile = pvm_fixtures.load_profile('mgmt-vios')
         for number, vios in enumerate(profile['hosts'][0]['vioses']):
             vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
                                  'fabric': 'A', 'total_ports': 64}]
-        profile['san'] = sim_profile.load('fc')['san']
+        profile['san'] = pvm_fixtures.load_profile('fc')['san']
         return profile
 
     def _build_volume(self, host, instance, connection_info, **kwargs):
