@@ -96,11 +96,20 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
                    group='powervm')
         self.useFixture(fx.MockPatchObject(
             nova_fixtures, 'GlanceFixture', func_fixtures.GlanceFixture))
+        # Nova's test makes the flavors that it needs.
+        self.useFixture(fx.MockPatchObject(
+            nova_fixtures, 'DefaultFlavorsFixture', fx.Fixture))
         with self.site.lock:
             self.site.san.create_volume(VOLUME, units.Gi)
         self.build_volume = volume.build
         self.useFixture(fx.MockPatchObject(volume, 'build',
                                            self._build_volume))
+
+    def _setup_fakelibvirt(self):
+        """Nothing here is of libvirt; its stand-in takes long to make."""
+
+    def _teardown_fakelibvirt(self):
+        pass
 
     @staticmethod
     def _profile():
