@@ -381,8 +381,9 @@ class TreeTest(unittest.TestCase):
     def test_tox_environments(self):
         tox = configparser.ConfigParser(interpolation=None)
         tox.read(os.path.join(ROOT, 'tox.ini'))
-        wanted = {'functional', 'pep8', 'cover', 'demo', 'bench', 'long',
-                  'genconfig', 'docs', 'packaging', 'releasenotes', 'tests'}
+        wanted = {'functional', 'pep8', 'cover', 'demo', 'bench', 'moves',
+                  'genconfig', 'docs', 'packaging', 'releasenotes', 'soak',
+                  'tests'}
         self.assertLessEqual({'testenv:' + name for name in wanted},
                              set(tox.sections()))
 
