@@ -11,48 +11,169 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Print the last word of each test that stestr has a record of, as a count.
+"""Print what the tests took, which failed, and how many did what.
 
-Usage: test_summary.py FOLDER (the one of .stestr; all the runs in it count)
+Usage: test_summary.py [--last] FOLDER
+
+FOLDER is the one of .stestr. All the runs in it count, or only the last one.
+What tests cost is in .stestr/costs, see nova_powervm/tests/watch.py; without
+it there are no CPU seconds, and no test takes too many.
+
+Exit status 1: a test failed or took too much, or none ran.
 """
 
+import argparse
 import collections
-import sys
+import json
+import os
+import re
 
 from stestr.repository import file as stestr_file
 import testtools
 
 FAILED = ('fail', 'inprogress', 'unknown', 'uxsuccess')
+#: CPU seconds that a test may take.
+LIMIT = 30
+#: Tests that may take more: {regular expression that matches the ID: why}.
+EXPENSIVE = {}
+#: Parts of the suite, and what matches the IDs of their tests: the first that
+#: does.
+PARTS = (
+    ('histories', r'nova_powervm\.tests\.virt\.powervm\.walks\.test_histor'),
+    ('walks', r'nova_powervm\.tests\.virt\.powervm\.walks\.'),
+    ("Nova's classes", r'nova_powervm\.tests\.functional\.parity\.'),
+    ('handover', r'nova_powervm\.tests\.functional\.'),
+    ('unit', ''),
+)
+SLOWEST = 10
+#: What the watch calls what happens between two tests.
+BETWEEN = 'after '
 
 
-def read_outcomes(folder):
-    """Return {test id: outcome} of all runs, a later one over an earlier."""
-    outcomes = {}
+class Suite:
+    """What is known of the tests.
 
-    def note(test):
-        outcomes[test['id']] = test['status']
+    :ivar outcomes: {test ID: status of stestr}
+    :ivar wall: {test ID: seconds, with its set-up and clean-up}
+    :ivar cpu: {test ID: CPU seconds}; what comes between two tests is one
+        of them, by the name of "after" and the ID of the former.
+    :ivar seconds: float, from the start of the first test of each run to the
+        end of the last, all runs together
+    """
 
-    repository = stestr_file.RepositoryFactory().open(folder)
-    for run in range(repository.count()):
+    def __init__(self):
+        self.outcomes = {}
+        self.wall = {}
+        self.cpu = {}
+        self.seconds = 0
+
+    def read(self, folder, last=False):
+        """Read the runs in a folder, later ones over earlier ones.
+
+        :param last: whether only the last one counts.
+        """
+        repository = stestr_file.RepositoryFactory().open(folder)
+        runs = range(repository.count())
+        since = 0
+        for run in runs[-1:] if last else runs:
+            times = self._read_run(repository.get_test_run(run))
+            if times:
+                self.seconds += (max(times) - min(times)).total_seconds()
+                since = since or min(times).timestamp()
+        self._read_costs(os.path.join(folder, '.stestr', 'costs'), since)
+
+    def _read_run(self, run):
+        times = []
+
+        def note(test):
+            self.outcomes[test['id']] = test['status']
+            known = [time for time in test['timestamps'] if time]
+            times.extend(known)
+            if len(known) == 2:
+                self.wall[test['id']] = (known[1] - known[0]).total_seconds()
+
         result = testtools.StreamToDict(note)
         result.startTestRun()
-        repository.get_test_run(run).get_test().run(result)
+        run.get_test().run(result)
         result.stopTestRun()
-    return outcomes
+        return times
+
+    def _read_costs(self, folder, since):
+        """Read what processes have written that began after a time."""
+        if not os.path.isdir(folder):
+            return
+        for name in sorted(os.listdir(folder)):
+            if int(name.partition('-')[0]) < since * 10 ** 9:
+                continue
+            with open(os.path.join(folder, name)) as lines:
+                for line in lines:
+                    cost = json.loads(line)
+                    self.cpu[cost['id']] = cost['cpu']
+
+    # ---- what is printed ------------------------------------------------
+
+    def slowest(self):
+        """Lines on the tests that took longest."""
+        yield '%-9s%-9s%s' % ('seconds', 'CPU', 'the slowest tests')
+        for name in sorted(self.wall, key=self.wall.get,
+                           reverse=True)[:SLOWEST]:
+            yield '%7.1f  %7s  %s' % (
+                self.wall[name], '%.1f' % self.cpu[name]
+                if name in self.cpu else '-', name)
+
+    def parts(self):
+        """Lines on the parts of the suite."""
+        tests = collections.Counter(map(part_of, self.outcomes))
+        wall, cpu = collections.Counter(), collections.Counter()
+        for counter, costs in ((wall, self.wall), (cpu, self.cpu)):
+            for name, seconds in costs.items():
+                counter[part_of(name)] += seconds
+        yield '%-9s%-9s%-9stests of' % ('seconds', 'CPU', 'number')
+        for part, _pattern in reversed(PARTS):
+            if tests[part]:
+                yield '%7.1f  %7.1f  %6d   %s' % (
+                    wall[part], cpu[part], tests[part], part)
+        yield '%7.1f  %7.1f  %6d   all, in %.0f seconds' % (
+            wall.total(), cpu.total(), tests.total(), self.seconds)
+
+    def too_expensive(self):
+        """Those that take more than LIMIT: list of (ID, CPU seconds)."""
+        return [(name, seconds) for name, seconds in sorted(self.cpu.items())
+                if seconds > LIMIT and not any(
+                    re.match(pattern, name) for pattern in EXPENSIVE)]
+
+    def failed(self):
+        """IDs of those that failed, or did not end."""
+        return [name for name, status in sorted(self.outcomes.items())
+                if status in FAILED]
 
 
-def main():
-    outcomes = read_outcomes(sys.argv[1])
-    for name in sorted(outcomes):
-        if outcomes[name] in FAILED:
-            print('%s: %s' % (outcomes[name].upper(), name))
-    count = collections.Counter(outcomes.values())
-    failed = sum(count[status] for status in FAILED)
-    skipped = count['skip']
+def part_of(name):
+    """The name of the part of the suite that a test belongs to."""
+    name = name.removeprefix(BETWEEN)
+    return next(part for part, pattern in PARTS if re.match(pattern, name))
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--last', action='store_true')
+    parser.add_argument('folder')
+    options = parser.parse_args(arguments)
+    suite = Suite()
+    suite.read(options.folder, options.last)
+    failed = suite.failed()
+    expensive = suite.too_expensive()
+    skipped = list(suite.outcomes.values()).count('skip')
+    for line in (*suite.slowest(), '', *suite.parts(), ''):
+        print(line)
+    for name in failed:
+        print('%s: %s' % (suite.outcomes[name].upper(), name))
+    for name, seconds in expensive:
+        print('MORE THAN %d CPU SECONDS: %s: %.1f' % (LIMIT, name, seconds))
     print('%d passed, %d failed, %d skipped' % (
-        len(outcomes) - failed - skipped, failed, skipped))
-    return 1 if failed or not outcomes else 0
+        len(suite.outcomes) - len(failed) - skipped, len(failed), skipped))
+    return 1 if failed or expensive or not suite.outcomes else 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    raise SystemExit(main())

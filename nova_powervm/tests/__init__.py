@@ -14,6 +14,8 @@
 
 Native threads, as nova-compute 34 does. It has to be decided before anything
 imports eventlet, as parts of Oslo do if they may.
+
+It also has each test of the process watched: see watch.py.
 """
 
 import os
@@ -22,4 +24,7 @@ os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = '1'
 
 from nova import monkey_patch  # noqa: E402
 
+from nova_powervm.tests import watch  # noqa: E402
+
 monkey_patch.patch()
+watch.install(os.environ)

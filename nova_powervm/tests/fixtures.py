@@ -12,8 +12,12 @@
 
 """Fixtures: a simulated site in this process, and sessions with it."""
 
+import functools
 import http.client
 import json
+import os
+import pickle
+from unittest import mock
 
 import fixtures
 from lxml import etree
@@ -31,6 +35,29 @@ _CACHES = (
     ('pypowervm.tasks.vopt', '_cur_vg_uuid', None),
     ('pypowervm.tasks.partition', '_vscsi_pfc_wwpns', None),
 )
+
+
+@functools.lru_cache(maxsize=None)
+def _pickled(read, source):
+    return pickle.dumps(read(source))
+
+
+def load_profile(name):
+    """Load a profile that comes with the simulator, once in a process.
+
+    :param name: str, as simulator.profile.load() has it
+    :returns: dict, of its own for each call
+    """
+    return pickle.loads(_pickled(sim_profile.load, name))
+
+
+def parse_profile(source):
+    """Parse a profile, once in a process.
+
+    :param source: str of YAML
+    :returns: dict, of its own for each call
+    """
+    return pickle.loads(_pickled(sim_profile.parse, source))
 
 
 class SimulatedSite(fixtures.Fixture):
@@ -56,12 +83,16 @@ class SimulatedSite(fixtures.Fixture):
                 '%s.%s' % (module, attribute), empty))
         profile = self._profile
         if isinstance(profile, str):
-            profile = sim_profile.load(profile)
+            # A file may change.
+            load = sim_profile.load if os.sep in profile else load_profile
+            profile = load(profile)
         profile['timing'].update(self._timing)
         self.data_dir = self.useFixture(fixtures.TempDir()).path
         self.site = sim_site.Site(profile, self.data_dir)
         self.addCleanup(self.site.stop)
-        self.site.start(port=0)
+        # Tests can wait for the first request, which renders what it needs.
+        with mock.patch.object(sim_site.Host, 'render_all', lambda host: None):
+            self.site.start(port=0)
 
 
 class Adapter(fixtures.Fixture):

@@ -14,6 +14,7 @@
 """What etc/ has: configuration that Nova reads, and a systemd unit."""
 
 import configparser
+import json
 import os
 import re
 import shlex
@@ -21,6 +22,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 
 import fixtures
 import testtools
@@ -35,43 +37,87 @@ GENERATOR = tree.path('etc', 'nova', 'nova-config-generator-powervm.conf')
 UNIT = tree.path('etc', 'systemd', 'powervm-simulator.service')
 
 
-def run_module(name, *arguments):
-    """Run a console script of oslo.config.
+#: Runs console scripts of oslo.config as its argument says, in one process:
+#: it takes seconds to import all that has options.
+RUN = '''
+import contextlib, importlib, io, json, logging, sys
 
-    :returns: (exit status, all that it printed)
+said = []
+for name, arguments in json.loads(sys.argv[1]):
+    sys.argv[1:] = arguments
+    logging.root.handlers.clear()
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), \\
+            contextlib.redirect_stderr(output):
+        status = importlib.import_module('oslo_config.' + name).main()
+    said.append([status or 0, output.getvalue()])
+print(json.dumps(said))
+'''
+
+
+def run_scripts(calls):
+    """Run console scripts of oslo.config, one after the other.
+
+    :param calls: list of (name of a module of oslo_config, its arguments)
+    :returns: list of (exit status, all that it printed)
     """
     done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-m', name,
-         '--config-file', GENERATOR, *arguments],
-        cwd=tree.ROOT, text=True, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        [sys.executable, '-W', 'ignore', '-c', RUN, json.dumps(
+            [(name, ['--config-file', GENERATOR, *arguments])
+             for name, arguments in calls])],
+        cwd=tree.ROOT, text=True, stdout=subprocess.PIPE, check=True,
         env=dict(os.environ, PYTHONPATH=tree.ROOT))
-    return done.returncode, done.stdout
+    return [tuple(outcome)
+            for outcome in json.loads(done.stdout.splitlines()[-1])]
 
 
 @tree.needs_source
 class ConfigurationTest(testtools.TestCase):
     """What oslo-config-generator and oslo-config-validator say."""
 
-    def setUp(self):
-        super().setUp()
-        self.folder = self.useFixture(fixtures.TempDir()).path
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, folder)
+        sample = os.path.join(folder, 'sample')
+        # With the settings that are commented out, too.
+        with open(tree.path('etc', 'nova', 'nova-powervm.conf')) as text:
+            own, cls.commented = re.subn(r'(?m)^#(?=\w+ = )', '', text.read())
+        pages, cls.complete_pages = cls._pages()
+        calls = [('generator', ['--output-file', sample])]
+        for number, text in enumerate((
+                own, pages, '[powervm]\ndisk_drivr = localdisk\n')):
+            path = os.path.join(folder, '%d.conf' % number)
+            with open(path, 'w') as out:
+                out.write(text)
+            calls.append(('validator', ['--input-file', path]))
+        (cls.of_generator, cls.of_sample, cls.of_pages,
+         cls.of_misspelt) = run_scripts(calls)
+        with open(sample) as text:
+            cls.sample = text.read()
 
-    def validate(self, text):
-        path = os.path.join(self.folder, 'nova.conf')
-        with open(path, 'w') as out:
-            out.write(text)
-        return run_module('oslo_config.validator', '--input-file', path)
+    @staticmethod
+    def _pages():
+        """The text of all complete configurations, and how many they are."""
+        groups = {}
+        complete = 0
+        for _, text in test_docs.ini_blocks():
+            parsed = test_docs.ConfigurationTest.parse(text)
+            if 'compute_driver' not in parsed.get('DEFAULT', {}):
+                continue
+            complete += 1
+            for group, values in parsed.items():
+                groups.setdefault(group, []).extend(values.items())
+        return '\n'.join(
+            '[%s]\n%s' % (group, '\n'.join('%s = %s' % pair
+                                           for pair in pairs))
+            for group, pairs in groups.items()), complete
 
     def test_generator(self):
-        path = os.path.join(self.folder, 'sample')
-        status, said = run_module('oslo_config.generator',
-                                  '--output-file', path)
-        self.assertEqual(0, status, said)
-        with open(path) as sample:
-            text = sample.read()
+        self.assertEqual(0, self.of_generator[0], self.of_generator)
         options = {}
-        for line in text.splitlines():
+        for line in self.sample.splitlines():
             if line.startswith('['):
                 found = options.setdefault(line.strip('[]'), set())
             match = re.match(r'#(\w+) = ?', line)
@@ -89,35 +135,15 @@ class ConfigurationTest(testtools.TestCase):
             self.assertIn('valid_interfaces', options[group])
 
     def test_sample_is_valid(self):
-        with open(tree.path('etc', 'nova', 'nova-powervm.conf')) as sample:
-            text = sample.read()
-        # With the settings that are commented out, too.
-        text, count = re.subn(r'(?m)^#(?=\w+ = )', '', text)
-        self.assertGreater(count, 5)
-        status, said = self.validate(text)
-        self.assertEqual(0, status, said)
+        self.assertGreater(self.commented, 5)
+        self.assertEqual(0, self.of_sample[0], self.of_sample)
 
     def test_pages_are_valid(self):
-        """All of them in one run: it takes seconds."""
-        groups = {}
-        complete = 0
-        for _, text in test_docs.ini_blocks():
-            parsed = test_docs.ConfigurationTest.parse(text)
-            if 'compute_driver' not in parsed.get('DEFAULT', {}):
-                continue
-            complete += 1
-            for group, values in parsed.items():
-                for name, value in values.items():
-                    groups.setdefault(group, []).append((name, value))
-        self.assertGreater(complete, 3)
-        status, said = self.validate('\n'.join(
-            '[%s]\n%s' % (group, '\n'.join('%s = %s' % pair
-                                           for pair in pairs))
-            for group, pairs in groups.items()))
-        self.assertEqual(0, status, said)
+        self.assertGreater(self.complete_pages, 3)
+        self.assertEqual(0, self.of_pages[0], self.of_pages)
 
     def test_misspelt_option(self):
-        status, said = self.validate('[powervm]\ndisk_drivr = localdisk\n')
+        status, said = self.of_misspelt
         self.assertEqual(1, status)
         self.assertIn('powervm/disk_drivr', said)
 

@@ -35,6 +35,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests import quick
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -61,12 +62,12 @@ class SimulatedPlatformMixin:
         super().setUp()
 
     def _prepare_platform(self):
+        self.useFixture(quick.QuickNova())
         # The wheel of Nova puts it there, not beside its code.
         self.flags(api_paste_config=os.path.join(
             sys.prefix, 'etc/nova/api-paste.ini'), group='wsgi')
         self.flags(compute_driver=self.compute_driver)
-        self.flags(mkisofs_cmd=os.path.join(
-            os.path.dirname(sys.executable), 'pycdlib-genisoimage'))
+        self.flags(mkisofs_cmd=quick.MKISOFS)
         self.flags(force_config_drive=True)
         # Services must not report: the locks of Nova's fixtures can deadlock
         # when they do while a test writes. So they must not be missed either.

@@ -22,7 +22,6 @@ from nova.tests.functional.api import client as api_client
 
 from nova_powervm.demo import image as demo_image
 from nova_powervm.simulator import inside
-from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
@@ -202,8 +201,8 @@ class FilePoolMoveTest(platforms.FilePool,
     """Two hosts, each with files of its own."""
 
     def _start_site(self):
-        profile = sim_profile.load('two-host')
-        model = sim_profile.load('mgmt-vios')['hosts'][0]['vioses'][0]
+        profile = pvm_fixtures.load_profile('two-host')
+        model = pvm_fixtures.load_profile('mgmt-vios')['hosts'][0]['vioses'][0]
         files = next(group for group in model['volume_groups']
                      if group['kind'] == 'file')
         for host in profile['hosts']:

@@ -18,7 +18,6 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
 import testtools
 
-from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.simulator.resources import lpar as sim_lpar
 from nova_powervm.simulator.resources import switch as sim_switch
 from nova_powervm.tests import fixtures as pvm_fixtures
@@ -61,7 +60,7 @@ class NetworkTestCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.site = self.useFixture(pvm_fixtures.SimulatedSite(
-            sim_profile.parse(PROFILE))).site
+            pvm_fixtures.parse_profile(PROFILE))).site
         self.host = self.site.hosts[0]
         self.adapter = self.useFixture(
             pvm_fixtures.Adapter(self.host)).adapter

@@ -20,7 +20,6 @@ from nova.tests import fixtures as nova_fixtures
 from nova.virt import fake as nova_fake
 from pypowervm.utils import lpar_builder
 
-from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import cinder
@@ -90,7 +89,7 @@ class _ParityMixin(base.SimulatedPlatformMixin):
 
     def _start_site(self):
         """Start a site of hosts that differ in nothing but their names."""
-        profile = sim_profile.load(self.PROFILE)
+        profile = pvm_fixtures.load_profile(self.PROFILE)
         model = profile['hosts'][0]
         model['system']['memory_region_mb'] = MEMORY_REGION_MB
         profile['hosts'] = [
@@ -101,7 +100,7 @@ class _ParityMixin(base.SimulatedPlatformMixin):
         for number, vios in enumerate(vioses):
             vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
                                  'fabric': 'A', 'total_ports': 64}]
-        profile['san'] = sim_profile.load('fc')['san']
+        profile['san'] = pvm_fixtures.load_profile('fc')['san']
         return self.useFixture(pvm_fixtures.SimulatedSite(
             profile=profile, **self.TIMING)).site
 

@@ -29,9 +29,9 @@ from nova.tests.unit import utils as test_utils
 from nova.tests.unit.virt import test_virt_drivers
 from oslo_utils import units
 
-from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests import quick
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import volume
 
@@ -83,6 +83,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         self.addCleanup(self.connection.cleanup_host, NODE)
 
     def _prepare_platform(self):
+        self.useFixture(quick.QuickNova())
         self.site = self.useFixture(pvm_fixtures.SimulatedSite(
             profile=self._profile())).site
         simulated = self.site.hosts[0]
@@ -95,20 +96,29 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
                    group='powervm')
         self.useFixture(fx.MockPatchObject(
             nova_fixtures, 'GlanceFixture', func_fixtures.GlanceFixture))
+        # Nova's test makes the flavors that it needs.
+        self.useFixture(fx.MockPatchObject(
+            nova_fixtures, 'DefaultFlavorsFixture', fx.Fixture))
         with self.site.lock:
             self.site.san.create_volume(VOLUME, units.Gi)
         self.build_volume = volume.build
         self.useFixture(fx.MockPatchObject(volume, 'build',
                                            self._build_volume))
 
+    def _setup_fakelibvirt(self):
+        """Nothing here is of libvirt; its stand-in takes long to make."""
+
+    def _teardown_fakelibvirt(self):
+        pass
+
     @staticmethod
     def _profile():
         """A server that can snapshot, with Fibre Channel ports."""
-        profile = sim_profile.load('mgmt-vios')
+        profile = pvm_fixtures.load_profile('mgmt-vios')
         for number, vios in enumerate(profile['hosts'][0]['vioses']):
             vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
                                  'fabric': 'A', 'total_ports': 64}]
-        profile['san'] = sim_profile.load('fc')['san']
+        profile['san'] = pvm_fixtures.load_profile('fc')['san']
         return profile
 
     def _build_volume(self, host, instance, connection_info, **kwargs):

@@ -14,7 +14,6 @@ import io
 import itertools
 import json
 import os
-import sys
 import types
 from unittest import mock
 
@@ -27,6 +26,7 @@ import pycdlib
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.tests import quick
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm import exception
@@ -44,8 +44,8 @@ class MediaTestCase(base.StorageTestCase):
 
     def setUp(self):
         super().setUp()
-        self.flags(mkisofs_cmd=os.path.join(os.path.dirname(sys.executable),
-                                            'pycdlib-genisoimage'))
+        self.flags(mkisofs_cmd=quick.MKISOFS)
+        self.useFixture(quick.ConfigDrives())
         self.tempdir = self.useFixture(fixtures.TempDir()).path
         self.flags(tempdir=self.tempdir)
         # Nova reads who distributes it from a file of its configuration.

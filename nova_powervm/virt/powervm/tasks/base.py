@@ -15,8 +15,44 @@
 from oslo_log import log as logging
 from taskflow import engines
 from taskflow.listeners import timing
+from taskflow.persistence.backends import impl_memory
+from taskflow.utils import persistence_utils
 
 LOG = logging.getLogger(__name__)
+
+
+class _Connection(impl_memory.Connection):
+    """Hands back what it is to save."""
+
+    def update_atom_details(self, atom_detail):
+        return atom_detail
+
+    def update_flow_details(self, flow_detail):
+        return flow_detail
+
+
+class _Backend(impl_memory.MemoryBackend):
+    """Saves nothing.
+
+    TaskFlow saves each change of a flow, so that another process can go on
+    with it. Nobody can read what it saves in memory; the engine works with
+    what it has itself. To save it was two fifths of the time of an engine.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._connection = _Connection(self)
+
+    def get_connection(self):
+        return self._connection
+
+
+class _Durations(timing.PrintingDurationListener):
+    """Logs how long each task took, and does not save it."""
+
+    def _record_ending(self, timer, item_type, item_name, state):
+        self._printer("It took %s '%s' %0.2f seconds to finish." % (
+            item_type, item_name, timer.elapsed()))
 
 
 def run(flow, instance=None):
@@ -32,7 +68,10 @@ def run(flow, instance=None):
     def log_with_instance(*args, **kwargs):
         LOG.info(*args, instance=instance, **kwargs)
 
-    engine = engines.load(flow)
-    with timing.PrintingDurationListener(engine, printer=log_with_instance):
+    # Without a flow detail TaskFlow warns that there is no book to put it in.
+    engine = engines.load(
+        flow, flow_detail=persistence_utils.create_flow_detail(flow),
+        backend=_Backend())
+    with _Durations(engine, printer=log_with_instance):
         engine.run()
     return engine.storage.fetch_all()

@@ -13,7 +13,7 @@
 from nova import exception as nova_exc
 from oslo_utils import units
 
-from nova_powervm.simulator import profile as sim_profile
+from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import pool
@@ -23,7 +23,7 @@ from nova_powervm.virt.powervm import exception
 
 def make_profile(*clusters, **host):
     """A site of one host, with clusters: (name, {tier: GB}, VIOSes)."""
-    profile = sim_profile.load('ssp')
+    profile = pvm_fixtures.load_profile('ssp')
     profile['hosts'][0].update(host)
     profile['clusters'] = [{
         'name': name, 'pool': 'pool_of_' + name, 'thin_overcommit': True,
