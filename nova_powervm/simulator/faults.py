@@ -46,6 +46,7 @@ class Fault:
         self.applied = 0
         self._met = set()
         self._action = action
+        self._method = re.compile(self.spec.get('method', '.*'))
         self._path = re.compile(self.spec['path'])
         self._query = re.compile(self.spec.get('query', ''))
 
@@ -73,7 +74,7 @@ class Fault:
 
     def ready(self, method, path, query, if_match, for_vios=False):
         """Count the request if it matches, and tell whether it may fail."""
-        if self.spec.get('method', method) != method:
+        if not self._method.fullmatch(method):
             return False
         if self.spec.get('if_match', if_match) != if_match:
             return False

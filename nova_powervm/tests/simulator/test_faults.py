@@ -51,6 +51,8 @@ class TestMatching(testtools.TestCase):
         requests = (('GET', '/a/b', ''), ('PUT', '/a/b', 'group=None'))
         for spec, expected in (
                 ({}, [True, True]), ({'method': 'PUT'}, [False, True]),
+                ({'method': 'PUT|GET'}, [True, True]),
+                ({'method': 'PU'}, [False, False]),
                 ({'path': '^/a/b$'}, [True, True]),
                 ({'path': '/c'}, [False, False]),
                 ({'query': 'None'}, [False, True])):

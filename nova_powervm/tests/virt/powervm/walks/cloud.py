@@ -56,7 +56,7 @@ class Cloud(fx.Fixture):
 
     def _setUp(self):
         self.site = self.useFixture(pvm_fixtures.SimulatedSite(
-            self.platform.profile)).site
+            self.platform.profile, event_gather_seconds=0.2)).site
         self.ports = neighbours.Ports(self.platform.vif_type,
                                       self.platform.vif_details)
         self.useFixture(settings.NovaSettings())

@@ -38,26 +38,41 @@ class Fault:
     def __init__(self, name, spec):
         self.name = name
         self._spec = spec
+        #: Whether each request is one that it can break.
+        self.is_for_all = 'method' not in spec and not spec.get('each')
 
     def arm(self, cloud, host, number):
         """Let the number-th request to a host fail.
 
         :param host: Nova's name of the host
-        :returns: object with ``hit``, a bool, and disarm()
+        :returns: object with ``hit``, a bool, ``goes_on``, whether there may
+            be further requests to break, ``count``, how many there were if
+            not, and disarm()
         """
-        return _ArmedFault(cloud.host_of(host).faults, dict(
-            self._spec, query=NOT_THE_EVENT_POLL, nth=number))
+        return _ArmedFault(cloud.host_of(host).faults, number, dict(
+            self._spec, query=NOT_THE_EVENT_POLL,
+            **({} if self._spec.get('each') else {'nth': number})))
 
 
 class _ArmedFault:
 
-    def __init__(self, faults, spec):
+    def __init__(self, faults, number, spec):
         self._faults = faults
         self._fault = faults.add(spec)
+        self._number = number
 
     @property
     def hit(self):
         return bool(self._fault.applied)
+
+    @property
+    def goes_on(self):
+        return self.hit and not self._fault.spec.get('each')
+
+    @property
+    def count(self):
+        return (self._fault.applied if self._fault.spec.get('each')
+                else self._number - 1)
 
     def disarm(self):
         self._faults.clear(self._fault.id)
@@ -67,7 +82,8 @@ class Kill:
     """The process of nova-compute dies at a request.
 
     :param name: str
-    :param answered: whether that request still reaches the platform
+    :param answered: whether that request still reaches the platform; then
+        it is one that changes something
     """
 
     kills = True
@@ -75,6 +91,7 @@ class Kill:
     def __init__(self, name, answered):
         self.name = name
         self._answered = answered
+        self.is_for_all = not answered
 
     def arm(self, cloud, host, number):
         """See Fault."""
@@ -99,7 +116,16 @@ class Killer:
         self._session = compute.driver.rooms.host.adapter.session
         self._request = self._session.request
         self._session.request = self.request
+        self._number = number
         self.hit = False
+
+    @property
+    def goes_on(self):
+        return self.hit
+
+    @property
+    def count(self):
+        return self._number - 1
 
     def disarm(self):
         """Let the compute live, if it still does."""
@@ -115,7 +141,8 @@ class Killer:
                     # Of Session.__del__, which has nobody to raise to.
                     return None
                 raise Killed()
-            self._left -= 1
+            if not (self._answered and method == 'GET'):
+                self._left -= 1
             dies = self._left == 0
             self.hit = dies
         if dies:
@@ -128,14 +155,17 @@ class Killer:
         return response
 
 
-#: What today's walks break each request with.
+#: What walks break each request with.
 FAULTS = (
     Fault('error_500', {'effect': 'status', 'status': 500}),
-    Fault('busy_503', {'effect': 'busy'}),
+    # Nobody notices: each request of an operation is refused once.
+    Fault('busy_503', {'effect': 'busy', 'each': True}),
     # A POST carries If-Match.
     Fault('etag_412', {'effect': 'precondition', 'method': 'POST'}),
     Fault('dropped_before', {'effect': 'drop_before'}),
-    Fault('dropped_after', {'effect': 'drop_after'}),
+    # To lose the answer to a GET is to lose the GET.
+    Fault('dropped_after', {'effect': 'drop_after',
+                            'method': 'PUT|POST|DELETE'}),
 )
 KILLS = (Kill('killed_before', False), Kill('killed_after', True))
 EFFECTS = {effect.name: effect for effect in FAULTS + KILLS}

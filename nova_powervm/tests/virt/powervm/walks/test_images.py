@@ -18,41 +18,47 @@ from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import walk
 
 Step = walk.Step
-RESCUE = walk.Round([Step(ops.RESCUE, 7), Step(ops.UNRESCUE, 7)], server={})
-REBUILD = walk.Round([Step(ops.REBUILD, 20)], server={})
+RESCUE = [[Step(ops.RESCUE, 7), Step(ops.UNRESCUE, 7)]]
+REBUILD = [[Step(ops.REBUILD, 20)]]
 
 
 @case.walks()
 class VolumeGroupRescueTest(case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
-    ROUND = RESCUE
+    CYCLES = RESCUE
+    SERVER = {}
 
 
 @case.walks()
 class PoolRescueTest(case.DriverCase):
     PLATFORM = platforms.POOL
-    ROUND = RESCUE
+    CYCLES = RESCUE
+    SERVER = {}
 
 
 @case.walks()
 class PoolSnapshotTest(case.DriverCase):
     PLATFORM = platforms.POOL
-    ROUND = walk.Round([Step(ops.SNAPSHOT, 5)], server={})
+    CYCLES = [[Step(ops.SNAPSHOT, 5)]]
+    SERVER = {}
 
 
 @case.walks()
 class ManagementViosSnapshotTest(case.DriverCase):
     PLATFORM = platforms.MANAGEMENT_VIOS
-    ROUND = walk.Round([Step(ops.SNAPSHOT, 1)], server={})
+    CYCLES = [[Step(ops.SNAPSHOT, 1)]]
+    SERVER = {}
 
 
 @case.walks()
 class VolumeGroupRebuildTest(case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
-    ROUND = REBUILD
+    CYCLES = REBUILD
+    SERVER = {}
 
 
 @case.walks()
 class PoolRebuildTest(case.DriverCase):
     PLATFORM = platforms.POOL
-    ROUND = REBUILD
+    CYCLES = REBUILD
+    SERVER = {}

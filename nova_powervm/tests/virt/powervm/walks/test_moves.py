@@ -24,8 +24,8 @@ Step = walk.Step
 class ResizeMixin:
     """A resize that is reverted."""
 
-    ROUND = walk.Round([Step(ops.resize(scene.LARGE), 7),
-                        Step(ops.REVERT, 6)], server={})
+    CYCLES = [[Step(ops.resize(scene.LARGE), 7), Step(ops.REVERT, 6)]]
+    SERVER = {}
 
 
 @case.walks(kills=True)
@@ -41,8 +41,7 @@ class PoolResizeTest(ResizeMixin, case.DriverCase):
 @case.walks()
 class VscsiResizeTest(ResizeMixin, case.DriverCase):
     PLATFORM = platforms.VSCSI
-    ROUND = walk.Round(ResizeMixin.ROUND.steps,
-                       server={'volumes': (1, 2), 'boots': True})
+    SERVER = {'volumes': (1, 2), 'boots': True}
 
 
 @case.walks()
@@ -53,8 +52,8 @@ class NpivResizeTest(VscsiResizeTest):
 class ConfirmMixin:
     """A resize that is confirmed: the disk grows, for good."""
 
-    ROUND = walk.Round([Step(ops.make(), 11), Step(ops.resize(scene.LARGE), 7),
-                        Step(ops.CONFIRM, 2), Step(ops.DELETE, 9)])
+    CYCLES = [[Step(ops.make(), 11), Step(ops.resize(scene.LARGE), 7),
+               Step(ops.CONFIRM, 2), Step(ops.DELETE, 9)]]
 
 
 @case.walks(kills=True)

@@ -19,8 +19,8 @@ from nova_powervm.tests.virt.powervm.walks import walk
 
 
 class PortMixin:
-    ROUND = walk.Round([walk.Step(ops.ATTACH_PORT, 4),
-                        walk.Step(ops.DETACH_PORT, 4)], server={})
+    CYCLES = [[walk.Step(ops.ATTACH_PORT, 4), walk.Step(ops.DETACH_PORT, 4)]]
+    SERVER = {}
 
 
 @case.walks()

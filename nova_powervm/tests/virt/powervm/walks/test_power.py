@@ -18,35 +18,39 @@ from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import walk
 
 Step = walk.Step
-REBOOTS = [Step(ops.SOFT_REBOOT, 2), Step(ops.HARD_REBOOT, 7)]
+REBOOTS = [[Step(ops.SOFT_REBOOT, 2)], [Step(ops.HARD_REBOOT, 7)]]
 
 
 @case.walks()
 class PowerTest(case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
-    ROUND = walk.Round([Step(ops.STOP, 3), Step(ops.START, 1), *REBOOTS],
-                       server={})
+    CYCLES = [[Step(ops.STOP, 3), Step(ops.START, 1)], *REBOOTS]
+    SERVER = {}
 
 
 @case.walks()
 class PoolTest(case.DriverCase):
     PLATFORM = platforms.POOL
-    ROUND = walk.Round(REBOOTS, server={})
+    CYCLES = REBOOTS
+    SERVER = {}
 
 
 @case.walks()
 class OpenVSwitchTest(case.DriverCase):
     PLATFORM = platforms.OVS
-    ROUND = walk.Round(REBOOTS, server={})
+    CYCLES = REBOOTS
+    SERVER = {}
 
 
 @case.walks()
 class VscsiTest(case.DriverCase):
     PLATFORM = platforms.VSCSI
-    ROUND = walk.Round(REBOOTS, server={'volumes': (1, 2), 'boots': True})
+    CYCLES = REBOOTS
+    SERVER = {'volumes': (1, 2), 'boots': True}
 
 
 @case.walks()
 class NpivTest(case.DriverCase):
     PLATFORM = platforms.NPIV
-    ROUND = walk.Round(REBOOTS, server={'volumes': (1, 2), 'boots': True})
+    CYCLES = REBOOTS
+    SERVER = {'volumes': (1, 2), 'boots': True}

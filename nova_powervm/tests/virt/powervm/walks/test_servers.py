@@ -22,38 +22,38 @@ Step = walk.Step
 
 
 def life(least_to_make, least_to_delete, **kwargs):
-    return walk.Round([Step(ops.make(**kwargs), least_to_make),
-                       Step(ops.DELETE, least_to_delete)])
+    return [[Step(ops.make(**kwargs), least_to_make),
+             Step(ops.DELETE, least_to_delete)]]
 
 
 @case.walks(kills=True)
 class VolumeGroupTest(case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
-    ROUND = life(11, 9)
+    CYCLES = life(11, 9)
 
 
 @case.walks(kills=True)
 class PoolTest(case.DriverCase):
     PLATFORM = platforms.POOL
-    ROUND = life(11, 9)
+    CYCLES = life(11, 9)
 
 
 @case.walks()
 class FilesTest(case.DriverCase):
     PLATFORM = platforms.FILES
-    ROUND = life(11, 9)
+    CYCLES = life(11, 9)
 
 
 @case.walks()
 class OpenVSwitchTest(case.DriverCase):
     PLATFORM = platforms.OVS
-    ROUND = life(14, 11)
+    CYCLES = life(14, 11)
 
 
 @case.walks()
 class DisksOfTheFlavorTest(case.DriverCase):
     PLATFORM = platforms.POOL
-    ROUND = life(12, 9, flavor=scene.WITH_DISKS)
+    CYCLES = life(12, 9, flavor=scene.WITH_DISKS)
 
 
 @case.walks()
@@ -61,10 +61,10 @@ class VscsiTest(case.DriverCase):
     """It boots from one volume, and has another."""
 
     PLATFORM = platforms.VSCSI
-    ROUND = life(15, 15, volumes=(1, 2), boots=True)
+    CYCLES = life(15, 15, volumes=(1, 2), boots=True)
 
 
 @case.walks()
 class NpivTest(case.DriverCase):
     PLATFORM = platforms.NPIV
-    ROUND = life(13, 10, volumes=(1, 2), boots=True)
+    CYCLES = life(13, 10, volumes=(1, 2), boots=True)

@@ -12,7 +12,7 @@
 
 """Walks: break each request of some operations, one after the other.
 
-A round is a list of operations that ends where it began. In the n-th turn of
+A cycle is a list of operations that ends where it began. In the n-th turn of
 a walk, the n-th request of each operation breaks; what has failed is done
 again, as a user would. So a turn costs one server's life for all of them. The
 walk ends when no operation has so many requests.
@@ -23,6 +23,7 @@ hold does hold.
 """
 
 import dataclasses
+import itertools
 
 from nova_powervm.tests.virt.powervm.walks import operations
 
@@ -51,32 +52,21 @@ class Step:
         return '%s at %s' % (self.operation, self.host)
 
 
-@dataclasses.dataclass(frozen=True)
-class Round:
-    """Operations on one server, which end where they began.
-
-    :ivar steps: list of Step
-    :ivar server: dict, how the server is made, see api.API.create; None if
-        the first step makes it
-    """
-
-    steps: list
-    server: dict = None
-
-
 class Walk:
     """One walk.
 
     :param scene: scene.Scene
-    :param round_: Round
+    :param cycles: list of lists of Step, each of which ends where it began
     :param effect: effects.Fault or effects.Kill
+    :param server: dict, how the server is made, see api.API.create; None if
+        the first step of each cycle makes it
     """
 
-    def __init__(self, scene, round_, effect):
+    def __init__(self, scene, cycles, effect, server=None):
         self.scene = scene
-        self.round = round_
         self.effect = effect
-        self._views = []
+        self.server = server
+        self._cycles = cycles
         self._base = None
 
     def run(self):
@@ -88,11 +78,13 @@ class Walk:
         self._warm_up()
         empty = scene.view()
         self._make_server()
-        self._record()
-        counts = [None] * len(self.round.steps)
+        self._base = scene.view()
+        cycles = [_Cycle(self, steps) for steps in self._cycles]
         for turn in range(1, ENDLESS):
-            self._turn(turn, counts)
-            if None not in counts:
+            for cycle in cycles:
+                if not cycle.is_walked:
+                    cycle.turn(turn)
+            if all(cycle.is_walked for cycle in cycles):
                 break
         else:
             scene.fail('the walk does not end')
@@ -100,14 +92,14 @@ class Walk:
             operations.delete_for_good(scene)
         scene.story = '%s: at the end' % self.effect.name
         scene.check_view(empty)
-        return counts
+        return [count for cycle in cycles for count in cycle.counts]
 
     def _warm_up(self):
         """Let images be cached, and the forms of jobs be read."""
         scene = self.scene
         scene.story = 'before the walk'
         self._make_server()
-        for step in self.round.steps:
+        for step in itertools.chain(*self._cycles):
             step.operation.act(scene)
             scene.check(step.operation.is_done(scene), '%s: %s' % (
                 step, scene.cloud.failures))
@@ -116,59 +108,91 @@ class Walk:
 
     def _make_server(self):
         """Make the server that each turn begins with, if there is one."""
-        if self.round.server is not None:
-            self.scene.create(**self.round.server)
+        if self.server is not None:
+            self.scene.create(**self.server)
             self.scene.check(self.scene.status == 'active',
                              self.scene.cloud.failures)
             self.scene.write()
 
-    def _record(self):
-        """Go a turn without faults, and remember what the site is like."""
-        scene = self.scene
-        self._base = scene.view()
-        for step in self.round.steps:
-            step.operation.act(scene)
-            scene.check(step.operation.is_done(scene), '%s: %s' % (
-                step, scene.cloud.failures))
-            self._after(step)
-            self._views.append(scene.view())
-
-    def _after(self, step):
+    def after(self, step):
         """Have the guest write, or Nova forget a server that is deleted."""
         if step.operation.name in _WRITES_ANEW:
             self.scene.write()
         elif step.operation.name == 'delete' and self.scene.server:
             self.scene.forget()
 
-    def _turn(self, turn, counts):
-        """Break the turn-th request of each step that has so many."""
-        before = self._views[-1]
-        for number, step in enumerate(self.round.steps):
-            is_walked = counts[number] is not None
-            if not self._step(turn, step, before, is_walked, number, counts):
-                self._start_over()
-                return
-            before = self._views[number]
+    def start_over(self):
+        """Go on with a new server; nothing is left of the old one."""
+        scene = self.scene
+        if scene.server is not None:
+            operations.delete_for_good(scene)
+        self._make_server()
+        scene.check_view(self._base)
 
-    def _step(self, turn, step, before, is_walked, number, counts):
+
+class _Cycle:
+    """Steps of a walk that end where they began.
+
+    :ivar counts: list of how many requests of each step were broken; None as
+        long as more may come
+    """
+
+    def __init__(self, walk, steps):
+        self.walk = walk
+        self.scene = walk.scene
+        self.steps = steps
+        self.counts = [None] * len(steps)
+        self._before = self.scene.view()
+        self._views = [self._record(step) for step in steps]
+
+    @property
+    def is_walked(self):
+        return None not in self.counts
+
+    def _record(self, step):
+        """Take a step without faults, and remember what the site is like."""
+        scene = self.scene
+        step.operation.act(scene)
+        scene.check(step.operation.is_done(scene), '%s: %s' % (
+            step, scene.cloud.failures))
+        self.walk.after(step)
+        return scene.view()
+
+    def turn(self, turn):
+        """Break the turn-th request of each step that has so many."""
+        before = self._before
+        for number, step in enumerate(self.steps):
+            goes_on = self._step(turn, number, step, before)
+            before = self._views[number]
+            # A server that the round itself makes need not be used to the
+            # end.
+            is_needed = (self.walk.server is not None or
+                         None in self.counts[number + 1:])
+            if not (goes_on and is_needed):
+                break
+        if before is not self._views[-1] or not goes_on:
+            self.walk.start_over()
+
+    def _step(self, turn, number, step, before):
         """Take a step; whether the round can go on."""
-        scene, operation = self.scene, step.operation
-        scene.story = '%s at request %d of %s' % (self.effect.name, turn,
-                                                  step)
-        armed = None if is_walked else self.effect.arm(
-            scene.cloud, step.host, turn)
+        scene, operation, effect = (self.scene, step.operation,
+                                    self.walk.effect)
+        scene.story = '%s at request %d of %s' % (effect.name, turn, step)
+        armed = None
+        if self.counts[number] is None:
+            armed = effect.arm(scene.cloud, step.host, turn)
         scene.begin()
         scene.cloud.failures.clear()
         operation.act(scene)
         if armed is not None:
             armed.disarm()
-            if not armed.hit:
-                counts[number] = turn - 1
-            elif self.effect.kills:
+            if not armed.goes_on:
+                self.counts[number] = armed.count
+            if armed.hit and effect.kills:
                 scene.cloud.start(step.host)
         goes_on = self._check(operation, before)
         if goes_on:
-            self._after(step)
+            self.walk.after(step)
             scene.check_view(self._views[number])
         return goes_on
 
@@ -190,10 +214,3 @@ class Walk:
         if scene.server is not None and operation.name not in _WRITES_ANEW:
             scene.check_bytes()
         return goes_on
-
-    def _start_over(self):
-        """Go on with a new server; nothing is left of the old one."""
-        scene = self.scene
-        operations.delete_for_good(scene)
-        self._make_server()
-        scene.check_view(self._base)
