@@ -238,8 +238,14 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def power_off(self, instance, timeout=0, retry_interval=0):
         self._log_operation('power_off', instance)
-        self._run(flow_power.power_off(self.rooms, instance, timeout),
-                  instance)
+        try:
+            self._run(flow_power.power_off(self.rooms, instance, timeout),
+                      instance)
+        except nova_exc.InstanceNotFound:
+            if instance.task_state != task_states.REBUILDING:
+                raise
+            LOG.warning('The LPAR is gone; the rebuild makes it anew.',
+                        instance=instance)
 
     def reboot(self, context, instance, network_info, reboot_type,
                block_device_info=None, bad_volumes_callback=None,

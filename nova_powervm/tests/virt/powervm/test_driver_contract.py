@@ -225,3 +225,6 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
                      lambda: self.connection.power_on(self.ctxt, instance,
                                                       None)):
             self.assertRaises(nova_exc.InstanceNotFound, call)
+        # A server that an earlier rebuild has left without an LPAR.
+        instance.task_state = task_states.REBUILDING
+        self.connection.power_off(instance)

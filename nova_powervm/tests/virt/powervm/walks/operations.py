@@ -38,6 +38,7 @@ class Operation:
         be now; if not, it is usable, and the walk goes on with a new one.
     :ivar rolls_back: whether the site is as before if Nova has not done it
         and calls the server neither in ERROR nor busy
+    :ivar is_exact: whether the site always looks the same when it is done
     """
 
     name: str
@@ -45,6 +46,7 @@ class Operation:
     is_done: typing.Callable
     settle: typing.Callable
     rolls_back: bool = True
+    is_exact: bool = True
 
     def __str__(self):
         return self.name
@@ -55,9 +57,14 @@ def ask_again(scene, operation):
     mend(scene)
     if not operation.is_done(scene):
         operation.act(scene)
-    scene.check(operation.is_done(scene), 'it cannot be done again; the '
-                'server is %s' % scene.status)
+    _check_done(scene, operation)
     return True
+
+
+def _check_done(scene, operation):
+    scene.check(operation.is_done(scene), 'it cannot be done again; the '
+                'server is %s; %s' % (scene.status,
+                                      scene.cloud.failures[-1:]))
 
 
 def mend(scene):
@@ -136,8 +143,16 @@ HARD_REBOOT = _operation(
 
 # ---- images ----------------------------------------------------------------
 
+
+def _is_rescued(scene):
+    """Whether the server runs from its rescue disk."""
+    return (scene.status == 'rescued' and scene.lpar().is_on and
+            scene.lpar().boot['disk'].startswith('r_'))
+
+
+# The disk is mapped by the first VIOS that answers.
 RESCUE = _operation('rescue', lambda scene: scene.api.rescue(scene.server),
-                    'rescued')
+                    _is_rescued, is_exact=False)
 
 
 def _rescue_once_more(scene, operation):
@@ -145,8 +160,7 @@ def _rescue_once_more(scene, operation):
     mend(scene)
     scene.api.rescue(scene.server)
     operation.act(scene)
-    scene.check(operation.is_done(scene), 'it cannot be done again; the '
-                'server is %s' % scene.status)
+    _check_done(scene, operation)
     return True
 
 
@@ -159,8 +173,7 @@ def _rebuild_again(scene, operation):
     """Its disks may be gone: only another rebuild can mend it."""
     scene.api.reset_state(scene.server)
     operation.act(scene)
-    scene.check(operation.is_done(scene), 'it cannot be done again; the '
-                'server is %s' % scene.status)
+    _check_done(scene, operation)
     return True
 
 

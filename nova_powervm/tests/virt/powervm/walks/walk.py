@@ -193,7 +193,8 @@ class _Cycle:
         goes_on = self._check(operation, before)
         if goes_on:
             self.walk.after(step)
-            scene.check_view(self._views[number])
+            if operation.is_exact:
+                scene.check_view(self._views[number])
         return goes_on
 
     def _check(self, operation, before):
