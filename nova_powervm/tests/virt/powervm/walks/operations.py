@@ -17,9 +17,11 @@ reboot a server that is in ERROR, and ask again.
 """
 
 import dataclasses
+import json
 import typing
 
 from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.walks import view
 
 #: Numbers of a port, and of volumes, that come and go.
 PORT = 9
@@ -232,11 +234,24 @@ def _has_volume(scene, number):
         bdm.volume_id for bdm in scene.server.bdms()]
 
 
+def _is_attached(scene, number):
+    """Whether Nova knows where the volume is; it does not before the end."""
+    return any(bdm.volume_id == volumes.VOLUME % number and
+               json.loads(bdm.connection_info or '{}')
+               for bdm in scene.server.bdms())
+
+
 def attach(number):
+    def _attach_again(scene, operation):
+        if _has_volume(scene, number):
+            # nova-compute was killed: Nova can neither go on nor detach it.
+            return False
+        return ask_again(scene, operation)
+
     return _operation(
         'attach %d' % number,
         lambda scene: scene.api.attach(scene.server, number),
-        lambda scene: _has_volume(scene, number))
+        lambda scene: _is_attached(scene, number), _attach_again)
 
 
 def detach(number):
@@ -246,3 +261,53 @@ def detach(number):
         lambda scene: not _has_volume(scene, number), rolls_back=False)
 
 
+def _volume(scene, number):
+    """The simulated volume of a number, simulator.san.Volume."""
+    return scene.cloud.cinder.lun(volumes.VOLUME % number)
+
+
+def _paths(scene, number):
+    """What the server sees of a volume: list of guest.Disk."""
+    return [disk for disk in view.disks(scene.lpar())
+            if disk.volume == volumes.VOLUME % number]
+
+
+def _extend(scene):
+    size_gb = _volume(scene, VOLUME).size // volumes.GIB + 1
+    return scene.api.extend(scene.server, VOLUME, size_gb)
+
+
+def _is_extended(scene):
+    """Whether the server sees the whole volume on each path."""
+    return scene.status == 'active' and {
+        path.size for path in _paths(scene, VOLUME)} == {
+            _volume(scene, VOLUME).size}
+
+
+EXTEND = _operation('extend', _extend, _is_extended, rolls_back=False)
+
+
+def make_small_volumes(scene, size_gb):
+    """Make the volumes of a swap, those that are not there.
+
+    :param size_gb: float, GiB
+    """
+    for number in (VOLUME, FURTHER, REPLACEMENT):
+        if volumes.VOLUME % number not in scene.cloud.site.san.volumes:
+            scene.cloud.cinder.create(volumes.VOLUME % number, size_gb)
+
+
+def _swap(scene):
+    """Swap a volume; Cinder deletes what was replaced."""
+    scene.replaced = _volume(scene, VOLUME).naa
+    failure = scene.api.swap(scene.server, VOLUME, REPLACEMENT)
+    make_small_volumes(scene, _volume(scene, VOLUME).size / volumes.GIB)
+    return failure
+
+
+def _is_swapped(scene):
+    return (scene.status == 'active' and scene.lpar().is_on and
+            _volume(scene, VOLUME).naa != scene.replaced)
+
+
+SWAP = _operation('swap', _swap, _is_swapped)

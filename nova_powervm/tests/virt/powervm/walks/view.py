@@ -56,6 +56,10 @@ def _plain(value):
             found['mac'] = 'made up'
         if found.get('kind') == 'PhysicalVolume':
             found['storage'] = 'a volume'
+        if 'exports' in found or found.get('volume'):
+            # Some operations make it larger, and nothing makes it smaller.
+            for size in ('size_bytes', 'capacity_mb'):
+                found.pop(size, None)
         if 'volume' in found and str(found.get('name')).startswith('hdisk'):
             found['name'] = 'a volume'
         if isinstance(found.get('exports'), dict):

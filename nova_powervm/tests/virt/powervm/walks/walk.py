@@ -207,8 +207,10 @@ class _Cycle:
         goes_on = True
         if not operation.is_done(scene):
             status = scene.status
+            # A process that is dead takes nothing back.
             if operation.rolls_back and not (
-                    'error' in status or ', ' in status):
+                    self.walk.effect.kills or 'error' in status or
+                    ', ' in status):
                 scene.check_view(before)
             goes_on = operation.settle(scene, operation)
             scene.check_always()
