@@ -246,6 +246,15 @@ class PowerVMDriver(driver.ComputeDriver):
                 raise
             LOG.warning('The LPAR is gone; the rebuild makes it anew.',
                         instance=instance)
+        except Exception:
+            # Nova stops a server that it has evacuated to this host. If that
+            # failed, Nova would keep the server on its former host, and both
+            # hosts would run it.
+            if instance.host == self.nodename:
+                raise
+            LOG.exception('The server could not be stopped after its '
+                          'evacuation. It runs here until Nova stops it.',
+                          instance=instance)
 
     def reboot(self, context, instance, network_info, reboot_type,
                block_device_info=None, bad_volumes_callback=None,

@@ -21,6 +21,7 @@ from nova_powervm.virt.powervm import census
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
+from nova_powervm.virt.powervm import evacuation
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
@@ -75,6 +76,7 @@ def open_rooms(virtapi, host, nvram_manager=None):
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
     config_drive.scrub(partitions)
+    evacuation.stop_unfinished(host, partitions)
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
         mgmt=pvm_mgmt.ManagementPartition(host),

@@ -240,7 +240,10 @@ class API:
     # ---- moves -----------------------------------------------------------
 
     def evacuate(self, server, host='compute2'):
-        """Make a server, whose host is down, on another one."""
+        """Make a server, whose host is down, on another one.
+
+        It is stopped there then, as since microversion 2.95.
+        """
         instance = server.read()
         migration = objects.Migration(
             self.context, source_compute=instance.host,
@@ -253,7 +256,8 @@ class API:
         return self.cloud.call(
             host, 'rebuild_instance', instance=server.read(),
             **dict(_REBUILD, recreate=True, on_shared_storage=None,
-                   migration=migration, scheduled_node=host))
+                   migration=migration, scheduled_node=host,
+                   target_state=vm_states.STOPPED))
 
     def resize(self, server, flavor=None, host=None):
         """Resize a server, or move it.

@@ -68,8 +68,7 @@ class Cloud(fx.Fixture):
             'user', 'project', is_admin=True)
         self.images = [self.glance.image1['id'], self.glance.image3['id']]
         self.addCleanup(self.stop)
-        for number, _host in enumerate(self.site.hosts, 1):
-            self.start('compute%d' % number)
+        self.start_all()
 
     @property
     def shared_volumes(self):
@@ -94,6 +93,7 @@ class Cloud(fx.Fixture):
         for name, running in self.computes.items():
             with self.on(name):
                 running.run_periodic_tasks_once()
+        self.run_casts()
 
     # ---- hosts ----------------------------------------------------------
 
@@ -134,12 +134,24 @@ class Cloud(fx.Fixture):
         """
         with self.on(name):
             started = self.computes[name] = compute.Compute(self, name)
+            self._at_work = started
             try:
                 started.start()
             except Exception:
                 with excutils.save_and_reraise_exception():
                     self.stop(name)
+            except effects.Killed:
+                with excutils.save_and_reraise_exception():
+                    self.kill(name)
+            finally:
+                self._at_work = None
         self.run_casts()
+
+    def start_all(self):
+        """Start nova-compute on each host where it is down."""
+        for number, _host in enumerate(self.site.hosts, 1):
+            if 'compute%d' % number not in self.computes:
+                self.start('compute%d' % number)
 
     def stop(self, *names):
         """Stop nova-compute on some hosts, or on all."""

@@ -73,6 +73,7 @@ class Compute(manager.ComputeManager):
         self.image_api = glance.API()
         self.compute_rpcapi = neighbours.ComputeRPC(cloud)
         self.compute_task_api = neighbours.Conductor()
+        self.compute_api = neighbours.ComputeAPI(cloud)
         self.share_manager = neighbours.Shares()
         self.instance_events = manager.InstanceEvents()
         self.send_instance_updates = False

@@ -16,10 +16,14 @@ An effect is armed for the n-th request to a host from then on. Whether it has
 hit tells whether the operation sent that many.
 """
 
+import functools
 import threading
 
+from nova_powervm.virt.powervm import rest
+
+_EVENT_POLL = 'QUEUE_CLIENTKEY'
 #: All but the long poll for events, which no operation waits for.
-NOT_THE_EVENT_POLL = '^(?!.*QUEUE_CLIENTKEY)'
+NOT_THE_EVENT_POLL = '^(?!.*%s)' % _EVENT_POLL
 
 
 class Killed(BaseException):
@@ -95,29 +99,32 @@ class Kill:
 
     def arm(self, cloud, host, number):
         """See Fault."""
-        return Killer(cloud.compute(host), number, self._answered)
+        return Killer(cloud, host, number, self._answered)
 
 
 class Killer:
-    """Lets a compute die at its number-th request.
+    """Lets a compute die at its number-th request from now.
 
     :ivar hit: bool, whether it is dead
-    :param compute: compute.Compute
+    :param cloud: cloud.Cloud
+    :param host: Nova's name of the host of the compute, which may be about
+        to start
     :param number: int, the request at which it dies, from 1; its polls for
         events do not count.
-    :param answered: whether that request still reaches the platform.
+    :param answered: whether that request still reaches the platform; then
+        those that change nothing do not count either.
     """
 
-    def __init__(self, compute, number, answered):
-        self._compute = compute
-        self._left = number
+    def __init__(self, cloud, host, number, answered):
+        self._cloud = cloud
+        self._host = host
+        self._port = cloud.host_of(host).port
+        self._number = self._left = number
         self._answered = answered
         self._lock = threading.Lock()
-        self._session = compute.driver.rooms.host.adapter.session
-        self._request = self._session.request
-        self._session.request = self.request
-        self._number = number
+        self._really_request = rest.Session.request
         self.hit = False
+        rest.Session.request = self._make_request()
 
     @property
     def goes_on(self):
@@ -129,30 +136,46 @@ class Killer:
 
     def disarm(self):
         """Let the compute live, if it still does."""
-        if not self.hit:
-            del self._session.request
+        rest.Session.request = self._really_request
 
-    def request(self, method, path, *args, **kwargs):
-        if 'QUEUE_CLIENTKEY' in path:
-            return self._request(method, path, *args, **kwargs)
-        with self._lock:
-            if self.hit:
-                if 'Logon' in path:
-                    # Of Session.__del__, which has nobody to raise to.
-                    return None
-                raise Killed()
-            if not (self._answered and method == 'GET'):
-                self._left -= 1
-            dies = self._left == 0
-            self.hit = dies
-        if dies:
-            self._compute.is_dead = True
-            if not self._answered:
-                raise Killed()
-        response = self._request(method, path, *args, **kwargs)
-        if self.hit:
+    def _make_request(self):
+        def request(session, method, path, *args, **kwargs):
+            def ask():
+                return self._really_request(session, method, path, *args,
+                                            **kwargs)
+
+            if session.port != self._port or _EVENT_POLL in path:
+                return ask()
+            if not self._dies(method):
+                return ask()
+            self._cloud.compute(self._host).is_dead = True
+            if self._answered:
+                ask()
+            session.request = functools.partial(
+                _request_of_the_dead, functools.partial(
+                    self._really_request, session))
             raise Killed()
-        return response
+        return request
+
+    def _dies(self, method):
+        """Count a request; whether it is the last one."""
+        with self._lock:
+            if self._answered and method == 'GET':
+                return False
+            self._left -= 1
+            self.hit = self.hit or not self._left
+            return not self._left
+
+
+def _request_of_the_dead(really_request, method, path, *args, **kwargs):
+    """What a session that belongs to a dead process does."""
+    if _EVENT_POLL in path:
+        # Its thread is still to end, in an orderly way.
+        return really_request(method, path, *args, **kwargs)
+    if 'Logon' in path:
+        # Of Session.__del__, which has nobody to raise to.
+        return None
+    raise Killed()
 
 
 #: What walks break each request with.

@@ -16,6 +16,7 @@ They do what the walks need, and raise AttributeError for anything else.
 """
 
 from nova.compute import provider_tree
+from nova.compute import task_states
 from nova.network import model as network_model
 from nova import objects
 from nova.scheduler.client import report
@@ -113,6 +114,27 @@ class _NoShares(list):
 
     def deactivate_all(self):
         pass
+
+
+class ComputeAPI:
+    """Nova's API, as the compute that synchronizes power states uses it.
+
+    :param cloud: cloud.Cloud
+    """
+
+    def __init__(self, cloud):
+        self._cloud = cloud
+
+    def force_stop(self, _context, instance):
+        """Stop a server that is to be off, and is not."""
+        self.stop(_context, instance)
+
+    def stop(self, _context, instance):
+        """Note that a server has stopped by itself."""
+        instance.task_state = task_states.POWERING_OFF
+        instance.save()
+        self._cloud.cast(instance.host, 'stop_instance', instance,
+                         clean_shutdown=True)
 
 
 class ComputeRPC:

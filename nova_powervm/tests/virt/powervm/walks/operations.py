@@ -21,6 +21,7 @@ import json
 import typing
 
 from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import view
 
 #: Numbers of a port, and of volumes, that come and go.
@@ -41,6 +42,8 @@ class Operation:
     :ivar rolls_back: whether the site is as before if Nova has not done it
         and calls the server neither in ERROR nor busy
     :ivar is_exact: whether the site always looks the same when it is done
+    :ivar is_swept: whether it does so after the next periodic task only
+    :ivar starts: whether it is the start of a nova-compute
     """
 
     name: str
@@ -49,6 +52,8 @@ class Operation:
     settle: typing.Callable
     rolls_back: bool = True
     is_exact: bool = True
+    is_swept: bool = False
+    starts: bool = False
 
     def __str__(self):
         return self.name
@@ -210,9 +215,92 @@ def resize(flavor):
 
 
 CONFIRM = _operation('confirm', lambda scene: scene.api.confirm(scene.server),
-                     'active')
+                     'active', is_swept=True)
 REVERT = _operation('revert', lambda scene: scene.api.revert(scene.server),
                     'active')
+#: The hosts of moves.
+SOURCE, TARGET = 'compute1', 'compute2'
+
+
+def _move_again(scene, operation):
+    """Use the server where it is; ask again if that is where it was."""
+    mend(scene)
+    scene.check(scene.lpar().is_on, 'it does not run on %s' %
+                scene.server.host)
+    return (scene.server.host == SOURCE and
+            ask_again(scene, operation))
+
+
+def migrate(flavor=None):
+    """Move a server that is off in the meantime.
+
+    :param flavor: nova.objects.Flavor that it gets as well
+    """
+    return _operation(
+        'migrate',
+        lambda scene: scene.api.resize(scene.server, flavor, TARGET),
+        'resized', _move_again)
+
+
+def _is_back(scene):
+    return scene.status == 'active' and scene.server.host == SOURCE
+
+
+MIGRATE_BACK = _operation(
+    'migrate back', lambda scene: scene.api.revert(scene.server), _is_back,
+    _move_again, rolls_back=False)
+
+
+def _evacuate(scene):
+    """Evacuate the server; nova-compute does not answer any more.
+
+    It is wrongly thought dead: the LPAR on its host runs on.
+    """
+    if SOURCE in scene.cloud.computes:
+        scene.cloud.stop(SOURCE)
+    return scene.api.evacuate(scene.server, TARGET)
+
+
+def _is_evacuated(scene):
+    return scene.status == 'stopped' and scene.server.host == TARGET
+
+
+def _evacuate_again(scene, operation):
+    """The host comes back; the server is used where Nova says it is."""
+    scene.cloud.start(SOURCE)
+    scene.check_always()
+    mend(scene)
+    if scene.status == 'stopped':
+        scene.api.start(scene.server)
+    scene.check(scene.status == 'active' and scene.lpar().is_on,
+                'it cannot be used; it is %s on %s' % (
+                    scene.status, scene.server.host))
+    return False
+
+
+# Nova stops later what it could not stop at once.
+EVACUATE = _operation('evacuate', _evacuate, _is_evacuated, _evacuate_again,
+                      rolls_back=False, is_swept=True)
+
+
+def _restart(scene):
+    """Start nova-compute on the first host, if it can start."""
+    try:
+        scene.cloud.restart(SOURCE)
+    except (Exception, effects.Killed) as exc:
+        scene.cloud.failures.append(exc)
+
+
+def _restart_again(scene, operation):
+    scene.check(SOURCE not in scene.cloud.computes, scene.status)
+    operation.act(scene)
+    _check_done(scene, operation)
+    return True
+
+
+RESTART = _operation(
+    'restart', _restart, lambda scene: SOURCE in scene.cloud.computes,
+    _restart_again, rolls_back=False, is_swept=True, starts=True)
 
 # ---- ports and volumes -----------------------------------------------------
 

@@ -104,9 +104,18 @@ class Scene:
     def check_always(self):
         """Look whether what must hold after any operation does."""
         for disk, lpars in view.writers(self.cloud.site).items():
-            if disk not in self.cloud.shared_volumes:
+            # A host that is wrongly thought dead writes until it is back.
+            if disk not in self.cloud.shared_volumes and (
+                    len(self.cloud.computes) == len(self.cloud.site.hosts)):
                 self.check(len(lpars) < 2, '%s is written by %s' % (
                     disk, sorted(lpars)))
+        for instance in self.cloud.instances():
+            lpars = [host.name for host in self.cloud.site.hosts
+                     if view.is_on(view.partition_of(host, instance.uuid))]
+            # What is not known to be dead may be wrongly thought so.
+            self.check(len(lpars) < 2 or
+                       len(self.cloud.computes) < len(self.cloud.site.hosts),
+                       'the server runs on %s' % lpars)
         for uuid, host in self._servers_that_nova_says_run():
             lpar = view.partition_of(self.cloud.host_of(host), uuid)
             if self._was_on.get(uuid):

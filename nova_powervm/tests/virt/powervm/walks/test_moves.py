@@ -64,3 +64,70 @@ class VolumeGroupConfirmTest(ConfirmMixin, case.DriverCase):
 @case.walks()
 class PoolConfirmTest(ConfirmMixin, case.DriverCase):
     PLATFORM = platforms.POOL
+
+
+@case.walks()
+class PoolMigrationTest(case.DriverCase):
+    PLATFORM = platforms.TWO_POOL
+    CYCLES = [[Step(ops.migrate(), 7, ops.SOURCE),
+               Step(ops.MIGRATE_BACK, 8, ops.SOURCE)],
+              [Step(ops.migrate(), 14, ops.TARGET),
+               Step(ops.MIGRATE_BACK, 9, ops.TARGET)]]
+    SERVER = {}
+
+
+@case.walks()
+class VscsiMigrationTest(case.DriverCase):
+    PLATFORM = platforms.TWO_VSCSI
+    CYCLES = [[Step(ops.migrate(), 9, ops.SOURCE),
+               Step(ops.MIGRATE_BACK, 8, ops.SOURCE)],
+              [Step(ops.migrate(), 14, ops.TARGET),
+               Step(ops.MIGRATE_BACK, 9, ops.TARGET)]]
+    SERVER = {'volumes': (1,), 'boots': True}
+
+
+@case.walks()
+class NpivMigrationTest(case.DriverCase):
+    PLATFORM = platforms.TWO_NPIV
+    CYCLES = [[Step(ops.migrate(), 6, ops.SOURCE),
+               Step(ops.MIGRATE_BACK, 7, ops.SOURCE)],
+              [Step(ops.migrate(), 10, ops.TARGET),
+               Step(ops.MIGRATE_BACK, 7, ops.TARGET)]]
+    SERVER = {'volumes': (1,), 'boots': True}
+
+
+def confirmed(least, **kwargs):
+    """A server moves for good; the old host keeps nothing of it."""
+    return [[Step(ops.make(**kwargs), 0),
+             Step(ops.migrate(scene.LARGE), 0, ops.TARGET),
+             Step(ops.CONFIRM, least, ops.SOURCE),
+             Step(ops.DELETE, 0, ops.TARGET)]]
+
+
+@case.walks(kills=True)
+class PoolMigrationConfirmTest(case.DriverCase):
+    PLATFORM = platforms.TWO_POOL
+    CYCLES = confirmed(9)
+
+
+@case.walks()
+class VscsiMigrationConfirmTest(case.DriverCase):
+    PLATFORM = platforms.TWO_VSCSI
+    CYCLES = confirmed(7, volumes=(1,), boots=True)
+
+
+@case.walks()
+class NpivMigrationConfirmTest(case.DriverCase):
+    PLATFORM = platforms.TWO_NPIV
+    CYCLES = confirmed(7, volumes=(1,), boots=True)
+
+
+@case.walks(kills=True)
+class EvacuationTest(case.DriverCase):
+    """The host of the server is thought dead, and comes back later."""
+
+    PLATFORM = platforms.TWO_POOL
+    CYCLES = [[Step(ops.make(), 0),
+               Step(ops.EVACUATE, 14, ops.TARGET),
+               Step(ops.RESTART, 10, ops.SOURCE),
+               Step(ops.DELETE, 0, ops.TARGET)]]

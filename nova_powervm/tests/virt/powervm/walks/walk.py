@@ -124,6 +124,7 @@ class Walk:
     def start_over(self):
         """Go on with a new server; nothing is left of the old one."""
         scene = self.scene
+        scene.cloud.start_all()
         if scene.server is not None:
             operations.delete_for_good(scene)
         self._make_server()
@@ -188,11 +189,15 @@ class _Cycle:
             armed.disarm()
             if not armed.goes_on:
                 self.counts[number] = armed.count
-            if armed.hit and effect.kills:
+            if (armed.hit and effect.kills and
+                    step.host not in scene.cloud.computes and
+                    not operation.starts):
                 scene.cloud.start(step.host)
         goes_on = self._check(operation, before)
         if goes_on:
             self.walk.after(step)
+            if operation.is_swept:
+                scene.cloud.run_periodic_tasks()
             if operation.is_exact:
                 scene.check_view(self._views[number])
         return goes_on

@@ -1,0 +1,72 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""What an evacuation that did not end has left running."""
+
+from nova.compute import task_states
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+from oslo_log import log as logging
+from pypowervm.wrappers import base_partition as pvm_bp
+
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+#: Statuses of a migration that was begun, and has not succeeded.
+_UNFINISHED = ['accepted', 'pre-migrating', 'failed', 'error']
+
+
+def stop_unfinished(host, census):
+    """Power off servers that were being evacuated to this host.
+
+    If nova-compute ends while it evacuates a server to this host, Nova keeps
+    the server on its former host. When that comes back, both hosts would
+    write to the server's disks. The LPAR here keeps what it has; it goes with
+    the next evacuation to this host, or is Nova's to delete.
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param census: census.Census
+    """
+    on = {lpar_w.uuid.upper() for lpar_w in census.lpars
+          if lpar_w.state != pvm_bp.LPARState.NOT_ACTIVATED}
+    for instance in _instances(host.nodename):
+        if vm.get_pvm_uuid(instance) not in on:
+            continue
+        LOG.warning('The evacuation of the server to this host did not end. '
+                    'Nova has it on host %s; it is powered off here.',
+                    instance.host, instance=instance)
+        try:
+            vm.power_off(host, instance, force_immediate=True)
+        except nova_exc.NovaException:
+            LOG.exception('It could not be powered off. It must not run on '
+                          'two hosts: power it off by hand.',
+                          instance=instance)
+
+
+def _instances(nodename):
+    """Servers that Nova has elsewhere after an evacuation to this host."""
+    context = nova_context.get_admin_context()
+    migrations = objects.MigrationList.get_by_filters(context, {
+        'host': nodename, 'migration_type': 'evacuation',
+        'status': _UNFINISHED})
+    uuids = {migration.instance_uuid for migration in migrations
+             if migration.dest_compute == nodename}
+    if not uuids:
+        return []
+    return [instance for instance in objects.InstanceList.get_by_filters(
+        context, {'uuid': sorted(uuids), 'deleted': False},
+        expected_attrs=[])
+        if instance.host != nodename and
+        instance.task_state != task_states.MIGRATING]
