@@ -27,11 +27,13 @@ from nova.image import glance
 from nova import objects
 from nova.virt import virtapi
 from nova.volume import cinder
+from oslo_log import log as logging
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.virt.powervm import driver
 
+LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 
@@ -119,9 +121,15 @@ class Compute(manager.ComputeManager):
 
     def run_periodic_tasks_once(self):
         """What Nova does every minute, or every half an hour."""
-        context = self.cloud.context
-        self.update_available_resource(context)
+        for task in (self.update_available_resource, self._sync_all,
+                     self._run_image_cache_manager_pass,
+                     self._cleanup_running_deleted_instances):
+            try:
+                task(self.cloud.context)
+            except Exception as exc:
+                LOG.exception('A periodic task failed.')
+                self.cloud.failures.append(exc)
+
+    def _sync_all(self, context):
         for instance in objects.InstanceList.get_by_host(context, self.host):
             self._query_driver_power_state_and_sync(context, instance)
-        self._run_image_cache_manager_pass(context)
-        self._cleanup_running_deleted_instances(context)

@@ -209,9 +209,22 @@ SNAPSHOT = _operation('snapshot', _snapshot, _has_snapshot)
 
 
 def resize(flavor):
+    """Resize the server on its host.
+
+    :param flavor: nova.objects.Flavor
+    """
+    def resize_again(scene, operation):
+        mend(scene)
+        if scene.server.read().flavor.id != flavor.id:
+            return ask_again(scene, operation)
+        # nova-compute was killed, and the hard reboot made it that large.
+        scene.check(scene.lpar().is_on and scene.lpar().memory.desired ==
+                    flavor.memory_mb, 'it has not the size of its flavor')
+        return False
+
     return _operation(
         'resize', lambda scene: scene.api.resize(scene.server, flavor),
-        'resized')
+        'resized', resize_again)
 
 
 CONFIRM = _operation('confirm', lambda scene: scene.api.confirm(scene.server),
@@ -291,16 +304,54 @@ def _restart(scene):
         scene.cloud.failures.append(exc)
 
 
+def _has_started(scene):
+    """Whether nova-compute is up, and the server is as it was."""
+    return (SOURCE in scene.cloud.computes and
+            scene.status in ('active', 'stopped'))
+
+
 def _restart_again(scene, operation):
-    scene.check(SOURCE not in scene.cloud.computes, scene.status)
+    scene.check(SOURCE not in scene.cloud.computes, 'the server is ' +
+                scene.status)
     operation.act(scene)
     _check_done(scene, operation)
     return True
 
 
 RESTART = _operation(
-    'restart', _restart, lambda scene: SOURCE in scene.cloud.computes,
-    _restart_again, rolls_back=False, is_swept=True, starts=True)
+    'restart', _restart, _has_started, _restart_again, rolls_back=False, is_swept=True, starts=True)
+
+# ---- what no user asks for ------------------------------------------------
+
+def _boot_host(scene):
+    """Let the host boot: its LPARs are off until nova-compute starts."""
+    scene.lpar().halted()
+    scene.begin()
+    _restart(scene)
+
+
+def _is_up(scene):
+    return (SOURCE in scene.cloud.computes and scene.status == 'active' and
+            scene.lpar().is_on)
+
+
+def _start_by_hand(scene, operation):
+    """Start what the start of nova-compute has not."""
+    if SOURCE not in scene.cloud.computes:
+        scene.cloud.start(SOURCE)
+    mend(scene)
+    scene.cloud.run_periodic_tasks()
+    if scene.status == 'stopped':
+        scene.api.start(scene.server)
+    scene.check(operation.is_done(scene), 'the server is %s' % scene.status)
+    return True
+
+
+BOOT_HOST = _operation('boot of the host', _boot_host, _is_up,
+                       _start_by_hand, rolls_back=False, starts=True)
+PERIODIC = _operation(
+    'periodic tasks', lambda scene: scene.cloud.run_periodic_tasks(),
+    lambda scene: scene.status == 'active')
 
 # ---- ports and volumes -----------------------------------------------------
 

@@ -23,8 +23,10 @@ from nova_powervm.tests.virt.powervm.walks import database
 _ATTRIBUTES = ['device_metadata', 'flavor', 'info_cache',
                'metadata', 'migration_context', 'numa_topology',
                'pci_devices', 'pci_requests', 'resources', 'system_metadata']
-#: UUID of a server by its number: names are made of its ends.
-SERVER = '%08x-0000-4000-8000-%012x'
+#: UUID of a server by its number: names are made of its ends. It has letters
+#: as nearly all have: Nova locks a server by its UUID, pypowervm the LPAR by
+#: the same in capitals, and oslo.concurrency has one lock for one name.
+SERVER = '%08x-0000-4000-8000-fedcba98%04x'
 
 
 def make_flavor(name, memory_mb=1024, vcpus=1, root_gb=1, ephemeral_gb=0,

@@ -184,9 +184,12 @@ class _Cycle:
             armed = effect.arm(scene.cloud, step.host, turn)
         scene.begin()
         scene.cloud.failures.clear()
-        operation.act(scene)
+        try:
+            operation.act(scene)
+        finally:
+            if armed is not None:
+                armed.disarm()
         if armed is not None:
-            armed.disarm()
             if not armed.goes_on:
                 self.counts[number] = armed.count
             if (armed.hit and effect.kills and
