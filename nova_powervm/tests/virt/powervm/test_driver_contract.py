@@ -21,6 +21,7 @@ from unittest import mock
 
 import fixtures as fx
 from nova.compute import provider_tree
+from nova.compute import task_states
 from nova import exception as nova_exc
 from nova import objects
 from nova import test

@@ -75,13 +75,16 @@ def fails(why):
     return decorate
 
 
-def walks(kills=False, **expected):
+def walks(kills=False, is_variant=False, **expected):
     """Give a class a test for each effect.
 
     The class has CYCLES, and SERVER if these do not make it: see walk.Walk.
 
     :param kills: whether the process of nova-compute is killed at each
-        request, too.
+        request, too
+    :param is_variant: whether another class walks over the same operations,
+        with all effects; then each request is refused, and each answer lost,
+        on this platform
     :param expected: effect -> why its test fails, and what is to mend it.
     """
     def make_test(effect):
@@ -94,7 +97,8 @@ def walks(kills=False, **expected):
         return test
 
     def decorate(cls):
-        for effect in effects.FAULTS + (effects.KILLS if kills else ()):
+        for effect in (effects.OF_VARIANTS if is_variant else
+                       effects.FAULTS + effects.KILLS * kills):
             test = make_test(effect)
             if effect.name in expected:
                 test = fails(expected[effect.name])(test)

@@ -62,6 +62,7 @@ class Cloud(fx.Fixture):
         self.useFixture(settings.NovaSettings())
         self.useFixture(database.Database(self._before_write))
         self.glance = self.useFixture(func_fixtures.GlanceFixture(self))
+        self.glance.hashes_uploads = False
         self.cinder = self.useFixture(cinder.SanCinder(self))
         settings.configure_driver(self)
         self.context = nova_context.RequestContext(

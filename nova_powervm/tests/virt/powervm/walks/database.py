@@ -54,7 +54,10 @@ _COLUMNS = frozenset(
 #: Objects that it has, kept as JSON in another table.
 _EXTRAS = frozenset(('device_metadata', 'migration_context', 'numa_topology',
                      'resources', 'trusted_certs'))
-_QUICK = _COLUMNS | _EXTRAS | {'system_metadata'}
+_FLAVORS = frozenset(('flavor', 'old_flavor', 'new_flavor'))
+# Those of a server's PCI devices are saved elsewhere.
+_QUICK = _COLUMNS | _EXTRAS | _FLAVORS | {
+    'info_cache', 'pci_devices', 'pci_requests', 'system_metadata'}
 
 
 class Database(fx.Fixture):
@@ -136,13 +139,29 @@ def _save(instance, expected_vm_state, expected_task_state):
         if columns:
             connection.execute(_INSTANCE.update().where(
                 _INSTANCE.c.uuid == instance.uuid).values(columns))
-        extras = {name: _json(instance[name]) for name in changes & _EXTRAS}
+        extras = _extras(instance, changes)
         if extras:
             connection.execute(_EXTRA.update().where(
                 _EXTRA.c.instance_uuid == instance.uuid).values(extras))
         if 'system_metadata' in changes:
             _save_metadata(connection, instance)
+    if 'info_cache' in changes and instance.info_cache:
+        instance.info_cache.save()
     instance.obj_reset_changes(_QUICK)
+
+
+def _extras(instance, changes):
+    """What is kept as JSON: dict of the name of a column -> str."""
+    found = {name: _json(instance[name]) for name in changes & _EXTRAS}
+    if changes & _FLAVORS:
+        found['flavor'] = jsonutils.dumps({
+            short: flavor and flavor.obj_to_primitive()
+            for short, flavor in (('cur', instance.flavor),
+                                  ('old', instance.old_flavor),
+                                  ('new', instance.new_flavor))})
+    if 'pci_requests' in changes and instance.pci_requests:
+        found['pci_requests'] = instance.pci_requests.to_json()
+    return found
 
 
 def _plain(value):

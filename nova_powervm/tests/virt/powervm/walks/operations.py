@@ -39,6 +39,9 @@ class Operation:
     :ivar settle: called with the scene and the operation, if it is not done;
         does what a user would. It returns whether the server is as it should
         be now; if not, it is usable, and the walk goes on with a new one.
+    :ivar restore: called with the scene if it is not done; does what a user
+        would who has given up. It returns whether the server may be as it was
+        before; if so, and if the site is too, it is asked for again.
     :ivar rolls_back: whether the site is as before if Nova has not done it
         and calls the server neither in ERROR nor busy
     :ivar is_exact: whether the site always looks the same when it is done
@@ -50,6 +53,7 @@ class Operation:
     act: typing.Callable
     is_done: typing.Callable
     settle: typing.Callable
+    restore: typing.Callable = lambda scene: False
     rolls_back: bool = True
     is_exact: bool = True
     is_swept: bool = False
@@ -88,9 +92,17 @@ def has_status(status):
     return lambda scene: scene.status == status
 
 
+def restore(scene):
+    """Mend a server, such that it is asked for the same again."""
+    mend(scene)
+    return True
+
+
 def _operation(name, act, is_done, settle=ask_again, **kwargs):
     if isinstance(is_done, str):
         is_done = has_status(is_done)
+    if settle is ask_again:
+        kwargs.setdefault('restore', restore)
     return Operation(name, act, is_done, settle, **kwargs)
 
 
@@ -101,16 +113,23 @@ def make(**kwargs):
 
     :param kwargs: see api.API.create
     """
-    def settle(scene, operation):
-        scene.check(scene.status == 'error', scene.status)
+    def give_up(scene):
+        # Nova says so of one that is being made when its host dies.
+        scene.check(scene.status.startswith(('error', 'building')),
+                    scene.status)
         delete_for_good(scene)
+        return True
+
+    def settle(scene, operation):
+        if scene.server is not None:
+            give_up(scene)
         scene.create(**kwargs)
         scene.check(scene.status == 'active', 'a second server cannot be '
                     'made: %s' % scene.cloud.failures[-1:])
         return True
 
     return _operation('make', lambda scene: scene.create(**kwargs), 'active',
-                      settle, rolls_back=False)
+                      settle, restore=give_up, rolls_back=False)
 
 
 def delete_for_good(scene):
@@ -196,11 +215,14 @@ def _snapshot(scene):
 
 def _has_snapshot(scene):
     """Whether Glance has all bytes of the boot disk."""
-    image = scene.cloud.glance.images.get(scene.image)
-    [size] = [disk.size for name, disk in scene.own_disks().items()
+    glance = scene.cloud.glance
+    image = glance.images.get(scene.image)
+    if scene.status != 'active' or image is None or (
+            image['status'] != 'active'):
+        return False
+    [disk] = [disk for name, disk in scene.own_disks().items()
               if name.startswith('b')]
-    return (scene.status == 'active' and image is not None and
-            image['status'] == 'active' and image['size'] == size)
+    return glance.upload(scene.image).digest() == disk.digest()
 
 
 SNAPSHOT = _operation('snapshot', _snapshot, _has_snapshot)
@@ -222,9 +244,13 @@ def resize(flavor):
                     flavor.memory_mb, 'it has not the size of its flavor')
         return False
 
+    def give_up(scene):
+        mend(scene)
+        return scene.server.read().flavor.id != flavor.id
+
     return _operation(
         'resize', lambda scene: scene.api.resize(scene.server, flavor),
-        'resized', resize_again)
+        'resized', resize_again, restore=give_up)
 
 
 CONFIRM = _operation('confirm', lambda scene: scene.api.confirm(scene.server),
@@ -233,6 +259,12 @@ REVERT = _operation('revert', lambda scene: scene.api.revert(scene.server),
                     'active')
 #: The hosts of moves.
 SOURCE, TARGET = 'compute1', 'compute2'
+
+
+def _stay(scene):
+    """Use the server where it was."""
+    mend(scene)
+    return scene.server.host == SOURCE
 
 
 def _move_again(scene, operation):
@@ -252,7 +284,7 @@ def migrate(flavor=None):
     return _operation(
         'migrate',
         lambda scene: scene.api.resize(scene.server, flavor, TARGET),
-        'resized', _move_again)
+        'resized', _move_again, restore=_stay)
 
 
 def _is_back(scene):
@@ -261,7 +293,7 @@ def _is_back(scene):
 
 MIGRATE_BACK = _operation(
     'migrate back', lambda scene: scene.api.revert(scene.server), _is_back,
-    _move_again, rolls_back=False)
+    _move_again, rolls_back=False, is_swept=True)
 
 
 def _evacuate(scene):
@@ -387,10 +419,15 @@ def attach(number):
             return False
         return ask_again(scene, operation)
 
+    def give_up(scene):
+        mend(scene)
+        return not _has_volume(scene, number)
+
     return _operation(
         'attach %d' % number,
         lambda scene: scene.api.attach(scene.server, number),
-        lambda scene: _is_attached(scene, number), _attach_again)
+        lambda scene: _is_attached(scene, number), _attach_again,
+        restore=give_up)
 
 
 def detach(number):

@@ -142,9 +142,13 @@ class Scene:
     def view(self):
         return view.view(self.cloud.site)
 
+    def difference(self, expected):
+        """Tell how the site differs from a view of it, str; empty if not."""
+        return view.difference(expected, self.view())
+
     def check_view(self, expected):
         """The site looks as it should."""
-        difference = view.difference(expected, self.view())
+        difference = self.difference(expected)
         self.check(not difference, 'the site is not what it should be\n' +
                    difference)
 

@@ -29,14 +29,14 @@ class VolumeGroupRescueTest(case.DriverCase):
     SERVER = {}
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class PoolRescueTest(case.DriverCase):
     PLATFORM = platforms.POOL
     CYCLES = RESCUE
     SERVER = {}
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class PoolSnapshotTest(case.DriverCase):
     PLATFORM = platforms.POOL
     CYCLES = [[Step(ops.SNAPSHOT, 5)]]
@@ -57,7 +57,7 @@ class VolumeGroupRebuildTest(case.DriverCase):
     SERVER = {}
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class PoolRebuildTest(case.DriverCase):
     PLATFORM = platforms.POOL
     CYCLES = REBUILD

@@ -33,18 +33,18 @@ class VolumeGroupResizeTest(ResizeMixin, case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class PoolResizeTest(ResizeMixin, case.DriverCase):
     PLATFORM = platforms.POOL
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class VscsiResizeTest(ResizeMixin, case.DriverCase):
     PLATFORM = platforms.VSCSI
     SERVER = {'volumes': (1, 2), 'boots': True}
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class NpivResizeTest(VscsiResizeTest):
     PLATFORM = platforms.NPIV
 
@@ -61,7 +61,7 @@ class VolumeGroupConfirmTest(ConfirmMixin, case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class PoolConfirmTest(ConfirmMixin, case.DriverCase):
     PLATFORM = platforms.POOL
 
@@ -76,7 +76,7 @@ class PoolMigrationTest(case.DriverCase):
     SERVER = {}
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class VscsiMigrationTest(case.DriverCase):
     PLATFORM = platforms.TWO_VSCSI
     CYCLES = [[Step(ops.migrate(), 9, ops.SOURCE),
@@ -86,7 +86,7 @@ class VscsiMigrationTest(case.DriverCase):
     SERVER = {'volumes': (1,), 'boots': True}
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class NpivMigrationTest(case.DriverCase):
     PLATFORM = platforms.TWO_NPIV
     CYCLES = [[Step(ops.migrate(), 6, ops.SOURCE),
@@ -110,13 +110,13 @@ class PoolMigrationConfirmTest(case.DriverCase):
     CYCLES = confirmed(9)
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class VscsiMigrationConfirmTest(case.DriverCase):
     PLATFORM = platforms.TWO_VSCSI
     CYCLES = confirmed(7, volumes=(1,), boots=True)
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class NpivMigrationConfirmTest(case.DriverCase):
     PLATFORM = platforms.TWO_NPIV
     CYCLES = confirmed(7, volumes=(1,), boots=True)

@@ -38,25 +38,25 @@ class PoolTest(case.DriverCase):
     CYCLES = life(11, 9)
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class FilesTest(case.DriverCase):
     PLATFORM = platforms.FILES
     CYCLES = life(11, 9)
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class OpenVSwitchTest(case.DriverCase):
     PLATFORM = platforms.OVS
     CYCLES = life(14, 11)
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class DisksOfTheFlavorTest(case.DriverCase):
     PLATFORM = platforms.POOL
     CYCLES = life(12, 9, flavor=scene.WITH_DISKS)
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class VscsiTest(case.DriverCase):
     """It boots from one volume, and has another."""
 
@@ -64,7 +64,7 @@ class VscsiTest(case.DriverCase):
     CYCLES = life(15, 15, volumes=(1, 2), boots=True)
 
 
-@case.walks()
+@case.walks(is_variant=True)
 class NpivTest(case.DriverCase):
     PLATFORM = platforms.NPIV
     CYCLES = life(13, 10, volumes=(1, 2), boots=True)

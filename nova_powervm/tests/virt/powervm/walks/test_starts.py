@@ -22,6 +22,10 @@ Step = walk.Step
 CONF = cfg.CONF
 
 
+_HEALTHY = ('A request that fails when nova-compute starts puts a server that runs '
+            'into ERROR. Issue 12 makes starts tolerant.')
+
+
 class StartMixin:
     """A start beside a server that runs, and a periodic task."""
 
@@ -29,23 +33,23 @@ class StartMixin:
     SERVER = {}
 
 
-@case.walks(kills=True)
+@case.walks(kills=True, error_500=_HEALTHY, dropped_before=_HEALTHY)
 class VolumeGroupTest(StartMixin, case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
-@case.walks()
+@case.walks(is_variant=True, error_500=_HEALTHY)
 class PoolTest(StartMixin, case.DriverCase):
     PLATFORM = platforms.POOL
 
 
-@case.walks()
+@case.walks(is_variant=True, error_500=_HEALTHY)
 class VscsiTest(StartMixin, case.DriverCase):
     PLATFORM = platforms.VSCSI
     SERVER = {'volumes': (1, 2), 'boots': True}
 
 
-@case.walks()
+@case.walks(is_variant=True, error_500=_HEALTHY)
 class NpivTest(VscsiTest):
     PLATFORM = platforms.NPIV
 

@@ -12,10 +12,11 @@
 
 """Walks: break each request of some operations, one after the other.
 
-A cycle is a list of operations that ends where it began. In the n-th turn of
-a walk, the n-th request of each operation breaks; what has failed is done
-again, as a user would. So a turn costs one server's life for all of them. The
-walk ends when no operation has so many requests.
+A cycle is a list of operations that ends where it began. The walk goes through
+it again and again, and breaks one request after the other of each operation.
+An operation that fails and leaves all as it was is broken at its next request
+at once; otherwise a user does what is needed, and the cycle goes on. The walk
+ends when no operation has a request left.
 
 After each operation the site looks as it did after the same operation in a
 turn without faults, the guest finds what it has written, and what must always
@@ -28,7 +29,7 @@ import itertools
 from nova_powervm.tests.virt.powervm.walks import operations
 
 #: A walk with this many turns does not end: something repeats for ever.
-ENDLESS = 80
+ENDLESS = 120
 #: How much of an exception's message is told.
 _MOST_OF_A_FAILURE = 300
 #: Operations after which the disks of a server are new.
@@ -80,10 +81,10 @@ class Walk:
         self._make_server()
         self._base = scene.view()
         cycles = [_Cycle(self, steps) for steps in self._cycles]
-        for turn in range(1, ENDLESS):
+        for _turn in range(ENDLESS):
             for cycle in cycles:
                 if not cycle.is_walked:
-                    cycle.turn(turn)
+                    cycle.turn()
             if all(cycle.is_walked for cycle in cycles):
                 break
         else:
@@ -143,6 +144,8 @@ class _Cycle:
         self.scene = walk.scene
         self.steps = steps
         self.counts = [None] * len(steps)
+        # The request of each step that breaks next.
+        self._next = [1] * len(steps)
         self._before = self.scene.view()
         self._views = [self._record(step) for step in steps]
 
@@ -159,13 +162,15 @@ class _Cycle:
         self.walk.after(step)
         return scene.view()
 
-    def turn(self, turn):
-        """Break the turn-th request of each step that has so many."""
+    def turn(self):
+        """Go through the steps once."""
         before = self._before
         for number, step in enumerate(self.steps):
-            goes_on = self._step(turn, number, step, before)
+            goes_on = None
+            while goes_on is None:
+                goes_on = self._step(number, step, before)
             before = self._views[number]
-            # A server that the round itself makes need not be used to the
+            # A server that the cycle itself makes need not be used to the
             # end.
             is_needed = (self.walk.server is not None or
                          None in self.counts[number + 1:])
@@ -174,29 +179,32 @@ class _Cycle:
         if before is not self._views[-1] or not goes_on:
             self.walk.start_over()
 
-    def _step(self, turn, number, step, before):
-        """Take a step; whether the round can go on."""
-        scene, operation, effect = (self.scene, step.operation,
-                                    self.walk.effect)
-        scene.story = '%s at request %d of %s' % (effect.name, turn, step)
-        armed = None
-        if self.counts[number] is None:
-            armed = effect.arm(scene.cloud, step.host, turn)
-        scene.begin()
-        scene.cloud.failures.clear()
-        try:
-            operation.act(scene)
-        finally:
-            if armed is not None:
-                armed.disarm()
-        if armed is not None:
-            if not armed.goes_on:
-                self.counts[number] = armed.count
-            if (armed.hit and effect.kills and
-                    step.host not in scene.cloud.computes and
-                    not operation.starts):
-                scene.cloud.start(step.host)
-        goes_on = self._check(operation, before)
+    def _step(self, number, step, before):
+        """Take a step, and break it if it has requests left to break.
+
+        :returns: whether the cycle can go on; None if the step has failed and
+            left all as it was
+        """
+        scene, operation = self.scene, step.operation
+        scene.story = '%s at request %d of %s' % (
+            self.walk.effect.name, self._next[number], step)
+        status = scene.server and scene.status
+        self._act(number, step)
+        scene.story += ' (the server is %s; %s)' % (
+            scene.status, '; '.join(str(failure)[:_MOST_OF_A_FAILURE] for
+                                    failure in scene.cloud.failures) or 'ok')
+        scene.check_always()
+        goes_on = True
+        if not operation.is_done(scene):
+            self._check_rolled_back(operation, before)
+            if (self.counts[number] is None and operation.restore(scene) and
+                    (scene.server and scene.status) == status and
+                    not scene.difference(before)):
+                self._check_bytes(operation)
+                return None
+            goes_on = operation.settle(scene, operation)
+            scene.check_always()
+        self._check_bytes(operation)
         if goes_on:
             self.walk.after(step)
             if operation.is_swept:
@@ -205,23 +213,37 @@ class _Cycle:
                 scene.check_view(self._views[number])
         return goes_on
 
-    def _check(self, operation, before):
-        """Look what has become of the server; mend it if need be."""
-        scene = self.scene
-        scene.story += ' (the server is %s; %s)' % (
-            scene.status, '; '.join(str(failure)[:_MOST_OF_A_FAILURE] for
-                                    failure in scene.cloud.failures) or 'ok')
-        scene.check_always()
-        goes_on = True
-        if not operation.is_done(scene):
-            status = scene.status
-            # A process that is dead takes nothing back.
-            if operation.rolls_back and not (
-                    self.walk.effect.kills or 'error' in status or
-                    ', ' in status):
-                scene.check_view(before)
-            goes_on = operation.settle(scene, operation)
-            scene.check_always()
-        if scene.server is not None and operation.name not in _WRITES_ANEW:
-            scene.check_bytes()
-        return goes_on
+    def _act(self, number, step):
+        """Ask for the operation, and break one of its requests."""
+        scene, effect, armed = self.scene, self.walk.effect, None
+        if self.counts[number] is None:
+            armed = effect.arm(scene.cloud, step.host, self._next[number])
+        scene.begin()
+        scene.cloud.failures.clear()
+        try:
+            step.operation.act(scene)
+        finally:
+            if armed is not None:
+                armed.disarm()
+        if armed is None:
+            return
+        self._next[number] += 1
+        if not armed.goes_on:
+            self.counts[number] = armed.count
+        if (armed.hit and effect.kills and not step.operation.starts and
+                step.host not in scene.cloud.computes):
+            scene.cloud.start(step.host)
+
+    def _check_rolled_back(self, operation, before):
+        """The site is as before, unless Nova says that something is wrong."""
+        status = self.scene.status
+        # A process that is dead takes nothing back.
+        if operation.rolls_back and not (
+                self.walk.effect.kills or 'error' in status or
+                ', ' in status):
+            self.scene.check_view(before)
+
+    def _check_bytes(self, operation):
+        if (self.scene.server is not None and
+                operation.name not in _WRITES_ANEW):
+            self.scene.check_bytes()
