@@ -284,15 +284,21 @@ class API:
             filter_properties={}, node=host, clean_shutdown=True,
             migration=migration, host_list=[])
 
-    def _migration(self, server_uuid):
-        return objects.Migration.get_by_instance_and_status(
-            self.context.elevated(), server_uuid, 'finished')
+    def _migration(self, server_uuid, *statuses):
+        """The migration of a resized server, None if it has no such one."""
+        for status in statuses or ('finished',):
+            with contextlib.suppress(nova_exc.MigrationNotFoundByStatus):
+                return objects.Migration.get_by_instance_and_status(
+                    self.context.elevated(), server_uuid, status)
+        return None
 
     def confirm(self, server):
         return self._confirm(server.read())
 
     def _confirm(self, instance):
-        migration = self._migration(instance.uuid)
+        migration = self._migration(instance.uuid, 'finished', 'confirming')
+        if migration is None:
+            return None
         migration.status = 'confirming'
         migration.save()
         return self.cloud.call(migration.source_compute, 'confirm_resize',

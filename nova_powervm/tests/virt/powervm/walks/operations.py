@@ -22,6 +22,7 @@ import typing
 
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import scene as walk_scene
 from nova_powervm.tests.virt.powervm.walks import view
 
 #: Numbers of a port, and of volumes, that come and go.
@@ -253,11 +254,31 @@ def resize(flavor):
         'resized', resize_again, restore=give_up)
 
 
+def _check_usable(scene):
+    """The server runs where Nova says it is, and is as large."""
+    mend(scene)
+    lpar, flavor = scene.lpar(), scene.server.read().flavor
+    scene.check(lpar.is_on and lpar.memory.desired == flavor.memory_mb,
+                'it does not run on %s, as large as its flavor' %
+                scene.server.host)
+    return flavor
+
+
+def _use_confirmed(scene, _operation):
+    """What its former host still has goes with the server."""
+    _check_usable(scene)
+    return len(scene.cloud.site.hosts) == 1
+
+
+def _use_reverted(scene, _operation):
+    """It is usable; Nova may have kept its new size."""
+    return _check_usable(scene).id != walk_scene.LARGE.id
+
+
 CONFIRM = _operation('confirm', lambda scene: scene.api.confirm(scene.server),
-                     'active', is_swept=True)
+                     'active', _use_confirmed, is_swept=True)
 REVERT = _operation('revert', lambda scene: scene.api.revert(scene.server),
-                    'active')
-#: The hosts of moves.
+                    'active', _use_reverted)
 SOURCE, TARGET = 'compute1', 'compute2'
 
 

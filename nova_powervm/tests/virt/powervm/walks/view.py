@@ -54,6 +54,9 @@ def _plain(value):
             found.pop('string', None)
         if str(found.get('mac', '')).startswith(_ANY_MAC):
             found['mac'] = 'made up'
+        if 'wwpns' in value:
+            # Which of two like adapters is in which slot.
+            found.pop('client_slot', None)
         if found.get('kind') == 'PhysicalVolume':
             found['storage'] = 'a volume'
         if 'exports' in found or found.get('volume'):
