@@ -136,10 +136,11 @@ def make(**kwargs):
 def delete_for_good(scene):
     """Delete the server, again if need be; nothing of it is left."""
     for _attempt in range(2):
-        scene.api.delete(scene.server)
+        if scene.status != 'gone':
+            scene.api.delete(scene.server)
     scene.check(scene.status == 'gone', 'it cannot be deleted: %s' %
                 scene.status)
-    scene.cloud.run_periodic_tasks()
+    scene.sweep(scene.empty)
     scene.forget()
 
 

@@ -37,6 +37,7 @@ class Scene:
     :ivar cloud: cloud.Cloud
     :ivar api: api.API
     :ivar server: server.Server, or None
+    :ivar empty: view of the site without a server, if it is known
     :param test: the test, which fails when something does not hold
     :param cloud: cloud.Cloud
     """
@@ -46,6 +47,7 @@ class Scene:
         self.cloud = cloud
         self.api = walk_api.API(cloud)
         self.server = None
+        self.empty = None
         #: What the message of a failure begins with.
         self.story = ''
         self._was_on = {}
@@ -145,6 +147,14 @@ class Scene:
     def difference(self, expected):
         """Tell how the site differs from a view of it, str; empty if not."""
         return view.difference(expected, self.view())
+
+    def sweep(self, expected=None):
+        """Run the periodic tasks, unless the site is as expected anyway.
+
+        :param expected: a view; None if nobody knows
+        """
+        if expected is None or self.difference(expected):
+            self.cloud.run_periodic_tasks()
 
     def check_view(self, expected):
         """The site looks as it should."""

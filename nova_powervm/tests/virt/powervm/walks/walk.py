@@ -77,7 +77,7 @@ class Walk:
         """
         scene = self.scene
         self._warm_up()
-        empty = scene.view()
+        scene.empty = scene.view()
         self._make_server()
         self._base = scene.view()
         cycles = [_Cycle(self, steps) for steps in self._cycles]
@@ -92,7 +92,7 @@ class Walk:
         if scene.server is not None:
             operations.delete_for_good(scene)
         scene.story = '%s: at the end' % self.effect.name
-        scene.check_view(empty)
+        scene.check_view(scene.empty)
         return [count for cycle in cycles for count in cycle.counts]
 
     def _warm_up(self):
@@ -208,7 +208,10 @@ class _Cycle:
         if goes_on:
             self.walk.after(step)
             if operation.is_swept:
-                scene.cloud.run_periodic_tasks()
+                # A host whose start could not ask for its resources makes no
+                # server before the next periodic task.
+                scene.sweep(self._views[number] if operation.is_exact and
+                            not operation.starts else None)
             if operation.is_exact:
                 scene.check_view(self._views[number])
         return goes_on
