@@ -27,7 +27,6 @@ from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_budgets
-from nova_powervm.tests.functional import test_fault_walk
 
 #: Where the guest writes: behind the image, and not at a round address.
 PLACE = 700 * units.Mi + 4097
@@ -232,45 +231,3 @@ class SharedPoolBudgetTest(platforms.SharedPool, BudgetMixin,
 class ManagementViosBudgetTest(platforms.ManagementVios, BudgetMixin,
                                test_budgets.BudgetBase):
     BUDGET = 2
-
-
-class SnapshotWalkMixin(test_fault_walk.FaultWalkMixin, QuickMixin):
-    """Walks over the requests of a snapshot of one server."""
-
-    def setUp(self):
-        super().setUp()
-        self.server = self.boot()
-        self.before = self.platform_state()
-
-    def walk_snapshot(self, effect):
-        return self.walk(effect, test_fault_walk.Operation(
-            prepare=lambda: set(self.glance.images),
-            act=self.try_snapshot, undo=self.undo))
-
-    def try_snapshot(self, _images):
-        self.snapshot(self.server)
-        return self.api.get_server(self.server['id'])
-
-    def undo(self, images, server, message):
-        self.assertEqual('ACTIVE', server['status'], message)
-        self.assert_state_equal(self.before, self.platform_state(), message)
-        for image_id in set(self.glance.images) - images:
-            self.assertEqual(self.boot_disk_of(server).size,
-                             self.glance.images.pop(image_id)['size'],
-                             message)
-
-
-@test_fault_walk.walks('snapshot', 5)
-class SharedPoolWalkTest(platforms.SharedPool, SnapshotWalkMixin,
-                         base.PowerVMTestCase):
-    pass
-
-
-class ManagementViosWalkTest(platforms.ManagementVios, SnapshotWalkMixin,
-                             base.PowerVMTestCase):
-
-    def test_error_500(self):
-        self.assertGreater(self.walk_snapshot('error_500'), 0)
-
-    def test_dropped_after(self):
-        self.assertGreater(self.walk_snapshot('dropped_after'), 0)
