@@ -373,7 +373,8 @@ def _restart_again(scene, operation):
 
 
 RESTART = _operation(
-    'restart', _restart, _has_started, _restart_again, rolls_back=False, is_swept=True, starts=True)
+    'restart', _restart, _has_started, _restart_again, rolls_back=False,
+    is_swept=True, starts=True)
 
 # ---- what no user asks for ------------------------------------------------
 

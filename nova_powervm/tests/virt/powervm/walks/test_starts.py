@@ -22,8 +22,8 @@ Step = walk.Step
 CONF = cfg.CONF
 
 
-_HEALTHY = ('A request that fails when nova-compute starts puts a server that runs '
-            'into ERROR. Issue 12 makes starts tolerant.')
+_HEALTHY = ('A request that fails when nova-compute starts puts a server that '
+            'runs into ERROR. Issue 12 makes starts tolerant.')
 
 
 class StartMixin:
