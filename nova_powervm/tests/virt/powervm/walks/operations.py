@@ -376,7 +376,8 @@ RESTART = _operation(
     'restart', _restart, _has_started, _restart_again, rolls_back=False,
     is_swept=True, starts=True)
 
-# ---- what no user asks for ------------------------------------------------
+# ---- what no user asks for -----------------------------------------------
+
 
 def _boot_host(scene):
     """Let the host boot: its LPARs are off until nova-compute starts."""
