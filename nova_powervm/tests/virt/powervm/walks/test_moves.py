@@ -52,8 +52,8 @@ class NpivResizeTest(VscsiResizeTest):
 class ConfirmMixin:
     """A resize that is confirmed: the disk grows, for good."""
 
-    CYCLES = [[Step(ops.make(), 11), Step(ops.resize(scene.LARGE), 7),
-               Step(ops.CONFIRM, 2), Step(ops.DELETE, 9)]]
+    CYCLES = [[Step(ops.make(), None), Step(ops.resize(scene.LARGE), None),
+               Step(ops.CONFIRM, 2), Step(ops.DELETE, None)]]
 
 
 @case.walks(kills=True)
@@ -98,10 +98,10 @@ class NpivMigrationTest(case.DriverCase):
 
 def confirmed(least, **kwargs):
     """A server moves for good; the old host keeps nothing of it."""
-    return [[Step(ops.make(**kwargs), 0),
-             Step(ops.migrate(scene.LARGE), 0, ops.TARGET),
+    return [[Step(ops.make(**kwargs), None),
+             Step(ops.migrate(scene.LARGE), None),
              Step(ops.CONFIRM, least, ops.SOURCE),
-             Step(ops.DELETE, 0, ops.TARGET)]]
+             Step(ops.DELETE, None)]]
 
 
 @case.walks(kills=True)
@@ -127,7 +127,7 @@ class EvacuationTest(case.DriverCase):
     """The host of the server is thought dead, and comes back later."""
 
     PLATFORM = platforms.TWO_POOL
-    CYCLES = [[Step(ops.make(), 0),
+    CYCLES = [[Step(ops.make(), None),
                Step(ops.EVACUATE, 14, ops.TARGET),
                Step(ops.RESTART, 10, ops.SOURCE),
-               Step(ops.DELETE, 0, ops.TARGET)]]
+               Step(ops.DELETE, None)]]

@@ -55,8 +55,8 @@ class NpivTest(case.DriverCase):
     """The first volume brings the virtual Fibre Channel adapters."""
 
     PLATFORM = platforms.NPIV
-    CYCLES = [[Step(ops.make(), 0), Step(ops.attach(1), 7),
-               Step(ops.DELETE, 10)]]
+    CYCLES = [[Step(ops.make(), None), Step(ops.attach(1), 7),
+               Step(ops.DELETE, None)]]
 
 
 @case.walks()

@@ -25,6 +25,7 @@ hold does hold.
 
 import dataclasses
 import itertools
+import typing
 
 from nova_powervm.tests.virt.powervm.walks import operations
 
@@ -41,12 +42,13 @@ class Step:
     """An operation, and the host whose requests break.
 
     :ivar operation: operations.Operation
-    :ivar least: int, how many requests it sends there at least
+    :ivar least: int, how many requests it sends there at least; None if none
+        is to break: another walk does that
     :ivar host: Nova's name of the host
     """
 
     operation: operations.Operation
-    least: int
+    least: typing.Optional[int]
     host: str = 'compute1'
 
     def __str__(self):
@@ -143,7 +145,7 @@ class _Cycle:
         self.walk = walk
         self.scene = walk.scene
         self.steps = steps
-        self.counts = [None] * len(steps)
+        self.counts = [0 if step.least is None else None for step in steps]
         # The request of each step that breaks next.
         self._next = [1] * len(steps)
         self._before = self.scene.view()
