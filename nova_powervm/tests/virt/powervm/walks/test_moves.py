@@ -66,34 +66,45 @@ class PoolConfirmTest(ConfirmMixin, case.DriverCase):
     PLATFORM = platforms.POOL
 
 
-@case.walks()
-class PoolMigrationTest(case.DriverCase):
+def there_and_back(host, least, least_back):
+    """A server moves, and its move is reverted; one host's requests break."""
+    return [[Step(ops.migrate(), least, host),
+             Step(ops.MIGRATE_BACK, least_back, host)]]
+
+
+@case.walks(kills=True)
+class PoolLeaveTest(case.DriverCase):
     PLATFORM = platforms.TWO_POOL
-    CYCLES = [[Step(ops.migrate(), 7, ops.SOURCE),
-               Step(ops.MIGRATE_BACK, 8, ops.SOURCE)],
-              [Step(ops.migrate(), 14, ops.TARGET),
-               Step(ops.MIGRATE_BACK, 9, ops.TARGET)]]
+    CYCLES = there_and_back(ops.SOURCE, 7, 8)
     SERVER = {}
 
 
+@case.walks(kills=True)
+class PoolArriveTest(PoolLeaveTest):
+    CYCLES = there_and_back(ops.TARGET, 14, 9)
+
+
 @case.walks(is_variant=True)
-class VscsiMigrationTest(case.DriverCase):
+class VscsiLeaveTest(case.DriverCase):
     PLATFORM = platforms.TWO_VSCSI
-    CYCLES = [[Step(ops.migrate(), 9, ops.SOURCE),
-               Step(ops.MIGRATE_BACK, 8, ops.SOURCE)],
-              [Step(ops.migrate(), 14, ops.TARGET),
-               Step(ops.MIGRATE_BACK, 9, ops.TARGET)]]
+    CYCLES = there_and_back(ops.SOURCE, 9, 8)
     SERVER = {'volumes': (1,), 'boots': True}
 
 
 @case.walks(is_variant=True)
-class NpivMigrationTest(case.DriverCase):
+class VscsiArriveTest(VscsiLeaveTest):
+    CYCLES = there_and_back(ops.TARGET, 14, 9)
+
+
+@case.walks(is_variant=True)
+class NpivLeaveTest(VscsiLeaveTest):
     PLATFORM = platforms.TWO_NPIV
-    CYCLES = [[Step(ops.migrate(), 6, ops.SOURCE),
-               Step(ops.MIGRATE_BACK, 7, ops.SOURCE)],
-              [Step(ops.migrate(), 10, ops.TARGET),
-               Step(ops.MIGRATE_BACK, 7, ops.TARGET)]]
-    SERVER = {'volumes': (1,), 'boots': True}
+    CYCLES = there_and_back(ops.SOURCE, 6, 7)
+
+
+@case.walks(is_variant=True)
+class NpivArriveTest(NpivLeaveTest):
+    CYCLES = there_and_back(ops.TARGET, 10, 7)
 
 
 def confirmed(least, **kwargs):
@@ -129,5 +140,16 @@ class EvacuationTest(case.DriverCase):
     PLATFORM = platforms.TWO_POOL
     CYCLES = [[Step(ops.make(), None),
                Step(ops.EVACUATE, 14, ops.TARGET),
+               Step(ops.RESTART, None),
+               Step(ops.DELETE, None)]]
+
+
+@case.walks(is_variant=True)
+class ReturnTest(case.DriverCase):
+    """The former host of an evacuated server starts, and cleans up."""
+
+    PLATFORM = platforms.TWO_POOL
+    CYCLES = [[Step(ops.make(), None),
+               Step(ops.EVACUATE, None),
                Step(ops.RESTART, 10, ops.SOURCE),
                Step(ops.DELETE, None)]]
