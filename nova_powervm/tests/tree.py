@@ -30,6 +30,16 @@ needs_source = unittest.skipUnless(os.path.exists(path('doc', 'source')),
                                    'needs the source tree')
 
 
+def read(*names):
+    """Read a text file of the tree.
+
+    :param names: of its folders from ROOT on, and of the file.
+    :returns: str
+    """
+    with open(path(*names), encoding='utf-8') as text:
+        return text.read()
+
+
 def load(*names):
     """Load a module that is in no package.
 
