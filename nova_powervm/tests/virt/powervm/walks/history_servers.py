@@ -84,7 +84,7 @@ class ServerSteps(history.Base):
         found = self.servers[number]
         if found.status != status or (status == 'active' and
                                       not view.is_on(self.lpar(number))):
-            raise Broken(self.tell(
+            raise history.Broken(self.tell(
                 'server %d is not %s; it is %s' % (number, status,
                                                    found.status)))
 
@@ -204,4 +204,3 @@ class ServerSteps(history.Base):
     def detach_port(self, number):
         return self._do(number, lambda found: self.api.detach_port(
             found, LATER_PORT + number), 'active', 'stopped')
-
