@@ -44,6 +44,9 @@ KNOWN = {
     'disk of a deleted LPAR':
         'A start of nova-compute deletes the disk and the medium of an LPAR '
         'that its owner has deleted. Issue 12.',
+    'deleted in absence':
+        'The disks of a server that had lost its LPAR stay for good if it is '
+        'deleted while nova-compute is down on its host. Issue 12.',
 }
 
 
@@ -223,13 +226,16 @@ def _both_are_up(played, number):
     return len(_up(played)) == len(played.hosts)
 
 
-def _own_disks(played, number):
-    return played.has_own_disks(number)
+def _boots_from_image(played, number):
+    return played.boots_from_image(number)
 
 
 def _can_be_deleted(played):
     return [number for number, found in played.servers.items()
-            if found.status != 'resized' or _both_are_up(played, number)]
+            if (found.status != 'resized' or _both_are_up(played, number)) and
+            not ('deleted in absence' in KNOWN and
+                 found.host not in played.cloud.computes and
+                 not played.lpar(number))]
 
 
 def _can_be_evacuated(played):
@@ -305,14 +311,14 @@ class Machine(stateful.RuleBasedStateMachine):
 
     delete = _rule('delete', _can_be_deleted)
     rebuild = _rule('rebuild', _in_state('active', 'stopped', 'error',
-                                         condition=_own_disks))
+                                         condition=_boots_from_image))
     mend = _rule('mend', history.Base.stuck)
     stop = _rule('stop', _in_state('active'))
     start = _rule('start', _in_state('stopped'))
     soft_reboot = _rule('soft_reboot', _in_state('active'))
     hard_reboot = _rule('hard_reboot', _in_state('active', 'stopped'))
     rescue = _rule('rescue', _in_state('active', 'stopped',
-                                       condition=_own_disks))
+                                       condition=_boots_from_image))
     unrescue = _rule('unrescue', _in_state('rescued'))
     snapshot = _rule('snapshot', _in_state(
         'active', 'stopped', condition=lambda played, number: bool(

@@ -177,9 +177,15 @@ class Base:
         name = self.servers[number].host
         return name and int(name[len('compute'):])
 
-    def has_own_disks(self, number):
+    def boots_from_image(self, number):
         """Whether a server boots from a disk of ours, not from a volume."""
         return bool(self.servers[number].read().image_ref)
+
+    def has_own_disks(self, number):
+        """Whether a server has disks of ours."""
+        instance = self.servers[number].read()
+        return bool(instance.image_ref or instance.flavor.swap or
+                    instance.flavor.ephemeral_gb)
 
     def volumes_of(self, number):
         """Numbers of the volumes that are attached to a server."""

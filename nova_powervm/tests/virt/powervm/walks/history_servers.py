@@ -161,6 +161,8 @@ class ServerSteps(history.Base):
             self.lost.add(number)
         uuid = self._do(number, lambda found: self.api.evacuate(
             found, 'compute%d' % (3 - host)))
+        # Its old host has the hard disks until nova-compute is up there.
+        self.cloud.cinder.complaints.clear()
         if not keeps:
             self._has_new_disks(number)
         return uuid
