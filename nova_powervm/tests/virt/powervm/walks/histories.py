@@ -44,9 +44,10 @@ KNOWN = {
     'disk of a deleted LPAR':
         'A start of nova-compute deletes the disk and the medium of an LPAR '
         'that its owner has deleted. Issue 12.',
-    'deleted in absence':
+    'disks of a lost LPAR':
         'The disks of a server that had lost its LPAR stay for good if it is '
-        'deleted while nova-compute is down on its host. Issue 12.',
+        'deleted, or evacuated, while nova-compute is down on its host. '
+        'Issue 12.',
 }
 
 
@@ -233,9 +234,14 @@ def _boots_from_image(played, number):
 def _can_be_deleted(played):
     return [number for number, found in played.servers.items()
             if (found.status != 'resized' or _both_are_up(played, number)) and
-            not ('deleted in absence' in KNOWN and
-                 found.host not in played.cloud.computes and
-                 not played.lpar(number))]
+            (found.host in played.cloud.computes or
+             not _leaves_disks(played, number))]
+
+
+def _leaves_disks(played, number):
+    """Whether disks stay on a host whose nova-compute is down."""
+    return ('disks of a lost LPAR' in KNOWN and
+            played.lpar(number) is None)
 
 
 def _can_be_evacuated(played):
@@ -243,6 +249,7 @@ def _can_be_evacuated(played):
         number for number, found in played.servers.items()
         if len(played.hosts) > 1 and found.host and
         found.status in ('active', 'stopped', 'error') and
+        not _leaves_disks(played, number) and
         played.is_up(3 - played.host_number(number))]
 
 
@@ -357,8 +364,6 @@ class Machine(stateful.RuleBasedStateMachine):
                   data.draw(st.sampled_from(list(self.history.hosts))))
 
     start_compute = _rule('start_compute', lambda played: list(played.hosts))
-    start_down = _rule('start_compute', lambda played: [
-        host for host in played.hosts if not played.is_up(host)])
     stop_compute = _rule('stop_compute', _up)
     periodic = stateful.rule()(lambda self: self.take('periodic'))
 

@@ -50,7 +50,7 @@ class RegressionTest(testtools.TestCase):
             history.start_compute(1)
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails(histories.KNOWN['deleted in absence'])
+    @case.fails(histories.KNOWN['disks of a lost LPAR'])
     def test_deleted_in_absence(self):
         def steps(history):
             history.make(1)
@@ -59,3 +59,12 @@ class RegressionTest(testtools.TestCase):
             history.delete(1)
             history.end()
         self.play(platforms.TWO_POOL, steps)
+
+    @case.fails(histories.KNOWN['disks of a lost LPAR'])
+    def test_evacuated_without_lpar(self):
+        def steps(history):
+            history.make(1)
+            history.lose(1)
+            history.evacuate(1, False)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
