@@ -44,6 +44,12 @@ KNOWN = {
     'disk of a deleted LPAR':
         'A start of nova-compute deletes the disk and the medium of an LPAR '
         'that its owner has deleted. Issue 12.',
+    'volume group of a VIOS that is down':
+        'A start of nova-compute takes the volume group of another VIOS if '
+        'that with the disks is down. Issue 12.',
+    'path of a VIOS that is down':
+        'A volume that is taken away while a VIOS is down stays mapped there, '
+        'and its hard disk too. Issue 12.',
     'disks of a lost LPAR':
         'The disks of a server that had lost its LPAR stay for good if it is '
         'deleted, or evacuated, while nova-compute is down on its host. '
@@ -219,21 +225,40 @@ def _movable(played, number):
 
 
 def _can_migrate(played, number):
-    return _movable(played, number) and len(_up(played)) > 1
+    return (len(_up(played)) > 1 and _keeps_no_path(played, number) and
+            _movable(played, number))
 
 
 def _both_are_up(played, number):
     """Whether the hosts that a resized server is on are up."""
-    return len(_up(played)) == len(played.hosts)
+    return len(_up(played)) == len(played.hosts) and _keeps_no_path(
+        played, number)
 
 
 def _boots_from_image(played, number):
-    return played.boots_from_image(number)
+    return _keeps_no_path(played, number) and played.boots_from_image(number)
+
+
+def _keeps_no_path(played, number):
+    """Whether a server's volumes can be taken away on all their paths."""
+    return ('path of a VIOS that is down' not in KNOWN or
+            not played.vioses(up=False) or
+            not played.servers[number].bdms() or
+            not played.has_volumes)
+
+
+def _can_start(played):
+    """The hosts where nova-compute can be started, or restarted."""
+    down = [host for host, _name in played.vioses(up=False)
+            if 'volume group of a VIOS that is down' in KNOWN and
+            not played.cloud.site.pools]
+    return [host for host in played.hosts if host not in down]
 
 
 def _can_be_deleted(played):
     return [number for number, found in played.servers.items()
-            if (found.status != 'resized' or _both_are_up(played, number)) and
+            if _keeps_no_path(played, number) and
+            (found.status != 'resized' or _both_are_up(played, number)) and
             (found.host in played.cloud.computes or
              not _leaves_disks(played, number))]
 
@@ -250,6 +275,7 @@ def _can_be_evacuated(played):
         if len(played.hosts) > 1 and found.host and
         found.status in ('active', 'stopped', 'error') and
         not _leaves_disks(played, number) and
+        _keeps_no_path(played, number) and
         played.is_up(3 - played.host_number(number))]
 
 
@@ -341,11 +367,12 @@ class Machine(stateful.RuleBasedStateMachine):
     evacuate = _rule('evacuate', _can_be_evacuated, _constant(True, False))
     attach = _rule('attach', _in_state('active', 'stopped'),
                    lambda played, number: played.free_volumes())
-    detach = _rule('detach', _in_state('active', 'stopped'),
+    detach = _rule('detach', _in_state('active', 'stopped',
+                                       condition=_keeps_no_path),
                    lambda played, number: played.data_volumes_of(number))
     extend = _rule('extend', _in_state('active', 'stopped'),
                    lambda played, number: played.volumes_of(number))
-    swap = _rule('swap', _in_state('active'),
+    swap = _rule('swap', _in_state('active', condition=_keeps_no_path),
                  lambda played, number: played.data_volumes_of(number))
     attach_port = _rule('attach_port', _in_state(
         'active', 'stopped', condition=lambda played, number: not
@@ -363,7 +390,7 @@ class Machine(stateful.RuleBasedStateMachine):
         self.take('fault', effect, number,
                   data.draw(st.sampled_from(list(self.history.hosts))))
 
-    start_compute = _rule('start_compute', lambda played: list(played.hosts))
+    start_compute = _rule('start_compute', _can_start)
     stop_compute = _rule('stop_compute', _up)
     periodic = stateful.rule()(lambda self: self.take('periodic'))
 

@@ -49,7 +49,11 @@ class ServerSteps(history.Base):
         found = self.servers[number]
         self.watch.guests.forget(found)
         self.lost.add(number)
+        was_up = found.host in self.cloud.computes
         self._do(number, self.api.delete)
+        if not was_up:
+            # The hard disks go when nova-compute is up again.
+            self.cloud.cinder.complaints.clear()
         if found.status == 'gone':
             del self.servers[number]
         return found.uuid

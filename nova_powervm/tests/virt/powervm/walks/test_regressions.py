@@ -68,3 +68,24 @@ class RegressionTest(testtools.TestCase):
             history.evacuate(1, False)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(histories.KNOWN['volume group of a VIOS that is down'])
+    def test_volume_group_of_vios_that_is_down(self):
+        def steps(history):
+            history.make(1)
+            history.vios_down(1, 'vios1')
+            history.start_compute(1)
+            history.vios_up(1, 'vios1')
+            history.delete(1)
+            history.end()
+        self.play(platforms.VOLUME_GROUP, steps)
+
+    @case.fails(histories.KNOWN['path of a VIOS that is down'])
+    def test_path_of_vios_that_is_down(self):
+        def steps(history):
+            history.make(1, 'small', (1,), False)
+            history.vios_down(1, 'vios2')
+            history.detach(1, 1)
+            history.vios_up(1, 'vios2')
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
