@@ -82,6 +82,8 @@ class Stage:
         self._least = None
         self._failed_at = None
         self._cloud = self._base = None
+        # A process that is killed does not log off.
+        self._has_killed = False
 
     def begin(self):
         """Start a history: History."""
@@ -121,6 +123,8 @@ class Stage:
         :raises history.Broken: if something is left of it
         """
         self.steps += len(played.script)
+        self._has_killed = self._has_killed or any(
+            'killed' in line for line in played.script)
         self.outcomes += played.outcomes
         try:
             if not failed:
@@ -159,7 +163,8 @@ class Stage:
             return
         try:
             self._cloud.stop()
-            left = ledger.left_behind(self._cloud, self._threads)
+            left = ledger.left_behind(self._cloud, self._threads,
+                                      sessions=not self._has_killed)
             if left:
                 raise history.Broken('cleanup_host() has left ' +
                                      ', '.join(left))

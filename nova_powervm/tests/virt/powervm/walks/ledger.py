@@ -32,7 +32,6 @@ THEIRS = 'theirs'
 PLACE = 900 * 1024 ** 2 + 4097
 #: Where a volume has bytes that tell it from others; some are small.
 VOLUME_PLACE = 4097
-#: Threads that live as long as the process: pools, and pypowervm's pickers.
 _WRITTEN = b'written by the guest of %s onto %s'
 _VOLUME_BYTES = b'the bytes of volume %d'
 
@@ -233,14 +232,15 @@ class Watch:
         return found
 
 
-def left_behind(cloud, threads):
+def left_behind(cloud, threads, sessions=True):
     """List what computes that were stopped have left, as lines of text.
 
     :param cloud: cloud.Cloud, all of whose computes are down
     :param threads: set of the threads that were there before they started
+    :param sessions: whether sessions count; not if a process was killed
     """
     found = ['session on ' + host.name for host in cloud.site.hosts
-             if host.sessions.state()]
+             if sessions and host.sessions.state()]
     for host in cloud.site.hosts:
         found += ['job %s on %s' % (job, host.name)
                   for job in host.jobs.state()

@@ -21,7 +21,7 @@ from nova_powervm.tests.virt.powervm.walks import platforms
 #: How many histories a test plays, and how many steps each has.
 COUNT, STEPS = 4, 40
 #: How long a shorter history is looked for: a test has four minutes.
-SECONDS = 90
+SECONDS = 40
 
 
 class HistoryCase(testtools.TestCase):
