@@ -57,21 +57,21 @@ def seeds(*numbers):
     return decorate
 
 
-@seeds(1, 2)
+@seeds(1)
 class VolumeGroupTest(HistoryCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
-@seeds(1, 2, 3, 4)
+@seeds(1, 2)
 class PoolTest(HistoryCase):
     PLATFORM = platforms.TWO_POOL
 
 
-@seeds(1, 2, 3)
+@seeds(1)
 class VscsiTest(HistoryCase):
     PLATFORM = platforms.TWO_VSCSI
 
 
-@seeds(1, 2, 3)
+@seeds(1)
 class NpivTest(HistoryCase):
     PLATFORM = platforms.TWO_NPIV
