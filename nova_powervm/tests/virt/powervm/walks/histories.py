@@ -50,6 +50,9 @@ KNOWN = {
     'path of a VIOS that is down':
         'A volume that is taken away while a VIOS is down stays mapped there, '
         'and its hard disk too. Issue 12.',
+    'Fibre Channel of a lost LPAR':
+        'The Fibre Channel mappings of a server that had lost its LPAR stay '
+        'on the VIOSes until nova-compute starts again. Issue 12.',
     'disks of a lost LPAR':
         'The disks of a server that had lost its LPAR stay for good if it is '
         'deleted, or evacuated, while nova-compute is down on its host. '
@@ -248,8 +251,8 @@ def _keeps_no_path(played, number):
     """Whether a server's volumes can be taken away on all their paths."""
     return ('path of a VIOS that is down' not in KNOWN or
             not played.vioses(up=False) or
-            not played.servers[number].bdms() or
-            not played.has_volumes)
+            not played.has_volumes or not any(
+                bdm.is_volume for bdm in played.servers[number].bdms()))
 
 
 def _can_start(played):
@@ -272,6 +275,13 @@ def _leaves_disks(played, number):
     """Whether disks stay on a host whose nova-compute is down."""
     return ('disks of a lost LPAR' in KNOWN and
             played.lpar(number) is None)
+
+
+def _leaves_mappings(played, number):
+    """Whether Fibre Channel mappings stay when the LPAR is lost."""
+    return ('Fibre Channel of a lost LPAR' in KNOWN and
+            bool(played.cloud.platform.fabrics) and any(
+                bdm.is_volume for bdm in played.servers[number].bdms()))
 
 
 def _can_be_evacuated(played):
@@ -404,7 +414,10 @@ class Machine(stateful.RuleBasedStateMachine):
     power_off = _rule('power_off', _with_lpar(lambda lpar: lpar.is_on))
     power_on = _rule('power_on', _with_lpar(lambda lpar: not lpar.is_on))
     crash = _rule('crash', _with_lpar(lambda lpar: lpar.is_on))
-    lose = _rule('lose', _with_lpar(lambda lpar: True))
+    lose = _rule('lose', lambda played: [
+        number for number in played.servers
+        if played.lpar(number) is not None and
+        not _leaves_mappings(played, number)])
 
     @_needs(lambda played: not played.vioses(up=False))
     @stateful.rule(data=st.data())

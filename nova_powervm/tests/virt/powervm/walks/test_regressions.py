@@ -89,3 +89,11 @@ class RegressionTest(testtools.TestCase):
             history.vios_up(1, 'vios2')
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(histories.KNOWN['Fibre Channel of a lost LPAR'])
+    def test_fibre_channel_of_lost_lpar(self):
+        def steps(history):
+            history.make(1, 'small', (1,), False)
+            history.lose(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
