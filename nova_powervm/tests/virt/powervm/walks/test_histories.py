@@ -19,9 +19,9 @@ from nova_powervm.tests.virt.powervm.walks import histories
 from nova_powervm.tests.virt.powervm.walks import platforms
 
 #: How many histories a test plays, and how many steps each has.
-COUNT, STEPS = 4, 40
+COUNT, STEPS = 2, 40
 #: How long a shorter history is looked for: a test has four minutes.
-SECONDS = 40
+SECONDS = 90
 
 
 class HistoryCase(testtools.TestCase):
