@@ -91,9 +91,15 @@ class Cloud(fx.Fixture):
 
     def run_periodic_tasks(self):
         """Run what Nova does from time to time, on each host that is up."""
-        for name, running in self.computes.items():
-            with self.on(name):
-                running.run_periodic_tasks_once()
+        for name, running in list(self.computes.items()):
+            self._at_work = running
+            try:
+                with self.on(name):
+                    running.run_periodic_tasks_once()
+            except effects.Killed:
+                self.kill(name)
+            finally:
+                self._at_work = None
         self.run_casts()
 
     # ---- hosts ----------------------------------------------------------

@@ -1,0 +1,370 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Histories: what users, operators and fate do to a few servers.
+
+A history is a list of plain calls on a History, one for each step. After each
+step it looks whether what must always hold does, and fails with the script of
+all steps so far, which can be pasted into a test (see play()).
+"""
+
+import functools
+import itertools
+import json
+
+from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.walks import api as walk_api
+from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import ledger
+from nova_powervm.tests.virt.powervm.walks import scene
+from nova_powervm.tests.virt.powervm.walks import view
+
+FLAVORS = {flavor.name: flavor for flavor in (
+    scene.SMALL, scene.WIDE, scene.WITH_DISKS, scene.LARGE)}
+#: Servers that there are at the same time, at most.
+MOST_SERVERS = 3
+#: Numbers of the volumes of a history, and of those that replace others.
+VOLUMES = (1, 2, 3, 4)
+FIRST_REPLACEMENT = 10
+#: The number of a port that a server gets later, less its own number.
+LATER_PORT = 100
+
+
+class NotPossible(Exception):
+    """Nova's API, or the platform, has no such step now."""
+
+
+class Broken(AssertionError):
+    """Something does not hold that must; the message has the script."""
+
+
+def view_of(site):
+    """Describe a site, see view.view(); a repository without media is none.
+
+    The driver makes one on a VIOS if the one that has it is down.
+    """
+    found = view.view(site)
+    for host in found['hosts']:
+        for group in host.get('VolumeGroup', ()):
+            repository = group.get('repository')
+            if repository and not repository['media']:
+                group['free_gb'] += repository['size_gb']
+                group['repository'] = None
+    return found
+
+
+def _noted(after):
+    """Make a decorator for steps.
+
+    :param after: called with the history, and what the step returned
+    """
+    def decorate(method):
+        @functools.wraps(method)
+        def take(self, *args):
+            self.script.append('history.%s(%s)' % (
+                method.__name__, ', '.join(map(repr, args))))
+            try:
+                after(self, method(self, *args))
+            except (NotPossible, Broken):
+                raise
+            except Exception as exc:
+                raise Broken(self.tell('%s: %s' % (
+                    type(exc).__name__, exc))) from exc
+        return take
+    return decorate
+
+
+def _look(history, target):
+    history.check(target)
+
+
+def _look_away(history, _target):
+    history.watch.remember_foreign()
+
+
+#: Something that Nova does; the method returns the UUID of the server, or
+#: None. What it leads to is looked at.
+step = _noted(_look)
+#: Something that Nova does not do.
+outside = _noted(_look_away)
+
+
+class Base:
+    """Steps, one after the other, on one cloud.
+
+    Hosts are 1 and 2; servers have the number of the step 'make' that made
+    them, from 1.
+
+    :ivar cloud: cloud.Cloud
+    :ivar script: list of str, the steps so far as Python
+    :ivar servers: dict of number -> server.Server, those that Nova has
+    :ivar lost: set of numbers of servers whose disks may be gone: a rebuild
+        or a build has failed
+    :ivar outcomes: list of (name of a step, whether Nova did it), for
+        statistics
+    :param base: dict, the view of the site without any server
+    """
+
+    def __init__(self, cloud, base):
+        self.cloud = cloud
+        self.api = walk_api.API(cloud)
+        self.watch = ledger.Watch(cloud)
+        self.script = []
+        self.servers = {}
+        self.lost = set()
+        self.outcomes = []
+        self._base = base
+        self._all = []
+        self._numbers = itertools.count(1)
+        self._replacements = itertools.count(FIRST_REPLACEMENT)
+        self._replaced = []
+        self._faults = []
+        # Name of an LPAR of somebody else -> (host, what it has).
+        self.theirs = {}
+        self._their_numbers = itertools.count(1)
+        self.has_volumes = 'fc_attach_strategy' in cloud.platform.options
+        cloud.failures.clear()
+        for number in VOLUMES if self.has_volumes else ():
+            self.watch.guests.make_volume(number)
+        self.watch.begin()
+        self.watch.remember_foreign()
+
+    # ---- what is, for whoever chooses the next step ----------------------
+
+    @property
+    def hosts(self):
+        return range(1, len(self.cloud.site.hosts) + 1)
+
+    def is_up(self, host):
+        """Whether the nova-compute of a host is up."""
+        return 'compute%d' % host in self.cloud.computes
+
+    def vioses(self, up):
+        """List (host, name) of the VIOSes that are up, or down."""
+        return [(host, vios.name) for host in self.hosts
+                for vios in self._host(host).store.all('VirtualIOServer')
+                if vios.is_serving == up]
+
+    def in_state(self, *statuses, up=True):
+        """List numbers of servers by their state, on hosts that are up."""
+        return [number for number, found in self.servers.items()
+                if found.status in statuses and (
+                    not up or found.host in self.cloud.computes)]
+
+    def stuck(self):
+        """List numbers of servers that only an administrator can help."""
+        return [number for number, found in self.servers.items()
+                if (', ' in found.status or found.status == 'error') and
+                found.host in self.cloud.computes]
+
+    def lpar(self, number):
+        """The simulated LPAR of a server, or None."""
+        host = self.servers[number].host
+        return host and view.partition_of(self.cloud.host_of(host),
+                                          self.servers[number].uuid)
+
+    def host_number(self, number):
+        """The number of the host of a server, or None."""
+        name = self.servers[number].host
+        return name and int(name[len('compute'):])
+
+    def boots_from_image(self, number):
+        """Whether a server boots from a disk of ours, not from a volume."""
+        return bool(self.servers[number].read().image_ref)
+
+    def has_own_disks(self, number):
+        """Whether a server has disks of ours."""
+        instance = self.servers[number].read()
+        return bool(instance.image_ref or instance.flavor.swap or
+                    instance.flavor.ephemeral_gb)
+
+    def volumes_of(self, number):
+        """Numbers of the volumes that are attached to a server."""
+        return [int(bdm.volume_id[-2:]) for bdm in self.servers[number].bdms()
+                if bdm.is_volume and json.loads(bdm.connection_info or '{}')]
+
+    def data_volumes_of(self, number):
+        """Numbers of those that it does not boot from."""
+        return [int(bdm.volume_id[-2:]) for bdm in self.servers[number].bdms()
+                if bdm.is_volume and bdm.boot_index != 0 and
+                json.loads(bdm.connection_info or '{}')]
+
+    def flavor(self, number):
+        """The name of the flavor of a server."""
+        return self.servers[number].read().flavor.name
+
+    def has_later_port(self, number):
+        """Whether a server has the port that it does not begin with."""
+        return LATER_PORT + number in self.cloud.ports.of(
+            self.servers[number].uuid)
+
+    def free_volumes(self):
+        """Numbers of the volumes that Cinder would attach to a server."""
+        if not self.has_volumes:
+            return []
+        return [number for number in VOLUMES if not
+                self.cloud.cinder.volume_to_attachment.get(
+                    volumes.VOLUME % number)]
+
+    def _host(self, number):
+        return self.cloud.site.hosts[number - 1]
+
+    def _operator(self, host):
+        return self._host(host).operator
+
+    # ---- faults ----------------------------------------------------------
+
+    @outside
+    def fault(self, effect, number, host):
+        """Let a request of the next operation fail.
+
+        :param effect: str, see effects.EFFECTS
+        :param number: int, the how-manieth request to the host, from 1
+        :param host: int
+        """
+        self._faults.append((effects.EFFECTS[effect], number, host))
+
+    def has_fault(self):
+        return bool(self._faults)
+
+    def _disturbed(self, act):
+        """Have Nova do something while the faults are armed."""
+        self.cloud.failures.clear()
+        self.watch.begin()
+        armed = [effect.arm(self.cloud, 'compute%d' % host, number)
+                 for effect, number, host in self._faults]
+        self._faults.clear()
+        try:
+            return act()
+        finally:
+            for fault in reversed(armed):
+                fault.disarm()
+
+    def _do(self, number, act, *statuses):
+        """Have Nova do something to a server.
+
+        :returns: the UUID of the server
+        """
+        if number not in self.servers:
+            raise NotPossible('There is no server %d' % number)
+        found = self.servers[number]
+        if statuses and found.status not in statuses:
+            raise NotPossible('Server %d is %s' % (number, found.status))
+        self._disturbed(lambda: act(found))
+        self._note(not self.cloud.failures)
+        return found.uuid
+
+    def _note(self, done):
+        name = self.script[-1].partition('(')[0].partition('.')[2]
+        self.outcomes.append((name, done))
+
+    # ---- nova-compute ----------------------------------------------------
+
+    @step
+    def stop_compute(self, host):
+        self.watch.begin()
+        self.cloud.stop('compute%d' % host)
+
+    @step
+    def start_compute(self, host):
+        """Start nova-compute, or restart it."""
+        is_easy = not self._faults and not self.vioses(up=False)
+        self._disturbed(lambda: self._restart('compute%d' % host))
+        self._note(self.is_up(host))
+        if is_easy and not self.is_up(host):
+            raise Broken(self.tell('nova-compute cannot start'))
+
+    def _restart(self, name):
+        try:
+            self.cloud.restart(name)
+        except (Exception, effects.Killed) as exc:
+            self.cloud.failures.append(exc)
+
+    @step
+    def periodic(self):
+        """Let the periodic tasks of all hosts run."""
+        self._disturbed(self.cloud.run_periodic_tasks)
+
+    # ---- looking ---------------------------------------------------------
+
+    def check(self, target=None):
+        """Fail if something does not hold that must.
+
+        :param target: UUID of the server that something was done to
+        """
+        found = self.watch.faults(target)
+        if found:
+            raise Broken(self.tell('\n'.join(found)))
+
+    def tell(self, what):
+        """Describe a failure, with the script that leads to it."""
+        statuses = ['server %d is %s on %s' % (number, found.status,
+                                               found.host)
+                    for number, found in self.servers.items()]
+        failures = ['%s: %s' % (type(failure).__name__, str(failure)[:500])
+                    for failure in self.cloud.failures]
+        return '\n'.join([
+            what, '', *statuses, *failures, '', 'The history on %s is:' %
+            self.cloud.platform.name, '', *self.script, ''])
+
+    # ---- the end ---------------------------------------------------------
+
+    def end(self):
+        """Delete all servers; nothing is left of them."""
+        self.script.append('history.end()')
+        try:
+            self._end()
+        except Broken:
+            raise
+        except (Exception, effects.Killed) as exc:
+            raise Broken(self.tell('%s: %s' % (type(exc).__name__,
+                                               exc))) from exc
+
+    def _end(self):
+        self._faults.clear()
+        for host, name in self.vioses(up=False):
+            self._operator(host).vios(name).booted()
+        self.watch.begin()
+        self.cloud.failures.clear()
+        self.cloud.start_all()
+        self.check()
+        for number, found in list(self.servers.items()):
+            self.watch.guests.forget(found)
+            for _attempt in range(2):
+                self.api.delete(found)
+            if found.status != 'gone':
+                raise Broken(self.tell('server %d cannot be deleted' %
+                                       number))
+        self.cloud.run_periodic_tasks()
+        self.check()
+        for name in list(self.theirs):
+            self._remove_theirs(name)
+        self.remove_volumes()
+        difference = view.difference(self._base, view_of(self.cloud.site))
+        if difference:
+            raise Broken(self.tell('something is left\n' + difference))
+        for found in self._all:
+            self.cloud.forget(found)
+
+    def remove_volumes(self):
+        """Delete all volumes, also those that a dead process has reserved."""
+        if not self.has_volumes:
+            return
+        cinder = self.cloud.cinder
+        for number in VOLUMES + tuple(self._replaced):
+            volume = volumes.VOLUME % number
+            for attachment in list(cinder.volume_to_attachment.get(
+                    volume, ())):
+                cinder.fake_attachment_delete(self.cloud.context, attachment)
+            cinder.fake_delete(self.cloud.context, volume)
+        cinder.migrating.clear()
+        cinder.complaints.clear()

@@ -1,0 +1,121 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The steps of a history that Nova does not hear of."""
+
+from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import ledger
+
+_MIB = 1024 ** 2
+outside = history.outside
+
+
+class OutsideSteps(history.Base):
+    """What operators, and fate, do to the platform."""
+
+    # ---- servers of ours -------------------------------------------------
+
+    @outside
+    def power_off(self, number):
+        """Let the guest of a server shut down."""
+        self.lpar(number).halted()
+
+    @outside
+    def power_on(self, number):
+        self.lpar(number).booted()
+
+    @outside
+    def crash(self, number):
+        """Let the operating system of a guest crash."""
+        self.lpar(number).crashed()
+
+    @outside
+    def lose(self, number):
+        """Delete the LPAR of a server; its disks stay."""
+        self._operator(self.host_number(number)).delete_partition(
+            self.lpar(number).uuid)
+
+    # ---- the platform ----------------------------------------------------
+
+    @outside
+    def vios_down(self, host, name):
+        self._operator(host).vios(name).halted()
+
+    @outside
+    def vios_up(self, host, name):
+        self._operator(host).vios(name).booted()
+
+    # ---- what belongs to somebody else -----------------------------------
+
+    @outside
+    def their_lpar(self, host):
+        """Create an LPAR of somebody else, with a disk and a medium."""
+        name = self._their_name(host, 'lpar')
+        self._operator(host).create_partition(
+            name, running=True, memory_mb=256,
+            disk=self._their_disk(host, name + '_disk'),
+            medium={'vios': 'vios1', 'name': name + '.iso',
+                    'content': b'medium'},
+            adapters=[{'switch': 'ETHERNET0(Default)', 'vlan': 101}])
+
+    @outside
+    def their_disk(self, host):
+        """Create a disk that nobody uses, with a name that looks like ours."""
+        name = self._their_name(host, 'disk')
+        self._operator(host).create_disk(**self._their_disk(
+            host, 'b_' + name))
+
+    @outside
+    def their_any_client(self, host):
+        """Put a disk behind an adapter that any partition may use."""
+        name = self._their_name(host, 'any')
+        disk = self._operator(host).create_disk(**self._their_disk(
+            host, name))
+        self._operator(host).map_storage('vios1', disk.udid)
+
+    @outside
+    def delete_their_lpar(self, name):
+        """Delete an LPAR of somebody else, but not its disk and medium."""
+        host, _kind = self.theirs[name]
+        self._operator(host).delete_partition(name)
+        self.theirs[name] = (host, 'rest')
+
+    @outside
+    def remove_theirs(self, name):
+        """Delete all that somebody else has by a name."""
+        self._remove_theirs(name)
+
+    def _remove_theirs(self, name):
+        host, kind = self.theirs.pop(name)
+        operator = self._operator(host)
+        disk = {'lpar': name + '_disk', 'rest': name + '_disk',
+                'disk': 'b_' + name, 'any': name}[kind]
+        if kind in ('lpar', 'rest', 'any'):
+            operator.unmap_storage('vios1', disk)
+        operator.delete_disk('vios1', disk)
+        if kind in ('lpar', 'rest'):
+            operator.unmap_storage('vios1', name + '.iso')
+            operator.delete_medium('vios1', name + '.iso')
+        if kind == 'lpar':
+            operator.delete_partition(name)
+
+    def _their_name(self, host, kind):
+        name = '%s%d' % (ledger.THEIRS, next(self._their_numbers))
+        self.theirs[name] = (host, kind)
+        return name
+
+    def _their_disk(self, host, name):
+        groups = [group.name for group in
+                  self._operator(host).vios('vios1').volume_groups]
+        return {'vios': 'vios1', 'name': name, 'size_bytes': 16 * _MIB,
+                'volume_group': groups[-1],
+                'content': b'the content of ' + name.encode()}

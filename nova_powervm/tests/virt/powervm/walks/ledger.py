@@ -1,0 +1,254 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a history must never do, looked at on the simulated site.
+
+Nothing here asks the driver. What Nova says of its servers comes from its
+database, all else from the objects of the simulator.
+"""
+
+import os
+import threading
+
+from nova.compute import power_state
+from nova.compute import vm_states
+
+from nova_powervm.simulator import fingerprint
+from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.walks import view
+
+#: What the names of things that belong to somebody else begin with.
+THEIRS = 'theirs'
+#: Where a guest writes onto a disk of ours, behind the bytes of the image.
+PLACE = 900 * 1024 ** 2 + 4097
+#: Where a volume has bytes that tell it from others; some are small.
+VOLUME_PLACE = 4097
+_WRITTEN = b'written by the guest of %s onto %s'
+_VOLUME_BYTES = b'the bytes of volume %d'
+
+
+class Guests:
+    """What the guests of all servers have written.
+
+    :param cloud: cloud.Cloud
+    """
+
+    def __init__(self, cloud):
+        self._cloud = cloud
+        # UUID of a server -> names of disks with what its guest wrote.
+        self._names = {}
+        self._volumes = set()
+
+    def write(self, server):
+        """Let a guest write onto each of its own disks that it sees."""
+        names = self._names[server.uuid] = set()
+        if server.host is None:
+            return
+        host = self._cloud.host_of(server.host)
+        for name, disk in view.own_disks(host, server.uuid).items():
+            if not name.startswith('r_'):
+                disk.write_at(PLACE, self._expected(server.uuid, name))
+                names.add(name)
+
+    def forget(self, server):
+        """Expect nothing of a server's disks any more."""
+        self._names.pop(server.uuid, None)
+
+    def make_volume(self, number):
+        """Make a volume in the array, with bytes of its own.
+
+        It is small, since some operations copy it.
+        """
+        self._cloud.cinder.create(volumes.VOLUME % number, 1 / 64)
+        self._volumes.add(number)
+        self._cloud.cinder.lun(volumes.VOLUME % number).disk.write_at(
+            VOLUME_PLACE, _VOLUME_BYTES % number)
+
+    @staticmethod
+    def _expected(uuid, name):
+        return _WRITTEN % (uuid.encode(), name.encode())
+
+    def missing(self):
+        """List what is not there any more, as lines of text."""
+        found = []
+        stored = _stored_disks(self._cloud.site)
+        for uuid, names in self._names.items():
+            for name in sorted(names):
+                expected = self._expected(uuid, name)
+                if not any(disk.read(PLACE, len(expected)) == expected
+                           for disk in stored.get(name, ())):
+                    found.append('the content of disk %s of %s is lost' % (
+                        name, uuid))
+        for number in sorted(self._volumes):
+            expected = _VOLUME_BYTES % number
+            if self._cloud.cinder.lun(volumes.VOLUME % number).disk.read(
+                    VOLUME_PLACE, len(expected)) != expected:
+                found.append('the content of volume %d is lost' % number)
+        return found
+
+
+def _stored_disks(site):
+    """Find all virtual disks and logical units: name -> SparseDisks."""
+    found = {}
+    with site.lock:
+        for host in site.hosts:
+            for group in host.store.all('VolumeGroup'):
+                for disk in group.disks.values():
+                    found.setdefault(os.path.basename(disk.name), []).append(
+                        disk.disk)
+        for pool in site.pools:
+            for unit in pool.units:
+                found.setdefault(unit.name, []).append(unit.disk)
+    return found
+
+
+def foreign(site):
+    """Describe all that belongs to somebody else, byte for byte.
+
+    :param site: simulator.site.Site
+    :returns: dict of str -> str, see simulator.fingerprint
+    """
+    return {path: state for path, state in site.fingerprint().items()
+            if THEIRS in path or THEIRS in state}
+
+
+class Watch:
+    """What must hold after each step of a history.
+
+    :ivar guests: Guests
+    :param cloud: cloud.Cloud
+    """
+
+    def __init__(self, cloud):
+        self._cloud = cloud
+        self._site = cloud.site
+        self.guests = Guests(cloud)
+        self._foreign = {}
+        # UUID -> whether its LPAR was on, of servers that Nova says run.
+        self._was_on = {}
+
+    def remember_foreign(self):
+        """Take what belongs to others now for what it has to be."""
+        self._foreign = foreign(self._site)
+
+    def begin(self):
+        """Remember what runs before an operation."""
+        self._was_on = {
+            instance.uuid: self._is_on(instance.host, instance.uuid)
+            for instance in self._running()}
+
+    def _running(self):
+        """The servers that Nova says run and does nothing with."""
+        return [instance for instance in self._cloud.instances()
+                if instance.vm_state == vm_states.ACTIVE and
+                instance.task_state is None and instance.host and
+                instance.power_state == power_state.RUNNING]
+
+    def _is_on(self, host, uuid):
+        return view.is_on(view.partition_of(self._cloud.host_of(host), uuid))
+
+    def faults(self, target=None):
+        """List what does not hold, as lines of text.
+
+        :param target: UUID of the server that something was done to; others
+            are not stopped by it
+        """
+        return (self._changes_of_foreign() + self._stopped(target) +
+                self._written_twice() + self.guests.missing() +
+                self._wrong_answers() + self._cloud.cinder.complaints)
+
+    def _changes_of_foreign(self):
+        return ['not ours: ' + line for line in fingerprint.differences(
+            self._foreign, foreign(self._site))]
+
+    def _stopped(self, target):
+        """Find servers that Nova says run, and that something stopped."""
+        found = [
+            'Nova says that %s runs, and its LPAR does not' % instance.uuid
+            for instance in self._running()
+            if self._was_on.get(instance.uuid) and
+            not self._is_on(instance.host, instance.uuid)]
+        for instance in self._cloud.instances():
+            if (target not in (None, instance.uuid) and instance.host and
+                    self._was_on.get(instance.uuid) and
+                    not self._is_on(instance.host, instance.uuid)):
+                found.append('%s was stopped by what was done to another '
+                             'server' % instance.uuid)
+        return found
+
+    def _written_twice(self):
+        """Find disks that two LPARs write to.
+
+        A host that is wrongly thought dead writes until nova-compute is up
+        there again: its LPARs do not count.
+        """
+        up = {self._cloud.host_of(name).name
+              for name in self._cloud.computes}
+        found = []
+        for disk, lpars in view.writers(self._site).items():
+            lpars = sorted(lpar for lpar in lpars
+                           if lpar.rpartition(' of ')[2] in up)
+            if len(lpars) > 1 and disk not in self._cloud.shared_volumes:
+                found.append('%s is written by %s' % (
+                    os.path.basename(str(disk)), lpars))
+        for instance in self._cloud.instances():
+            hosts = [name for name in self._cloud.computes
+                     if self._is_on(name, instance.uuid)]
+            if len(hosts) > 1:
+                found.append('%s runs on %s' % (instance.uuid, hosts))
+        return found
+
+    def _wrong_answers(self):
+        """Find what placement is told that the platform cannot give."""
+        found = []
+        for name, running in self._cloud.computes.items():
+            system = self._cloud.host_of(name).system
+            limits = {'MEMORY_MB': system.memory_mb,
+                      'VCPU': system.processors}
+            for node in running.rt.compute_nodes.values():
+                for what, used, total in (
+                        ('memory', node.memory_mb_used, node.memory_mb),
+                        ('disk', node.local_gb_used, node.local_gb)):
+                    if used > total:
+                        found.append('%s of %s: %d of %d are used' % (
+                            what, name, used, total))
+            tree = running.reportclient.tree
+            for provider in tree.get_provider_uuids():
+                inventory = tree.data(provider).inventory
+                for resource, limit in limits.items():
+                    total = inventory.get(resource, {}).get('total', 0)
+                    if total > limit:
+                        found.append('%d %s are offered of %d' % (
+                            total, resource, limit))
+        return found
+
+
+def left_behind(cloud, threads, sessions=True):
+    """List what computes that were stopped have left, as lines of text.
+
+    :param cloud: cloud.Cloud, all of whose computes are down
+    :param threads: set of the threads that were there before they started
+    :param sessions: whether sessions count; not if a process was killed
+    """
+    found = ['session on ' + host.name for host in cloud.site.hosts
+             if sessions and host.sessions.state()]
+    for host in cloud.site.hosts:
+        found += ['job %s on %s' % (job, host.name)
+                  for job in host.jobs.state()
+                  if job['status'] in ('RUNNING', 'NOT_STARTED')]
+        found += ['file %s on %s' % (file.uuid, host.name)
+                  for file in host.store.all('File')]
+    for thread in threading.enumerate():
+        if thread not in threads and thread.is_alive() and (
+                thread.name.startswith('powervm')):
+            found.append('thread ' + thread.name)
+    return found

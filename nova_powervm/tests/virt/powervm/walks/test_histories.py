@@ -1,0 +1,77 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Random histories with fixed seeds, on each kind of platform."""
+
+import fixtures as fx
+import testtools
+
+from nova_powervm.tests.virt.powervm.walks import histories
+from nova_powervm.tests.virt.powervm.walks import platforms
+
+#: How many histories a test plays, and how many steps each has.
+COUNT, STEPS = 2, 40
+#: How long a shorter history is looked for: a test has four minutes.
+SECONDS = 90
+
+
+class HistoryCase(testtools.TestCase):
+    """Tests that play random histories.
+
+    :cvar PLATFORM: platforms.Platform
+    """
+
+    PLATFORM = None
+
+    def play(self, seed):
+        # Kept for a test that fails, and never formatted otherwise.
+        self.useFixture(fx.FakeLogger(level='WARNING'))
+        stage = histories.Stage(self.PLATFORM)
+        try:
+            histories.run(stage, seed, COUNT, STEPS, SECONDS)
+            stage.close()
+        finally:
+            stage.drop()
+
+
+def seeds(*numbers):
+    """Give a class a test for each seed, named by it."""
+    def make_test(number):
+        def test(self):
+            self.play(number)
+        return test
+
+    def decorate(cls):
+        for number in numbers:
+            setattr(cls, 'test_seed_%d' % number, make_test(number))
+        return cls
+    return decorate
+
+
+@seeds(1)
+class VolumeGroupTest(HistoryCase):
+    PLATFORM = platforms.VOLUME_GROUP
+
+
+@seeds(1, 2)
+class PoolTest(HistoryCase):
+    PLATFORM = platforms.TWO_POOL
+
+
+@seeds(1)
+class VscsiTest(HistoryCase):
+    PLATFORM = platforms.TWO_VSCSI
+
+
+@seeds(1)
+class NpivTest(HistoryCase):
+    PLATFORM = platforms.TWO_NPIV

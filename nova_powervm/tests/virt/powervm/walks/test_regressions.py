@@ -1,0 +1,99 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Histories that failed once: each is a test by name.
+
+Those that still fail say why, and which issue is to mend it. A history is
+what a Broken of the random histories prints.
+"""
+
+import fixtures as fx
+import testtools
+
+from nova_powervm.tests.virt.powervm.walks import case
+from nova_powervm.tests.virt.powervm.walks import histories
+from nova_powervm.tests.virt.powervm.walks import platforms
+
+
+class RegressionTest(testtools.TestCase):
+    """Each test plays one history."""
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fx.FakeLogger())
+
+    @staticmethod
+    def play(platform, steps):
+        histories.play(platform, steps)
+
+    @case.fails(histories.KNOWN['any client'])
+    def test_any_client(self):
+        def steps(history):
+            history.their_any_client(1)
+            history.start_compute(1)
+        self.play(platforms.VOLUME_GROUP, steps)
+
+    @case.fails(histories.KNOWN['disk of a deleted LPAR'])
+    def test_disk_of_deleted_lpar(self):
+        def steps(history):
+            history.their_lpar(1)
+            history.delete_their_lpar('theirs1')
+            history.start_compute(1)
+        self.play(platforms.VOLUME_GROUP, steps)
+
+    @case.fails(histories.KNOWN['disks of a lost LPAR'])
+    def test_deleted_in_absence(self):
+        def steps(history):
+            history.make(1)
+            history.lose(1)
+            history.stop_compute(1)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
+    @case.fails(histories.KNOWN['disks of a lost LPAR'])
+    def test_evacuated_without_lpar(self):
+        def steps(history):
+            history.make(1)
+            history.lose(1)
+            history.evacuate(1, False)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(histories.KNOWN['volume group of a VIOS that is down'])
+    def test_volume_group_of_vios_that_is_down(self):
+        def steps(history):
+            history.make(1)
+            history.vios_down(1, 'vios1')
+            history.start_compute(1)
+            history.vios_up(1, 'vios1')
+            history.delete(1)
+            history.end()
+        self.play(platforms.VOLUME_GROUP, steps)
+
+    @case.fails(histories.KNOWN['path of a VIOS that is down'])
+    def test_path_of_vios_that_is_down(self):
+        def steps(history):
+            history.make(1, 'small', (1,), False)
+            history.vios_down(1, 'vios2')
+            history.detach(1, 1)
+            history.vios_up(1, 'vios2')
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(histories.KNOWN['Fibre Channel of a lost LPAR'])
+    def test_fibre_channel_of_lost_lpar(self):
+        def steps(history):
+            history.make(1, 'small', (1,), False)
+            history.lose(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
