@@ -64,6 +64,35 @@ class Scene:
         self.cloud.forget(self.server)
         self.server = None
 
+    def make_neighbour(self, number, host):
+        """Make another server of Nova, which has written onto its disk.
+
+        :param number: int, see server.Server
+        :param host: Nova's name of the host
+        :returns: server.Server
+        """
+        made = self.api.create(number, host=host)
+        self.check(made.status == 'active', self.cloud.failures[-1:])
+        self.write(made)
+        return made
+
+    def end_neighbour(self, server):
+        """Bring back the LPAR of another server, and delete the server.
+
+        What it has written is on its disk.
+        """
+        self.api.reboot(server, hard=True)
+        lpar = view.partition_of(self.host(server.host), server.uuid)
+        self.check(view.is_on(lpar) and self.own_disks(server),
+                   'the other server cannot be brought back: it is %s; %s' % (
+                       server.status, self.cloud.failures[-1:]))
+        self.check_bytes(server)
+        self.api.delete(server)
+        self.check(server.status == 'gone', 'the other server is %s' %
+                   server.status)
+        self.cloud.run_periodic_tasks()
+        self.cloud.forget(server)
+
     @property
     def status(self):
         return self.server.status
@@ -76,17 +105,22 @@ class Scene:
         """The simulated LPAR of the server, or None."""
         return view.partition_of(self.host(name), self.server.uuid)
 
-    def write(self):
-        """Let the guest write something onto each of its own disks."""
-        for name, disk in self.own_disks().items():
-            disk.write_at(PLACE, WRITTEN % (self.server.uuid.encode(),
+    def write(self, server=None):
+        """Let the guest write something onto each of its own disks.
+
+        :param server: server.Server; None for that of the walk
+        """
+        server = server or self.server
+        for name, disk in self.own_disks(server).items():
+            disk.write_at(PLACE, WRITTEN % (server.uuid.encode(),
                                             name.encode()))
 
-    def own_disks(self):
-        """The disks of ours that are mapped to the server: name -> disk."""
-        host = self.server.host
+    def own_disks(self, server=None):
+        """The disks of ours that are mapped to a server: name -> disk."""
+        server = server or self.server
+        host = server.host
         return {} if host is None else view.own_disks(
-            self.cloud.host_of(host), self.server.uuid)
+            self.cloud.host_of(host), server.uuid)
 
     # ---- what must always hold -------------------------------------------
 
@@ -133,10 +167,11 @@ class Scene:
                 instance.task_state is None and instance.host and
                 instance.power_state == power_state.RUNNING]
 
-    def check_bytes(self):
+    def check_bytes(self, server=None):
         """The guest finds what it has written onto its disks."""
-        for name, disk in self.own_disks().items():
-            expected = WRITTEN % (self.server.uuid.encode(), name.encode())
+        server = server or self.server
+        for name, disk in self.own_disks(server).items():
+            expected = WRITTEN % (server.uuid.encode(), name.encode())
             found = disk.read(PLACE, len(expected))
             self.check(name.startswith('r_') or found == expected,
                        'the content of disk %s is lost' % name)
