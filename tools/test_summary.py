@@ -35,7 +35,18 @@ FAILED = ('fail', 'inprogress', 'unknown', 'uxsuccess')
 #: CPU seconds that a test may take.
 LIMIT = 30
 #: Tests that may take more: {regular expression that matches the ID: why}.
-EXPENSIVE = {}
+EXPENSIVE = {
+    r'nova_powervm\.tests\.functional\.test_snapshot\.\w+BytesTest':
+        'It hashes disks of several GiB, before and after.',
+    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_histories':
+        'A cloud of two hosts starts, and eighty steps follow.',
+    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_images\.\w+RebuildTest':
+        'A rebuild has more requests than any other operation.',
+    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_moves':
+        'Each turn makes a server and moves it between two hosts.',
+    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_volumes\.\w+SwapTest':
+        'Each turn copies a volume.',
+}
 #: Parts of the suite, and what matches the IDs of their tests: the first that
 #: does.
 PARTS = (
