@@ -267,8 +267,12 @@ def _check_usable(scene):
 
 def _use_confirmed(scene, _operation):
     """What its former host still has goes with the server."""
+    has_stayed = len(scene.cloud.site.hosts) == 1
+    if has_stayed and scene.status == 'resized':
+        # nova-compute was killed: a hard reboot makes the disk larger.
+        scene.api.reset_state(scene.server)
     _check_usable(scene)
-    return len(scene.cloud.site.hosts) == 1
+    return has_stayed
 
 
 def _use_reverted(scene, _operation):
