@@ -23,6 +23,8 @@ from nova_powervm.virt.powervm import rest
 
 _EVENT_POLL = 'QUEUE_CLIENTKEY'
 #: All but the long poll for events, which no operation waits for.
+#: Requests that change something.
+WRITES = 'PUT|POST|DELETE'
 NOT_THE_EVENT_POLL = '^(?!.*%s)' % _EVENT_POLL
 
 
@@ -190,7 +192,7 @@ FAULTS = (
     Fault('dropped_before', {'effect': 'drop_before'}),
     # To lose the answer to a GET is to lose the GET.
     Fault('dropped_after', {'effect': 'drop_after',
-                            'method': 'PUT|POST|DELETE'}),
+                            'method': WRITES}),
 )
 KILLS = (Kill('killed_before', False), Kill('killed_after', True))
 #: Those of a walk over a platform that differs in some requests only.

@@ -21,8 +21,6 @@ import threading
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.virt.powervm import rest
 
-#: Requests that change something.
-WRITES = 'PUT|POST|DELETE'
 #: Seconds after which the driver gives up on a request without an answer.
 PATIENCE_SECONDS = 0.3
 
@@ -80,7 +78,7 @@ class _Silence:
 
     def _is_it(self, session, method, path):
         if (session.port != self._host.port or
-                not re.fullmatch(WRITES, method) or 'Logon' in path):
+                not re.fullmatch(effects.WRITES, method) or 'Logon' in path):
             return False
         with self._lock:
             self._left -= 1
@@ -107,7 +105,7 @@ class _NotArmed:
 
 def _fault(name, spec):
     """Make a fault that counts only requests that change something."""
-    return effects.Fault(name, dict({'method': WRITES}, **spec))
+    return effects.Fault(name, dict({'method': effects.WRITES}, **spec))
 
 
 #: Each kind of effect, and the effects of that kind. Other walks break every

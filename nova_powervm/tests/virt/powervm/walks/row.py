@@ -17,7 +17,6 @@ import contextlib
 from nova_powervm.simulator import fingerprint
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import operations as ops
-from nova_powervm.tests.virt.powervm.walks import outages
 from nova_powervm.tests.virt.powervm.walks import pairs
 from nova_powervm.tests.virt.powervm.walks import states
 
@@ -264,7 +263,7 @@ def count(scene, name, platform, host):
     counters = [faults.add({
         'effect': 'status', 'status': 500, 'nth': _NEVER,
         'query': effects.NOT_THE_EVENT_POLL, 'method': method})
-        for method in ('.*', outages.WRITES)]
+        for method in ('.*', effects.WRITES)]
     row._act()
     for counter in counters:
         faults.clear(counter.id)
