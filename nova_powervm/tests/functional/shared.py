@@ -179,6 +179,11 @@ class VolumeNova(volumes.VolumeMixin, Nova):
 
     PROFILE = 'fc-two-host'
 
+    def setUp(self):
+        super().setUp()
+        # Nova looks there for whether a volume is on this host.
+        self.flags(host='compute1')
+
     def _configure_driver(self):
         super()._configure_driver()
         self.flags(swap_volume_stops_server=True, group='powervm')
@@ -211,6 +216,8 @@ class SharedNovaCase(testtools.TestCase):
         self.addOnException(self._end_after_failure)
 
     def _end_after_failure(self, _exc_info):
+        if self._nova is None:
+            return
         log = self.nova.stdlog.logger.output
         self.addDetail('log of Nova', content.text_content(log))
         self._end_nova()

@@ -12,6 +12,7 @@
 
 """What Nova makes of servers whose operations fail."""
 
+import contextlib
 import itertools
 
 from nova.tests.functional.api import client as api_client
@@ -113,10 +114,12 @@ class MoveTest(handover.HandOverCase):
     def resize(self, server):
         self.nova.act(server, 'resize', {'flavorRef': self.nova.large})
 
+    @contextlib.contextmanager
     def on_one_host(self):
         """Let resizes stay on the host."""
         self.nova.enable('compute2', False)
-        self.addCleanup(self.nova.enable, 'compute2', True)
+        yield
+        self.nova.enable('compute2', True)
 
     def replace(self, server):
         """Go on with another server."""
@@ -125,13 +128,13 @@ class MoveTest(handover.HandOverCase):
         type(self)._server = None
 
     def test_resize(self):
-        self.on_one_host()
-        self.hand_over(self.resize, [])
+        with self.on_one_host():
+            self.hand_over(self.resize, [])
 
     def test_revert(self):
-        self.on_one_host()
-        self.hand_over(self.act('revertResize'), [],
-                       self.after(self.resize))
+        with self.on_one_host():
+            self.hand_over(self.act('revertResize'), [],
+                           self.after(self.resize))
 
     def test_confirm(self):
         self.hand_over(self.act('confirmResize'), [],
@@ -193,10 +196,8 @@ class VolumeTest(handover.HandOverCase):
                        settle=self.detach)
 
     def test_swap(self):
-        self.hand_over(self.swap, [], self.after(self.attach),
-                       settle=self.detach)
+        others = itertools.count(2)
 
-    def swap(self, server):
-        self.nova.swap(server, 1, 2)
-        if 2 not in self.nova.cinder.san.volumes:
-            self.nova.create_volume(2)
+        def swap(server):
+            self.nova.swap(server, 1, next(others))
+        self.hand_over(swap, [], self.after(self.attach), settle=self.detach)
