@@ -269,7 +269,7 @@ def _faults(records):
 def broken(host, fault):
     """Let a request to a host fail; yields the simulator's fault."""
     added = host.faults.add(dict(
-        dict({"method": "PUT|POST|DELETE", "path": _NO_JOB}, **fault)))
+        {'method': 'PUT|POST|DELETE', 'path': _NO_JOB}, **fault))
     try:
         yield added
     finally:

@@ -27,11 +27,21 @@ class ServerTest(handover.HandOverCase):
     NOVA = shared.PoolNova
 
     def test_create(self):
-        self.hand_over(lambda _none: self.create(), [], lambda: None,
+        self.hand_over(lambda _none: self.create(), [
+            'ACTIVE running on compute1',
+            'ERROR no state on None',
+            'ERROR no state on None',
+            'ERROR no state on None',
+            'ACTIVE running on compute1'], lambda: None,
                        settle=self.delete)
 
     def test_delete(self):
-        self.hand_over(self.nova.delete, [], self.make_server,
+        self.hand_over(self.nova.delete, [
+            'gone',
+            'ERROR running on compute1, failed',
+            'ERROR running on compute1, failed',
+            'ERROR running on compute1, failed',
+            'gone'], self.make_server,
                        settle=self.delete)
 
     def delete(self, server):
@@ -43,18 +53,38 @@ class ServerTest(handover.HandOverCase):
         self.hand_over(self.act('os-stop'), [])
 
     def test_start(self):
-        self.hand_over(self.act('os-start'), [],
+        self.hand_over(self.act('os-start'), [
+            'ACTIVE running on compute1',
+            'SHUTOFF shut down on compute1, failed',
+            'SHUTOFF shut down on compute1, failed',
+            'SHUTOFF shut down on compute1, failed',
+            'ACTIVE running on compute1'],
                        self.after(self.act('os-stop')))
 
     def test_soft_reboot(self):
-        self.hand_over(self.act('reboot', {'type': 'SOFT'}), [])
+        self.hand_over(self.act('reboot', {'type': 'SOFT'}), [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1'])
 
     def test_hard_reboot(self):
-        self.hand_over(self.act('reboot', {'type': 'HARD'}), [])
+        self.hand_over(self.act('reboot', {'type': 'HARD'}), [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ERROR running on compute1, failed',
+            'ERROR running on compute1, failed',
+            'ACTIVE running on compute1'])
 
     def test_rebuild(self):
         self.hand_over(self.act('rebuild', {
-            'imageRef': self.nova.glance.image3['id']}), [],
+            'imageRef': self.nova.glance.image3['id']}), [
+                'ACTIVE running on compute1',
+                'ACTIVE running on compute1',
+                'ERROR running on compute1, failed',
+                'ERROR running on compute1, failed',
+                'ACTIVE running on compute1'],
             settle=self.replace,
             keeps_allocation=False)
 
@@ -65,20 +95,35 @@ class ServerTest(handover.HandOverCase):
             type(self)._server = None
 
     def test_rescue(self):
-        self.hand_over(self.act('rescue'), [])
+        self.hand_over(self.act('rescue'), [
+            'RESCUE running on compute1',
+            'RESCUE running on compute1',
+            'RESCUE running on compute1',
+            'RESCUE running on compute1',
+            'RESCUE running on compute1'])
 
     def test_unrescue(self):
         self.hand_over(self.act('unrescue'), [],
                        self.after(self.act('rescue')))
 
     def test_snapshot(self):
-        self.hand_over(self.snapshot, [])
+        self.hand_over(self.snapshot, [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1'])
 
     def snapshot(self, server):
         self.nova.act(server, 'createImage', {'name': 'snapshot'})
 
     def test_attach_port(self):
-        self.hand_over(self.attach_port, [], settle=self.detach_port)
+        self.hand_over(self.attach_port, [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1, failed'], settle=self.detach_port)
 
     def attach_port(self, server):
         try:
@@ -97,7 +142,12 @@ class ServerTest(handover.HandOverCase):
         self.settle(server)
 
     def test_detach_port(self):
-        self.hand_over(self.detach_port, [], self.after(self.attach_port),
+        self.hand_over(self.detach_port, [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1'], self.after(self.attach_port),
                        settle=self.detach_port)
 
 
@@ -137,15 +187,30 @@ class MoveTest(handover.HandOverCase):
                            self.after(self.resize))
 
     def test_confirm(self):
-        self.hand_over(self.act('confirmResize'), [],
+        self.hand_over(self.act('confirmResize'), [
+            'ACTIVE running on compute2',
+            'ERROR running on compute2, failed',
+            'ACTIVE running on compute2',
+            'ERROR running on compute2, failed',
+            'ERROR running on compute2, failed'],
                        self.after(self.resize), settle=self.replace)
 
     def test_migrate(self):
-        self.hand_over(self.act('migrate'), [], host=self.target,
+        self.hand_over(self.act('migrate'), [
+            'VERIFY_RESIZE running on compute2',
+            'ERROR running on compute2, failed',
+            'VERIFY_RESIZE running on compute2',
+            'ERROR running on compute2, failed',
+            'VERIFY_RESIZE running on compute2'], host=self.target,
                        settle=self.replace)
 
     def test_evacuate(self):
-        self.hand_over(self.evacuate, [], host=self.target,
+        self.hand_over(self.evacuate, [
+            'SHUTOFF shut down on compute2',
+            'ERROR no state on compute1, failed',
+            'SHUTOFF shut down on compute2',
+            'SHUTOFF running on compute2',
+            'SHUTOFF running on compute2'], host=self.target,
                        settle=self.come_back)
 
     def evacuate(self, server):
@@ -180,10 +245,20 @@ class VolumeTest(handover.HandOverCase):
         self.settle(server)
 
     def test_attach(self):
-        self.hand_over(self.attach, [], settle=self.detach)
+        self.hand_over(self.attach, [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1, failed'], settle=self.detach)
 
     def test_detach(self):
-        self.hand_over(self.detach, [], self.after(self.attach),
+        self.hand_over(self.detach, [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1'], self.after(self.attach),
                        settle=self.detach)
 
     def test_extend(self):
@@ -192,7 +267,12 @@ class VolumeTest(handover.HandOverCase):
         def extend(server):
             self.nova.extend(server, 1, next(sizes))
             self.finish(server)
-        self.hand_over(extend, [], self.after(self.attach),
+        self.hand_over(extend, [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1'], self.after(self.attach),
                        settle=self.detach)
 
     def test_swap(self):

@@ -27,8 +27,6 @@ from nova_powervm.tests.functional import trace
 from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import scene
 
-LPAR = {'effect': 'status', 'status': 500, 'method': 'PUT',
-        'path': 'LogicalPartition$'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +62,7 @@ def _evacuate_layer(api, server):
 
 FAILS = {'effect': 'status', 'status': 500, 'method': 'PUT|POST|DELETE',
          'path': '^(?!.*/jobs/)'}
+LARGE = scene.LARGE
 BASIC = {
     'stop': Story(act('os-stop'), lambda api, server: api.stop(server)),
     'start': Story(act('os-start'), lambda api, server: api.start(server)),
@@ -104,7 +103,6 @@ BASIC = {
     'delete': Story(lambda nova, server: nova.delete(server),
                     lambda api, server: api.delete(server)),
 }
-LARGE = scene.LARGE
 
 
 class LayerCase(testtools.TestCase):
@@ -116,7 +114,6 @@ class LayerCase(testtools.TestCase):
     NOVA = None
     PLATFORM = None
     STORIES = None
-    BOOT_FAULT = None
     _calls = None
 
     @classmethod
@@ -147,6 +144,9 @@ class LayerCase(testtools.TestCase):
                 nova.settled(server)
             return cls._tell(nova.site, traced, make, tell)
         finally:
+            for compute in nova.computes.values():
+                if compute.manager.driver.rooms is None:
+                    nova.restart_compute_service(compute)
             nova.doCleanups()
 
     @classmethod
