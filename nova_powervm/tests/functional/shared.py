@@ -25,8 +25,8 @@ import fixtures as fx
 from nova import thread_pool_factory
 from oslo_messaging._drivers import impl_fake
 from oslo_messaging.rpc import dispatcher
-from testtools import content
 import testtools
+from testtools import content
 
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms

@@ -33,7 +33,7 @@ class ServerTest(handover.HandOverCase):
             'ERROR no state on None',
             'ERROR no state on None',
             'ACTIVE running on compute1'], lambda: None,
-                       settle=self.delete)
+            settle=self.delete)
 
     def test_delete(self):
         self.hand_over(self.nova.delete, [
@@ -42,7 +42,7 @@ class ServerTest(handover.HandOverCase):
             'ERROR running on compute1, failed',
             'ERROR running on compute1, failed',
             'gone'], self.make_server,
-                       settle=self.delete)
+            settle=self.delete)
 
     def delete(self, server):
         """Delete a server that could not be made, or not be deleted."""
@@ -59,7 +59,7 @@ class ServerTest(handover.HandOverCase):
             'SHUTOFF shut down on compute1, failed',
             'SHUTOFF shut down on compute1, failed',
             'ACTIVE running on compute1'],
-                       self.after(self.act('os-stop')))
+            self.after(self.act('os-stop')))
 
     def test_soft_reboot(self):
         self.hand_over(self.act('reboot', {'type': 'SOFT'}), [
@@ -148,7 +148,7 @@ class ServerTest(handover.HandOverCase):
             'ACTIVE running on compute1',
             'ACTIVE running on compute1',
             'ACTIVE running on compute1'], self.after(self.attach_port),
-                       settle=self.detach_port)
+            settle=self.detach_port)
 
 
 class MoveTest(handover.HandOverCase):
@@ -193,7 +193,7 @@ class MoveTest(handover.HandOverCase):
             'ACTIVE running on compute2',
             'ERROR running on compute2, failed',
             'ERROR running on compute2, failed'],
-                       self.after(self.resize), settle=self.replace)
+            self.after(self.resize), settle=self.replace)
 
     def test_migrate(self):
         self.hand_over(self.act('migrate'), [
@@ -202,7 +202,7 @@ class MoveTest(handover.HandOverCase):
             'VERIFY_RESIZE running on compute2',
             'ERROR running on compute2, failed',
             'VERIFY_RESIZE running on compute2'], host=self.target,
-                       settle=self.replace)
+            settle=self.replace)
 
     def test_evacuate(self):
         self.hand_over(self.evacuate, [
@@ -211,7 +211,7 @@ class MoveTest(handover.HandOverCase):
             'SHUTOFF shut down on compute2',
             'SHUTOFF running on compute2',
             'SHUTOFF running on compute2'], host=self.target,
-                       settle=self.come_back)
+            settle=self.come_back)
 
     def evacuate(self, server):
         nova = self.nova
@@ -259,7 +259,7 @@ class VolumeTest(handover.HandOverCase):
             'ACTIVE running on compute1',
             'ACTIVE running on compute1',
             'ACTIVE running on compute1'], self.after(self.attach),
-                       settle=self.detach)
+            settle=self.detach)
 
     def test_extend(self):
         sizes = itertools.count(2)
@@ -273,7 +273,7 @@ class VolumeTest(handover.HandOverCase):
             'ACTIVE running on compute1',
             'ACTIVE running on compute1',
             'ACTIVE running on compute1'], self.after(self.attach),
-                       settle=self.detach)
+            settle=self.detach)
 
     def test_swap(self):
         others = itertools.count(2)

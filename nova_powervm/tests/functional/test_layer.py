@@ -28,7 +28,6 @@ from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import scene
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Story:
     """Something that is done to a server which is ACTIVE, on two layers.
@@ -153,11 +152,14 @@ class LayerCase(testtools.TestCase):
     def _of_layer(cls):
         told = scene.make(None, cls.PLATFORM)
         numbers = iter(range(1, 99))
-        with told.cloud, trace.Trace() as traced:
-            return cls._tell(
-                told.cloud.site, traced,
-                lambda: told.create(next(numbers), ports=()),
-                lambda story, server: story.layer(told.api, server))
+        try:
+            with trace.Trace() as traced:
+                return cls._tell(
+                    told.cloud.site, traced,
+                    lambda: told.create(next(numbers), ports=()),
+                    lambda story, server: story.layer(told.api, server))
+        finally:
+            told.cloud.cleanUp()
 
     @classmethod
     def _tell(cls, site, traced, make, tell):
