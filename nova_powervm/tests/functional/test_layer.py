@@ -127,8 +127,8 @@ class LayerCase(testtools.TestCase):
     @classmethod
     def _of_nova(cls):
         nova = cls.NOVA()
+        nova.setUp()
         try:
-            nova.setUp()
             traced = nova.useFixture(trace.Trace())
 
             def make():
