@@ -50,7 +50,8 @@ class ServerTest(handover.HandOverCase):
             self.assertIsNone(self.nova.delete(server))
 
     def test_stop(self):
-        self.hand_over(self.act('os-stop'), [])
+        self.hand_over(self.act('os-stop'), [
+            'SHUTOFF shut down on compute1'] * 5)
 
     def test_start(self):
         self.hand_over(self.act('os-start'), [
@@ -103,8 +104,13 @@ class ServerTest(handover.HandOverCase):
             'RESCUE running on compute1'])
 
     def test_unrescue(self):
-        self.hand_over(self.act('unrescue'), [],
-                       self.after(self.act('rescue')))
+        self.hand_over(self.act('unrescue'), [
+            'ACTIVE running on compute1',
+            'ERROR running on compute1, failed',
+            'ERROR running on compute1, failed',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1'],
+            self.after(self.act('rescue')))
 
     def test_snapshot(self):
         self.hand_over(self.snapshot, [
@@ -183,8 +189,13 @@ class MoveTest(handover.HandOverCase):
 
     def test_revert(self):
         with self.on_one_host():
-            self.hand_over(self.act('revertResize'), [],
-                           self.after(self.resize))
+            self.hand_over(self.act('revertResize'), [
+                'ACTIVE running on compute1',
+                'ACTIVE running on compute1',
+                'ERROR running on compute1, failed',
+                'ERROR running on compute1, failed',
+                'ACTIVE running on compute1'],
+                self.after(self.resize))
 
     def test_confirm(self):
         self.hand_over(self.act('confirmResize'), [
@@ -280,4 +291,10 @@ class VolumeTest(handover.HandOverCase):
 
         def swap(server):
             self.nova.swap(server, 1, next(others))
-        self.hand_over(swap, [], self.after(self.attach), settle=self.detach)
+        self.hand_over(swap, [
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1'],
+            self.after(self.attach), settle=self.detach)
