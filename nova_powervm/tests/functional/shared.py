@@ -26,7 +26,6 @@ from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_cold_migration
 from nova_powervm.tests.functional import volumes
-from nova_powervm.tests.functional import work
 
 #: Nova waits 20 seconds less for what is under way, which is nothing.
 SHUTDOWN_SECONDS = 20
@@ -48,7 +47,6 @@ class Nova(test_cold_migration.TwoHostMixin, base.PowerVMTestCase):
         """There is nothing to test; a TestCase must have it."""
 
     def setUp(self):
-        self.work = self.useFixture(work.Work())
         with mock.patch.dict(os.environ):
             for name in _OF_ONE_TEST:
                 os.environ.pop(name, None)
@@ -56,8 +54,6 @@ class Nova(test_cold_migration.TwoHostMixin, base.PowerVMTestCase):
         self.flags(allow_resize_to_same_host=True,
                    manager_shutdown_timeout=SHUTDOWN_SECONDS)
         self.useFixture(fx.MockPatch('pypowervm.helpers.vios_busy.SLEEP'))
-        self.useFixture(fx.MockPatch('pypowervm.wrappers.job.time',
-                                     work.Clock(lambda _seconds: None)))
 
     def wait_for(self, look, seconds=120):
         """Call look() once Nova does nothing more.
