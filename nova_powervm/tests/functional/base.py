@@ -35,6 +35,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests.functional import work
 from nova_powervm.tests import quick
 
 LOG = logging.getLogger(__name__)
@@ -63,6 +64,10 @@ class SimulatedPlatformMixin:
 
     def _prepare_platform(self):
         self.useFixture(quick.QuickNova())
+        self.work = self.useFixture(work.Work())
+        # Jobs are asked for at once again, not a second later.
+        self.useFixture(fx.MockPatch('pypowervm.wrappers.job.time',
+                                     work.Clock(lambda _seconds: None)))
         # The wheel of Nova puts it there, not beside its code.
         self.flags(api_paste_config=os.path.join(
             sys.prefix, 'etc/nova/api-paste.ini'), group='wsgi')

@@ -233,7 +233,7 @@ class API:
         instance.save()
         return self._call(
             server, task_states.REBUILDING, 'rebuild_instance',
-            **dict(_REBUILD, orig_image_ref=before,
+            **dict(_REBUILD, orig_image_ref=before, reimage_boot_volume=True,
                    image_ref=instance.image_ref, bdms=server.bdms(),
                    orig_sys_metadata=dict(instance.system_metadata)))
 
@@ -363,7 +363,7 @@ class API:
 
 #: What every rebuild of Nova's compute is asked for with.
 _REBUILD = dict(
-    orig_image_ref=None, image_ref=None, injected_files=None, new_pass=None,
+    orig_image_ref=None, image_ref=None, injected_files=None, new_pass='secret',
     orig_sys_metadata=None, bdms=None, recreate=False,
     on_shared_storage=False, preserve_ephemeral=False, migration=None,
     scheduled_node=None, limits={}, request_spec=None, accel_uuids=[],

@@ -17,6 +17,7 @@ import contextlib
 import fixtures as fx
 from nova import context as nova_context
 from nova import objects
+from nova import thread_pool_factory
 from oslo_log import log as logging
 from oslo_utils import excutils
 
@@ -68,6 +69,8 @@ class Cloud(fx.Fixture):
         self.context = nova_context.RequestContext(
             'user', 'project', is_admin=True)
         self.images = [self.glance.image1['id'], self.glance.image3['id']]
+        # Nova's fixtures refuse to start beside threads of another test.
+        self.addCleanup(thread_pool_factory.reset_all_executors)
         self.addCleanup(self.stop)
         self.start_all()
 
