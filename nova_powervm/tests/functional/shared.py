@@ -76,6 +76,8 @@ class VolumeNova(volumes.VolumeMixin, Nova):
     """Volumes of Cinder, mapped by the VIOSes of both hosts."""
 
     PROFILE = 'fc-two-host'
+    #: A test of swaps uses a new one for each.
+    VOLUMES = 60
 
     def setUp(self):
         super().setUp()
