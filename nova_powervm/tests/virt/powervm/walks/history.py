@@ -19,17 +19,18 @@ all steps so far, which can be pasted into a test (see play()).
 
 import functools
 import itertools
-import json
 
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import api as walk_api
 from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import ledger
 from nova_powervm.tests.virt.powervm.walks import scene
 from nova_powervm.tests.virt.powervm.walks import view
 
 FLAVORS = {flavor.name: flavor for flavor in (
     scene.SMALL, scene.WIDE, scene.WITH_DISKS, scene.LARGE)}
+_FLAVOR_NAMES = {flavor.id: flavor.name for flavor in FLAVORS.values()}
 #: Servers that there are at the same time, at most.
 MOST_SERVERS = 3
 #: Numbers of the volumes of a history, and of those that replace others.
@@ -72,6 +73,7 @@ def _noted(after):
         def take(self, *args):
             self.script.append('history.%s(%s)' % (
                 method.__name__, ', '.join(map(repr, args))))
+            self._looks.clear()
             try:
                 after(self, method(self, *args))
             except (NotPossible, Broken):
@@ -79,6 +81,8 @@ def _noted(after):
             except Exception as exc:
                 raise Broken(self.tell('%s: %s' % (
                     type(exc).__name__, exc))) from exc
+            finally:
+                self._looks.clear()
         return take
     return decorate
 
@@ -121,6 +125,7 @@ class Base:
         self.script = []
         self.servers = {}
         self.lost = set()
+        self._looks = {}
         self.outcomes = []
         self._base = base
         self._all = []
@@ -154,53 +159,63 @@ class Base:
                 for vios in self._host(host).store.all('VirtualIOServer')
                 if vios.is_serving == up]
 
+    def look(self, number):
+        """What Nova has of a server: history_look.Look.
+
+        It is read once after each step, since many rules ask for it.
+        """
+        if number not in self._looks:
+            self._looks[number] = history_look.look(
+                self.servers[number].uuid)
+        return self._looks[number]
+
     def in_state(self, *statuses, up=True):
         """List numbers of servers by their state, on hosts that are up."""
-        return [number for number, found in self.servers.items()
-                if found.status in statuses and (
-                    not up or found.host in self.cloud.computes)]
+        return [number for number in self.servers
+                if self.look(number).status in statuses and (
+                    not up or self.look(number).host in self.cloud.computes)]
 
     def stuck(self):
         """List numbers of servers that only an administrator can help."""
-        return [number for number, found in self.servers.items()
-                if (', ' in found.status or found.status == 'error') and
-                found.host in self.cloud.computes]
+        return [number for number in self.servers
+                if (', ' in self.look(number).status or
+                    self.look(number).status == 'error') and
+                self.look(number).host in self.cloud.computes]
 
     def lpar(self, number):
         """The simulated LPAR of a server, or None."""
-        host = self.servers[number].host
+        host = self.look(number).host
         return host and view.partition_of(self.cloud.host_of(host),
                                           self.servers[number].uuid)
 
     def host_number(self, number):
         """The number of the host of a server, or None."""
-        name = self.servers[number].host
+        name = self.look(number).host
         return name and int(name[len('compute'):])
 
     def boots_from_image(self, number):
         """Whether a server boots from a disk of ours, not from a volume."""
-        return bool(self.servers[number].read().image_ref)
+        return self.look(number).has_image
 
     def has_own_disks(self, number):
         """Whether a server has disks of ours."""
-        instance = self.servers[number].read()
-        return bool(instance.image_ref or instance.flavor.swap or
-                    instance.flavor.ephemeral_gb)
+        flavor = FLAVORS[self.flavor(number)]
+        return bool(self.boots_from_image(number) or flavor.swap or
+                    flavor.ephemeral_gb)
 
     def volumes_of(self, number):
         """Numbers of the volumes that are attached to a server."""
-        return [int(bdm.volume_id[-2:]) for bdm in self.servers[number].bdms()
-                if bdm.is_volume and json.loads(bdm.connection_info or '{}')]
+        return [volume.number for volume in self.look(number).volumes
+                if volume.is_connected]
 
     def data_volumes_of(self, number):
         """Numbers of those that it does not boot from."""
-        return [int(bdm.volume_id[-2:]) for bdm in self.servers[number].bdms()
-                if bdm.is_volume and bdm.boot_index != 0 and
-                json.loads(bdm.connection_info or '{}')]
+        return [volume.number for volume in self.look(number).volumes
+                if volume.is_connected and not volume.is_root]
 
     def flavor(self, number):
         """The name of the flavor of a server."""
-        return self.servers[number].read().flavor.name
+        return _FLAVOR_NAMES[self.look(number).flavor_id]
 
     def has_later_port(self, number):
         """Whether a server has the port that it does not begin with."""
@@ -233,6 +248,10 @@ class Base:
         """
         self._faults.append((effects.EFFECTS[effect], number, host))
 
+    def has_just(self, name):
+        """Whether the last step was the one with a name."""
+        return self.script[-1:] == ['history.%s()' % name]
+
     def has_fault(self):
         return bool(self._faults)
 
@@ -260,6 +279,7 @@ class Base:
         if statuses and found.status not in statuses:
             raise NotPossible('Server %d is %s' % (number, found.status))
         self._disturbed(lambda: act(found))
+        self._looks.clear()
         self._note(not self.cloud.failures)
         return found.uuid
 

@@ -24,6 +24,7 @@ from nova.compute import vm_states
 
 from nova_powervm.simulator import fingerprint
 from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import view
 
 #: What the names of things that belong to somebody else begin with.
@@ -148,7 +149,7 @@ class Watch:
 
     def _running(self):
         """The servers that Nova says run and does nothing with."""
-        return [instance for instance in self._cloud.instances()
+        return [instance for instance in history_look.instances()
                 if instance.vm_state == vm_states.ACTIVE and
                 instance.task_state is None and instance.host and
                 instance.power_state == power_state.RUNNING]
@@ -177,7 +178,7 @@ class Watch:
             for instance in self._running()
             if self._was_on.get(instance.uuid) and
             not self._is_on(instance.host, instance.uuid)]
-        for instance in self._cloud.instances():
+        for instance in history_look.instances():
             if (target not in (None, instance.uuid) and instance.host and
                     self._was_on.get(instance.uuid) and
                     not self._is_on(instance.host, instance.uuid)):
@@ -200,7 +201,7 @@ class Watch:
             if len(lpars) > 1 and disk not in self._cloud.shared_volumes:
                 found.append('%s is written by %s' % (
                     os.path.basename(str(disk)), lpars))
-        for instance in self._cloud.instances():
+        for instance in history_look.instances():
             hosts = [name for name in self._cloud.computes
                      if self._is_on(name, instance.uuid)]
             if len(hosts) > 1:
