@@ -12,12 +12,13 @@
 
 """Random histories: a stateful model of what can happen to a few servers.
 
-hypothesis chooses the steps of a history.History, and when one fails, finds
-the shortest history that fails in the same way.
+hypothesis chooses the steps of a history. When one fails, history_shrink finds
+a shorter history that fails in the same way.
 """
 
+import contextlib
+import io
 import threading
-import time
 
 import hypothesis
 from hypothesis import stateful
@@ -29,8 +30,10 @@ from nova_powervm.tests.virt.powervm.walks import history
 from nova_powervm.tests.virt.powervm.walks import history_outside
 from nova_powervm.tests.virt.powervm.walks import history_rules
 from nova_powervm.tests.virt.powervm.walks import history_servers
+from nova_powervm.tests.virt.powervm.walks import history_shrink
 from nova_powervm.tests.virt.powervm.walks import ledger
 from nova_powervm.tests.virt.powervm.walks import server as walk_server
+
 
 class History(history_servers.ServerSteps, history_outside.OutsideSteps):
     """All steps that there are."""
@@ -43,8 +46,8 @@ class Stage:
 
     :ivar steps: int, how many steps all histories had
     :ivar outcomes: list, see history.Base
-    :ivar shortest: str, the shortest history that failed, and how; or None
-    :ivar seconds: float, how long a shorter one is looked for
+    :ivar failed: (steps that were taken, history.Broken) of the history that
+        failed, or None
     :param platform: platforms.Platform
     """
 
@@ -52,20 +55,13 @@ class Stage:
         self.platform = platform
         self.steps = 0
         self.outcomes = []
-        self.shortest = None
-        self.seconds = 0
-        self._least = None
-        self._failed_at = None
+        self.failed = None
         self._cloud = self._base = None
         # A process that is killed does not log off.
         self._has_killed = False
 
     def begin(self):
         """Start a history: History."""
-        if self._failed_at is not None and (
-                time.monotonic() - self._failed_at > self.seconds):
-            # It has been tried for long enough.
-            hypothesis.reject()
         if self._cloud is None:
             self._threads = set(threading.enumerate())
             self._cloud = walk_cloud.Cloud(self.platform)
@@ -76,6 +72,7 @@ class Stage:
             except BaseException:
                 self.drop()
                 raise
+        self._cloud.start_all()
         return History(self._cloud, self._base)
 
     def _warm_up(self):
@@ -97,31 +94,19 @@ class Stage:
         :param failed: whether it has failed already
         :raises history.Broken: if something is left of it
         """
-        self.steps += len(played.script)
+        self.steps += len(played.taken)
         self._has_killed = self._has_killed or any(
             'killed' in line for line in played.script)
         self.outcomes += played.outcomes
         try:
             if not failed:
                 played.end()
-        except BaseException as exc:
+        except BaseException:
             failed = True
-            self.note(played, exc)
             raise
         finally:
             if failed:
                 self.drop()
-
-    def note(self, played, exc):
-        """Note a failure, if no history that failed was shorter."""
-        if not isinstance(exc, Exception) or isinstance(
-                exc, hypothesis.errors.HypothesisException):
-            return
-        if self._failed_at is None:
-            self._failed_at = time.monotonic()
-        if self._least is None or len(played.script) <= self._least:
-            self._least = len(played.script)
-            self.shortest = str(exc)
 
     def drop(self):
         """End the cloud."""
@@ -129,22 +114,20 @@ class Stage:
         if dropped is not None:
             dropped.cleanUp()
 
-    def close(self):
-        """End the cloud; nothing is left of its computes.
+    def stop(self):
+        """Stop the computes; nothing is left of them.
 
         :raises history.Broken: if something is
         """
         if self._cloud is None:
             return
-        try:
-            self._cloud.stop()
-            left = ledger.left_behind(self._cloud, self._threads,
-                                      sessions=not self._has_killed)
-            if left:
-                raise history.Broken('cleanup_host() has left ' +
-                                     ', '.join(left))
-        finally:
+        self._cloud.stop()
+        left = ledger.left_behind(self._cloud, self._threads,
+                                  sessions=not self._has_killed)
+        if left:
             self.drop()
+            raise history.Broken('cleanup_host() has left ' +
+                                 ', '.join(left))
 
 
 #: Large enough that no history but the simplest has zero.
@@ -163,21 +146,27 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def __init__(self, stage):
         super().__init__()
+        if stage.failed:
+            # hypothesis plays a history that has failed again.
+            hypothesis.reject()
         self.stage = stage
         self.history = None
         self.has_failed = False
 
     def teardown(self):
         if self.history is not None:
-            self.stage.end(self.history, self.has_failed)
+            with self._noted():
+                self.stage.end(self.history, self.has_failed)
 
-    def take(self, name, *args):
-        """Take a step."""
+    @contextlib.contextmanager
+    def _noted(self):
+        """Note how the history fails, if it does."""
         try:
-            getattr(self.history, name)(*args)
-        except BaseException as exc:
+            yield
+        except history.Broken as exc:
             self.has_failed = True
-            self.stage.note(self.history, exc)
+            self.stage.failed = self.stage.failed or (
+                list(self.history.taken), exc)
             raise
 
     @stateful.initialize(data=st.data())
@@ -209,8 +198,10 @@ class Machine(stateful.RuleBasedStateMachine):
 
     def _take_rule(self, data, number):
         rule = history_rules.RULES[number]
-        self.take(rule.step, *data.draw(st.sampled_from(
-            rule.choices(self.history))))
+        arguments = rule.arguments(self.history, data.draw(
+            st.sampled_from(rule.choices(self.history))))
+        with self._noted():
+            getattr(self.history, rule.step)(*arguments)
 
 
 def run(stage, seed, count, steps, seconds=120):
@@ -224,19 +215,22 @@ def run(stage, seed, count, steps, seconds=120):
         has failed
     :raises history.Broken: with the shortest history that failed
     """
-    stage.seconds = seconds
     settings = hypothesis.settings(
         max_examples=count, stateful_step_count=steps, database=None,
         deadline=None, derandomize=False, report_multiple_bugs=False,
         print_blob=False, suppress_health_check=list(hypothesis.HealthCheck),
-        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink))
+        phases=(hypothesis.Phase.generate,))
     try:
-        stateful.run_state_machine_as_test(
-            hypothesis.seed(seed)(lambda: Machine(stage)), settings=settings)
-    except Exception as exc:
-        if stage.shortest is None:
+        with contextlib.redirect_stdout(io.StringIO()):
+            stateful.run_state_machine_as_test(
+                hypothesis.seed(seed)(lambda: Machine(stage)),
+                settings=settings)
+    except Exception:
+        if stage.failed is None:
             raise
-        raise history.Broken(stage.shortest) from exc
+    if stage.failed is not None:
+        failed, stage.failed = stage.failed, None
+        raise history_shrink.shorten(stage, *failed, seconds)
 
 
 def play(platform, steps):

@@ -24,6 +24,7 @@ from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import api as walk_api
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import history_look
+from nova_powervm.tests.virt.powervm.walks import history_offers
 from nova_powervm.tests.virt.powervm.walks import ledger
 from nova_powervm.tests.virt.powervm.walks import scene
 from nova_powervm.tests.virt.powervm.walks import view
@@ -71,6 +72,7 @@ def _noted(after):
     def decorate(method):
         @functools.wraps(method)
         def take(self, *args):
+            self.taken.append((method.__name__, args))
             self.script.append('history.%s(%s)' % (
                 method.__name__, ', '.join(map(repr, args))))
             self._looks.clear()
@@ -105,11 +107,12 @@ outside = _noted(_look_away)
 class Base:
     """Steps, one after the other, on one cloud.
 
-    Hosts are 1 and 2; servers have the number of the step 'make' that made
-    them, from 1.
+    Hosts are 1 and 2. Servers, and what belongs to somebody else, have numbers
+    from 1, which the steps that make them tell or count.
 
     :ivar cloud: cloud.Cloud
     :ivar script: list of str, the steps so far as Python
+    :ivar taken: list of (name, tuple of arguments), the same
     :ivar servers: dict of number -> server.Server, those that Nova has
     :ivar lost: set of numbers of servers whose disks may be gone: a rebuild
         or a build has failed
@@ -123,19 +126,19 @@ class Base:
         self.api = walk_api.API(cloud)
         self.watch = ledger.Watch(cloud)
         self.script = []
+        self.taken = []
         self.servers = {}
         self.lost = set()
         self._looks = {}
         self.outcomes = []
         self._base = base
         self._all = []
-        self._numbers = itertools.count(1)
+        self._last_number = 0
         self._replacements = itertools.count(FIRST_REPLACEMENT)
         self._replaced = []
         self._faults = []
         # Name of an LPAR of somebody else -> (host, what it has).
         self.theirs = {}
-        self._their_numbers = itertools.count(1)
         self.has_volumes = 'fc_attach_strategy' in cloud.platform.options
         cloud.failures.clear()
         for number in VOLUMES if self.has_volumes else ():
@@ -148,6 +151,17 @@ class Base:
     @property
     def hosts(self):
         return range(1, len(self.cloud.site.hosts) + 1)
+
+    @property
+    def next_number(self):
+        """A number that nothing had yet."""
+        return self._last_number + 1
+
+    def _number(self, number):
+        """Note the number of something new; None for the next one."""
+        number = number or self.next_number
+        self._last_number = max(self._last_number, number)
+        return number
 
     def is_up(self, host):
         """Whether the nova-compute of a host is up."""
@@ -312,7 +326,16 @@ class Base:
     @step
     def periodic(self):
         """Let the periodic tasks of all hosts run."""
+        is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(self.cloud.run_periodic_tasks)
+        if is_easy:
+            self._expect_none(history_offers.free_space_faults(self.cloud))
+
+    @step
+    def compare_offers(self):
+        """Compare what placement may grant with what the hosts can give."""
+        self.cloud.run_periodic_tasks()
+        self._expect_none(history_offers.excess(self.cloud))
 
     # ---- looking ---------------------------------------------------------
 
@@ -321,9 +344,12 @@ class Base:
 
         :param target: UUID of the server that something was done to
         """
-        found = self.watch.faults(target)
-        if found:
-            raise Broken(self.tell('\n'.join(found)))
+        self._expect_none(self.watch.faults(target) +
+                          history_offers.faults(self.cloud))
+
+    def _expect_none(self, faults):
+        if faults:
+            raise Broken(self.tell('\n'.join(faults)))
 
     def tell(self, what):
         """Describe a failure, with the script that leads to it."""

@@ -46,6 +46,10 @@ KNOWN = {
         'The disks of a server that had lost its LPAR stay for good if it is '
         'deleted, or evacuated, while nova-compute is down on its host. '
         'Issue 12.',
+    'offers':
+        'Placement may grant memory that the hypervisor, VIOSes and foreign '
+        'LPARs have, and disk space that cached images and foreign disks '
+        'have. Issue 13.',
 }
 
 
@@ -55,11 +59,22 @@ class Rule(typing.NamedTuple):
     :ivar step: str, name of the method of History
     :ivar weight: int, how often it is taken beside others
     :ivar choices: function of a History: list of tuples of arguments
+    :ivar is_numbered: bool, whether a number for what it makes comes last
     """
 
     step: str
     weight: int
     choices: typing.Callable
+    is_numbered: bool = False
+
+    def arguments(self, played, chosen):
+        """Complete one of the choices."""
+        return chosen + ((played.next_number,) if self.is_numbered else ())
+
+    def allows(self, played, arguments):
+        """Whether the step can be taken with some arguments."""
+        return arguments[:len(arguments) - self.is_numbered] in (
+            self.choices(played))
 
 
 # ---- hosts ---------------------------------------------------------------
@@ -97,6 +112,11 @@ def _stops(played):
 def _periodic_passes(played):
     """Whether the periodic tasks may find something new."""
     return [()] if _up(played) and not played.has_just('periodic') else []
+
+
+def _comparisons(played):
+    """Whether what placement is told can be compared with what is there."""
+    return [] if played.vioses(up=False) else _periodic_passes(played)
 
 
 def _faults(played):
@@ -284,7 +304,7 @@ RULES = (
     Rule('start_compute', 5, _starts),
     Rule('vios_up', 4, _vioses_up),
     Rule('delete', 3, _deletes),
-    Rule('make', 5, _makes),
+    Rule('make', 4, _makes, is_numbered=True),
     Rule('stop', 2, _in_state('active')),
     Rule('start', 3, _in_state('stopped')),
     Rule('soft_reboot', 1, _in_state('active')),
@@ -315,16 +335,29 @@ RULES = (
     Rule('start_compute', 2, _restarts),
     Rule('stop_compute', 1, _stops),
     Rule('periodic', 2, _periodic_passes),
+    Rule('compare_offers', 1, _unless_known('offers', _comparisons)),
     Rule('fault', 9, _faults),
     Rule('power_off', 1, _lpars(_is_on)),
     Rule('power_on', 1, _lpars(_is_off)),
     Rule('crash', 1, _lpars(_is_on)),
     Rule('lose', 2, _lpars(_can_be_lost)),
     Rule('vios_down', 2, _vioses_down),
-    Rule('their_lpar', 1, _places),
-    Rule('their_disk', 1, _places),
-    Rule('their_any_client', 1, _unless_known('any client', _places)),
+    Rule('their_lpar', 1, _places, is_numbered=True),
+    Rule('their_disk', 1, _places, is_numbered=True),
+    Rule('their_any_client', 1, _unless_known('any client', _places),
+         is_numbered=True),
     Rule('delete_their_lpar', 1, _unless_known(
         'disk of a deleted LPAR', _theirs('lpar'))),
     Rule('remove_theirs', 1, _theirs('lpar', 'rest', 'disk', 'any')),
 )
+
+
+def is_allowed(played, step, arguments):
+    """Whether a step can be taken now.
+
+    :param played: history.Base
+    :param step: str
+    :param arguments: tuple
+    """
+    return any(rule.allows(played, arguments) for rule in RULES
+               if rule.step == step)

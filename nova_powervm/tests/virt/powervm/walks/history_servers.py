@@ -29,9 +29,10 @@ class ServerSteps(history.Base):
     # ---- servers come and go ---------------------------------------------
 
     @step
-    def make(self, host, flavor='small', own_volumes=(), boots=False):
+    def make(self, host, flavor='small', own_volumes=(), boots=False,
+             number=None):
         """Make a server; see api.API.create."""
-        number = next(self._numbers)
+        number = self._number(number)
         made = walk_server.Server(self.cloud, number)
         self.servers[number] = made
         self._all.append(made)

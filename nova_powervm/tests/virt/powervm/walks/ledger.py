@@ -165,7 +165,7 @@ class Watch:
         """
         return (self._changes_of_foreign() + self._stopped(target) +
                 self._written_twice() + self.guests.missing() +
-                self._wrong_answers() + self._cloud.cinder.complaints)
+                self._cloud.cinder.complaints)
 
     def _changes_of_foreign(self):
         return ['not ours: ' + line for line in fingerprint.differences(
@@ -206,30 +206,6 @@ class Watch:
                      if self._is_on(name, instance.uuid)]
             if len(hosts) > 1:
                 found.append('%s runs on %s' % (instance.uuid, hosts))
-        return found
-
-    def _wrong_answers(self):
-        """Find what placement is told that the platform cannot give."""
-        found = []
-        for name, running in self._cloud.computes.items():
-            system = self._cloud.host_of(name).system
-            limits = {'MEMORY_MB': system.memory_mb,
-                      'VCPU': system.processors}
-            for node in running.rt.compute_nodes.values():
-                for what, used, total in (
-                        ('memory', node.memory_mb_used, node.memory_mb),
-                        ('disk', node.local_gb_used, node.local_gb)):
-                    if used > total:
-                        found.append('%s of %s: %d of %d are used' % (
-                            what, name, used, total))
-            tree = running.reportclient.tree
-            for provider in tree.get_provider_uuids():
-                inventory = tree.data(provider).inventory
-                for resource, limit in limits.items():
-                    total = inventory.get(resource, {}).get('total', 0)
-                    if total > limit:
-                        found.append('%d %s are offered of %d' % (
-                            total, resource, limit))
         return found
 
 

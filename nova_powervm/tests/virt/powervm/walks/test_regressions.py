@@ -98,3 +98,10 @@ class RegressionTest(testtools.TestCase):
             history.lose(1)
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    @case.fails(history_rules.KNOWN['offers'])
+    def test_memory_of_others_is_offered(self):
+        def steps(history):
+            history.their_lpar(1)
+            history.compare_offers()
+        self.play(platforms.VOLUME_GROUP, steps)
