@@ -133,6 +133,9 @@ class Base:
         self.outcomes = []
         self._base = base
         self._all = []
+        # Hosts where nova-compute was down when a server there was deleted,
+        # or evacuated: it removes the rest when it starts.
+        self.unswept = set()
         self._last_number = 0
         self._replacements = itertools.count(FIRST_REPLACEMENT)
         self._replaced = []
@@ -266,8 +269,13 @@ class Base:
         """Whether the last step was the one with a name."""
         return self.script[-1:] == ['history.%s()' % name]
 
-    def has_fault(self):
-        return bool(self._faults)
+    def has_fault(self, kills=False):
+        """Whether the next operation is to fail.
+
+        :param kills: whether only that counts which kills nova-compute
+        """
+        return any(effect.kills or not kills
+                   for effect, _number, _host in self._faults)
 
     def _disturbed(self, act):
         """Have Nova do something while the faults are armed."""
@@ -314,6 +322,8 @@ class Base:
         is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(lambda: self._restart('compute%d' % host))
         self._note(self.is_up(host))
+        if self.is_up(host) and not self.vioses(up=False):
+            self.unswept.discard(host)
         if is_easy and not self.is_up(host):
             raise Broken(self.tell('nova-compute cannot start'))
 

@@ -46,11 +46,21 @@ KNOWN = {
         'The disks of a server that had lost its LPAR stay for good if it is '
         'deleted, or evacuated, while nova-compute is down on its host. '
         'Issue 12.',
+    'deleted while a VIOS is down':
+        'Disks and media that are deleted while a VIOS is down stay on it if '
+        'nova-compute starts again before the VIOS is back. Issue 12.',
     'offers':
         'Placement may grant memory that the hypervisor, VIOSes and foreign '
         'LPARs have, and disk space that cached images and foreign disks '
         'have. Issue 13.',
 }
+
+
+#: Steps after which the driver deletes something, or at least when they fail.
+_DELETING = frozenset((
+    'confirm', 'delete', 'detach', 'evacuate', 'make', 'mend', 'migrate',
+    'hard_reboot', 'rebuild', 'rescue', 'resize', 'revert', 'snapshot',
+    'swap', 'unrescue'))
 
 
 class Rule(typing.NamedTuple):
@@ -91,10 +101,34 @@ def _serving(played):
 
 def _can_start(played):
     """The hosts where nova-compute can be started, or restarted."""
-    down = [host for host, _name in played.vioses(up=False)
-            if 'volume group of a VIOS that is down' in KNOWN and
-            not played.cloud.site.pools]
-    return [host for host in played.hosts if host not in down]
+    down = played.vioses(up=False)
+    if (down and 'deleted while a VIOS is down' in KNOWN and
+            _has_deleted(played.taken)):
+        return []
+    without_disks = [] if played.cloud.site.pools else [
+        host for host, name in down if name == 'vios1' and
+        'volume group of a VIOS that is down' in KNOWN]
+    keeping_paths = played.unswept if (
+        down and played.has_volumes and
+        'path of a VIOS that is down' in KNOWN) else ()
+    return [host for host in played.hosts
+            if host not in without_disks and host not in keeping_paths]
+
+
+def _has_deleted(taken):
+    """Whether something may have been deleted while a VIOS was down.
+
+    :param taken: see history.Base
+    """
+    is_down = has_deleted = False
+    for name, _arguments in taken:
+        if name in ('vios_down', 'vios_up'):
+            is_down = name == 'vios_down'
+        elif name in _DELETING and is_down:
+            has_deleted = True
+        elif name == 'periodic' and not is_down:
+            has_deleted = False
+    return has_deleted
 
 
 def _starts(played):
@@ -123,11 +157,18 @@ def _faults(played):
     return [] if played.has_fault() else [
         (effect, number, host) for host in played.hosts
         for number in range(1, MOST_REQUESTS + 1)
-        for effect in sorted(effects.EFFECTS)]
+        for effect in sorted(effects.EFFECTS)
+        if not effects.EFFECTS[effect].kills or
+        'deleted while a VIOS is down' not in KNOWN or
+        not played.vioses(up=False)]
 
 
 def _vioses_down(played):
-    return [] if played.vioses(up=False) else played.vioses(up=True)
+    if played.vioses(up=False) or (
+            'deleted while a VIOS is down' in KNOWN and
+            played.has_fault(kills=True)):
+        return []
+    return played.vioses(up=True)
 
 
 def _vioses_up(played):

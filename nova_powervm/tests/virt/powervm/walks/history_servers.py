@@ -48,13 +48,11 @@ class ServerSteps(history.Base):
     @step
     def delete(self, number):
         found = self.servers[number]
+        if found.host and found.host not in self.cloud.computes:
+            self.unswept.add(self.host_number(number))
         self.watch.guests.forget(found)
         self.lost.add(number)
-        was_up = found.host in self.cloud.computes
         self._do(number, self.api.delete)
-        if not was_up:
-            # The hard disks go when nova-compute is up again.
-            self.cloud.cinder.complaints.clear()
         if found.status == 'gone':
             del self.servers[number]
         return found.uuid
@@ -153,6 +151,7 @@ class ServerSteps(history.Base):
         :param is_dead: whether it is: then none of its servers runs
         """
         host = self.host_number(number)
+        self.unswept.add(host)
         if self.is_up(host):
             self.cloud.stop('compute%d' % host)
         if is_dead:
@@ -166,8 +165,6 @@ class ServerSteps(history.Base):
             self.lost.add(number)
         uuid = self._do(number, lambda found: self.api.evacuate(
             found, 'compute%d' % (3 - host)))
-        # Its old host has the hard disks until nova-compute is up there.
-        self.cloud.cinder.complaints.clear()
         if not keeps:
             self._has_new_disks(number)
         return uuid

@@ -165,7 +165,20 @@ class Watch:
         """
         return (self._changes_of_foreign() + self._stopped(target) +
                 self._written_twice() + self.guests.missing() +
-                self._cloud.cinder.complaints)
+                self._hard_disks_left())
+
+    def _hard_disks_left(self):
+        """Find hard disks of volumes that a detach left on a VIOS.
+
+        Where nova-compute is down they go when it is up again.
+        """
+        down = tuple(host.name for number, host in enumerate(
+            self._site.hosts, 1)
+            if 'compute%d' % number not in self._cloud.computes)
+        complaints = self._cloud.cinder.complaints
+        complaints[:] = [complaint for complaint in complaints
+                         if not complaint.endswith(down)]
+        return list(complaints)
 
     def _changes_of_foreign(self):
         return ['not ours: ' + line for line in fingerprint.differences(

@@ -99,6 +99,25 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
+    @case.fails(history_rules.KNOWN['deleted while a VIOS is down'])
+    def test_deleted_while_vios_is_down(self):
+        def steps(history):
+            history.make(1)
+            history.vios_down(1, 'vios2')
+            history.delete(1)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
+    def test_volume_of_evacuated_server(self):
+        """The host that is down has the hard disk; nobody wonders."""
+        def steps(history):
+            history.make(2, 'large', (1, 2))
+            history.evacuate(1, True)
+            history.detach(1, 2)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
     @case.fails(history_rules.KNOWN['offers'])
     def test_memory_of_others_is_offered(self):
         def steps(history):
