@@ -133,9 +133,9 @@ class Base:
         self.outcomes = []
         self._base = base
         self._all = []
-        # Hosts where nova-compute was down when a server there was deleted,
-        # or evacuated: it removes the rest when it starts.
-        self.unswept = set()
+        # Host where nova-compute was down -> numbers of servers there that
+        # were deleted or evacuated: it removes the rest when it starts.
+        self.unswept = {}
         self._last_number = 0
         self._replacements = itertools.count(FIRST_REPLACEMENT)
         self._replaced = []
@@ -323,7 +323,7 @@ class Base:
         self._disturbed(lambda: self._restart('compute%d' % host))
         self._note(self.is_up(host))
         if self.is_up(host) and not self.vioses(up=False):
-            self.unswept.discard(host)
+            self.unswept.pop(host, None)
         if is_easy and not self.is_up(host):
             raise Broken(self.tell('nova-compute cannot start'))
 

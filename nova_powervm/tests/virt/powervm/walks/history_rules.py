@@ -49,6 +49,12 @@ KNOWN = {
     'deleted while a VIOS is down':
         'Disks and media that are deleted while a VIOS is down stay on it if '
         'nova-compute starts again before the VIOS is back. Issue 12.',
+    'unit of an evacuated server':
+        'The logical unit of an evacuated server stays for good if the server '
+        'is rebuilt, or deleted twice, before its old host is up. Issue 12.',
+    'volume of an evacuated server':
+        'A volume that is taken away from an evacuated server before its old '
+        'host is up stays mapped there. Issue 12.',
     'offers':
         'Placement may grant memory that the hypervisor, VIOSes and foreign '
         'LPARs have, and disk space that cached images and foreign disks '
@@ -202,7 +208,15 @@ def _both_are_up(played, number):
 
 
 def _boots_from_image(played, number):
-    return _keeps_no_path(played, number) and played.boots_from_image(number)
+    return (_keeps_no_path(played, number) and
+            not _is_mapped_elsewhere(played, number) and
+            played.boots_from_image(number))
+
+
+def _is_mapped_elsewhere(played, number):
+    """Whether another host that is down still maps the disks of a server."""
+    return ('unit of an evacuated server' in KNOWN and
+            bool(played.cloud.site.pools) and _is_left(played, number))
 
 
 def _has_volumes(played, number):
@@ -211,9 +225,17 @@ def _has_volumes(played, number):
 
 def _keeps_no_path(played, number):
     """Whether a server's volumes can be taken away on all their paths."""
+    if not _has_volumes(played, number):
+        return True
+    if 'volume of an evacuated server' in KNOWN and _is_left(played, number):
+        return False
     return ('path of a VIOS that is down' not in KNOWN or
-            not played.vioses(up=False) or
-            not _has_volumes(played, number))
+            not played.vioses(up=False))
+
+
+def _is_left(played, number):
+    """Whether another host, which is down, has something of a server."""
+    return any(number in left for left in played.unswept.values())
 
 
 def _leaves_disks(played, number):
@@ -244,6 +266,7 @@ def _makes(played):
 def _deletes(played):
     return [(number,) for number in played.servers
             if _keeps_no_path(played, number) and
+            not _is_mapped_elsewhere(played, number) and
             (played.look(number).status != 'resized' or
              _both_are_up(played, number)) and
             (played.look(number).host in played.cloud.computes or

@@ -109,14 +109,51 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
+    @case.fails(history_rules.KNOWN['unit of an evacuated server'])
+    def test_evacuated_and_rebuilt(self):
+        def steps(history):
+            history.make(1)
+            history.evacuate(1, True)
+            history.rebuild(1)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
+    @case.fails(history_rules.KNOWN['unit of an evacuated server'])
+    def test_evacuated_and_deleted_twice(self):
+        def steps(history):
+            history.make(1)
+            history.evacuate(1, True)
+            history.delete(1)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
     def test_volume_of_evacuated_server(self):
         """The host that is down has the hard disk; nobody wonders."""
         def steps(history):
             history.make(2, 'large', (1, 2))
             history.evacuate(1, True)
             history.detach(1, 2)
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
+    def test_evacuated_and_detached(self):
+        def steps(history):
+            history.make(1, 'small', (1,))
+            history.evacuate(1, True)
+            history.detach(1, 1)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
+    def test_evacuated_and_deleted(self):
+        def steps(history):
+            history.make(1, 'small', (1,))
+            history.evacuate(1, True)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
 
     @case.fails(history_rules.KNOWN['offers'])
     def test_memory_of_others_is_offered(self):
