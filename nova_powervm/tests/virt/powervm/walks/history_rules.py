@@ -48,7 +48,8 @@ KNOWN = {
         'Issue 12.',
     'deleted while a VIOS is down':
         'Disks and media that are deleted while a VIOS is down stay on it if '
-        'nova-compute starts again before the VIOS is back. Issue 12.',
+        'nova-compute starts again before the VIOS is back, or when another '
+        'LPAR has the partition id. Issue 12.',
     'unit of an evacuated server':
         'The logical unit of an evacuated server stays for good if the server '
         'is rebuilt, or deleted twice, before its old host is up. Issue 12.',
@@ -108,8 +109,7 @@ def _serving(played):
 def _can_start(played):
     """The hosts where nova-compute can be started, or restarted."""
     down = played.vioses(up=False)
-    if (down and 'deleted while a VIOS is down' in KNOWN and
-            _has_deleted(played.taken)):
+    if down and _forgets_deletions(played):
         return []
     without_disks = [] if played.cloud.site.pools else [
         host for host, name in down if name == 'vios1' and
@@ -121,13 +121,15 @@ def _can_start(played):
             if host not in without_disks and host not in keeping_paths]
 
 
-def _has_deleted(taken):
-    """Whether something may have been deleted while a VIOS was down.
+def _forgets_deletions(played):
+    """Whether a nova-compute that ends forgets what it is to delete.
 
-    :param taken: see history.Base
+    It is what was deleted while a VIOS was down, until the periodic tasks.
     """
+    if 'deleted while a VIOS is down' not in KNOWN:
+        return False
     is_down = has_deleted = False
-    for name, _arguments in taken:
+    for name, _arguments in played.taken:
         if name in ('vios_down', 'vios_up'):
             is_down = name == 'vios_down'
         elif name in _DELETING and is_down:
@@ -142,11 +144,13 @@ def _starts(played):
 
 
 def _restarts(played):
-    return [(host,) for host in _can_start(played) if played.is_up(host)]
+    return [(host,) for host in _can_start(played)
+            if played.is_up(host) and not _forgets_deletions(played)]
 
 
 def _stops(played):
-    return [(host,) for host in _up(played)]
+    return [(host,) for host in _up(played)
+            if not _forgets_deletions(played)]
 
 
 def _periodic_passes(played):
@@ -160,13 +164,14 @@ def _comparisons(played):
 
 
 def _faults(played):
-    return [] if played.has_fault() else [
-        (effect, number, host) for host in played.hosts
-        for number in range(1, MOST_REQUESTS + 1)
-        for effect in sorted(effects.EFFECTS)
-        if not effects.EFFECTS[effect].kills or
-        'deleted while a VIOS is down' not in KNOWN or
-        not played.vioses(up=False)]
+    if played.has_fault():
+        return []
+    is_spared = 'deleted while a VIOS is down' in KNOWN and (
+        bool(played.vioses(up=False)) or _forgets_deletions(played))
+    return [(effect, number, host) for host in played.hosts
+            for number in range(1, MOST_REQUESTS + 1)
+            for effect in sorted(effects.EFFECTS)
+            if not is_spared or not effects.EFFECTS[effect].kills]
 
 
 def _vioses_down(played):
@@ -285,6 +290,8 @@ def _resizes(played):
 
 
 def _evacuations(played):
+    if _forgets_deletions(played):
+        return []
     return [
         (number, is_dead) for number in played.servers
         for is_dead in (True, False)

@@ -109,6 +109,18 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
+    @case.fails(history_rules.KNOWN['deleted while a VIOS is down'])
+    def test_deleted_and_id_reused(self):
+        def steps(history):
+            history.make(1)
+            history.vios_down(1, 'vios1')
+            history.delete(1)
+            history.vios_up(1, 'vios1')
+            history.stop_compute(1)
+            history.their_lpar(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
     @case.fails(history_rules.KNOWN['unit of an evacuated server'])
     def test_evacuated_and_rebuilt(self):
         def steps(history):
