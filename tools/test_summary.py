@@ -38,8 +38,6 @@ LIMIT = 30
 EXPENSIVE = {
     r'nova_powervm\.tests\.functional\.test_snapshot\.\w+BytesTest':
         'It hashes disks of several GiB, before and after.',
-    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_histories':
-        'A cloud of two hosts starts, and eighty steps follow.',
     r'nova_powervm\.tests\.virt\.powervm\.walks\.test_images\.\w+RebuildTest':
         'A rebuild has more requests than any other operation.',
     r'nova_powervm\.tests\.virt\.powervm\.walks\.test_moves':

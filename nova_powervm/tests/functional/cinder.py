@@ -280,9 +280,10 @@ class SanCinder(nova_fixtures.CinderFixture):
         :param lun: san.Volume
         :returns: list of str
         """
-        return ['%s of %s is still there%s' % (
+        return ['%s of %s is still there%s, on %s' % (
             hdisk.name, hdisk.vios.name,
-            ''.join(', mapped to ' + name for name in hdisk.clients()))
+            ''.join(', mapped to ' + name for name in hdisk.clients()),
+            hdisk.vios.host.name)
             for hdisk in lun.hdisks
             if hdisk.vios.is_serving and not any(
                 port.wwpn.lower() in lun.exports

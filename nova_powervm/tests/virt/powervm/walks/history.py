@@ -19,17 +19,19 @@ all steps so far, which can be pasted into a test (see play()).
 
 import functools
 import itertools
-import json
 
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import api as walk_api
 from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import history_look
+from nova_powervm.tests.virt.powervm.walks import history_offers
 from nova_powervm.tests.virt.powervm.walks import ledger
 from nova_powervm.tests.virt.powervm.walks import scene
 from nova_powervm.tests.virt.powervm.walks import view
 
 FLAVORS = {flavor.name: flavor for flavor in (
     scene.SMALL, scene.WIDE, scene.WITH_DISKS, scene.LARGE)}
+_FLAVOR_NAMES = {flavor.id: flavor.name for flavor in FLAVORS.values()}
 #: Servers that there are at the same time, at most.
 MOST_SERVERS = 3
 #: Numbers of the volumes of a history, and of those that replace others.
@@ -70,8 +72,10 @@ def _noted(after):
     def decorate(method):
         @functools.wraps(method)
         def take(self, *args):
+            self.taken.append((method.__name__, args))
             self.script.append('history.%s(%s)' % (
                 method.__name__, ', '.join(map(repr, args))))
+            self._looks.clear()
             try:
                 after(self, method(self, *args))
             except (NotPossible, Broken):
@@ -79,6 +83,8 @@ def _noted(after):
             except Exception as exc:
                 raise Broken(self.tell('%s: %s' % (
                     type(exc).__name__, exc))) from exc
+            finally:
+                self._looks.clear()
         return take
     return decorate
 
@@ -101,11 +107,12 @@ outside = _noted(_look_away)
 class Base:
     """Steps, one after the other, on one cloud.
 
-    Hosts are 1 and 2; servers have the number of the step 'make' that made
-    them, from 1.
+    Hosts are 1 and 2. Servers, and what belongs to somebody else, have numbers
+    from 1, which the steps that make them tell or count.
 
     :ivar cloud: cloud.Cloud
     :ivar script: list of str, the steps so far as Python
+    :ivar taken: list of (name, tuple of arguments), the same
     :ivar servers: dict of number -> server.Server, those that Nova has
     :ivar lost: set of numbers of servers whose disks may be gone: a rebuild
         or a build has failed
@@ -119,18 +126,22 @@ class Base:
         self.api = walk_api.API(cloud)
         self.watch = ledger.Watch(cloud)
         self.script = []
+        self.taken = []
         self.servers = {}
         self.lost = set()
+        self._looks = {}
         self.outcomes = []
         self._base = base
         self._all = []
-        self._numbers = itertools.count(1)
+        # Host where nova-compute was down -> numbers of servers there that
+        # were deleted or evacuated: it removes the rest when it starts.
+        self.unswept = {}
+        self._last_number = 0
         self._replacements = itertools.count(FIRST_REPLACEMENT)
         self._replaced = []
         self._faults = []
         # Name of an LPAR of somebody else -> (host, what it has).
         self.theirs = {}
-        self._their_numbers = itertools.count(1)
         self.has_volumes = 'fc_attach_strategy' in cloud.platform.options
         cloud.failures.clear()
         for number in VOLUMES if self.has_volumes else ():
@@ -144,6 +155,17 @@ class Base:
     def hosts(self):
         return range(1, len(self.cloud.site.hosts) + 1)
 
+    @property
+    def next_number(self):
+        """A number that nothing had yet."""
+        return self._last_number + 1
+
+    def _number(self, number):
+        """Note the number of something new; None for the next one."""
+        number = number or self.next_number
+        self._last_number = max(self._last_number, number)
+        return number
+
     def is_up(self, host):
         """Whether the nova-compute of a host is up."""
         return 'compute%d' % host in self.cloud.computes
@@ -154,53 +176,63 @@ class Base:
                 for vios in self._host(host).store.all('VirtualIOServer')
                 if vios.is_serving == up]
 
+    def look(self, number):
+        """What Nova has of a server: history_look.Look.
+
+        It is read once after each step, since many rules ask for it.
+        """
+        if number not in self._looks:
+            self._looks[number] = history_look.look(
+                self.servers[number].uuid)
+        return self._looks[number]
+
     def in_state(self, *statuses, up=True):
         """List numbers of servers by their state, on hosts that are up."""
-        return [number for number, found in self.servers.items()
-                if found.status in statuses and (
-                    not up or found.host in self.cloud.computes)]
+        return [number for number in self.servers
+                if self.look(number).status in statuses and (
+                    not up or self.look(number).host in self.cloud.computes)]
 
     def stuck(self):
         """List numbers of servers that only an administrator can help."""
-        return [number for number, found in self.servers.items()
-                if (', ' in found.status or found.status == 'error') and
-                found.host in self.cloud.computes]
+        return [number for number in self.servers
+                if (', ' in self.look(number).status or
+                    self.look(number).status == 'error') and
+                self.look(number).host in self.cloud.computes]
 
     def lpar(self, number):
         """The simulated LPAR of a server, or None."""
-        host = self.servers[number].host
+        host = self.look(number).host
         return host and view.partition_of(self.cloud.host_of(host),
                                           self.servers[number].uuid)
 
     def host_number(self, number):
         """The number of the host of a server, or None."""
-        name = self.servers[number].host
+        name = self.look(number).host
         return name and int(name[len('compute'):])
 
     def boots_from_image(self, number):
         """Whether a server boots from a disk of ours, not from a volume."""
-        return bool(self.servers[number].read().image_ref)
+        return self.look(number).has_image
 
     def has_own_disks(self, number):
         """Whether a server has disks of ours."""
-        instance = self.servers[number].read()
-        return bool(instance.image_ref or instance.flavor.swap or
-                    instance.flavor.ephemeral_gb)
+        flavor = FLAVORS[self.flavor(number)]
+        return bool(self.boots_from_image(number) or flavor.swap or
+                    flavor.ephemeral_gb)
 
     def volumes_of(self, number):
         """Numbers of the volumes that are attached to a server."""
-        return [int(bdm.volume_id[-2:]) for bdm in self.servers[number].bdms()
-                if bdm.is_volume and json.loads(bdm.connection_info or '{}')]
+        return [volume.number for volume in self.look(number).volumes
+                if volume.is_connected]
 
     def data_volumes_of(self, number):
         """Numbers of those that it does not boot from."""
-        return [int(bdm.volume_id[-2:]) for bdm in self.servers[number].bdms()
-                if bdm.is_volume and bdm.boot_index != 0 and
-                json.loads(bdm.connection_info or '{}')]
+        return [volume.number for volume in self.look(number).volumes
+                if volume.is_connected and not volume.is_root]
 
     def flavor(self, number):
         """The name of the flavor of a server."""
-        return self.servers[number].read().flavor.name
+        return _FLAVOR_NAMES[self.look(number).flavor_id]
 
     def has_later_port(self, number):
         """Whether a server has the port that it does not begin with."""
@@ -233,8 +265,17 @@ class Base:
         """
         self._faults.append((effects.EFFECTS[effect], number, host))
 
-    def has_fault(self):
-        return bool(self._faults)
+    def has_just(self, name):
+        """Whether the last step was the one with a name."""
+        return self.script[-1:] == ['history.%s()' % name]
+
+    def has_fault(self, kills=False):
+        """Whether the next operation is to fail.
+
+        :param kills: whether only that counts which kills nova-compute
+        """
+        return any(effect.kills or not kills
+                   for effect, _number, _host in self._faults)
 
     def _disturbed(self, act):
         """Have Nova do something while the faults are armed."""
@@ -260,6 +301,7 @@ class Base:
         if statuses and found.status not in statuses:
             raise NotPossible('Server %d is %s' % (number, found.status))
         self._disturbed(lambda: act(found))
+        self._looks.clear()
         self._note(not self.cloud.failures)
         return found.uuid
 
@@ -280,6 +322,8 @@ class Base:
         is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(lambda: self._restart('compute%d' % host))
         self._note(self.is_up(host))
+        if self.is_up(host) and not self.vioses(up=False):
+            self.unswept.pop(host, None)
         if is_easy and not self.is_up(host):
             raise Broken(self.tell('nova-compute cannot start'))
 
@@ -292,7 +336,16 @@ class Base:
     @step
     def periodic(self):
         """Let the periodic tasks of all hosts run."""
+        is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(self.cloud.run_periodic_tasks)
+        if is_easy:
+            self._expect_none(history_offers.free_space_faults(self.cloud))
+
+    @step
+    def compare_offers(self):
+        """Compare what placement may grant with what the hosts can give."""
+        self.cloud.run_periodic_tasks()
+        self._expect_none(history_offers.excess(self.cloud))
 
     # ---- looking ---------------------------------------------------------
 
@@ -301,9 +354,12 @@ class Base:
 
         :param target: UUID of the server that something was done to
         """
-        found = self.watch.faults(target)
-        if found:
-            raise Broken(self.tell('\n'.join(found)))
+        self._expect_none(self.watch.faults(target) +
+                          history_offers.faults(self.cloud))
+
+    def _expect_none(self, faults):
+        if faults:
+            raise Broken(self.tell('\n'.join(faults)))
 
     def tell(self, what):
         """Describe a failure, with the script that leads to it."""

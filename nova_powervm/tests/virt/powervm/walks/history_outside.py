@@ -57,9 +57,9 @@ class OutsideSteps(history.Base):
     # ---- what belongs to somebody else -----------------------------------
 
     @outside
-    def their_lpar(self, host):
+    def their_lpar(self, host, number=None):
         """Create an LPAR of somebody else, with a disk and a medium."""
-        name = self._their_name(host, 'lpar')
+        name = self._their_name(host, 'lpar', number)
         self._operator(host).create_partition(
             name, running=True, memory_mb=256,
             disk=self._their_disk(host, name + '_disk'),
@@ -68,16 +68,16 @@ class OutsideSteps(history.Base):
             adapters=[{'switch': 'ETHERNET0(Default)', 'vlan': 101}])
 
     @outside
-    def their_disk(self, host):
+    def their_disk(self, host, number=None):
         """Create a disk that nobody uses, with a name that looks like ours."""
-        name = self._their_name(host, 'disk')
+        name = self._their_name(host, 'disk', number)
         self._operator(host).create_disk(**self._their_disk(
             host, 'b_' + name))
 
     @outside
-    def their_any_client(self, host):
+    def their_any_client(self, host, number=None):
         """Put a disk behind an adapter that any partition may use."""
-        name = self._their_name(host, 'any')
+        name = self._their_name(host, 'any', number)
         disk = self._operator(host).create_disk(**self._their_disk(
             host, name))
         self._operator(host).map_storage('vios1', disk.udid)
@@ -108,8 +108,8 @@ class OutsideSteps(history.Base):
         if kind == 'lpar':
             operator.delete_partition(name)
 
-    def _their_name(self, host, kind):
-        name = '%s%d' % (ledger.THEIRS, next(self._their_numbers))
+    def _their_name(self, host, kind, number):
+        name = '%s%d' % (ledger.THEIRS, self._number(number))
         self.theirs[name] = (host, kind)
         return name
 

@@ -29,9 +29,10 @@ class ServerSteps(history.Base):
     # ---- servers come and go ---------------------------------------------
 
     @step
-    def make(self, host, flavor='small', own_volumes=(), boots=False):
+    def make(self, host, flavor='small', own_volumes=(), boots=False,
+             number=None):
         """Make a server; see api.API.create."""
-        number = next(self._numbers)
+        number = self._number(number)
         made = walk_server.Server(self.cloud, number)
         self.servers[number] = made
         self._all.append(made)
@@ -47,16 +48,18 @@ class ServerSteps(history.Base):
     @step
     def delete(self, number):
         found = self.servers[number]
+        if found.host and found.host not in self.cloud.computes:
+            self._leave(number)
         self.watch.guests.forget(found)
         self.lost.add(number)
-        was_up = found.host in self.cloud.computes
         self._do(number, self.api.delete)
-        if not was_up:
-            # The hard disks go when nova-compute is up again.
-            self.cloud.cinder.complaints.clear()
         if found.status == 'gone':
             del self.servers[number]
         return found.uuid
+
+    def _leave(self, number):
+        """Note that a host keeps what a server has there for now."""
+        self.unswept.setdefault(self.host_number(number), set()).add(number)
 
     @step
     def rebuild(self, number):
@@ -152,6 +155,7 @@ class ServerSteps(history.Base):
         :param is_dead: whether it is: then none of its servers runs
         """
         host = self.host_number(number)
+        self._leave(number)
         if self.is_up(host):
             self.cloud.stop('compute%d' % host)
         if is_dead:
@@ -165,8 +169,6 @@ class ServerSteps(history.Base):
             self.lost.add(number)
         uuid = self._do(number, lambda found: self.api.evacuate(
             found, 'compute%d' % (3 - host)))
-        # Its old host has the hard disks until nova-compute is up there.
-        self.cloud.cinder.complaints.clear()
         if not keeps:
             self._has_new_disks(number)
         return uuid

@@ -64,7 +64,7 @@ def play(options, platform, seed):
     try:
         histories.run(stage, seed, options.histories, options.steps,
                       options.shrink)
-        stage.close()
+        stage.stop()
     except AssertionError as exc:
         failure = str(exc)
     finally:

@@ -19,28 +19,39 @@ from nova_powervm.tests.virt.powervm.walks import histories
 from nova_powervm.tests.virt.powervm.walks import platforms
 
 #: How many histories a test plays, and how many steps each has.
-COUNT, STEPS = 2, 40
+COUNT, STEPS = 3, 40
 #: How long a shorter history is looked for: a test has four minutes.
-SECONDS = 90
+SECONDS = 120
 
 
 class HistoryCase(testtools.TestCase):
-    """Tests that play random histories.
+    """Tests that play random histories, on one cloud for all of a class.
 
     :cvar PLATFORM: platforms.Platform
     """
 
     PLATFORM = None
+    _stage = None
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls._stage is not None:
+            cls._stage.drop()
+            cls._stage = None
+        super().tearDownClass()
 
     def play(self, seed):
         # Kept for a test that fails, and never formatted otherwise.
         self.useFixture(fx.FakeLogger(level='WARNING'))
-        stage = histories.Stage(self.PLATFORM)
-        try:
-            histories.run(stage, seed, COUNT, STEPS, SECONDS)
-            stage.close()
-        finally:
-            stage.drop()
+        cls = type(self)
+        if cls._stage is None:
+            cls._stage = histories.Stage(self.PLATFORM)
+        stage = cls._stage
+        before = stage.steps
+        self.addOnException(lambda _exc_info: stage.drop())
+        histories.run(stage, seed, COUNT, STEPS, SECONDS)
+        stage.stop()
+        self.assertEqual(COUNT * STEPS, stage.steps - before)
 
 
 def seeds(*numbers):
@@ -57,21 +68,21 @@ def seeds(*numbers):
     return decorate
 
 
-@seeds(1)
+@seeds(1, 2, 3, 4)
 class VolumeGroupTest(HistoryCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
-@seeds(1, 2)
+@seeds(1, 2, 3, 4)
 class PoolTest(HistoryCase):
     PLATFORM = platforms.TWO_POOL
 
 
-@seeds(1)
+@seeds(1, 2, 3, 4, 5)
 class VscsiTest(HistoryCase):
     PLATFORM = platforms.TWO_VSCSI
 
 
-@seeds(1)
+@seeds(1, 2, 3, 4)
 class NpivTest(HistoryCase):
     PLATFORM = platforms.TWO_NPIV

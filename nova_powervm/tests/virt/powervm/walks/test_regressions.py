@@ -21,6 +21,7 @@ import testtools
 
 from nova_powervm.tests.virt.powervm.walks import case
 from nova_powervm.tests.virt.powervm.walks import histories
+from nova_powervm.tests.virt.powervm.walks import history_rules
 from nova_powervm.tests.virt.powervm.walks import platforms
 
 
@@ -35,14 +36,14 @@ class RegressionTest(testtools.TestCase):
     def play(platform, steps):
         histories.play(platform, steps)
 
-    @case.fails(histories.KNOWN['any client'])
+    @case.fails(history_rules.KNOWN['any client'])
     def test_any_client(self):
         def steps(history):
             history.their_any_client(1)
             history.start_compute(1)
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails(histories.KNOWN['disk of a deleted LPAR'])
+    @case.fails(history_rules.KNOWN['disk of a deleted LPAR'])
     def test_disk_of_deleted_lpar(self):
         def steps(history):
             history.their_lpar(1)
@@ -50,7 +51,7 @@ class RegressionTest(testtools.TestCase):
             history.start_compute(1)
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails(histories.KNOWN['disks of a lost LPAR'])
+    @case.fails(history_rules.KNOWN['disks of a lost LPAR'])
     def test_deleted_in_absence(self):
         def steps(history):
             history.make(1)
@@ -60,7 +61,7 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
-    @case.fails(histories.KNOWN['disks of a lost LPAR'])
+    @case.fails(history_rules.KNOWN['disks of a lost LPAR'])
     def test_evacuated_without_lpar(self):
         def steps(history):
             history.make(1)
@@ -69,7 +70,7 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(histories.KNOWN['volume group of a VIOS that is down'])
+    @case.fails(history_rules.KNOWN['volume group of a VIOS that is down'])
     def test_volume_group_of_vios_that_is_down(self):
         def steps(history):
             history.make(1)
@@ -80,7 +81,7 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails(histories.KNOWN['path of a VIOS that is down'])
+    @case.fails(history_rules.KNOWN['path of a VIOS that is down'])
     def test_path_of_vios_that_is_down(self):
         def steps(history):
             history.make(1, 'small', (1,), False)
@@ -90,10 +91,85 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(histories.KNOWN['Fibre Channel of a lost LPAR'])
+    @case.fails(history_rules.KNOWN['Fibre Channel of a lost LPAR'])
     def test_fibre_channel_of_lost_lpar(self):
         def steps(history):
             history.make(1, 'small', (1,), False)
             history.lose(1)
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    @case.fails(history_rules.KNOWN['deleted while a VIOS is down'])
+    def test_deleted_while_vios_is_down(self):
+        def steps(history):
+            history.make(1)
+            history.vios_down(1, 'vios2')
+            history.delete(1)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
+    @case.fails(history_rules.KNOWN['deleted while a VIOS is down'])
+    def test_deleted_and_id_reused(self):
+        def steps(history):
+            history.make(1)
+            history.vios_down(1, 'vios1')
+            history.delete(1)
+            history.vios_up(1, 'vios1')
+            history.stop_compute(1)
+            history.their_lpar(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
+    @case.fails(history_rules.KNOWN['unit of an evacuated server'])
+    def test_evacuated_and_rebuilt(self):
+        def steps(history):
+            history.make(1)
+            history.evacuate(1, True)
+            history.rebuild(1)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
+    @case.fails(history_rules.KNOWN['unit of an evacuated server'])
+    def test_evacuated_and_deleted_twice(self):
+        def steps(history):
+            history.make(1)
+            history.evacuate(1, True)
+            history.delete(1)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
+    def test_volume_of_evacuated_server(self):
+        """The host that is down has the hard disk; nobody wonders."""
+        def steps(history):
+            history.make(2, 'large', (1, 2))
+            history.evacuate(1, True)
+            history.detach(1, 2)
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
+    def test_evacuated_and_detached(self):
+        def steps(history):
+            history.make(1, 'small', (1,))
+            history.evacuate(1, True)
+            history.detach(1, 1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
+    def test_evacuated_and_deleted(self):
+        def steps(history):
+            history.make(1, 'small', (1,))
+            history.evacuate(1, True)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
+    @case.fails(history_rules.KNOWN['offers'])
+    def test_memory_of_others_is_offered(self):
+        def steps(history):
+            history.their_lpar(1)
+            history.compare_offers()
+        self.play(platforms.VOLUME_GROUP, steps)

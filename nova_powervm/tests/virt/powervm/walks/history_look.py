@@ -1,0 +1,95 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What Nova's database has of servers, read in few and plain statements.
+
+Histories look at all servers before and after each step. Objects of Nova cost
+a dozen statements each.
+"""
+
+import json
+import typing
+
+from nova.db.main import api as main_db_api
+import sqlalchemy
+
+_ONE = sqlalchemy.text(
+    'SELECT vm_state, task_state, host, image_ref, instance_type_id '
+    'FROM instances WHERE uuid = :uuid AND deleted = 0')
+_ALL = sqlalchemy.text(
+    'SELECT uuid, vm_state, task_state, power_state, host, memory_mb, vcpus '
+    'FROM instances WHERE deleted = 0')
+_VOLUMES = sqlalchemy.text(
+    'SELECT volume_id, boot_index, connection_info '
+    'FROM block_device_mapping WHERE instance_uuid = :uuid AND deleted = 0 '
+    "AND destination_type = 'volume' ORDER BY id")
+
+
+class Volume(typing.NamedTuple):
+    """A volume of a server.
+
+    :ivar number: int
+    :ivar is_root: bool, whether the server boots from it
+    :ivar is_connected: bool, whether Nova has noted how it is connected
+    """
+
+    number: int
+    is_root: bool
+    is_connected: bool
+
+
+class Look(typing.NamedTuple):
+    """What Nova has of a server.
+
+    :ivar status: str, see server.Server.status
+    :ivar host: Nova's name of its host, or None
+    :ivar has_image: bool, whether it boots from a disk of ours
+    :ivar flavor_id: int
+    :ivar volumes: list of Volume, also those that are not connected
+    """
+
+    status: str
+    host: typing.Optional[str]
+    has_image: bool
+    flavor_id: int
+    volumes: list
+
+
+_GONE = Look('gone', None, False, 0, [])
+
+
+def look(uuid):
+    """Look at a server: Look.
+
+    :param uuid: str
+    """
+    with main_db_api.get_engine().connect() as connection:
+        row = connection.execute(_ONE, {'uuid': uuid}).first()
+        if row is None:
+            return _GONE
+        volumes = [
+            Volume(int(found.volume_id[-2:]), found.boot_index == 0,
+                   bool(json.loads(found.connection_info or '{}')))
+            for found in connection.execute(_VOLUMES, {'uuid': uuid})]
+    status = row.vm_state + (', ' + row.task_state if row.task_state else '')
+    return Look(status, row.host, bool(row.image_ref), row.instance_type_id,
+                volumes)
+
+
+def instances():
+    """List the rows of all servers that Nova has.
+
+    :returns: list of rows with uuid, vm_state, task_state, power_state, host,
+        memory_mb and vcpus
+    """
+    with main_db_api.get_engine().connect() as connection:
+        return list(connection.execute(_ALL))

@@ -1,0 +1,434 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which steps there can be next, with which arguments, and how often.
+
+A rule whose list of choices is empty cannot be taken. Rules leave out what
+the driver is known to fail at: see KNOWN.
+"""
+
+import typing
+
+from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import history
+
+#: The most requests that a fault lets pass.
+MOST_REQUESTS = 25
+
+#: What the model avoids, since the driver is known to fail there: name ->
+#: why, and which issue is to mend it. test_regressions has a test for each.
+KNOWN = {
+    'any client':
+        'A start of nova-compute removes the mapping of an adapter for any '
+        'client, and deletes the virtual disk behind it. Issue 12.',
+    'disk of a deleted LPAR':
+        'A start of nova-compute deletes the disk and the medium of an LPAR '
+        'that its owner has deleted. Issue 12.',
+    'volume group of a VIOS that is down':
+        'A start of nova-compute takes the volume group of another VIOS if '
+        'that with the disks is down. Issue 12.',
+    'path of a VIOS that is down':
+        'A volume that is taken away while a VIOS is down stays mapped there, '
+        'and its hard disk too. Issue 12.',
+    'Fibre Channel of a lost LPAR':
+        'The Fibre Channel mappings of a server that had lost its LPAR stay '
+        'on the VIOSes until nova-compute starts again. Issue 12.',
+    'disks of a lost LPAR':
+        'The disks of a server that had lost its LPAR stay for good if it is '
+        'deleted, or evacuated, while nova-compute is down on its host. '
+        'Issue 12.',
+    'deleted while a VIOS is down':
+        'Disks and media that are deleted while a VIOS is down stay on it if '
+        'nova-compute starts again before the VIOS is back, or when another '
+        'LPAR has the partition id. Issue 12.',
+    'unit of an evacuated server':
+        'The logical unit of an evacuated server stays for good if the server '
+        'is rebuilt, or deleted twice, before its old host is up. Issue 12.',
+    'volume of an evacuated server':
+        'A volume that is taken away from an evacuated server before its old '
+        'host is up stays mapped there. Issue 12.',
+    'offers':
+        'Placement may grant memory that the hypervisor, VIOSes and foreign '
+        'LPARs have, and disk space that cached images and foreign disks '
+        'have. Issue 13.',
+}
+
+
+#: Steps after which the driver deletes something, or at least when they fail.
+_DELETING = frozenset((
+    'confirm', 'delete', 'detach', 'evacuate', 'make', 'mend', 'migrate',
+    'hard_reboot', 'rebuild', 'rescue', 'resize', 'revert', 'snapshot',
+    'swap', 'unrescue'))
+
+
+class Rule(typing.NamedTuple):
+    """A step that can be taken.
+
+    :ivar step: str, name of the method of History
+    :ivar weight: int, how often it is taken beside others
+    :ivar choices: function of a History: list of tuples of arguments
+    :ivar is_numbered: bool, whether a number for what it makes comes last
+    """
+
+    step: str
+    weight: int
+    choices: typing.Callable
+    is_numbered: bool = False
+
+    def arguments(self, played, chosen):
+        """Complete one of the choices."""
+        return chosen + ((played.next_number,) if self.is_numbered else ())
+
+    def allows(self, played, arguments):
+        """Whether the step can be taken with some arguments."""
+        return arguments[:len(arguments) - self.is_numbered] in (
+            self.choices(played))
+
+
+# ---- hosts ---------------------------------------------------------------
+
+def _up(played):
+    """The hosts whose nova-compute is up."""
+    return [host for host in played.hosts if played.is_up(host)]
+
+
+def _serving(played):
+    """The hosts where things can be made on the first VIOS."""
+    return [host for host, name in played.vioses(up=True) if name == 'vios1']
+
+
+def _can_start(played):
+    """The hosts where nova-compute can be started, or restarted."""
+    down = played.vioses(up=False)
+    if down and _forgets_deletions(played):
+        return []
+    without_disks = [] if played.cloud.site.pools else [
+        host for host, name in down if name == 'vios1' and
+        'volume group of a VIOS that is down' in KNOWN]
+    keeping_paths = played.unswept if (
+        down and played.has_volumes and
+        'path of a VIOS that is down' in KNOWN) else ()
+    return [host for host in played.hosts
+            if host not in without_disks and host not in keeping_paths]
+
+
+def _forgets_deletions(played):
+    """Whether a nova-compute that ends forgets what it is to delete.
+
+    It is what was deleted while a VIOS was down, until the periodic tasks.
+    """
+    if 'deleted while a VIOS is down' not in KNOWN:
+        return False
+    is_down = has_deleted = False
+    for name, _arguments in played.taken:
+        if name in ('vios_down', 'vios_up'):
+            is_down = name == 'vios_down'
+        elif name in _DELETING and is_down:
+            has_deleted = True
+        elif name == 'periodic' and not is_down:
+            has_deleted = False
+    return has_deleted
+
+
+def _starts(played):
+    return [(host,) for host in _can_start(played) if not played.is_up(host)]
+
+
+def _restarts(played):
+    return [(host,) for host in _can_start(played)
+            if played.is_up(host) and not _forgets_deletions(played)]
+
+
+def _stops(played):
+    return [(host,) for host in _up(played)
+            if not _forgets_deletions(played)]
+
+
+def _periodic_passes(played):
+    """Whether the periodic tasks may find something new."""
+    return [()] if _up(played) and not played.has_just('periodic') else []
+
+
+def _comparisons(played):
+    """Whether what placement is told can be compared with what is there."""
+    return [] if played.vioses(up=False) else _periodic_passes(played)
+
+
+def _faults(played):
+    if played.has_fault():
+        return []
+    is_spared = 'deleted while a VIOS is down' in KNOWN and (
+        bool(played.vioses(up=False)) or _forgets_deletions(played))
+    return [(effect, number, host) for host in played.hosts
+            for number in range(1, MOST_REQUESTS + 1)
+            for effect in sorted(effects.EFFECTS)
+            if not is_spared or not effects.EFFECTS[effect].kills]
+
+
+def _vioses_down(played):
+    if played.vioses(up=False) or (
+            'deleted while a VIOS is down' in KNOWN and
+            played.has_fault(kills=True)):
+        return []
+    return played.vioses(up=True)
+
+
+def _vioses_up(played):
+    return played.vioses(up=False)
+
+
+# ---- servers -------------------------------------------------------------
+
+def _in_state(*statuses, condition=None):
+    """Servers in one of some states, on hosts that are up."""
+    return lambda played: [
+        (number,) for number in played.in_state(*statuses)
+        if condition is None or condition(played, number)]
+
+
+def _movable(played, number):
+    """Whether a server can be taken to the other host."""
+    return len(played.hosts) > 1 and (
+        bool(played.cloud.site.pools) or not played.has_own_disks(number))
+
+
+def _can_migrate(played, number):
+    return (len(_up(played)) > 1 and _keeps_no_path(played, number) and
+            _movable(played, number))
+
+
+def _both_are_up(played, number):
+    """Whether the hosts that a resized server is on are up."""
+    return len(_up(played)) == len(played.hosts) and _keeps_no_path(
+        played, number)
+
+
+def _boots_from_image(played, number):
+    return (_keeps_no_path(played, number) and
+            not _is_mapped_elsewhere(played, number) and
+            played.boots_from_image(number))
+
+
+def _is_mapped_elsewhere(played, number):
+    """Whether another host that is down still maps the disks of a server."""
+    return ('unit of an evacuated server' in KNOWN and
+            bool(played.cloud.site.pools) and _is_left(played, number))
+
+
+def _has_volumes(played, number):
+    return bool(played.look(number).volumes)
+
+
+def _keeps_no_path(played, number):
+    """Whether a server's volumes can be taken away on all their paths."""
+    if not _has_volumes(played, number):
+        return True
+    if 'volume of an evacuated server' in KNOWN and _is_left(played, number):
+        return False
+    return ('path of a VIOS that is down' not in KNOWN or
+            not played.vioses(up=False))
+
+
+def _is_left(played, number):
+    """Whether another host, which is down, has something of a server."""
+    return any(number in left for left in played.unswept.values())
+
+
+def _leaves_disks(played, number):
+    """Whether disks stay on a host whose nova-compute is down."""
+    return ('disks of a lost LPAR' in KNOWN and
+            played.lpar(number) is None)
+
+
+def _leaves_mappings(played, number):
+    """Whether Fibre Channel mappings stay when the LPAR is lost."""
+    return ('Fibre Channel of a lost LPAR' in KNOWN and
+            bool(played.cloud.platform.fabrics) and
+            _has_volumes(played, number))
+
+
+def _makes(played):
+    """Servers with up to two volumes, the first of which it may boot from."""
+    if len(played.servers) >= history.MOST_SERVERS:
+        return []
+    free = played.free_volumes()[:2]
+    return [(host, flavor, tuple(free[:count]), boots)
+            for host in _up(played)
+            for flavor in ('small', 'with disks', 'large')
+            for count in range(len(free) + 1)
+            for boots in ((False, True) if count else (False,))]
+
+
+def _deletes(played):
+    return [(number,) for number in played.servers
+            if _keeps_no_path(played, number) and
+            not _is_mapped_elsewhere(played, number) and
+            (played.look(number).status != 'resized' or
+             _both_are_up(played, number)) and
+            (played.look(number).host in played.cloud.computes or
+             not _leaves_disks(played, number))]
+
+
+def _mends(played):
+    return [(number,) for number in played.stuck()]
+
+
+def _resizes(played):
+    return [(number, flavor)
+            for number in played.in_state('active', 'stopped')
+            for flavor in ('wide', 'large', 'small')
+            if flavor != played.flavor(number)]
+
+
+def _evacuations(played):
+    if _forgets_deletions(played):
+        return []
+    return [
+        (number, is_dead) for number in played.servers
+        for is_dead in (True, False)
+        if len(played.hosts) > 1 and played.look(number).host and
+        played.look(number).status in ('active', 'stopped', 'error') and
+        not _leaves_disks(played, number) and
+        _keeps_no_path(played, number) and
+        played.is_up(3 - played.host_number(number))]
+
+
+def _attachments(played):
+    return [(number, volume)
+            for number in played.in_state('active', 'stopped')
+            for volume in played.free_volumes()]
+
+
+def _of_volumes(volumes, *statuses, condition=None):
+    """Servers in some states, with each of their volumes.
+
+    :param volumes: name of a method of History
+    """
+    return lambda played: [
+        (number, volume) for number in played.in_state(*statuses)
+        if condition is None or condition(played, number)
+        for volume in getattr(played, volumes)(number)]
+
+
+def _has_pool(played, _number):
+    return bool(played.cloud.site.pools)
+
+
+def _has_no_later_port(played, number):
+    return not played.has_later_port(number)
+
+
+def _has_later_port(played, number):
+    return played.has_later_port(number)
+
+
+# ---- what others have ----------------------------------------------------
+
+def _lpars(condition):
+    """Servers whose LPAR is there."""
+    def choose(played):
+        found = ((number, played.lpar(number)) for number in played.servers)
+        return [(number,) for number, lpar in found
+                if lpar is not None and condition(played, number, lpar)]
+    return choose
+
+
+def _is_on(_played, _number, lpar):
+    return lpar.is_on
+
+
+def _is_off(_played, _number, lpar):
+    return not lpar.is_on
+
+
+def _can_be_lost(played, number, _lpar):
+    return not _leaves_mappings(played, number)
+
+
+def _places(played):
+    """Hosts on which somebody else can make something."""
+    return [(host,) for host in _serving(played)]
+
+
+def _theirs(*kinds):
+    return lambda played: [
+        (name,) for name, (host, kind) in played.theirs.items()
+        if kind in kinds and host in _serving(played)]
+
+
+def _unless_known(name, choices):
+    """Nothing while the driver is known to fail there."""
+    return (lambda played: []) if name in KNOWN else choices
+
+
+#: The simplest rules come first: hypothesis shortens histories to these.
+RULES = (
+    Rule('start_compute', 5, _starts),
+    Rule('vios_up', 4, _vioses_up),
+    Rule('delete', 3, _deletes),
+    Rule('make', 4, _makes, is_numbered=True),
+    Rule('stop', 2, _in_state('active')),
+    Rule('start', 3, _in_state('stopped')),
+    Rule('soft_reboot', 1, _in_state('active')),
+    Rule('hard_reboot', 3, _in_state('active', 'stopped')),
+    Rule('rebuild', 2, _in_state('active', 'stopped', 'error',
+                                 condition=_boots_from_image)),
+    Rule('mend', 4, _mends),
+    Rule('rescue', 2, _in_state('active', 'stopped',
+                                condition=_boots_from_image)),
+    Rule('unrescue', 4, _in_state('rescued')),
+    Rule('snapshot', 2, _in_state('active', 'stopped', condition=_has_pool)),
+    Rule('resize', 3, _resizes),
+    Rule('migrate', 4, _in_state('active', 'stopped',
+                                 condition=_can_migrate)),
+    Rule('confirm', 4, _in_state('resized', condition=_both_are_up)),
+    Rule('revert', 4, _in_state('resized', condition=_both_are_up)),
+    Rule('evacuate', 2, _evacuations),
+    Rule('attach', 3, _attachments),
+    Rule('detach', 3, _of_volumes('data_volumes_of', 'active', 'stopped',
+                                  condition=_keeps_no_path)),
+    Rule('extend', 1, _of_volumes('volumes_of', 'active', 'stopped')),
+    Rule('swap', 2, _of_volumes('data_volumes_of', 'active',
+                                condition=_keeps_no_path)),
+    Rule('attach_port', 1, _in_state('active', 'stopped',
+                                     condition=_has_no_later_port)),
+    Rule('detach_port', 1, _in_state('active', 'stopped',
+                                     condition=_has_later_port)),
+    Rule('start_compute', 2, _restarts),
+    Rule('stop_compute', 1, _stops),
+    Rule('periodic', 2, _periodic_passes),
+    Rule('compare_offers', 1, _unless_known('offers', _comparisons)),
+    Rule('fault', 9, _faults),
+    Rule('power_off', 1, _lpars(_is_on)),
+    Rule('power_on', 1, _lpars(_is_off)),
+    Rule('crash', 1, _lpars(_is_on)),
+    Rule('lose', 2, _lpars(_can_be_lost)),
+    Rule('vios_down', 2, _vioses_down),
+    Rule('their_lpar', 1, _places, is_numbered=True),
+    Rule('their_disk', 1, _places, is_numbered=True),
+    Rule('their_any_client', 1, _unless_known('any client', _places),
+         is_numbered=True),
+    Rule('delete_their_lpar', 1, _unless_known(
+        'disk of a deleted LPAR', _theirs('lpar'))),
+    Rule('remove_theirs', 1, _theirs('lpar', 'rest', 'disk', 'any')),
+)
+
+
+def is_allowed(played, step, arguments):
+    """Whether a step can be taken now.
+
+    :param played: history.Base
+    :param step: str
+    :param arguments: tuple
+    """
+    return any(rule.allows(played, arguments) for rule in RULES
+               if rule.step == step)
