@@ -15,7 +15,7 @@
 from concurrent import futures
 
 from nova_powervm.tests.functional import base
-from nova_powervm.tests.functional import test_cold_migration
+from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import volumes
 
 VOLUME = volumes.VOLUME
@@ -83,7 +83,7 @@ class MultiattachTest(volumes.VolumeCase):
 
 
 class MultiattachOnTwoHostsTest(volumes.VolumeMixin,
-                                test_cold_migration.TwoHostMixin,
+                                moves.TwoHostMixin,
                                 base.PowerVMTestCase):
 
     PROFILE = 'fc-two-host'
