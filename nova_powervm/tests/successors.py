@@ -123,13 +123,26 @@ SUCCESSORS = {
 #: Modules that are scenarios at the driver now, and their classes of tests,
 #: which have the same names and tests there.
 MOVED = {
+    'test_budgets': (
+        'BudgetTest CrowdedBudget10Test CrowdedBudget100Test '
+        'CrowdedBudget500Test'),
+    'test_npiv': 'AttachTest RebootTest ExtendTest',
+    'test_npiv_budgets': (
+        'OneFabricBudgetTest TwoFabricBudgetTest CrowdedBudget10Test '
+        'CrowdedBudget100Test CrowdedBudget500Test'),
     'test_npiv_moves': (
         'ResizeTest ColdMigrationTest RescueTest RebuildOfVolumeTest '
         'ShelveTest'),
+    'test_npiv_sharing': 'SharingTest',
     'test_npiv_trouble': 'ViosIsDownTest PortIsDownTest',
+    'test_shared_pool': 'PoolBudgetTest',
+    'test_volume_budgets': (
+        'VolumeBudgetTest CrowdedVolumeBudget10Test '
+        'CrowdedVolumeBudget100Test CrowdedVolumeBudget500Test'),
     'test_volume_moves': (
         'ResizeTest ResizeOfImageTest ColdMigrationTest RescueTest '
         'RebuildOfVolumeTest ShelveTest'),
+    'test_volume_sharing': 'MultiattachTest MultiattachOnTwoHostsTest',
     'test_volume_swap': 'SwapTest',
     'test_volume_trouble': 'OneViosIsDownTest WrongTest TooManyTest',
     'test_volumes': 'AttachTest RebootTest ExtendTest EncryptedTest',

@@ -15,6 +15,7 @@
 import fixtures as fx
 from nova.tests import fixtures as nova_fixtures
 
+from nova_powervm import conf as cfg
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import cinder
 from nova_powervm.tests.virt.powervm.scenarios import looks
@@ -157,6 +158,18 @@ class VolumeMixin(looks.VolumeLooks):
         except Exception:
             base.LOG.exception('The swap failed.')
         return self.settled(server)
+
+
+class NpivMixin(looks.NpivLooks, VolumeMixin):
+    """A cloud whose servers have adapters on two fabrics."""
+
+    def _configure_driver(self):
+        super()._configure_driver()
+        self.flags(fabrics=list(self.PORTS), group='powervm')
+        cfg.register_fabrics()
+        self.flags(group='powervm', **{
+            'fabric_%s_port_wwpns' % fabric: wwpns
+            for fabric, wwpns in self.PORTS.items()})
 
 
 class VolumeCase(VolumeMixin, base.PowerVMTestCase):

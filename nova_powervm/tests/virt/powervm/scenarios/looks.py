@@ -35,6 +35,11 @@ from nova_powervm.virt.powervm.volume import places
 VOLUME = '5a5a0000-0000-4000-8000-0000000000%02d'
 MIB = func_fixtures.MIB
 GIB = cinder.GIB
+#: Fabric -> WWPNs of ports of one host.
+PORTS = {
+    'A': ['10:00:00:90:fa:1b:a1:01', '10000090FA1BA201'],
+    'B': ['10:00:00:90:fa:1b:a1:02', '10000090FA1BA202'],
+}
 
 
 def volume_bytes(number):
@@ -318,3 +323,56 @@ class VolumeLooks:
             self.cinder.volume_to_attachment.values()
             for attachment in attachments.values()])
         self.assertEqual([], self.cinder.complaints)
+
+
+class NpivLooks:
+    """Looks at servers with adapters on two fabrics.
+
+    It comes before VolumeLooks in a list of bases.
+
+    :cvar PORTS: fabric -> WWPNs, what nova.conf says
+    :cvar KEEPS_LUNS: whether volumes stay where they are; the array gives
+        them new places if Nova attaches them anew
+    """
+
+    STRATEGY = 'npiv'
+    PORTS = PORTS
+    KEEPS_LUNS = True
+
+    def _assert_places(self, server, seen, boots):
+        if not self.KEEPS_LUNS:
+            self.__dict__.get('_luas', {}).pop(server['id'], None)
+        super()._assert_places(server, seen, boots)
+
+    def metadata_of(self, server):
+        """What Nova keeps of the server's adapters."""
+        instance = objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(), server['id'],
+            expected_attrs=['system_metadata'])
+        return {key: value for key, value in instance.system_metadata.items()
+                if key.startswith(('npiv_', 'fabric_'))}
+
+    def wwpns_of(self, server):
+        """The WWPNs that Nova keeps, without the ports: set of str."""
+        return {wwpn for key, value in self.metadata_of(server).items()
+                if key.startswith('npiv_') for number, wwpn in
+                enumerate(value.split(',')) if number % 3}
+
+    def adapters_of(self, server):
+        """[(VIOS name, port name, WWPNs), ...] on self.platform."""
+        name = self.lpar_of(server)['name']
+        return sorted(
+            (vios['name'], mapping['port'], tuple(mapping['wwpns']))
+            for vios in self.platform.state()['VirtualIOServer']
+            for mapping in vios['fc_mappings'] if mapping['lpar'] == name)
+
+    def lose_adapter(self, name):
+        """Take an adapter that a VIOS has, behind Nova's back."""
+        vios = self.vios(name)
+        with self.site.lock:
+            mapping = vios.fc_mappings.pop()
+            mapping.release_slots()
+            mapping.move(None)
+            self.platform.remove(self.platform.store.get(
+                'VirtualFibreChannelClientAdapter', mapping.adapter_uuid))
+            vios.touch()
