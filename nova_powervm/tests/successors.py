@@ -19,9 +19,10 @@ BEFORE = 'nova_powervm.tests.functional.'
 NOW = 'nova_powervm.tests.'
 DRIVER = 'virt.powervm.'
 WALKS = DRIVER + 'walks.'
+SCENARIOS = DRIVER + 'scenarios.'
 
-#: Former class of walks -> the walks that have taken its place, with a test of
-#: the same name for each effect.
+#: Former class of tests -> what has taken its place: walks, with a test of the
+#: same name for each effect, or scenarios, with the same tests.
 SUCCESSORS = {
     'test_crash_walk.CrashWalkTest': (
         WALKS + 'test_servers.VolumeGroupTest',),
@@ -118,6 +119,37 @@ SUCCESSORS = {
     'test_volume_walk.SwapTest': (
         WALKS + 'test_volumes.VscsiSwapTest',),
 }
+
+#: Modules that are scenarios at the driver now, and their classes of tests,
+#: which have the same names and tests there.
+MOVED = {
+    'test_budgets': (
+        'BudgetTest CrowdedBudget10Test CrowdedBudget100Test '
+        'CrowdedBudget500Test'),
+    'test_npiv': 'AttachTest RebootTest ExtendTest',
+    'test_npiv_budgets': (
+        'OneFabricBudgetTest TwoFabricBudgetTest CrowdedBudget10Test '
+        'CrowdedBudget100Test CrowdedBudget500Test'),
+    'test_npiv_moves': (
+        'ResizeTest ColdMigrationTest RescueTest RebuildOfVolumeTest '
+        'ShelveTest'),
+    'test_npiv_sharing': 'SharingTest',
+    'test_npiv_trouble': 'ViosIsDownTest PortIsDownTest',
+    'test_shared_pool': 'PoolBudgetTest',
+    'test_volume_budgets': (
+        'VolumeBudgetTest CrowdedVolumeBudget10Test '
+        'CrowdedVolumeBudget100Test CrowdedVolumeBudget500Test'),
+    'test_volume_moves': (
+        'ResizeTest ResizeOfImageTest ColdMigrationTest RescueTest '
+        'RebuildOfVolumeTest ShelveTest'),
+    'test_volume_sharing': 'MultiattachTest MultiattachOnTwoHostsTest',
+    'test_volume_swap': 'SwapTest',
+    'test_volume_trouble': 'OneViosIsDownTest WrongTest TooManyTest',
+    'test_volumes': 'AttachTest RebootTest ExtendTest EncryptedTest',
+}
+SUCCESSORS.update({
+    '%s.%s' % (module, name): ('%s%s.%s' % (SCENARIOS, module, name),)
+    for module, names in MOVED.items() for name in names.split()})
 
 
 def table():

@@ -26,6 +26,9 @@ from nova_powervm.virt.powervm import driver
 
 MATRIX = tree.path('doc', 'source', 'user', 'support-matrix.ini')
 FUNCTIONAL = 'nova_powervm.tests.functional'
+SCENARIOS = 'nova_powervm.tests.virt.powervm.scenarios'
+#: What a test of each package is derived from.
+CASES = {FUNCTIONAL: 'base.PowerVMTestCase', SCENARIOS: 'base.ScenarioCase'}
 SHOWN = ('complete', 'partial')
 
 # What a class of functional tests is derived from if its servers have their
@@ -90,16 +93,19 @@ CAPABILITIES = {
 }
 
 
+def path_of(package, module):
+    return tree.path(*package.split('.'), module + '.py')
+
+
 @functools.lru_cache
-def classes_of(module):
-    """Classes of a module of functional tests, by name; not imported.
+def classes_of(package, module):
+    """Classes of a module of tests, by name; not imported.
 
     An import would change how all of Nova runs in this process.
 
     :returns: dict of (names of bases, names of methods)
     """
-    path = tree.path(*FUNCTIONAL.split('.'), module + '.py')
-    with open(path) as source:
+    with open(path_of(package, module)) as source:
         parsed = ast.parse(source.read())
     return {node.name: ([ast.unparse(base) for base in node.bases],
                         {item.name for item in node.body
@@ -107,16 +113,18 @@ def classes_of(module):
             for node in parsed.body if isinstance(node, ast.ClassDef)}
 
 
-def lineage(module, name):
+def lineage(package, module, name):
     """Yield ('module.Class', methods) of a class and of its bases."""
-    bases, methods = classes_of(module)[name]
+    bases, methods = classes_of(package, module)[name]
     yield '%s.%s' % (module, name), methods
     for base in bases:
         where, _dot, what = base.rpartition('.')
         where = where or module
-        if os.path.exists(tree.path(
-                *FUNCTIONAL.split('.'), where + '.py')):
-            yield from lineage(where, what)
+        # Scenarios have some of their bases from the functional tests.
+        for other in (package, FUNCTIONAL):
+            if os.path.exists(path_of(other, where)):
+                yield from lineage(other, where, what)
+                break
 
 
 @tree.needs_source
@@ -187,12 +195,12 @@ class SupportMatrixTest(unittest.TestCase):
 
     def _check_test(self, column, name):
         package, module, cls, method = name.rsplit('.', 3)
-        self.assertEqual(FUNCTIONAL, package)
+        self.assertIn(package, CASES)
         self.assertTrue(method.startswith('test'))
-        family = dict(lineage(module, cls))
+        family = dict(lineage(package, module, cls))
         self.assertTrue(any(method in methods for methods in family.values()))
         # It is a case, not only a part of one.
-        self.assertIn('base.PowerVMTestCase', family)
+        self.assertIn(CASES[package], family)
         if column is not None:
             self.assertEqual({PLATFORMS.get(column)} - {None},
                              set(PLATFORMS.values()) & set(family))

@@ -12,12 +12,8 @@
 
 """The base of tests that run a whole Nova on the simulated site."""
 
-import difflib
-import hashlib
-import json
 import os
 import sys
-import time
 from unittest import mock
 import uuid
 
@@ -29,14 +25,13 @@ from nova.tests.functional import integrated_helpers
 from nova.virt import node
 from oslo_log import log as logging
 from oslo_messaging import server as messaging_server
-from pypowervm.utils import uuid as uuids
 
 from nova_powervm import conf as cfg
-from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import work
 from nova_powervm.tests import quick
+from nova_powervm.tests.virt.powervm.scenarios import looks
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -137,16 +132,13 @@ class SimulatedPlatformMixin:
         return compute.manager.driver
 
 
-class PowerVMTestCase(SimulatedPlatformMixin,
+class PowerVMTestCase(looks.PlatformLooks, SimulatedPlatformMixin,
                       integrated_helpers.ProviderUsageBaseTestCase):
     """A cloud of one compute service, started, with 'compute1' its name."""
 
     REQUIRES_LOCKING = True
     #: Whether Nova's API answers only when the work is done.
     CAST_AS_CALL = True
-    #: Whether platform_state() tells of sessions, each of which ends with the
-    #: service that has it.
-    WITH_SESSIONS = True
 
     def setUp(self):
         super().setUp()
@@ -191,16 +183,6 @@ class PowerVMTestCase(SimulatedPlatformMixin,
                 return [now]
         return self.wait_for(look)[0]
 
-    def wait_for(self, look, seconds=120):
-        """Call look() until it returns something true, and return that."""
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = look()
-            if found:
-                return found
-            time.sleep(0.25)
-        self.fail('It did not happen in %d seconds.' % seconds)
-
     def delete(self, server):
         """Delete a server and wait.
 
@@ -212,58 +194,3 @@ class PowerVMTestCase(SimulatedPlatformMixin,
             # With CAST_AS_CALL a failure of the compute comes back here.
             LOG.exception('The deletion failed.')
         return self.settled(server)
-
-    # ---- what is there on the simulated server --------------------------
-
-    def platform_state(self):
-        """The whole site as data, once it has forgotten finished jobs."""
-        state = self.site.state()
-        for host in state['hosts']:
-            host['jobs'] = [job for job in host['jobs']
-                            if not job['status'].startswith('COMPLETED')]
-            if not self.WITH_SESSIONS:
-                del host['sessions']
-        return state
-
-    def assert_state_equal(self, before, after, message):
-        """Compare two platform states; a failure shows what differs."""
-        if before != after:
-            lines = [json.dumps(state, indent=1, sort_keys=True).splitlines()
-                     for state in (before, after)]
-            self.fail('%s\n%s' % (message, '\n'.join(
-                difflib.unified_diff(*lines, 'before', 'after', n=2))))
-
-    def lpar_of(self, server):
-        """The state of a server's LPAR, or None."""
-        pvm_uuid = uuids.convert_uuid_to_pvm(server['id']).upper()
-        lpars = self.platform.state().get('LogicalPartition', ())
-        found = [lpar for lpar in lpars if lpar['uuid'] == pvm_uuid]
-        return found[0] if found else None
-
-    def macs_of(self, server):
-        """MAC addresses of a server's adapters."""
-        adapters = self.platform.state()['ClientNetworkAdapter']
-        return [cna['mac'] for cna in adapters
-                if cna['partition'] == self.lpar_of(server)['name']]
-
-    def mappings_of(self, server):
-        """SCSI mappings of a server, over all VIOSes."""
-        lpar_id = self.lpar_of(server)['id']
-        return [mapping
-                for vios in self.platform.state()['VirtualIOServer']
-                for mapping in vios['mappings']
-                if mapping['lpar_id'] == lpar_id]
-
-    def boot_disk_of(self, server):
-        """The SparseDisk from which a server boots."""
-        names = {mapping['storage'] for mapping in self.mappings_of(server)}
-        boot = [name for name in names
-                if os.path.basename(name).startswith(('b_', 'boot_'))]
-        self.assertEqual(1, len(boot), names)
-        return inside.find(self.platform, boot[0]).backing.disk
-
-    def assert_has_image(self, image_id, server):
-        """The boot disk holds the image, byte by byte."""
-        content = self.glance.content(image_id)
-        self.assertEqual(hashlib.sha256(content).hexdigest(),
-                         self.boot_disk_of(server).sha256(len(content)))

@@ -23,8 +23,8 @@ import testtools
 from testtools import content
 
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_cold_migration
 from nova_powervm.tests.functional import volumes
 
 #: Nova waits 20 seconds less for what is under way, which is nothing.
@@ -33,7 +33,7 @@ SHUTDOWN_SECONDS = 20
 _OF_ONE_TEST = ('OS_TEST_TIMEOUT', 'OS_STDOUT_CAPTURE', 'OS_STDERR_CAPTURE')
 
 
-class Nova(test_cold_migration.TwoHostMixin, base.PowerVMTestCase):
+class Nova(moves.TwoHostMixin, base.PowerVMTestCase):
     """Nova on two hosts, which is no test itself.
 
     Jobs of the platform are answered after one poll, so that the requests of

@@ -12,101 +12,13 @@
 
 """Servers that move between two hosts of one pool, or cannot."""
 
-from nova import context as nova_context
-from oslo_utils import units
-
-from nova_powervm.simulator import inside
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_resize
 
 
-class TwoHostMixin(test_resize.MoveMixin):
-    """A cloud of two hosts; self.platform is the one of self.where."""
-
-    WITH_SESSIONS = False
-
-    where = 'compute1'
-
-    def setUp(self):
-        super().setUp()
-        self.other = self._start_compute('compute2')
-        self.computes = {'compute1': self.compute, 'compute2': self.other}
-
-    @property
-    def platform(self):
-        return self.simulated_host(self.where)
-
-    def boot_on_first(self, **kwargs):
-        """Create a server on compute1.
-
-        To name it would make Nova overlook the pool that the hosts share.
-        """
-        kwargs.setdefault('flavor_id', self.small)
-        self.enable('compute2', False)
-        server = self.boot(**kwargs)
-        self.enable('compute2', True)
-        self.assertEqual('compute1', self.host_of(server))
-        return server
-
-    def enable(self, host, enabled):
-        """Let the scheduler choose a host, or not."""
-        service = self.computes[host].service_ref
-        self.admin_api.put_service(service.uuid, {
-            'status': 'enabled' if enabled else 'disabled'})
-
-    def force_down(self, host, down):
-        """Tell Nova that a host is dead, or no longer."""
-        self.admin_api.put_service_force_down(
-            self.computes[host].service_ref.uuid, down)
-
-    def host_of(self, server):
-        return self.api.get_server(server['id'])['OS-EXT-SRV-ATTR:host']
-
-    def evacuate(self, server):
-        """Let compute1 die, and the server go on on compute2."""
-        self.compute.stop()
-        self.force_down('compute1', True)
-        # Nova stops what it has evacuated.
-        self._evacuate_server(server, expected_host='compute2')
-        self._start_server(server)
-
-    def reap(self):
-        """Let Nova remove deleted servers that hosts still have.
-
-        It does so every half an hour (running_deleted_instance_action). The
-        report of resources, every minute, deletes what had to wait.
-        """
-        context = nova_context.get_admin_context()
-        for compute in self.computes.values():
-            compute.manager._cleanup_running_deleted_instances(context)
-            compute.manager.update_available_resource(context)
-
-    def migrate(self, server, status='VERIFY_RESIZE'):
-        after = self.act(server, 'migrate')
-        self.assertEqual(status, after['status'], after.get('fault'))
-        return after
-
-    def lpars_of(self, server):
-        """State of its LPAR by host, for the hosts that have one."""
-        found = {}
-        for self.where in self.computes:
-            lpar = self.lpar_of(server)
-            if lpar:
-                found[self.where] = lpar['state']
-        self.where = self.host_of(server)
-        return found
-
-    def sizes_of_disks(self, server):
-        """GiB of the disks that it has, by the first letter of their name."""
-        return {
-            name[0]: inside.find(self.platform, name).backing.disk.size //
-            units.Gi for name in {
-                mapping['storage'] for mapping in self.mappings_of(server)}
-            if not name.startswith('cfg')}
-
-
-class SharedPoolMoveTest(platforms.SharedPool, TwoHostMixin,
+class SharedPoolMoveTest(platforms.SharedPool, moves.TwoHostMixin,
                          base.PowerVMTestCase):
 
     PROFILE = 'ssp-two-host'
@@ -273,7 +185,7 @@ class SharedPoolMoveTest(platforms.SharedPool, TwoHostMixin,
         self.assert_nothing_left(server)
 
 
-class LocalDiskMoveTest(TwoHostMixin, base.PowerVMTestCase):
+class LocalDiskMoveTest(moves.TwoHostMixin, base.PowerVMTestCase):
     """No other host reaches the disks."""
 
     PROFILE = 'two-host'

@@ -24,6 +24,7 @@ from nova_powervm.demo import image as demo_image
 from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_cold_migration
 
@@ -211,7 +212,7 @@ class FilePoolMoveTest(platforms.FilePool,
             profile=profile, **self.TIMING)).site
 
 
-class MissingTest(test_cold_migration.TwoHostMixin, base.PowerVMTestCase):
+class MissingTest(moves.TwoHostMixin, base.PowerVMTestCase):
     """What is asked for and is not there; the server just goes on running."""
 
     PROFILE = 'two-host'

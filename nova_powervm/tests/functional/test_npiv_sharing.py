@@ -10,16 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Servers with adapters on the fabrics (NPIV), many at once, and swaps."""
+"""Servers with adapters on the fabrics (NPIV), many at once."""
 
-from nova_powervm.tests.functional import test_npiv
 from nova_powervm.tests.functional import test_volume_sharing
 from nova_powervm.tests.functional import volumes
 
-VOLUME = volumes.VOLUME
 
-
-class ConcurrencyTest(test_npiv.NpivMixin,
+class ConcurrencyTest(volumes.NpivMixin,
                       test_volume_sharing.ConcurrencyTest):
 
     def test_first_volumes(self):
@@ -43,32 +40,3 @@ class ConcurrencyTest(test_npiv.NpivMixin,
         for server in servers:
             self.assertIsNone(self.delete(server))
         self.assert_nothing_left()
-
-
-class SharingTest(test_npiv.NpivCase):
-
-    def test_multiattach(self):
-        self.api.microversion = test_volume_sharing.MULTIATTACH
-        self.cinder.multiattach.add(VOLUME % 1)
-        first, second = self.boot(), self.boot_with([2], networks='none')
-        for server in (first, second):
-            self.assertTrue(self.attach(server, 1))
-        self.assert_sees(first, 1)
-        self.assert_sees(second, 1, 2)
-        self.assertTrue(self.detach(first, 1))
-        self.assert_sees(first)
-        self.assert_sees(second, 1, 2)
-        self.assertIsNone(self.delete(first))
-        self.assert_deleted(second)
-
-    def test_swap_is_refused(self):
-        self.flags(swap_volume_stops_server=True, group='powervm')
-        server = self.boot_with([1, 2])
-        self.assert_sees(server, 1, 2)
-        before = self.platform_state()
-        after = self.swap(server, 1, 5)
-        self.assertEqual('ACTIVE', after['status'])
-        self.assertIn('cannot copy', str(self.last_action(server)))
-        self.assert_state_equal(before, self.platform_state(), 'refused')
-        self.assert_sees(server, 1, 2)
-        self.assert_deleted(server)

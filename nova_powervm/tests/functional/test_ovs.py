@@ -16,8 +16,8 @@ import fixtures as fx
 from nova.tests import fixtures as nova_fixtures
 
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import budgets
 from nova_powervm.tests.functional import fixtures as func_fixtures
-from nova_powervm.tests.functional import test_budgets
 
 
 class NeutronFixture(func_fixtures.NeutronFixture):
@@ -118,7 +118,7 @@ class OvsTest(OvsMixin, base.PowerVMTestCase):
         self.assert_nothing_left()
 
 
-class OvsBudgetTest(OvsMixin, test_budgets.BudgetBase):
+class OvsBudgetTest(OvsMixin, budgets.BudgetBase):
 
     def test_spawn_and_destroy(self):
         # The first has the private virtual switch made, and the event that

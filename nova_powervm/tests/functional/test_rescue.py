@@ -20,8 +20,8 @@ from nova.tests.functional.api import client as api_client
 
 from nova_powervm.simulator import inside
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import budgets
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_budgets
 
 
 class RescueMixin:
@@ -237,12 +237,12 @@ class BudgetMixin(RescueMixin):
         self.assert_within(self.UNRESCUE, requests)
 
 
-class LocalDiskBudgetTest(BudgetMixin, test_budgets.BudgetBase):
+class LocalDiskBudgetTest(BudgetMixin, budgets.BudgetBase):
     RESCUE, RESCUE_BY_NOVA = 7, 11
     UNRESCUE, UNRESCUE_BY_NOVA = 10, 10
 
 
 class SharedPoolBudgetTest(platforms.SharedPool, BudgetMixin,
-                           test_budgets.BudgetBase):
+                           budgets.BudgetBase):
     RESCUE, RESCUE_BY_NOVA = 6, 10
     UNRESCUE, UNRESCUE_BY_NOVA = 10, 10

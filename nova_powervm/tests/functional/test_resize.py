@@ -15,6 +15,7 @@
 from oslo_utils import units
 
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
 
 #: Where the guest writes: behind the image, and in the last MiB of 2 GiB.
@@ -22,84 +23,7 @@ PLACES = (700 * units.Mi + 4097, 2 * units.Gi - 8192)
 WRITTEN = b'written from inside the server' * 100
 
 
-class MoveMixin:
-    """Moves of servers, and what they are to be like afterwards."""
-
-    # A failure would come back to the conductor, which does not expect it.
-    CAST_AS_CALL = False
-
-    def setUp(self):
-        super().setUp()
-        # What a service that stops still does must not reach the next test:
-        # it is waited for, 20 seconds less. After a failure Nova waits all of
-        # that, as it takes the operation for unfinished.
-        self.flags(manager_shutdown_timeout=35)
-        self.small = self.make_flavor('small')
-        self.large = self.make_flavor('large', memory_mb=4096, vcpu=2, disk=5)
-
-    def make_flavor(self, name, memory_mb=2048, vcpu=1, disk=2, ephemeral=0,
-                    **kwargs):
-        return self._create_flavor(
-            name=name, memory_mb=memory_mb, vcpu=vcpu, disk=disk,
-            ephemeral=ephemeral, **kwargs)
-
-    def act(self, server, action, body=None):
-        """Let Nova act, and wait until it has done, or failed to.
-
-        :returns: the server as it is then.
-        """
-        self.api.post_server_action(server['id'], {action: body})
-        if action == 'confirmResize':
-            # No task state tells that it is under way.
-            self.wait_for(lambda: self.api.get_server(server['id'])[
-                'status'] != 'VERIFY_RESIZE')
-        after = self.settled(server)
-        # Nova still tidies up when the server looks as if it was done.
-        self.wait_for(lambda: all(
-            event['result'] for event in self.events_of(server)))
-        return after
-
-    def resize(self, server, flavor_id, status='VERIFY_RESIZE'):
-        after = self.act(server, 'resize', {'flavorRef': flavor_id})
-        self.assertEqual(status, after['status'], after.get('fault'))
-        return after
-
-    def delete(self, server):
-        self.api.delete_server(server['id'])
-
-        def look():
-            now = self.settled(server)
-            if now is None or now['status'] == 'ERROR':
-                return [now]
-        return self.wait_for(look)[0]
-
-    def fault_of(self, server):
-        """What Nova says went wrong in the last action on a server."""
-        return str([event['details'] for event in self.events_of(server)])
-
-    def events_of(self, server):
-        """What Nova tells of the steps of the last action on a server."""
-        action = self.api.get_instance_actions(server['id'])[0]
-        return self.api.api_get('/servers/%s/os-instance-actions/%s' % (
-            server['id'], action['request_id'])
-        ).body['instanceAction']['events']
-
-    def size_of(self, server):
-        """Memory (MB), processors, and root disk (GiB) on the platform."""
-        lpar = self.lpar_of(server)
-        return (lpar['memory_mb'], lpar['processors'],
-                self.boot_disk_of(server).size // units.Gi)
-
-    def settings_of(self, server):
-        """All that a flavor can set of a server's LPAR."""
-        lpar = self.platform.store.get('LogicalPartition',
-                                       self.lpar_of(server)['uuid'])
-        return [getattr(lpar, name) for name in (
-            'memory', 'processors', 'availability_priority',
-            'compatibility_mode', 'remote_restart')]
-
-
-class SameHostResizeMixin(MoveMixin):
+class SameHostResizeMixin(moves.MoveMixin):
 
     def setUp(self):
         super().setUp()
@@ -244,7 +168,7 @@ class SharedPoolTest(platforms.SharedPool, SameHostResizeMixin,
     pass
 
 
-class FilePoolTest(platforms.FilePool, MoveMixin, base.PowerVMTestCase):
+class FilePoolTest(platforms.FilePool, moves.MoveMixin, base.PowerVMTestCase):
     """The platform cannot resize the files."""
 
     def test_root_disk_does_not_grow(self):
@@ -260,7 +184,7 @@ class FilePoolTest(platforms.FilePool, MoveMixin, base.PowerVMTestCase):
         self.assertEqual(4096, self.lpar_of(server)['memory_mb'])
 
 
-class ResizeBudgetTest(MoveMixin, base.PowerVMTestCase):
+class ResizeBudgetTest(moves.MoveMixin, base.PowerVMTestCase):
     """Jobs are answered after one poll."""
 
     TIMING = {'job_polls': 1}

@@ -21,7 +21,6 @@ import os_traits
 
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_budgets
 
 
 class PoolBase(platforms.SharedPool, base.PowerVMTestCase):
@@ -259,13 +258,6 @@ class PoolEphemeralTest(PoolBase, EphemeralBase):
 
 class FileEphemeralTest(platforms.FilePool, EphemeralBase):
     """The same with files."""
-
-    def test_life(self):
-        self.check_life()
-
-
-class PoolBudgetTest(platforms.SharedPool, test_budgets.BudgetBase):
-    """A pool costs as many requests as a volume group."""
 
     def test_life(self):
         self.check_life()

@@ -17,9 +17,8 @@ import pickle
 import types
 
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_cold_migration
-from nova_powervm.tests.functional import test_resize
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests import swift
 from nova_powervm.virt.powervm import placement
@@ -145,7 +144,7 @@ def _moved_lua(value):
     return value
 
 
-class LocalDiskSlotTest(SlotMixin, test_resize.MoveMixin,
+class LocalDiskSlotTest(SlotMixin, moves.MoveMixin,
                         base.PowerVMTestCase):
 
     def test_hard_reboot_without_lpar(self):
@@ -248,7 +247,7 @@ class LocalDiskSlotTest(SlotMixin, test_resize.MoveMixin,
 
 
 class SharedPoolSlotTest(SlotMixin, platforms.SharedPool,
-                         test_cold_migration.TwoHostMixin,
+                         moves.TwoHostMixin,
                          base.PowerVMTestCase):
 
     PROFILE = 'ssp-two-host'
@@ -322,7 +321,7 @@ class SharedPoolSlotTest(SlotMixin, platforms.SharedPool,
         self.assertEqual('QUJD', self.partition_of(server).nvram)
 
 
-class VscsiSlotTest(SlotMixin, volumes.VolumeMixin, test_resize.MoveMixin,
+class VscsiSlotTest(SlotMixin, volumes.VolumeMixin, moves.MoveMixin,
                     base.PowerVMTestCase):
     """Volumes by virtual SCSI; they have addresses of their own."""
 

@@ -24,9 +24,9 @@ from nova import objects
 from oslo_utils import units
 
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import budgets
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_budgets
 
 #: Where the guest writes: behind the image, and not at a round address.
 PLACE = 700 * units.Mi + 4097
@@ -224,10 +224,10 @@ class BudgetMixin(QuickMixin):
 
 
 class SharedPoolBudgetTest(platforms.SharedPool, BudgetMixin,
-                           test_budgets.BudgetBase):
+                           budgets.BudgetBase):
     BUDGET = 8
 
 
 class ManagementViosBudgetTest(platforms.ManagementVios, BudgetMixin,
-                               test_budgets.BudgetBase):
+                               budgets.BudgetBase):
     BUDGET = 2

@@ -18,8 +18,8 @@ A stand-in for it: this driver, made to give disks the names of 9.0.0.
 from unittest import mock
 
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_resize
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
 
@@ -28,7 +28,7 @@ def name_in_9(disk_dvr, _disk_type, instance):
     return former.name_in_9(instance, disk_dvr.storage_class)
 
 
-class UpgradeTest(test_resize.MoveMixin, base.PowerVMTestCase):
+class UpgradeTest(moves.MoveMixin, base.PowerVMTestCase):
 
     WITH_SESSIONS = False
     NAME = r'^b_instance_....$'

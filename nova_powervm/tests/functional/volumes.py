@@ -12,30 +12,20 @@
 
 """What functional tests of Cinder volumes share."""
 
-import hashlib
-
 import fixtures as fx
-from nova import context as nova_context
-from nova import objects
 from nova.tests import fixtures as nova_fixtures
 
+from nova_powervm import conf as cfg
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import cinder
-from nova_powervm.tests.functional import fixtures as func_fixtures
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.tests.virt.powervm.scenarios import looks
 
-#: Cinder's ids of the volumes that a test has, by their numbers.
-VOLUME = '5a5a0000-0000-4000-8000-0000000000%02d'
-MIB = func_fixtures.MIB
-GIB = cinder.GIB
+VOLUME = looks.VOLUME
+MIB = looks.MIB
+GIB = looks.GIB
 
 
-def volume_bytes(number):
-    """The first MiB of a volume."""
-    return func_fixtures.image_bytes('volume %d' % number, MIB)
-
-
-class VolumeMixin:
+class VolumeMixin(looks.VolumeLooks):
     """A cloud whose volumes are in the storage area network of its site.
 
     It comes before base.PowerVMTestCase in a list of bases. Volumes have
@@ -46,11 +36,6 @@ class VolumeMixin:
     """
 
     PROFILE = 'fc'
-    STRATEGY = 'vscsi'
-    VOLUMES = 10
-    SIZE_GB = cinder.SanCinder.SIZE_GB
-    #: Names of the VIOSes through which a server reaches a volume.
-    VIOSES = ('vios1', 'vios2')
 
     def _prepare_platform(self):
         super()._prepare_platform()
@@ -84,10 +69,6 @@ class VolumeMixin:
             migration['status'].lower() in expected_statuses])[0]
 
     # ---- what is done ---------------------------------------------------
-
-    def create_volume(self, number):
-        lun = self.cinder.create(VOLUME % number, self.SIZE_GB)
-        lun.disk.write_at(0, volume_bytes(number))
 
     def attach(self, server, number, **attachment):
         """Attach a volume, and wait.
@@ -178,127 +159,17 @@ class VolumeMixin:
             base.LOG.exception('The swap failed.')
         return self.settled(server)
 
-    # ---- what is there --------------------------------------------------
 
-    def lun(self, number):
-        """The san.Volume of a volume."""
-        return self.cinder.lun(VOLUME % number)
+class NpivMixin(looks.NpivLooks, VolumeMixin):
+    """A cloud whose servers have adapters on two fabrics."""
 
-    def vios(self, name):
-        """The simulated VIOS of a name, on self.platform."""
-        return next(vios for vios in
-                    self.platform.store.all('VirtualIOServer')
-                    if vios.name == name)
-
-    def set_rmc(self, name, state):
-        """Let a VIOS go down (inactive), or come back (active)."""
-        with self.site.lock:
-            self.vios(name).set_rmc(state)
-
-    def partition_of(self, server):
-        """The simulated partition of a server, on self.platform."""
-        return self.platform.store.get('LogicalPartition',
-                                       self.lpar_of(server)['uuid'])
-
-    def disks_of(self, server):
-        """What a server sees of Cinder volumes: list of guest.Disk."""
-        partition = self.partition_of(server)
-        with self.site.lock:
-            return [disk for disk in self.platform.lpar_disks(partition)
-                    if disk.volume]
-
-    def luas_of(self, server):
-        """Addresses of the volumes: {volume id: set of LUAs}."""
-        found = {}
-        for disk in self.disks_of(server):
-            found.setdefault(disk.volume, set()).add(disk.lua)
-        return found
-
-    def assert_sees(self, server, *numbers, vioses=None, boots=False):
-        """The guest sees these volumes, whole and on each path, no others.
-
-        Each is at one address on all its paths, as before the call that came
-        before this one for the server, and each path shows its bytes.
-
-        :param vioses: names of the VIOSes that lead to them, default VIOSES
-        :param boots: whether it boots from the first of them
-        """
-        disks = self.disks_of(server)
-        seen = {number: [disk for disk in disks
-                         if disk.volume == VOLUME % number]
-                for number in numbers}
-        self.assertEqual(sorted(VOLUME % number for number in numbers),
-                         sorted({disk.volume for disk in disks}))
-        for number, paths in seen.items():
-            self.assertEqual(set(vioses or self.VIOSES),
-                             {disk.vios for disk in paths}, number)
-            self.assertEqual(1, len({disk.lua for disk in paths}), number)
-            for disk in paths:
-                self.assertTrue(disk.works, disk.data())
-                self.assertEqual(self.STRATEGY, disk.transport)
-                self.assertEqual(self.content(number),
-                                 disk.disk.sha256(MIB), disk.data())
-                self.assertEqual(self.lun(number).size, disk.size)
-        self._assert_places(server, seen, boots and numbers[0])
-        self.assert_views_agree(server)
-
-    def _assert_places(self, server, seen, boots):
-        luas = {number: paths[0].lua for number, paths in seen.items()}
-        self.assertEqual(len(luas), len(set(luas.values())), luas)
-        if boots is not False:
-            self.assertEqual(luas[boots], min(luas.values()), luas)
-        if self.STRATEGY == 'vscsi':
-            known, attached = self.places_of(server), self.attached(server)
-            self.assertEqual(
-                {VOLUME % number: lua for number, lua in luas.items()},
-                {volume_id: lua for volume_id, lua in known.items()
-                 if volume_id in attached})
-        kept = self.__dict__.setdefault('_luas', {}).setdefault(
-            server['id'], {})
-        for number in luas.keys() & kept.keys():
-            self.assertEqual(kept[number], luas[number], number)
-        kept.clear()
-        kept.update(luas)
-
-    def places_of(self, server):
-        """Nova's view of the addresses: {volume id: LUA}.
-
-        One that took the place of another is there by its former id too,
-        until something changes.
-        """
-        instance = objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(), server['id'],
-            expected_attrs=['system_metadata'])
-        return {volume_id: place.lua for volume_id, place in
-                places.of(instance).items()}
-
-    def content(self, number):
-        """Hash of what is on a volume."""
-        return hashlib.sha256(volume_bytes(number)).hexdigest()
-
-    def assert_views_agree(self, server):
-        """Cinder holds the attachments that Nova shows, and no others."""
-        self.assertEqual(
-            sorted(self.attached(server)),
-            sorted(volume_id for volume_id, attachments in
-                   self.cinder.volume_to_attachment.items()
-                   for attachment in attachments.values()
-                   if attachment['instance_uuid'] == server['id']))
-
-    def assert_nothing_lent(self):
-        """The management partition has no volume."""
-        self.assertEqual([], [
-            mapping for vios in self.platform.state()['VirtualIOServer']
-            for mapping in vios['mappings'] if mapping['lpar'] == 'novalink'])
-        self.assertEqual([], self.platform.management.state())
-
-    def assert_detached(self):
-        """Cinder holds no attachment, and nobody was careless."""
-        self.assertEqual([], [
-            attachment for attachments in
-            self.cinder.volume_to_attachment.values()
-            for attachment in attachments.values()])
-        self.assertEqual([], self.cinder.complaints)
+    def _configure_driver(self):
+        super()._configure_driver()
+        self.flags(fabrics=list(self.PORTS), group='powervm')
+        cfg.register_fabrics()
+        self.flags(group='powervm', **{
+            'fabric_%s_port_wwpns' % fabric: wwpns
+            for fabric, wwpns in self.PORTS.items()})
 
 
 class VolumeCase(VolumeMixin, base.PowerVMTestCase):

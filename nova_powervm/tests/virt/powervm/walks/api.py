@@ -18,6 +18,7 @@ does then, and how it takes failures, is Nova's own code (see compute).
 """
 
 import contextlib
+import string
 
 from nova import block_device
 from nova.compute import task_states
@@ -137,7 +138,7 @@ class API:
         for place, number in enumerate(volumes):
             is_root = boots and not place
             self._make_volume_bdm(
-                instance, number, 'a' if is_root else 'defghijk'[place],
+                instance, number, 'a' if is_root else _letters(place),
                 boot_index=0 if is_root else -1)
 
     def _make_volume_bdm(self, instance, number, letter, boot_index=None):
@@ -359,6 +360,13 @@ class API:
         return self.cloud.call(
             instance.host, 'detach_interface', instance,
             self.cloud.ports.vif(number)['id'])
+
+
+def _letters(place):
+    """What the name of the device of a volume ends with, by its place."""
+    first, last = divmod(place + len('abc'), len(string.ascii_lowercase))
+    return (string.ascii_lowercase[first - 1] if first else
+            '') + string.ascii_lowercase[last]
 
 
 #: What every rebuild of Nova's compute is asked for with.

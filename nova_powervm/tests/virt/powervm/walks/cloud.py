@@ -43,8 +43,11 @@ class Cloud(fx.Fixture):
         whose nova-compute is down is missing
     :ivar failures: list of the exceptions that operations ended with, which
         Nova records as faults
+    :cvar timing: overrides of the timing of the site
     :param platform: platforms.Platform
     """
+
+    timing = {'event_gather_seconds': 0.2}
 
     def __init__(self, platform):
         super().__init__()
@@ -57,7 +60,7 @@ class Cloud(fx.Fixture):
 
     def _setUp(self):
         self.site = self.useFixture(pvm_fixtures.SimulatedSite(
-            self.platform.profile, event_gather_seconds=0.2)).site
+            self.platform.profile, **self.timing)).site
         self.ports = neighbours.Ports(self.platform.vif_type,
                                       self.platform.vif_details)
         self.useFixture(settings.NovaSettings())
@@ -65,7 +68,7 @@ class Cloud(fx.Fixture):
         self.glance = self.useFixture(func_fixtures.GlanceFixture(self))
         self.glance.hashes_uploads = False
         self.cinder = self.useFixture(cinder.SanCinder(self))
-        settings.configure_driver(self)
+        self.configure()
         self.context = nova_context.RequestContext(
             'user', 'project', is_admin=True)
         self.images = [self.glance.image1['id'], self.glance.image3['id']]
@@ -73,6 +76,10 @@ class Cloud(fx.Fixture):
         self.addCleanup(thread_pool_factory.reset_all_executors)
         self.addCleanup(self.stop)
         self.start_all()
+
+    def configure(self):
+        """Set the options of the driver, before it starts."""
+        settings.configure_driver(self)
 
     @property
     def shared_volumes(self):

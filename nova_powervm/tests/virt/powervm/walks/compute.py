@@ -20,6 +20,7 @@ whole Nova, at a third of the price.
 """
 
 import contextlib
+import threading
 
 from nova.compute import manager
 from nova.compute import resource_tracker
@@ -82,6 +83,7 @@ class Compute(manager.ComputeManager):
         self._pending_dest_resizes = {}
         self._snapshot_semaphore = contextlib.nullcontext()
         self._syncs_in_progress = set()
+        self._syncs_in_progress_lock = threading.Lock()
         self.driver = driver.PowerVMDriver(self.virtapi)
         self.rt = resource_tracker.ResourceTracker(
             host, self.driver, reportclient=self.reportclient)

@@ -275,3 +275,6 @@ class Ports:
 
     def migrate_instance_finish(self, *args, **kwargs):
         pass
+
+    def unbind_ports(self, *args, **kwargs):
+        pass

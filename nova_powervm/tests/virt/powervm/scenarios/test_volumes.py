@@ -10,9 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Cinder volumes through the VIOSes, through Nova's API."""
+"""Cinder volumes through the VIOSes."""
 
-from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 VOLUME = volumes.VOLUME
 
@@ -35,12 +35,12 @@ class AttachTest(volumes.VolumeCase):
 
     def test_stopped_server(self):
         server = self.boot()
-        self._stop_server(server)
+        self.stop(server)
         self.assertTrue(self.attach(server, 1))
         self.assertTrue(self.attach(server, 2))
         self.assert_sees(server, 1, 2)
         self.assertTrue(self.detach(server, 1))
-        self._start_server(server)
+        self.start(server)
         self.assert_sees(server, 2)
         self.assert_deleted(server)
 
@@ -93,7 +93,7 @@ class RebootTest(volumes.VolumeCase):
         server = self.boot_with([1, 2])
         self.assert_sees(server, 1, 2)
         self.lose_path('vios2')
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2)
         self.assert_deleted(server)
 
@@ -103,20 +103,20 @@ class RebootTest(volumes.VolumeCase):
         for name in self.VIOSES:
             self.lose_path(name)
         self.assertEqual([VOLUME % 2], list(self.luas_of(server)))
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2, boots=True)
 
     def test_volume_that_nobody_sees(self):
         server = self.boot_with([1, 2])
         with self.site.lock:
             self.lun(2).set_fault('not_exported')
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assertEqual('running', self.lpar_of(server)['state'])
         self.assertEqual({VOLUME % 1: True, VOLUME % 2: False}, {
             disk.volume: disk.works for disk in self.disks_of(server)})
         with self.site.lock:
             self.lun(2).clear_faults()
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2)
         self.assert_deleted(server)
 
@@ -128,17 +128,17 @@ class RebootTest(volumes.VolumeCase):
         with self.site.lock:
             lpar.set_state('not activated')
             self.platform.remove(lpar)
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2, boots=True)
         self.assert_deleted(server)
 
     def test_soft_reboot_and_power(self):
         server = self.boot_with([1], boots=True)
         self.assert_sees(server, 1, boots=True)
-        self._reboot_server(server)
+        self.reboot(server)
         self.assert_sees(server, 1, boots=True)
-        self._stop_server(server)
-        self._start_server(server)
+        self.stop(server)
+        self.start(server)
         self.assert_sees(server, 1, boots=True)
 
 
@@ -155,7 +155,7 @@ class ExtendTest(volumes.VolumeCase):
 
     def test_stopped(self):
         server = self.boot_with([1], boots=True)
-        self._stop_server(server)
+        self.stop(server)
         self.extend(server, 1, 7)
         self.wait_for(lambda: self.sizes(server) == {7})
 

@@ -13,12 +13,9 @@
 """Volumes of servers that are resized, moved, rescued, shelved, rebuilt."""
 
 from nova_powervm.simulator import profile as sim_profile
-from nova_powervm.tests import fixtures as pvm_fixtures
-from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_cold_migration
-from nova_powervm.tests.functional import test_resize
-from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 VOLUME = volumes.VOLUME
 
@@ -57,12 +54,11 @@ class VolumeMoveMixin(volumes.VolumeMixin):
         self.assert_detached()
 
 
-class ResizeTest(VolumeMoveMixin, test_resize.MoveMixin, base.PowerVMTestCase):
+class ResizeTest(VolumeMoveMixin, base.MoveMixin, base.ScenarioCase):
 
     def setUp(self):
         super().setUp()
         self.flags(allow_resize_to_same_host=True)
-        self.delete(self.boot())
         self.empty = self.platform_state()
 
     def test_confirm(self):
@@ -102,27 +98,19 @@ class ResizeOfImageTest(ResizeTest):
     BOOTS = False
 
 
-class ColdMigrationMixin(VolumeMoveMixin, test_cold_migration.TwoHostMixin):
+class ColdMigrationMixin(VolumeMoveMixin, base.TwoHostMixin):
     """Two hosts on the same fabrics; the server is on the first."""
 
     PROFILE = 'fc-two-host'
 
     def setUp(self):
         super().setUp()
-        self.delete(self.boot_on_first())
         self.empty = self.platform_state()
 
     def boot_server(self):
-        self.enable('compute2', False)
         server = super().boot_server()
-        self.enable('compute2', True)
         self.assertEqual('compute1', self.host_of(server))
         return server
-
-    def detach(self, server, number):
-        # Nova looks there for whether the volume is on this host.
-        self.flags(host=self.host_of(server))
-        return super().detach(server, number)
 
     def assert_on(self, server, host, others=()):
         lpars = self.lpars_of(server)
@@ -134,7 +122,7 @@ class ColdMigrationMixin(VolumeMoveMixin, test_cold_migration.TwoHostMixin):
         self.assert_whole(server)
 
 
-class ColdMigrationTest(ColdMigrationMixin, base.PowerVMTestCase):
+class ColdMigrationTest(ColdMigrationMixin, base.ScenarioCase):
 
     def test_confirm(self):
         server = self.boot_server()
@@ -207,19 +195,17 @@ class ColdMigrationTest(ColdMigrationMixin, base.PowerVMTestCase):
         self.where = 'compute1'
         for name in self.VIOSES:
             self.set_rmc(name, 'active')
-        self.computes['compute1'] = self.restart_compute_service(self.compute)
+        self.restart()
         self.assert_on(server, 'compute2')
-        self.force_down('compute1', False)
         self.assert_nothing_left(server)
 
 
-class RescueTest(VolumeMoveMixin, test_resize.MoveMixin, base.PowerVMTestCase):
+class RescueTest(VolumeMoveMixin, base.MoveMixin, base.ScenarioCase):
 
     BOOTS = False
 
     def setUp(self):
         super().setUp()
-        self.delete(self.boot())
         self.empty = self.platform_state()
 
     def test_rescue(self):
@@ -242,12 +228,11 @@ class RescueTest(VolumeMoveMixin, test_resize.MoveMixin, base.PowerVMTestCase):
         self.assert_nothing_left(server)
 
 
-class RebuildOfVolumeTest(VolumeMoveMixin, test_resize.MoveMixin,
-                          base.PowerVMTestCase):
+class RebuildOfVolumeTest(VolumeMoveMixin, base.MoveMixin,
+                          base.ScenarioCase):
 
     def setUp(self):
         super().setUp()
-        self.delete(self.boot())
         self.empty = self.platform_state()
         self.image_of_root = None
 
@@ -259,8 +244,6 @@ class RebuildOfVolumeTest(VolumeMoveMixin, test_resize.MoveMixin,
     def test_rebuild(self):
         server = self.boot_server()
         self.image_of_root = self.glance.image3['id']
-        # From here on Nova writes an image onto a volume to boot from.
-        self.api.microversion = '2.93'
         self.assertEqual('ACTIVE', self.act(server, 'rebuild', {
             'imageRef': self.image_of_root})['status'])
         self.assert_whole(server)
@@ -277,23 +260,22 @@ class RebuildOfVolumeTest(VolumeMoveMixin, test_resize.MoveMixin,
 
 
 class ShelveTest(platforms.ManagementVios, VolumeMoveMixin,
-                 test_resize.MoveMixin, base.PowerVMTestCase):
+                 base.MoveMixin, base.ScenarioCase):
     """A server whose own disk can be made an image of, and so shelved."""
 
     BOOTS = False
 
-    def _start_site(self):
-        profile = sim_profile.load(self.PROFILE)
+    @classmethod
+    def load_profile(cls):
+        profile = sim_profile.load(cls.PROFILE)
         model = sim_profile.load('fc')
         profile['san'] = model['san']
         for vios, other in zip(profile['hosts'][0]['vioses'],
                                model['hosts'][0]['vioses']):
             vios['fc_ports'] = other['fc_ports']
-        return self.useFixture(pvm_fixtures.SimulatedSite(
-            profile=profile, **self.TIMING)).site
+        return profile
 
     def test_shelve(self):
-        self.delete(self.boot())
         server = self.boot_server()
         self.assertEqual('SHELVED_OFFLOADED',
                          self.act(server, 'shelve')['status'])

@@ -12,7 +12,7 @@
 
 """Volumes while something is down, in the way, or wrong."""
 
-from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 VOLUME = volumes.VOLUME
 
@@ -21,9 +21,6 @@ class OneViosIsDownTest(volumes.VolumeCase):
     """What is done without a VIOS is made up for when it is back."""
 
     WITH_SESSIONS = False
-
-    def restart(self):
-        self.compute = self.restart_compute_service(self.compute)
 
     def test_boot_and_delete(self):
         self.set_rmc('vios2', 'inactive')
@@ -38,7 +35,7 @@ class OneViosIsDownTest(volumes.VolumeCase):
         self.set_rmc('vios2', 'inactive')
         self.assertTrue(self.attach(server, 2))
         self.set_rmc('vios2', 'active')
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2, boots=True)
         self.assert_deleted(server)
 
@@ -55,7 +52,7 @@ class OneViosIsDownTest(volumes.VolumeCase):
     def test_detach(self):
         server = self.boot_with([1, 2])
         # Nova reads what it knows of attachments anew.
-        self._reboot_server(server)
+        self.reboot(server)
         self.set_rmc('vios2', 'inactive')
         self.assertTrue(self.detach(server, 1))
         self.set_rmc('vios2', 'active')

@@ -12,11 +12,8 @@
 
 """How many REST requests NPIV may cost (see the docs' table)."""
 
-from nova import context as nova_context
-from nova import objects
-
-from nova_powervm.tests.functional import test_budgets
-from nova_powervm.tests.functional import test_npiv
+from nova_powervm.tests.virt.powervm.scenarios import test_budgets
+from nova_powervm.tests.virt.powervm.scenarios import test_npiv
 
 
 class NpivBudgetBase(test_npiv.NpivMixin, test_budgets.BudgetBase):
@@ -32,8 +29,7 @@ class NpivBudgetBase(test_npiv.NpivMixin, test_budgets.BudgetBase):
         self.delete(self.boot_with([0]))
 
     def connector_of(self, server):
-        instance = objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(), server['id'])
+        instance = self.instance_of(server)
         return self.driver.get_volume_connector(instance)
 
     def check_attach_and_detach(self):

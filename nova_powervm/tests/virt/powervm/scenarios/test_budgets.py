@@ -15,38 +15,18 @@
 Jobs are answered after one poll, as a quick platform does.
 """
 
-import fixtures as fx
-from nova import context as nova_context
+from unittest import mock
 
-from nova_powervm.tests.bench import profiles
-from nova_powervm.tests.functional import base
+import fixtures as fx
+from nova import thread_pool_factory
+
+from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.virt.powervm import host
 
 
-class BudgetBase(base.PowerVMTestCase):
+class BudgetBase(base.ScenarioCase):
 
     TIMING = {'job_polls': 1}
-    #: LPARs on the host that are not Nova's.
-    FOREIGN_LPARS = 0
-
-    def _start_site(self):
-        if self.FOREIGN_LPARS:
-            self.PROFILE = profiles.write_crowd(
-                self.useFixture(fx.TempDir()).path, self.FOREIGN_LPARS,
-                self.PROFILE)
-        return super()._start_site()
-
-    def requests_of(self, operation, *args):
-        """Run an operation and return the requests that it sent."""
-        self.platform.journal.clear()
-        result = operation(*args)
-        return result, [
-            '%(method)s %(path)s' % record
-            for record in self.platform.journal.records()
-            if 'QUEUE_CLIENTKEY' not in (record['query'] or '')]
-
-    def assert_within(self, budget, requests):
-        self.assertLessEqual(len(requests), budget, '\n'.join(requests))
 
     def check_life(self):
         """A second spawn, the periodic tasks, and the destroy."""
@@ -55,27 +35,26 @@ class BudgetBase(base.PowerVMTestCase):
         server, requests = self.requests_of(self.boot)
         self.assert_within(17, requests)
 
-        context = nova_context.get_admin_context()
-        manager = self.compute.manager
         _none, requests = self.requests_of(
-            manager.update_available_resource, context)
+            self.run_task, 'update_available_resource')
         self.assert_within(2, requests)
 
-        _none, requests = self.requests_of(self.sync_power_states, context)
+        _none, requests = self.requests_of(self.sync_power_states)
         self.assert_within(1, requests)
 
         _none, requests = self.requests_of(self.delete, server)
         self.assert_within(14, requests)
 
-    def sync_power_states(self, context):
-        """Run the periodic task, and wait for the threads that it uses."""
-        manager = self.compute.manager
-        manager._sync_power_states(context)
-
-        def in_progress():
-            with manager.syncs_in_progress() as syncs:
-                return bool(syncs)
-        self.wait_for(lambda: not in_progress())
+    def sync_power_states(self):
+        """Run the periodic task, and what it has threads do."""
+        waiting = []
+        with mock.patch.object(
+                thread_pool_factory, 'spawn_on',
+                lambda _executor, *work: waiting.append(work)):
+            self.run_task('_sync_power_states')
+        with self.cloud.on('compute1'):
+            for function, *arguments in waiting:
+                function(*arguments)
 
 
 class BudgetTest(BudgetBase):
@@ -88,10 +67,10 @@ class BudgetTest(BudgetBase):
             self.boot(networks='none')
         # On a busy machine the events of these boots come so late that the
         # driver asks for the states that they tell of.
-        self.driver.events.lifecycle.shutdown()
-        self.useFixture(fx.MockPatchObject(host.PartitionStates, 'changed'))
-        _none, requests = self.requests_of(
-            self.sync_power_states, nova_context.get_admin_context())
+        for owner, method in ((host.PartitionStates, 'changed'),
+                              (self.driver.events.lifecycle, 'emit')):
+            self.useFixture(fx.MockPatchObject(owner, method))
+        _none, requests = self.requests_of(self.sync_power_states)
         self.assert_within(1, requests)
 
 

@@ -12,10 +12,8 @@
 
 """Servers with adapters on the fabrics (NPIV) that are moved and made anew."""
 
-from unittest import mock
-
-from nova_powervm.tests.functional import test_npiv
-from nova_powervm.tests.functional import test_volume_moves
+from nova_powervm.tests.virt.powervm.scenarios import test_npiv
+from nova_powervm.tests.virt.powervm.scenarios import test_volume_moves
 from nova_powervm.virt.powervm.volume import fabrics
 
 
@@ -59,17 +57,11 @@ class ResizeTest(NpivMoveMixin, test_volume_moves.ResizeTest):
 class NpivMigrationMixin(NpivMoveMixin, test_volume_moves.ColdMigrationMixin):
     """The ports of both hosts are on the same fabrics."""
 
-    # Both services are in one process and share its options.
+    # Both computes are in one process and share its options.
     PORTS = {
         'A': test_npiv.PORTS['A'] + ['10000090FA1BB101', '10000090FA1BB201'],
         'B': test_npiv.PORTS['B'] + ['10000090FA1BB102', '10000090FA1BB202'],
     }
-
-    def _configure_driver(self):
-        super()._configure_driver()
-        patch = mock.patch.object(fabrics, '_validate_ports')
-        patch.start()
-        self.addCleanup(patch.stop)
 
     def set_ports(self, host, up):
         with self.site.lock:

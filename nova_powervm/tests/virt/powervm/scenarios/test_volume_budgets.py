@@ -12,11 +12,8 @@
 
 """How many REST requests volumes may cost (see the docs' table)."""
 
-from nova import context as nova_context
-from nova import objects
-
-from nova_powervm.tests.functional import test_budgets
-from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.scenarios import test_budgets
+from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 MANY = 8
 
@@ -50,8 +47,7 @@ class VolumeBudgetTest(VolumeBudgetBase):
 
     def test_connector(self):
         server = self.boot()
-        instance = objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(), server['id'])
+        instance = self.instance_of(server)
         connector, requests = self.requests_of(
             self.driver.get_volume_connector, instance)
         self.assertEqual(4, len(connector['wwpns']))

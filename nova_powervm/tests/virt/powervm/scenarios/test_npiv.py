@@ -10,78 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Cinder volumes that servers see themselves (NPIV), through Nova's API."""
+"""Cinder volumes that servers see themselves (NPIV)."""
 
-from nova import context as nova_context
-from nova import objects
-
-from nova_powervm import conf as cfg
-from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.scenarios import looks
+from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 VOLUME = volumes.VOLUME
-PORTS = {
-    'A': ['10:00:00:90:fa:1b:a1:01', '10000090FA1BA201'],
-    'B': ['10:00:00:90:fa:1b:a1:02', '10000090FA1BA202'],
-}
+PORTS = looks.PORTS
 
 
-class NpivMixin(volumes.VolumeMixin):
-    """A cloud whose servers have adapters on two fabrics.
-
-    :cvar PORTS: fabric -> WWPNs, what nova.conf says.
-    :cvar KEEPS_LUNS: whether volumes stay where they are; the array gives
-        them new places if Nova attaches them anew.
-    """
-
-    STRATEGY = 'npiv'
-    PORTS = PORTS
-    KEEPS_LUNS = True
-
-    def _configure_driver(self):
-        super()._configure_driver()
-        self.flags(fabrics=list(self.PORTS), group='powervm')
-        cfg.register_fabrics()
-        self.flags(group='powervm', **{
-            'fabric_%s_port_wwpns' % fabric: wwpns
-            for fabric, wwpns in self.PORTS.items()})
-
-    def _assert_places(self, server, seen, boots):
-        if not self.KEEPS_LUNS:
-            self.__dict__.get('_luas', {}).pop(server['id'], None)
-        super()._assert_places(server, seen, boots)
-
-    def metadata_of(self, server):
-        """What Nova keeps of the server's adapters."""
-        instance = objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(), server['id'],
-            expected_attrs=['system_metadata'])
-        return {key: value for key, value in instance.system_metadata.items()
-                if key.startswith(('npiv_', 'fabric_'))}
-
-    def wwpns_of(self, server):
-        """The WWPNs that Nova keeps, without the ports: set of str."""
-        return {wwpn for key, value in self.metadata_of(server).items()
-                if key.startswith('npiv_') for number, wwpn in
-                enumerate(value.split(',')) if number % 3}
-
-    def adapters_of(self, server):
-        """[(VIOS name, port name, WWPNs), ...] on self.platform."""
-        name = self.lpar_of(server)['name']
-        return sorted(
-            (vios['name'], mapping['port'], tuple(mapping['wwpns']))
-            for vios in self.platform.state()['VirtualIOServer']
-            for mapping in vios['fc_mappings'] if mapping['lpar'] == name)
-
-    def lose_adapter(self, name):
-        """Take an adapter that a VIOS has, behind Nova's back."""
-        vios = self.vios(name)
-        with self.site.lock:
-            mapping = vios.fc_mappings.pop()
-            mapping.release_slots()
-            mapping.move(None)
-            self.platform.remove(self.platform.store.get(
-                'VirtualFibreChannelClientAdapter', mapping.adapter_uuid))
-            vios.touch()
+class NpivMixin(looks.NpivLooks, volumes.VolumeMixin):
+    """A cloud whose servers have adapters on two fabrics."""
 
 
 class NpivCase(NpivMixin, volumes.VolumeCase):
@@ -120,12 +59,12 @@ class AttachTest(NpivCase):
 
     def test_stopped_server(self):
         server = self.boot()
-        self._stop_server(server)
+        self.stop(server)
         self.assertTrue(self.attach(server, 1))
         self.assertTrue(self.attach(server, 2))
         self.assert_sees(server, 1, 2)
         self.assertTrue(self.detach(server, 1))
-        self._start_server(server)
+        self.start(server)
         self.assert_sees(server, 2)
         self.assert_deleted(server)
 
@@ -209,7 +148,7 @@ class RebootTest(NpivCase):
         adapters = self.adapters_of(server)
         self.lose_adapter('vios2')
         self.assert_sees(server, 1, 2, vioses=['vios1'])
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2)
         self.assertEqual(adapters, self.adapters_of(server))
         self.assert_deleted(server)
@@ -221,7 +160,7 @@ class RebootTest(NpivCase):
         for name in self.VIOSES:
             self.lose_adapter(name)
         self.assertEqual([], self.disks_of(server))
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2, boots=True)
         self.assertEqual(adapters, self.adapters_of(server))
         self.assert_deleted(server)
@@ -235,17 +174,17 @@ class RebootTest(NpivCase):
         with self.site.lock:
             lpar.set_state('not activated')
             self.platform.remove(lpar)
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2, boots=True)
         self.assertEqual(wwpns, self.wwpns_of(server))
         self.assert_deleted(server)
 
     def test_soft_reboot_and_power(self):
         server = self.boot_with([1], boots=True)
-        self._reboot_server(server)
+        self.reboot(server)
         self.assert_sees(server, 1, boots=True)
-        self._stop_server(server)
-        self._start_server(server)
+        self.stop(server)
+        self.start(server)
         self.assert_sees(server, 1, boots=True)
 
 
@@ -254,17 +193,8 @@ class ExtendTest(NpivCase):
     def test_running(self):
         server = self.boot_with([1, 2], boots=True)
         for number, size_gb in ((1, 7), (2, 3)):
-            self.extend(server, number, size_gb)
-            self.wait_for(lambda: self.instance_action_ended(server))
+            self.assertIsNone(self.extend(server, number, size_gb))
         self.assertEqual({VOLUME % 1: 7, VOLUME % 2: 3}, {
             disk.volume: disk.size // volumes.GIB
             for disk in self.disks_of(server)})
         self.assert_sees(server, 1, 2, boots=True)
-
-    def instance_action_ended(self, server):
-        action = self.api.get_instance_actions(server['id'])[0]
-        self.assertEqual('extend_volume', action['action'])
-        return all(event['result'] == 'Success' for event in self.api.api_get(
-            '/servers/%s/os-instance-actions/%s' % (
-                server['id'], action['request_id'])
-        ).body['instanceAction']['events'])

@@ -12,8 +12,8 @@
 
 """Servers with adapters on the fabrics (NPIV) while something is down."""
 
-from nova_powervm.tests.functional import test_npiv
-from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.scenarios import test_npiv
+from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 VOLUME = volumes.VOLUME
 
@@ -21,9 +21,6 @@ VOLUME = volumes.VOLUME
 class TroubleCase(test_npiv.NpivCase):
 
     WITH_SESSIONS = False
-
-    def restart(self):
-        self.compute = self.restart_compute_service(self.compute)
 
     def set_port(self, vios, name, up):
         with self.site.lock:
@@ -38,10 +35,7 @@ class TroubleCase(test_npiv.NpivCase):
         without = self.platform_state()
         self.assertFalse(self.attach(server, number))
         self.assert_state_equal(without, self.platform_state(), 'Left')
-        action = self.api.get_instance_actions(server['id'])[0]
-        self.assertIn(reason, str(self.api.api_get(
-            '/servers/%s/os-instance-actions/%s' % (
-                server['id'], action['request_id'])).body))
+        self.assertIn(reason, self.fault_of(server))
 
 
 class ViosIsDownTest(TroubleCase):
@@ -65,7 +59,7 @@ class ViosIsDownTest(TroubleCase):
         self.set_rmc('vios2', 'inactive')
         self.assertTrue(self.attach(server, 2))
         self.assertTrue(self.detach(server, 1))
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.set_rmc('vios2', 'active')
         self.assertEqual(adapters, self.adapters_of(server))
         self.assert_sees(server, 2)
@@ -132,7 +126,7 @@ class PortIsDownTest(TroubleCase):
         wwpns = self.wwpns_of(server)
         self.set_port('vios1', 'fcs0', False)
         self.lose_adapter('vios1')
-        self._reboot_server(server, hard=True)
+        self.reboot(server, hard=True)
         self.assertEqual({('vios2', 'fcs0'), ('vios2', 'fcs1')},
                          self.ports_of(server))
         self.assertEqual(wwpns, self.wwpns_of(server))

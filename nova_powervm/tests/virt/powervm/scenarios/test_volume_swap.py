@@ -12,7 +12,7 @@
 
 """Volumes that Cinder migrates while a server has them."""
 
-from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 MIB = volumes.MIB
 #: Behind what a volume has from the start.
@@ -27,8 +27,7 @@ class SwapTest(volumes.VolumeCase):
 
     def assert_swapped(self, server, *numbers, boots=False):
         """Volume 1 has the content of its predecessor on another LUN."""
-        self.assertEqual('ACTIVE', self.api.get_server(
-            server['id'])['status'])
+        self.assertEqual('ACTIVE', self.status_of(server))
         self.assertEqual('running', self.lpar_of(server)['state'])
         self.assert_sees(server, *numbers, boots=boots)
         self.assertNotEqual(self.naa, self.lun(1).naa)
@@ -47,9 +46,9 @@ class SwapTest(volumes.VolumeCase):
         self.assert_swapped(server, 1, 2)
         # Nova reads what it knows of attachments anew. The start of the
         # service finds nothing to remove all the same.
-        self._reboot_server(server)
-        self.compute = self.restart_compute_service(self.compute)
-        self._reboot_server(server, hard=True)
+        self.reboot(server)
+        self.restart()
+        self.reboot(server, hard=True)
         self.assert_swapped(server, 1, 2)
         self.assertTrue(self.detach(server, 1))
         self.assert_sees(server, 2)
