@@ -371,8 +371,8 @@ def _letters(place):
 
 #: What every rebuild of Nova's compute is asked for with.
 _REBUILD = dict(
-    orig_image_ref=None, image_ref=None, injected_files=None, new_pass='secret',
-    orig_sys_metadata=None, bdms=None, recreate=False,
+    orig_image_ref=None, image_ref=None, injected_files=None,
+    new_pass='secret', orig_sys_metadata=None, bdms=None, recreate=False,
     on_shared_storage=False, preserve_ephemeral=False, migration=None,
     scheduled_node=None, limits={}, request_spec=None, accel_uuids=[],
     reimage_boot_volume=False, target_state=None)
