@@ -29,14 +29,14 @@ class VolumeGroupRescueTest(case.DriverCase):
     SERVER = {}
 
 
-@case.walks(is_variant=True)
+@case.walks()
 class PoolRescueTest(case.DriverCase):
     PLATFORM = platforms.POOL
     CYCLES = RESCUE
     SERVER = {}
 
 
-@case.walks(is_variant=True)
+@case.walks()
 class PoolSnapshotTest(case.DriverCase):
     PLATFORM = platforms.POOL
     CYCLES = [[Step(ops.SNAPSHOT, 5)]]

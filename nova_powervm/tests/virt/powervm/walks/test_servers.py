@@ -44,7 +44,7 @@ class FilesTest(case.DriverCase):
     CYCLES = life(11, 9)
 
 
-@case.walks(is_variant=True)
+@case.walks()
 class OpenVSwitchTest(case.DriverCase):
     PLATFORM = platforms.OVS
     CYCLES = life(14, 11)
@@ -56,7 +56,7 @@ class DisksOfTheFlavorTest(case.DriverCase):
     CYCLES = life(12, 9, flavor=scene.WITH_DISKS)
 
 
-@case.walks(is_variant=True)
+@case.walks()
 class VscsiTest(case.DriverCase):
     """It boots from one volume, and has another."""
 
@@ -64,7 +64,7 @@ class VscsiTest(case.DriverCase):
     CYCLES = life(15, 15, volumes=(1, 2), boots=True)
 
 
-@case.walks(is_variant=True)
+@case.walks()
 class NpivTest(case.DriverCase):
     PLATFORM = platforms.NPIV
     CYCLES = life(13, 10, volumes=(1, 2), boots=True)
