@@ -56,6 +56,10 @@ KNOWN = {
     'volume of an evacuated server':
         'A volume that is taken away from an evacuated server before its old '
         'host is up stays mapped there. Issue 12.',
+    'volume of a server deleted in absence':
+        'A server that is deleted while nova-compute is down runs on until '
+        'the periodic tasks; another one on its host that gets its volume '
+        'by vSCSI writes to it at the same time. Issue 12.',
     'offers':
         'Placement may grant memory that the hypervisor, VIOSes and foreign '
         'LPARs have, and disk space that cached images and foreign disks '
@@ -275,7 +279,14 @@ def _deletes(played):
             (played.look(number).status != 'resized' or
              _both_are_up(played, number)) and
             (played.look(number).host in played.cloud.computes or
-             not _leaves_disks(played, number))]
+             not (_leaves_disks(played, number) or
+                  _shares_volumes(played, number)))]
+
+
+def _shares_volumes(played, number):
+    """Whether a server whose host is down keeps its volumes when deleted."""
+    return ('volume of a server deleted in absence' in KNOWN and
+            _has_volumes(played, number))
 
 
 def _mends(played):

@@ -167,6 +167,16 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
+    @case.fails(history_rules.KNOWN['volume of a server deleted in absence'])
+    def test_volume_of_server_deleted_in_absence(self):
+        def steps(history):
+            history.make(1, 'small', (1,))
+            history.stop_compute(1)
+            history.delete(1)
+            history.start_compute(1)
+            history.make(1, 'small', (1,))
+        self.play(platforms.TWO_VSCSI, steps)
+
     @case.fails(history_rules.KNOWN['offers'])
     def test_memory_of_others_is_offered(self):
         def steps(history):
