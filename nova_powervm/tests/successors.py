@@ -126,6 +126,8 @@ MOVED = {
     'test_budgets': (
         'BudgetTest CrowdedBudget10Test CrowdedBudget100Test '
         'CrowdedBudget500Test'),
+    'test_cold_migration': 'SharedPoolMoveTest LocalDiskMoveTest',
+    'test_features': 'FilePoolMoveTest',
     'test_npiv': 'AttachTest RebootTest ExtendTest',
     'test_npiv_budgets': (
         'OneFabricBudgetTest TwoFabricBudgetTest CrowdedBudget10Test '
@@ -135,6 +137,12 @@ MOVED = {
         'ShelveTest'),
     'test_npiv_sharing': 'SharingTest',
     'test_npiv_trouble': 'ViosIsDownTest PortIsDownTest',
+    'test_rescue': (
+        'LocalDiskTest SharedPoolTest FilePoolTest LocalDiskBudgetTest '
+        'SharedPoolBudgetTest'),
+    'test_resize': (
+        'LocalDiskTest SharedPoolTest FilePoolTest ResizeBudgetTest '
+        'SharedPoolBudgetTest'),
     'test_shared_pool': 'PoolBudgetTest',
     'test_volume_budgets': (
         'VolumeBudgetTest CrowdedVolumeBudget10Test '

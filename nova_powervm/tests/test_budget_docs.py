@@ -18,12 +18,12 @@ import re
 import testtools
 
 from nova_powervm.tests.bench import rows
-from nova_powervm.tests.functional import test_rescue
-from nova_powervm.tests.functional import test_resize
 from nova_powervm.tests.functional import test_snapshot
 from nova_powervm.tests import tree
 from nova_powervm.tests.virt.powervm.scenarios import test_budgets
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv_budgets
+from nova_powervm.tests.virt.powervm.scenarios import test_rescue
+from nova_powervm.tests.virt.powervm.scenarios import test_resize
 from nova_powervm.tests.virt.powervm.scenarios import test_volume_budgets
 
 PAGE = tree.path('doc', 'source', 'contributor', 'rest-budgets.rst')

@@ -13,7 +13,6 @@
 """What the support matrix claims and no other test is about."""
 
 import base64
-import copy
 import json
 from unittest import mock
 
@@ -22,11 +21,9 @@ from nova.tests.functional.api import client as api_client
 
 from nova_powervm.demo import image as demo_image
 from nova_powervm.simulator import inside
-from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_cold_migration
 
 #: Of Nova's API, the last that puts files into a server.
 PERSONALITY = '2.56'
@@ -195,21 +192,6 @@ class FilePoolCacheTest(platforms.FilePool, CacheMixin,
 class SharedPoolCacheTest(platforms.SharedPool, CacheMixin,
                           base.PowerVMTestCase):
     pass
-
-
-class FilePoolMoveTest(platforms.FilePool,
-                       test_cold_migration.LocalDiskMoveTest):
-    """Two hosts, each with files of its own."""
-
-    def _start_site(self):
-        profile = pvm_fixtures.load_profile('two-host')
-        model = pvm_fixtures.load_profile('mgmt-vios')['hosts'][0]['vioses'][0]
-        files = next(group for group in model['volume_groups']
-                     if group['kind'] == 'file')
-        for host in profile['hosts']:
-            host['vioses'][0]['volume_groups'].append(copy.deepcopy(files))
-        return self.useFixture(pvm_fixtures.SimulatedSite(
-            profile=profile, **self.TIMING)).site
 
 
 class MissingTest(moves.TwoHostMixin, base.PowerVMTestCase):

@@ -12,20 +12,18 @@
 
 """Servers that move between two hosts of one pool, or cannot."""
 
-from nova_powervm.tests.functional import base
-from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests.functional import test_resize
+from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.scenarios import test_resize
 
 
-class SharedPoolMoveTest(platforms.SharedPool, moves.TwoHostMixin,
-                         base.PowerVMTestCase):
+class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
+                         base.ScenarioCase):
 
     PROFILE = 'ssp-two-host'
 
     def setUp(self):
         super().setUp()
-        self.delete(self.boot_on_first())
         self.empty = self.platform_state()
 
     def assert_usable(self, server, host):
@@ -70,7 +68,7 @@ class SharedPoolMoveTest(platforms.SharedPool, moves.TwoHostMixin,
 
     def test_stopped_server_stays_off(self):
         server = self.boot_on_first()
-        self._stop_server(server)
+        self.stop(server)
         before = self.platform_state()
         self.migrate(server)
         self.assertEqual(
@@ -176,16 +174,15 @@ class SharedPoolMoveTest(platforms.SharedPool, moves.TwoHostMixin,
         self.assertEqual(b'written', self.boot_disk_of(server).read(
             test_resize.PLACES[0], 7))
 
-        self.computes['compute1'] = self.restart_compute_service(self.compute)
+        self.restart()
 
         self.assert_usable(server, 'compute2')
         self.assertEqual(b'written', self.boot_disk_of(server).read(
             test_resize.PLACES[0], 7))
-        self.force_down('compute1', False)
         self.assert_nothing_left(server)
 
 
-class LocalDiskMoveTest(moves.TwoHostMixin, base.PowerVMTestCase):
+class LocalDiskMoveTest(base.TwoHostMixin, base.ScenarioCase):
     """No other host reaches the disks."""
 
     PROFILE = 'two-host'
@@ -201,5 +198,5 @@ class LocalDiskMoveTest(moves.TwoHostMixin, base.PowerVMTestCase):
     def test_evacuate_from_the_image(self):
         server = self.boot_on_first()
         self.evacuate(server)
-        self.computes['compute1'] = self.restart_compute_service(self.compute)
+        self.restart()
         self.assertEqual({'compute2': 'running'}, self.lpars_of(server))

@@ -14,14 +14,12 @@
 
 import os
 
-from nova import context as nova_context
 from nova import objects
-from nova.tests.functional.api import client as api_client
 
 from nova_powervm.simulator import inside
-from nova_powervm.tests.functional import base
-from nova_powervm.tests.functional import budgets
 from nova_powervm.tests.functional import platforms
+from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.scenarios import test_budgets
 
 
 class RescueMixin:
@@ -35,17 +33,8 @@ class RescueMixin:
     def unrescue(self, server):
         return self.act(server, 'unrescue')
 
-    def reboot(self, server):
+    def hard_reboot(self, server):
         return self.act(server, 'reboot', {'type': 'HARD'})
-
-    def act(self, server, action, body=None):
-        """Let Nova act, and wait until it has done, or failed to."""
-        try:
-            self.api.post_server_action(server['id'], {action: body})
-        except api_client.OpenStackApiException as exc:
-            # The failure of the compute, where its work was waited for.
-            self.assertIn(exc.response.status_code, (400, 500))
-        return self.settled(server)
 
     def assert_boots_from(self, letter, server):
         """It runs, from the disk that has this letter for its type."""
@@ -67,21 +56,15 @@ class RescueMixin:
                 del lpar['boot']
         return state
 
-    def instance_of(self, server):
-        return objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(), server['id'],
-            expected_attrs=['flavor', 'system_metadata'])
-
 
 class LifeMixin(RescueMixin):
     """The life of a rescue disk, whatever it is made of."""
 
+    CACHED = 2
+
     def setUp(self):
         super().setUp()
         self.rescue_image = self.glance.image3['id']
-        # Both images are in the cache.
-        for image_id in (self.image_id, self.rescue_image):
-            self.delete(self.boot(image_uuid=image_id, networks='none'))
         self.empty = self.platform_state()
         self.server = self.boot()
         self.before = self.resting_state()
@@ -133,18 +116,18 @@ class LifeMixin(RescueMixin):
         instance = self.instance_of(self.server)
         image = objects.ImageMeta.from_dict(
             self.glance.images[self.rescue_image])
-        context = nova_context.get_admin_context()
         for _attempt in range(2):
-            self.driver.rescue(context, instance, [], image, None, None, None)
+            self.driver.rescue(self.context, instance, [], image, None, None,
+                               None)
             self.assert_boots_from('r', self.server)
-        self.driver.unrescue(context, instance)
+        self.driver.unrescue(self.context, instance)
         self.assertEqual(self.before, self.resting_state())
 
 
-class LocalDiskTest(LifeMixin, base.PowerVMTestCase):
+class LocalDiskTest(LifeMixin, base.ScenarioCase):
 
     def test_stopped_server(self):
-        self._stop_server(self.server)
+        self.stop(self.server)
         self.assertEqual('RESCUE', self.rescue(self.server)['status'])
         self.assert_boots_from('r', self.server)
 
@@ -164,16 +147,16 @@ class LocalDiskTest(LifeMixin, base.PowerVMTestCase):
         after = self.rescue(self.server, self.rescue_image)
         self.assertEqual('ERROR', after['status'])
         self.assertIn('hw_rescue_bus=scsi', after['fault']['message'])
-        self.assertEqual('ACTIVE', self.reboot(self.server)['status'])
+        self.assertEqual('ACTIVE', self.hard_reboot(self.server)['status'])
         self.assertEqual(self.before, self.resting_state())
 
     def test_hard_reboot_after_a_crash(self):
         """The server boots from its own disk; the rescue disk is gone."""
         self.driver.rescue(
-            nova_context.get_admin_context(), self.instance_of(self.server),
+            self.context, self.instance_of(self.server),
             [], objects.ImageMeta.from_dict(
                 self.glance.images[self.rescue_image]), None, None, None)
-        self.assertEqual('ACTIVE', self.reboot(self.server)['status'])
+        self.assertEqual('ACTIVE', self.hard_reboot(self.server)['status'])
         self.assert_boots_from('b', self.server)
         self.assertEqual(self.before, self.resting_state())
 
@@ -182,11 +165,11 @@ class LocalDiskTest(LifeMixin, base.PowerVMTestCase):
         instance = self.instance_of(self.server)
         self.driver.power_off(instance)
         self.driver.resume_state_on_host_boot(
-            nova_context.get_admin_context(), instance, [], None)
+            self.context, instance, [], None)
         self.assert_boots_from('r', self.server)
 
 
-class SharedPoolTest(platforms.SharedPool, LifeMixin, base.PowerVMTestCase):
+class SharedPoolTest(platforms.SharedPool, LifeMixin, base.ScenarioCase):
 
     def test_a_vios_is_down(self):
         self.set_vios('vios2', False)
@@ -198,7 +181,7 @@ class SharedPoolTest(platforms.SharedPool, LifeMixin, base.PowerVMTestCase):
         self.assertEqual(self.before, self.resting_state())
 
 
-class FilePoolTest(platforms.FilePool, LifeMixin, base.PowerVMTestCase):
+class FilePoolTest(platforms.FilePool, LifeMixin, base.ScenarioCase):
     pass
 
 
@@ -224,25 +207,24 @@ class BudgetMixin(RescueMixin):
         self.assertEqual('ACTIVE', after['status'])
         self.assert_within(self.UNRESCUE_BY_NOVA, requests)
 
-        context = nova_context.get_admin_context()
         instance = self.instance_of(server)
         image = objects.ImageMeta.from_dict(self.glance.images[self.image_id])
         self.driver.power_off(instance)
         _none, requests = self.requests_of(
-            self.driver.rescue, context, instance, [], image, None, None,
+            self.driver.rescue, self.context, instance, [], image, None, None,
             None)
         self.assert_within(self.RESCUE, requests)
-        _none, requests = self.requests_of(self.driver.unrescue, context,
+        _none, requests = self.requests_of(self.driver.unrescue, self.context,
                                            instance)
         self.assert_within(self.UNRESCUE, requests)
 
 
-class LocalDiskBudgetTest(BudgetMixin, budgets.BudgetBase):
+class LocalDiskBudgetTest(BudgetMixin, test_budgets.BudgetBase):
     RESCUE, RESCUE_BY_NOVA = 7, 11
     UNRESCUE, UNRESCUE_BY_NOVA = 10, 10
 
 
 class SharedPoolBudgetTest(platforms.SharedPool, BudgetMixin,
-                           budgets.BudgetBase):
+                           test_budgets.BudgetBase):
     RESCUE, RESCUE_BY_NOVA = 6, 10
     UNRESCUE, UNRESCUE_BY_NOVA = 10, 10
