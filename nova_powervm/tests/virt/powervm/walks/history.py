@@ -116,6 +116,7 @@ class Base:
     :ivar servers: dict of number -> server.Server, those that Nova has
     :ivar lost: set of numbers of servers whose disks may be gone: a rebuild
         or a build has failed
+    :ivar had_volumes: set of numbers of servers that had a volume once
     :ivar outcomes: list of (name of a step, whether Nova did it), for
         statistics
     :param base: dict, the view of the site without any server
@@ -130,6 +131,7 @@ class Base:
         self.servers = {}
         self.lost = set()
         self._looks = {}
+        self.had_volumes = set()
         self.outcomes = []
         self._base = base
         self._all = []
@@ -184,6 +186,8 @@ class Base:
         if number not in self._looks:
             self._looks[number] = history_look.look(
                 self.servers[number].uuid)
+            if self._looks[number].volumes:
+                self.had_volumes.add(number)
         return self._looks[number]
 
     def in_state(self, *statuses, up=True):

@@ -60,6 +60,9 @@ KNOWN = {
         'A server that is deleted while nova-compute is down runs on until '
         'the periodic tasks; another one on its host that gets its volume '
         'by vSCSI writes to it at the same time. Issue 12.',
+    'hard disk of a killed attachment':
+        'Hard disks that VIOSes have found for a volume stay there if '
+        'nova-compute is killed while it attaches the volume. Issue 12.',
     'offers':
         'Placement may grant memory that the hypervisor, VIOSes and foreign '
         'LPARs have, and disk space that cached images and foreign disks '
@@ -229,7 +232,10 @@ def _is_mapped_elsewhere(played, number):
 
 
 def _has_volumes(played, number):
-    return bool(played.look(number).volumes)
+    """Whether a server has volumes; LPARs keep Fibre Channel mappings."""
+    has_any = bool(played.look(number).volumes)
+    return has_any or (bool(played.cloud.platform.fabrics) and
+                       number in played.had_volumes)
 
 
 def _keeps_no_path(played, number):
@@ -313,7 +319,16 @@ def _evacuations(played):
         played.is_up(3 - played.host_number(number))]
 
 
+def _spares_attachments(played):
+    """Whether nova-compute may be killed at the next operation."""
+    return ('hard disk of a killed attachment' in KNOWN and
+            not played.cloud.platform.fabrics and
+            played.has_fault(kills=True))
+
+
 def _attachments(played):
+    if _spares_attachments(played):
+        return []
     return [(number, volume)
             for number in played.in_state('active', 'stopped')
             for volume in played.free_volumes()]
@@ -328,6 +343,10 @@ def _of_volumes(volumes, *statuses, condition=None):
         (number, volume) for number in played.in_state(*statuses)
         if condition is None or condition(played, number)
         for volume in getattr(played, volumes)(number)]
+
+
+def _can_swap(played, number):
+    return _keeps_no_path(played, number) and not _spares_attachments(played)
 
 
 def _has_pool(played, _number):
@@ -409,7 +428,7 @@ RULES = (
                                   condition=_keeps_no_path)),
     Rule('extend', 1, _of_volumes('volumes_of', 'active', 'stopped')),
     Rule('swap', 2, _of_volumes('data_volumes_of', 'active',
-                                condition=_keeps_no_path)),
+                                condition=_can_swap)),
     Rule('attach_port', 1, _in_state('active', 'stopped',
                                      condition=_has_no_later_port)),
     Rule('detach_port', 1, _in_state('active', 'stopped',

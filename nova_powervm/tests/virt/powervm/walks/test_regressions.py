@@ -167,6 +167,26 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
+    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
+    def test_fibre_channel_of_evacuated_server(self):
+        """Its volume was detached before; the LPAR kept the mappings."""
+        def steps(history):
+            history.make(1, 'small', (1,))
+            history.detach(1, 1)
+            history.evacuate(1, False)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
+    @case.fails(history_rules.KNOWN['hard disk of a killed attachment'])
+    def test_killed_attachment(self):
+        def steps(history):
+            history.make(1)
+            history.fault('killed_after', 1, 1)
+            history.attach(1, 1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
     @case.fails(history_rules.KNOWN['volume of a server deleted in absence'])
     def test_volume_of_server_deleted_in_absence(self):
         def steps(history):
