@@ -48,17 +48,19 @@ class Work(fx.Fixture):
         self._changed = threading.Condition()
         self._under_way = set()
         self._numbers = itertools.count()
-        # Messages so far, and by thread, how many of these it has seen.
+        # Messages and stops so far, and by thread, how many it has seen.
         self._delivered = 0
         self._seen = threading.local()
         self._deliver = impl_fake.FakeExchange.deliver_message
         self._dispatch = dispatcher.RPCDispatcher.dispatch
         self._spawn_on = thread_pool_factory.spawn_on
+        self._stop = impl_fake.FakeListener.stop
         for where, name, method in (
                 (impl_fake.FakeExchange, 'deliver_message',
                  self._make_deliver()),
                 (dispatcher.RPCDispatcher, 'dispatch',
                  self._make_dispatch()),
+                (impl_fake.FakeListener, 'stop', self._make_stop()),
                 (thread_pool_factory, 'spawn_on', self._spawn),
                 (impl_fake, 'time', Clock(self._sleep))):
             self.useFixture(fx.MockPatchObject(where, name, method))
@@ -95,10 +97,21 @@ class Work(fx.Fixture):
                 self._begin(id(message))
             self._deliver(exchange, topic, ctxt, message, server=server,
                           fanout=fanout, reply_q=reply_q)
-            with self._changed:
-                self._delivered += 1
-                self._changed.notify_all()
+            self._wake_up()
         return deliver_message
+
+    def _make_stop(self):
+        def stop(listener):
+            self._stop(listener)
+            # It is waited for.
+            self._wake_up()
+        return stop
+
+    def _wake_up(self):
+        """Have all servers that sleep look for work."""
+        with self._changed:
+            self._delivered += 1
+            self._changed.notify_all()
 
     def _make_dispatch(self):
         def dispatch(rpc_dispatcher, incoming):

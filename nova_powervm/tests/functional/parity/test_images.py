@@ -47,6 +47,16 @@ class WithGlance(mixin.OnVolumeGroup):
             create=True))
 
 
-globals().update(mixin.on_powervm(__name__, [test_images.ImagesTest]))
+class WithoutHashes(mixin.OnVolumeGroup):
+    """Nobody looks at the bytes of images, which are several GiB long."""
+
+    def _prepare_platform(self):
+        super()._prepare_platform()
+        self.useFixture(fx.MockPatchObject(
+            mixin.GlanceFixture, 'hashes_uploads', False))
+
+
+globals().update(mixin.on_powervm(
+    __name__, [test_images.ImagesTest], WithoutHashes))
 globals().update(mixin.on_powervm(
     __name__, [test_cache_image.ImageCacheTest], WithGlance))
