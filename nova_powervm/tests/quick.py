@@ -20,6 +20,7 @@ import functools
 import itertools
 import logging
 import os
+import re
 import sys
 
 import fixtures
@@ -41,6 +42,8 @@ CONF = cfg.CONF
 MKISOFS = os.path.join(os.path.dirname(sys.executable), 'pycdlib-genisoimage')
 #: How many compiled statements a process keeps.
 STATEMENTS = 2000
+#: How many regular expressions it keeps.
+EXPRESSIONS = 20000
 #: How often a thread without work looks whether it is to end.
 IDLE_SECONDS = 1
 #: Our own messages are formatted at every level, to find those that cannot be.
@@ -99,6 +102,20 @@ class Policies(fixtures.Fixture):
         self.useFixture(fixtures.MockPatchObject(
             oslo_policy, 'parse_file_contents',
             lambda data: dict(self._parse(data))))
+
+
+class Expressions(fixtures.Fixture):
+    """Regular expressions that are compiled once in a process.
+
+    Python keeps 512 of them. The routes of Nova's API are more, and each test
+    builds them again.
+    """
+
+    def _setUp(self):
+        # A later Python may have no such limit.
+        if hasattr(re, '_MAXCACHE'):
+            self.useFixture(fixtures.MockPatchObject(
+                re, '_MAXCACHE', EXPRESSIONS))
 
 
 class Logs(nova_fixtures.StandardLogging):
@@ -236,6 +253,7 @@ class QuickNova(fixtures.Fixture):
     def _setUp(self):
         self.useFixture(Databases())
         self.useFixture(Policies())
+        self.useFixture(Expressions())
         self.useFixture(Workers())
         self.useFixture(ConfigDrives())
         self.useFixture(fixtures.MockPatchObject(
