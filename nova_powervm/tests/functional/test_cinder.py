@@ -140,8 +140,9 @@ class SanCinderTest(test.TestCase):
             san_disk.configure(vios, self.lun(), {
                 (vios.fc_ports[0], data['target_wwn'][0].lower(), 0)})
         self.api.attachment_delete(None, attachment_id)
-        self.assertEqual(['hdisk2 of vios1 is still there'],
-                         self.cinder.complaints)
+        self.assertEqual(
+            ['hdisk2 of vios1 is still there, on %s' % vios.host.name],
+            self.cinder.complaints)
 
     def test_delete(self):
         attachment_id, _info = self.attach()
