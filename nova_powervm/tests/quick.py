@@ -12,8 +12,7 @@
 
 """Fixtures that save time and change nothing that a test looks at.
 
-They are of use for tests that run parts of Nova. What each saves is written
-in doc/source/contributor/testing.rst.
+They are of use for tests that run parts of Nova.
 """
 
 import functools
