@@ -36,12 +36,24 @@ FAILED = ('fail', 'inprogress', 'unknown', 'uxsuccess')
 LIMIT = 30
 #: Tests that may take more: {regular expression that matches the ID: why}.
 EXPENSIVE = {
+    r'nova_powervm\.tests\.demo\.test_demo':
+        'It runs the demo: a whole Nova and the simulator as processes.',
+    r'nova_powervm\.tests\.functional\.test_handover':
+        "An operation runs ten times or so through Nova's API.",
+    r'nova_powervm\.tests\.functional\.test_\w+_sharing\.ConcurrencyTest':
+        'Many servers are made at once.',
+    r'nova_powervm\.tests\.functional\.test_slots\.SharedPoolSlotTest':
+        'Servers are shelved and come back on another host.',
     r'nova_powervm\.tests\.functional\.test_snapshot\.\w+BytesTest':
         'It hashes disks of several GiB, before and after.',
+    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_histories':
+        'It plays 120 steps; 15 to 28 CPU seconds, more on a slow machine.',
     r'nova_powervm\.tests\.virt\.powervm\.walks\.test_images\.\w+RebuildTest':
         'A rebuild has more requests than any other operation.',
     r'nova_powervm\.tests\.virt\.powervm\.walks\.test_moves':
         'Each turn makes a server and moves it between two hosts.',
+    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_servers':
+        'Each turn makes a server and deletes it.',
     r'nova_powervm\.tests\.virt\.powervm\.walks\.test_volumes\.\w+SwapTest':
         'Each turn copies a volume.',
 }
