@@ -131,14 +131,18 @@ class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
         self.migrate(server)
         self.assert_nothing_left(server)
 
-    def test_target_fails(self):
-        """A hard reboot makes the server usable; nothing is left."""
-        server = self.boot_on_first()
+    def fail_at_target(self, server):
+        """Migrate a server to compute2, which cannot make its LPAR."""
         self.where = 'compute2'
         self.platform.faults.add({'effect': 'status', 'status': 500,
                                   'method': 'PUT', 'path': 'LogicalPartition',
                                   'nth': 1})
         self.migrate(server, status='ERROR')
+
+    def test_target_fails(self):
+        """A hard reboot makes the server usable; nothing is left."""
+        server = self.boot_on_first()
+        self.fail_at_target(server)
         self.assertEqual({'compute1': 'not activated'},
                          self.lpars_of(server))
         self.assertEqual('ACTIVE', self.act(
@@ -151,11 +155,7 @@ class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
 
     def test_back_to_a_host_that_kept_something(self):
         server = self.boot_on_first()
-        self.where = 'compute2'
-        self.platform.faults.add({'effect': 'status', 'status': 500,
-                                  'method': 'PUT', 'path': 'LogicalPartition',
-                                  'nth': 1})
-        self.migrate(server, status='ERROR')
+        self.fail_at_target(server)
         self.act(server, 'reboot', {'type': 'HARD'})
         self.migrate(server)
         self.act(server, 'confirmResize')

@@ -88,13 +88,7 @@ class ColdMigrationTest(NpivMigrationMixin,
         self.assertIn('fabric_A_port_wwpns', self.fault_of(server))
         self.assertEqual(self.wwpns, self.wwpns_of(server))
         self.set_ports(self.site.hosts[1], True)
-        self.assertEqual('ACTIVE', self.act(
-            server, 'reboot', {'type': 'HARD'})['status'])
-        self.assert_on(server, 'compute2', others=['compute1'])
-        self.assertIsNone(self.delete(server))
-        self.reap()
-        self.assert_state_equal(self.empty, self.platform_state(), 'Left')
-        self.assert_detached()
+        self.assert_reboot_mends(server)
 
     def test_without_volumes(self):
         """It gets its adapters again with its next volume."""

@@ -156,6 +156,16 @@ class ColdMigrationTest(ColdMigrationMixin, base.ScenarioCase):
         self.migrate(server)
         self.assert_nothing_left(server)
 
+    def assert_reboot_mends(self, server):
+        """A hard reboot makes a server usable; nothing of it is left."""
+        self.assertEqual('ACTIVE', self.act(
+            server, 'reboot', {'type': 'HARD'})['status'])
+        self.assert_on(server, 'compute2', others=['compute1'])
+        self.assertIsNone(self.delete(server))
+        self.reap()
+        self.assert_state_equal(self.empty, self.platform_state(), 'Left')
+        self.assert_detached()
+
     def test_target_sees_no_volume(self):
         """A hard reboot makes the server usable; nothing is left."""
         server = self.boot_server()
@@ -167,13 +177,7 @@ class ColdMigrationTest(ColdMigrationMixin, base.ScenarioCase):
         self.assertEqual({'compute1': 'not activated'}, self.lpars_of(server))
         with self.site.lock:
             self.lun(3).clear_faults()
-        self.assertEqual('ACTIVE', self.act(
-            server, 'reboot', {'type': 'HARD'})['status'])
-        self.assert_on(server, 'compute2', others=['compute1'])
-        self.assertIsNone(self.delete(server))
-        self.reap()
-        self.assert_state_equal(self.empty, self.platform_state(), 'Left')
-        self.assert_detached()
+        self.assert_reboot_mends(server)
 
     def test_source_cannot_let_go(self):
         server = self.boot_server()
