@@ -15,10 +15,12 @@
 import io
 import logging
 import os
+import re
 import threading
 
 import fixtures
 import futurist
+from nova import objects
 from nova import test
 from nova.virt import configdrive
 from oslo_config import fixture as config_fixture
@@ -160,6 +162,32 @@ class PoliciesTest(testtools.TestCase):
         one['c'] = ''
         self.assertEqual({'a': 'role:b'},
                          oslo_policy.parse_file_contents('{"a": "role:b"}'))
+
+
+class ExpressionsTest(testtools.TestCase):
+
+    def test_more_than_python_keeps(self):
+        self.useFixture(quick.Expressions())
+        first = re.compile('first of many')
+        for number in range(1000):
+            re.compile('number %d' % number)
+        self.assertIs(first, re.compile('first of many'))
+
+
+class ObjectsTest(testtools.TestCase):
+
+    def test_same_as_the_library(self):
+        flavor = objects.Flavor(name='small', memory_mb=2048)
+        instance = objects.Instance(flavor=flavor, host='host1', vcpus=1)
+        unchanged = objects.Instance(flavor=objects.Flavor(name='large'))
+        unchanged.obj_reset_changes(recursive=True)
+        inner = objects.Instance(flavor=flavor)
+        inner.obj_reset_changes()
+        for each in (flavor, instance, unchanged, inner):
+            expected = each.obj_what_changed()
+            with quick.Objects():
+                self.assertEqual(expected, each.obj_what_changed())
+        self.assertIn('flavor', inner.obj_what_changed())
 
 
 class LogsTest(testtools.TestCase):
