@@ -31,6 +31,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power_opts
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import cleanup
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
@@ -568,8 +569,7 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- the host ------------------------------------------------------
 
     def get_available_resource(self, nodename):
-        self.rooms.disk.sweep()
-        self.rooms.config_drive.sweep()
+        cleanup.periodic(self.rooms.cleaning)
         data = self.inventory.get_available_resource(nodename)
         # From microversion 2.88 on the API tells this, and asks no host.
         stats = dict(data['stats'], uptime=self.get_host_uptime())

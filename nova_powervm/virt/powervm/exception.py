@@ -109,6 +109,11 @@ class DiskNameInUse(AbstractDiskException):
                'use: %(reason)s')
 
 
+class StorageIsNotOurs(AbstractDiskException):
+    msg_fmt = ('%(name)s is not deleted: that it is of this driver is not '
+               'proven (%(why)s).')
+
+
 class NoDiskDiscoveryException(AbstractDiskException):
     msg_fmt = ('The management partition sees no disk %(udid)s on bus '
                '%(bus)s, after %(polls)d looks in %(timeout)d seconds.')

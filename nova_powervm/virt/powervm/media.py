@@ -16,7 +16,6 @@ import copy
 import functools
 import hashlib
 import os
-import re
 import threading
 import typing
 
@@ -28,16 +27,16 @@ from nova import utils as nova_utils
 from nova.virt import configdrive
 from oslo_log import log as logging
 from oslo_utils import excutils
-from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
-from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import uploads
 from nova_powervm.virt.powervm import vm
@@ -47,22 +46,11 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 _REPOSITORY_NAME = 'vopt'
-# See get_cfg_drv_name().
-_OUR_NAME = re.compile(r'cfg_[0-9a-f]{29}\.iso')
 
 
 def get_cfg_drv_name(instance):
-    """Name of a server's config drive: cfg_<29 hex digits of its UUID>.iso
-
-    The platform allows names of 37 characters.
-    """
-    return _cfg_drv_name(instance.uuid)
-
-
-def _cfg_drv_name(uuid):
-    return pvm_util.sanitize_file_name_for_api(
-        uuid.replace('-', ''), prefix='cfg_', suffix='.iso',
-        max_len=pvm_const.MaxLen.VOPT_NAME)
+    """Name of a server's config drive, see names.config_drive_name()."""
+    return names.config_drive_name(instance.uuid)
 
 
 class Medium(typing.NamedTuple):
@@ -96,7 +84,7 @@ class ConfigDrive:
         self._lock = threading.Lock()
         # UUID of the VIOS that was down when it was asked last.
         self._avoided = None
-        # VIOS UUID -> names of media to delete there.
+        # VIOS UUID -> dict of name -> Proof of media to delete there.
         self._doomed = {}
         self._sweeping = threading.Lock()
 
@@ -120,10 +108,11 @@ class ConfigDrive:
             path = os.path.join(folder, name)
             _build_iso(path, instance, injected_files,
                        _network_info(network_info, mgmt_cna), admin_pass)
+            proof = deletion.of_server(instance)
             group = (self._upload(self._find_repository(create=True), name,
-                                  path) or
+                                  proof, path) or
                      self._upload(self._find_repository(create=True), name,
-                                  path))
+                                  proof, path))
         return Medium(group.vios_uuid, pvm_stg.VOptMedia.bld_ref(
             self.host.adapter, name))
 
@@ -164,7 +153,8 @@ class ConfigDrive:
             name = get_cfg_drv_name(instance)
             stg.edit_redundant([group.vios_uuid], *_unmap(name),
                                required=False, missed=functools.partial(
-                                   self._delete_later, name))
+                                   self._delete_later, name,
+                                   deletion.of_server(instance)))
 
     def delete(self, instance, may_wait=False):
         """Delete a config drive, which nothing maps any more (2 requests).
@@ -175,22 +165,23 @@ class ConfigDrive:
         :param may_wait: whether sweep() is to do it if it fails now.
         """
         name = get_cfg_drv_name(instance)
+        proof = deletion.of_server(instance)
         group = self._find_repository()
         if group is None or self._is_delayed(name, group.vios_uuid):
             return
         try:
-            if group.edit(volumegroup.remove_media, name):
+            if group.edit(deletion.media, [name], proof):
                 return
         except pvm_exc.Error as exc:
             if not may_wait and storage.is_up(self.host, group.vios_uuid):
                 raise
             LOG.warning('Config drive %s will be deleted later: %s', name,
                         exc, instance=instance)
-            self._delete_later(name, group.vios_uuid)
+            self._delete_later(name, proof, group.vios_uuid)
             return
-        self._delete_elsewhere(name, group)
+        self._delete_elsewhere(name, proof, group)
 
-    def _delete_elsewhere(self, name, group):
+    def _delete_elsewhere(self, name, proof, group):
         """Delete a medium that is not in a volume group from the others."""
         vioses = pvm_vios.VIOS.get(self.host.adapter)
         active = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
@@ -199,11 +190,11 @@ class ConfigDrive:
             if vios_w.uuid == group.vios_uuid:
                 continue
             if vios_w.uuid in active:
-                self._delete_from(vios_w.uuid, name)
+                self._delete_from(vios_w.uuid, name, proof)
             else:
-                self._delete_later(name, vios_w.uuid)
+                self._delete_later(name, proof, vios_w.uuid)
 
-    def _delete_from(self, vios_uuid, name):
+    def _delete_from(self, vios_uuid, name, proof):
         """Unmap a medium and delete it, if a VIOS has it (1-5 requests)."""
         for vg_w in self._volume_groups(vios_uuid):
             if volumegroup.has_media(vg_w, name):
@@ -211,52 +202,32 @@ class ConfigDrive:
                         self.host, 'delete_cfg_drive') as stg:
                     stg.edit(vios_uuid, *_unmap(name))
                 volumegroup.VolumeGroup(self.host, vios_uuid, vg_w).edit(
-                    volumegroup.remove_media, name)
+                    deletion.media, [name], proof)
 
     # ---- what an earlier process has left ------------------------------
 
-    def scrub(self, census):
-        """Delete config drives of servers that are not here; log failures.
+    def clean(self, census):
+        """Delete config drives of servers that Nova has deleted.
 
-        A server that moved away can leave its own if nova-compute is killed.
-        One whose LPAR is gone keeps it, for a hard reboot to map it again.
         It takes 2 requests, one of which the first server saves.
 
-        :param census: census.Census
+        :param census: cleanup.census.Census
+        :raises pypowervm.exceptions.Error: if the VIOS refuses.
         """
-        storage.try_to('delete config drives that servers left',
-                       self._scrub, census)
-
-    def _scrub(self, census):
         group = self._find_repository()
         if group is None:
             return
         vg_w = group.read()
-        stale = {name for name in volumegroup.media_names(vg_w)
-                 if _OUR_NAME.fullmatch(name)}
-        if stale:
-            stale -= self._names_in_use(census)
-        if stale:
-            LOG.info('Deleting config drives that servers have left: %s.',
-                     ', '.join(sorted(stale)))
-            group.edit(volumegroup.remove_media, *stale, known=vg_w)
-
-    def _names_in_use(self, census):
-        """Names of what is mapped, or of a server of the platform or Nova."""
-        mapped = {mapping.backing_storage.name
-                  for vios_w in census.active_vioses()
-                  for mapping in vios_w.scsi_mappings
-                  if isinstance(mapping.backing_storage, pvm_stg.VOptMedia)}
-        servers = {instance.uuid for instance in census.instances}
-        for lpar_w in census.lpars:
-            servers.update(vm.instance_uuids(lpar_w.uuid))
-        return mapped.union(map(_cfg_drv_name, servers))
+        left = volumegroup.media_names(vg_w)
+        proof = census.prove_former(left)
+        if proof.of(left):
+            group.edit(deletion.media, proof.of(left), proof, known=vg_w)
 
     # ---- what is to be deleted later -----------------------------------
 
-    def _delete_later(self, name, vios_uuid):
+    def _delete_later(self, name, proof, vios_uuid):
         with self._lock:
-            self._doomed.setdefault(vios_uuid, set()).add(name)
+            self._doomed.setdefault(vios_uuid, {})[name] = proof
 
     def _is_delayed(self, name, vios_uuid):
         with self._lock:
@@ -264,7 +235,7 @@ class ConfigDrive:
 
     def _note_deleted(self, name, vios_uuid):
         with self._lock:
-            self._doomed[vios_uuid].discard(name)
+            self._doomed[vios_uuid].pop(name, None)
             if not self._doomed[vios_uuid]:
                 del self._doomed[vios_uuid]
 
@@ -274,22 +245,22 @@ class ConfigDrive:
         It costs no request if there is nothing. It logs its failures.
         """
         with self._lock:
-            doomed = {vios_uuid: set(names)
-                      for vios_uuid, names in self._doomed.items()}
-        for vios_uuid, names in doomed.items():
+            doomed = {vios_uuid: dict(proofs)
+                      for vios_uuid, proofs in self._doomed.items()}
+        for vios_uuid, proofs in doomed.items():
             storage.try_to('delete config drives of VIOS %s' % vios_uuid,
-                           self._sweep_vios, vios_uuid, names)
+                           self._sweep_vios, vios_uuid, proofs)
 
-    def _sweep_vios(self, vios_uuid, names):
+    def _sweep_vios(self, vios_uuid, proofs):
         if not storage.is_up(self.host, vios_uuid):
             return
         with self._sweeping:
-            for name in names:
+            for name, proof in proofs.items():
                 if self._is_delayed(name, vios_uuid):
-                    self._delete_from(vios_uuid, name)
+                    self._delete_from(vios_uuid, name, proof)
                     self._note_deleted(name, vios_uuid)
 
-    def _upload(self, group, name, path):
+    def _upload(self, group, name, proof, path):
         """Upload a config drive to a repository (3 requests).
 
         :returns: the volumegroup.VolumeGroup, or None if its VIOS is down;
@@ -297,7 +268,7 @@ class ConfigDrive:
         """
         if self._is_delayed(name, group.vios_uuid):
             # The server was here before, and has come back.
-            self._sweep_vios(group.vios_uuid, {name})
+            self._sweep_vios(group.vios_uuid, {name: proof})
         try:
             with open(path, 'rb') as iso:
                 sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()
@@ -311,7 +282,7 @@ class ConfigDrive:
             with excutils.save_and_reraise_exception() as reraise:
                 # The answer may have been lost after it was made.
                 storage.try_to('delete the config drive %s' % name,
-                               group.edit, volumegroup.remove_media, name)
+                               group.edit, deletion.media, [name], proof)
                 reraise.reraise = storage.is_up(self.host, group.vios_uuid)
                 self._repository = None
                 self._avoided = (None if reraise.reraise

@@ -17,20 +17,19 @@ import typing
 
 from nova.image import glance
 
-from nova_powervm.virt.powervm import census
+from nova_powervm.virt.powervm import cleanup
+from nova_powervm.virt.powervm.cleanup import census
+from nova_powervm.virt.powervm.cleanup import evacuation
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
-from nova_powervm.virt.powervm import evacuation
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
-from nova_powervm.virt.powervm import scrub
 from nova_powervm.virt.powervm import slot
-from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import fabrics
-from nova_powervm.virt.powervm.volume import leftovers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +41,7 @@ class Rooms:
     :ivar disk: the ephemeral disk adapter that disk_driver names.
     :ivar config_drive: the maker of config drives.
     :ivar mgmt: the management partition's devices.
+    :ivar cleaning: what is cleaned up from time to time.
     :ivar slots: the slot maps of servers; None without a store for them.
     :ivar nvram: what keeps the NVRAM of servers; None without a store.
     """
@@ -51,6 +51,7 @@ class Rooms:
     disk: disk_driver.DiskAdapter
     config_drive: media.ConfigDrive
     mgmt: pvm_mgmt.ManagementPartition
+    cleaning: cleanup.Work
     slots: typing.Optional[slot.SlotMaps] = None
     nvram: typing.Optional[manager.NvramManager] = None
 
@@ -66,19 +67,19 @@ def open_rooms(virtapi, host, nvram_manager=None):
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
     partitions = census.Census(host)
-    leftovers.remove(host, partitions.active_vioses)
-    vif.remove_leftovers(host)
-    scrub.scrub(host, partitions)
+    storage.try_to('find the management partition among all', lambda: (
+        host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
     disk_dvr = disk.build(host, glance.API())
-    disk_dvr.scrub()
     former.take_over(host, disk_dvr, partitions.active_vioses)
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
-    config_drive.scrub(partitions)
+    cleaning = cleanup.Work(host, disk_dvr, config_drive, partitions)
+    cleanup.start(cleaning)
     evacuation.stop_unfinished(host, partitions)
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
+        cleaning=cleaning,
         mgmt=pvm_mgmt.ManagementPartition(host),
         slots=nvram_manager and slot.SlotMaps(
             host, nvram_manager.store_api, nvram_manager.worker),

@@ -12,13 +12,11 @@
 
 """How bytes are sent to Virtual I/O Servers."""
 
-import contextlib
-
 from oslo_utils import excutils
-from pypowervm import exceptions as pvm_exc
 from pypowervm.helpers import vios_busy
 from pypowervm.wrappers import vios_file
 
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
 
 
@@ -44,7 +42,7 @@ def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
         with excutils.save_and_reraise_exception():
             # The answer may have been lost after the File was made.
             storage.try_to('delete the web File %s' % name, delete_files,
-                           adapter, [name])
+                           adapter, [name], vios_uuid)
     try:
         adapter.upload_file(file_w.element, stream,
                             helpers=_upload_helpers(adapter))
@@ -71,14 +69,18 @@ def _upload_helpers(adapter):
             ] + [without_relogin]
 
 
-def delete_files(adapter, names):
-    """Delete the web Files of these names (1 request, and 1 for each)."""
+def delete_files(adapter, names, vios_uuid):
+    """Delete the web Files of these names (1 request, and 1 for each).
+
+    :param names: collection of str.
+    :param vios_uuid: UUID of the VIOS that they were to go to: an HMC has
+        those of all its hosts.
+    """
     for file_w in vios_file.File.get(adapter, service='web', xag=[]):
-        if file_w.file_name in names:
+        if (file_w.file_name in names and
+                (file_w.vios_uuid or '').lower() == vios_uuid.lower()):
             _delete_file(adapter, file_w)
 
 
 def _delete_file(adapter, file_w):
-    with contextlib.suppress(pvm_exc.HttpNotFound):
-        adapter.delete(vios_file.File.schema_type, root_id=file_w.uuid,
-                       service='web')
+    deletion.upload(adapter, file_w, deletion.of_upload(file_w.file_name))

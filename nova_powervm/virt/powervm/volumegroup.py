@@ -131,20 +131,6 @@ def check_room(vg_w, size_gb):
                           'free': vg_w.available_size})
 
 
-def remove_disks(vg_w, names):
-    """Delete virtual disks by name (1 request, 0 if there are none).
-
-    :returns: wrapper of the group.
-    """
-    disks = vg_w.virtual_disks
-    doomed = [disk for disk in disks if storage.base_name(disk) in names]
-    for disk in doomed:
-        LOG.info('Deleting disk %(disk)s from volume group %(vg)s.',
-                 {'disk': disk.name, 'vg': vg_w.name})
-        disks.remove(disk)
-    return vg_w.update() if doomed else vg_w
-
-
 def has_media(vg_w, name):
     """Whether a medium is in a media repository of a volume group."""
     return name in media_names(vg_w)
@@ -154,18 +140,3 @@ def media_names(vg_w):
     """Names of the media in the media repository of a volume group."""
     return {medium.name for repository in vg_w.vmedia_repos
             for medium in repository.optical_media}
-
-
-def remove_media(vg_w, *names):
-    """Delete media from a media repository (1 request, or 0).
-
-    :returns: bool, whether any of them was there.
-    """
-    doomed = [(repository.optical_media, medium)
-              for repository in vg_w.vmedia_repos
-              for medium in repository.optical_media if medium.name in names]
-    for media, medium in doomed:
-        media.remove(medium)
-    if doomed:
-        vg_w.update()
-    return bool(doomed)

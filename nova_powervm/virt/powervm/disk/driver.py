@@ -31,7 +31,6 @@ made keep the names that they have, see former.
 import abc
 import math
 import typing
-import uuid
 
 from nova import exception as nova_exc
 from nova.virt import driver as virt_driver
@@ -41,16 +40,16 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 import six
 
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm.disk import image
-from nova_powervm.virt.powervm.disk import names
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
-_NAME_LENGTH = 15
 _MAX_EPHEMERALS = 10
 
 
@@ -173,8 +172,14 @@ class DiskAdapter:
         """The SharedPool that the disks come from, or None."""
         return None
 
-    def scrub(self):
-        """Remove what an earlier process left half-done; for start-up."""
+    def clean(self, census):
+        """Remove what earlier processes have left; for the start.
+
+        That is what they left half-done, and disks of servers that are not
+        on this host any more.
+
+        :param census: cleanup.census.Census
+        """
 
     def sweep(self):
         """Finish what could not be done while a VIOS was down.
@@ -398,8 +403,13 @@ class DiskAdapter:
         prefix = disk_type[0] + '_'
         if disk_type in DiskType.EPHEMERAL:
             prefix = 'e%d_' % DiskType.EPHEMERAL.index(disk_type)
-        return prefix + names.token(uuid.UUID(instance.uuid).int,
-                                    _NAME_LENGTH - len(prefix))
+        return names.disk_name(prefix, instance.uuid)
+
+    @staticmethod
+    def proof(instance):
+        """A deletion.Proof for the disks of a server."""
+        return deletion.of_server(instance,
+                                  also=former.boot_disk_name(instance))
 
     def get_disk_names(self, instance, disk_types=None):
         """Names of the server's own disks of some types, or of all (None)."""

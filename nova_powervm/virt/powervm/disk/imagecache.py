@@ -41,8 +41,9 @@ from oslo_utils import excutils
 from oslo_utils import units
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import image as disk_image
-from nova_powervm.virt.powervm.disk import names
+from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import uploads
 from nova_powervm.virt.powervm import volumegroup
@@ -52,6 +53,7 @@ CONF = cfg.CONF
 
 _IMAGE_NAME = re.compile('i_[a-z2-7]{13}')
 _MARKER_NAME = re.compile('p_[a-z2-7]{13}')
+_PROOF = deletion.of_cache(re.compile('[ip]_[a-z2-7]{13}'))
 _MARKER_GB = 1
 _ID_CHARACTERS = 8
 _CONTENT_CHARACTERS = 5
@@ -96,7 +98,7 @@ class ImageCache(imagecache.ImageCacheManager):
         self._unused_since = {}
         self._unused_lock = threading.Lock()
 
-    def create_copy(self, context, image, name, size_gb):
+    def create_copy(self, context, image, name, size_gb, proof):
         """Create a disk that begins with an image's bytes.
 
         2 requests if the image is cached, else 9. A disk of that name that
@@ -106,15 +108,16 @@ class ImageCache(imagecache.ImageCacheManager):
             knows it.
         :param name: str, name of the new disk.
         :param size_gb: int, its size in GiB, or None for that of the image.
+        :param proof: deletion.Proof for what has that name.
         :returns: wrapper of the new disk.
         :raises FlavorDiskSmallerThanImage: if that is too small.
         """
         with self._fetching(image):
-            vg_w, disk = self.vg.edit(self._copy, image, name, size_gb)
+            vg_w, disk = self.vg.edit(self._copy, image, name, size_gb, proof)
             if disk is None:
                 with self._fetched(context, image, vg_w, size_gb):
                     vg_w, disk = self.vg.edit(self._end_and_copy, image, name,
-                                              size_gb)
+                                              size_gb, proof)
             if disk is None:
                 raise nova_exc.CouldNotFetchImage(
                     'Image %s was removed from volume group %s by somebody '
@@ -137,10 +140,15 @@ class ImageCache(imagecache.ImageCacheManager):
             return True
 
     def scrub(self):
-        """Remove partial images that nobody is fetching (1 request)."""
-        partial = self.vg.edit(self._drop_partial)[1]
+        """Remove partial images that nobody is fetching (1 request).
+
+        :returns: wrapper of the volume group.
+        """
+        vg_w, partial = self.vg.edit(self._drop_partial)
         if partial:
-            uploads.delete_files(self.host.adapter, partial)
+            uploads.delete_files(self.host.adapter, partial,
+                                 self.vg.vios_uuid)
+        return vg_w
 
     def update(self, context, all_instances):
         """Remove images that have been out of use for long enough.
@@ -222,11 +230,11 @@ class ImageCache(imagecache.ImageCacheManager):
         return (volumegroup.find_disk(vg_w, name) is not None and
                 volumegroup.find_disk(vg_w, _marker(name)) is None)
 
-    def _copy(self, vg_w, image, name, size_gb):
+    def _copy(self, vg_w, image, name, size_gb, proof):
         """Copy an image; (vg_w, None) if it is not there and complete."""
         if not self._is_complete(vg_w, disk_name(image)):
             return vg_w, None
-        vg_w = volumegroup.remove_disks(vg_w, [name])
+        vg_w = deletion.disks(vg_w, [name], proof)
         source = volumegroup.find_disk(vg_w, disk_name(image))
         image_size = int(source.capacity * units.Gi)
         if size_gb is None:
@@ -248,16 +256,17 @@ class ImageCache(imagecache.ImageCacheManager):
     @staticmethod
     def _end(vg_w, image):
         """Delete the marker: from now on the image is complete."""
-        return volumegroup.remove_disks(vg_w, [_marker(disk_name(image))])
+        return deletion.disks(vg_w, [_marker(disk_name(image))], _PROOF)
 
-    def _end_and_copy(self, vg_w, image, name, size_gb):
-        return self._copy(self._end(vg_w, image), image, name, size_gb)
+    def _end_and_copy(self, vg_w, image, name, size_gb, proof):
+        return self._copy(self._end(vg_w, image), image, name, size_gb,
+                          proof)
 
     @staticmethod
     def _drop(vg_w, name):
         """Delete an image's disk, then its marker: in this order."""
-        vg_w = volumegroup.remove_disks(vg_w, [name])
-        return volumegroup.remove_disks(vg_w, [_marker(name)])
+        vg_w = deletion.disks(vg_w, [name], _PROOF)
+        return deletion.disks(vg_w, [_marker(name)], _PROOF)
 
     def _drop_if_partial(self, vg_w, name):
         if volumegroup.find_disk(vg_w, _marker(name)) is not None:
@@ -290,7 +299,7 @@ class ImageCache(imagecache.ImageCacheManager):
                         lockutils.AcquireLockFailedException):
                     held.enter_context(self._lock(name, blocking=False))
                     doomed.append(name)
-            volumegroup.remove_disks(vg_w, doomed)
+            deletion.disks(vg_w, doomed, _PROOF)
 
     def _expired(self, found, in_use):
         """Note which images are out of use; return those due to go."""

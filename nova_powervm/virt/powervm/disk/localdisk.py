@@ -23,6 +23,7 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import exception
@@ -103,8 +104,15 @@ class LocalStorage(disk_driver.DiskAdapter):
             total_gb=vg_w.capacity,
             used_gb=vg_w.capacity - vg_w.available_size)
 
-    def scrub(self):
-        self._images.scrub()
+    def clean(self, census):
+        """See the base class. 1 request, and 1 if there is something."""
+        vg_w = self._images.scrub()
+        left = set(map(storage.base_name, vg_w.virtual_disks))
+        proof = census.prove_former(left)
+        doomed = proof.of(left)
+        if doomed:
+            doomed = set(doomed) - set(self._clients(doomed))
+            self._vg.edit(deletion.disks, doomed, proof)
 
     # ---- disks of servers ----------------------------------------------
 
@@ -115,14 +123,16 @@ class LocalStorage(disk_driver.DiskAdapter):
         size_gb = self.disk_size_gb(instance, image, image_type)
         name = self.get_disk_name(image_type, instance)
         with self._name_clash([name]):
-            return self._images.create_copy(context, image, name, size_gb)
+            return self._images.create_copy(context, image, name, size_gb,
+                                            self.proof(instance))
 
     def create_blank_disks(self, instance, disks):
         """See the base class. 2 requests, if nothing was left behind."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
         with self._name_clash(sizes):
-            return self._vg.edit(_replace_blank_disks, sizes)
+            return self._vg.edit(_replace_blank_disks, sizes,
+                                 self.proof(instance))
 
     @contextlib.contextmanager
     def _name_clash(self, names):
@@ -171,7 +181,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         """See the base class. 2 requests, or 1 if there are none."""
         names = self.get_disk_names(instance, disk_types)
         try:
-            self._vg.edit(volumegroup.remove_disks, names)
+            self._vg.edit(deletion.disks, names, self.proof(instance))
         except pvm_exc.HttpError:
             own = self.own_partitions(instance)
             foreign = {name: client
@@ -184,7 +194,8 @@ class LocalStorage(disk_driver.DiskAdapter):
                         'alone: %(disks)s', {
                             'vg': self._vg.name, 'disks': foreign},
                         instance=instance)
-            self._vg.edit(volumegroup.remove_disks, set(names) - set(foreign))
+            self._vg.edit(deletion.disks, set(names) - set(foreign),
+                          self.proof(instance))
 
     def extend_disk(self, instance, size_gb,
                     disk_type=disk_driver.DiskType.BOOT):
@@ -226,6 +237,6 @@ class LocalStorage(disk_driver.DiskAdapter):
                                    self.find_image_by_id(context, image_id))
 
 
-def _replace_blank_disks(vg_w, sizes):
+def _replace_blank_disks(vg_w, sizes, proof):
     return volumegroup.create_blank_disks(
-        volumegroup.remove_disks(vg_w, sizes), sizes)
+        deletion.disks(vg_w, sizes, proof), sizes)

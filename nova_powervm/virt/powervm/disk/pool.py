@@ -25,6 +25,7 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 
@@ -275,20 +276,16 @@ class Pool:
             self._units[lu_w.uuid] = Unit.of(lu_w)
         return lu_w
 
-    def delete(self, uuid):
+    def delete(self, unit, proof):
         """Delete an LU, or find that it is gone (1 request).
 
+        :param unit: Unit, or LUEnt wrapper.
+        :param proof: deletion.Proof that covers its name.
         :returns: bool, whether it was there.
         """
-        try:
-            self.host.adapter.delete(
-                pvm_stg.Tier.schema_type, root_id=self.tier_uuid,
-                child_type=pvm_stg.LUEnt.schema_type, child_id=uuid)
-            found = True
-        except pvm_exc.HttpNotFound:
-            found = False
+        found = deletion.unit(self.host.adapter, self.tier_uuid, unit, proof)
         with self._lock:
-            self._units.pop(uuid, None)
+            self._units.pop(unit.uuid, None)
         return found
 
     def exists(self, uuid):

@@ -53,8 +53,9 @@ from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import image as disk_image
-from nova_powervm.virt.powervm.disk import names
+from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +64,11 @@ CONF = cfg.CONF
 _IMAGE_NAME = re.compile('i_[a-z2-7]{25}_[a-z2-7]{13}')
 _OUR_MARKER = re.compile('part[0-9a-f]{8}_([a-z2-7]{8})_(%s)' %
                          _IMAGE_NAME.pattern)
-_ANY_MARKER = re.compile('.+?(%s)' % _IMAGE_NAME.pattern)
+# pypowervm's have a UUID's beginning only.
+_ANY_MARKER = re.compile('part[0-9a-f]{8}(?:_[a-z2-7]{8}_)?(%s)' %
+                         _IMAGE_NAME.pattern)
+_PROOF = deletion.of_cache(re.compile('(?:%s|%s)' % (
+    _IMAGE_NAME.pattern, _ANY_MARKER.pattern)))
 # pypowervm's.
 _MARKER_GB = 0.001
 _ID_CHARACTERS = 25
@@ -166,8 +171,11 @@ class PoolImages(imagecache.ImageCacheManager):
             return self._obtain(context, image)[1]
 
     def scrub(self):
-        """Find out what there is, and remove what is dead (1 request)."""
-        self._remove_dead(self.look())
+        """Find out what there is, and remove what is dead (1 request).
+
+        :returns: list of the LUs that remain.
+        """
+        return self._remove_dead(self.look())
 
     def update(self, context, all_instances):
         """Remove images that have been out of use for long enough.
@@ -358,7 +366,7 @@ class PoolImages(imagecache.ImageCacheManager):
                             '%(marker)s.', {'image': name,
                                             'marker': marker_lu.name})
                 for lu_w in _images(lus, name) + [marker_lu]:
-                    self.pool.delete(lu_w.uuid)
+                    self.pool.delete(lu_w, _PROOF)
                     removed.add(lu_w.uuid)
         return [lu_w for lu_w in lus if lu_w.uuid not in removed]
 
@@ -402,7 +410,7 @@ class PoolImages(imagecache.ImageCacheManager):
             self._complete.pop(lu_w.name, None)
         LOG.info('Removing image %s, which is out of use.', lu_w.name)
         try:
-            self.pool.delete(lu_w.uuid)
+            self.pool.delete(lu_w, _PROOF)
         except pvm_exc.HttpError as exc:
             LOG.info('Image %(image)s stays, as another host may use it '
                      'again: %(exc)s', {'image': lu_w.name, 'exc': exc})
@@ -472,7 +480,7 @@ class _Marker:
         old = self.name
         self._make()
         for unit in self._pool.known([old]):
-            self._pool.delete(unit.uuid)
+            self._pool.delete(unit, _PROOF)
 
     def end(self):
         """Delete the marker: from now on the image is complete (1 request).
@@ -494,9 +502,9 @@ class _Marker:
     def _delete(self, unit):
         """Delete an LU; False if it was gone, or the answer was lost."""
         try:
-            return self._pool.delete(unit.uuid)
+            return self._pool.delete(unit, _PROOF)
         except pvm_exc.Error:
-            return self._pool.delete(unit.uuid)
+            return self._pool.delete(unit, _PROOF)
 
     def _clean_up(self):
         """Delete the marker, after the image if there is one."""

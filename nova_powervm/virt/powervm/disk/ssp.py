@@ -73,8 +73,14 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
             uuid='%s/%s' % (self._pool.ssp_uuid, self._pool.tier_uuid),
             name='%s/%s' % (self._pool.ssp_name, self._pool.tier_name))
 
-    def scrub(self):
-        self._images.scrub()
+    def clean(self, census):
+        """See the base class. 1 request, and 1 for each LU to delete."""
+        lus = self._images.scrub()
+        left = {lu_w.name: pool.Unit.of(lu_w) for lu_w in lus
+                if lu_w.lu_type == pvm_stg.LUType.DISK}
+        proof = census.prove_former(left, is_local=False)
+        for name in proof.of(left):
+            self._delete(left[name], proof)
 
     # ---- disks of servers ----------------------------------------------
 
@@ -85,26 +91,26 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         size_gb = (self.disk_size_gb(instance, image, image_type) or
                    disk_image.size_gb(image.size))
         name = self.get_disk_name(image_type, instance)
-        self._remove_left_over([name])
+        self._remove_left_over([name], self.proof(instance))
         return self._images.create_clone(context, image, name, size_gb)
 
     def create_blank_disks(self, instance, disks):
         """See the base class. 1 request for each."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
-        self._remove_left_over(sizes)
+        self._remove_left_over(sizes, self.proof(instance))
         return [self._pool.create(name, size_gb)
                 for name, size_gb in sizes.items()]
 
-    def _remove_left_over(self, names):
+    def _remove_left_over(self, names, proof):
         """Delete LUs of these names, as far as they are known."""
         for unit in self._pool.known(names):
             LOG.warning('Deleting logical unit %s, which was left behind.',
                         unit.name)
             try:
-                self._pool.delete(unit.uuid)
+                self._pool.delete(unit, proof)
             except pvm_exc.HttpError as exc:
-                if self._unfinished.add_unit(unit):
+                if self._unfinished.add_unit(unit, proof):
                     continue
                 if not self._is_in_use(unit):
                     raise
@@ -154,26 +160,28 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         udids = {element.udid for element in unmapped
                  if storage.is_named(element, pvm_stg.LU, names)}
         for unit in self._pool.find(names, udids):
-            self._delete(unit, is_ours=unit.udid in udids)
+            self._delete(unit, self.proof(instance),
+                         was_unmapped=unit.udid in udids)
 
-    def _delete(self, unit, is_ours):
-        """Delete an LU, unless somebody else uses it.
+    def _delete(self, unit, proof, was_unmapped=False):
+        """Delete an LU; if it is in use, try again at every sweep().
 
-        :param is_ours: whether it was surely the server's.
+        :param proof: deletion.Proof that covers it.
+        :param was_unmapped: whether it was mapped to the server until now, so
+            that a failure is not due to another one that uses it.
         """
-        LOG.info('Deleting logical unit %(lu)s of Shared Storage Pool '
-                 '%(ssp)s.', {'lu': unit.name, 'ssp': self._pool.ssp_name})
         try:
-            self._pool.delete(unit.uuid)
+            self._pool.delete(unit, proof)
         except pvm_exc.HttpError as exc:
-            if self._unfinished.add_unit(unit):
+            if self._unfinished.add_unit(unit, proof):
                 LOG.warning('Logical unit %(lu)s will be deleted when the '
                             'VIOSes that may map it are up: %(exc)s',
                             {'lu': unit.name, 'exc': exc})
-            elif not is_ours and self._is_in_use(unit):
-                LOG.warning('Logical unit %(lu)s has the name of a disk of '
-                            'the server, but is mapped to another partition; '
-                            'it is left alone: %(exc)s',
+            elif not was_unmapped and self._is_in_use(unit):
+                self._unfinished.add_used(unit, proof)
+                LOG.warning('Logical unit %(lu)s will be deleted when nothing '
+                            'maps it any more, as on the former host of a '
+                            'server that was evacuated: %(exc)s',
                             {'lu': unit.name, 'exc': exc})
             else:
                 raise
@@ -219,6 +227,10 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         for vios_uuid in self._unfinished.vios_uuids():
             storage.try_to('clean up VIOS %s' % vios_uuid, self._sweep_vios,
                            vios_uuid)
+        for unit, proof in self._unfinished.take_used():
+            if not storage.try_to('delete logical unit %s' % unit.name,
+                                  self._delete, unit, proof):
+                self._unfinished.add_used(unit, proof)
 
     def _sweep_vios(self, vios_uuid):
         """Remove mappings that a VIOS kept while it was down."""
@@ -231,8 +243,8 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                     stg.edit(vios_uuid, storage.remove_storage_mappings,
                              pvm_stg.LU, missed.names,
                              clients=missed.clients, udids=missed.udids)
-        for unit in self._unfinished.end(vios_uuid):
-            self._delete(unit, is_ours=False)
+        for unit, proof in self._unfinished.end(vios_uuid):
+            self._delete(unit, proof)
 
     # ---- moving to another host ----------------------------------------
 
@@ -281,16 +293,18 @@ class _Missed(typing.NamedTuple):
 class _Unfinished:
     """What is left to do on VIOSes that were down when it was asked for.
 
-    It is kept in memory only. When nova-compute starts, mappings of LPARs
-    that are gone are removed; LUs that such a mapping held stay.
+    It is kept in memory only. When nova-compute starts, all of it is found
+    again: see cleanup.
     """
 
     def __init__(self):
         self._lock = threading.Lock()
         # VIOS UUID -> list of _Missed
         self._missed = {}
-        # UUID -> Unit to delete, once no VIOS may have it mapped.
+        # UUID -> (Unit, Proof) to delete, once no VIOS may have it mapped.
         self._units = {}
+        # The same of those that somebody has mapped, maybe another host.
+        self._used = {}
 
     def add_mappings(self, vios_uuid, names, clients, udids):
         """Note that a VIOS may have LUs mapped that it should not."""
@@ -298,9 +312,10 @@ class _Unfinished:
             self._missed.setdefault(vios_uuid, []).append(
                 _Missed(names, clients, udids))
 
-    def add_unit(self, unit):
+    def add_unit(self, unit, proof):
         """Note that an LU is to be deleted, if a VIOS may have it mapped.
 
+        :param proof: deletion.Proof that covers it.
         :returns: bool, whether one may.
         """
         with self._lock:
@@ -308,19 +323,33 @@ class _Unfinished:
                      if unit.name in missed.names]
             for missed in found:
                 missed.udids.add(unit.udid)
-                self._units[unit.uuid] = unit
+                self._units[unit.uuid] = unit, proof
             return bool(found)
+
+    def add_used(self, unit, proof):
+        """Note that an LU is to be deleted when nobody maps it any more."""
+        with self._lock:
+            self._used[unit.uuid] = unit, proof
+
+    def take_used(self):
+        """Those LUs, to be tried again: list of (Unit, Proof)."""
+        with self._lock:
+            taken = list(self._used.values())
+            self._used.clear()
+            return taken
 
     def is_doomed(self, uuid):
         """Whether an LU is to be deleted."""
         with self._lock:
-            return uuid in self._units
+            return uuid in self._units or uuid in self._used
 
     def cancel(self, udid):
         """Note that an LU is mapped again on purpose."""
         with self._lock:
             for missed in self._all():
                 missed.udids.discard(udid)
+            self._used = {uuid: doomed for uuid, doomed in self._used.items()
+                          if doomed[0].udid != udid}
 
     def vios_uuids(self):
         """UUIDs of the VIOSes that there is something to do on."""
@@ -336,15 +365,15 @@ class _Unfinished:
     def end(self, vios_uuid):
         """Note that a VIOS has no such mappings any more.
 
-        :returns: list of the Units that can be deleted now.
+        :returns: list of (Unit, Proof) of those that can be deleted now.
         """
         with self._lock:
             self._missed.pop(vios_uuid, None)
             pending = {udid for missed in self._all()
                        for udid in missed.udids}
-            free = [unit for unit in self._units.values()
-                    if unit.udid not in pending]
-            for unit in free:
+            free = [doomed for doomed in self._units.values()
+                    if doomed[0].udid not in pending]
+            for unit, _proof in free:
                 del self._units[unit.uuid]
             return free
 

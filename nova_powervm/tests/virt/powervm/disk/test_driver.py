@@ -20,7 +20,7 @@ from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import localdisk
-from nova_powervm.virt.powervm.disk import names
+from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import exception
 
 

@@ -47,7 +47,7 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
 
     def test_first_in_the_alphabet_wins(self):
         """Two hosts that begin at the same time; the other one gives up."""
-        loses = self.make_unit('partz_' + self.image_name(), 0.001,
+        loses = self.make_unit('partffffffff' + self.image_name(), 0.001,
                                IMAGE).name
         self.while_asleep = lambda: self.delete_unit(loses)
         self.create()
@@ -56,7 +56,7 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
 
     def test_last_in_the_alphabet_may_have_begun(self):
         """It had looked before there was another marker."""
-        wins = self.make_unit('partz_' + self.image_name(), 0.001,
+        wins = self.make_unit('partffffffff' + self.image_name(), 0.001,
                               IMAGE).name
         naps = []
 
@@ -73,7 +73,7 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
         self.assertEqual([], self.glance.downloads)
 
     def test_last_in_the_alphabet_gives_up(self):
-        wins = self.make_unit('part0_' + self.image_name(), 0.001,
+        wins = self.make_unit('part00000000' + self.image_name(), 0.001,
                               IMAGE).name
         self.while_asleep = lambda: self.delete_unit(wins)
         self.create()

@@ -22,7 +22,7 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
 from nova_powervm.tests.virt.powervm.disk import base
-from nova_powervm.virt.powervm import census
+from nova_powervm.virt.powervm.cleanup import census
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import scrub

@@ -17,8 +17,8 @@ from nova.compute import task_states
 from nova import objects
 
 from nova_powervm.tests.virt.powervm.disk import base
-from nova_powervm.virt.powervm import census
-from nova_powervm.virt.powervm import evacuation
+from nova_powervm.virt.powervm.cleanup import census
+from nova_powervm.virt.powervm.cleanup import evacuation
 from nova_powervm.virt.powervm import vm
 
 HERE, THERE = 'compute1', 'compute2'

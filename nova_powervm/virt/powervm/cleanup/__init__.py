@@ -1,0 +1,146 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""All cleaning: what crashes, outages and deletions leave on the platform.
+
+START is done once, when nova-compute starts and neither makes nor moves a
+server yet; PERIODIC about once a minute. Each has one line for each cleaner,
+in their order. A cleaner that fails is logged, and the next one goes on: the
+host can be used all the same. What a flow has to undo, its tasks do.
+
+Nothing here needs a memory. What could not be deleted, as its VIOS was down,
+is kept in memory to be deleted soon; after a restart, START finds it again by
+its name. As long as VIOSes are down, or servers live elsewhere that have left
+something, PERIODIC does AGAIN what START does about it.
+"""
+
+import dataclasses
+import typing
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.virt.powervm.cleanup import census as pvm_census
+from nova_powervm.virt.powervm.cleanup import mappings
+from nova_powervm.virt.powervm.cleanup import uploads
+from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.volume import leftovers
+
+LOG = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Work:
+    """What cleaners work with.
+
+    :ivar host: the owner of the REST connection (host.Host), connected.
+    :ivar disk: disk.driver.DiskAdapter
+    :ivar config_drive: media.ConfigDrive
+    :ivar census: census.Census, taken anew each time.
+    :ivar unseen: set of UUIDs of VIOSes that were down when mappings were
+        looked at last.
+    """
+
+    host: typing.Any
+    disk: typing.Any
+    config_drive: typing.Any
+    census: typing.Any = None
+    unseen: set = dataclasses.field(default_factory=set)
+
+
+class Cleaner(typing.NamedTuple):
+    """Something that is to be cleaned.
+
+    :ivar what: str, for the log.
+    :ivar clean: called with the Work.
+    """
+
+    what: str
+    clean: typing.Callable
+
+
+#: What servers have left that Nova has deleted.
+AGAIN = (
+    Cleaner('mappings of former servers',
+            lambda work: mappings.remove(work.host, work.census)),
+    Cleaner('disks of former servers',
+            lambda work: work.disk.clean(work.census)),
+    Cleaner('config drives of former servers',
+            lambda work: work.config_drive.clean(work.census)),
+)
+START = (
+    Cleaner('volumes that servers have left',
+            lambda work: leftovers.remove(work.host,
+                                          work.census.active_vioses)),
+    Cleaner('ports of former servers',
+            lambda work: vif.remove_leftovers(work.host)),
+    Cleaner('broken uploads',
+            lambda work: uploads.remove(work.host, work.census)),
+    *AGAIN,
+)
+PERIODIC = (
+    Cleaner('disks that could not be deleted',
+            lambda work: work.disk.sweep()),
+    Cleaner('config drives that could not be deleted',
+            lambda work: work.config_drive.sweep()),
+    Cleaner('what the start could not look at', lambda work: _again(work)),
+)
+
+
+def start(work):
+    """Clean up when nova-compute starts.
+
+    :param work: Work with a census.
+    """
+    _run(START, work)
+    _note(work)
+
+
+def periodic(work):
+    """Clean up what could not be cleaned; no request if there is nothing.
+
+    :param work: Work that start() was called with.
+    """
+    _run(PERIODIC, work)
+
+
+def _again(work):
+    if work.unseen:
+        up = {vios_w.uuid for vios_w in work.host.active_vioses()}
+        if work.unseen.isdisjoint(up):
+            return
+    elif not work.census.awaited:
+        return
+    work.census = pvm_census.Census(work.host)
+    _run(AGAIN, work)
+    _note(work)
+
+
+def _note(work):
+    try:
+        active = {vios_w.uuid for vios_w in work.census.active_vioses()}
+        work.unseen = {vios_w.uuid for vios_w in work.census.vioses
+                       if vios_w.uuid not in active}
+    except pvm_exc.Error as exc:
+        LOG.warning('Which VIOSes are up is not known: %s', exc)
+
+
+def _run(cleaners, work):
+    for cleaner in cleaners:
+        try:
+            cleaner.clean(work)
+        except (pvm_exc.Error, nova_exc.NovaException) as exc:
+            LOG.warning('Cleaning up %(what)s failed: %(exc)s',
+                        {'what': cleaner.what, 'exc': exc})
+        except Exception:
+            LOG.exception('Cleaning up %s failed.', cleaner.what)

@@ -1,0 +1,68 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Mappings that servers have left on VIOSes, without their LPARs.
+
+The platform may keep the server side of a mapping when its client is deleted.
+Only those go whose storage is of a server that Nova has deleted: an LPAR that
+its operator has deleted may come back. A server of Nova that has lost its
+LPAR keeps them, too; a hard reboot makes the LPAR again.
+
+A Fibre Channel mapping does not tell whose it is, once its LPAR is gone. It
+goes if it has a partition id that a deleted server had, and no LPAR has now.
+"""
+
+from oslo_log import log as logging
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm.virt.powervm import storage
+
+LOG = logging.getLogger(__name__)
+
+
+def remove(host, census):
+    """Remove them (2 requests for each VIOS that has some, else none).
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param census: census.Census
+    :raises pypowervm.exceptions.Error: if a VIOS refuses.
+    """
+    left = {vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
+                          if _is_orphan(mapping)]
+            for vios_w in census.active_vioses()}
+    proof = census.prove_former({_name(mapping) for mappings in left.values()
+                                 for mapping in mappings})
+    with storage.StorageTransaction.immediate(host, 'cleanup') as stg:
+        for vios_uuid, mappings in left.items():
+            names = proof.of({_name(mapping) for mapping in mappings})
+            if names:
+                LOG.warning('Removing mappings of servers that are gone from '
+                            'VIOS %(vios)s: %(names)s.',
+                            {'vios': vios_uuid, 'names': ', '.join(names)})
+                stg.edit(vios_uuid, storage.remove_mappings,
+                         lambda mapping, names=names: (
+                             _is_orphan(mapping) and _name(mapping) in names))
+
+
+def _is_orphan(mapping):
+    """Whether a mapping was to an LPAR that is gone, and has storage.
+
+    An adapter for any client has no client either.
+    """
+    server = mapping.server_adapter
+    return (mapping.backing_storage is not None and
+            mapping.client_adapter is None and
+            pvm_stg.ANY_SLOT not in (server.lpar_id, server.lpar_slot_num))
+
+
+def _name(mapping):
+    return storage.base_name(mapping.backing_storage)

@@ -1,0 +1,47 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Descriptors of uploads that a dead process has left on the platform."""
+
+import re
+
+from oslo_log import log as logging
+from pypowervm.wrappers import vios_file as pvm_file
+
+from nova_powervm.virt.powervm import deletion
+from nova_powervm.virt.powervm import names as pvm_names
+
+LOG = logging.getLogger(__name__)
+
+# Images of the disk cache: in a volume group, or in a Shared Storage Pool.
+_IMAGE = re.compile('i_[a-z2-7]{13}|i_[a-z2-7]{25}_[a-z2-7]{13}')
+
+
+def remove(host, census):
+    """Remove those to VIOSes of this host (1 request, and 1 for each).
+
+    It must run when the driver uploads nothing.
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param census: census.Census
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    left = pvm_file.File.get(host.adapter, service='web', xag=[])
+    here = {vios_w.uuid.lower() for vios_w in census.vioses} if left else ()
+    for file_w in left:
+        name = file_w.file_name or ''
+        if ((file_w.vios_uuid or '').lower() in here and
+                (pvm_names.is_config_drive_name(name) or
+                 _IMAGE.fullmatch(name))):
+            LOG.info('Removing the descriptor of a broken upload of %s.',
+                     name)
+            deletion.upload(host.adapter, file_w, deletion.of_upload(name))

@@ -1,0 +1,195 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The gateway: storage is deleted here, and nowhere else in the driver.
+
+Whoever deletes something brings a Proof that it is the driver's. A name is
+part of each: it is derived from what the storage belongs to. The other part
+is why nobody needs the storage any more:
+
+* of_server(): Nova has told the driver to remove, or to replace, what a
+  server has;
+* of_former(): Nova has deleted a server that was on this host;
+* of_cache(): it belongs to the cache of images, which keeps what is in use;
+* of_upload(): it describes an upload that has ended.
+
+Storage without proof stays, whatever it looks like: that of an operator, of
+another nova-compute, and of servers that have lost their LPARs. pypowervm's
+scrubbers are not used: they delete whatever is mapped to nobody.
+
+tests/virt/powervm/test_deletion.py finds every other call that deletes
+storage, and fails.
+"""
+
+import contextlib
+import typing
+
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import hdisk
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import vios_file
+
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names as pvm_names
+from nova_powervm.virt.powervm import storage
+
+LOG = logging.getLogger(__name__)
+
+
+class Proof(typing.NamedTuple):
+    """Why storage may be deleted.
+
+    :ivar why: str, for the log.
+    :ivar owns: function that tells whether it covers a name, without path.
+    """
+
+    why: str
+    owns: typing.Callable[[str], bool]
+
+    def of(self, names):
+        """Those of some names that it covers, a sorted list."""
+        return sorted(name for name in names if self.owns(name))
+
+
+def of_server(instance, also=None):
+    """What a server has: Nova tells the driver to remove, or replace, it.
+
+    :param instance: nova.objects.Instance
+    :param also: str, name of a disk that is known to be the server's though
+        it is not derived from its UUID, see disk.former; or None.
+    """
+    return Proof('it is of server %s' % instance.uuid,
+                 (pvm_names.of_server(instance.uuid) | {also}).__contains__)
+
+
+def of_former(uuids):
+    """What servers have left that Nova does not have any more.
+
+    :param uuids: their UUIDs, see cleanup.census.Census.
+    """
+    return Proof('Nova has deleted its server', frozenset().union(
+        *map(pvm_names.of_server, uuids)).__contains__)
+
+
+def of_cache(pattern):
+    """Images in a cache of this driver, and their markers.
+
+    :param pattern: compiled regular expression that a name matches, whole.
+    """
+    return Proof('it is of the cache of images',
+                 lambda name: bool(pattern.fullmatch(name)))
+
+
+def of_upload(name):
+    """What an upload that this process made has left.
+
+    :param name: str, that of its file.
+    """
+    return Proof('its upload has ended', lambda found: found == name)
+
+
+def _check(names, proof):
+    for name in names:
+        if not proof.owns(name):
+            raise exception.StorageIsNotOurs(name=name, why=proof.why)
+
+
+def disks(vg_w, names, proof):
+    """Delete virtual disks by name (1 request, 0 if there are none).
+
+    :param vg_w: VG wrapper.
+    :param names: collection of str, without paths.
+    :param proof: Proof that covers all of them.
+    :returns: wrapper of the group.
+    :raises StorageIsNotOurs: before anything was deleted.
+    :raises pypowervm.exceptions.HttpError: if one of them is mapped.
+    """
+    _check(names, proof)
+    doomed = [disk for disk in vg_w.virtual_disks
+              if storage.base_name(disk) in names]
+    for disk in doomed:
+        LOG.info('Deleting disk %(disk)s from volume group %(vg)s: %(why)s.',
+                 {'disk': disk.name, 'vg': vg_w.name, 'why': proof.why})
+        vg_w.virtual_disks.remove(disk)
+    return vg_w.update() if doomed else vg_w
+
+
+def media(vg_w, names, proof):
+    """Delete media from a media repository (1 request, or 0).
+
+    :param vg_w: VG wrapper.
+    :param names: collection of str.
+    :param proof: Proof that covers all of them.
+    :returns: bool, whether any of them was there.
+    :raises StorageIsNotOurs: before anything was deleted.
+    """
+    _check(names, proof)
+    doomed = [(repository.optical_media, medium)
+              for repository in vg_w.vmedia_repos
+              for medium in repository.optical_media if medium.name in names]
+    for media_of_repository, medium in doomed:
+        LOG.info('Deleting medium %(medium)s: %(why)s.',
+                 {'medium': medium.name, 'why': proof.why})
+        media_of_repository.remove(medium)
+    if doomed:
+        vg_w.update()
+    return bool(doomed)
+
+
+def unit(adapter, tier_uuid, doomed, proof):
+    """Delete a logical unit, or find that it is gone (1 request).
+
+    :param tier_uuid: str, UUID of the tier that it is in.
+    :param doomed: what has its uuid and name, such as a disk.pool.Unit.
+    :param proof: Proof that covers its name.
+    :returns: bool, whether it was there.
+    :raises StorageIsNotOurs: if the proof does not cover it.
+    :raises pypowervm.exceptions.HttpError: if it is mapped, or has a clone.
+    """
+    _check([doomed.name], proof)
+    LOG.info('Deleting logical unit %(lu)s: %(why)s.',
+             {'lu': doomed.name, 'why': proof.why})
+    try:
+        adapter.delete(pvm_stg.Tier.schema_type, root_id=tier_uuid,
+                       child_type=pvm_stg.LUEnt.schema_type,
+                       child_id=doomed.uuid)
+    except pvm_exc.HttpNotFound:
+        return False
+    return True
+
+
+def upload(adapter, file_w, proof):
+    """Delete the descriptor of an upload, or find it gone (1 request).
+
+    :param file_w: vios_file.File wrapper.
+    :param proof: Proof that covers the name of the file.
+    :raises StorageIsNotOurs: if the proof does not cover it.
+    """
+    _check([file_w.file_name or ''], proof)
+    with contextlib.suppress(pvm_exc.HttpNotFound):
+        adapter.delete(vios_file.File.schema_type, root_id=file_w.uuid,
+                       service='web')
+
+
+def device(host, vios_uuid, name):
+    """Make a VIOS forget a device of a volume (3 requests).
+
+    No data goes: the volume is Cinder's. The platform refuses if the device
+    is mapped. That it is of Nova's volume, who calls this has to know.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param vios_uuid: str, UUID of the VIOS.
+    :param name: str, as in 'hdisk7'.
+    :raises pypowervm.exceptions.Error: if the VIOS refuses.
+    """
+    hdisk.remove_hdisk(host.adapter, host.system.system_name, name, vios_uuid)

@@ -1,0 +1,93 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Names that are derived: those of disks and media that servers have.
+
+A name tells whose storage is, so nothing else has to be remembered to find it
+and to clean it up. See disk.driver for the disks, media for config drives.
+"""
+
+import base64
+import hashlib
+import re
+import uuid
+
+#: Characters of the name of a server's disk: what a virtual disk may have.
+DISK_NAME_LENGTH = 15
+_PREFIXES = ('b_', 'r_', 's_', *('e%d_' % number for number in range(10)))
+_DISK_NAME = re.compile('(?:[brs]|e[0-9])_[a-z2-7]{12,13}')
+_CONFIG_DRIVE_DIGITS = 29
+_CONFIG_DRIVE = re.compile(r'cfg_[0-9a-f]{29}\.iso')
+
+
+def is_disk_name(name):
+    """Whether a disk or logical unit may be that of a server, by its name."""
+    return len(name) == DISK_NAME_LENGTH and bool(_DISK_NAME.fullmatch(name))
+
+
+def disk_name(prefix, server_uuid):
+    """Name of a server's disk: the prefix, and the end of the UUID.
+
+    :param prefix: str, such as 'b_'.
+    :param server_uuid: str, UUID of the server in Nova.
+    """
+    return prefix + token(uuid.UUID(server_uuid).int,
+                          DISK_NAME_LENGTH - len(prefix))
+
+
+def is_config_drive_name(name):
+    """Whether a medium may be the config drive of a server, by its name."""
+    return bool(_CONFIG_DRIVE.fullmatch(name))
+
+
+def is_derived(name):
+    """Whether storage may be a server's, by its name."""
+    return is_disk_name(name) or is_config_drive_name(name)
+
+
+def config_drive_name(server_uuid):
+    """Name of a server's config drive: cfg_<29 hex digits of its UUID>.iso
+
+    The platform allows names of 37 characters.
+    """
+    return 'cfg_%s.iso' % (
+        server_uuid.replace('-', '').lower()[:_CONFIG_DRIVE_DIGITS])
+
+
+def of_server(server_uuid):
+    """All names that are derived from a server's UUID.
+
+    :returns: frozenset of str.
+    """
+    return frozenset((config_drive_name(server_uuid), *(
+        disk_name(prefix, server_uuid) for prefix in _PREFIXES)))
+
+
+def token(number, length=13):
+    """Write the low bits of a number as lower-case base 32 characters.
+
+    :param number: non-negative int of up to 128 bits.
+    :param length: how many characters, of 5 bits each.
+    :returns: str of [a-z2-7]
+    """
+    bits = number & ((1 << 5 * length) - 1)
+    text = base64.b32encode((bits << 136 - 5 * length).to_bytes(17, 'big'))
+    return text[:length].decode().lower()
+
+
+def digest(text, length):
+    """Reduce a text to base 32 characters of its SHA-256.
+
+    :param length: how many characters, of 5 bits each; up to 25.
+    """
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
+    return token(number, length)
