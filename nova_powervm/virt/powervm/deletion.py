@@ -68,8 +68,8 @@ def of_server(instance, also=None):
     :param also: str, name of a disk that is known to be the server's though
         it is not derived from its UUID, see disk.former; or None.
     """
-    return Proof('it is of server %s' % instance.uuid,
-                 (pvm_names.of_server(instance.uuid) | {also}).__contains__)
+    owned = pvm_names.of_server(instance.uuid) | ({also} - {None})
+    return Proof('it is of server %s' % instance.uuid, owned.__contains__)
 
 
 def of_former(uuids):

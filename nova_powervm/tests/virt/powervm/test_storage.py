@@ -19,6 +19,7 @@ from pypowervm.wrappers import vios_file
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import uploads
 from nova_powervm.virt.powervm import vm
@@ -239,10 +240,10 @@ class VolumeGroupTestCase(DisksTestCase):
                          (disk.capacity, disk.name, vg_w.available_size))
         self.assertEqual(['GET VolumeGroup', 'POST VolumeGroup'],
                          self.requests())
-        self.vg.edit(volumegroup.remove_disks, ['b_test', 'b_none'])
+        self.vg.edit(deletion.disks, ['b_test', 'b_none'], base.ANY)
         self.assertEqual(before, self.state())
         self.simulated.journal.clear()
-        self.vg.edit(volumegroup.remove_disks, ['b_test', 'b_none'])
+        self.vg.edit(deletion.disks, ['b_test', 'b_none'], base.ANY)
         self.assertEqual(['GET VolumeGroup'], self.requests())
 
     def test_done_anew_if_somebody_was_faster(self):
@@ -314,10 +315,13 @@ class UploadTestCase(DisksTestCase):
         self.upload()
         self.assertEqual(['i_test'], self.files())
         self.simulated.journal.clear()
-        uploads.delete_files(self.host.adapter, ['i_tes', 'other'])
+        uploads.delete_files(self.host.adapter, ['i_tes', 'other'],
+                             self.vios().uuid)
         self.assertEqual((['i_test'], ['GET File']),
                          (self.files(), self.requests()))
-        uploads.delete_files(self.host.adapter, ['i_test'])
+        uploads.delete_files(self.host.adapter, ['i_test'],
+                             self.vios().uuid)
         self.assertEqual(([], ['GET File', 'DELETE File']),
                          (self.files(), self.requests()))
-        uploads.delete_files(self.host.adapter, ['i_test'])
+        uploads.delete_files(self.host.adapter, ['i_test'],
+                             self.vios().uuid)

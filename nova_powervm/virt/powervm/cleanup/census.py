@@ -120,9 +120,10 @@ class Census:
         :returns: deletion.Proof; it covers what is of servers that Nova has
             deleted, and that have no LPAR here.
         """
-        known = self._known_names()
-        strange = {name for name in found
-                   if pvm_names.is_derived(name) and name not in known}
+        strange = set(filter(pvm_names.is_derived, found))
+        for known in (self._names_here, self._names_of_lpars):
+            if strange:
+                strange -= known()
         if not strange:
             return deletion.of_former([])
         gone = set(self._deleted)
@@ -134,12 +135,16 @@ class Census:
         return proof._replace(owns=lambda name: (
             name in strange and proof.owns(name)))
 
-    def _known_names(self):
-        """Names of servers that Nova has here, or that have LPARs."""
-        uuids = {instance.uuid for instance in self.instances}
-        for lpar_w in self.lpars:
-            uuids.update(vm.instance_uuids(lpar_w.uuid))
-        return frozenset().union(*map(pvm_names.of_server, uuids))
+    def _names_here(self):
+        """Names of storage of servers that Nova has here."""
+        return frozenset().union(*(pvm_names.of_server(instance.uuid)
+                                   for instance in self.instances))
+
+    def _names_of_lpars(self):
+        """Names of storage of servers that have LPARs here."""
+        return frozenset().union(*(
+            pvm_names.of_server(uuid) for lpar_w in self.lpars
+            for uuid in vm.instance_uuids(lpar_w.uuid)))
 
     def _await(self, strange):
         for instance in self._moved:

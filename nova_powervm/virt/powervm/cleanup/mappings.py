@@ -16,9 +16,6 @@ The platform may keep the server side of a mapping when its client is deleted.
 Only those go whose storage is of a server that Nova has deleted: an LPAR that
 its operator has deleted may come back. A server of Nova that has lost its
 LPAR keeps them, too; a hard reboot makes the LPAR again.
-
-A Fibre Channel mapping does not tell whose it is, once its LPAR is gone. It
-goes if it has a partition id that a deleted server had, and no LPAR has now.
 """
 
 from oslo_log import log as logging

@@ -179,9 +179,10 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                             {'lu': unit.name, 'exc': exc})
             elif not was_unmapped and self._is_in_use(unit):
                 self._unfinished.add_used(unit, proof)
-                LOG.warning('Logical unit %(lu)s will be deleted when nothing '
-                            'maps it any more, as on the former host of a '
-                            'server that was evacuated: %(exc)s',
+                LOG.warning('Logical unit %(lu)s is mapped to another '
+                            'partition, as on the former host of a server '
+                            'that was evacuated. It is left alone until '
+                            'nothing maps it any more: %(exc)s',
                             {'lu': unit.name, 'exc': exc})
             else:
                 raise

@@ -14,44 +14,68 @@
 
 import datetime
 import threading
+import types
 import uuid
 
 import fixtures
-from nova.compute import task_states
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
 from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.virt.powervm import cleanup
 from nova_powervm.virt.powervm.cleanup import census
+from nova_powervm.virt.powervm.cleanup import mappings
+from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import media
-from nova_powervm.virt.powervm import scrub
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 
-CENSUS = ['GET VirtualIOServer', 'GET LogicalPartition']
-UPLOADS = ['GET File']
+CENSUS = ['GET VirtualIOServer']
 LAUNCHED = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc)
+AIX = 'p_series_aix73.iso'
 
 
-class ScrubTestCase(base.StorageTestCase):
+class CleanupTestCase(base.StorageTestCase):
     """Servers, and what Nova knows of them.
 
     :ivar instances: Nova's servers on this host.
+    :ivar deleted: those that were on it when Nova deleted them.
+    :ivar moved: those that have moved from here, or to here, and are
+        elsewhere.
     """
 
     def setUp(self):
         super().setUp()
-        self.instances = []
+        self.instances, self.deleted, self.moved = [], [], []
+        self.queries = []
         self.image_id = self.glance.add(b'PowerVM!' * 1000)
-        self.useFixture(fixtures.MockPatchObject(
-            census.objects.InstanceList, 'get_by_host',
-            side_effect=lambda context, host: list(self.instances)))
+        for owner, name, func in (
+                ('InstanceList', 'get_by_host',
+                 lambda context, host: list(self.instances)),
+                ('InstanceList', 'get_by_filters', self._filter),
+                ('MigrationList', 'get_by_filters',
+                 lambda context, filters: [
+                     types.SimpleNamespace(instance_uuid=instance.uuid)
+                     for instance in self.moved])):
+            self.useFixture(fixtures.MockPatchObject(
+                getattr(census.objects, owner), name, side_effect=func))
+
+    def _filter(self, context, filters, expected_attrs=None):
+        self.assertEqual('yes', context.read_deleted)
+        self.queries.append(filters)
+        if 'host' in filters:
+            self.assertEqual({'host': self.host.nodename, 'deleted': True,
+                              'soft_deleted': False}, filters)
+            return list(self.deleted)
+        return [instance for instance in self.moved
+                if instance.uuid in filters['uuid']]
 
     def make_server(self, number=1, **attrs):
         return self.make_instance(number, **dict(
             {'uuid': str(uuid.uuid5(uuid.NAMESPACE_DNS, str(number))),
-             'launched_at': LAUNCHED}, **attrs))
+             'launched_at': LAUNCHED, 'host': 'another', 'deleted': False},
+            **attrs))
 
     def connect_disk(self, instance):
         """Make an LPAR with a disk."""
@@ -68,116 +92,169 @@ class ScrubTestCase(base.StorageTestCase):
                                  root_id=vm.get_pvm_uuid(instance))
         self.simulated.journal.clear()
 
-    def scrub(self):
-        scrub.scrub(self.host, census.Census(self.host))
-
-    def upload(self, name):
-        vios_file.File.bld(
-            self.host.adapter, name, vios_file.FileType.MEDIA_ISO,
-            self.vios().uuid).create()
-
-
-class NothingTest(ScrubTestCase):
-
-    def test_nothing_to_do(self):
-        self.connect_disk(self.make_server())
-        before, threads = self.state(), threading.active_count()
-        self.scrub()
-        self.assertEqual(CENSUS + UPLOADS, self.requests())
-        self.assertEqual(before, self.state())
-        self.assertEqual(threads, threading.active_count())
-
-    def test_the_management_partition_is_known_then(self):
-        expected = self.host.mgmt_uuid
-        host = self.connect_host(self.simulated)
-        scrub.scrub(host, census.Census(host))
+    def work(self):
+        disk = localdisk.LocalStorage(self.host, self.glance)
+        drive = media.ConfigDrive(self.host, self.vios().uuid)
         self.simulated.journal.clear()
-        self.assertEqual(expected, host.mgmt_uuid)
-        self.assertFalse(host.mgmt_is_vios)
-        self.assertEqual([], self.requests())
+        return cleanup.Work(self.host, disk, drive,
+                            census.Census(self.host))
 
-    def test_it_is_not_vital(self):
-        self.break_request('status', path='VirtualIOServer', count=0,
-                           status=500, message='Not now')
-        self.upload('cfg_1.iso')
-        self.scrub()
-        self.assertIn('Stale storage could not be removed: HTTP error 500',
-                      self.logger.output)
-        self.assertIn('DELETE File', self.requests())
+    def start(self):
+        """Clean up as a start of nova-compute does."""
+        work = self.work()
+        cleanup.start(work)
+        return work
 
 
-class StorageTest(ScrubTestCase):
+class MappingTest(CleanupTestCase):
 
     def setUp(self):
         super().setUp()
         self.instance = self.make_server(1)
         self.other = self.make_server(2)
         self.connect_disk(self.other)
+        self.before = self.disk_names(), self.mappings()
 
-    def test_an_lpar_is_gone(self):
-        before = self.disk_names(), self.mappings()
+    def remove(self):
+        mappings.remove(self.host, census.Census(self.host))
+
+    def lose(self):
+        """Delete the LPAR of a server."""
         self.connect_disk(self.instance)
         self.delete_lpar(self.instance)
-        threads = set(threading.enumerate())
-        self.scrub()
-        self.assertEqual(before, (self.disk_names(), self.mappings()))
-        for thread in set(threading.enumerate()) - threads:
-            # The others are those of the simulated site.
-            if thread.name.startswith('ThreadPoolExecutor'):
-                thread.join(60)
-                self.assertFalse(thread.is_alive(), thread)
 
-    def lose(self, **attrs):
-        """Delete the LPAR of a server that Nova has."""
-        self.instances = [self.make_server(1, **attrs), self.other]
-        self.connect_disk(self.instance)
-        self.delete_lpar(self.instance)
+    def test_nothing_to_do(self):
         before = self.state()
-        self.scrub()
-        return before
+        self.remove()
+        self.assertEqual(CENSUS, self.requests())
+        self.assertEqual(([], before), (self.queries, self.state()))
 
-    def test_a_server_has_lost_its_lpar(self):
-        before = self.lose()
+    def test_server_that_nova_has_deleted(self):
+        self.deleted = [self.instance]
+        self.lose()
+        threads = set(threading.enumerate())
+        self.start()
+        self.assertEqual(self.before, (self.disk_names(), self.mappings()))
+        self.assertEqual(set(), {
+            thread for thread in set(threading.enumerate()) - threads
+            if thread.name.startswith('ThreadPoolExecutor')})
+
+    def test_server_that_has_lost_its_lpar(self):
+        self.instances = [self.instance, self.other]
+        self.lose()
+        before = self.state()
+        self.start()
         self.assertEqual(before, self.state())
-        self.assertIn(self.instance.uuid, self.logger.output)
 
-    def test_a_server_is_being_deleted(self):
-        self.assertNotEqual(
-            self.lose(task_state=task_states.DELETING), self.state())
+    def test_server_of_another_compute(self):
+        """Nova tells this host nothing of it, so it is not ours."""
+        self.lose()
+        before = self.state()
+        self.start()
+        self.assertEqual(before, self.state())
 
-    def test_a_server_that_never_ran(self):
-        self.assertNotEqual(self.lose(launched_at=None), self.state())
+    def test_server_that_is_elsewhere(self):
+        self.moved = [self.instance]
+        self.lose()
+        before = self.state()
+        work = self.start()
+        self.assertEqual(before, self.state())
+        self.assertIn('Nova has the server on host another',
+                      self.logger.output)
+        self.instance.deleted = True
+        cleanup.periodic(work)
+        self.assertEqual(self.before, (self.disk_names(), self.mappings()))
+        self.simulated.journal.clear()
+        cleanup.periodic(work)
+        self.assertEqual([], self.requests())
 
-    def test_a_vios_is_down(self):
-        self.connect_disk(self.instance)
-        self.delete_lpar(self.instance)
+    def test_partition_of_its_operator(self):
+        """An operator deletes an LPAR and keeps its disk and its medium."""
+        self.lose()
+        group = self.group()
+        with self.site.lock:
+            for name in list(group.disks):
+                if name not in self.before[0]:
+                    group.disks['oracle_data'] = group.disks.pop(name)
+                    group.disks['oracle_data'].name = 'oracle_data'
+            group.touch()
+        before = self.state()
+        self.deleted = [self.instance]
+        self.start()
+        self.assertEqual(before, self.state())
+
+    def test_vios_that_is_down(self):
+        """What it has is removed when it is back."""
+        self.deleted = [self.instance]
+        self.lose()
         vios = self.vios()
+        work = self.work()
         vios.rmc = 'inactive'
         vios.touch()
-        self.scrub()
-        self.assertEqual(CENSUS + UPLOADS, self.requests())
+        before = self.mappings()
+        cleanup.start(work)
+        self.assertEqual({vios.uuid}, work.unseen)
+        self.assertEqual(before, self.mappings())
+        cleanup.periodic(work)
+        self.assertEqual(before, self.mappings())
+        vios.rmc = 'active'
+        vios.touch()
+        cleanup.periodic(work)
+        self.assertEqual(self.before, (self.disk_names(), self.mappings()))
+
+    def test_one_that_fails_stops_no_other(self):
+        self.break_request('status', path='File', count=0, status=500,
+                           message='Not now')
+        self.deleted = [self.instance]
+        self.lose()
+        self.start()
+        self.assertIn('Cleaning up broken uploads failed: HTTP error 500',
+                      self.logger.output)
+        self.assertEqual(self.before, (self.disk_names(), self.mappings()))
 
 
-class UploadsTest(ScrubTestCase):
+class UploadsTest(CleanupTestCase):
 
-    def test_our_uploads(self):
-        for name in ('cfg_1.iso', 'i_2', 'p_3', 'mine.iso'):
+    def upload(self, name, vios='vios1'):
+        vios_file.File.bld(
+            self.host.adapter, name, vios_file.FileType.MEDIA_ISO,
+            self.vios(vios).uuid).create()
+
+    def remove(self):
+        self.simulated.journal.clear()
+        uploads.remove(self.host, census.Census(self.host))
+        return sorted(file_w.file_name for file_w in vios_file.File.get(
+            self.host.adapter, service='web', xag=[]))
+
+    def test_nothing_is_there(self):
+        self.remove()
+        self.assertEqual(2 * ['GET File'], self.requests())
+
+    def test_ours_and_others(self):
+        ours = [media.get_cfg_drv_name(self.make_server()),
+                'i_' + 13 * 'a', 'i_%s_%s' % (25 * 'a', 13 * 'b')]
+        others = ['cfg_1.iso', 'i_2', 'mine.iso', AIX]
+        for name in ours + others:
             self.upload(name)
-        self.scrub()
-        self.assertEqual(
-            ['mine.iso'],
-            [file_w.file_name for file_w in vios_file.File.get(
-                self.host.adapter, service='web', xag=[])])
+        self.assertEqual(others, self.remove())
 
-    def test_an_upload_that_goes_meanwhile(self):
-        self.upload('cfg_1.iso')
+    def test_of_another_host(self):
+        """An HMC has the uploads of all its hosts."""
+        name = 'i_' + 13 * 'a'
+        self.upload(name)
+        gone = census.Census(self.host)
+        gone.vioses = []
+        uploads.remove(self.host, gone)
+        self.assertEqual([name], [file_w.file_name for file_w in (
+            vios_file.File.get(self.host.adapter, service='web', xag=[]))])
+
+    def test_one_that_goes_meanwhile(self):
+        self.upload('i_' + 13 * 'a')
         self.break_request('status', method='DELETE', path='File', status=404)
-        self.scrub()
-        self.assertNotIn('could not be removed', self.logger.output)
+        self.remove()
 
 
-class ConfigDriveTest(ScrubTestCase):
-    """Config drives of servers that are not here any more."""
+class ConfigDriveTest(CleanupTestCase):
 
     def setUp(self):
         super().setUp()
@@ -197,51 +274,36 @@ class ConfigDriveTest(ScrubTestCase):
         self.simulated.journal.clear()
 
     def left(self):
-        self.drive.scrub(census.Census(self.host))
+        self.drive.clean(census.Census(self.host))
         return sorted(self.vios().repository.media)
 
     def test_nothing_is_there(self):
         self.assertEqual([], self.left())
         self.assertEqual(2 * ['GET VolumeGroup'], self.requests())
 
-    def test_servers_that_are_not_here(self):
-        others = ['cfg_.iso', 'cfg_mine.iso', 'linux.iso', 'ocfg_%s' % (
-            self.name[4:])]
-        self.add(self.name, media.get_cfg_drv_name(self.make_server(2)),
-                 *others)
+    def test_ours_and_others(self):
+        self.deleted = [self.instance]
+        strange = media.get_cfg_drv_name(self.make_server(2))
+        others = sorted(['cfg_.iso', 'cfg_mine.iso', 'rhel9.iso', strange,
+                         'ocfg_%s' % self.name[4:]])
+        self.add(self.name, *others)
         self.assertEqual(others, self.left())
         self.assertEqual(1, self.requests().count('POST VolumeGroup'))
 
     def test_a_server_of_nova(self):
-        self.instances = [self.instance]
+        self.instances = self.deleted = [self.instance]
         self.add(self.name)
         self.assertEqual([self.name], self.left())
 
-    def test_a_server_that_migrates_away(self):
-        # Nova has it on the other host.
-        instance = self.make_server(
-            uuid='a1b2c3d4-1234-4000-8000-000000000003')
-        self.create_lpar(instance)
-        name = media.get_cfg_drv_name(instance)
-        self.add(name)
-        self.assertEqual([name], self.left())
-
-    def test_mapped_to_another_partition(self):
-        self.create_lpar(self.make_server(2))
+    def test_a_server_that_has_an_lpar(self):
+        self.deleted = [self.instance]
+        self.create_lpar(self.instance)
         self.add(self.name)
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
-            stg.map(self.vios().uuid, vm.get_pvm_uuid(self.make_server(2)),
-                    pvm_stg.VOptMedia.bld_ref(self.host.adapter, self.name))
         self.assertEqual([self.name], self.left())
 
     def test_no_repository(self):
         group = self.group('rootvg')
         group.repository = None
         group.touch()
-        self.drive.scrub(census.Census(self.host))
+        self.drive.clean(census.Census(self.host))
         self.assertNotIn('POST VolumeGroup', self.requests())
-
-    def test_it_is_not_vital(self):
-        self.break_request('status', path='VolumeGroup', status=500)
-        self.assertEqual([], self.left())
-        self.assertIn('it is left behind for now', self.logger.output)

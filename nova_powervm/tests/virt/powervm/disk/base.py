@@ -21,9 +21,20 @@ from nova import objects
 from oslo_utils import units
 
 from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
 
 CHUNK = 64 * units.Ki
+#: Proof for whatever a test wants to delete.
+ANY = deletion.Proof('a test wants it', lambda name: True)
+
+
+class NobodyLeft:
+    """A census that finds no server which is gone."""
+
+    @staticmethod
+    def prove_former(_names, is_local=True):
+        return deletion.of_former([])
 
 
 class ImageApi:

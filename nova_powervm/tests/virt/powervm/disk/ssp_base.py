@@ -43,7 +43,7 @@ class PoolTestCase(base.StorageTestCase):
     def restart(self):
         """Begin anew with what is on the platform."""
         self.adapter = ssp.SSPDiskAdapter(self.host, self.glance)
-        self.adapter.scrub()
+        self.adapter.clean(base.NobodyLeft())
         self.simulated.journal.clear()
 
     def state(self):

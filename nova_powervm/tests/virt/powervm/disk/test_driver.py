@@ -20,8 +20,8 @@ from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import localdisk
-from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names
 
 
 class NameTokenTestCase(testtools.TestCase):

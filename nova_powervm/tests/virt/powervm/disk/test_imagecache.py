@@ -20,6 +20,7 @@ from pypowervm import exceptions as pvm_exc
 import testtools
 
 from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm.disk import localdisk
@@ -191,8 +192,7 @@ class FetchTestCase(ImageCacheTestCase):
             self.assertGreater(number, 4)
 
     def forget_all(self):
-        self.adapter._vg.edit(imagecache.volumegroup.remove_disks,
-                              self.disk_names())
+        self.adapter._vg.edit(deletion.disks, self.disk_names(), base.ANY)
 
 
 class CrashTestCase(ImageCacheTestCase):
@@ -229,8 +229,8 @@ class CrashTestCase(ImageCacheTestCase):
                     self.disk_names())
                 self.assert_content(
                     self.group().disks[self.image_name()])
-                self.adapter._vg.edit(imagecache.volumegroup.remove_disks,
-                                      self.disk_names())
+                self.adapter._vg.edit(deletion.disks, self.disk_names(),
+                                      base.ANY)
                 self.delete_files()
                 self.assertEqual(self.before, self.state())
                 if not hit:
@@ -239,11 +239,11 @@ class CrashTestCase(ImageCacheTestCase):
 
     def delete_files(self):
         imagecache.uploads.delete_files(self.host.adapter,
-                                        [self.image_name()])
+                                        [self.image_name()], self.vios().uuid)
 
     def test_scrub_at_start(self):
         def recover():
-            self.adapter.scrub()
+            self.adapter.clean(base.NobodyLeft())
             self.assertEqual([], [name for name in self.disk_names()
                                   if name.startswith('p_')])
         self.walk(recover)
@@ -261,7 +261,7 @@ class CrashTestCase(ImageCacheTestCase):
         for name in ('p_data', 'p_', 'pictures'):
             self.adapter._vg.edit(imagecache.volumegroup.create_disk, name, 1)
         before = self.state()
-        self.adapter.scrub()
+        self.adapter.clean(base.NobodyLeft())
         self.assertEqual(before, self.state())
 
 
@@ -343,7 +343,7 @@ class PruneTestCase(ImageCacheTestCase):
 
         def send(content):
             self.prune()
-            self.adapter.scrub()
+            self.adapter.clean(base.NobodyLeft())
             during.append(self.disk_names())
             yield content
 

@@ -18,6 +18,7 @@ from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.disk import test_image
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import exception
@@ -279,7 +280,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.assertEqual(MAPPING, self.requests())
         self.adapter.delete_disks(self.instance)
         self.assertEqual(COPY, self.requests())
-        self.adapter._vg.edit(volumegroup.remove_disks, self.disk_names())
+        self.adapter._vg.edit(deletion.disks, self.disk_names(), base.ANY)
         self.assertEqual(before, self.state())
 
     def test_delete(self):
@@ -323,7 +324,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
             self.context, objects.InstanceList(objects=[]))
         self.assertEqual(COPY, self.requests())
         self.assertEqual(before, self.state())
-        self.adapter.scrub()
+        self.adapter.clean(base.NobodyLeft())
         self.assertEqual(['GET VolumeGroup'], self.requests())
 
     # ---- ephemeral and swap disks

@@ -86,8 +86,8 @@ class OneClusterTestCase(base.StorageTestCase):
             round(size, 2) for size in found.capacity()))
         self.assertEqual(['PUT LogicalUnit', 'GET SharedStoragePool',
                           'GET SharedStoragePool'], self.requests())
-        self.assertTrue(found.delete(disk.uuid))
-        self.assertFalse(found.delete(disk.uuid))
+        self.assertTrue(found.delete(disk, base.ANY))
+        self.assertFalse(found.delete(disk, base.ANY))
 
     def test_capacity_that_has_not_changed_costs_little(self):
         found = pool.Pool(self.host)
@@ -227,7 +227,7 @@ class KnownUnitsTestCase(ssp_base.PoolTestCase):
         self.assertTrue(self.found.exists(lu_w.uuid))
         self.delete_unit('disk')
         self.assertFalse(self.found.exists(lu_w.uuid))
-        self.assertFalse(self.found.delete(lu_w.uuid))
+        self.assertFalse(self.found.delete(lu_w, base.ANY))
         self.assertEqual([], self.found.known(['disk']))
 
     def test_no_room(self):

@@ -338,7 +338,7 @@ class PruneTestCase(ssp_base.ImagesTestCase):
 
         def send(content):
             self.prune()
-            self.adapter.scrub()
+            self.adapter.clean(base.NobodyLeft())
             during.append(len(self.unit_names()))
             yield content
 

@@ -83,7 +83,8 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
         """It is dead at once: at the start, or whenever it is met."""
         token = self.adapter._images._host_token
         for meet in (
-                self.create, self.adapter.scrub,
+                self.create,
+                lambda: self.adapter.clean(ssp_base.base.NobodyLeft()),
                 lambda: self.adapter.manage_image_cache(self.context, [])):
             self.marker_of(token)
             self.make_unit(self.image_name(), 0.01, IMAGE)
@@ -241,7 +242,9 @@ class CrashTestCase(ssp_base.ImagesTestCase):
             self.assertGreater(number, 8)
 
     def delete_files(self):
-        image.uploads.delete_files(self.host.adapter, [self.image_name()])
+        for name in ('vios1', 'vios2'):
+            image.uploads.delete_files(
+                self.host.adapter, [self.image_name()], self.vios(name).uuid)
 
     def test_scrub_at_start(self):
         self.walk(self.restart)
