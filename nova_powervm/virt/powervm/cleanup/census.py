@@ -25,6 +25,7 @@ from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import deletion
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import names as pvm_names
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
@@ -82,12 +83,21 @@ class Census:
 
     @functools.cached_property
     def _deleted(self):
-        """UUIDs of servers that were on this host when Nova deleted them.
+        """Servers that were on this host when Nova deleted them.
 
-        Not of those that are soft-deleted: they can be restored.
+        Not those that are soft-deleted: they can be restored.
         """
-        return {instance.uuid for instance in self._find_instances(
-            host=self._host.nodename, deleted=True, soft_deleted=False)}
+        return self._find_instances(
+            host=self._host.nodename, deleted=True, soft_deleted=False)
+
+    def former_ids(self):
+        """Partition ids that deleted servers had, and no partition has now.
+
+        :returns: set of int.
+        """
+        kept = {former.kept_id(instance) for instance in self._deleted}
+        return kept - {None} - {partition_w.id
+                                for partition_w in self.partitions()}
 
     @functools.cached_property
     def _moved(self):
@@ -107,7 +117,7 @@ class Census:
     def _find_instances(**filters):
         return objects.InstanceList.get_by_filters(
             nova_context.get_admin_context(read_deleted='yes'), filters,
-            expected_attrs=[])
+            expected_attrs=['system_metadata'])
 
     def prove_former(self, found, is_local=True):
         """Prove whose storage may be deleted, of what there is.
@@ -126,7 +136,7 @@ class Census:
                 strange -= known()
         if not strange:
             return deletion.of_former([])
-        gone = set(self._deleted)
+        gone = {instance.uuid for instance in self._deleted}
         if is_local:
             gone.update(instance.uuid for instance in self._moved
                         if instance.deleted)

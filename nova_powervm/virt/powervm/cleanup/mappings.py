@@ -15,7 +15,8 @@
 The platform may keep the server side of a mapping when its client is deleted.
 Only those go whose storage is of a server that Nova has deleted: an LPAR that
 its operator has deleted may come back. A server of Nova that has lost its
-LPAR keeps them, too; a hard reboot makes the LPAR again.
+LPAR keeps them, too; a hard reboot makes the LPAR again. Those of Fibre
+Channel do not tell whose they are: they go by the partition id, see former.
 """
 
 from oslo_log import log as logging
@@ -38,7 +39,13 @@ def remove(host, census):
             for vios_w in census.active_vioses()}
     proof = census.prove_former({_name(mapping) for mappings in left.values()
                                  for mapping in mappings})
-    with storage.StorageTransaction.immediate(host, 'cleanup') as stg:
+    with storage.StorageTransaction.immediate(
+            host, 'cleanup', xag=[storage.SCSI_MAPPING,
+                                  storage.FC_MAPPING]) as stg:
+        for vios_w in census.active_vioses():
+            for lpar_id in _orphan_ids(vios_w, census):
+                stg.edit(vios_w.uuid, storage.remove_stale_fc_mappings,
+                         lpar_id)
         for vios_uuid, mappings in left.items():
             names = proof.of({_name(mapping) for mapping in mappings})
             if names:
@@ -48,6 +55,14 @@ def remove(host, census):
                 stg.edit(vios_uuid, storage.remove_mappings,
                          lambda mapping, names=names: (
                              _is_orphan(mapping) and _name(mapping) in names))
+
+
+def _orphan_ids(vios_w, census):
+    """Partition ids of Fibre Channel mappings that deleted servers left."""
+    orphans = {mapping.server_adapter.lpar_id
+               for mapping in vios_w.vfc_mappings
+               if mapping.client_adapter is None}
+    return sorted(orphans & census.former_ids()) if orphans else []
 
 
 def _is_orphan(mapping):

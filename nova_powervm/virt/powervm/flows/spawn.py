@@ -128,7 +128,7 @@ def _add_connections(flow, rooms, context, instance, injected_files,
         _add_config_drive(flow, rooms, context, instance, injected_files,
                           network_info, admin_password, stg)
     flow.add(
-        tf_stg.DetachStaleMappings(stg),
+        tf_stg.DetachStaleMappings(instance, stg),
         tf_stg.UpdateVioses(stg))
 
 

@@ -22,6 +22,7 @@ from taskflow import task
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 
@@ -388,8 +389,9 @@ class DeleteVOpt(task.Task):
 class DetachStaleMappings(task.Task):
     """Queue the removal of what a former LPAR with the same id left."""
 
-    def __init__(self, stg):
+    def __init__(self, instance, stg):
         super().__init__('detach_stale_mappings')
+        self.instance = instance
         self.stg = stg
 
     def execute(self, lpar_wrap):
@@ -398,6 +400,7 @@ class DetachStaleMappings(task.Task):
         if self.stg.reads(storage.FC_MAPPING):
             self.stg.edit_touched(storage.remove_stale_fc_mappings,
                                   lpar_wrap.id)
+            former.keep_id(self.instance, lpar_wrap.id)
 
 
 class DetachPartition(task.Task):
@@ -411,6 +414,10 @@ class DetachPartition(task.Task):
     def execute(self):
         self.stg.edit_touched(storage.remove_partition_mappings,
                               vm.get_pvm_uuid(self.instance))
+        lpar_id = former.kept_id(self.instance)
+        if lpar_id is not None and self.stg.reads(storage.FC_MAPPING):
+            # Without its LPAR, a mapping tells the id only.
+            self.stg.edit_touched(storage.remove_stale_fc_mappings, lpar_id)
 
 
 class FindBootDevice(task.Task):

@@ -17,6 +17,7 @@ Disks of both kinds, media and mappings are on a simulated site, see base.
 
 from unittest import mock
 
+import fixtures
 from nova import exception as nova_exc
 from pypowervm import const as pvm_const
 from pypowervm.wrappers import virtual_io_server as pvm_vios
@@ -380,8 +381,9 @@ class PartitionTest(StorageTasksTestCase):
         self.assertEqual(1, len(self.orphans(partition_id)))
         lpar_w = self.create_lpar()
         self.assertEqual(partition_id, lpar_w.id)
-        self.run_edits(self.touch, tf_stg.DetachStaleMappings(self.stg),
-                       lpar_wrap=lpar_w)
+        self.run_edits(
+            self.touch, tf_stg.DetachStaleMappings(self.instance, self.stg),
+            lpar_wrap=lpar_w)
         self.assertEqual([], self.orphans(partition_id))
         self.disk_dvr.delete_disks(self.instance)
         self.assert_site(self.before)
@@ -393,16 +395,18 @@ class PartitionTest(StorageTasksTestCase):
 
     def test_own_mappings_are_not_stale(self):
         self.make_disks(base.BOOT)
-        self.run_edits(self.touch, tf_stg.DetachStaleMappings(self.stg),
-                       lpar_wrap=self.lpar_w)
+        self.run_edits(
+            self.touch, tf_stg.DetachStaleMappings(self.instance, self.stg),
+            lpar_wrap=self.lpar_w)
         self.assertEqual([('vios1', base.BOOT)], self.mapped_types())
 
     def test_fibre_channel_mappings_of_what_was_read_only(self):
         """Edits may touch only those groups of documents that were read."""
+        self.useFixture(fixtures.MockPatchObject(tf_stg.former, 'keep_id'))
         for groups in ([storage.SCSI_MAPPING],
                        [storage.SCSI_MAPPING, storage.FC_MAPPING]):
             stg = mock.Mock(reads=groups.__contains__)
-            tf_stg.DetachStaleMappings(stg).execute(self.lpar_w)
+            tf_stg.DetachStaleMappings(self.instance, stg).execute(self.lpar_w)
             self.assertEqual(len(groups), len(stg.edit_touched.mock_calls))
 
     def test_vioses_as_they_are_afterwards(self):

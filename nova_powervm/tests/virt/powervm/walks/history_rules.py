@@ -27,32 +27,12 @@ MOST_REQUESTS = 25
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
 KNOWN = {
-    'any client':
-        'A start of nova-compute removes the mapping of an adapter for any '
-        'client, and deletes the virtual disk behind it. Issue 12.',
-    'disk of a deleted LPAR':
-        'A start of nova-compute deletes the disk and the medium of an LPAR '
-        'that its owner has deleted. Issue 12.',
     'volume group of a VIOS that is down':
         'A start of nova-compute takes the volume group of another VIOS if '
         'that with the disks is down. Issue 12.',
     'path of a VIOS that is down':
         'A volume that is taken away while a VIOS is down stays mapped there, '
         'and its hard disk too. Issue 12.',
-    'Fibre Channel of a lost LPAR':
-        'The Fibre Channel mappings of a server that had lost its LPAR stay '
-        'on the VIOSes until nova-compute starts again. Issue 12.',
-    'disks of a lost LPAR':
-        'The disks of a server that had lost its LPAR stay for good if it is '
-        'deleted, or evacuated, while nova-compute is down on its host. '
-        'Issue 12.',
-    'deleted while a VIOS is down':
-        'Disks and media that are deleted while a VIOS is down stay on it if '
-        'nova-compute starts again before the VIOS is back, or when another '
-        'LPAR has the partition id. Issue 12.',
-    'unit of an evacuated server':
-        'The logical unit of an evacuated server stays for good if the server '
-        'is rebuilt, or deleted twice, before its old host is up. Issue 12.',
     'volume of an evacuated server':
         'A volume that is taken away from an evacuated server before its old '
         'host is up stays mapped there. Issue 12.',

@@ -36,14 +36,12 @@ class RegressionTest(testtools.TestCase):
     def play(platform, steps):
         histories.play(platform, steps)
 
-    @case.fails(history_rules.KNOWN['any client'])
     def test_any_client(self):
         def steps(history):
             history.their_any_client(1)
             history.start_compute(1)
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails(history_rules.KNOWN['disk of a deleted LPAR'])
     def test_disk_of_deleted_lpar(self):
         def steps(history):
             history.their_lpar(1)
@@ -51,7 +49,6 @@ class RegressionTest(testtools.TestCase):
             history.start_compute(1)
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails(history_rules.KNOWN['disks of a lost LPAR'])
     def test_deleted_in_absence(self):
         def steps(history):
             history.make(1)
@@ -61,7 +58,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
-    @case.fails(history_rules.KNOWN['disks of a lost LPAR'])
     def test_evacuated_without_lpar(self):
         def steps(history):
             history.make(1)
@@ -91,7 +87,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['Fibre Channel of a lost LPAR'])
     def test_fibre_channel_of_lost_lpar(self):
         def steps(history):
             history.make(1, 'small', (1,), False)
@@ -99,7 +94,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
-    @case.fails(history_rules.KNOWN['deleted while a VIOS is down'])
     def test_deleted_while_vios_is_down(self):
         def steps(history):
             history.make(1)
@@ -109,7 +103,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
-    @case.fails(history_rules.KNOWN['deleted while a VIOS is down'])
     def test_deleted_and_id_reused(self):
         def steps(history):
             history.make(1)
@@ -121,7 +114,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
-    @case.fails(history_rules.KNOWN['unit of an evacuated server'])
     def test_evacuated_and_rebuilt(self):
         def steps(history):
             history.make(1)
@@ -131,7 +123,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
-    @case.fails(history_rules.KNOWN['unit of an evacuated server'])
     def test_evacuated_and_deleted_twice(self):
         def steps(history):
             history.make(1)
