@@ -41,9 +41,9 @@ class Rooms:
     :ivar disk: the ephemeral disk adapter that disk_driver names.
     :ivar config_drive: the maker of config drives.
     :ivar mgmt: the management partition's devices.
-    :ivar cleaning: what is cleaned up from time to time.
     :ivar slots: the slot maps of servers; None without a store for them.
     :ivar nvram: what keeps the NVRAM of servers; None without a store.
+    :ivar cleaning: what is cleaned up from time to time.
     """
 
     virtapi: typing.Any
@@ -51,9 +51,9 @@ class Rooms:
     disk: disk_driver.DiskAdapter
     config_drive: media.ConfigDrive
     mgmt: pvm_mgmt.ManagementPartition
-    cleaning: cleanup.Work
     slots: typing.Optional[slot.SlotMaps] = None
     nvram: typing.Optional[manager.NvramManager] = None
+    cleaning: typing.Optional[cleanup.Work] = None
 
 
 def open_rooms(virtapi, host, nvram_manager=None):
@@ -79,8 +79,7 @@ def open_rooms(virtapi, host, nvram_manager=None):
     evacuation.stop_unfinished(host, partitions)
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
-        cleaning=cleaning,
         mgmt=pvm_mgmt.ManagementPartition(host),
         slots=nvram_manager and slot.SlotMaps(
             host, nvram_manager.store_api, nvram_manager.worker),
-        nvram=nvram_manager)
+        nvram=nvram_manager, cleaning=cleaning)

@@ -16,6 +16,7 @@ from nova import exception as nova_exc
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm import exception
@@ -57,7 +58,8 @@ class PlainStorage(driver.DiskAdapter):
         name = self.get_disk_name(image_type, instance)
         size_gb = (self.disk_size_gb(instance, source, image_type) or
                    image.size_gb(source.size))
-        [disk] = self._vg.edit(_replace, {name: size_gb})
+        [disk] = self._vg.edit(_replace, {name: size_gb},
+                               self.proof(instance))
         image.upload(
             self.host.adapter, self._vg.vios_uuid, name, source,
             image.CheckedStream(source, lambda: self.image_api.download(
@@ -67,7 +69,7 @@ class PlainStorage(driver.DiskAdapter):
     def create_blank_disks(self, instance, disks):
         return self._vg.edit(_replace, {
             self.get_disk_name(disk.disk_type, instance): disk.size_gb
-            for disk in disks})
+            for disk in disks}, self.proof(instance))
 
     def get_disk_refs(self, instance, disk_types):
         vg_w = self._vg.read()
@@ -86,8 +88,9 @@ class PlainStorage(driver.DiskAdapter):
                  clients=clients or self.own_partitions(instance))
 
     def delete_disks(self, instance, disk_types=None, unmapped=()):
-        self._vg.edit(volumegroup.remove_disks,
-                      self.get_disk_names(instance, disk_types))
+        self._vg.edit(deletion.disks,
+                      self.get_disk_names(instance, disk_types),
+                      self.proof(instance))
 
     def extend_disk(self, instance, size_gb, disk_type=BOOT):
         self._vg.edit(self._extend, self.get_disk_name(disk_type, instance),
@@ -112,6 +115,6 @@ class PlainStorage(driver.DiskAdapter):
         return disk
 
 
-def _replace(vg_w, sizes):
+def _replace(vg_w, sizes, proof):
     return volumegroup.create_blank_disks(
-        volumegroup.remove_disks(vg_w, sizes), sizes)
+        deletion.disks(vg_w, sizes, proof), sizes)
