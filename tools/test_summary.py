@@ -13,13 +13,15 @@
 
 """Print what the tests took, which failed, and how many did what.
 
-Usage: test_summary.py [--last] FOLDER
+Usage: test_summary.py [--begin | --last] FOLDER
 
-FOLDER is the one of .stestr. All the runs in it count, or only the last one.
-What tests cost is in .stestr/costs, see nova_powervm/tests/watch.py; without
-it there are no CPU seconds, and no test takes too many.
+FOLDER is the one of .stestr. All the runs in it count, or only what has run
+since --begin. What tests cost is in .tox/costs, see
+nova_powervm/tests/watch.py; without it there are no CPU seconds, and no test
+takes too many.
 
-Exit status 1: a test failed or took too much, or none ran.
+Exit status 1: a test failed or took too much, none ran, or a process that ran
+tests was killed, so that some of them may never have run.
 """
 
 import argparse
@@ -27,6 +29,7 @@ import collections
 import json
 import os
 import re
+import time
 
 from stestr.repository import file as stestr_file
 import testtools
@@ -62,6 +65,7 @@ EXPENSIVE = {
 PARTS = (
     ('histories', r'nova_powervm\.tests\.virt\.powervm\.walks\.test_histor'),
     ('walks', r'nova_powervm\.tests\.virt\.powervm\.walks\.'),
+    ('scenarios', r'nova_powervm\.tests\.virt\.powervm\.scenarios\.'),
     ("Nova's classes", r'nova_powervm\.tests\.functional\.parity\.'),
     ('handover', r'nova_powervm\.tests\.functional\.'),
     ('unit', ''),
@@ -69,6 +73,8 @@ PARTS = (
 SLOWEST = 10
 #: What the watch calls what happens between two tests.
 BETWEEN = 'after '
+#: The end of the name of a file that tells when a run began.
+BEGIN = '-begin.json'
 
 
 class Suite:
@@ -78,6 +84,7 @@ class Suite:
     :ivar wall: {test ID: seconds, with its set-up and clean-up}
     :ivar cpu: {test ID: CPU seconds}; what comes between two tests is one
         of them, by the name of "after" and the ID of the former.
+    :ivar killed: list of str, what processes did last that were killed
     :ivar seconds: float, from the start of the first test of each run to the
         end of the last, all runs together
     """
@@ -87,21 +94,21 @@ class Suite:
         self.wall = {}
         self.cpu = {}
         self.seconds = 0
+        self.killed = []
 
     def read(self, folder, last=False):
         """Read the runs in a folder, later ones over earlier ones.
 
-        :param last: whether only the last one counts.
+        :param last: whether only those count that began after begin().
         """
+        costs = costs_folder(folder)
+        since, first = last_begin(costs) if last else (0, 0)
         repository = stestr_file.RepositoryFactory().open(folder)
-        runs = range(repository.count())
-        since = 0
-        for run in runs[-1:] if last else runs:
+        for run in range(first, repository.count()):
             times = self._read_run(repository.get_test_run(run))
             if times:
                 self.seconds += (max(times) - min(times)).total_seconds()
-                since = since or min(times).timestamp()
-        self._read_costs(os.path.join(folder, '.stestr', 'costs'), since)
+        self._read_costs(costs, since)
 
     def _read_run(self, run):
         times = []
@@ -124,12 +131,17 @@ class Suite:
         if not os.path.isdir(folder):
             return
         for name in sorted(os.listdir(folder)):
-            if int(name.partition('-')[0]) < since * 10 ** 9:
+            if began(name) < since or name.endswith(BEGIN):
                 continue
             with open(os.path.join(folder, name)) as lines:
-                for line in lines:
-                    cost = json.loads(line)
-                    self.cpu[cost['id']] = cost['cpu']
+                self._read_process([json.loads(line) for line in lines])
+
+    def _read_process(self, lines):
+        costs = [line for line in lines if 'id' in line]
+        self.cpu.update((cost['id'], cost['cpu']) for cost in costs)
+        if not any('end' in line for line in lines):
+            self.killed.append(
+                costs[-1]['id'] if costs else 'its first test')
 
     # ---- what is printed ------------------------------------------------
 
@@ -169,6 +181,39 @@ class Suite:
                 if status in FAILED]
 
 
+def costs_folder(folder):
+    """Where processes write what tests cost, beside a .stestr."""
+    return os.path.join(folder, '.tox', 'costs')
+
+
+def began(name):
+    """When a file was begun, by its name: nanoseconds."""
+    return int(name.partition('-')[0])
+
+
+def last_begin(costs):
+    """When the last run began, and how many were recorded before it."""
+    names = sorted((name for name in os.listdir(costs)
+                    if name.endswith(BEGIN)), key=began) if os.path.isdir(
+                        costs) else []
+    if not names:
+        return 0, 0
+    with open(os.path.join(costs, names[-1])) as opened:
+        return began(names[-1]), json.load(opened)
+
+
+def begin(folder):
+    """Note that a run begins now."""
+    costs = costs_folder(folder)
+    os.makedirs(costs, exist_ok=True)
+    recorded = 0
+    if os.path.isdir(os.path.join(folder, '.stestr')):
+        recorded = stestr_file.RepositoryFactory().open(folder).count()
+    with open(os.path.join(costs, '%d%s' % (time.time_ns(), BEGIN)),
+              'w') as opened:
+        json.dump(recorded, opened)
+
+
 def part_of(name):
     """The name of the part of the suite that a test belongs to."""
     name = name.removeprefix(BETWEEN)
@@ -177,11 +222,20 @@ def part_of(name):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--begin', action='store_true')
     parser.add_argument('--last', action='store_true')
     parser.add_argument('folder')
     options = parser.parse_args(arguments)
+    if options.begin:
+        begin(options.folder)
+        return 0
     suite = Suite()
     suite.read(options.folder, options.last)
+    return report(suite)
+
+
+def report(suite):
+    """Print what is known of the tests; return the exit status."""
     failed = suite.failed()
     expensive = suite.too_expensive()
     skipped = list(suite.outcomes.values()).count('skip')
@@ -191,9 +245,15 @@ def main(arguments=None):
         print('%s: %s' % (suite.outcomes[name].upper(), name))
     for name, seconds in expensive:
         print('MORE THAN %d CPU SECONDS: %s: %.1f' % (LIMIT, name, seconds))
+    for name in suite.killed:
+        print('A PROCESS WAS KILLED, and did not run the rest of its tests. '
+              'Its last: %s' % name)
+    if not suite.outcomes:
+        print('NOTHING RAN')
     print('%d passed, %d failed, %d skipped' % (
         len(suite.outcomes) - len(failed) - skipped, len(failed), skipped))
-    return 1 if failed or expensive or not suite.outcomes else 0
+    return 1 if (failed or expensive or suite.killed or
+                 not suite.outcomes) else 0
 
 
 if __name__ == '__main__':

@@ -60,19 +60,31 @@ class SummaryTest(testtools.TestCase):
                                 timestamp=time)
         inserter.stopTestRun()
 
-    def add_costs(self, costs, at=1):
+    def add_costs(self, costs, at=1, ends=True):
         """Let a worker have written what tests cost.
 
         :param costs: {test ID: CPU seconds}
-        :param at: seconds after START when it began to write.
+        :param at: seconds after START when it was started.
+        :param ends: whether it ended by itself.
         """
-        folder = os.path.join(self.folder, '.stestr', 'costs')
+        folder = os.path.join(self.folder, '.tox', 'costs')
         os.makedirs(folder, exist_ok=True)
         began = int((START.timestamp() + at) * 10 ** 9)
+        lines = [{'id': name, 'wall': 1, 'cpu': cpu}
+                 for name, cpu in costs.items()]
         with open(os.path.join(folder, '%d-7.jsonl' % began), 'w') as out:
-            for name, cpu in costs.items():
-                out.write(json.dumps({'id': name, 'wall': 1, 'cpu': cpu}))
-                out.write('\n')
+            for line in lines + [{'end': True}] * ends:
+                out.write(json.dumps(line) + '\n')
+
+    def begin(self, at):
+        """Note that a run begins.
+
+        :param at: seconds after START
+        """
+        self.useFixture(fixtures.MockPatchObject(
+            self.summary.time, 'time_ns', return_value=int(
+                (START.timestamp() + at) * 10 ** 9)))
+        self.assertEqual((0, []), self.run_summary('--begin'))
 
     def run_summary(self, *arguments):
         """Return (exit status, lines)."""
@@ -148,8 +160,9 @@ class SummaryTest(testtools.TestCase):
     def test_a_later_run_counts(self):
         self.add_run({UNIT: ('fail', 9), NOVAS: ('success', 1)})
         self.add_costs({UNIT: 99, NOVAS: 2})
+        self.begin(at=98)
         self.add_run({UNIT: ('success', 5)}, at=100)
-        self.add_costs({UNIT: 4}, at=101)
+        self.add_costs({UNIT: 4}, at=99)
         status, lines = self.run_summary()
         self.assertEqual(0, status)
         self.assertEqual('    6.0      6.0       2   all, in 15 seconds',
@@ -161,6 +174,26 @@ class SummaryTest(testtools.TestCase):
 
     def test_nothing_ran(self):
         self.assertEqual(1, self.run_summary()[0])
+
+    def test_nothing_ran_since_the_last_run(self):
+        self.add_run({UNIT: ('success', 5)})
+        self.begin(at=98)
+        status, lines = self.run_summary('--last')
+        self.assertEqual(1, status)
+        self.assertIn('NOTHING RAN', lines)
+
+    def test_a_process_was_killed(self):
+        """stestr knows nothing of the tests that it had still to run."""
+        self.add_run({UNIT: ('success', 5), WALK: ('success', 5)})
+        self.add_costs({UNIT: 4})
+        self.add_costs({WALK: 4}, at=2, ends=False)
+        self.add_costs({}, at=3, ends=False)
+        status, lines = self.run_summary()
+        self.assertEqual(1, status)
+        self.assertEqual(
+            [WALK, 'its first test'],
+            [line.partition('Its last: ')[2] for line in lines
+             if line.startswith('A PROCESS WAS KILLED')])
 
     def test_each_exception_has_a_reason(self):
         for reason in self.summary.EXPENSIVE.values():

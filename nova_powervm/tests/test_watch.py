@@ -195,7 +195,8 @@ class CostsTest(WorkerTestCase):
         self._run(folder)
         [name] = os.listdir(folder)
         with open(os.path.join(folder, name)) as lines:
-            costs = [json.loads(line) for line in lines]
+            *costs, end = [json.loads(line) for line in lines]
+        self.assertEqual({'end': True}, end)
         self.assertEqual(
             ['before the first test', 'cases.Works.test_here',
              'cases.Works.test_in_a_child'],

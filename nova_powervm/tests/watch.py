@@ -18,10 +18,13 @@ Two environment variables say what is done; tox.ini sets both:
     Seconds that a test may take with its set-up and its clean-up. After that
     the stacks of all threads are printed and given to the result as an error
     of that test, and the process ends. 0, or no such variable: no deadline.
+    A process that stestr starts has as long for its imports.
 ``OS_TEST_COSTS``
     A folder. Each process writes a file of JSON lines into it:
     ``{"id": str, "wall": seconds, "cpu": seconds}``. The CPU seconds are
-    those of all threads of the process and of the children that ended.
+    those of all threads of the process and of the children that ended. The
+    last line is ``{"end": true}``; without it the process was killed. stestr
+    does not look at the exit status of its processes, so nothing else tells.
     Nothing is written while the folder's parent does not exist.
 
 What happens between two tests, such as the fixtures of a class, is treated as
@@ -32,6 +35,7 @@ install() replaces ``run()`` of unittest's and of testtools' TestCase, so it
 holds for Nova's own test classes, too.
 """
 
+import atexit
 import contextlib
 import faulthandler
 import functools
@@ -159,6 +163,9 @@ class Costs:
     def __init__(self, folder):
         self._folder = folder
         self._file = None
+        self._began = time.time_ns()
+        self._pid = os.getpid()
+        atexit.register(self.end)
 
     def add(self, name, wall, cpu):
         """Write a line.
@@ -167,15 +174,30 @@ class Costs:
         :param wall: float, seconds
         :param cpu: float, seconds
         """
-        if self._file is None:
-            # stestr refuses a folder that it finds but has not made.
-            if not os.path.isdir(os.path.dirname(self._folder)):
-                return
+        if self.begin():
+            self._write({'id': name, 'wall': round(wall, 3),
+                         'cpu': round(cpu, 3)})
+
+    def begin(self):
+        """Make the file, unless it is there.
+
+        :returns: bool, whether there is one.
+        """
+        if self._file is None and os.path.isdir(
+                os.path.dirname(self._folder)):
             os.makedirs(self._folder, exist_ok=True)
             self._file = open(os.path.join(self._folder, '%d-%d.jsonl' % (
-                time.time_ns(), os.getpid())), 'w', buffering=1)
-        self._file.write(json.dumps(
-            {'id': name, 'wall': round(wall, 3), 'cpu': round(cpu, 3)}) + '\n')
+                self._began, self._pid)), 'w', buffering=1)
+        return self._file is not None
+
+    def end(self):
+        """Write that this process ends as it should."""
+        # A child that was forked has the same file.
+        if self._file is not None and os.getpid() == self._pid:
+            self._write({'end': True})
+
+    def _write(self, line):
+        self._file.write(json.dumps(line) + '\n')
 
 
 class Watch:
@@ -241,6 +263,15 @@ class Watch:
         return watched
 
 
+def is_worker(arguments):
+    """Whether a process is one in which stestr runs tests.
+
+    :param arguments: list of str, its command line
+    """
+    return ('stestr.subunit_runner.run' in arguments and
+            '--list' not in arguments)
+
+
 def install(environ):
     """Watch all tests of this process as its environment says.
 
@@ -250,8 +281,13 @@ def install(environ):
     folder = environ.get(COSTS)
     if not (seconds or folder):
         return
-    watch = Watch(Deadline(seconds) if seconds else None,
-                  Costs(folder) if folder else None)
+    costs = Costs(folder) if folder else None
+    if is_worker(sys.orig_argv):
+        if costs:
+            costs.begin()
+        if seconds:
+            faulthandler.dump_traceback_later(seconds, exit=True, file=STDERR)
+    watch = Watch(Deadline(seconds) if seconds else None, costs)
     unittest.TestSuite.run = watch.wrap_suite(unittest.TestSuite.run)
     for owner in (unittest.TestCase, testtools.TestCase):
         owner.run = watch.wrap_run(owner.run)
