@@ -285,10 +285,24 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def resume_state_on_host_boot(self, context, instance, network_info,
                                   share_info, block_device_info=None):
+        """Start the server, unless it is on.
+
+        Nova calls this for each server whose state it did not get, and puts
+        it into ERROR if this fails: so it fails only if the server is not on.
+        """
         self._log_operation('resume_state_on_host_boot', instance)
         flows = (flow_rescue if instance.vm_state == vm_states.RESCUED
                  else flow_power)
-        self._run(flows.power_on(self.rooms, instance), instance)
+        try:
+            self._run(flows.power_on(self.rooms, instance), instance)
+        except Exception:
+            with excutils.save_and_reraise_exception() as reraise:
+                now = self.get_info(instance, use_cache=False).state
+                reraise.reraise = now not in (power_state.RUNNING,
+                                              power_state.NOSTATE)
+                LOG.exception('The server could not be started; its power '
+                              'state is %s.', power_state.STATE_MAP[now],
+                              instance=instance)
 
     def poll_rebooting_instances(self, timeout, instances):
         """Nothing to do: a reboot has ended when reboot() returns."""
