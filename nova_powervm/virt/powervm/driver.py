@@ -51,7 +51,9 @@ from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import rooms as pvm_rooms
+from nova_powervm.virt.powervm import startup
 from nova_powervm.virt.powervm.tasks import base as tf_base
+from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import tags
@@ -81,6 +83,8 @@ class PowerVMDriver(driver.ComputeDriver):
         self.inventory = None
         self.nodename = None
         self._node_uuid = None
+        # Those of a start that Nova has not finished; None afterwards.
+        self._states_at_start = None
 
     # ---- start and end -------------------------------------------------
 
@@ -100,6 +104,7 @@ class PowerVMDriver(driver.ComputeDriver):
         except Exception:
             with excutils.save_and_reraise_exception():
                 self.cleanup_host(host)
+        self._states_at_start = startup.PowerStates(platform)
         LOG.info('The PowerVM compute driver is ready on system %s.',
                  platform.system_uuid)
 
@@ -160,8 +165,11 @@ class PowerVMDriver(driver.ComputeDriver):
         """Tell the power state; NOSTATE while the platform does not answer.
 
         Nova asks right after a spawn too, and would forget on which host a
-        server is that it cannot get the state of.
+        server is that it cannot get the state of. While nova-compute starts,
+        the states of all servers are read together.
         """
+        if self._states_at_start is not None:
+            use_cache = self._states_at_start.are_known() or use_cache
         try:
             return vm.get_vm_info(self.rooms.host, instance,
                                   use_cache=use_cache)
@@ -458,6 +466,24 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- network ports -------------------------------------------------
 
     def plug_vifs(self, instance, network_info):
+        """Mend the ports of a server when nova-compute starts.
+
+        Nova calls this then for each server, and puts a server into ERROR if
+        it fails. The server may run well, so a failure is logged; a hard
+        reboot plugs what is missing. It sends no request for a port of which
+        all is on the platform.
+        """
+        vifs = pvm_vif.of_a_start(network_info)
+        if not vifs:
+            return
+        try:
+            self._plug_vifs(instance, vifs)
+        except Exception as exc:
+            LOG.error('Ports of the server were not brought up to date. If '
+                      'it lacks one, reboot it hard. %s', exc,
+                      instance=instance)
+
+    def _plug_vifs(self, instance, network_info):
         self._log_operation('plug_vifs', instance)
         try:
             self._run(flow_network.plug(self.rooms, instance, network_info),
@@ -480,7 +506,7 @@ class PowerVMDriver(driver.ComputeDriver):
                 instance_uuid=instance.uuid) from exc
 
     def attach_interface(self, context, instance, image_meta, vif):
-        self.plug_vifs(instance, [vif])
+        self._plug_vifs(instance, [vif])
         try:
             tags.update(instance)
         except Exception:
@@ -582,6 +608,8 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- the host ------------------------------------------------------
 
     def get_available_resource(self, nodename):
+        # With this, Nova ends its start.
+        self._states_at_start = None
         self.rooms.disk.sweep()
         self.rooms.config_drive.sweep()
         data = self.inventory.get_available_resource(nodename)
