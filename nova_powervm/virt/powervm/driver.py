@@ -50,6 +50,7 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
+from nova_powervm.virt.powervm import operations
 from nova_powervm.virt.powervm import rooms as pvm_rooms
 from nova_powervm.virt.powervm import startup
 from nova_powervm.virt.powervm.tasks import base as tf_base
@@ -62,8 +63,16 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 
+@operations.counted('init_host', 'cleanup_host', 'get_info',
+                    'get_host_ip_addr', 'get_host_uptime',
+                    'poll_rebooting_instances',
+                    'check_can_live_migrate_destination')
 class PowerVMDriver(driver.ComputeDriver):
-    """Nova's virt driver for IBM PowerVM, through the NovaLink REST API."""
+    """Nova's virt driver for IBM PowerVM, through the NovaLink REST API.
+
+    Before init_host(), and from cleanup_host() on, the other methods raise
+    nova.exception.VirtDriverNotReady.
+    """
 
     def __init__(self, virtapi):
         super().__init__(virtapi)
@@ -77,6 +86,7 @@ class PowerVMDriver(driver.ComputeDriver):
             supports_multiattach=True,
             supports_tagged_attach_interface=True,
             supports_tagged_attach_volume=True)
+        self.operations = operations.Operations()
         self.rooms = None
         self.nvram = None
         self.events = None
@@ -105,6 +115,7 @@ class PowerVMDriver(driver.ComputeDriver):
             with excutils.save_and_reraise_exception():
                 self.cleanup_host(host)
         self._states_at_start = startup.PowerStates(platform)
+        self.operations.open()
         LOG.info('The PowerVM compute driver is ready on system %s.',
                  platform.system_uuid)
 
@@ -120,7 +131,11 @@ class PowerVMDriver(driver.ComputeDriver):
         self.inventory = inventory.Inventory(platform, disk_dvr)
 
     def cleanup_host(self, host):
-        """End every thread and the REST session."""
+        """End every thread and the REST session, after the operations.
+
+        It waits for those that are under way, but not for ever.
+        """
+        self.operations.close()
         if self.events is None:
             return
         self.events.shutdown()
@@ -165,15 +180,20 @@ class PowerVMDriver(driver.ComputeDriver):
         """Tell the power state; NOSTATE while the platform does not answer.
 
         Nova asks right after a spawn too, and would forget on which host a
-        server is that it cannot get the state of. While nova-compute starts,
-        the states of all servers are read together.
+        server is that it cannot get the state of: so it is not told either
+        after an operation for which cleanup_host() has waited. While
+        nova-compute starts, the states of all servers are read together.
         """
-        if self._states_at_start is not None:
-            use_cache = self._states_at_start.are_known() or use_cache
         try:
-            return vm.get_vm_info(self.rooms.host, instance,
-                                  use_cache=use_cache)
-        except pvm_exc.Error as exc:
+            with self.operations.one('get_info'):
+                if self._states_at_start is not None:
+                    use_cache = self._states_at_start.are_known() or use_cache
+                return vm.get_vm_info(self.rooms.host, instance,
+                                      use_cache=use_cache)
+        except (pvm_exc.Error, nova_exc.VirtDriverNotReady) as exc:
+            if (isinstance(exc, nova_exc.VirtDriverNotReady) and
+                    not self.operations.was_last_awaited):
+                raise
             LOG.warning('The power state is not known: %s', exc,
                         instance=instance)
             return hardware.InstanceInfo(state=power_state.NOSTATE)

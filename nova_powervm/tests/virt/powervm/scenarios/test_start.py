@@ -10,10 +10,14 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Starts of nova-compute beside servers that run."""
+"""Starts and ends of nova-compute beside servers that run."""
 
+import threading
+
+import fixtures as fx
 from nova.compute import power_state
 from nova.compute import vm_states
+from nova import exception as nova_exc
 from oslo_utils import timeutils
 
 from nova_powervm.simulator.resources import lpar as sim_lpar
@@ -77,3 +81,43 @@ class CrowdTest(base.ScenarioCase):
             'path': 'uom/LogicalPartition$', 'nth': 2, 'count': 0})
         self.restart()
         self.assertEqual({'active'}, {server.status for server in servers})
+
+
+class EndTest(base.ScenarioCase):
+    """nova-compute ends after what it does, and does nothing afterwards."""
+
+    def test_operation_is_under_way(self):
+        """A server that is being made is made: its session lasts so long."""
+        ending = threading.Thread(target=self.driver.cleanup_host,
+                                  args=('compute1',))
+        connect_disk = self.driver.rooms.disk.connect_disk
+
+        def end_before(*args, **kwargs):
+            ending.start()
+            return connect_disk(*args, **kwargs)
+
+        self.useFixture(fx.MockPatchObject(
+            self.driver.rooms.disk, 'connect_disk', end_before))
+        self._is_broken = True
+        server = self.boot()
+        ending.join(60)
+        self.assertFalse(ending.is_alive())
+        self.assertEqual('running', self.lpar_of(server)['state'])
+        self.assertIsNone(self.driver.rooms)
+
+    def test_nothing_is_done_afterwards(self):
+        server = self.boot()
+        instance = self.instance_of(server)
+        self._is_broken = True
+        self.driver.cleanup_host('compute1')
+        for method, args in (
+                ('get_info', (instance,)), ('list_instances', ()),
+                ('get_available_nodes', ()),
+                ('get_available_resource', ('compute1',)),
+                ('power_off', (instance,)),
+                ('get_volume_connector', (instance,)),
+                ('plug_vifs', (instance, [])),
+                ('manage_image_cache', (self.context, []))):
+            self.assertRaises(nova_exc.VirtDriverNotReady,
+                              getattr(self.driver, method), *args)
+        self.assertEqual('running', self.lpar_of(server)['state'])
