@@ -401,7 +401,11 @@ class PowerVMDriver(driver.ComputeDriver):
             self._raise_rolled_back(instance, exc, power_on)
 
     def confirm_migration(self, context, migration, instance, network_info):
-        """Remove the server here if it has moved; then its disk may grow."""
+        """Remove the server here if it has moved; then its disk may grow.
+
+        If it cannot grow, the server runs on with the disk that it has, until
+        a hard reboot makes up for it.
+        """
         self._log_operation('confirm_migration', instance)
         if not move.is_same_host(migration):
             self._destroy(instance, network_info, destroy_disks=False)
@@ -409,7 +413,11 @@ class PowerVMDriver(driver.ComputeDriver):
                 instance.task_state != task_states.DELETING and
                 not compute_utils.is_volume_backed_instance(context,
                                                             instance)):
-            self._run(flow_resize.extend(self.rooms, instance), instance)
+            try:
+                self._run(flow_resize.extend(self.rooms, instance), instance)
+            except Exception:
+                LOG.exception('The boot disk could not be made larger. A hard '
+                              'reboot tries again.', instance=instance)
 
     def finish_revert_migration(self, context, instance, network_info,
                                 migration, block_device_info=None,
