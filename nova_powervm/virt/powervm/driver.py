@@ -51,8 +51,11 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
+from nova_powervm.virt.powervm import operations
 from nova_powervm.virt.powervm import rooms as pvm_rooms
+from nova_powervm.virt.powervm import startup
 from nova_powervm.virt.powervm.tasks import base as tf_base
+from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import tags
@@ -61,8 +64,16 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 
+@operations.counted('init_host', 'cleanup_host', 'get_info',
+                    'get_host_ip_addr', 'get_host_uptime',
+                    'poll_rebooting_instances',
+                    'check_can_live_migrate_destination')
 class PowerVMDriver(driver.ComputeDriver):
-    """Nova's virt driver for IBM PowerVM, through the NovaLink REST API."""
+    """Nova's virt driver for IBM PowerVM, through the NovaLink REST API.
+
+    Before init_host(), and from cleanup_host() on, the other methods raise
+    nova.exception.VirtDriverNotReady.
+    """
 
     def __init__(self, virtapi):
         super().__init__(virtapi)
@@ -76,12 +87,15 @@ class PowerVMDriver(driver.ComputeDriver):
             supports_multiattach=True,
             supports_tagged_attach_interface=True,
             supports_tagged_attach_volume=True)
+        self.operations = operations.Operations()
         self.rooms = None
         self.nvram = None
         self.events = None
         self.inventory = None
         self.nodename = None
         self._node_uuid = None
+        # Those of a start that Nova has not finished; None afterwards.
+        self._states_at_start = None
 
     # ---- start and end -------------------------------------------------
 
@@ -101,6 +115,8 @@ class PowerVMDriver(driver.ComputeDriver):
         except Exception:
             with excutils.save_and_reraise_exception():
                 self.cleanup_host(host)
+        self._states_at_start = startup.PowerStates(platform)
+        self.operations.open()
         LOG.info('The PowerVM compute driver is ready on system %s.',
                  platform.system_uuid)
 
@@ -116,7 +132,11 @@ class PowerVMDriver(driver.ComputeDriver):
         self.inventory = inventory.Inventory(platform, disk_dvr)
 
     def cleanup_host(self, host):
-        """End every thread and the REST session."""
+        """End every thread and the REST session, after the operations.
+
+        It waits for those that are under way, but not for ever.
+        """
+        self.operations.close()
         if self.events is None:
             return
         self.events.shutdown()
@@ -161,12 +181,20 @@ class PowerVMDriver(driver.ComputeDriver):
         """Tell the power state; NOSTATE while the platform does not answer.
 
         Nova asks right after a spawn too, and would forget on which host a
-        server is that it cannot get the state of.
+        server is that it cannot get the state of: so it is not told either
+        after an operation for which cleanup_host() has waited. While
+        nova-compute starts, the states of all servers are read together.
         """
         try:
-            return vm.get_vm_info(self.rooms.host, instance,
-                                  use_cache=use_cache)
-        except pvm_exc.Error as exc:
+            with self.operations.one('get_info'):
+                if self._states_at_start is not None:
+                    use_cache = self._states_at_start.are_known() or use_cache
+                return vm.get_vm_info(self.rooms.host, instance,
+                                      use_cache=use_cache)
+        except (pvm_exc.Error, nova_exc.VirtDriverNotReady) as exc:
+            if (isinstance(exc, nova_exc.VirtDriverNotReady) and
+                    not self.operations.was_last_awaited):
+                raise
             LOG.warning('The power state is not known: %s', exc,
                         instance=instance)
             return hardware.InstanceInfo(state=power_state.NOSTATE)
@@ -286,10 +314,24 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def resume_state_on_host_boot(self, context, instance, network_info,
                                   share_info, block_device_info=None):
+        """Start the server, unless it is on.
+
+        Nova calls this for each server whose state it did not get, and puts
+        it into ERROR if this fails: so it fails only if the server is not on.
+        """
         self._log_operation('resume_state_on_host_boot', instance)
         flows = (flow_rescue if instance.vm_state == vm_states.RESCUED
                  else flow_power)
-        self._run(flows.power_on(self.rooms, instance), instance)
+        try:
+            self._run(flows.power_on(self.rooms, instance), instance)
+        except Exception:
+            with excutils.save_and_reraise_exception() as reraise:
+                now = self.get_info(instance, use_cache=False).state
+                reraise.reraise = now not in (power_state.RUNNING,
+                                              power_state.NOSTATE)
+                LOG.exception('The server could not be started; its power '
+                              'state is %s.', power_state.STATE_MAP[now],
+                              instance=instance)
 
     def poll_rebooting_instances(self, timeout, instances):
         """Nothing to do: a reboot has ended when reboot() returns."""
@@ -360,7 +402,11 @@ class PowerVMDriver(driver.ComputeDriver):
             self._raise_rolled_back(instance, exc, power_on)
 
     def confirm_migration(self, context, migration, instance, network_info):
-        """Remove the server here if it has moved; then its disk may grow."""
+        """Remove the server here if it has moved; then its disk may grow.
+
+        If it cannot grow, the server runs on with the disk that it has, until
+        a hard reboot makes up for it.
+        """
         self._log_operation('confirm_migration', instance)
         if not move.is_same_host(migration):
             self._destroy(instance, network_info, destroy_disks=False)
@@ -368,7 +414,11 @@ class PowerVMDriver(driver.ComputeDriver):
                 instance.task_state != task_states.DELETING and
                 not compute_utils.is_volume_backed_instance(context,
                                                             instance)):
-            self._run(flow_resize.extend(self.rooms, instance), instance)
+            try:
+                self._run(flow_resize.extend(self.rooms, instance), instance)
+            except Exception:
+                LOG.exception('The boot disk could not be made larger. A hard '
+                              'reboot tries again.', instance=instance)
 
     def finish_revert_migration(self, context, instance, network_info,
                                 migration, block_device_info=None,
@@ -445,6 +495,24 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- network ports -------------------------------------------------
 
     def plug_vifs(self, instance, network_info):
+        """Mend the ports of a server when nova-compute starts.
+
+        Nova calls this then for each server, and puts a server into ERROR if
+        it fails. The server may run well, so a failure is logged; a hard
+        reboot plugs what is missing. It sends no request for a port of which
+        all is on the platform.
+        """
+        vifs = pvm_vif.of_a_start(network_info)
+        if not vifs:
+            return
+        try:
+            self._plug_vifs(instance, vifs)
+        except Exception as exc:
+            LOG.error('Ports of the server were not brought up to date. If '
+                      'it lacks one, reboot it hard. %s', exc,
+                      instance=instance)
+
+    def _plug_vifs(self, instance, network_info):
         self._log_operation('plug_vifs', instance)
         try:
             self._run(flow_network.plug(self.rooms, instance, network_info),
@@ -467,7 +535,7 @@ class PowerVMDriver(driver.ComputeDriver):
                 instance_uuid=instance.uuid) from exc
 
     def attach_interface(self, context, instance, image_meta, vif):
-        self.plug_vifs(instance, [vif])
+        self._plug_vifs(instance, [vif])
         try:
             tags.update(instance)
         except Exception:
@@ -569,6 +637,8 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- the host ------------------------------------------------------
 
     def get_available_resource(self, nodename):
+        # With this, Nova ends its start.
+        self._states_at_start = None
         cleanup.periodic(self.rooms.cleaning)
         data = self.inventory.get_available_resource(nodename)
         # From microversion 2.88 on the API tells this, and asks no host.

@@ -153,6 +153,24 @@ def instance_exists(host, instance):
     return True
 
 
+def is_off(host, instance, lpar_w=None):
+    """Tell whether the LPAR of an instance is off (1 request, 0 if known).
+
+    A state that was read a minute ago is good enough: the platform tells of
+    changes. Never raises.
+
+    :param lpar_w: its LPAR wrapper, if it has just been read or made.
+    :returns: bool; None if it has no LPAR, or the platform does not tell.
+    """
+    if lpar_w is not None:
+        return lpar_w.state == _STATE.NOT_ACTIVATED
+    try:
+        state = host.partition_states.get(get_pvm_uuid(instance))
+    except (nova_exc.InstanceNotFound, pvm_exc.Error):
+        return None
+    return state == _STATE.NOT_ACTIVATED
+
+
 def get_vm_info(host, instance, use_cache=True):
     """Tell the power state of an instance (1 request, 0 if it is known).
 
@@ -336,7 +354,7 @@ def boot_device(mapping):
         int(mapping.target_dev.lua, 16))
 
 
-def boot_from(host, instance, device):
+def boot_from(host, instance, device, afresh=True):
     """Start an instance from a certain disk (3 requests).
 
     The platform hands the name to the firmware, as the only disk to boot
@@ -347,13 +365,15 @@ def boot_from(host, instance, device):
     :param instance: nova.objects.Instance
     :param device: str, see boot_device(); None means what the firmware
         chooses.
+    :param afresh: bool, stop one that is on first; otherwise it stays as it
+        is.
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises PowerVMAPIFailed: if it does not start.
     """
     opts = power_opts.PowerOnOpts().bootmode(power_opts.BootMode.NORM)
     if device:
         opts.bootstring(device)
-    power_on(host, instance, opts=opts, afresh=True)
+    power_on(host, instance, opts=opts, afresh=afresh)
 
 
 def power_off(host, instance, force_immediate=False, timeout=None):
@@ -493,7 +513,11 @@ def _start(lpar_w, opts=None):
 
 
 def _start_afresh(lpar_w, opts):
-    """Start it; if that fails, because it is on or else, stop it first."""
+    """Start it; if the job for that fails, stop it first.
+
+    It does so if the LPAR is on. If the platform does not take the job, the
+    LPAR stays as it is.
+    """
     template = lpar_w.adapter.read(
         lpar_w.schema_type, lpar_w.uuid,
         suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=opts.JOB_SUFFIX)
@@ -503,6 +527,9 @@ def _start_afresh(lpar_w, opts):
             lpar_w.uuid, job_parms=opts.bld_jparms(),
             timeout=CONF.pypowervm_job_request_timeout)
     except pvm_exc.JobRequestFailed as exc:
+        if any(isinstance(origin, pvm_exc.HttpError)
+               for origin in _origins(exc)):
+            raise
         LOG.warning('LPAR %(name)s is stopped before it is started: '
                     '%(error)s', {'name': lpar_w.name, 'error': exc})
         _pull_the_plug(lpar_w)

@@ -46,13 +46,16 @@ def rescue(rooms, context, instance, image_meta, at_menu=False):
 
 
 def power_on(rooms, instance):
-    """Flow that starts a rescued server, from its rescue disk."""
+    """Flow that starts a rescued server, from its rescue disk.
+
+    One that is on stays on.
+    """
     stg = storage.StorageTransaction(rooms.host, 'power_on_rescued')
     flow = linear_flow.Flow('power_on_rescued').add(
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, [_RESCUE],
                                undo=False),
         tf_stg.UpdateVioses(stg))
-    _add_boot_from(flow, rooms, instance, _RESCUE)
+    _add_boot_from(flow, rooms, instance, _RESCUE, afresh=False)
     return flow
 
 
@@ -68,7 +71,7 @@ def unrescue(rooms, instance):
     return flow
 
 
-def _add_boot_from(flow, rooms, instance, disk_type):
+def _add_boot_from(flow, rooms, instance, disk_type, afresh=True):
     flow.add(
         tf_stg.FindBootDevice(rooms.disk, instance, disk_type),
-        tf_vm.BootFrom(rooms.host, instance))
+        tf_vm.BootFrom(rooms.host, instance, afresh=afresh))

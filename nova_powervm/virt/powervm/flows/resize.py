@@ -80,7 +80,7 @@ def finish(rooms, instance, block_device_info, former, power_on):
     slots = slot.of(rooms, instance, guided=True)
     _add_connect(flow, rooms, instance, block_device_info, slots)
     if power_on:
-        flow.add(tf_vm.PowerBackOn(rooms.host, instance))
+        flow.add(tf_vm.PowerBackOn(rooms.host, instance, always=True))
     _add_resize(flow, rooms, instance, former, power_on, slots)
     return flow
 

@@ -10,10 +10,21 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Running TaskFlow flows on behalf of an instance."""
+"""Running TaskFlow flows on behalf of an instance.
+
+A flow that fails is reverted: TaskFlow calls the revert() of each task that
+was begun, the last one first. It stops at the first revert() that raises, and
+then raises that instead of what made the flow fail. run() does not let that
+happen, whatever the tasks are: it tries each revert(), logs what fails, and
+raises what made the flow fail. failed_reverts() tells from that exception
+which tasks are not undone. So a revert() catches nothing itself.
+"""
+
+import functools
 
 from oslo_log import log as logging
 from taskflow import engines
+from taskflow import flow as tf_flow
 from taskflow.listeners import timing
 from taskflow.persistence.backends import impl_memory
 from taskflow.utils import persistence_utils
@@ -55,15 +66,60 @@ class _Durations(timing.PrintingDurationListener):
             item_type, item_name, timer.elapsed()))
 
 
+class _Reverts:
+    """Tries the revert() of each task of a flow.
+
+    :ivar failed: list of the names of the tasks that are not undone.
+    """
+
+    def __init__(self, flow, instance):
+        self.failed = []
+        self._instance = instance
+        for found in _tasks(flow):
+            found.revert = functools.partial(self._try, found.name,
+                                             found.revert)
+
+    def _try(self, name, revert, *args, **kwargs):
+        try:
+            return revert(*args, **kwargs)
+        except Exception:
+            self.failed.append(name)
+            LOG.exception('What task %s did is not undone; the tasks before '
+                          'it are undone nevertheless.', name,
+                          instance=self._instance)
+
+
+def _tasks(flow):
+    """Yield the tasks of a flow, and of the flows in it."""
+    for item in flow:
+        if isinstance(item, tf_flow.Flow):
+            yield from _tasks(item)
+        else:
+            yield item
+
+
+def failed_reverts(exc):
+    """Tell what is not undone after a flow has failed.
+
+    :param exc: the exception that run() raised, or one raised from it.
+    :returns: list of the names of the tasks whose revert() failed.
+    """
+    while exc is not None:
+        if hasattr(exc, '_failed_reverts'):
+            return exc._failed_reverts
+        exc = exc.__cause__
+    return []
+
+
 def run(flow, instance=None):
-    """Run a flow to its end, or revert it.
+    """Run a flow to its end, or revert it. A flow can be run once.
 
     :param flow: the taskflow flow to run.
     :param instance: the nova.objects.Instance for which it runs; the duration
                      of every task is logged with it.
     :returns: dict of everything that the tasks provided, by name.
     :raises: the exception of the task that failed, after the finished tasks
-             have been reverted.
+             have been reverted; see failed_reverts().
     """
     def log_with_instance(*args, **kwargs):
         LOG.info(*args, instance=instance, **kwargs)
@@ -72,6 +128,11 @@ def run(flow, instance=None):
     engine = engines.load(
         flow, flow_detail=persistence_utils.create_flow_detail(flow),
         backend=_Backend())
+    reverts = _Reverts(flow, instance)
     with _Durations(engine, printer=log_with_instance):
-        engine.run()
+        try:
+            engine.run()
+        except Exception as exc:
+            exc._failed_reverts = reverts.failed
+            raise
     return engine.storage.fetch_all()

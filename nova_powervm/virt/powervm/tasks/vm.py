@@ -10,10 +10,16 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on the logical partition of an instance: thin wrappers of vm.py."""
+"""Tasks on the logical partition of an instance: thin wrappers of vm.py.
+
+A revert brings back what was before its task, so such a task finds that out
+before it does anything. An LPAR that was on, or of which nobody knows whether
+it was, is not powered off; one that there was is not deleted.
+"""
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
+from oslo_utils import excutils
 from taskflow import task
 from taskflow.types import failure
 
@@ -32,6 +38,9 @@ class Create(task.Task):
         server had before, or None.
     """
 
+    # Whether the task has found that there was no LPAR before.
+    _is_new = False
+
     def __init__(self, host, instance, slots=None, nvram=None):
         super().__init__('crt_vm', provides='lpar_wrap')
         self.host = host
@@ -41,6 +50,7 @@ class Create(task.Task):
 
     def execute(self):
         nvram = self.nvram and self.nvram.fetch(self.instance)
+        self._is_new = not vm.instance_exists(self.host, self.instance)
         if self.slots is None:
             return vm.create_lpar(self.host, self.instance, nvram=nvram)
         lpar_w = vm.create_lpar(self.host, self.instance, nvram=nvram,
@@ -49,9 +59,11 @@ class Create(task.Task):
         return lpar_w
 
     def revert(self, result, flow_failures):
-        if isinstance(result, failure.Failure) and result.check(
-                nova_exc.NovaException, exception.PowerVMAPIFailed):
-            # Refused before anything was made.
+        """Delete the LPAR, if there was none before"""
+        if not self._is_new or (
+                isinstance(result, failure.Failure) and result.check(
+                    nova_exc.NovaException, exception.PowerVMAPIFailed)):
+            # Refused before anything was made, or not ours.
             return
         vm.delete_lpar(self.host, self.instance)
 
@@ -68,8 +80,39 @@ class Get(task.Task):
         return vm.get_instance_wrapper(self.host.adapter, self.instance)
 
 
-class PowerOn(task.Task):
+class _PowerChange(task.Task):
+    """Base of the tasks that power the LPAR on."""
+
+    # Whether the LPAR was off when the task began; None if nobody knows, or
+    # it has not begun.
+    _was_off = None
+
+    def __init__(self, name, host, instance):
+        super().__init__(name)
+        self.host = host
+        self.instance = instance
+
+    def _note_power(self, lpar_w=None):
+        self._was_off = vm.is_off(self.host, self.instance, lpar_w)
+
+    def _bring_back(self, afresh):
+        """Power the LPAR off if it was off, also if the answer was lost.
+
+        It could not be deleted otherwise.
+
+        :param afresh: whether the task may have stopped one that was on.
+        """
+        if self._was_off:
+            vm.power_off(self.host, self.instance, force_immediate=True)
+        elif self._was_off is False and afresh:
+            vm.power_on(self.host, self.instance)
+
+
+class PowerOn(_PowerChange):
     """Power the LPAR on.
+
+    It takes ``lpar_wrap`` of a flow that has made the LPAR, or has read it
+    when it was off.
 
     :param opts: pypowervm PowerOnOpts, or None.
     :param afresh: whether to restart it if it is on, as opts would have no
@@ -77,35 +120,38 @@ class PowerOn(task.Task):
     """
 
     def __init__(self, host, instance, opts=None, afresh=False):
-        super().__init__('pwr_vm')
-        self.host = host
-        self.instance = instance
+        super().__init__('pwr_vm', host, instance)
         self.opts = opts
         self.afresh = afresh
 
-    def execute(self):
+    def execute(self, lpar_wrap=None):
+        self._note_power(lpar_wrap)
         vm.power_on(self.host, self.instance, opts=self.opts,
                     afresh=self.afresh)
 
     def revert(self, result, flow_failures):
-        # Also when the answer to the power-on was lost: an LPAR that is on
-        # cannot be deleted.
-        vm.power_off(self.host, self.instance, force_immediate=True)
+        """Power the LPAR off, if it was off before"""
+        self._bring_back(self.afresh)
 
 
-class BootFrom(task.Task):
-    """Power the LPAR on, to boot from a certain disk."""
+class BootFrom(_PowerChange):
+    """Power the LPAR on, to boot from a certain disk.
 
-    def __init__(self, host, instance):
-        super().__init__('pwr_vm')
-        self.host = host
-        self.instance = instance
+    :param afresh: whether to restart it if it is on.
+    """
+
+    def __init__(self, host, instance, afresh=True):
+        super().__init__('pwr_vm', host, instance)
+        self._afresh = afresh
 
     def execute(self, boot_device):
-        vm.boot_from(self.host, self.instance, boot_device)
+        self._note_power()
+        vm.boot_from(self.host, self.instance, boot_device,
+                     afresh=self._afresh)
 
     def revert(self, result, flow_failures, boot_device):
-        vm.power_off(self.host, self.instance, force_immediate=True)
+        """Power the LPAR off, if it was off before"""
+        self._bring_back(self._afresh)
 
 
 class PowerOff(task.Task):
@@ -135,23 +181,29 @@ class PowerOff(task.Task):
                         'removed.', instance=self.instance)
 
 
-class PowerBackOn(task.Task):
-    """Nothing, but power the LPAR on if the flow fails."""
+class PowerBackOn(_PowerChange):
+    """Nothing, but power the LPAR on if the flow fails.
 
-    def __init__(self, host, instance):
-        super().__init__('pwr_back_on')
-        self.host = host
-        self.instance = instance
+    :param always: whether also an LPAR that is off when the task begins.
+    """
+
+    def __init__(self, host, instance, always=False):
+        super().__init__('pwr_back_on', host, instance)
+        self._always = always
 
     def execute(self):
-        """Nothing to do."""
+        if not self._always:
+            self._note_power()
 
     def revert(self, result, flow_failures):
+        """Power the LPAR on, unless it was off before"""
+        if self._was_off:
+            return
         try:
             vm.power_on(self.host, self.instance)
         except Exception:
-            # What made the flow fail is what the caller is to hear of.
-            LOG.exception('The server could not be started again.',
+            with excutils.save_and_reraise_exception():
+                LOG.error('The server could not be started again.',
                           instance=self.instance)
 
 
@@ -189,7 +241,8 @@ class Resize(task.Task):
             vm.resize_lpar(self.host, self.instance, self.instance.flavor,
                            self.former)
         except Exception:
-            LOG.exception('The LPAR may have kept its new size.',
+            with excutils.save_and_reraise_exception():
+                LOG.error('The LPAR may have kept its new size.',
                           instance=self.instance)
 
 

@@ -78,6 +78,19 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
     return cna
 
 
+def of_a_start(network_infos):
+    """Tell which ports have to be plugged again when nova-compute starts.
+
+    :param network_infos: list of nova.network.model.VIF.
+    :returns: list of those of which the management partition has a part, or
+        whose type is unknown.
+    """
+    return [vif for vif in network_infos
+            if vif.get('type') not in VIF_DRIVERS or
+            not importutils.import_class(
+                VIF_DRIVERS[vif['type']]).outlives_host]
+
+
 def unplug(host, instance, vif, cna_list=None, lpar_going=False):
     """Unplug a port, and tell the networking-powervm agent about it.
 

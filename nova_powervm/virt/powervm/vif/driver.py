@@ -119,9 +119,14 @@ def delete_cna(host, cna):
 class PvmVifDriver(object):
     """Makes and removes what stands for one kind of Neutron port.
 
+    :cvar outlives_host: whether all of a port is kept by the platform while
+        the management partition is off. Such a port needs nothing when
+        nova-compute starts.
     :param host: the Host.
     :param instance: the nova.objects.Instance that owns the ports.
     """
+
+    outlives_host = False
 
     def __init__(self, host, instance):
         self.host = host

@@ -25,6 +25,8 @@ class PvmSeaVifDriver(driver.PvmVifDriver):
     adapter.
     """
 
+    outlives_host = True
+
     def plug(self, vif, lpar_w, slot_num=None):
         return driver.create_cna(
             self.host, lpar_w, pvm_net.VSW_DEFAULT_VSWITCH, _get_vlan(vif),

@@ -142,12 +142,12 @@ class LocalDiskTest(SameHostResizeMixin, base.ScenarioCase):
         self.resize(server, self.large)
         self.platform.faults.add({'effect': 'status', 'status': 500,
                                   'method': 'POST', 'path': 'VolumeGroup'})
-        self.assertEqual('ERROR',
+        self.assertEqual('ACTIVE',
                          self.act(server, 'confirmResize')['status'])
         self.assertEqual('running', self.lpar_of(server)['state'])
         self.assertEqual((4096, 2, 2), self.size_of(server))
+        self.assertIn('could not be made larger', self.logger.output)
 
-        # As Nova advises then:
         self.assertEqual('ACTIVE', self.act(
             server, 'reboot', {'type': 'HARD'})['status'])
 

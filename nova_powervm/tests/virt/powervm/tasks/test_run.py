@@ -116,11 +116,36 @@ class RunTest(base.TestCase):
         self.assertEqual([['start']] * 3, [call[3] for call in calls[3:]])
 
     def test_a_revert_fails(self):
-        calls, outcome = self.both(last=BrokenError('No start'),
-                                   revert_fails=True)
-        self.assertEqual(['start', 'map'],
+        """TaskFlow would leave it at that; here the others are tried."""
+        calls, error = [], BrokenError('No start')
+        self.assertIs(error, self.assertRaises(
+            BrokenError, tasks_base.run,
+            self.flow(calls, error, revert_fails=True)))
+        self.assertEqual(['start', 'map', 'disk'],
                          [call[0] for call in calls if call[1] == 'revert'])
-        self.assertEqual((BrokenError, 'The revert of map'), outcome)
+        self.assertEqual(['map'], tasks_base.failed_reverts(error))
+        self.assertIn('What task map did is not undone', self.logger.output)
+        self.assertIn('The revert of map', self.logger.output)
+
+    def test_a_revert_of_a_nested_flow_fails(self):
+        calls, error = [], BrokenError('No start')
+        flow = linear_flow.Flow('outer').add(
+            Recorder(calls, 'first'),
+            self.flow(calls, error, revert_fails=True))
+        self.assertRaises(BrokenError, tasks_base.run, flow)
+        self.assertEqual(['start', 'map', 'disk', 'first'],
+                         [call[0] for call in calls if call[1] == 'revert'])
+
+    def test_what_is_not_undone(self):
+        """It is told by an exception that stands for another one, too."""
+        error = BrokenError('No start')
+        self.assertRaises(BrokenError, tasks_base.run, self.flow([], error))
+        self.assertEqual([], tasks_base.failed_reverts(error))
+        error._failed_reverts = ['map']
+        other = ValueError()
+        other.__cause__ = error
+        self.assertEqual(['map'], tasks_base.failed_reverts(other))
+        self.assertEqual([], tasks_base.failed_reverts(ValueError()))
 
     def test_the_exception_itself(self):
         error = BrokenError('No start')

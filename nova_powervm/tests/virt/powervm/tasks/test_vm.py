@@ -98,9 +98,6 @@ class CreateTest(VmTasksTestCase):
                           *self.create())
         self.assert_site(before)
 
-    # issue 12: a revert must know what was there before the task. This one
-    # takes an LPAR for its own when it got no answer.
-    @unittest.expectedFailure
     def test_one_that_there_is_stays_when_nobody_answers(self):
         self.create_lpar()
         before = self.platform.state()
@@ -140,7 +137,7 @@ class PowerOnTest(VmTasksTestCase):
         with mock.patch.object(vm, 'boot_from') as boot_from:
             self.run_flow(*self.boot_from())
         boot_from.assert_called_once_with(self.host, self.instance,
-                                          '/vdevice/x')
+                                          '/vdevice/x', afresh=True)
 
     def test_undone(self):
         """Also when the answer was lost: one that is on keeps its disks."""
@@ -151,9 +148,6 @@ class PowerOnTest(VmTasksTestCase):
         self.create_lpar()
         self.assert_undone(self.boot_from)
 
-    # issue 12: what was on stays on. A busy platform must not kill servers
-    # that are to be resumed when nova-compute starts.
-    @unittest.expectedFailure
     def test_server_that_was_on_stays_on_if_refused(self):
         self.create_lpar(on=True)
         before = self.platform.state()
@@ -162,16 +156,12 @@ class PowerOnTest(VmTasksTestCase):
                           *self.power_on())
         self.assert_site(before)
 
-    # issue 12: likewise.
-    @unittest.expectedFailure
     def test_server_that_was_on_stays_on_if_the_flow_fails(self):
         self.create_lpar(on=True)
         before = self.platform.state()
         self.run_to_the_end(*self.power_on())
         self.assert_site(before)
 
-    # issue 12: the same with a server that was rescued.
-    @unittest.expectedFailure
     def test_rescued_server_that_was_on_stays_on_if_refused(self):
         self.create_lpar(on=True)
         before = self.platform.state()

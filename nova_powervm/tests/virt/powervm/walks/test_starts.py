@@ -22,10 +22,6 @@ Step = walk.Step
 CONF = cfg.CONF
 
 
-_HEALTHY = ('A request that fails when nova-compute starts puts a server that '
-            'runs into ERROR. Issue 12 makes starts tolerant.')
-
-
 class StartMixin:
     """A start beside a server that runs, and a periodic task."""
 
@@ -33,23 +29,23 @@ class StartMixin:
     SERVER = {}
 
 
-@case.walks(kills=True, error_500=_HEALTHY, dropped_before=_HEALTHY)
+@case.walks(kills=True)
 class VolumeGroupTest(StartMixin, case.DriverCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
-@case.walks(is_variant=True, error_500=_HEALTHY)
+@case.walks(is_variant=True)
 class PoolTest(StartMixin, case.DriverCase):
     PLATFORM = platforms.POOL
 
 
-@case.walks(is_variant=True, error_500=_HEALTHY)
+@case.walks(is_variant=True)
 class VscsiTest(StartMixin, case.DriverCase):
     PLATFORM = platforms.VSCSI
     SERVER = {'volumes': (1, 2), 'boots': True}
 
 
-@case.walks(is_variant=True, error_500=_HEALTHY)
+@case.walks(is_variant=True)
 class NpivTest(VscsiTest):
     PLATFORM = platforms.NPIV
 
