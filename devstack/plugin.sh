@@ -41,6 +41,9 @@ function configure_nova_powervm {
     if [[ -n "$POWERVM_VOLUME_GROUP" ]]; then
         iniset "$NOVA_CONF" powervm volume_group_name "$POWERVM_VOLUME_GROUP"
     fi
+    if [[ -n "$POWERVM_VOLUME_GROUP_VIOS" ]]; then
+        iniset "$NOVA_CONF" powervm volume_group_vios_name "$POWERVM_VOLUME_GROUP_VIOS"
+    fi
     if [[ -n "$POWERVM_CLUSTER" ]]; then
         iniset "$NOVA_CONF" powervm cluster_name "$POWERVM_CLUSTER"
     fi

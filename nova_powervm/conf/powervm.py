@@ -204,6 +204,18 @@ if ``disk_driver`` is localdisk. rootvg, where the Virtual I/O
 Server itself is installed, should be avoided.
 """),
     cfg.StrOpt(
+        'volume_group_vios_name',
+        default='',
+        help="""
+Name of the Virtual I/O Server whose volume group
+``volume_group_name`` is used. It must be set if several of them
+have a group of that name. If it is set, nova-compute does not
+start while that Virtual I/O Server is down.
+
+Unset means the Virtual I/O Server that was used at the last start,
+or, at the first one, the only one that has such a group.
+"""),
+    cfg.StrOpt(
         'cluster_name',
         default='',
         help="""

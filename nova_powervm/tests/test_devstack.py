@@ -87,13 +87,15 @@ class DevStackTest(testtools.TestCase):
         said = self.run_plugin(
             'stack pre-install', 'stack install', 'stack post-config',
             'stack extra', 'unstack', NOVALINK='1',
-            GROUPS_OF_STACK='pvm_admin', POWERVM_VOLUME_GROUP='datavg')
+            GROUPS_OF_STACK='pvm_admin', POWERVM_VOLUME_GROUP='datavg',
+            POWERVM_VOLUME_GROUP_VIOS='vios2')
         self.assertEqual(['setup_develop %s/nova-powervm' % self.top], said)
         self.assertEqual(
             {'DEFAULT': {
                 'compute_driver': 'powervm_ext.driver.PowerVMDriver'},
              'powervm': {
                  'disk_driver': 'localdisk', 'volume_group_name': 'datavg',
+                 'volume_group_vios_name': 'vios2',
                  'proc_units_factor': '0.1', 'fc_attach_strategy': 'vscsi'}},
             self.nova_conf())
 
@@ -104,6 +106,7 @@ class DevStackTest(testtools.TestCase):
         self.assertEqual(('ssp', 'cluster1'),
                          (written['disk_driver'], written['cluster_name']))
         self.assertNotIn('volume_group_name', written)
+        self.assertNotIn('volume_group_vios_name', written)
 
     def test_not_a_novalink_partition(self):
         [said] = self.run_plugin('stack pre-install', status=1)
@@ -127,8 +130,9 @@ class DevStackTest(testtools.TestCase):
                 'data': self.top + '/data/powervm-simulator'},
             'stop_process powervm-simulator'], said)
         written = self.nova_conf()['powervm']
-        self.assertEqual(('datavg', '/sim/root'), (
-            written['volume_group_name'], written['management_root']))
+        self.assertEqual(('datavg', 'vios1', '/sim/root'), (
+            written['volume_group_name'], written['volume_group_vios_name'],
+            written['management_root']))
 
     def test_simulator_does_not_start(self):
         said = self.run_plugin('stack post-config', status=1,

@@ -92,6 +92,7 @@ class SimulatedPlatformMixin:
 
     def _configure_driver(self):
         self.flags(disk_driver='localdisk', volume_group_name='datavg',
+                   volume_group_vios_name='vios1',
                    rest_user=self.site.profile['user'],
                    rest_password=self.site.profile['password'],
                    group='powervm')

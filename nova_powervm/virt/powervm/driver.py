@@ -642,7 +642,8 @@ class PowerVMDriver(driver.ComputeDriver):
         cleanup.periodic(self.rooms.cleaning)
         data = self.inventory.get_available_resource(nodename)
         # From microversion 2.88 on the API tells this, and asks no host.
-        stats = dict(data['stats'], uptime=self.get_host_uptime())
+        stats = dict(data['stats'], uptime=self.get_host_uptime(),
+                     **self.rooms.disk.kept_with_host)
         return dict(data, uuid=self.node_uuid, stats=stats)
 
     def update_provider_tree(self, provider_tree, nodename, allocations=None):

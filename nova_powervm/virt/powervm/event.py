@@ -61,7 +61,8 @@ _TRANSITIONS = {
             _STATE.RESUMING,),
     }.items() for state in states}
 
-_URI = re.compile(r'/(LogicalPartition|VirtualSwitch)/([0-9A-Fa-f-]{36})$')
+_URI = re.compile(r'/(LogicalPartition|VirtualSwitch|VirtualIOServer)/'
+                  r'([0-9A-Fa-f-]{36})$')
 
 _TYPE = pvm_event.EventType
 _EVERYTHING_CHANGED = (_TYPE.NEW_CLIENT, _TYPE.CACHE_CLEARED,
@@ -130,6 +131,8 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
         rest_type, uuid = match.groups()
         if rest_type == 'LogicalPartition':
             self._partition_event(event, uuid.upper())
+        elif rest_type == 'VirtualIOServer':
+            self._vios_event(event, uuid)
         elif event.etype in _MADE_OR_GONE:
             self.host.invalidate()
 
@@ -142,6 +145,12 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
             self.lifecycle.process(pvm_uuid)
         if self.nvram is not None and _tells_of_nvram(event):
             self.nvram.store_changed(pvm_uuid)
+
+    def _vios_event(self, event, vios_uuid):
+        if event.etype in _MADE_OR_GONE:
+            self.host.vioses_changed()
+        elif event.etype in _CHANGED:
+            self.host.vios_changed(vios_uuid, event.detail or '')
 
     def shutdown(self):
         """End the lifecycle thread; later events change nothing."""

@@ -73,6 +73,26 @@ class VGNotFound(AbstractDiskException):
     msg_fmt = 'No Virtual I/O Server has a volume group %(vg_name)s.'
 
 
+class VGHolderAmbiguous(AbstractDiskException):
+    msg_fmt = ('Each of the Virtual I/O Servers %(vioses)s has a volume group '
+               '%(vg_name)s. Set [powervm] volume_group_vios_name to the one '
+               'whose group is for the disks of servers.')
+
+
+class VGHolderUnknown(AbstractDiskException):
+    msg_fmt = ('Virtual I/O Server %(vios)s has a volume group %(vg_name)s, '
+               'but nobody knows whether others have one too: %(down)s cannot '
+               'be asked. Start them, or set [powervm] '
+               'volume_group_vios_name.')
+
+
+class VGHolderNotUsable(VGNotFound):
+    msg_fmt = ('The disks of servers are in volume group %(vg_name)s of '
+               'Virtual I/O Server %(vios)s, which cannot be used: '
+               '%(reason)s. To keep disks on another one from now on, set '
+               '[powervm] volume_group_vios_name.')
+
+
 class ClusterNotFoundByName(AbstractDiskException):
     msg_fmt = ('No Virtual I/O Server of this system is in a cluster '
                '%(clust_name)s ([powervm] cluster_name).')

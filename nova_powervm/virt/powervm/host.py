@@ -35,6 +35,8 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import facts
+from nova_powervm.virt.powervm import fc_ports
 from nova_powervm.virt.powervm import rest
 
 LOG = logging.getLogger(__name__)
@@ -44,8 +46,10 @@ CONF = cfg.CONF
 class Host:
     """The single owner of the REST connection to one PowerVM server.
 
-    What never changes is read once; invalidate() forgets it. All methods may
-    be called from any thread. Methods that send requests raise
+    What hardly ever changes is read once; the events of the platform have it
+    forgotten. All methods may be called from any thread. Those that ask for
+    the same thing at the same time share one read; nobody waits for a read of
+    something else. Methods that send requests raise
     pypowervm.exceptions.Error if the platform refuses or does not answer.
 
     :param nodename: Nova's name of this host.
@@ -56,10 +60,9 @@ class Host:
         self.partition_states = PartitionStates(self)
         self._adapter = None
         self._system = None
-        self._lock = threading.RLock()
-        self._vswitches = None
-        self._mgmt = None
-        self._fc_ports = None
+        self._vswitches = facts.Fact(self._read_vswitches)
+        self._mgmt = facts.Fact(self._read_mgmt)
+        self._fc_ports = fc_ports.FcPorts(self._read_fc_ports)
         self._cpu_lock = threading.Lock()
         self._cpu_cache = None
 
@@ -176,23 +179,20 @@ class Host:
         :param name: its name, as in 'ETHERNET0'.
         :returns: a VSwitch wrapper, not to be changed, or None.
         """
-        with self._lock:
-            if self._vswitches is None:
-                self._vswitches = {
-                    vswitch.name: vswitch for vswitch in pvm_net.VSwitch.get(
-                        self.adapter, parent_type=pvm_ms.System,
-                        parent_uuid=self.system_uuid)}
-            return self._vswitches.get(name)
+        return self._vswitches.get().get(name)
 
     def vswitch_names(self):
         """Names of the virtual switches (1 request, once).
 
         :returns: dict of int, the number of a switch, -> str.
         """
-        with self._lock:
-            self.get_vswitch(None)
-            return {vswitch.switch_id: name
-                    for name, vswitch in self._vswitches.items()}
+        return {vswitch.switch_id: name
+                for name, vswitch in self._vswitches.get().items()}
+
+    def _read_vswitches(self):
+        return {vswitch.name: vswitch for vswitch in pvm_net.VSwitch.get(
+            self.adapter, parent_type=pvm_ms.System,
+            parent_uuid=self.system_uuid)}, True
 
     @property
     def mgmt_uuid(self):
@@ -201,21 +201,15 @@ class Host:
         :raises pypowervm.exceptions.ManagementPartitionNotFoundException: if
             there is not exactly one.
         """
-        return self._mgmt_partition()[0]
+        return self._mgmt.get()[0]
 
     @property
     def mgmt_is_vios(self):
         """Whether the management partition is a VIOS, see mgmt_uuid."""
-        return self._mgmt_partition()[1]
+        return self._mgmt.get()[1]
 
-    def _mgmt_partition(self):
-        with self._lock:
-            if self._mgmt is None:
-                self._note_mgmt(pvm_partition.get_mgmt_partition(self.adapter))
-            return self._mgmt
-
-    def _note_mgmt(self, mgmt_w):
-        self._mgmt = mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)
+    def _read_mgmt(self):
+        return _identity(pvm_partition.get_mgmt_partition(self.adapter)), True
 
     def note_partitions(self, partitions):
         """Find the management partition, which saves the requests for it.
@@ -225,8 +219,7 @@ class Host:
         found = [partition_w for partition_w in partitions
                  if partition_w.is_mgmt_partition]
         if len(found) == 1:
-            with self._lock:
-                self._note_mgmt(found[0])
+            self._mgmt.set(_identity(found[0]))
 
     def active_vioses(self, xag=()):
         """Read the VIOSes (1 request).
@@ -240,24 +233,14 @@ class Host:
                                                xag=list(xag) or None)
 
     def fc_ports(self):
-        """Find the Fibre Channel ports of the VIOSes (1 request, once).
+        """Find the Fibre Channel ports of the VIOSes (1 request, then 0).
 
-        It is read again as long as a VIOS is down: it may not tell its ports
-        then.
+        They are read again once a VIOS may have others, see module fc_ports.
 
         :returns: dict of VIOS UUID -> list of the WWPNs, str, of its ports
-            that can be used (source: VIOS.get_active_pfc_wwpns of pypowervm).
+            that can be used.
         """
-        with self._lock:
-            if self._fc_ports is not None:
-                return self._fc_ports
-            vioses = self._read_fc_ports()
-            ports = {vios_w.uuid: vios_w.get_active_pfc_wwpns()
-                     for vios_w in vioses}
-            if len(vioses) == len(pvm_partition.get_active_vioses(
-                    self.adapter, vios_wraps=vioses)):
-                self._fc_ports = ports
-            return ports
+        return self._fc_ports.get()
 
     @pvm_retry.retry(tries=3, delay_func=pvm_retry.STEPPED_DELAY,
                      retry_except=(pvm_exc.ConnectionError,
@@ -267,20 +250,35 @@ class Host:
 
         Nova asks for them when a server has left its host: a failure then
         would leave it with volumes that are exported to that host only.
-        """
-        return pvm_vios.VIOS.get(self.adapter, xag=[pvm_const.XAG.VIO_STOR])
 
-    @property
-    def fc_ports_are_complete(self):
-        """Whether fc_ports() has told of every VIOS."""
-        return self._fc_ports is not None
+        :returns: list of VIOS wrappers, and whether all are up.
+        """
+        vioses = pvm_vios.VIOS.get(self.adapter, xag=[pvm_const.XAG.VIO_STOR])
+        return vioses, len(vioses) == len(pvm_partition.get_active_vioses(
+            self.adapter, vios_wraps=vioses))
+
+    def expect_vios_event(self, vios_uuid):
+        """Announce that the driver is about to change the media of a VIOS."""
+        self._fc_ports.expect_event(vios_uuid)
+
+    # ---- what has changed ----------------------------------------------
+
+    def vios_changed(self, vios_uuid, detail=''):
+        """Forget what may have changed with a VIOS.
+
+        :param vios_uuid: UUID of the VIOS.
+        :param detail: str, comma list of what has changed; '' if unknown.
+        """
+        self._fc_ports.changed(vios_uuid, detail)
+
+    def vioses_changed(self):
+        """Forget what was read of the VIOSes: one has come, or is gone."""
+        self._fc_ports.forget()
 
     def invalidate(self):
         """Forget all that was read, as it may have changed."""
-        with self._lock:
-            self._vswitches = None
-            self._mgmt = None
-            self._fc_ports = None
+        for fact in (self._vswitches, self._mgmt, self._fc_ports):
+            fact.forget()
         self.partition_states.clear()
 
     # ---- statistics ----------------------------------------------------
@@ -309,6 +307,11 @@ class Host:
                 'iowait': 0,
                 'frequency': cache.cpu_freq or 0,
             }
+
+
+def _identity(mgmt_w):
+    """UUID of the management partition, and whether it is a VIOS."""
+    return mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)
 
 
 class _State(typing.NamedTuple):

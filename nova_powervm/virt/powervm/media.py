@@ -273,6 +273,7 @@ class ConfigDrive:
             with open(path, 'rb') as iso:
                 sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()
                 iso.seek(0)
+                self.host.expect_vios_event(group.vios_uuid)
                 uploads.upload(
                     self.host.adapter, group.vios_uuid,
                     vios_file.FileType.MEDIA_ISO, name, iso,

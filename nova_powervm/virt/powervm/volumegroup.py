@@ -53,8 +53,14 @@ class VolumeGroup:
         :param known: wrapper that was read just now, to save the request.
         :returns: what func returns.
         """
-        return transaction.entry_transaction(func)(known or self._getter(),
-                                                   *args)
+        def announced(vg_w, *args):
+            if len(vg_w.vmedia_repos):
+                # If its media change, the platform tells that of the VIOS.
+                self.host.expect_vios_event(self.vios_uuid)
+            return func(vg_w, *args)
+
+        return transaction.entry_transaction(announced)(
+            known or self._getter(), *args)
 
     def _getter(self):
         return pvm_stg.VG.getter(

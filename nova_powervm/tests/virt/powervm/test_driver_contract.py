@@ -93,6 +93,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
                    rest_user=self.site.profile['user'],
                    rest_password=self.site.profile['password'],
                    disk_driver='localdisk', volume_group_name='datavg',
+                   volume_group_vios_name='vios1',
                    management_root=simulated.management_root,
                    group='powervm')
         self.useFixture(fx.MockPatchObject(

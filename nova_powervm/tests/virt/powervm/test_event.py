@@ -30,6 +30,8 @@ LPAR = ('http://localhost:12080/rest/api/uom/ManagedSystem/'
         '1CAB7366-6B73-342C-9F43-DDFEB9F8EDD3/LogicalPartition/%s')
 SWITCH = ('http://localhost:12080/rest/api/uom/ManagedSystem/'
           '1CAB7366-6B73-342C-9F43-DDFEB9F8EDD3/VirtualSwitch/%s')
+VIOS = ('http://localhost:12080/rest/api/uom/ManagedSystem/'
+        '1CAB7366-6B73-342C-9F43-DDFEB9F8EDD3/VirtualIOServer/%s')
 UUID_1 = '21B2C3D4-0000-4000-8000-000000000001'
 UUID_2 = '21B2C3D4-0000-4000-8000-000000000002'
 
@@ -134,6 +136,25 @@ class HandlerTestCase(testtools.TestCase):
         for etype in ('ADD_URI', 'DELETE_URI'):
             self.process(etype, SWITCH % UUID_1, '')
             self.host.invalidate.assert_called_once_with()
+
+    def test_vios_made_or_deleted(self):
+        for etype in ('ADD_URI', 'DELETE_URI'):
+            self.process(etype, VIOS % UUID_1, '')
+            self.assertEqual([mock.call.vioses_changed()],
+                             self.host.mock_calls)
+
+    def test_vios_changed(self):
+        for etype, detail in (('MODIFY_URI', 'Other'), ('MODIFY_URI', ''),
+                              ('MODIFY_URI', None), ('INVALID_URI', ''),
+                              ('MODIFY_URI', 'PartitionState,Other')):
+            self.process(etype, VIOS % UUID_1, detail)
+            self.assertEqual([mock.call.vios_changed(UUID_1, detail or '')],
+                             self.host.mock_calls)
+
+    def test_volume_group_of_vios_changed(self):
+        self.process('MODIFY_URI', VIOS % UUID_1 + '/VolumeGroup/' + UUID_2,
+                     'Other')
+        self.assertEqual([], self.host.mock_calls)
 
     def test_one_bad_event_does_not_spoil_the_rest(self):
         self.host.invalidate.side_effect = ValueError

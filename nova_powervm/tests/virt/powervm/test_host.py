@@ -12,6 +12,7 @@
 
 """Tests of the host: connection, start-up, what is cached."""
 
+import contextlib
 import os
 import threading
 import uuid
@@ -28,6 +29,8 @@ from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import rest
+
+SECONDS = 30  # the most that a test waits for another thread
 
 
 class Recorder(pvm_adapter.WrapperEventHandler):
@@ -205,6 +208,44 @@ class CacheTest(base.SimulatedHostTestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(1, len(self.requests()))
+
+    def test_slow_read_is_nobody_elses_concern(self):
+        """Each read is tried while another one gets no answer yet."""
+        reads = {'VirtualSwitch': lambda: self.host.get_vswitch('none'),
+                 'LogicalPartition': lambda: self.host.mgmt_uuid,
+                 'VirtualIOServer': self.host.fc_ports}
+        for slow, read in reads.items():
+            self.host.invalidate()
+            with self.no_answer_for(slow) as is_waiting:
+                thread = threading.Thread(target=read)
+                thread.start()
+                is_waiting()
+                for other in set(reads) - {slow}:
+                    reads[other]()
+                self.host.vios_changed('some VIOS')
+                self.host.vioses_changed()
+                self.host.invalidate()
+            thread.join()
+
+    @contextlib.contextmanager
+    def no_answer_for(self, rest_type):
+        """Hold back requests for one type; the first of them only."""
+        request = rest.Session.request
+        sent, release = threading.Event(), threading.Event()
+
+        def slow_request(session, method, path, *args, **kwargs):
+            if rest_type in path and not sent.is_set():
+                sent.set()
+                assert release.wait(SECONDS)
+            return request(session, method, path, *args, **kwargs)
+
+        with fixtures.MonkeyPatch(
+                'nova_powervm.virt.powervm.rest.Session.request',
+                slow_request):
+            try:
+                yield lambda: self.assertTrue(sent.wait(SECONDS))
+            finally:
+                release.set()
 
     def test_management_partition(self):
         mgmt = [lpar for lpar in self.simulated.store.all('LogicalPartition')

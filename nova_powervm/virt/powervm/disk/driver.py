@@ -156,6 +156,14 @@ class DiskAdapter:
         """UUIDs of the VIOSes that serve the disks, the preferred first."""
 
     @property
+    def kept_with_host(self):
+        """What Nova is to keep with the host for the next start: dict of str.
+
+        It is reported with the statistics of the host, which Nova stores.
+        """
+        return {}
+
+    @property
     def local_to_mgmt(self):
         """Whether the management partition is the VIOS that has the disks.
 

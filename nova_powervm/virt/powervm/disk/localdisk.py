@@ -25,6 +25,7 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import holder
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
@@ -40,9 +41,7 @@ _FILE_FORMATS = (pvm_stg.FileFormatType.RAW, pvm_stg.FileFormatType.QCOW2)
 class LocalStorage(disk_driver.DiskAdapter):
     """The volume group [powervm] volume_group_name of one VIOS.
 
-    If several VIOSes have a group of that name, that of the VIOS whose name
-    is first in the alphabet is used, and a warning logged: while that VIOS
-    is down, nova-compute must not be started, or it takes the other.
+    Module holder tells which VIOS that is.
 
     No disk is shared with another host. The management partition can read
     the disks only if it is the VIOS that owns them: a disk that is mapped to
@@ -52,7 +51,8 @@ class LocalStorage(disk_driver.DiskAdapter):
     well as raw ones, and cannot be resized.
 
     :raises OptRequiredIfOtherOptValue: if the option is not set.
-    :raises VGNotFound: if no usable VIOS has such a volume group.
+    :raises AbstractDiskException: if no VIOS has such a volume group, or it
+        is not clear which one has it, see holder.find().
     """
 
     def __init__(self, host, image_api):
@@ -73,26 +73,17 @@ class LocalStorage(disk_driver.DiskAdapter):
             raise exception.OptRequiredIfOtherOptValue(
                 then_opt='volume_group_name', if_opt='disk_driver',
                 if_value='localdisk')
-        found = [
-            (vios_w, vg_w)
-            for vios_w in sorted(self.host.active_vioses(),
-                                 key=lambda vios_w: vios_w.name)
-            for vg_w in pvm_stg.VG.get(self.host.adapter, parent=vios_w)
-            if vg_w.name == name]
-        if not found:
-            raise exception.VGNotFound(vg_name=name)
-        if len(found) > 1:
-            LOG.warning('VIOSes %(vioses)s have a volume group %(vg)s; disks '
-                        'are kept on %(vios)s.', {
-                            'vioses': [vios.name for vios, _vg in found],
-                            'vg': name, 'vios': found[0][0].name})
-        return found[0]
+        return holder.find(self.host, name)
 
     # ---- the storage ---------------------------------------------------
 
     @property
     def vios_uuids(self):
         return [self._vg.vios_uuid]
+
+    @property
+    def kept_with_host(self):
+        return holder.to_keep(self._vg.vios_uuid, self._vg.name)
 
     @property
     def local_to_mgmt(self):

@@ -93,7 +93,8 @@ class StorageTestCase(base.SimulatedHostTestCase):
     def setUp(self):
         super().setUp()
         objects.register_all()
-        self.flags(volume_group_name='datavg', group='powervm')
+        self.flags(volume_group_name='datavg',
+                   volume_group_vios_name='vios1', group='powervm')
         self.glance = ImageApi()
         self.context = nova_context.RequestContext(
             'user', 'project', is_admin=False)

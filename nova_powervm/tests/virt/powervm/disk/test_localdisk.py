@@ -38,18 +38,21 @@ class StartTestCase(base.StorageTestCase):
         self.simulated.journal.clear()
         return localdisk.LocalStorage(self.host, self.glance)
 
-    def test_first_by_name(self):
-        adapter = self.start()
-        self.assertEqual([self.vios('vios1').uuid], adapter.vios_uuids)
-        self.assertEqual(2, self.requests().count('GET VolumeGroup'))
-        self.assertEqual({'shared_storage': False, 'has_imagecache': True,
-                          'snapshot': False}, adapter.capabilities)
+    def test_where_the_option_says(self):
+        for name in ('vios1', 'vios2'):
+            self.flags(volume_group_vios_name=name, group='powervm')
+            adapter = self.start()
+            self.assertEqual([self.vios(name).uuid], adapter.vios_uuids)
+            self.assertEqual(1, self.requests().count('GET VolumeGroup'))
+            self.assertEqual(
+                {'shared_storage': False, 'has_imagecache': True,
+                 'snapshot': False}, adapter.capabilities)
 
-    def test_only_where_it_is(self):
-        self.group(vios='vios1').name = 'othervg'
-        self.vios('vios1').touch()
-        self.group('othervg', 'vios1').touch()
-        self.assertEqual([self.vios('vios2').uuid], self.start().vios_uuids)
+    def test_what_nova_keeps(self):
+        self.assertEqual(
+            {'powervm_volume_group': 'datavg',
+             'powervm_volume_group_vios': self.vios('vios1').uuid},
+            self.start().kept_with_host)
 
     def test_snapshot_on_the_management_vios(self):
         self.useFixture(fixtures.MonkeyPatch(

@@ -40,7 +40,7 @@ CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 _FORMAT = '%(levelname)s %(name)s %(message)s'
 _GROUP = {'disk_driver': 'localdisk', 'volume_group_name': 'datavg',
-          'fc_attach_strategy': 'vscsi'}
+          'volume_group_vios_name': 'vios1', 'fc_attach_strategy': 'vscsi'}
 #: A server that its user did not choose a flavor for.
 TINY = walk_server.make_flavor('tiny', memory_mb=512)
 

@@ -104,6 +104,7 @@ class Platform(fixtures.Fixture):
             'rest_protocol': 'http', 'rest_user': self.site.profile['user'],
             'rest_password': self.site.profile['password'],
             'rest_connect_timeout': 0, 'volume_group_name': 'datavg',
+            'volume_group_vios_name': 'vios1',
             'management_root': self.simulated.management_root}
         # Nova's part of a config drive is tested with media.
         self.useFixture(fixtures.MonkeyPatch(

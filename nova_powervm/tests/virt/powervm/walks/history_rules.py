@@ -27,9 +27,6 @@ MOST_REQUESTS = 25
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
 KNOWN = {
-    'volume group of a VIOS that is down':
-        'A start of nova-compute takes the volume group of another VIOS if '
-        'that with the disks is down. Issue 12.',
     'path of a VIOS that is down':
         'A volume that is taken away while a VIOS is down stays mapped there, '
         'and its hard disk too. Issue 12.',
@@ -98,14 +95,11 @@ def _can_start(played):
     down = played.vioses(up=False)
     if down and _forgets_deletions(played):
         return []
-    without_disks = [] if played.cloud.site.pools else [
-        host for host, name in down if name == 'vios1' and
-        'volume group of a VIOS that is down' in KNOWN]
     keeping_paths = played.unswept if (
         down and played.has_volumes and
         'path of a VIOS that is down' in KNOWN) else ()
     return [host for host in played.hosts
-            if host not in without_disks and host not in keeping_paths]
+            if host not in keeping_paths]
 
 
 def _forgets_deletions(played):

@@ -44,11 +44,6 @@ KNOWN = (
           '(delete_killed_before_middle_id_reused_vios1_down_half_finished|'
           'delete_no_answer_before_last_lpar_off_vios2_down_foreign_lpar|'
           'delete_vios1_down_first_lpar_missing_lost_neighbour)'),
-    Known('a hard reboot does not mend it',
-          'nova-compute that starts while vios1 is down takes the volume '
-          'group of vios2, and does not find the disks: issue 12, section 2.',
-          '(confirm_killed_after_first_lpar_crashed_vios1_down_lost_neighbour|'
-          'restart_vios1_down_first_id_reused_half_finished)'),
     Known('hdisk. of vios. is still there',
           'Hard disks that a VIOS has found for an attachment which was '
           'killed, or whose LPAR is gone, stay there: issue 12, section 1.',

@@ -41,7 +41,8 @@ class Platform:
         return dataclasses.replace(self, name=name, **changes)
 
 
-_GROUP = {'disk_driver': 'localdisk', 'volume_group_name': 'datavg'}
+_GROUP = {'disk_driver': 'localdisk', 'volume_group_name': 'datavg',
+          'volume_group_vios_name': 'vios1'}
 
 #: Disks in a volume group of a VIOS that is not the management partition.
 VOLUME_GROUP = Platform('vg', 'default', _GROUP)

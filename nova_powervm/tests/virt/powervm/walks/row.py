@@ -19,6 +19,7 @@ from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import operations as ops
 from nova_powervm.tests.virt.powervm.walks import pairs
 from nova_powervm.tests.virt.powervm.walks import states
+from nova_powervm.virt.powervm import exception
 
 _MOST_OF_A_FAILURE = 300
 #: Larger than the number of requests of any operation.
@@ -76,8 +77,24 @@ class Row:
             self._act()
         finally:
             armed.disarm()
-        scene.cloud.start_all()
+        self._start_computes()
         self._make_ready()
+
+    def _start_computes(self):
+        """Start each nova-compute that is down.
+
+        One does not start without the VIOS that has the disks: then it is
+        started once that VIOS is back.
+        """
+        scene = self.scene
+        try:
+            scene.cloud.start_all()
+        except exception.VGHolderNotUsable:
+            states.start_vioses(scene)
+            scene.cloud.start_all()
+            for state in self._entered:
+                if state.kind == states.ViosDown.kind:
+                    state.enter(scene, self.row.host)
 
     def _make_ready(self):
         """Get the server ready for another attempt."""
@@ -144,7 +161,7 @@ class Row:
                 for failure in scene.cloud.failures) or 'ok')
         if row.kind == 'vios down':
             states.start_vioses(scene)
-        scene.cloud.start_all()
+        self._start_computes()
 
     # ---- after -----------------------------------------------------------
 

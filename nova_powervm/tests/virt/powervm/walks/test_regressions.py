@@ -66,13 +66,14 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['volume group of a VIOS that is down'])
     def test_volume_group_of_vios_that_is_down(self):
         def steps(history):
             history.make(1)
             history.vios_down(1, 'vios1')
             history.start_compute(1)
+            self.assertFalse(history.is_up(1))
             history.vios_up(1, 'vios1')
+            history.start_compute(1)
             history.delete(1)
             history.end()
         self.play(platforms.VOLUME_GROUP, steps)

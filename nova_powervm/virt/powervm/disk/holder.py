@@ -1,0 +1,154 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which VIOS holds the volume group that the disks of servers are in.
+
+Several VIOSes may have a volume group of the same name, and a VIOS that is
+down does not show its groups. If the driver took whichever group it sees, the
+disks would go to another VIOS after a start at the wrong moment. Therefore:
+
+* The option volume_group_vios_name names the VIOS, and nothing else counts.
+* Without it, the VIOS of the last start is used. Nova keeps its UUID with the
+  host, in the statistics of the compute node, where each report of resources
+  writes it (see to_keep). Nova reports before it lets a server in.
+* If Nova keeps none, as after an upgrade from 9.0.0, the only VIOS with such
+  a group is used, provided that all VIOSes are up to be asked.
+
+In any other case nova-compute does not start, and the message names the
+VIOSes.
+"""
+
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+
+CONF = cfg.CONF
+
+_GROUP_KEY = 'powervm_volume_group'
+_VIOS_KEY = 'powervm_volume_group_vios'
+
+
+def find(host, group_name):
+    """Find the volume group (2 requests; 1 for each VIOS the first time).
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param group_name: str, name of the volume group.
+    :returns: (VIOS wrapper, VG wrapper).
+    :raises InvalidOption: if volume_group_vios_name names no VIOS.
+    :raises VGHolderNotUsable: if the VIOS that holds it is known, but is down,
+        gone, or without such a group.
+    :raises VGHolderAmbiguous: if several VIOSes have such a group.
+    :raises VGHolderUnknown: if one has it, and another one cannot be asked.
+    :raises VGNotFound: if no VIOS has it.
+    """
+    return _Search(host, group_name).find()
+
+
+def to_keep(vios_uuid, group_name):
+    """What Nova is to keep with the host, for the next start: dict of str."""
+    return {_GROUP_KEY: group_name, _VIOS_KEY: vios_uuid}
+
+
+def _kept_uuid(host, group_name):
+    """UUID of the VIOS that held the group until now, or None."""
+    try:
+        nodes = objects.ComputeNodeList.get_all_by_host(
+            nova_context.get_admin_context(), host.nodename)
+    except nova_exc.ComputeHostNotFound:
+        return None
+    return next((node.stats[_VIOS_KEY] for node in nodes
+                 if (node.stats or {}).get(_GROUP_KEY) == group_name), None)
+
+
+class _Search:
+    """One look at the VIOSes for a volume group."""
+
+    def __init__(self, host, group_name):
+        self._host = host
+        self._name = group_name
+        self._vioses = sorted(pvm_vios.VIOS.get(host.adapter),
+                              key=lambda vios_w: vios_w.name)
+        self._up = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
+            host.adapter, vios_wraps=self._vioses)}
+
+    def find(self):
+        vios_name = CONF.powervm.volume_group_vios_name
+        if vios_name:
+            return self._of(self._named(vios_name))
+        kept_uuid = _kept_uuid(self._host, self._name)
+        if kept_uuid:
+            return self._of(self._with_uuid(kept_uuid))
+        return self._only_one()
+
+    def _named(self, vios_name):
+        found = [vios_w for vios_w in self._vioses
+                 if vios_w.name == vios_name]
+        if len(found) != 1:
+            raise exception.InvalidOption(
+                option='volume_group_vios_name', value=vios_name,
+                reason='%d Virtual I/O Servers have that name; there are %s' %
+                (len(found), _names(self._vioses)))
+        return found[0]
+
+    def _with_uuid(self, vios_uuid):
+        for vios_w in self._vioses:
+            if vios_w.uuid.upper() == vios_uuid.upper():
+                return vios_w
+        raise exception.VGHolderNotUsable(
+            vg_name=self._name, vios=vios_uuid,
+            reason='this system no longer has that Virtual I/O Server')
+
+    def _of(self, vios_w):
+        """The group of a certain VIOS."""
+        if vios_w.uuid not in self._up:
+            raise exception.VGHolderNotUsable(
+                vg_name=self._name, vios=vios_w.name,
+                reason='that Virtual I/O Server is down')
+        vg_w = self._group(vios_w)
+        if vg_w is None:
+            raise exception.VGHolderNotUsable(
+                vg_name=self._name, vios=vios_w.name,
+                reason='that Virtual I/O Server has no such volume group')
+        return vios_w, vg_w
+
+    def _only_one(self):
+        """The group, if one VIOS has it and no other can have it."""
+        found = [(vios_w, self._group(vios_w)) for vios_w in self._vioses
+                 if vios_w.uuid in self._up]
+        found = [(vios_w, vg_w) for vios_w, vg_w in found if vg_w is not None]
+        if not found:
+            raise exception.VGNotFound(vg_name=self._name)
+        holders = _names(vios_w for vios_w, _vg_w in found)
+        if len(found) > 1:
+            raise exception.VGHolderAmbiguous(vg_name=self._name,
+                                              vioses=holders)
+        down = [vios_w for vios_w in self._vioses
+                if vios_w.uuid not in self._up]
+        if down:
+            raise exception.VGHolderUnknown(
+                vg_name=self._name, vios=holders, down=_names(down))
+        return found[0]
+
+    def _group(self, vios_w):
+        return next((vg_w for vg_w in pvm_stg.VG.get(
+            self._host.adapter, parent=vios_w) if vg_w.name == self._name),
+            None)
+
+
+def _names(vioses):
+    return ', '.join(vios_w.name for vios_w in vioses)

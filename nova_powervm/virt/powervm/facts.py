@@ -1,0 +1,75 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What was read of the platform and is kept until it may have changed."""
+
+import threading
+
+
+class Fact:
+    """One thing that is read when it is asked for, and kept then.
+
+    Threads that ask for it at the same time share one read. Nobody else ever
+    waits for that read: forget() does not, nor does who asks for another fact.
+
+    :param read: function that reads it; it returns what get() is to return,
+        and whether that is to be kept.
+    """
+
+    def __init__(self, read):
+        self._read = read
+        # Held while it is read.
+        self._reading = threading.Lock()
+        # Held for moments only.
+        self._lock = threading.Lock()
+        self._value = None
+        self._is_kept = False
+        # How often it was forgotten.
+        self._version = 0
+
+    def get(self):
+        """Tell it, after a read if need be.
+
+        :raises: what the read raises.
+        """
+        is_kept, value, _version = self._look()
+        if is_kept:
+            return value
+        with self._reading:
+            is_kept, value, version = self._look()
+            if is_kept:
+                return value
+            value, is_lasting = self._read()
+            if is_lasting:
+                self._keep(value, version)
+            return value
+
+    def _look(self):
+        with self._lock:
+            return self._is_kept, self._value, self._version
+
+    def _keep(self, value, version):
+        """Keep what was read, unless it was forgotten since the read began."""
+        with self._lock:
+            if version == self._version:
+                self._value, self._is_kept = value, True
+
+    def set(self, value):
+        """Take in what somebody else has read."""
+        with self._lock:
+            self._value, self._is_kept = value, True
+
+    def forget(self):
+        """Have it read again, as it may have changed."""
+        with self._lock:
+            self._value, self._is_kept = None, False
+            self._version += 1
