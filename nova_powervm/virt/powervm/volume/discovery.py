@@ -205,6 +205,24 @@ def _is_stale(mapping):
     return mappings.is_orphan(mapping) and mappings.is_of_volume(mapping)
 
 
+def remove_unmapped(host, devices):
+    """Make VIOSes forget volumes that they do not map.
+
+    It takes 1 request, and 3 for each device that is not mapped.
+
+    :param devices: list of (VIOS UUID, name of the device).
+    :raises pypowervm.exceptions.Error: if nobody knows what is mapped.
+    """
+    mapped = {(vios_w.uuid, mapping.backing_storage.name)
+              for vios_w in pvm_vios.VIOS.get(host.adapter,
+                                              xag=[storage.SCSI_MAPPING])
+              for mapping in vios_w.scsi_mappings
+              if mapping.backing_storage is not None}
+    for vios_uuid, name in devices:
+        if (vios_uuid, name) not in mapped:
+            remove(host, vios_uuid, name)
+
+
 def remove(host, vios_uuid, name):
     """Make a VIOS forget a volume that it maps no more (3 requests).
 
