@@ -85,6 +85,7 @@ def add_disconnect(flow, connectors, stg, server_going=False, undo=False):
 
 def attach(rooms, instance, connector):
     """Flow that connects a volume to a server, running or not."""
+    connector.is_new = True
     slots = slot.of(rooms, instance)
     stg = transaction(rooms, 'attach_volume', [connector], slots=slots)
     return slot.add_save(linear_flow.Flow('attach_volume').add(
@@ -127,6 +128,7 @@ def swap(rooms, instance, old, new, was_on, may_stop, timeout):
     :param may_stop: whether it may be stopped.
     :param timeout: seconds that the guest has to shut down; 0 cuts the power.
     """
+    new.is_new = True
     copier = copying.VolumeCopier(rooms.host, rooms.mgmt)
     slots = slot.of(rooms, instance)
     stg = transaction(rooms, 'swap_volume', [old, new], slots=slots)

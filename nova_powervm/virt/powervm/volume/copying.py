@@ -53,9 +53,12 @@ class VolumeCopier:
 
         :param source: vscsi.VscsiConnector, discovered
         :param target: likewise, of a volume that is at least as large
-        :raises nova.exception.VolumeRebaseFailed: if no VIOS has both, or
-            the target is too small.
+        :raises nova.exception.VolumeRebaseFailed: if no VIOS has both, the
+            target is too small, or they are the same.
         """
+        if source.udid == target.udid:
+            raise nova_exc.VolumeRebaseFailed(
+                reason='both LUNs lead to the volume %s' % source.udid)
         both = source, target
         vios_uuid = next((uuid for uuid in source.hdisks
                           if uuid in target.hdisks), None)

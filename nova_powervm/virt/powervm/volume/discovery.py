@@ -26,14 +26,12 @@ from oslo_log import log as logging
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import hdisk
-from pypowervm.tasks import storage as pvm_storage
-from pypowervm.utils import transaction
 from pypowervm.wrappers import job as pvm_job
-from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.volume import mappings
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -62,7 +60,8 @@ class Paths(typing.NamedTuple):
 def discover(host, vios_uuid, wanted):
     """Make a VIOS see volumes (3 requests if all goes well).
 
-    What former LPARs have left may be in the way: it is removed once.
+    A volume that is still mapped to an LPAR which is gone may be in the way:
+    such mappings are removed once.
 
     :param host: the owner of the REST connection (host.Host).
     :param vios_uuid: str, UUID of the VIOS.
@@ -184,34 +183,44 @@ def _parse(document, tags, vios_uuid):
 
 
 def _remove_stale(host, vios_uuid):
-    """Remove the mappings of LPARs that are gone from a VIOS.
+    """Unmap volumes from LPARs that are gone (1-2 requests).
+
+    Such a mapping keeps a VIOS from using the address of a volume anew. No
+    other mapping is touched, and no storage is deleted.
 
     :returns: bool, whether there were any.
     """
-    vios_w = pvm_vios.VIOS.get(
-        host.adapter, uuid=vios_uuid,
-        xag=[pvm_const.XAG.VIO_SMAP, pvm_const.XAG.VIO_FMAP])
-    lpar_ids = pvm_storage.find_stale_lpars(vios_w)
-    if not lpar_ids and not any(map(_is_orphan, vios_w.scsi_mappings)):
-        return False
-    LOG.warning('Removing what former LPARs left on VIOS %(vios)s, and '
-                'looking once more.', {'vios': vios_w.name})
-    scrub = transaction.FeedTask('scrub_%s' % vios_uuid, [vios_w])
-    if lpar_ids:
-        pvm_storage.add_lpar_storage_scrub_tasks(lpar_ids, scrub)
-    scrub.add_functor_subtask(storage.remove_mappings, _is_orphan)
-    scrub.execute()
-    return True
+    stg = storage.StorageTransaction(host, 'stale_volumes')
+    stg.edit(vios_uuid, storage.remove_mappings, _is_stale)
+    stg.execute()
+    found = sorted({element.udid for element in stg.removed_storage})
+    if found:
+        LOG.warning('Unmapped volumes that former LPARs left on VIOS '
+                    '%(vios)s, to look once more: %(udids)s', {
+                        'vios': vios_uuid, 'udids': ', '.join(found)})
+    return bool(found)
 
 
-def _is_orphan(mapping):
-    """Whether a device was mapped to an LPAR that is gone.
+def _is_stale(mapping):
+    return mappings.is_orphan(mapping) and mappings.is_of_volume(mapping)
 
-    Another one may have its id by now, which hides that from pypowervm.
+
+def remove_unmapped(host, devices):
+    """Make VIOSes forget volumes that they do not map.
+
+    It takes 1 request, and 3 for each device that is not mapped.
+
+    :param devices: list of (VIOS UUID, name of the device).
+    :raises pypowervm.exceptions.Error: if nobody knows what is mapped.
     """
-    return (isinstance(mapping.backing_storage, pvm_stg.PV) and
-            mapping.client_adapter is None and
-            mapping.server_adapter.lpar_slot_num != pvm_stg.ANY_SLOT)
+    mapped = {(vios_w.uuid, mapping.backing_storage.name)
+              for vios_w in pvm_vios.VIOS.get(host.adapter,
+                                              xag=[storage.SCSI_MAPPING])
+              for mapping in vios_w.scsi_mappings
+              if mapping.backing_storage is not None}
+    for vios_uuid, name in devices:
+        if (vios_uuid, name) not in mapped:
+            remove(host, vios_uuid, name)
 
 
 def remove(host, vios_uuid, name):

@@ -41,6 +41,9 @@ class VolumeConnector(abc.ABC):
     xag = (storage.SCSI_MAPPING,)
     #: places.Place of the volume, on each path; None if it is not known.
     place = None
+    #: Whether the server does not have the volume yet, so that what is kept
+    #: of a volume with its id is not what it is to be checked against.
+    is_new = False
     #: Whether disconnect() changes the adapters of an LPAR that stays.
     disconnect_changes_io = True
 
@@ -84,7 +87,8 @@ class VolumeConnector(abc.ABC):
         """Make VIOSes see volumes that are to be connected.
 
         :param connectors: list of connectors of this class.
-        :raises nova.exception.VolumeAttachFailed: if too few see one.
+        :raises nova.exception.VolumeAttachFailed: if too few see one, or if
+            what they see is not the volume, or not the same one.
         """
 
     @classmethod
@@ -92,7 +96,8 @@ class VolumeConnector(abc.ABC):
         """Make VIOSes see volumes, as far as they do.
 
         :returns: list of the connectors whose volumes no VIOS sees.
-        :raises nova.exception.VolumeAttachFailed: if nobody knows.
+        :raises nova.exception.VolumeAttachFailed: if nobody knows, or if one
+            is not the volume that the server had.
         """
         cls.discover(connectors)
         return []

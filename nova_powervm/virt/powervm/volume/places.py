@@ -42,6 +42,18 @@ def of(instance):
             instance.system_metadata.items() if key.startswith(_KEY)}
 
 
+def volume_with(instance, udid, volume_id):
+    """Find another volume of a server by its UDID (no request, 1 DB call).
+
+    :param volume_id: the volume that is not meant.
+    :returns: its id in Cinder; None if the server has no such volume.
+    """
+    strange = _strange(instance)
+    return next((other for other, place in of(instance).items()
+                 if place.udid == udid and other != volume_id and
+                 other not in strange), None)
+
+
 def keep(instance, new):
     """Have Nova keep where volumes are.
 

@@ -13,8 +13,13 @@
 """Fibre Channel volumes through the VIOSes: virtual SCSI.
 
 Each VIOS that sees a volume has it as a device (hdisk) and maps that to the
-LPAR, at the same logical unit address on each path. What a volume is known by
-is its UDID, which is the same on every VIOS and is kept with the volume.
+LPAR, at the same logical unit address on each path.
+
+A LUN only tells where to look for a volume; its UDID tells what it is. The
+UDID is the same on every VIOS, and is kept with the volume for as long as the
+server has it. So what a discovery finds is compared: all VIOSes must have
+found the same UDID, and it must be the one that was kept. Otherwise nothing
+is mapped, copied or removed by it.
 """
 
 from concurrent import futures
@@ -72,7 +77,7 @@ class VscsiConnector(driver.VolumeConnector):
     def udid(self):
         """The UDID of the volume, str; None if it was never connected."""
         return self.data.get(UDID_KEY) or (
-            self._kept.udid if self._kept else None)
+            self._kept.udid if self._kept and not self.is_new else None)
 
     @property
     def _kept(self):
@@ -136,6 +141,8 @@ class VscsiConnector(driver.VolumeConnector):
         """Discover volumes on all VIOSes at the same time.
 
         :returns: dict of VIOS UUID -> what went wrong there, if anything.
+        :raises nova.exception.VolumeAttachFailed: if what they see is not
+            the volumes; it is forgotten then.
         """
         host = connectors[0].host
         by_id = {vol.volume_id: vol for vol in connectors}
@@ -154,8 +161,57 @@ class VscsiConnector(driver.VolumeConnector):
                 continue
             for key, device in found.items():
                 by_id[key]._hdisks[vios_uuid] = device
-                by_id[key].data[UDID_KEY] = device.udid
+        cls._check_identities(connectors)
         return failures
+
+    @classmethod
+    def _check_identities(cls, connectors):
+        """Keep the UDIDs that were found, or raise if they are wrong."""
+        failures, strange = [], []
+        for connector in connectors:
+            reason = connector._why_not_itself()
+            if reason:
+                failures.append(nova_exc.VolumeAttachFailed(
+                    volume_id=connector.volume_id, reason=reason))
+                strange += connector._drop_strangers()
+            elif connector._hdisks:
+                [connector.data[UDID_KEY]] = connector._udids_seen()
+        if failures:
+            storage.try_to(
+                'remove devices of volumes that are not those looked for',
+                discovery.remove_unmapped, connectors[0].host, strange)
+            raise failures[0]
+
+    def _udids_seen(self):
+        return {device.udid for device in self._hdisks.values()}
+
+    def _why_not_itself(self):
+        """Why what was found is not the volume: str, or None if it is."""
+        seen = self._udids_seen()
+        if self.udid and not seen <= {self.udid}:
+            return ('its LUN leads to another volume now: %s instead of %s' % (
+                ', '.join(sorted(seen - {self.udid})), self.udid))
+        if len(seen) > 1:
+            return ('its LUNs lead to different volumes: %s' % '; '.join(
+                '%s (%s) on VIOS %s' % (device.udid, device.name, vios_uuid)
+                for vios_uuid, device in self._hdisks.items()))
+        for udid in seen if self.is_new else ():
+            other = places.volume_with(self.instance, udid, self.volume_id)
+            if other:
+                return ('its LUN leads to volume %s, which the server has '
+                        'already' % other)
+        return None
+
+    def _drop_strangers(self):
+        """Forget what was found that is not the volume.
+
+        :returns: list of (VIOS UUID, name of the device).
+        """
+        strange = [(vios_uuid, device.name)
+                   for vios_uuid, device in self._hdisks.items()
+                   if self.is_new or device.udid != self.udid]
+        self._hdisks.clear()
+        return strange
 
     def _check_seen(self, count, failures):
         required = CONF.powervm.vscsi_vios_connections_required
@@ -286,7 +342,7 @@ class VscsiConnector(driver.VolumeConnector):
         """Find the UDID of a volume that lost it."""
         try:
             self._look([self])
-        except nova_exc.InvalidVolume as exc:
+        except (nova_exc.InvalidVolume, nova_exc.VolumeAttachFailed) as exc:
             LOG.warning('%s', exc, instance=self.instance)
 
     def _note_devices(self, vioses):
@@ -360,7 +416,11 @@ class VscsiConnector(driver.VolumeConnector):
 
     def extend(self):
         """See VolumeConnector; discovery makes a VIOS read the size anew."""
-        failures = self._look([self])
+        try:
+            failures = self._look([self])
+        except nova_exc.VolumeAttachFailed as exc:
+            raise nova_exc.VolumeExtendFailed(
+                volume_id=self.volume_id, reason=str(exc)) from exc
         if not self._hdisks:
             raise nova_exc.VolumeExtendFailed(
                 volume_id=self.volume_id,
