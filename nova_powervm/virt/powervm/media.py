@@ -84,6 +84,8 @@ class ConfigDrive:
         self._lock = threading.Lock()
         # UUID of the VIOS that was down when it was asked last.
         self._avoided = None
+        # UUIDs of VIOSes that may have media beside the repository in use.
+        self._others = set()
         # VIOS UUID -> dict of name -> Proof of media to delete there.
         self._doomed = {}
         self._sweeping = threading.Lock()
@@ -159,8 +161,9 @@ class ConfigDrive:
     def delete(self, instance, may_wait=False):
         """Delete a config drive, which nothing maps any more (2 requests).
 
-        If it is not there, other VIOSes are searched: it may have been made
-        while another repository was in use. There it is unmapped as well.
+        If it is not there, or there may be one more, other VIOSes are
+        searched: it may have been made while another repository was in use.
+        There it is unmapped as well.
 
         :param may_wait: whether sweep() is to do it if it fails now.
         """
@@ -170,7 +173,8 @@ class ConfigDrive:
         if group is None or self._is_delayed(name, group.vios_uuid):
             return
         try:
-            if group.edit(deletion.media, [name], proof):
+            if (group.edit(deletion.media, [name], proof) and
+                    not self._others - {group.vios_uuid}):
                 return
         except pvm_exc.Error as exc:
             if not may_wait and storage.is_up(self.host, group.vios_uuid):
@@ -215,6 +219,7 @@ class ConfigDrive:
         :raises pypowervm.exceptions.Error: if the VIOS refuses.
         """
         group = self._find_repository()
+        self._note_others(census, group and group.vios_uuid)
         if group is None:
             return
         vg_w = group.read()
@@ -222,6 +227,22 @@ class ConfigDrive:
         proof = census.prove_former(left)
         if proof.of(left):
             group.edit(deletion.media, proof.of(left), proof, known=vg_w)
+
+    def _note_others(self, census, own):
+        """Note which VIOSes may have media that are not in the repository.
+
+        They are those that are down, and those that map a config drive.
+
+        :param own: UUID of the VIOS whose repository is in use, or None.
+        """
+        active = {vios_w.uuid for vios_w in census.active_vioses()}
+        self._others.update(
+            vios_w.uuid for vios_w in census.vioses
+            if vios_w.uuid != own and (
+                vios_w.uuid not in active or any(
+                    isinstance(mapping.backing_storage, pvm_stg.VOptMedia) and
+                    names.is_config_drive_name(mapping.backing_storage.name)
+                    for mapping in vios_w.scsi_mappings)))
 
     # ---- what is to be deleted later -----------------------------------
 
@@ -288,6 +309,7 @@ class ConfigDrive:
                 self._repository = None
                 self._avoided = (None if reraise.reraise
                                  else group.vios_uuid)
+                self._others.update({self._avoided} - {None})
             return None
 
     # ---- the repository ------------------------------------------------

@@ -30,6 +30,7 @@ from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import mappings
 
@@ -233,8 +234,7 @@ def remove(host, vios_uuid, name):
     """
     for last_try in (False, True):
         try:
-            hdisk.remove_hdisk(host.adapter, host.system.system_name, name,
-                               vios_uuid)
+            deletion.device(host, vios_uuid, name)
             return
         except pvm_exc.Error as exc:
             if last_try:

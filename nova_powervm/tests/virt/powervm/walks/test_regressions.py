@@ -115,6 +115,19 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
+    def test_config_drives_on_two_vioses(self):
+        """The first was on a VIOS that was down when the second was made."""
+        def steps(history):
+            history.make(1)
+            history.lose(1)
+            history.vios_down(1, 'vios1')
+            history.start_compute(1)
+            history.hard_reboot(1)
+            history.vios_up(1, 'vios1')
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
     def test_evacuated_and_rebuilt(self):
         def steps(history):
             history.make(1)
