@@ -12,7 +12,6 @@
 
 """The base of tests that walk: one cloud for all tests of a class."""
 
-import itertools
 import logging
 import unittest
 
@@ -89,11 +88,7 @@ def walks(kills=False, is_variant=False, **expected):
     """
     def make_test(effect):
         def test(self):
-            counts = walk.Walk(self.scene, self.CYCLES, effect,
-                               self.SERVER).run()
-            if effect.is_for_all:
-                for step, count in zip(itertools.chain(*self.CYCLES), counts):
-                    self.assertGreaterEqual(count, step.least or 0, str(step))
+            walk.Walk(self.scene, self.CYCLES, effect, self.SERVER).run()
         return test
 
     def decorate(cls):
