@@ -62,17 +62,66 @@ def _evacuate_layer(api, server):
 FAILS = {'effect': 'status', 'status': 500, 'method': 'PUT|POST|DELETE',
          'path': '^(?!.*/jobs/)'}
 LARGE = scene.LARGE
+
+
+def _hard_reboot():
+    return Story(act('reboot', {'type': 'HARD'}),
+                 lambda api, server: api.reboot(server, hard=True))
+
+
+def _soft_reboot():
+    return Story(act('reboot', {'type': 'SOFT'}),
+                 lambda api, server: api.reboot(server))
+
+
+def _rescue():
+    return Story(
+        lambda nova, server: nova.act(server, 'rescue', {
+            'rescue_image_ref': nova.glance.image3['id']}),
+        lambda api, server: api.rescue(server))
+
+
+def _snapshot():
+    return Story(act('createImage', {'name': 'snapshot'}),
+                 lambda api, server: api.snapshot(server))
+
+
+def _rebuild():
+    return Story(
+        lambda nova, server: nova.act(server, 'rebuild', {
+            'imageRef': nova.image_id}),
+        lambda api, server: api.rebuild(server))
+
+
+def _resize(fault=None, host=0):
+    return Story(
+        lambda nova, server: nova.act(server, 'resize', {
+            'flavorRef': nova.large}),
+        lambda api, server: api.resize(server, LARGE, 'compute2'), fault,
+        host)
+
+
+def _delete(fault=None, host=0):
+    return Story(lambda nova, server: nova.delete(server),
+                 lambda api, server: api.delete(server), fault, host)
+
+
+def _detach(number, fault=None):
+    return Story(lambda nova, server: nova.detach(server, number),
+                 lambda api, server: api.detach(server, number), fault)
+
+
+def _attach(number, fault=None):
+    return Story(lambda nova, server: nova.attach(server, number),
+                 lambda api, server: api.attach(server, number), fault)
+
+
 BASIC = {
     'stop': Story(act('os-stop'), lambda api, server: api.stop(server)),
     'start': Story(act('os-start'), lambda api, server: api.start(server)),
-    'soft_reboot': Story(act('reboot', {'type': 'SOFT'}),
-                         lambda api, server: api.reboot(server)),
-    'hard_reboot': Story(act('reboot', {'type': 'HARD'}),
-                         lambda api, server: api.reboot(server, hard=True)),
-    'rescue': Story(
-        lambda nova, server: nova.act(server, 'rescue', {
-            'rescue_image_ref': nova.glance.image3['id']}),
-        lambda api, server: api.rescue(server)),
+    'soft_reboot': _soft_reboot(),
+    'hard_reboot': _hard_reboot(),
+    'rescue': _rescue(),
     'unrescue': Story(act('unrescue'),
                       lambda api, server: api.unrescue(server)),
     'attach_port': Story(
@@ -84,23 +133,12 @@ BASIC = {
         lambda nova, server: nova.api.detach_interface(
             server['id'], nova.neutron.port_1['id']),
         lambda api, server: api.detach_port(server, 1)),
-    'snapshot': Story(act('createImage', {'name': 'snapshot'}),
-                      lambda api, server: api.snapshot(server)),
-    'rebuild': Story(
-        lambda nova, server: nova.act(server, 'rebuild', {
-            'imageRef': nova.image_id}),
-        lambda api, server: api.rebuild(server)),
-    'resize_fails_at_its_end': Story(
-        lambda nova, server: nova.act(server, 'resize', {
-            'flavorRef': nova.large}),
-        lambda api, server: api.resize(server, LARGE, 'compute2'),
-        FAILS, host=1),
-    'mend': Story(act('reboot', {'type': 'HARD'}),
-                  lambda api, server: api.reboot(server, hard=True)),
-    'delete_fails': Story(lambda nova, server: nova.delete(server),
-                          lambda api, server: api.delete(server), FAILS, 1),
-    'delete': Story(lambda nova, server: nova.delete(server),
-                    lambda api, server: api.delete(server)),
+    'snapshot': _snapshot(),
+    'rebuild': _rebuild(),
+    'resize_fails_at_its_end': _resize(FAILS, host=1),
+    'mend': _hard_reboot(),
+    'delete_fails': _delete(FAILS, host=1),
+    'delete': _delete(),
 }
 
 
@@ -209,16 +247,43 @@ class EvacuationTest(LayerCase):
 
 
 @compares
+class MoveTest(LayerCase):
+    """It goes to compute2, and back, and is deleted before that is settled."""
+
+    NOVA = shared.PoolNova
+    PLATFORM = platforms.TWO_POOL
+    STORIES = {
+        'resize': _resize(),
+        'revert': Story(act('revertResize'),
+                        lambda api, server: api.revert(server)),
+        'resize_again': _resize(),
+        'confirm': Story(act('confirmResize'),
+                         lambda api, server: api.confirm(server)),
+        'migrate_back': Story(
+            act('migrate'),
+            lambda api, server: api.resize(server, None, 'compute1')),
+        'delete_resized': _delete(),
+    }
+
+
+@compares
 class VolumeTest(LayerCase):
     NOVA = shared.VolumeNova
     PLATFORM = platforms.TWO_VSCSI
     STORIES = {
-        'attach_fails': Story(
-            lambda nova, server: nova.attach(server, 2),
-            lambda api, server: api.attach(server, 2),
-            dict(FAILS, nth=2)),
-        'attach': Story(lambda nova, server: nova.attach(server, 3),
-                        lambda api, server: api.attach(server, 3)),
-        'detach': Story(lambda nova, server: nova.detach(server, 3),
-                        lambda api, server: api.detach(server, 3)),
+        'attach_fails': _attach(2, dict(FAILS, nth=2)),
+        'attach': _attach(3),
+        'attach_another': _attach(4),
+        'extend': Story(lambda nova, server: nova.extend(server, 3, 3),
+                        lambda api, server: api.extend(server, 3, 3)),
+        'swap': Story(lambda nova, server: nova.swap(server, 4, 6),
+                      lambda api, server: api.swap(server, 4, 6)),
+        'hard_reboot': _hard_reboot(),
+        'rescue': Story(act('rescue'),
+                        lambda api, server: api.rescue(server, 0)),
+        'unrescue': Story(act('unrescue'),
+                          lambda api, server: api.unrescue(server)),
+        'detach_fails': _detach(3, FAILS),
+        'detach': _detach(3),
+        'delete': _delete(),
     }

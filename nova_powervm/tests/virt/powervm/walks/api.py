@@ -162,8 +162,9 @@ class API:
         instance.task_state = task_states.DELETING
         instance.save()
         if was_resized:
-            self._confirm(instance)
-            instance = server.read()
+            # The compute that confirms reads the server anew; the one that
+            # deletes it gets what was read before.
+            self._confirm(server.read())
         if instance.host in self.cloud.computes:
             return self.cloud.call(instance.host, 'terminate_instance',
                                    instance, server.bdms())

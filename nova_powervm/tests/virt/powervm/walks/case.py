@@ -12,7 +12,6 @@
 
 """The base of tests that walk: one cloud for all tests of a class."""
 
-import itertools
 import logging
 import unittest
 
@@ -75,7 +74,7 @@ def fails(why):
     return decorate
 
 
-def walks(kills=False, is_variant=False, **expected):
+def walks(kills=False, is_variant=False, known=(), **expected):
     """Give a class a test for each effect.
 
     The class has CYCLES, and SERVER if these do not make it: see walk.Walk.
@@ -85,15 +84,14 @@ def walks(kills=False, is_variant=False, **expected):
     :param is_variant: whether another class walks over the same operations,
         with all effects; then each request is refused, and each answer lost,
         on this platform
+    :param known: dict of effect -> regular expression, found in what it is
+        known to fail with; the walk goes on then, and fails if it does not
     :param expected: effect -> why its test fails, and what is to mend it.
     """
     def make_test(effect):
         def test(self):
-            counts = walk.Walk(self.scene, self.CYCLES, effect,
-                               self.SERVER).run()
-            if effect.is_for_all:
-                for step, count in zip(itertools.chain(*self.CYCLES), counts):
-                    self.assertGreaterEqual(count, step.least or 0, str(step))
+            walk.Walk(self.scene, self.CYCLES, effect, self.SERVER,
+                      dict(known).get(effect.name)).run()
         return test
 
     def decorate(cls):

@@ -43,6 +43,8 @@ class Cloud(fx.Fixture):
         whose nova-compute is down is missing
     :ivar failures: list of the exceptions that operations ended with, which
         Nova records as faults
+    :ivar lost_sessions: set of ids of sessions that no compute could end: it
+        was killed, or a fault kept it from that
     :cvar timing: overrides of the timing of the site
     :param platform: platforms.Platform
     """
@@ -54,6 +56,7 @@ class Cloud(fx.Fixture):
         self.platform = platform
         self.computes = {}
         self.failures = []
+        self.lost_sessions = set()
         self._casts = []
         # The compute that does something just now.
         self._at_work = None
@@ -175,6 +178,13 @@ class Cloud(fx.Fixture):
         for name in names or list(self.computes):
             with self.on(name):
                 self.computes.pop(name).driver.cleanup_host(name)
+            if self.host_of(name).faults.data():
+                self._lose_sessions(name)
+
+    def _lose_sessions(self, name):
+        """Do not blame the driver for the sessions that a host has now."""
+        self.lost_sessions.update(
+            session['id'] for session in self.host_of(name).sessions.state())
 
     def restart(self, name):
         """Stop nova-compute on a host, if it is up, and start it again."""
@@ -218,6 +228,7 @@ class Cloud(fx.Fixture):
         """Let the process of a nova-compute be gone, with its threads."""
         dead = self.computes.pop(name)
         dead.is_dead = True
+        self._lose_sessions(name)
         events = dead.driver.events
         if events is None:
             return

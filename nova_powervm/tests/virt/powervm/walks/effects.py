@@ -21,11 +21,14 @@ import threading
 
 from nova_powervm.virt.powervm import rest
 
-_EVENT_POLL = 'QUEUE_CLIENTKEY'
-#: All but the long poll for events, which no operation waits for.
+#: In the query of the long poll for events, which no operation waits for.
+EVENT_POLL = 'QUEUE_CLIENTKEY'
+#: In the path of logons and logoffs.
+LOGON = 'Logon'
 #: Requests that change something.
 WRITES = 'PUT|POST|DELETE'
-NOT_THE_EVENT_POLL = '^(?!.*%s)' % _EVENT_POLL
+#: The queries of all other requests.
+NOT_THE_EVENT_POLL = '^(?!.*%s)' % EVENT_POLL
 
 
 class Killed(BaseException):
@@ -44,8 +47,8 @@ class Fault:
     def __init__(self, name, spec):
         self.name = name
         self._spec = spec
-        #: Whether each request is one that it can break.
-        self.is_for_all = 'method' not in spec and not spec.get('each')
+        #: Whether one round breaks each different request once.
+        self.is_for_each = bool(spec.get('each'))
 
     def arm(self, cloud, host, number):
         """Let the number-th request to a host fail.
@@ -96,7 +99,7 @@ class Kill:
     """
 
     kills = True
-    is_for_all = False
+    is_for_each = False
 
     def __init__(self, name, answered):
         self.name = name
@@ -148,7 +151,7 @@ class Killer:
                 return self._really_request(session, method, path, *args,
                                             **kwargs)
 
-            if session.port != self._port or _EVENT_POLL in path:
+            if session.port != self._port or EVENT_POLL in path:
                 return ask()
             if not self._dies(method):
                 return ask()
@@ -173,10 +176,10 @@ class Killer:
 
 def _request_of_the_dead(really_request, method, path, *args, **kwargs):
     """What a session that belongs to a dead process does."""
-    if _EVENT_POLL in path:
+    if EVENT_POLL in path:
         # Its thread is still to end, in an orderly way.
         return really_request(method, path, *args, **kwargs)
-    if 'Logon' in path:
+    if LOGON in path:
         # Of Session.__del__, which has nobody to raise to.
         return None
     raise Killed()
@@ -185,8 +188,10 @@ def _request_of_the_dead(really_request, method, path, *args, **kwargs):
 #: What walks break each request with.
 FAULTS = (
     Fault('error_500', {'effect': 'status', 'status': 500}),
-    # Nobody notices: each request of an operation is refused once.
-    Fault('busy_503', {'effect': 'busy', 'each': True}),
+    # Nobody notices: each request of an operation is refused once. A logon
+    # is not for a VIOS, and pypowervm does not repeat it.
+    Fault('busy_503', {'effect': 'busy', 'each': True,
+                       'path': '^(?!.*/%s)' % LOGON}),
     # A POST carries If-Match.
     Fault('etag_412', {'effect': 'precondition', 'method': 'POST'}),
     Fault('dropped_before', {'effect': 'drop_before'}),

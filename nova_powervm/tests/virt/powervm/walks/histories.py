@@ -57,8 +57,6 @@ class Stage:
         self.outcomes = []
         self.failed = None
         self._cloud = self._base = None
-        # A process that is killed does not log off.
-        self._has_killed = False
 
     def begin(self):
         """Start a history: History."""
@@ -95,8 +93,6 @@ class Stage:
         :raises history.Broken: if something is left of it
         """
         self.steps += len(played.taken)
-        self._has_killed = self._has_killed or any(
-            'killed' in line for line in played.script)
         self.outcomes += played.outcomes
         try:
             if not failed:
@@ -122,8 +118,7 @@ class Stage:
         if self._cloud is None:
             return
         self._cloud.stop()
-        left = ledger.left_behind(self._cloud, self._threads,
-                                  sessions=not self._has_killed)
+        left = ledger.left_behind(self._cloud, self._threads)
         if left:
             self.drop()
             raise history.Broken('cleanup_host() has left ' +

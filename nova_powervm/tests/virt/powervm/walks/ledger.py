@@ -18,6 +18,7 @@ database, all else from the objects of the simulator.
 
 import os
 import threading
+import time
 
 from nova.compute import power_state
 from nova.compute import vm_states
@@ -33,6 +34,8 @@ THEIRS = 'theirs'
 PLACE = 900 * 1024 ** 2 + 4097
 #: Where a volume has bytes that tell it from others; some are small.
 VOLUME_PLACE = 4097
+#: How long a thread may take to end.
+_SECONDS_TO_END = 2
 _WRITTEN = b'written by the guest of %s onto %s'
 _VOLUME_BYTES = b'the bytes of volume %d'
 
@@ -222,23 +225,36 @@ class Watch:
         return found
 
 
-def left_behind(cloud, threads, sessions=True):
+def left_behind(cloud, threads):
     """List what computes that were stopped have left, as lines of text.
+
+    What a dead process has left is no fault of the driver.
 
     :param cloud: cloud.Cloud, all of whose computes are down
     :param threads: set of the threads that were there before they started
-    :param sessions: whether sessions count; not if a process was killed
     """
-    found = ['session on ' + host.name for host in cloud.site.hosts
-             if sessions and host.sessions.state()]
+    found = []
     for host in cloud.site.hosts:
+        found += ['session on ' + host.name
+                  for session in host.sessions.state()
+                  if session['id'] not in cloud.lost_sessions]
         found += ['job %s on %s' % (job, host.name)
                   for job in host.jobs.state()
                   if job['status'] in ('RUNNING', 'NOT_STARTED')]
         found += ['file %s on %s' % (file.uuid, host.name)
                   for file in host.store.all('File')]
-    for thread in threading.enumerate():
-        if thread not in threads and thread.is_alive() and (
-                thread.name.startswith('powervm')):
-            found.append('thread ' + thread.name)
+    deadline = time.monotonic() + _SECONDS_TO_END
+    for thread in set(threading.enumerate()) - threads:
+        if not _is_of_others(thread, cloud):
+            thread.join(max(0, deadline - time.monotonic()))
+            found += ['thread ' + thread.name] * thread.is_alive()
     return found
+
+
+def _is_of_others(thread, cloud):
+    """Whether the simulator, Nova or a dead process has started a thread."""
+    module = type(thread).__module__.partition('.')[0]
+    return (module in ('cheroot', 'futurist') or
+            thread.name.startswith('simulator') or
+            '_serve_unservicable' in thread.name or
+            module == 'pypowervm' and bool(cloud.lost_sessions))
