@@ -20,6 +20,7 @@ from nova.compute import power_state
 from nova.compute import task_states
 from nova.compute import utils as compute_utils
 from nova.compute import vm_states
+from nova import context as nova_context
 from nova import exception as nova_exc
 from nova.virt import driver
 from nova.virt import hardware
@@ -612,11 +613,18 @@ class PowerVMDriver(driver.ComputeDriver):
             reason='the PowerVM driver cannot migrate running servers yet')
 
     def instance_on_disk(self, instance):
-        """Whether the boot disk of a server of another host is here too."""
+        """Whether the disks of a server of another host are here too.
+
+        Those are its boot disk, or, if it boots from a volume, any other.
+        """
         disk_dvr = self.rooms.disk
-        return (disk_dvr.capabilities['shared_storage'] and
-                disk_dvr.get_disk_ref(
-                    instance, disk_driver.DiskType.BOOT) is not None)
+        if not disk_dvr.capabilities['shared_storage']:
+            return False
+        is_volume_backed = compute_utils.is_volume_backed_instance(
+            nova_context.get_admin_context(), instance)
+        return bool(disk_dvr.get_disk_refs(
+            instance, disk_driver.BLANK_DISK_TYPES if is_volume_backed
+            else [disk_driver.DiskType.BOOT]))
 
     def check_instance_shared_storage_local(self, context, instance):
         return self.rooms.disk.check_instance_shared_storage_local(

@@ -64,6 +64,8 @@ class DiskType:
                       for number in range(_MAX_EPHEMERALS))
 
 
+#: Those that are empty at first.
+BLANK_DISK_TYPES = (*DiskType.EPHEMERAL, DiskType.SWAP)
 #: The types that belong to one server.
 INSTANCE_DISK_TYPES = (DiskType.BOOT, DiskType.RESCUE, DiskType.SWAP,
                        *DiskType.EPHEMERAL)
@@ -114,9 +116,32 @@ def blank_disks(block_device_info):
              if ephemeral['size']]
     swap = virt_driver.block_device_info_get_swap(block_device_info)
     if virt_driver.swap_is_usable(swap):
-        found.append(BlankDisk(DiskType.SWAP,
-                               math.ceil(swap['swap_size'] / units.Ki)))
+        found.append(BlankDisk(DiskType.SWAP, _whole_gb(swap['swap_size'])))
     return found
+
+
+def _whole_gb(size_mb):
+    return math.ceil(size_mb / units.Ki)
+
+
+def swap_sizes(instance, block_device_info):
+    """Tell which sizes the swap disk of a server may have.
+
+    Nova tells of it twice: in the flavor and in block_device_info. They differ
+    if the user has asked for less than the flavor has, and after a resize that
+    failed: Nova takes back the new flavor then, not its swap disk.
+
+    :param block_device_info: as Nova hands it to the driver, or None.
+    :returns: list of int, in GiB; if it has to be made, it gets the first.
+        The list is empty if the server is to have none.
+    """
+    most = _whole_gb(instance.flavor.swap)
+    asked = [disk.size_gb for disk in blank_disks(block_device_info)
+             if disk.disk_type == DiskType.SWAP]
+    if not most:
+        return []
+    return sorted({most, *asked}, key=lambda size_gb: (size_gb > most,
+                                                       size_gb))
 
 
 @six.add_metaclass(abc.ABCMeta)
@@ -360,22 +385,59 @@ class DiskAdapter:
                             'has': disk.capacity, 'wanted': size_gb,
                             'exc': exc}, instance=instance)
 
-    def connect_own_disks(self, instance, disk_types, stg):
+    def connect_own_disks(self, instance, disk_types, stg, swap_gb=None,
+                          slots=None):
         """Find disks of the server and queue their mappings to its LPAR.
 
         :param disk_types: list of DiskType, in the order in which the guest
             is to find the disks.
         :param stg: storage.StorageTransaction
+        :param swap_gb: list of int, what swap_sizes() tells: a swap disk that
+            is missing, or has another size, is made anew, and one that is not
+            to be there is deleted. None means that disk_types tells whether
+            there is one, of whatever size.
+        :param slots: slot.ServerSlots, see storage.StorageTransaction.
         :returns: dict of DiskType -> wrapper of the disk.
         :raises DiskNotFound: if the server does not have one of them.
         """
-        disks = self.get_disk_refs(instance, disk_types)
-        for disk_type in disk_types:
+        wanted = list(disk_types)
+        if swap_gb is not None:
+            wanted = [disk_type for disk_type in disk_types
+                      if disk_type != DiskType.SWAP] + [DiskType.SWAP]
+        disks = self.get_disk_refs(instance, wanted)
+        if swap_gb is not None:
+            self._make_up_swap(instance, disks, swap_gb, slots)
+            if not swap_gb:
+                wanted.remove(DiskType.SWAP)
+        for disk_type in wanted:
             if disk_type not in disks:
                 raise nova_exc.DiskNotFound(
                     location=self.get_disk_name(disk_type, instance))
             self.connect_disk(instance, disks[disk_type], stg)
         return disks
+
+    def _make_up_swap(self, instance, disks, sizes, slots):
+        """Have the swap disk be one of some sizes, if it is not.
+
+        So it is after a resize, or its revert, that failed half-way. Nothing
+        is lost with it.
+
+        :param disks: dict of DiskType -> wrapper; is changed.
+        """
+        found = disks.get(DiskType.SWAP)
+        size_gb = 0 if found is None else round(found.capacity)
+        if size_gb in (sizes or [0]):
+            return
+        wanted_gb = sizes[0] if sizes else 0
+        LOG.warning('The server has a swap disk of %(has)d GB and is to have '
+                    'one of %(wanted)d GB; that is made up for.',
+                    {'has': size_gb, 'wanted': wanted_gb}, instance=instance)
+        made = self.replace_swap(instance, wanted_gb * units.Ki,
+                                 mapped=found is not None, slots=slots)
+        if made is None:
+            del disks[DiskType.SWAP]
+        else:
+            disks[DiskType.SWAP] = made
 
     def replace_swap(self, instance, size_mb, mapped=True, slots=None):
         """Give the server a swap disk of another size.
@@ -384,6 +446,7 @@ class DiskAdapter:
         :param mapped: whether the old one is mapped to the LPAR, and the new
             one is to be.
         :param slots: slot.ServerSlots, see storage.StorageTransaction.
+        :returns: wrapper of the new disk, or None.
         :raises: as delete_disks and create_blank_disks.
         """
         host, swap = self.host, [DiskType.SWAP]
@@ -395,13 +458,14 @@ class DiskAdapter:
             unmapped = stg.removed_storage
         self.delete_disks(instance, swap, unmapped=unmapped)
         if not size_mb:
-            return
+            return None
         [disk] = self.create_blank_disks(instance, [
-            BlankDisk(DiskType.SWAP, math.ceil(size_mb / units.Ki))])
+            BlankDisk(DiskType.SWAP, _whole_gb(size_mb))])
         if mapped:
             with storage.StorageTransaction.immediate(
                     host, 'connect_swap', slots=slots) as stg:
                 self.connect_disk(instance, disk, stg)
+        return disk
 
     def get_disk_name(self, disk_type, instance):
         """Name of a disk of the server; see the module's description."""

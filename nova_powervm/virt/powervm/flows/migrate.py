@@ -24,6 +24,7 @@ password nor injected files are in it: Nova does not keep them.
 
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.flows import resize
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
@@ -73,7 +74,9 @@ def come_back(rooms, instance, network_info, block_device_info, former,
     flow.add(
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
                                spawn.own_disk_types(block_device_info),
-                               undo=False))
+                               undo=False, slots=slots,
+                               swap_gb=disk_driver.swap_sizes(
+                                   instance, block_device_info)))
     volume.add_connect(flow, volumes, stg, undo=False)
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save(flow, instance, volumes, block_device_info)

@@ -68,7 +68,9 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
                         slots=slots),
         tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, disk_types,
-                               undo=False))
+                               undo=False, slots=slots,
+                               swap_gb=disk_driver.swap_sizes(
+                                   instance, block_device_info)))
     if _BOOT in disk_types:
         # Left by a rescue, or the end of one, that failed.
         flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]))

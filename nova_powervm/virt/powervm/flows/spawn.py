@@ -87,8 +87,10 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
     _add_partition(flow, rooms, instance, network_info, slots,
                    keeps_nvram=True)
     add_swap_change(flow, rooms, instance, former, mapped=False)
-    flow.add(tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
-                                    own_disk_types(block_device_info)))
+    flow.add(tf_stg.ConnectOwnDisks(
+        rooms.disk, instance, stg, own_disk_types(block_device_info),
+        swap_gb=disk_driver.swap_sizes(instance, block_device_info),
+        slots=slots))
     volume.add_connect(flow, volumes, stg)
     volume.add_tags(flow, instance, volumes)
     _add_connections(flow, rooms, context, instance, injected_files,

@@ -155,10 +155,15 @@ class ConnectOwnDisks(task.Task):
     :param disk_types: list of disk.driver.DiskType, in the order in which the
         guest is to find them.
     :param undo: whether the disks are unmapped if the flow fails.
+    :param swap_gb: see DiskAdapter.connect_own_disks().
+    :param slots: slot.ServerSlots of the flow, or None.
     """
 
-    def __init__(self, disk_dvr, instance, stg, disk_types, undo=True):
+    def __init__(self, disk_dvr, instance, stg, disk_types, undo=True,
+                 swap_gb=None, slots=None):
         super().__init__('connect_own_disks', provides='own_disks')
+        self.swap_gb = swap_gb
+        self.slots = slots
         self.disk_dvr = disk_dvr
         self.instance = instance
         self.stg = stg
@@ -166,8 +171,9 @@ class ConnectOwnDisks(task.Task):
         self.undo = undo
 
     def execute(self):
-        return self.disk_dvr.connect_own_disks(self.instance, self.disk_types,
-                                               self.stg)
+        return self.disk_dvr.connect_own_disks(
+            self.instance, self.disk_types, self.stg, swap_gb=self.swap_gb,
+            slots=self.slots)
 
     def revert(self, result, flow_failures):
         if self.undo and self.disk_types:
