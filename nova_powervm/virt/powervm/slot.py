@@ -334,6 +334,8 @@ class ServerSlots:
         self._places = {}
         # WWPNs -> name of the fabric.
         self._fabrics = {}
+        # (name of the fabric, WWPNs) -> slot, or None.
+        self._vfc_slots = {}
 
     @property
     def guide(self):
@@ -481,14 +483,28 @@ class ServerSlots:
         :returns: int; None if the platform is to choose.
         """
         wwpns = _plain_wwpns(wwpns)
-        self._fabrics[wwpns] = fabric
-        if not self._guided:
-            return None
-        for slot, devices in self.guide.items():
-            kept = devices.get(_IO.VFC, {}).get(fabric)
-            if kept and _plain_wwpns(kept) == wwpns:
+        with self._lock:
+            self._fabrics[wwpns] = fabric
+            key = fabric, wwpns
+            if self._guided and key not in self._vfc_slots:
+                self._vfc_slots[key] = self._kept_vfc_slot(fabric, wwpns)
+            return self._vfc_slots.get(key)
+
+    def _kept_vfc_slot(self, fabric, wwpns):
+        """The slot that an adapter had, or None.
+
+        After an evacuation all adapters have new WWPNs; each then takes the
+        slot of one of its fabric.
+        """
+        kept = {slot: _plain_wwpns(devices[_IO.VFC][fabric])
+                for slot, devices in self.guide.items()
+                if devices.get(_IO.VFC, {}).get(fabric)}
+        for slot in sorted(kept):
+            if kept[slot] == wwpns:
                 return slot
-        return None
+        taken = self._vfc_slots.values()
+        return next((slot for slot in sorted(kept) if slot not in taken),
+                    None)
 
     def record(self, vioses, removed, xag):
         """Take in what VIOSes map to the server.

@@ -346,6 +346,21 @@ class GuideTest(SlotsTestCase):
                 'A', ['c0:50:76:07:9c:ff:0e:57', wwpns[0]]))
             self.assertIsNone(slots.place_vfc('B', wwpns))
 
+    def test_fibre_channel_with_new_wwpns(self):
+        """After an evacuation; the slots are those of the fabric."""
+        self.keep({slot: {'VFC': {fabric: ['C05076079CFF0E%d0' % slot,
+                                           'C05076079CFF0E%d1' % slot]}}
+                   for slot, fabric in ((9, 'A'), (8, 'B'), (7, 'A'))})
+        slots = self.maps.of(self.instance, anew=True, guided=True)
+        new = [['C05076079CFF0F%02d' % number, 'C05076079CFF0F%02d' % (
+            number + 1)] for number in range(0, 8, 2)]
+        # Asked twice, as an edit is repeated.
+        for _time in range(2):
+            self.assertEqual(
+                [7, 8, 9, None],
+                [slots.place_vfc(fabric, wwpns)
+                 for fabric, wwpns in zip('ABAA', new)])
+
 
 class SharedPoolGuideTest(ssp_base.PoolTestCase):
     """Several VIOSes have the same disks."""

@@ -17,7 +17,13 @@ npiv_adpt_wwpns_<fabric> holds the WWPN of a physical port and the two of the
 virtual adapter on it, three for each adapter, separated by commas. What does
 not fit into one value is in npiv_adpt_wwpns_<fabric>_2 and so on.
 fabric_state_<fabric> tells how far that has come. This is the format of
-nova-powervm 9.0.0.
+nova-powervm 9.0.0. npiv_adpt_host, which 9.0.0 did not have, names the host
+whose VIOSes have adapters with these WWPNs.
+
+The WWPNs change when the server is evacuated. Nova says that its old host is
+down, but nobody can be sure: if it is not, the server there must lose its
+volumes, and not share them, and two ports on a fabric must never have the same
+WWPN. So a host makes new WWPNs for a server whose WWPNs another host has.
 """
 
 import typing
@@ -38,6 +44,7 @@ CONF = cfg.CONF
 
 _WWPNS_KEY = 'npiv_adpt_wwpns_'
 _STATE_KEY = 'fabric_state_'
+_HOST_KEY = 'npiv_adpt_host'
 # Nova keeps 255 characters of a value; four adapters take 203.
 _ADAPTERS_PER_KEY = 4
 
@@ -180,7 +187,7 @@ def refresh(instance):
             expected_attrs=['system_metadata']).system_metadata
     except nova_exc.InstanceNotFound:
         return
-    ours = (_WWPNS_KEY, _STATE_KEY)
+    ours = (_WWPNS_KEY, _STATE_KEY, _HOST_KEY)
     for key in list(instance.system_metadata):
         if key.startswith(ours) and key not in kept:
             del instance.system_metadata[key]
@@ -207,6 +214,24 @@ def set_state(instance, fabric, value):
     instance.system_metadata[_STATE_KEY + fabric] = value
 
 
+def host_of(instance):
+    """Nova's name of the host that has adapters with a server's WWPNs.
+
+    :returns: str; None if no host has, or it is not known.
+    """
+    return instance.system_metadata.get(_HOST_KEY)
+
+
+def set_host(instance, nodename):
+    """Keep which host has the adapters; the caller saves it.
+
+    :param nodename: Nova's name of the host, or None.
+    """
+    instance.system_metadata.pop(_HOST_KEY, None)
+    if nodename:
+        instance.system_metadata[_HOST_KEY] = nodename
+
+
 def known_to(instance):
     """The fabrics in which a server has adapters, by its metadata."""
     metadata = getattr(instance, 'system_metadata', None) or {}
@@ -219,3 +244,4 @@ def forget(instance):
     for fabric in known_to(instance):
         set_adapters(instance, fabric, [])
         del instance.system_metadata[_STATE_KEY + fabric]
+    set_host(instance, None)

@@ -47,6 +47,9 @@ _MAX_PAIRS = 8
 _SLOTS = range(40, 64)
 _MOVING = (task_states.RESIZE_MIGRATING, task_states.RESIZE_MIGRATED,
            task_states.RESIZE_FINISH, task_states.RESIZE_REVERTING)
+# An evacuation is a rebuild on another host.
+_REBUILDS = (task_states.REBUILDING, task_states.REBUILD_BLOCK_DEVICE_MAPPING,
+             task_states.REBUILD_SPAWNING)
 
 
 class NpivConnector(driver.VolumeConnector):
@@ -77,9 +80,9 @@ class NpivConnector(driver.VolumeConnector):
         if not isinstance(instance, objects.Instance):
             return []
         with lockutils.lock('npiv_%s' % instance.uuid):
-            if _lacking(instance):
+            if _lacking(host, instance):
                 fabrics.refresh(instance)
-            lacking = _lacking(instance)
+            lacking = _lacking(host, instance)
             if lacking and instance.task_state != task_states.DELETING:
                 _make_wwpns(host, instance, lacking)
             return [adapter.wwpns[0] for fabric in fabrics.names()
@@ -184,6 +187,7 @@ class NpivConnector(driver.VolumeConnector):
         for fabric in fabrics.names():
             fabrics.set_state(self.instance, fabric, fabrics.UNMAPPED
                               if lacking else fabrics.MAPPED)
+        fabrics.set_host(self.instance, self.host.nodename)
         fabrics.save(self.instance)
 
     # ---- disconnection -------------------------------------------------
@@ -232,17 +236,23 @@ class NpivConnector(driver.VolumeConnector):
         :param left: list of the mappings that it has all the same.
         """
         instance = self.instance
-        if left or instance.host not in (None, self.host.nodename):
-            # If it is not this host, the server lives there by now.
+        if left:
             return
         fabrics.refresh(instance)
-        if _needs_wwpns(instance):
+        if instance.host not in (None, self.host.nodename):
+            # The server lives there by now, or was to come from there.
+            if fabrics.host_of(instance) != self.host.nodename:
+                return
+            for fabric in fabrics.known_to(instance):
+                fabrics.set_state(instance, fabric, fabrics.UNMAPPED)
+        elif _needs_wwpns(instance):
             state = (fabrics.MIGRATING if instance.task_state in _MOVING
                      else fabrics.UNMAPPED)
             for fabric in fabrics.known_to(instance):
                 fabrics.set_state(instance, fabric, state)
         else:
             fabrics.forget(instance)
+        fabrics.set_host(instance, None)
         fabrics.save(instance)
 
     def extend(self):
@@ -280,29 +290,54 @@ def _needs_wwpns(instance):
 
 # ---- WWPNs and ports ---------------------------------------------------
 
-def _lacking(instance):
-    """List the fabrics in which a server has no WWPNs."""
+def _lacking(host, instance):
+    """List the fabrics in which a server has no WWPNs for a host."""
+    if _are_elsewhere(host, instance):
+        return list(fabrics.names())
     return [fabric for fabric in fabrics.names()
             if not fabrics.adapters(instance, fabric)]
+
+
+def _are_elsewhere(host, instance):
+    """Whether another host may have adapters with a server's WWPNs.
+
+    Not in a migration: the host that is left removes its adapters first.
+    """
+    if instance.task_state in _MOVING:
+        return False
+    nodename = fabrics.host_of(instance)
+    if nodename is not None:
+        return nodename != host.nodename
+    # It has been connected by a version that did not keep the host.
+    return (instance.task_state in _REBUILDS and
+            instance.host not in (None, host.nodename) and
+            any(fabrics.state(instance, fabric) == fabrics.MAPPED
+                for fabric in fabrics.known_to(instance)))
 
 
 def _make_wwpns(host, instance, lacking):
     """Have the platform make WWPNs for a server, and save them with it.
 
-    :param lacking: list of the fabrics in which it has none.
+    They take the place of those that it may have in these fabrics.
+
+    :param lacking: list of the fabrics in which it has none for this host.
     :raises FabricPortNotFound: if a fabric has no port; none were made then.
     """
     ports = _Ports(pvm_partition.get_active_vioses(
         host.adapter, vios_wraps=pvm_vios.VIOS.get(
             host.adapter, xag=[storage.FC_MAPPING])))
-    for fabric in fabrics.names():
-        for adapter in fabrics.adapters(instance, fabric):
+    kept = {fabric: fabrics.adapters(instance, fabric)
+            for fabric in fabrics.names() if fabric not in lacking}
+    for adapters in kept.values():
+        for adapter in adapters:
             ports.use(adapter.port)
     chosen = [(fabric, ports.choose(fabric)[1]) for fabric in lacking
               for _number in range(CONF.powervm.ports_per_fabric)]
     adapters = {fabric: [] for fabric in lacking}
     for (fabric, port), wwpns in zip(chosen, _next_wwpns(host, len(chosen))):
         adapters[fabric].append(fabrics.Adapter(port, wwpns))
+    if _are_elsewhere(host, instance):
+        fabrics.forget(instance)
     for fabric in lacking:
         fabrics.set_adapters(instance, fabric, adapters[fabric])
         fabrics.set_state(instance, fabric, fabrics.UNMAPPED)

@@ -90,6 +90,85 @@ class ColdMigrationTest(NpivMigrationMixin,
         self.set_ports(self.site.hosts[1], True)
         self.assert_reboot_mends(server)
 
+    def test_evacuate(self):
+        """The old host is up after all: it loses the volumes."""
+        server = self.boot_server()
+        self.evacuate(server)
+        self.assert_new_wwpns(server)
+        self.where = 'compute1'
+        self.assertEqual(2, len(self.adapters_of(server)))
+        self.assertEqual([], self.disks_of(server))
+        self.restart()
+        self.assert_on(server, 'compute2')
+        self.assert_nothing_left(server)
+
+    def assert_new_wwpns(self, server):
+        """It is on compute2, and has no WWPN of before."""
+        before, self.wwpns = self.wwpns, self.wwpns_of(server)
+        self.assertEqual(set(), before & self.wwpns)
+        self.where = 'compute2'
+        self.assert_whole(server)
+
+    def test_evacuate_from_an_older_version(self):
+        """Which did not keep on which host the adapters are."""
+        server = self.boot_server()
+        instance = self.instance_of(server)
+        del instance.system_metadata['npiv_adpt_host']
+        instance.save()
+        self.evacuate(server)
+        self.assert_new_wwpns(server)
+        self.restart()
+        self.assert_on(server, 'compute2')
+        self.assert_nothing_left(server)
+
+    def test_evacuate_without_volumes(self):
+        """Its next volume is not for the old host either."""
+        self.BOOTS, self.HAS = False, (3,)
+        server = self.boot_server()
+        self.assertTrue(self.detach(server, 3))
+        self.evacuate(server)
+        self.assertTrue(self.attach(server, 3))
+        self.assert_new_wwpns(server)
+        self.where = 'compute1'
+        self.assertEqual([], self.disks_of(server))
+        self.restart()
+        self.assert_on(server, 'compute2')
+        # The image stays in the cache of compute2.
+        self.assertIsNone(self.delete(server))
+        self.assert_detached()
+
+    def test_evacuation_fails_and_is_repeated(self):
+        server = self.boot_server()
+        self.site.hosts[1].faults.add({
+            'effect': 'status', 'status': 500, 'path': 'PowerOn', 'nth': 1})
+        self.cloud.stop('compute1')
+        self.users.evacuate(self.of(server))
+        self.assertEqual('compute1', self.host_of(server))
+        self.where = 'compute2'
+        self.assertIsNone(self.lpar_of(server))
+        first = self.wwpns_of(server)
+        self.assertEqual(set(), first & self.wwpns)
+        self.users.evacuate(self.of(server))
+        self.assertEqual('compute2', self.host_of(server))
+        self.start(server)
+        # No host has had those of the first attempt since.
+        self.assertEqual(first, self.wwpns_of(server))
+        self.wwpns = first
+        self.assert_whole(server)
+        self.restart()
+        self.assert_on(server, 'compute2')
+        self.assert_nothing_left(server)
+
+    def test_evacuate_and_come_back(self):
+        server = self.boot_server()
+        self.evacuate(server)
+        self.assert_new_wwpns(server)
+        self.restart()
+        self.migrate(server)
+        self.act(server, 'confirmResize')
+        self.assert_on(server, 'compute1')
+        self.assert_nothing_left(server)
+
     def test_without_volumes(self):
         """It gets its adapters again with its next volume."""
         server = self.boot_server()

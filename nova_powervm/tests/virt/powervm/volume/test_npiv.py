@@ -509,8 +509,21 @@ class LifeTest(ConnectedTestCase):
 
     def test_it_lives_on_another_host(self):
         self.instance.host = 'compute2'
+        fabrics.set_host(self.instance, 'compute2')
+        self.instance.save()
+        metadata = dict(self.kept())
         self.leave(None)
-        self.assertEqual(self.metadata, self.kept())
+        self.assertEqual(metadata, self.kept())
+
+    def test_it_lives_on_another_host_without_adapters(self):
+        """No host has adapters with its WWPNs any more."""
+        self.instance.host = 'compute2'
+        self.leave(None)
+        self.assertEqual(
+            dict({key: value for key, value in self.metadata.items()
+                  if key.startswith('npiv_adpt_wwpns')},
+                 fabric_state_A='unmapped', fabric_state_AB='unmapped'),
+            self.kept())
 
     def test_it_is_deleted_already(self):
         self.database.kept[self.instance.uuid] = 'deleted'
