@@ -524,10 +524,11 @@ class PowerVMDriver(driver.ComputeDriver):
             connector.check_encryption()
         was_on = (self.get_info(instance, use_cache=False).state !=
                   power_state.SHUTDOWN)
-        self._run(flow_volume.swap(
-            self.rooms, instance, old, new, was_on=was_on,
-            may_stop=CONF.powervm.swap_volume_stops_server,
-            timeout=CONF.shutdown_timeout), instance)
+        with self.rooms.volumes.swapping(instance):
+            self._run(flow_volume.swap(
+                self.rooms, instance, old, new, was_on=was_on,
+                may_stop=CONF.powervm.swap_volume_stops_server,
+                timeout=CONF.shutdown_timeout), instance)
 
     def _volume(self, instance, connection_info):
         return volume.build(self.rooms.host, instance, connection_info)
@@ -570,6 +571,7 @@ class PowerVMDriver(driver.ComputeDriver):
     def get_available_resource(self, nodename):
         self.rooms.disk.sweep()
         self.rooms.config_drive.sweep()
+        self.rooms.volumes.sweep()
         data = self.inventory.get_available_resource(nodename)
         # From microversion 2.88 on the API tells this, and asks no host.
         stats = dict(data['stats'], uptime=self.get_host_uptime())

@@ -60,6 +60,7 @@ class Host:
         self._vswitches = None
         self._mgmt = None
         self._fc_ports = None
+        self._missed_vioses = set()
         self._cpu_lock = threading.Lock()
         self._cpu_cache = None
 
@@ -238,6 +239,17 @@ class Host:
         # To pypowervm an empty xag means all groups, which is expensive.
         return pvm_partition.get_active_vioses(self.adapter,
                                                xag=list(xag) or None)
+
+    def note_missed_vios(self, vios_uuid):
+        """Note that an operation did without a VIOS, by its UUID."""
+        with self._lock:
+            self._missed_vioses.add(vios_uuid)
+
+    def take_missed_vioses(self):
+        """Return what note_missed_vios() was told since the last call: set."""
+        with self._lock:
+            missed, self._missed_vioses = self._missed_vioses, set()
+            return missed
 
     def fc_ports(self):
         """Find the Fibre Channel ports of the VIOSes (1 request, once).

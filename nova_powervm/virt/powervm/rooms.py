@@ -42,6 +42,7 @@ class Rooms:
     :ivar disk: the ephemeral disk adapter that disk_driver names.
     :ivar config_drive: the maker of config drives.
     :ivar mgmt: the management partition's devices.
+    :ivar volumes: what removes the rest of volumes that nobody has.
     :ivar slots: the slot maps of servers; None without a store for them.
     :ivar nvram: what keeps the NVRAM of servers; None without a store.
     """
@@ -51,6 +52,7 @@ class Rooms:
     disk: disk_driver.DiskAdapter
     config_drive: media.ConfigDrive
     mgmt: pvm_mgmt.ManagementPartition
+    volumes: leftovers.Leftovers
     slots: typing.Optional[slot.SlotMaps] = None
     nvram: typing.Optional[manager.NvramManager] = None
 
@@ -66,7 +68,8 @@ def open_rooms(virtapi, host, nvram_manager=None):
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
     partitions = census.Census(host)
-    leftovers.remove(host, partitions.active_vioses)
+    volumes = leftovers.Leftovers(host)
+    volumes.start(lambda: partitions.vioses)
     vif.remove_leftovers(host)
     scrub.scrub(host, partitions)
     fabrics.validate(host)
@@ -79,7 +82,7 @@ def open_rooms(virtapi, host, nvram_manager=None):
     evacuation.stop_unfinished(host, partitions)
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
-        mgmt=pvm_mgmt.ManagementPartition(host),
+        mgmt=pvm_mgmt.ManagementPartition(host), volumes=volumes,
         slots=nvram_manager and slot.SlotMaps(
             host, nvram_manager.store_api, nvram_manager.worker),
         nvram=nvram_manager)

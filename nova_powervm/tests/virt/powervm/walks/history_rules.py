@@ -36,9 +36,6 @@ KNOWN = {
     'volume group of a VIOS that is down':
         'A start of nova-compute takes the volume group of another VIOS if '
         'that with the disks is down. Issue 12.',
-    'path of a VIOS that is down':
-        'A volume that is taken away while a VIOS is down stays mapped there, '
-        'and its hard disk too. Issue 12.',
     'Fibre Channel of a lost LPAR':
         'The Fibre Channel mappings of a server that had lost its LPAR stay '
         'on the VIOSes until nova-compute starts again. Issue 12.',
@@ -56,10 +53,6 @@ KNOWN = {
     'volume of an evacuated server':
         'A volume that is taken away from an evacuated server before its old '
         'host is up stays mapped there. Issue 12.',
-    'volume of a server deleted in absence':
-        'A server that is deleted while nova-compute is down runs on until '
-        'the periodic tasks; another one on its host that gets its volume '
-        'by vSCSI writes to it at the same time. Issue 12.',
     'hard disk of a killed attachment':
         'Hard disks that VIOSes have found for a volume stay there if '
         'nova-compute is killed while it attaches the volume. Issue 12.',
