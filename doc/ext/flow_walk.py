@@ -131,8 +131,8 @@ def _rooms(circumstances):
     kept = mock.MagicMock() if 'slots' in circumstances else None
     return pvm_rooms.Rooms(
         virtapi=None, host=host, disk=mock.MagicMock(host=host),
-        config_drive=mock.MagicMock(), mgmt=mock.MagicMock(), slots=kept,
-        nvram=kept)
+        config_drive=mock.MagicMock(), mgmt=mock.MagicMock(),
+        volumes=mock.MagicMock(), slots=kept, nvram=kept)
 
 
 def stand_ins(circumstances):

@@ -77,7 +77,8 @@ class FlowDocsTest(testtools.TestCase):
             'admin_password', 'network_info', 'block_device_info')}
         flow = spawn.spawn(rooms.Rooms(
             virtapi=fake.FakeVirtAPI(), host=mock.Mock(), disk=mock.Mock(),
-            config_drive=mock.Mock(), mgmt=mock.Mock()), **arguments)
+            config_drive=mock.Mock(), mgmt=mock.Mock(), volumes=mock.Mock()),
+            **arguments)
         steps = self.walker.steps('spawn.spawn')
         self.assertEqual(
             [task.name for task in flow],

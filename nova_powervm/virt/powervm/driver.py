@@ -594,10 +594,11 @@ class PowerVMDriver(driver.ComputeDriver):
             connector.check_encryption()
         was_on = (self.get_info(instance, use_cache=False).state !=
                   power_state.SHUTDOWN)
-        self._run(flow_volume.swap(
-            self.rooms, instance, old, new, was_on=was_on,
-            may_stop=CONF.powervm.swap_volume_stops_server,
-            timeout=CONF.shutdown_timeout), instance)
+        with self.rooms.volumes.swapping(instance):
+            self._run(flow_volume.swap(
+                self.rooms, instance, old, new, was_on=was_on,
+                may_stop=CONF.powervm.swap_volume_stops_server,
+                timeout=CONF.shutdown_timeout), instance)
 
     def _volume(self, instance, connection_info):
         return volume.build(self.rooms.host, instance, connection_info)

@@ -63,6 +63,8 @@ class Host:
         self._vswitches = facts.Fact(self._read_vswitches)
         self._mgmt = facts.Fact(self._read_mgmt)
         self._fc_ports = fc_ports.FcPorts(self._read_fc_ports)
+        self._missed_vioses = set()
+        self._missed_lock = threading.Lock()
         self._cpu_lock = threading.Lock()
         self._cpu_cache = None
 
@@ -231,6 +233,17 @@ class Host:
         # To pypowervm an empty xag means all groups, which is expensive.
         return pvm_partition.get_active_vioses(self.adapter,
                                                xag=list(xag) or None)
+
+    def note_missed_vios(self, vios_uuid):
+        """Note that an operation did without a VIOS, by its UUID."""
+        with self._missed_lock:
+            self._missed_vioses.add(vios_uuid)
+
+    def take_missed_vioses(self):
+        """Return what note_missed_vios() was told since the last call: set."""
+        with self._missed_lock:
+            missed, self._missed_vioses = self._missed_vioses, set()
+            return missed
 
     def fc_ports(self):
         """Find the Fibre Channel ports of the VIOSes (1 request, then 0).

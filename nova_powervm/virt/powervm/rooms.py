@@ -30,6 +30,7 @@ from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import leftovers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Rooms:
     :ivar disk: the ephemeral disk adapter that disk_driver names.
     :ivar config_drive: the maker of config drives.
     :ivar mgmt: the management partition's devices.
+    :ivar volumes: what removes the rest of volumes that nobody has.
     :ivar slots: the slot maps of servers; None without a store for them.
     :ivar nvram: what keeps the NVRAM of servers; None without a store.
     :ivar cleaning: what is cleaned up from time to time.
@@ -51,6 +53,7 @@ class Rooms:
     disk: disk_driver.DiskAdapter
     config_drive: media.ConfigDrive
     mgmt: pvm_mgmt.ManagementPartition
+    volumes: leftovers.Leftovers
     slots: typing.Optional[slot.SlotMaps] = None
     nvram: typing.Optional[manager.NvramManager] = None
     cleaning: typing.Optional[cleanup.Work] = None
@@ -74,12 +77,13 @@ def open_rooms(virtapi, host, nvram_manager=None):
     former.take_over(host, disk_dvr, partitions.active_vioses)
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
-    cleaning = cleanup.Work(host, disk_dvr, config_drive, partitions)
+    volumes = leftovers.Leftovers(host)
+    cleaning = cleanup.Work(host, disk_dvr, config_drive, volumes, partitions)
     cleanup.start(cleaning)
     evacuation.stop_unfinished(host, partitions)
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
-        mgmt=pvm_mgmt.ManagementPartition(host),
+        mgmt=pvm_mgmt.ManagementPartition(host), volumes=volumes,
         slots=nvram_manager and slot.SlotMaps(
             host, nvram_manager.store_api, nvram_manager.worker),
         nvram=nvram_manager, cleaning=cleaning)

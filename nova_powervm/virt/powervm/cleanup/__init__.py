@@ -34,7 +34,6 @@ from nova_powervm.virt.powervm.cleanup import census as pvm_census
 from nova_powervm.virt.powervm.cleanup import mappings
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm import vif
-from nova_powervm.virt.powervm.volume import leftovers
 
 LOG = logging.getLogger(__name__)
 
@@ -46,6 +45,7 @@ class Work:
     :ivar host: the owner of the REST connection (host.Host), connected.
     :ivar disk: disk.driver.DiskAdapter
     :ivar config_drive: media.ConfigDrive
+    :ivar volumes: volume.leftovers.Leftovers
     :ivar census: census.Census, taken anew each time.
     :ivar unseen: set of UUIDs of VIOSes that were down when mappings were
         looked at last.
@@ -54,6 +54,7 @@ class Work:
     host: typing.Any
     disk: typing.Any
     config_drive: typing.Any
+    volumes: typing.Any
     census: typing.Any = None
     unseen: set = dataclasses.field(default_factory=set)
 
@@ -80,8 +81,7 @@ AGAIN = (
 )
 START = (
     Cleaner('volumes that servers have left',
-            lambda work: leftovers.remove(work.host,
-                                          work.census.active_vioses)),
+            lambda work: work.volumes.start(lambda: work.census.vioses)),
     Cleaner('ports of former servers',
             lambda work: vif.remove_leftovers(work.host)),
     Cleaner('broken uploads',
@@ -93,6 +93,8 @@ PERIODIC = (
             lambda work: work.disk.sweep()),
     Cleaner('config drives that could not be deleted',
             lambda work: work.config_drive.sweep()),
+    Cleaner('volumes that could not be taken away',
+            lambda work: work.volumes.sweep()),
     Cleaner('what the start could not look at', lambda work: _again(work)),
 )
 

@@ -67,18 +67,21 @@ class VolumeCopier:
                 reason='no Virtual I/O Server sees both volumes')
         try:
             paths = [self.mgmt.discover_vscsi_disk(mapping)
-                     for mapping in self._lend(vios_uuid, both)]
+                     for mapping in self._lend(vios_uuid, *both)]
             with self.mgmt.open_disk(paths[0]) as old, (
                     self.mgmt.open_disk(paths[1], writable=True)) as new:
                 _copy(old, new)
         finally:
             self._take_back(vios_uuid, both)
 
-    def _lend(self, vios_uuid, connectors):
+    def _lend(self, vios_uuid, source, target):
         """Map volumes to the management partition.
 
-        :returns: list of the mappings.
+        :returns: list of their two mappings.
+        :raises nova.exception.VolumeAttachFailed: if somebody has the target.
         """
+        connectors = source, target
+
         def lend(vios_w):
             elements = [pvm_stg.PV.bld(
                 vios_w.adapter, vol.hdisks[vios_uuid].name, udid=vol.udid,
@@ -87,8 +90,12 @@ class VolumeCopier:
                     for element in elements]
 
         stg = storage.StorageTransaction(self.host, 'lend_volumes')
+        # Nobody else may have what is written to, on any path. All VIOSes
+        # are read with one request.
+        stg.plan(lambda _vioses: None)
+        stg.edit_redundant(list(target.hdisks), target.claim)
         stg.edit(vios_uuid, lend)
-        [vios_w] = stg.execute().values()
+        vios_w = stg.execute()[vios_uuid]
         return [next(mapping for mapping in vios_w.scsi_mappings
                      if self._is_lent(mapping, [vol])) for vol in connectors]
 

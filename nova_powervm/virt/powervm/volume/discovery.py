@@ -33,6 +33,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import mappings
+from nova_powervm.virt.powervm.volume import owners
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -203,7 +204,8 @@ def _remove_stale(host, vios_uuid):
 
 
 def _is_stale(mapping):
-    return mappings.is_orphan(mapping) and mappings.is_of_volume(mapping)
+    return (mappings.is_orphan(mapping) and mappings.is_of_volume(mapping) and
+            owners.is_known(mapping.backing_storage.tag))
 
 
 def remove_unmapped(host, devices):

@@ -12,151 +12,165 @@
 
 """What VIOSes still have of volumes that nobody has any more.
 
-A VIOS that is down when a volume is detached, or its server deleted, keeps
-the mapping and the device. Mappings of volumes bear Cinder's id of the volume
-as their tag, which tells them from those that others made.
+owners.Owners tells from the platform and Nova's database what that is, so
+nothing has to be remembered. It is looked for when nova-compute starts, when
+a VIOS is back that was down then or that an operation did without, and once
+an hour.
 """
 
-import itertools
+import collections
+import contextlib
+import threading
+import time
 
-from nova import context as nova_context
-from nova import objects
 from oslo_log import log as logging
-from oslo_serialization import jsonutils
-from oslo_utils import uuidutils
-from pypowervm import exceptions as pvm_exc
-from pypowervm import util as pvm_util
-from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import storage
-from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import discovery
-from nova_powervm.virt.powervm.volume import places
-from nova_powervm.virt.powervm.volume import vscsi
+from nova_powervm.virt.powervm.volume import mappings
+from nova_powervm.virt.powervm.volume import owners
 
 LOG = logging.getLogger(__name__)
 
 
-def remove(host, read_mappings):
-    """Remove them (1 request if there are none); log what fails.
+class Leftovers:
+    """Removes mappings of volumes that are left over, and their devices.
 
-    It must run when nothing else is done: an attachment that is under way
-    has no place in Nova's data yet that tells it from what is left behind.
+    Operations may run meanwhile. Only a swap needs to be told of: Nova does
+    not keep which volume is the new one before it has ended.
 
     :param host: the owner of the REST connection (host.Host).
-    :param read_mappings: function that reads the wrappers of the VIOSes that
-        are up, with SCSI_MAPPING.
+    :param clock: returns seconds; for tests.
     """
-    try:
-        stale = _find(host, read_mappings())
-        for vios_uuid, udids in stale.items():
-            storage.try_to('remove volumes from VIOS %s' % vios_uuid,
-                           _remove_from, host, vios_uuid, udids)
-    except pvm_exc.Error as exc:
-        LOG.warning('Whether volumes were left on VIOSes is not known: %s',
-                    exc)
+
+    #: Seconds between looks for which there is no reason.
+    INTERVAL = 3600
+
+    def __init__(self, host, clock=time.monotonic):
+        self._host = host
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._swapping = collections.Counter()
+        self._sweeping = threading.Lock()
+        # UUIDs of the VIOSes that were down at the last look.
+        self._unseen = set()
+        self._last = clock()
+
+    @contextlib.contextmanager
+    def swapping(self, instance):
+        """Leave the volumes of a server alone in a with statement."""
+        with self._lock:
+            self._swapping[instance.uuid] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._swapping[instance.uuid] -= 1
+                self._swapping += collections.Counter()
+
+    def _is_idle(self, instance_uuid):
+        with self._lock:
+            return not self._swapping[instance_uuid] if instance_uuid else (
+                not any(self._swapping.values()))
+
+    def start(self, vioses):
+        """Look when nova-compute starts (0 requests if nothing is left).
+
+        Failures are logged.
+
+        :param vioses: function that returns the wrappers of all VIOSes, read
+            with SCSI_MAPPING.
+        """
+        if not storage.try_to('remove what is left of volumes', self._look,
+                              vioses):
+            # Nobody has looked yet.
+            self._last = self._clock() - self.INTERVAL
+
+    def sweep(self):
+        """Look if there is a reason (0 requests else); log failures."""
+        if self._sweeping.acquire(blocking=False):
+            try:
+                storage.try_to('remove what is left of volumes', self._sweep)
+            finally:
+                self._sweeping.release()
+
+    def _sweep(self):
+        due = self._unseen | self._host.take_missed_vioses()
+        self._unseen = due
+        if self._clock() - self._last < self.INTERVAL:
+            if not due or due.isdisjoint(
+                    vios_w.uuid for vios_w in self._host.active_vioses()):
+                return
+        self._look(lambda: pvm_vios.VIOS.get(
+            self._host.adapter, xag=[storage.SCSI_MAPPING]))
+
+    def _look(self, read):
+        """Remove what is stale from all VIOSes that are up."""
+        vioses = read()
+        active = pvm_partition.get_active_vioses(self._host.adapter,
+                                                 vios_wraps=vioses)
+        found = {vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
+                               if mappings.is_of_volume(mapping)]
+                 for vios_w in active}
+        judge = _Judge(self._host, self._is_idle)
+        failed = {vios_uuid for vios_uuid, stale in (
+            (vios_uuid, judge.stale(volumes))
+            for vios_uuid, volumes in found.items()) if stale and
+            not storage.try_to('remove volumes from VIOS %s' % vios_uuid,
+                               judge.remove_from, vios_uuid)}
+        self._unseen = failed | ({vios_w.uuid for vios_w in vioses} -
+                                 {vios_w.uuid for vios_w in active})
+        self._last = self._clock()
 
 
-def _find(host, vioses):
-    """Find stale mappings.
+class _Judge:
+    """Finds what is stale, and removes it.
 
-    :param vioses: wrappers of VIOSes, read with SCSI_MAPPING.
-    :returns: dict of VIOS UUID -> set of (LPAR UUID or None, UDID).
+    :param is_idle: see Owners.is_stale().
     """
-    found = {
-        vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
-                      if _is_of_volume(mapping)]
-        for vios_w in vioses}
-    if any(_client(mapping) for mappings in found.values()
-           for mapping in mappings):
-        servers = _volumes_of_servers(host.nodename)
-        # It has a volume only while that is copied.
-        servers[host.mgmt_uuid.lower()] = frozenset()
-    else:
-        servers = {}
-    stale = {
-        vios_uuid: {(_client(mapping), mapping.backing_storage.udid)
-                    for mapping in mappings if _is_stale(mapping, servers)}
-        for vios_uuid, mappings in found.items()}
-    return {vios_uuid: keys for vios_uuid, keys in stale.items() if keys}
 
+    def __init__(self, host, is_idle):
+        self._host = host
+        self._is_idle = is_idle
 
-def _is_of_volume(mapping):
-    element = mapping.backing_storage
-    return isinstance(element, pvm_stg.PV) and uuidutils.is_uuid_like(
-        element.tag)
+    def stale(self, found):
+        """Those of some mappings that are stale, list."""
+        known = owners.Owners(self._host, found) if found else None
+        return [mapping for mapping in found
+                if known.is_stale(mapping, self._is_idle)]
 
+    def remove_from(self, vios_uuid):
+        """Remove mappings from a VIOS, and devices that nobody needs."""
+        names = set()
 
-def _client(mapping):
-    """The UUID of the LPAR of a mapping; None if that is gone."""
-    if mapping.client_adapter is None:
-        return None
-    return pvm_util.get_req_path_uuid(mapping.client_lpar_href or '')
+        def unmap(vios_w):
+            """Edit: it asks Nova after the document was read."""
+            names.clear()
+            found = [mapping for mapping in vios_w.scsi_mappings
+                     if mappings.is_of_volume(mapping)]
+            known = owners.Owners(self._host, found)
+            is_idle = self._is_idle
+            removed = storage.remove_mappings(
+                vios_w, lambda mapping: known.is_stale(mapping, is_idle))
+            names.update(
+                mapping.backing_storage.name for mapping in removed
+                if not owners.is_needed(mapping.backing_storage.tag,
+                                        self._host.nodename))
+            names.difference_update(
+                mapping.backing_storage.name
+                for mapping in vios_w.scsi_mappings
+                if mapping.backing_storage is not None)
+            return removed
 
-
-def _is_stale(mapping, servers):
-    client = _client(mapping)
-    if client is None:
-        return True
-    element = mapping.backing_storage
-    return client in servers and servers[client].isdisjoint(
-        [element.tag.lower(), element.udid])
-
-
-def _volumes_of_servers(nodename):
-    """What Nova knows of the volumes of the servers of this host.
-
-    Those servers are left out of which it does not know all UDIDs: Cinder can
-    give a volume that was swapped in another id than its tag.
-
-    :returns: dict of LPAR UUID in lower case -> set of Cinder's ids and of
-        UDIDs.
-    """
-    context = nova_context.get_admin_context()
-    instances = objects.InstanceList.get_by_host(
-        context, nodename, expected_attrs=['system_metadata'])
-    bdms = objects.BlockDeviceMappingList.bdms_by_instance_uuid(
-        context, [instance.uuid for instance in instances])
-    servers = {}
-    for instance in instances:
-        found = {bdm.volume_id: _udids(instance, bdm)
-                 for bdm in bdms.get(instance.uuid, ()) if bdm.is_volume}
-        if all(found.values()):
-            servers[vm.get_pvm_uuid(instance).lower()] = {
-                *found, *itertools.chain(*found.values())}
-    return servers
-
-
-def _udids(instance, bdm):
-    """The UDIDs that a volume may have: set, empty if nobody knows."""
-    info = jsonutils.loads(bdm.connection_info or '{}') or {}
-    kept = places.of(instance).get(bdm.volume_id)
-    udids = {(info.get('data') or {}).get(vscsi.UDID_KEY),
-             kept and kept.udid}
-    return udids - {None}
-
-
-def _remove_from(host, vios_uuid, stale):
-    """Remove mappings from a VIOS, and devices that nothing else maps.
-
-    :param stale: set of (LPAR UUID or None, UDID).
-    """
-    names = set()
-
-    def unmap(vios_w):
-        removed = storage.remove_mappings(vios_w, lambda mapping: (
-            _is_of_volume(mapping) and
-            (_client(mapping), mapping.backing_storage.udid) in stale))
-        names.update(mapping.backing_storage.name for mapping in removed)
-        names.difference_update(
-            mapping.backing_storage.name for mapping in vios_w.scsi_mappings
-            if mapping.backing_storage is not None)
-        return removed
-
-    LOG.warning('Removing volumes that were left on VIOS %(vios)s: %(udids)s',
-                {'vios': vios_uuid,
-                 'udids': ', '.join(sorted(udid for _client, udid in stale))})
-    with storage.StorageTransaction.immediate(host, 'leftovers') as stg:
+        stg = storage.StorageTransaction(self._host, 'leftovers')
         stg.edit(vios_uuid, unmap)
-    for name in sorted(names):
-        discovery.remove(host, vios_uuid, name)
+        stg.execute()
+        for element in stg.removed_storage:
+            LOG.warning('Unmapped volume %(volume)s (%(udid)s), which was '
+                        'left on VIOS %(vios)s.', {
+                            'volume': element.tag, 'udid': element.udid,
+                            'vios': vios_uuid})
+        for name in sorted(names):
+            discovery.remove(self._host, vios_uuid, name)

@@ -23,6 +23,9 @@ import typing
 from nova import exception as nova_exc
 from nova import objects
 
+#: Where connectors keep the UDID of a volume in connection_info['data'].
+UDID_KEY = 'target_UDID'
+
 _KEY = 'powervm_volume_'
 
 

@@ -34,13 +34,14 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
+from nova_powervm.virt.powervm.volume import mappings
+from nova_powervm.virt.powervm.volume import owners
 from nova_powervm.virt.powervm.volume import places
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-#: Where the UDID and the address are kept in connection_info['data'].
-UDID_KEY = 'target_UDID'
+#: Where the address is kept in connection_info['data'].
 LUA_KEY = 'target_LUA'
 
 # The platform gives 0x81 and up to what has no address yet, such as our own
@@ -76,7 +77,7 @@ class VscsiConnector(driver.VolumeConnector):
     @property
     def udid(self):
         """The UDID of the volume, str; None if it was never connected."""
-        return self.data.get(UDID_KEY) or (
+        return self.data.get(places.UDID_KEY) or (
             self._kept.udid if self._kept and not self.is_new else None)
 
     @property
@@ -175,7 +176,7 @@ class VscsiConnector(driver.VolumeConnector):
                     volume_id=connector.volume_id, reason=reason))
                 strange += connector._drop_strangers()
             elif connector._hdisks:
-                [connector.data[UDID_KEY]] = connector._udids_seen()
+                [connector.data[places.UDID_KEY]] = connector._udids_seen()
         if failures:
             storage.try_to(
                 'remove devices of volumes that are not those looked for',
@@ -293,9 +294,7 @@ class VscsiConnector(driver.VolumeConnector):
     def _map(self, vios_w, place):
         """Edit: map the volume to the LPAR, unless that is done."""
         self._mapped.add(vios_w.uuid)
-        # What an LPAR left that was deleted behind our back is in the way.
-        storage.remove_mappings(vios_w, lambda mapping: (
-            mapping.client_adapter is None and self._is_volume(mapping)))
+        self.claim(vios_w)
         for mapping in self._mappings(vios_w):
             if self._is_volume(mapping):
                 return None
@@ -309,6 +308,50 @@ class VscsiConnector(driver.VolumeConnector):
                                         self._lua)
         vios_w.scsi_mappings.append(mapping)
         return mapping
+
+    def claim(self, vios_w):
+        """Edit: make sure that nobody else has the volume.
+
+        What was left of its former servers is removed: mappings of LPARs that
+        are gone, and of servers of Nova that do not have the volume any more.
+
+        :returns: list of the mappings that were removed.
+        :raises nova.exception.VolumeAttachFailed: if somebody has it, and
+            it must not be shared.
+        """
+        others = [mapping for mapping in vios_w.scsi_mappings
+                  if self._is_volume(mapping) and
+                  not storage.is_client(mapping, self.lpar_uuid)]
+        removable = [mapping for mapping in others
+                     if mappings.is_orphan(mapping)]
+        living = [mapping for mapping in others if mapping not in removable]
+        if living and not self.connection_info.get('multiattach'):
+            removable += self._given_up(vios_w, living)
+        return storage.remove_mappings(
+            vios_w, lambda mapping: mapping in removable)
+
+    def _given_up(self, vios_w, others):
+        """Mappings to others that these do not need; raise for the rest."""
+        known = owners.Owners(self.host, others)
+        for mapping in others:
+            client = mappings.client(mapping)
+            if client is not None and (known.is_given_up(mapping) or
+                                       known.is_shared(mapping)):
+                continue
+            raise nova_exc.VolumeAttachFailed(
+                volume_id=self.volume_id,
+                reason='VIOS %s has %s mapped to %s' % (
+                    vios_w.name, self.udid, 'any LPAR' if client is None
+                    else 'LPAR %s' % client))
+        found = [mapping for mapping in others if known.is_given_up(mapping)]
+        for mapping in found:
+            LOG.warning('VIOS %(vios)s still has the volume %(volume)s mapped '
+                        'to LPAR %(lpar)s, which does not have it any more. '
+                        'That mapping is removed.', {
+                            'vios': vios_w.name, 'volume': self.volume_id,
+                            'lpar': mappings.client(mapping)},
+                        instance=self.instance)
+        return found
 
     def _check_mapped(self):
         self._check_seen(len(self._mapped - self.missed), {
@@ -365,7 +408,7 @@ class VscsiConnector(driver.VolumeConnector):
 
     def _is_ours(self, mapping):
         """Whether a mapping is the server's, or that of an LPAR now gone."""
-        return (mapping.client_adapter is None or
+        return (mappings.is_orphan(mapping) or
                 storage.is_client(mapping, self.lpar_uuid))
 
     def _unmap(self, vios_w):
@@ -381,8 +424,9 @@ class VscsiConnector(driver.VolumeConnector):
     def _miss(self, vios_uuid):
         self.missed.add(vios_uuid)
         self._removed.pop(vios_uuid, None)
+        self.host.note_missed_vios(vios_uuid)
         LOG.warning('VIOS %(vios)s, which is down, may still have volume '
-                    '%(volume)s; the next start cleans it.',
+                    '%(volume)s; that is removed when it is back.',
                     {'vios': vios_uuid, 'volume': self.volume_id},
                     instance=self.instance)
 

@@ -15,6 +15,7 @@
 import datetime
 import threading
 import types
+from unittest import mock
 import uuid
 
 import fixtures
@@ -30,6 +31,7 @@ from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm.volume import leftovers
 
 CENSUS = ['GET VirtualIOServer']
 LAUNCHED = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc)
@@ -97,6 +99,7 @@ class CleanupTestCase(base.StorageTestCase):
         drive = media.ConfigDrive(self.host, self.vios().uuid)
         self.simulated.journal.clear()
         return cleanup.Work(self.host, disk, drive,
+                            mock.create_autospec(leftovers.Leftovers),
                             census.Census(self.host))
 
     def start(self):

@@ -41,6 +41,7 @@ from nova_powervm.virt.powervm import rooms as pvm_rooms
 from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import leftovers
 
 VOLUME = 'f10e0000-0000-4000-8000-0000000000%02d'
 
@@ -150,6 +151,7 @@ class Server:
             disk=room(self.disk_class, image_api=None),
             config_drive=room(media.ConfigDrive),
             mgmt=room(mgmt.ManagementPartition),
+            volumes=room(leftovers.Leftovers),
             slots=room(slot.SlotMaps) if self.store else None,
             nvram=room(manager.NvramManager) if self.store else None)
 

@@ -20,6 +20,7 @@ from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import owners
 from nova_powervm.virt.powervm.volume import places
 
 VOLUME = '5a5a0000-0000-4000-8000-0000000000%02d'
@@ -42,6 +43,8 @@ class VolumeTestCase(base.SimulatedHostTestCase):
         self.useFixture(fx.MockPatchObject(
             places, 'keep', lambda instance, luas: self.places.update(luas)))
         self.places = {}
+        self.useFixture(fx.MockPatchObject(owners, 'is_known',
+                                           return_value=True))
         self.san = self.site.san
         self.instance = self.make_instance()
         self.create_lpar(self.instance)

@@ -27,16 +27,9 @@ MOST_REQUESTS = 25
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
 KNOWN = {
-    'path of a VIOS that is down':
-        'A volume that is taken away while a VIOS is down stays mapped there, '
-        'and its hard disk too. Issue 12.',
     'volume of an evacuated server':
         'A volume that is taken away from an evacuated server before its old '
         'host is up stays mapped there. Issue 12.',
-    'volume of a server deleted in absence':
-        'A server that is deleted while nova-compute is down runs on until '
-        'the periodic tasks; another one on its host that gets its volume '
-        'by vSCSI writes to it at the same time. Issue 12.',
     'hard disk of a killed attachment':
         'Hard disks that VIOSes have found for a volume stay there if '
         'nova-compute is killed while it attaches the volume. Issue 12.',

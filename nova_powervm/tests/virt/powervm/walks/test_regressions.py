@@ -78,7 +78,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails(history_rules.KNOWN['path of a VIOS that is down'])
     def test_path_of_vios_that_is_down(self):
         def steps(history):
             history.make(1, 'small', (1,), False)
@@ -154,7 +153,6 @@ class RegressionTest(testtools.TestCase):
             history.detach(1, 2)
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
     def test_evacuated_and_detached(self):
         def steps(history):
             history.make(1, 'small', (1,))
@@ -192,7 +190,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['volume of a server deleted in absence'])
     def test_volume_of_server_deleted_in_absence(self):
         def steps(history):
             history.make(1, 'small', (1,))
