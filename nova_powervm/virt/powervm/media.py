@@ -213,7 +213,8 @@ class ConfigDrive:
     def clean(self, census):
         """Delete config drives of servers that Nova has deleted.
 
-        It takes 2 requests, one of which the first server saves.
+        It takes 2 requests, one of which the first server saves, besides
+        those of the census.
 
         :param census: cleanup.census.Census
         :raises pypowervm.exceptions.Error: if the VIOS refuses.

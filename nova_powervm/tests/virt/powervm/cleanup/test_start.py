@@ -282,7 +282,7 @@ class ConfigDriveTest(CleanupTestCase):
 
     def test_nothing_is_there(self):
         self.assertEqual([], self.left())
-        self.assertEqual(2 * ['GET VolumeGroup'], self.requests())
+        self.assertEqual(2 * ['GET VolumeGroup'] + CENSUS, self.requests())
 
     def test_ours_and_others(self):
         self.deleted = [self.instance]
