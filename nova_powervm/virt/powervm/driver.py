@@ -54,6 +54,7 @@ from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import operations
 from nova_powervm.virt.powervm import rooms as pvm_rooms
+from nova_powervm.virt.powervm import size
 from nova_powervm.virt.powervm import startup
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm import vif as pvm_vif
@@ -400,7 +401,8 @@ class PowerVMDriver(driver.ComputeDriver):
                 self.rooms, instance, block_device_info, instance.old_flavor,
                 power_on), instance)
         except Exception as exc:
-            self._raise_rolled_back(instance, exc, power_on)
+            self._raise_rolled_back(instance, exc, power_on,
+                                    may_be_resized=True)
 
     def confirm_migration(self, context, migration, instance, network_info):
         """Remove the server here if it has moved; then its disk may grow.
@@ -409,6 +411,7 @@ class PowerVMDriver(driver.ComputeDriver):
         a hard reboot makes up for it.
         """
         self._log_operation('confirm_migration', instance)
+        size.forget(instance)
         if not move.is_same_host(migration):
             self._destroy(instance, network_info, destroy_disks=False)
         if (move.grows(instance) and
@@ -434,6 +437,7 @@ class PowerVMDriver(driver.ComputeDriver):
             self._run(flow_resize.revert(
                 self.rooms, instance, block_device_info, former, power_on),
                 instance)
+            size.forget(instance)
         elif self.instance_exists(instance):
             self._run(flow_migrate.come_back(
                 self.rooms, instance, network_info or [], block_device_info,
@@ -482,15 +486,13 @@ class PowerVMDriver(driver.ComputeDriver):
                         'is removed.', instance=instance)
             self._destroy(instance, network_info, destroy_disks=False)
 
-    def _raise_rolled_back(self, instance, exc, was_on):
+    def _raise_rolled_back(self, instance, exc, was_on, may_be_resized=False):
         """Tell Nova that the server is as it was, if it is."""
         LOG.warning('The move failed: %s', exc, instance=instance)
-        try:
-            now = self.get_info(instance, use_cache=False).state
-        except nova_exc.InstanceNotFound:
+        if tf_base.failed_reverts(exc) or not vm.is_as_before(
+                self.rooms.host, instance, was_on, may_be_resized):
             raise exc
-        if was_on and now != power_state.RUNNING:
-            raise exc
+        size.forget(instance)
         raise nova_exc.InstanceFaultRollback(inner_exception=exc)
 
     # ---- network ports -------------------------------------------------

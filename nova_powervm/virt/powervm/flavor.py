@@ -28,6 +28,7 @@ from pypowervm.wrappers import shared_proc_pool as pvm_spp
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import size
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -108,22 +109,6 @@ EXTRA_SPECS = {
     'secure_boot': _integer(0, 9),
 }
 
-# Optional settings that a partition has in any case: extra spec -> attribute
-# to read and attribute to write, of an LPAR wrapper.
-_SETTINGS = (
-    ('availability_priority', 'avail_priority', 'avail_priority'),
-    ('enable_lpar_metric', 'allow_perf_data_collection',
-     'allow_perf_data_collection'),
-    ('processor_compatibility', 'pending_proc_compat_mode',
-     'proc_compat_mode'),
-    ('srr_capability', 'srr_enabled', 'srr_enabled'),
-    ('secure_boot', 'pending_secure_boot', 'pending_secure_boot'),
-)
-
-# Those that make no sense with dedicated processors.
-_SHARED_ONLY = ('proc_units', 'min_proc_units', 'max_proc_units',
-                'shared_weight', 'uncapped', 'shared_proc_pool_name')
-
 
 def build_lpar(host, instance, flavor=None):
     """Make the partition that a flavor describes.
@@ -162,11 +147,10 @@ def is_ibmi(instance):
 def change_lpar(host, instance, lpar_w, former, flavor):
     """Make a partition that is off what another flavor describes.
 
-    Of what is optional in a flavor, that which neither names stays as it is:
-    somebody else may have set it. So a change from one flavor to another and
-    back ends where it began. Name, slots and adapters stay in any case.
+    What somebody has changed, and neither flavor names, stays; see size. Name,
+    slots and adapters stay in any case.
 
-    No request is sent, except one if the flavor names a processor pool.
+    No request is sent, except one for each flavor that names a processor pool.
 
     :param host: the Host that the partition is on.
     :param instance: nova.objects.Instance, with system_metadata.
@@ -176,43 +160,28 @@ def change_lpar(host, instance, lpar_w, former, flavor):
     :raises InvalidFlavor: as build_lpar.
     :raises pypowervm.exceptions.Error: as build_lpar.
     """
-    fresh_w = build_lpar(host, instance, flavor)
+    new = size.read(build_lpar(host, instance, flavor))
     named = {key[len(NAMESPACE):] for key in (
         *former.extra_specs, *flavor.extra_specs) if key.startswith(NAMESPACE)}
-    memory, processors = fresh_w.mem_config, fresh_w.proc_config
-    _keep_memory_use(lpar_w.mem_config, memory, named,
-                     host.system.default_ppt_ratio)
-    if 'shared_proc_pool_name' not in named:
-        _keep_pool(lpar_w.proc_config, processors)
-    lpar_w.mem_config, lpar_w.proc_config = memory, processors
-    for name, source, target in _SETTINGS:
-        value = getattr(fresh_w, source)
-        if name in named and value != getattr(lpar_w, source):
-            setattr(lpar_w, target, value)
+    size.write(lpar_w, size.merge(
+        size.read(lpar_w), _size_of(host, instance, former), new, named,
+        host.system))
 
 
 def has_size_of(lpar_w, flavor):
     """Whether a partition has the memory and processors of a flavor."""
-    processors = lpar_w.proc_config
-    count = (processors.dedicated_proc_cfg.desired if processors.has_dedicated
-             else processors.shared_proc_cfg.desired_virtual)
-    return (lpar_w.mem_config.desired, count) == (flavor.memory_mb,
-                                                  flavor.vcpus)
+    has = size.read(lpar_w)
+    return (has['mem'], has['vcpu']) == (flavor.memory_mb, flavor.vcpus)
 
 
-def _keep_memory_use(current, fresh, named, default_ppt_ratio):
-    """Hand on what says how memory is used, rather than how much it is."""
-    if current.exp_factor:
-        fresh.exp_factor = current.exp_factor
-    if fresh.ppt_ratio is None and current.ppt_ratio is not None:
-        fresh.ppt_ratio = (default_ppt_ratio if 'ppt_ratio' in named
-                           else current.ppt_ratio)
-
-
-def _keep_pool(current, fresh):
-    """Hand on the processor pool, if there still is one."""
-    if not (current.has_dedicated or fresh.has_dedicated):
-        fresh.shared_proc_cfg.pool_id = current.shared_proc_cfg.pool_id
+def _size_of(host, instance, flavor):
+    """The size that a flavor makes; None if this host cannot fulfil it."""
+    try:
+        return size.read(build_lpar(host, instance, flavor))
+    except exception.InvalidFlavor as exc:
+        LOG.warning('What was changed by hand is not known; what the flavors '
+                    'do not name stays. %s', exc, instance=instance)
+        return None
 
 
 class _Translation:
@@ -331,7 +300,7 @@ class _Translation:
 
     def _has_dedicated_processors(self):
         mode = 'dedicated_sharing_mode' in self.specs
-        shared = [name for name in _SHARED_ONLY if name in self.specs]
+        shared = [name for name in size.SHARED_ONLY if name in self.specs]
         dedicated = self.specs.get('dedicated_proc', mode and not shared)
         if mode and not dedicated:
             raise self._spec_error(

@@ -41,6 +41,7 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import size as lpar_size
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -227,7 +228,8 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
 def resize_lpar(host, instance, former, flavor):
     """Make the LPAR of an instance, which is off, what a flavor says.
 
-    2 requests, and one more if the flavor names a processor pool.
+    The size that it has before is kept with the instance. 2 requests, and one
+    more for each flavor that names a processor pool.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with system_metadata.
@@ -240,9 +242,44 @@ def resize_lpar(host, instance, former, flavor):
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
     def change(lpar_w):
+        before = lpar_size.read(lpar_w)
         flavors.change_lpar(host, instance, lpar_w, former, flavor)
+        if not lpar_size.are_same(former, flavor):
+            lpar_size.keep(instance, former, before)
         return lpar_w.update()
 
+    return _edit_lpar(host, instance, change)
+
+
+def resize_back(host, instance, former, flavor):
+    """Give the LPAR of an instance the size that it had before a resize.
+
+    1 request, 2 if it has another. Of a resize that an earlier version began
+    that size is not kept: it becomes what the flavor says.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance, with system_metadata.
+    :param former: nova.objects.Flavor that the LPAR was resized to.
+    :param flavor: nova.objects.Flavor that it was made for before.
+    :raises: as resize_lpar.
+    """
+    def change(lpar_w):
+        before = lpar_size.kept(instance, flavor)
+        if before is not None:
+            if before == lpar_size.read(lpar_w):
+                return lpar_w
+            lpar_size.write(lpar_w, before)
+        elif flavors.has_size_of(lpar_w, former):
+            flavors.change_lpar(host, instance, lpar_w, former, flavor)
+        else:
+            return lpar_w
+        return lpar_w.update()
+
+    return _edit_lpar(host, instance, change)
+
+
+def _edit_lpar(host, instance, change):
+    """Read and edit an LPAR, again if somebody else was faster."""
     try:
         return transaction.entry_transaction(change)(pvm_lpar.LPAR.getter(
             host.adapter, entry_uuid=get_pvm_uuid(instance)))
@@ -252,19 +289,50 @@ def resize_lpar(host, instance, former, flavor):
         raise _refusal(instance, exc) from exc
 
 
-def make_up_size(host, instance, lpar_w):
-    """Resize the LPAR of an instance if it is not what the flavor says.
+def make_up_size(host, instance):
+    """Resize the LPAR of an instance after a resize that failed half-way.
 
-    So it is after a resize, or its revert, that failed half-way.
+    So it is also after the revert of one. If there was none, the LPAR may have
+    another size than its flavor: an administrator of the platform may change
+    it, also while it runs.
 
-    :param lpar_w: LPAR wrapper, of a partition that is off.
     :raises: as resize_lpar.
     """
     flavor = instance.flavor
-    if not flavors.has_size_of(lpar_w, flavor):
-        LOG.warning('The LPAR does not have the size of the flavor; it gets '
-                    'it now.', instance=instance)
-        resize_lpar(host, instance, flavor, flavor)
+    former = flavor
+    if instance.obj_attr_is_set('old_flavor') and instance.old_flavor:
+        former = instance.old_flavor
+    if lpar_size.kept(instance) is None and lpar_size.are_same(former,
+                                                               flavor):
+        return
+    LOG.warning('A resize has not ended; the LPAR gets the size of the '
+                'flavor.', instance=instance)
+    if lpar_size.kept(instance, flavor) is None:
+        resize_lpar(host, instance, former, flavor)
+    else:
+        resize_back(host, instance, flavor, flavor)
+    lpar_size.forget(instance)
+
+
+def is_as_before(host, instance, was_on, may_be_resized):
+    """Whether the LPAR of an instance is as before a move (1 request).
+
+    :param was_on: whether it was on, by what Nova has on record.
+    :param may_be_resized: whether the move may have changed its size.
+    :returns: bool; False also if the platform does not tell.
+    """
+    try:
+        lpar_w = get_instance_wrapper(host.adapter, instance)
+    except (nova_exc.InstanceNotFound, pvm_exc.Error) as exc:
+        LOG.warning('The LPAR cannot be looked at: %s', exc,
+                    instance=instance)
+        return False
+    if was_on and POWERVM_TO_NOVA_STATE.get(
+            lpar_w.state.lower()) != power_state.RUNNING:
+        return False
+    before = lpar_size.kept(instance)
+    return (not may_be_resized or before is None or
+            before == lpar_size.read(lpar_w))
 
 
 def delete_lpar(host, instance, lpar_id=None):

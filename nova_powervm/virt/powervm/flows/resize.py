@@ -107,7 +107,7 @@ def revert(rooms, instance, block_device_info, former, power_on):
     slots = slot.of(rooms, instance, guided=True)
     flow.add(tf_vm.PowerOff(rooms.host, instance))
     _add_connect(flow, rooms, instance, block_device_info, slots)
-    _add_resize(flow, rooms, instance, former, power_on, slots)
+    _add_resize(flow, rooms, instance, former, power_on, slots, back=True)
     return flow
 
 
@@ -122,8 +122,8 @@ def _add_connect(flow, rooms, instance, block_device_info, slots):
         volume.add_save(flow, instance, volumes, block_device_info)
 
 
-def _add_resize(flow, rooms, instance, former, power_on, slots):
-    flow.add(tf_vm.Resize(rooms.host, instance, former))
+def _add_resize(flow, rooms, instance, former, power_on, slots, back=False):
+    flow.add(tf_vm.Resize(rooms.host, instance, former, back=back))
     spawn.add_swap_change(flow, rooms, instance, former, slots=slots)
     slot.add_save(flow, slots)
     if power_on:

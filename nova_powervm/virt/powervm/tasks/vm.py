@@ -224,21 +224,27 @@ class Resize(task.Task):
     """Make the LPAR, which is off, what the instance's flavor says.
 
     :param former: nova.objects.Flavor that it was made for.
+    :param back: whether that is the revert of a resize. It is not undone: Nova
+        has the flavor of before again.
     """
 
-    def __init__(self, host, instance, former):
+    def __init__(self, host, instance, former, back=False):
         super().__init__('resize_vm')
+        self._back = back
         self.host = host
         self.instance = instance
         self.former = former
 
     def execute(self):
-        vm.resize_lpar(self.host, self.instance, self.former,
-                       self.instance.flavor)
+        resize = vm.resize_back if self._back else vm.resize_lpar
+        resize(self.host, self.instance, self.former, self.instance.flavor)
 
     def revert(self, result, flow_failures):
+        """Give the LPAR the size of before, if it is not reverted already"""
+        if self._back:
+            return
         try:
-            vm.resize_lpar(self.host, self.instance, self.instance.flavor,
+            vm.resize_back(self.host, self.instance, self.instance.flavor,
                            self.former)
         except Exception:
             with excutils.save_and_reraise_exception():
@@ -247,7 +253,7 @@ class Resize(task.Task):
 
 
 class MakeUpSize(task.Task):
-    """Give the LPAR, which is off, the size of its flavor if it lacks it."""
+    """Give the LPAR, which is off, its size after a resize that failed."""
 
     def __init__(self, host, instance):
         super().__init__('make_up_size')
@@ -255,7 +261,7 @@ class MakeUpSize(task.Task):
         self.instance = instance
 
     def execute(self, lpar_wrap):
-        vm.make_up_size(self.host, self.instance, lpar_wrap)
+        vm.make_up_size(self.host, self.instance)
 
 
 class Reboot(task.Task):

@@ -13,7 +13,6 @@
 """What the tasks on LPARs do, and how they are undone, on a site."""
 
 import pickle
-import unittest
 from unittest import mock
 
 from nova import exception as nova_exc
@@ -277,8 +276,6 @@ class SizeTest(VmTasksTestCase):
         self.assertEqual(before, (self.size(),
                                   self.lpar.availability_priority))
 
-    # issue 12: an operator has changed what no flavor names.
-    @unittest.expectedFailure
     def test_undone_in_what_no_flavor_names(self):
         with self.site.lock:
             self.lpar.processors.weight = 200
@@ -298,14 +295,54 @@ class SizeTest(VmTasksTestCase):
         self.assertEqual(2048, self.lpar.memory.desired)
         self.assertIn('may have kept its new size', self.logger.output)
 
-    def test_make_up_size(self):
+    def make_up(self):
         lpar_w = vm.get_instance_wrapper(self.host.adapter, self.instance)
         self.requests()
-        make_up = tf_vm.MakeUpSize(self.host, self.instance)
-        self.run_flow(base.Provide(lpar_wrap=lpar_w), make_up)
+        self.run_flow(base.Provide(lpar_wrap=lpar_w),
+                      tf_vm.MakeUpSize(self.host, self.instance))
+
+    def test_nothing_to_make_up(self):
+        """An LPAR may have another size than its flavor says."""
+        with self.site.lock:
+            self.lpar.memory.desired = 768
+            self.lpar.memory.minimum = 512
+        before = self.size()
+        self.make_up()
         self.assertEqual([], self.requests())
+        self.assertEqual(before, self.size())
+
+    def test_make_up_for_a_resize(self):
+        """Nova has taken the new flavor back, or it has not."""
+        large = site.make_flavor(memory_mb=2048)
+        with self.site.lock:
+            self.lpar.memory.desired = 768
+            self.lpar.memory.minimum = 512
+            self.lpar.processors.weight = 200
+            self.lpar.touch()
+        before = self.size()
+        for flavor, memory in ((large, (512, 2048)), (self.former,
+                                                      (512, 768))):
+            self.instance.flavor = large
+            self.run_flow(*self.resize())
+            self.instance.flavor = flavor
+            self.make_up()
+            self.assertEqual(memory, (self.lpar.memory.minimum,
+                                      self.lpar.memory.desired))
+            self.assertEqual(200, self.lpar.processors.weight)
+            # Once is enough.
+            self.make_up()
+            self.assertEqual([], self.requests())
+            with self.site.lock:
+                self.lpar.memory.desired = before[0]['desired']
+                self.lpar.memory.maximum = before[0]['maximum']
+                self.lpar.touch()
+        self.assertEqual(before, self.size())
+
+    def test_make_up_for_a_resize_that_has_not_come_so_far(self):
+        """Nova has the new flavor, and the LPAR is as it was."""
+        self.instance.old_flavor = self.former
         self.set_flavor(memory_mb=2048)
-        self.run_flow(base.Provide(lpar_wrap=lpar_w), make_up)
+        self.make_up()
         self.assertEqual(2048, self.lpar.memory.desired)
 
 
