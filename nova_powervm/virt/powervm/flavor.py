@@ -20,7 +20,6 @@ can say: EXTRA_SPECS lists those, each with what its value may be.
 from nova.compute import task_states
 from oslo_log import log as logging
 from oslo_utils import strutils
-from pypowervm import util as pvm_util
 from pypowervm.utils import lpar_builder
 from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import managed_system as pvm_ms
@@ -28,6 +27,7 @@ from pypowervm.wrappers import shared_proc_pool as pvm_spp
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import size
 
 LOG = logging.getLogger(__name__)
@@ -197,8 +197,7 @@ class _Translation:
 
     def attributes(self):
         attributes = {
-            lpar_builder.NAME: pvm_util.sanitize_partition_name_for_api(
-                self.instance.name),
+            lpar_builder.NAME: partition_name.choose(self.instance),
             lpar_builder.ENV: (pvm_bp.LPARType.OS400 if self.is_ibmi
                                else pvm_bp.LPARType.AIXLINUX),
         }

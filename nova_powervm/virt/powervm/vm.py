@@ -41,12 +41,16 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import size as lpar_size
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 _STATE = pvm_bp.LPARState
+# What the platform says of the name of a new LPAR that another one has
+# (assumed, no hardware).
+_NAME_IN_USE = 'HSCL1553'
 
 #: PartitionState in lower case -> nova.compute.power_state; others: NOSTATE.
 POWERVM_TO_NOVA_STATE = {
@@ -197,7 +201,8 @@ def get_vm_info(host, instance, use_cache=True):
 def create_lpar(host, instance, nvram=None, min_slots=0):
     """Create the LPAR of an instance, powered off.
 
-    One request, and one more if the flavor names a processor pool.
+    One request, one more if the flavor names a processor pool, and one more
+    if an LPAR of somebody else has its name.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with flavor and system_metadata.
@@ -217,12 +222,27 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
             lpar_w.nvram = nvram
         if min_slots > lpar_w.io_config.max_virtual_slots:
             lpar_w.io_config.max_virtual_slots = min_slots
-        return lpar_w.create(parent_type=pvm_ms.System,
-                             parent_uuid=host.system_uuid)
+        return _create(host, instance, lpar_w)
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
     finally:
         host.partition_states.forget(pvm_uuid)
+
+
+def _create(host, instance, lpar_w):
+    """Create an LPAR, under another name if somebody else has that one."""
+    parent = {'parent_type': pvm_ms.System, 'parent_uuid': host.system_uuid}
+    try:
+        return lpar_w.create(**parent)
+    except pvm_exc.HttpError as exc:
+        name = partition_name.choose_other(instance)
+        if _NAME_IN_USE not in str(exc) or lpar_w.name == name:
+            raise
+        LOG.warning('An LPAR that is not of this server has the name '
+                    '%(taken)s; its own is called %(name)s.',
+                    {'taken': lpar_w.name, 'name': name}, instance=instance)
+    lpar_w.name = name
+    return lpar_w.create(**parent)
 
 
 def resize_lpar(host, instance, former, flavor):
