@@ -41,6 +41,7 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import lua
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -329,11 +330,17 @@ def boot_device(mapping):
     /vdevice/v-scsi@30000002/disk@8100000000000000).
 
     :param mapping: VSCSIMapping wrapper, as the platform returned it.
-    :returns: str, for boot_from.
+    :returns: str, for boot_from; None if it is not known, as with a Linux
+        VIOS.
     """
-    return '/vdevice/v-scsi@%x/disk@%016x' % (
-        0x30000000 | mapping.client_adapter.lpar_slot_num,
-        int(mapping.target_dev.lua, 16))
+    address = lua.of(mapping)
+    if address is None:
+        LOG.warning('The address %s of a disk is not one that the firmware '
+                    'knows; it chooses what to boot from.',
+                    mapping.target_dev and mapping.target_dev.lua)
+        return None
+    return '/vdevice/v-scsi@%x/disk@%s' % (
+        0x30000000 | mapping.client_adapter.lpar_slot_num, address[2:])
 
 
 def boot_from(host, instance, device):
