@@ -297,12 +297,11 @@ volume_opts = [
                  ('npiv', 'The server has Fibre Channel adapters of its own, '
                   'virtual ones, and sees its volumes itself')],
         ignore_case=True,
-        mutable=True,
         help="""
 How Cinder volumes on Fibre Channel are connected to servers.
 
-Servers that have volumes keep them only as long as this is not
-changed.
+A server that has volumes goes on to use the way by which it has
+them; this is for servers without any.
 """),
     cfg.IntOpt(
         'vscsi_vios_connections_required',

@@ -552,7 +552,7 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def get_volume_connector(self, instance):
         """Describe to Cinder where to export volumes; needs no LPAR."""
-        transport = volume.fibre_channel_class()
+        transport = volume.fibre_channel_class(instance)
         return {'ip': CONF.my_block_storage_ip,
                 'host': transport.hostname(instance),
                 'initiator': None,

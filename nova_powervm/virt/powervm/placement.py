@@ -23,6 +23,7 @@ is not in the map.
 from pypowervm.tasks import slot_map
 from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import storage
 
 _IO = slot_map.IOCLASS
@@ -57,13 +58,8 @@ def identities_of(mappings):
 
 def luas(mappings, slot):
     """The addresses that are taken behind a slot, set of str."""
-    return {_plain(mapping.target_dev.lua) for mapping in mappings
-            if mapping.client_adapter.lpar_slot_num == slot and
-            mapping.target_dev is not None and mapping.target_dev.lua}
-
-
-def _plain(lua):
-    return lua and '0x%016x' % int(lua, 16)
+    return {lua.of(mapping) for mapping in mappings
+            if mapping.client_adapter.lpar_slot_num == slot} - {None}
 
 
 def _addresses(devices):
@@ -73,7 +69,8 @@ def _addresses(devices):
         found.update(devices.get(cls, {}))
     for udid in devices.get(_IO.VOPT, ()):
         found.setdefault(udid, None)
-    return {identity: lua and _plain(lua) for identity, lua in found.items()}
+    return {identity: lua.plain(address)
+            for identity, address in found.items()}
 
 
 class Placement:
@@ -143,8 +140,8 @@ class Placement:
             known = [identity for identity in disk if identity in home]
             if known:
                 # A medium of an old map has no address there.
-                lua = next(filter(None, map(home.get, known)), None)
-                self._put(disk, vios_uuid, slot, lua)
+                address = next(filter(None, map(home.get, known)), None)
+                self._put(disk, vios_uuid, slot, address)
 
     def _settle_rest(self, vios_uuid):
         """Place the disks of a VIOS that the map does not know."""
@@ -159,13 +156,13 @@ class Placement:
                 self._owners[slot] = vios_uuid
             self._put(disk, vios_uuid, slot, None)
 
-    def _put(self, disk, vios_uuid, slot, lua):
+    def _put(self, disk, vios_uuid, slot, address):
         used = self._used.setdefault(slot, set())
-        if lua is None or lua in used:
+        if address is None or address in used:
             homes = set(self._homes.get(slot, {}).values())
-            lua = next((free for free in _LUAS
-                        if free not in used | homes), None)
-        used.add(lua)
+            address = next((free for free in _LUAS
+                            if free not in used | homes), None)
+        used.add(address)
         self._lacking[vios_uuid].remove(disk)
         for identity in disk:
-            self._places[vios_uuid, identity] = slot, lua
+            self._places[vios_uuid, identity] = slot, address

@@ -41,6 +41,7 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import size as lpar_size
 
@@ -435,11 +436,17 @@ def boot_device(mapping):
     /vdevice/v-scsi@30000002/disk@8100000000000000).
 
     :param mapping: VSCSIMapping wrapper, as the platform returned it.
-    :returns: str, for boot_from.
+    :returns: str, for boot_from; None if it is not known, as with a Linux
+        VIOS.
     """
-    return '/vdevice/v-scsi@%x/disk@%016x' % (
-        0x30000000 | mapping.client_adapter.lpar_slot_num,
-        int(mapping.target_dev.lua, 16))
+    address = lua.of(mapping)
+    if address is None:
+        LOG.warning('The address %s of a disk is not one that the firmware '
+                    'knows; it chooses what to boot from.',
+                    mapping.target_dev and mapping.target_dev.lua)
+        return None
+    return '/vdevice/v-scsi@%x/disk@%s' % (
+        0x30000000 | mapping.client_adapter.lpar_slot_num, address[2:])
 
 
 def boot_from(host, instance, device, afresh=True):

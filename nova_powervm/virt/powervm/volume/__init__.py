@@ -14,6 +14,12 @@
 
 VOLUME_CONNECTORS is the registry: a transport that Cinder knows by its
 driver_volume_type takes one module and one line here.
+
+Fibre Channel has two connectors. [powervm] fc_attach_strategy chooses one for
+a server that has no volumes yet. A server that has some keeps to the one that
+it has them by, and each volume is handled by the connector that attached it:
+the UDID that is kept of a volume tells of virtual SCSI, and so does an export
+to other initiators than the WWPNs which the server was given for NPIV.
 """
 
 import itertools
@@ -26,6 +32,7 @@ from oslo_utils import importutils
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import luns
 from nova_powervm.virt.powervm.volume import npiv
 from nova_powervm.virt.powervm.volume import places
 
@@ -35,7 +42,7 @@ CONF = cfg.CONF
 _HERE = 'nova_powervm.virt.powervm.volume.'
 
 #: driver_volume_type of Cinder -> class path, or a dict of class paths by the
-#: value of [powervm] fc_attach_strategy.
+#: values of [powervm] fc_attach_strategy.
 VOLUME_CONNECTORS = {
     'fibre_channel': {
         'vscsi': _HERE + 'vscsi.VscsiConnector',
@@ -44,14 +51,34 @@ VOLUME_CONNECTORS = {
 }
 
 
-def fibre_channel_class():
-    """Return the connector class that fc_attach_strategy names."""
+def fibre_channel_class(instance=None):
+    """Return the class that connects new volumes of a server (no request).
+
+    :param instance: nova.objects.Instance; None for one without volumes.
+    """
+    strategy = CONF.powervm.fc_attach_strategy.lower()
+    if instance is not None and places.of(instance):
+        strategy = 'vscsi'
+    elif fabrics.known_to(instance):
+        strategy = 'npiv'
     return importutils.import_class(
-        VOLUME_CONNECTORS['fibre_channel'][
-            CONF.powervm.fc_attach_strategy.lower()])
+        VOLUME_CONNECTORS['fibre_channel'][strategy])
 
 
-def _class_for(connection_info):
+def _strategy_of(instance, connection_info):
+    """How a Fibre Channel volume was, or is to be, attached: str."""
+    data = connection_info.get('data') or {}
+    if (data.get(places.UDID_KEY) or
+            connection_info.get('serial') in places.of(instance)):
+        return 'vscsi'
+    exported = luns.initiators(data)
+    if not exported:
+        return 'npiv' if fabrics.known_to(instance) else 'vscsi'
+    own = {luns.plain(wwpn) for wwpn in fabrics.wwpns_of(instance)}
+    return 'vscsi' if exported.isdisjoint(own) else 'npiv'
+
+
+def _class_for(instance, connection_info):
     transport = connection_info.get('driver_volume_type')
     found = VOLUME_CONNECTORS.get(transport)
     if found is None:
@@ -60,7 +87,7 @@ def _class_for(connection_info):
             'those of these types can: %s' % (
                 transport, ', '.join(sorted(VOLUME_CONNECTORS))))
     if isinstance(found, dict):
-        return fibre_channel_class()
+        found = found[_strategy_of(instance, connection_info)]
     return importutils.import_class(found)
 
 
@@ -76,8 +103,8 @@ def build(host, instance, connection_info, boot=False):
     :raises nova.exception.InvalidVolume: if there is none for its type, or
         the data is not complete.
     """
-    return _class_for(connection_info)(host, instance, connection_info,
-                                       boot=boot)
+    return _class_for(instance, connection_info)(
+        host, instance, connection_info, boot=boot)
 
 
 def build_all(host, instance, bdms):

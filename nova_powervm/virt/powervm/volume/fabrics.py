@@ -239,6 +239,13 @@ def known_to(instance):
             if key.startswith(_STATE_KEY)]
 
 
+def wwpns_of(instance):
+    """The WWPNs that a server was given, over all fabrics: set of str."""
+    return {wwpn for fabric in known_to(instance)
+            for adapter in adapters(instance, fabric)
+            for wwpn in adapter.wwpns}
+
+
 def forget(instance):
     """Forget the adapters of a server; the caller saves it."""
     for fabric in known_to(instance):

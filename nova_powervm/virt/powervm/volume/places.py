@@ -41,8 +41,9 @@ def of(instance):
 
     :returns: dict of volume id -> Place
     """
-    return {key[len(_KEY):]: Place(*value.split()) for key, value in
-            instance.system_metadata.items() if key.startswith(_KEY)}
+    metadata = getattr(instance, 'system_metadata', None) or {}
+    return {key[len(_KEY):]: Place(*value.split())
+            for key, value in metadata.items() if key.startswith(_KEY)}
 
 
 def volume_with(instance, udid, volume_id):

@@ -31,9 +31,11 @@ from pypowervm.tasks import hdisk
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
+from nova_powervm.virt.powervm.volume import luns
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import owners
 from nova_powervm.virt.powervm.volume import places
@@ -91,26 +93,11 @@ class VscsiConnector(driver.VolumeConnector):
         :param initiators: WWPNs of the ports.
         :returns: discovery.Paths, or None if it is not exported to them.
         """
-        targets = self._targets()
-        itls = [hdisk.ITL(initiator, target, lun)
+        targets = luns.targets(self.data, self.volume_id)
+        itls = [_itl(luns.plain(initiator), target, lun)
                 for initiator in initiators
-                for target, lun in targets.get(_plain(initiator), ())]
+                for target, lun in targets.get(luns.plain(initiator), ())]
         return itls and discovery.Paths(itls, self.data.get('pg83NAA'))
-
-    def _targets(self):
-        """What is exported: initiator -> list of (target, LUN)."""
-        by_lun = self.data.get('initiator_target_lun_map')
-        if by_lun:
-            return {_plain(initiator): [tuple(pair) for pair in pairs]
-                    for initiator, pairs in by_lun.items()}
-        lun = self.data.get('target_lun')
-        by_target = self.data.get('initiator_target_map')
-        if lun is None or not by_target:
-            raise nova_exc.InvalidVolume(
-                reason='the connection of volume %s names no target_lun and '
-                'initiator_target_map' % self.volume_id)
-        return {_plain(initiator): [(target, lun) for target in targets]
-                for initiator, targets in by_target.items()}
 
     # ---- discovery -----------------------------------------------------
 
@@ -269,7 +256,7 @@ class VscsiConnector(driver.VolumeConnector):
             for mapping in self._mappings(vios_w):
                 is_mine = self._is_volume(mapping) or (
                     self._replaced and self._replaced._is_volume(mapping))
-                (mine if is_mine else taken).add(_lua_of(mapping))
+                (mine if is_mine else taken).add(lua.of(mapping))
         taken.update(peer._lua for peer in self._peers if peer is not self)
         absent = [place.lua for volume_id, place in
                   places.of(self.instance).items()
@@ -278,8 +265,8 @@ class VscsiConnector(driver.VolumeConnector):
                   self._kept and self._kept.lua,
                   _BOOT_LUA if self.boot else None,
                   *sorted(_LUAS, key=absent.count)]
-        self._lua = next((lua for lua in wishes
-                          if lua and lua not in taken), None)
+        self._lua = next((address for address in wishes
+                          if address and address not in taken), None)
         if self._lua is None:
             raise nova_exc.VolumeAttachFailed(
                 volume_id=self.volume_id,
@@ -298,7 +285,7 @@ class VscsiConnector(driver.VolumeConnector):
         for mapping in self._mappings(vios_w):
             if self._is_volume(mapping):
                 return None
-            if _lua_of(mapping) == self._lua:
+            if lua.of(mapping) == self._lua:
                 raise nova_exc.VolumeAttachFailed(
                     volume_id=self.volume_id,
                     reason='something else took its address meanwhile')
@@ -363,7 +350,9 @@ class VscsiConnector(driver.VolumeConnector):
 
     def _is_volume(self, mapping):
         element = mapping.backing_storage
-        return isinstance(element, pvm_stg.PV) and element.udid == self.udid
+        return isinstance(element, pvm_stg.PV) and (
+            element.udid == self.udid if self.udid
+            else element.tag == self.volume_id)
 
     # ---- disconnection -------------------------------------------------
 
@@ -372,9 +361,9 @@ class VscsiConnector(driver.VolumeConnector):
         if not self.udid:
             self._look_again()
         if not self.udid:
-            LOG.warning('No VIOS sees volume %s; there is nothing to '
-                        'disconnect.', self.volume_id, instance=self.instance)
-            return
+            LOG.warning('No VIOS sees volume %s; it is disconnected where its '
+                        'id is the tag of a mapping.', self.volume_id,
+                        instance=self.instance)
         self._removed.clear()
         vioses = self.host.fc_ports()
         stg.plan(self._note_devices)
@@ -486,11 +475,8 @@ def _on_each(func, host, by_vios):
     return [(vios_uuid, call.result) for vios_uuid, call in calls]
 
 
-def _plain(wwpn):
-    return wwpn.lower().replace(':', '')
-
-
-def _lua_of(mapping):
-    device = mapping.target_dev
-    lua = device.lua if device is not None else None
-    return lua and '0x%016x' % int(lua, 16)
+def _itl(initiator, target, address):
+    itl = hdisk.ITL(initiator, target, 0)
+    # ITL itself takes no address of more than four bytes.
+    itl.lun = address
+    return itl

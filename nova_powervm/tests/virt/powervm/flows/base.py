@@ -70,6 +70,12 @@ def flavor(root_gb=1, swap=0):
                           root_gb=root_gb, ephemeral_gb=0, extra_specs={})
 
 
+def metadata(transport):
+    """What is kept with a server whose volumes are attached in a way."""
+    return {} if transport == 'vscsi' else {
+        'fabric_state_A': 'inst_mapped', 'npiv_adpt_wwpns_A': '1000,c050,c051'}
+
+
 def connection_info(number, **data):
     """What Cinder tells of a volume that it has exported."""
     return {'driver_volume_type': 'fibre_channel', 'serial': VOLUME % number,
@@ -100,7 +106,7 @@ class Server:
 
     :ivar boot_volume: whether it boots from a volume.
     :ivar volumes: how many others it has.
-    :ivar transport: value of [powervm] fc_attach_strategy.
+    :ivar transport: how its volumes are attached: vscsi or npiv.
     :ivar swap: size of its swap disk in MiB.
     :ivar swap_before: that of the flavor that it had before.
     :ivar root_gb: size of its boot disk in GiB.
@@ -126,7 +132,8 @@ class Server:
         return base.make_instance(**{
             'flavor': flavor(self.root_gb, self.swap), 'image_ref': '',
             'config_drive': 'True' if self.config_drive else '',
-            'vm_state': 'active', **self.attrs})
+            'vm_state': 'active',
+            'system_metadata': metadata(self.transport), **self.attrs})
 
     def block_device_info(self):
         swap = self.swap and {'swap_size': self.swap,

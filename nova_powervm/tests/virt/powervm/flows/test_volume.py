@@ -174,7 +174,7 @@ class PartsTest(base.FlowTestCase):
         for transport, groups in (
                 ('vscsi', {storage.SCSI_MAPPING}),
                 ('npiv', {storage.SCSI_MAPPING, storage.FC_MAPPING})):
-            self.flags(group='powervm', fc_attach_strategy=transport)
+            self.server.transport = transport
             stg = volume.transaction(self.rooms, 'test', self.connectors())
             self.assertEqual(groups, {
                 group for group in (storage.SCSI_MAPPING, storage.FC_MAPPING)

@@ -59,9 +59,11 @@ class VolumeTasksTestCase(base.TaskTestCase):
         return 100 * self.number + number
 
     def volume(self, number=1, instance=None):
-        """The connector of a volume, made anew."""
-        return self.platform.connector(instance or self.instance,
-                                       self.volume_number(number))
+        """The connector of a volume, made anew; all are multiattach."""
+        connector = self.platform.connector(instance or self.instance,
+                                            self.volume_number(number))
+        connector.connection_info['multiattach'] = True
+        return connector
 
     def connect(self, *connectors):
         """Connect volumes before the test begins."""
