@@ -97,7 +97,8 @@ class FlowDocsTest(testtools.TestCase):
              'connect_volumes', 'tag_devices', 'crt_cfg_drive', 'cfg_drive',
              'detach_stale_mappings', 'update_vioses', 'save_volumes',
              'pwr_vm', 'save_slot_store'], list(steps))
-        self.assertEqual('vm.delete_lpar', steps['crt_vm'].undo)
+        self.assertEqual('Delete the LPAR, if there was none before',
+                         steps['crt_vm'].undo)
         self.assertIsNone(steps['update_vioses'].undo)
         self.assertEqual(['lpar_wrap'], steps['plug_vifs'].needs)
         self.assertEqual(['with a config drive'], steps['cfg_drive'].only)
