@@ -375,6 +375,14 @@ class ServerSlots:
                 return slot
         return None
 
+    @property
+    def reserved(self):
+        """Slots of network adapters, and of what is in the map: set of int.
+
+        They are not all that are in use.
+        """
+        return self._vnet_slots.union(self.guide)
+
     # ---- network adapters ----------------------------------------------
 
     def vnet_slot(self, mac):

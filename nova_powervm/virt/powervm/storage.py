@@ -170,6 +170,11 @@ class StorageTransaction:
             return None
         return self._slots.place_vfc(fabric, wwpns)
 
+    @property
+    def reserved_slots(self):
+        """Slots that have, or are kept for, other devices: set of int."""
+        return set() if self._slots is None else self._slots.reserved
+
     def _add(self, vios_uuid, func, args, kwargs):
         self._edits.setdefault(vios_uuid, []).append((func, args, kwargs))
 

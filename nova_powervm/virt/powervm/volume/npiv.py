@@ -29,6 +29,8 @@ from oslo_log import log as logging
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import vfc_mapper
 from pypowervm import util as pvm_util
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
@@ -42,9 +44,12 @@ CONF = cfg.CONF
 
 # The platform makes no more WWPN pairs at a time (source: pypowervm).
 _MAX_PAIRS = 8
-# Behind those that the platform chooses by itself, up to the last (63) that an
-# LPAR has: the firmware boots from the first adapter that has a disk.
-_SLOTS = range(40, 64)
+# Behind those of disks, which get the first ones: the firmware boots from the
+# first adapter that has a disk. The last slot of an LPAR is 63.
+_SLOTS = (*range(40, 64), *range(39, 1, -1))
+# Other adapters get slots from the first on, or from the last on. So those of
+# a server with so few ports leave enough of them between, from 40 on.
+_FEW_PORTS = 10
 _MOVING = (task_states.RESIZE_MIGRATING, task_states.RESIZE_MIGRATED,
            task_states.RESIZE_FINISH, task_states.RESIZE_REVERTING)
 # An evacuation is a rebuild on another host.
@@ -110,7 +115,7 @@ class NpivConnector(driver.VolumeConnector):
         if not self._leads:
             return
         stg.plan(self._place)
-        stg.plan(lambda _vioses: self._choose_slots(stg))
+        stg.plan(lambda vioses: self._choose_slots(vioses, stg))
         stg.edit_redundant(list(self.host.fc_ports()), self._map,
                            missed=self.missed.add)
         stg.then(self._note_mapped)
@@ -157,18 +162,49 @@ class NpivConnector(driver.VolumeConnector):
                 self._wanted.setdefault(vios_uuid, []).append(placed[adapter])
         return [placed[adapter] for adapter in adapters]
 
-    def _choose_slots(self, stg):
-        """Choose the slots of the adapters: those of before, if any.
+    def _choose_slots(self, vioses, stg):
+        """Choose free slots for new adapters: those of before, if they are.
 
         A server with a boot disk of ours is not to boot from a volume.
         """
         self._slots.clear()
-        free = iter(_SLOTS if self.instance.image_ref else ())
-        for fabric in fabrics.names():
-            for adapter in fabrics.adapters(self.instance, fabric):
-                slot = next(free, None)
-                kept = stg.place_vfc(fabric, adapter.wwpns)
-                self._slots[adapter.key] = slot if kept is None else kept
+        new = {adapter.key for adapters in self._wanted.values()
+               for adapter in adapters}
+        kept = {adapter.key: stg.place_vfc(fabric, adapter.wwpns)
+                for fabric in fabrics.names()
+                for adapter in fabrics.adapters(self.instance, fabric)}
+        kept = {key: slot for key, slot in kept.items() if key in new}
+        if not self.instance.image_ref and not any(kept.values()):
+            self._slots = kept
+            return
+        taken = self._taken_slots(vioses, stg)
+        self._slots.update((key, slot) for key, slot in kept.items()
+                           if slot is not None and slot not in taken)
+        taken.update(stg.reserved_slots, self._slots.values())
+        free = iter(slot for slot in _SLOTS
+                    if self.instance.image_ref and slot not in taken)
+        for key in kept:
+            if key not in self._slots:
+                self._slots[key] = next(free, None)
+
+    def _taken_slots(self, vioses, stg):
+        """The slots of the LPAR that have something: set of int.
+
+        1 request if it may have so many network adapters that they matter.
+        """
+        mappings = [mapping for vios_w in vioses.values()
+                    for mapping in vios_w.vfc_mappings]
+        if stg.reads(storage.SCSI_MAPPING):
+            mappings += [mapping for vios_w in vioses.values()
+                         for mapping in vios_w.scsi_mappings]
+        taken = {mapping.client_adapter.lpar_slot_num for mapping in mappings
+                 if mapping.client_adapter is not None and
+                 storage.is_client(mapping, self.lpar_uuid)}
+        if not _has_few_ports(self.instance):
+            taken.update(cna_w.slot for cna_w in pvm_net.CNA.get(
+                self.host.adapter, parent_type=pvm_lpar.LPAR,
+                parent_uuid=self.lpar_uuid))
+        return taken
 
     def _map(self, vios_w):
         """Edit: make the adapters that are to be on a VIOS."""
@@ -286,6 +322,12 @@ def _needs_wwpns(instance):
     return instance.task_state is not None or any(
         fabrics.state(instance, fabric) != fabrics.UNMAPPED
         for fabric in fabrics.known_to(instance))
+
+
+def _has_few_ports(instance):
+    """Whether Nova knows that a server has but a few ports."""
+    return (instance.obj_attr_is_set('info_cache') and
+            len(instance.get_network_info()) <= _FEW_PORTS)
 
 
 # ---- WWPNs and ports ---------------------------------------------------

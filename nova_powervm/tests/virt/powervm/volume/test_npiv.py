@@ -17,6 +17,7 @@ from unittest import mock
 from nova.compute import task_states
 from nova.compute import vm_states
 from nova import exception as nova_exc
+from nova.network import model
 from nova import objects
 from pypowervm import exceptions as pvm_exc
 
@@ -79,6 +80,8 @@ class NpivTestCase(base.VolumeTestCase):
 
     def make_instance(self, number=1, **attrs):
         attrs.setdefault('image_ref', 'image')
+        attrs.setdefault('info_cache', objects.InstanceInfoCache(
+            network_info=model.NetworkInfo()))
         return super().make_instance(number, **attrs)
 
     def wwpns(self, instance=None):
