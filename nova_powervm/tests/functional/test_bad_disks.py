@@ -23,6 +23,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
+from nova_powervm.virt.powervm import deletion
 
 FOREIGN = b'of somebody else'
 
@@ -93,8 +94,10 @@ class BadDiskMixin:
                    if mapping['storage'].startswith('b_')}
 
         def take_the_name(*args, **kwargs):
+            proof = deletion.Proof('its name is', [wanted].__contains__)
             with mock.patch.object(disk_dvr, 'get_disk_name',
-                                   return_value=wanted):
+                                   return_value=wanted), \
+                    mock.patch.object(disk_dvr, 'proof', return_value=proof):
                 return original(*args, **kwargs)
 
         with mock.patch.object(disk_dvr, 'create_disk_from_image',
