@@ -18,13 +18,26 @@ of their flow; UpdateVioses makes them all, with one read and one write per
 VIOS.
 """
 
+from nova import exception as nova_exc
 from taskflow import task
+from taskflow.types import failure
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
+
+
+def _was_refused(result):
+    """Whether the driver has refused to make a disk, and so made none.
+
+    There may be one of that name then, which is not the task's.
+
+    :param result: what TaskFlow hands to a revert().
+    """
+    return isinstance(result, failure.Failure) and bool(
+        result.check(nova_exc.NovaException))
 
 
 class CreateDiskForImg(task.Task):
@@ -44,7 +57,9 @@ class CreateDiskForImg(task.Task):
             image_type=self.image_type)
 
     def revert(self, result, flow_failures):
-        self.disk_dvr.delete_disks(self.instance, [self.image_type])
+        """Delete the disk, if one was made, or may have been"""
+        if not _was_refused(result):
+            self.disk_dvr.delete_disks(self.instance, [self.image_type])
 
 
 class CreateRescueDisk(CreateDiskForImg):
@@ -119,8 +134,10 @@ class CreateBlankDisks(task.Task):
         return self.disk_dvr.create_blank_disks(self.instance, self.disks)
 
     def revert(self, result, flow_failures):
-        self.disk_dvr.delete_disks(self.instance, [
-            disk.disk_type for disk in self.disks])
+        """Delete the disks, if they were made, or may have been"""
+        if not _was_refused(result):
+            self.disk_dvr.delete_disks(self.instance, [
+                disk.disk_type for disk in self.disks])
 
 
 class ConnectBlankDisks(task.Task):

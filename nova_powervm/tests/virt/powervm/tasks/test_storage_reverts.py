@@ -116,9 +116,6 @@ class DiskRevertsMixin:
                           *self.create_boot_disk())
         self.assert_site(before)
 
-    # issue 12: a revert must know what was there before the task. This one
-    # deletes by name, also what the task has refused to replace.
-    @unittest.expectedFailure
     def test_create_disk_that_is_refused_where_there_is_one(self):
         self.make_disks()
         before = self.platform.state()
@@ -128,8 +125,8 @@ class DiskRevertsMixin:
                           *self.create_boot_disk())
         self.assert_site(before)
 
-    # issue 12: likewise. Where a pool is shared, the disks may have the data
-    # of a server that is evacuated.
+    # issue 12: a revert must know what was there before the task. Where a pool
+    # is shared, the disks may have the data of a server that is evacuated.
     @unittest.expectedFailure
     def test_create_blank_disks_where_there_are_some(self):
         self.make_disks(BLANK)

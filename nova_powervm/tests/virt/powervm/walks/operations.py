@@ -20,6 +20,8 @@ import dataclasses
 import json
 import typing
 
+from oslo_utils import units
+
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import scene as walk_scene
@@ -265,11 +267,22 @@ def _check_usable(scene):
     return flavor
 
 
+def _is_confirmed(scene):
+    """Nova has done it, and the boot disk is as large as the flavor says."""
+    if scene.status != 'active':
+        return False
+    root_bytes = scene.server.read().flavor.root_gb * units.Gi
+    return all(disk.size >= root_bytes
+               for name, disk in scene.own_disks().items()
+               if name.startswith('b_'))
+
+
 def _use_confirmed(scene, _operation):
     """What its former host still has goes with the server."""
     has_stayed = len(scene.cloud.site.hosts) == 1
-    if has_stayed and scene.status == 'resized':
-        # nova-compute was killed: a hard reboot makes the disk larger.
+    if scene.status == 'active' or has_stayed and scene.status == 'resized':
+        # The disk did not grow, or nova-compute was killed: a hard reboot
+        # makes the disk larger.
         scene.api.reset_state(scene.server)
     _check_usable(scene)
     return has_stayed
@@ -281,7 +294,8 @@ def _use_reverted(scene, _operation):
 
 
 CONFIRM = _operation('confirm', lambda scene: scene.api.confirm(scene.server),
-                     'active', _use_confirmed, is_swept=True)
+                     _is_confirmed, _use_confirmed, rolls_back=False,
+                     is_swept=True)
 REVERT = _operation('revert', lambda scene: scene.api.revert(scene.server),
                     'active', _use_reverted)
 SOURCE, TARGET = 'compute1', 'compute2'
