@@ -43,7 +43,8 @@ class _Server(typing.NamedTuple):
     """A server of Nova.
 
     :ivar instance: nova.objects.Instance
-    :ivar volumes: set of Cinder's ids and of UDIDs of its volumes.
+    :ivar volumes: set of the UDIDs of its volumes, and of Cinder's ids of
+        those that it may be about to get.
     :ivar shared: those of them that are multiattach.
     :ivar is_whole: whether the UDIDs of all are known.
     """
@@ -56,14 +57,24 @@ class _Server(typing.NamedTuple):
 
 def udids(instance, bdm):
     """The UDIDs that a volume may have: set, empty if nobody knows."""
-    info = _info(bdm)
     kept = places.of(instance).get(bdm.volume_id)
-    return {(info.get('data') or {}).get(places.UDID_KEY),
-            kept and kept.udid} - {None}
+    return {_recorded(bdm), kept and kept.udid} - {None}
 
 
-def _info(bdm):
-    return jsonutils.loads(bdm.connection_info or '{}') or {}
+def _recorded(bdm):
+    """The UDID that Nova has saved with an attachment; None if it has not."""
+    info = jsonutils.loads(bdm.connection_info or '{}') or {}
+    return (info.get('data') or {}).get(places.UDID_KEY)
+
+
+def _marks(instance, bdm):
+    """What mappings of a volume bear: set of UDIDs, and maybe Cinder's id.
+
+    A volume that replaced another one can have its id: of one that is known
+    to be attached only the UDID counts.
+    """
+    return udids(instance, bdm) | (
+        set() if _recorded(bdm) else {bdm.volume_id})
 
 
 def is_known(volume_id):
@@ -82,18 +93,20 @@ def _bdms_with(context, volume_id):
         return []
 
 
-def is_needed(volume_id, nodename):
-    """Whether a server of a host is to have a volume (2 or more DB calls).
+def is_needed(element, nodename):
+    """Whether a server of a host is to have a volume (2 DB calls).
 
-    :param volume_id: str, Cinder's id of it.
+    :param element: wrapper of a physical volume with the volume's id as tag.
     :param nodename: Nova's name of the host.
     """
     context = nova_context.get_admin_context()
-    uuids = [bdm.instance_uuid for bdm in _bdms_with(context, volume_id)]
-    return bool(uuids) and any(
-        instance.host == nodename
+    bdms = {bdm.instance_uuid: bdm for bdm in _bdms_with(context, element.tag)}
+    return bool(bdms) and any(
+        instance.host == nodename and not _ids(element).isdisjoint(
+            _marks(instance, bdms[instance.uuid]))
         for instance in objects.InstanceList.get_by_filters(
-            context, {'uuid': uuids}, expected_attrs=[]))
+            context, {'uuid': sorted(bdms)},
+            expected_attrs=['system_metadata']))
 
 
 class Owners:
@@ -131,13 +144,13 @@ class Owners:
 
     @staticmethod
     def _server(instance, bdms):
-        found = {bdm.volume_id: udids(instance, bdm)
-                 for bdm in bdms if bdm.is_volume and bdm.volume_id}
-        shared = {bdm.volume_id for bdm in bdms if bdm.is_multiattach}
+        volumes = [bdm for bdm in bdms if bdm.is_volume and bdm.volume_id]
         return _Server(
-            instance, frozenset(found).union(*found.values()),
-            frozenset(shared).union(*map(found.get, shared)),
-            all(found.values()))
+            instance,
+            frozenset().union(*(_marks(instance, bdm) for bdm in volumes)),
+            frozenset().union(*(_marks(instance, bdm) for bdm in volumes
+                                if bdm.is_multiattach)),
+            all(udids(instance, bdm) for bdm in volumes))
 
     # ---- questions -----------------------------------------------------
 
@@ -166,7 +179,7 @@ class Owners:
         return (server.instance.host == self._host.nodename and
                 server.instance.task_state is None and server.is_whole and
                 server.instance.vm_state != vm_states.BUILDING and
-                server.volumes.isdisjoint(_ids(mapping)))
+                _is_free(server.volumes, mapping))
 
     def is_given_up(self, mapping):
         """Whether its server does not have the volume of a mapping.
@@ -181,13 +194,13 @@ class Owners:
         return server is not None and self._was_here(server.instance) and (
             bool(server.instance.deleted) or
             self._has_left(server.instance) or server.is_whole and
-            server.volumes.isdisjoint(_ids(mapping)))
+            _is_free(server.volumes, mapping))
 
     def is_shared(self, mapping):
         """Whether its server may share the volume of a mapping with others."""
         server = self._only_server(mappings.client(mapping))
-        return server is not None and not server.shared.isdisjoint(
-            _ids(mapping))
+        return server is not None and not _is_free(
+            server.shared, mapping)
 
     # ---- proofs --------------------------------------------------------
 
@@ -235,6 +248,10 @@ class Owners:
                 for udid in udids(instance, bdm)}
 
 
-def _ids(mapping):
-    element = mapping.backing_storage
+def _ids(element):
     return {(element.tag or '').lower(), element.udid}
+
+
+def _is_free(marks, mapping):
+    """Whether the volume of a mapping is none of some others."""
+    return _ids(mapping.backing_storage).isdisjoint(marks)

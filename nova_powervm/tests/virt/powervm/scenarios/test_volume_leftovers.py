@@ -152,6 +152,23 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         instance.save()
         self.assert_deleted(self.server)
 
+    def test_swap_while_a_vios_is_down(self):
+        """The old volume is unmapped there, though the new has its id."""
+        self.flags(group='powervm', swap_volume_stops_server=True)
+        self.set_rmc('vios2', 'inactive')
+        self.swap(self.server, 1, 2)
+        self.assertEqual('[]', self.last_action(self.server))
+        self.set_rmc('vios2', 'active')
+        self.look_around()
+        self.assertEqual({'vios1'}, {
+            disk.vios for disk in self.disks_of(self.server)})
+        self.assertEqual([], [
+            hdisk for hdisk in self.vios('vios2').volumes.values()
+            if getattr(hdisk, 'volume', None)])
+        self.reboot(self.server, hard=True)
+        self.assertEqual({'vios1', 'vios2'}, {
+            disk.vios for disk in self.disks_of(self.server)})
+
     def test_sweep_during_a_swap(self):
         """Nova does not know yet which volume is the new one."""
         self.flags(group='powervm', swap_volume_stops_server=True)

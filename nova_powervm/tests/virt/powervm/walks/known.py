@@ -49,13 +49,6 @@ KNOWN = (
           'killed, or whose LPAR is gone, stay there: issue 12, section 1.',
           '(attach_vios1_down_middle_id_reused_half_finished|'
           'detach_dropped_after_first_id_reused_half_finished)'),
-    Known('(?s)hdisk. of vios. is still there, mapped|'
-          'the site is not what it should be.*"name": "a volume"',
-          'A VIOS that is down at a detach has the volume still when it is '
-          'back: issue 12, section 1.',
-          '(swap_none_first_lpar_crashed_vios2_down_any_client|'
-          'swap_no_answer_before_middle_lpar_off_vios1_down_foreign_lpar|'
-          'migrate_no_answer_.*_vios2_down_.*)'),
 )
 
 
