@@ -159,6 +159,16 @@ def instance_exists(host, instance):
     return True
 
 
+def may_exist(host, instance):
+    """Whether there may be an LPAR before one is made (1 request, or 0).
+
+    A server that Nova makes for the first time has none.
+    """
+    if instance.obj_attr_is_set('launched_at') and not instance.launched_at:
+        return False
+    return instance_exists(host, instance)
+
+
 def is_off(host, instance, lpar_w=None):
     """Tell whether the LPAR of an instance is off (1 request, 0 if known).
 

@@ -50,7 +50,7 @@ class Create(task.Task):
 
     def execute(self):
         nvram = self.nvram and self.nvram.fetch(self.instance)
-        self._is_new = not vm.instance_exists(self.host, self.instance)
+        self._is_new = not vm.may_exist(self.host, self.instance)
         if self.slots is None:
             return vm.create_lpar(self.host, self.instance, nvram=nvram)
         lpar_w = vm.create_lpar(self.host, self.instance, nvram=nvram,
