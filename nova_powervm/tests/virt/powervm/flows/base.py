@@ -133,7 +133,9 @@ class Server:
             'flavor': flavor(self.root_gb, self.swap), 'image_ref': '',
             'config_drive': 'True' if self.config_drive else '',
             'vm_state': 'active',
-            'system_metadata': metadata(self.transport), **self.attrs})
+            'system_metadata': (
+                metadata(self.transport)
+                if self.boot_volume or self.volumes else {}), **self.attrs})
 
     def block_device_info(self):
         swap = self.swap and {'swap_size': self.swap,
