@@ -205,3 +205,48 @@ class RegressionTest(testtools.TestCase):
             history.their_lpar(1)
             history.compare_offers()
         self.play(platforms.VOLUME_GROUP, steps)
+
+    @case.fails('A config drive stays on a VIOS that was down once, after two '
+                'migrations. Issue 12, section 3.')
+    def test_config_drive_of_a_server_that_moved_twice(self):
+        """Seed 1032 of the soak, as it was shrunk."""
+        def steps(history):
+            history.make(1, 'large', (1,), False, 1)
+            history.make(2, 'large', (2,), True, 2)
+            history.fault('killed_after', 9, 2)
+            history.make(2, 'small', (3, 4), True, 3)
+            history.vios_down(2, 'vios2')
+            history.hard_reboot(1)
+            history.vios_up(2, 'vios2')
+            history.resize(1, 'wide')
+            history.rescue(1)
+            history.delete(1)
+            history.start_compute(2)
+            history.fault('etag_412', 19, 2)
+            history.stop(2)
+            history.migrate(2)
+            history.confirm(2)
+            history.periodic()
+            history.migrate(2)
+            history.mend(3)
+            history.migrate(3)
+            history.fault('dropped_after', 20, 1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails('A hard disk stays on the former host of a server whose '
+                'deletion was killed before it was evacuated. Issue 12, '
+                'section 1.')
+    def test_deletion_killed_before_an_evacuation(self):
+        """Seed 1042 of the soak, as it was shrunk."""
+        def steps(history):
+            history.make(2, 'small', (1,), True, 1)
+            history.make(2, 'large', (2,), True, 2)
+            history.migrate(2)
+            history.confirm(2)
+            history.migrate(2)
+            history.fault('killed_before', 7, 2)
+            history.delete(2)
+            history.evacuate(2, False)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
