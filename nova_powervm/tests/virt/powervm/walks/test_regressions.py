@@ -250,3 +250,13 @@ class RegressionTest(testtools.TestCase):
             history.evacuate(2, False)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    def test_migrated_while_a_vios_was_down(self):
+        """Seed 1053 of the soak, as it was shrunk."""
+        def steps(history):
+            history.make(1, 'with disks', (), False, 4)
+            history.vios_down(1, 'vios2')
+            history.migrate(4)
+            history.confirm(4)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
