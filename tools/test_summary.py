@@ -43,6 +43,8 @@ EXPENSIVE = {
         'It runs the demo: a whole Nova and the simulator as processes.',
     r'nova_powervm\.tests\.functional\.test_handover':
         "An operation runs ten times or so through Nova's API.",
+    r'nova_powervm\.tests\.functional\.test_layer':
+        'The first test of a class plays all of its stories.',
     r'nova_powervm\.tests\.functional\.test_\w+_sharing\.ConcurrencyTest':
         'Many servers are made at once.',
     r'nova_powervm\.tests\.functional\.test_slots\.SharedPoolSlotTest':
