@@ -26,6 +26,7 @@ tests was killed, so that some of them may never have run.
 
 import argparse
 import collections
+import glob
 import json
 import os
 import re
@@ -43,6 +44,8 @@ EXPENSIVE = {
         'It runs the demo: a whole Nova and the simulator as processes.',
     r'nova_powervm\.tests\.functional\.test_handover':
         "An operation runs ten times or so through Nova's API.",
+    r'nova_powervm\.tests\.functional\.test_layer':
+        'The first test of a class plays all of its stories.',
     r'nova_powervm\.tests\.functional\.test_\w+_sharing\.ConcurrencyTest':
         'Many servers are made at once.',
     r'nova_powervm\.tests\.functional\.test_slots\.SharedPoolSlotTest':
@@ -128,13 +131,10 @@ class Suite:
 
     def _read_costs(self, folder, since):
         """Read what processes have written that began after a time."""
-        if not os.path.isdir(folder):
-            return
-        for name in sorted(os.listdir(folder)):
-            if began(name) < since or name.endswith(BEGIN):
-                continue
-            with open(os.path.join(folder, name)) as lines:
-                self._read_process([json.loads(line) for line in lines])
+        for path in files(folder, '.jsonl'):
+            if began(path) >= since:
+                with open(path) as lines:
+                    self._read_process([json.loads(line) for line in lines])
 
     def _read_process(self, lines):
         costs = [line for line in lines if 'id' in line]
@@ -186,20 +186,24 @@ def costs_folder(folder):
     return os.path.join(folder, '.tox', 'costs')
 
 
-def began(name):
+def files(costs, end):
+    """Paths of the files whose names have an end, in order of their times."""
+    return sorted(glob.glob(os.path.join(glob.escape(costs), '*' + end)),
+                  key=began)
+
+
+def began(path):
     """When a file was begun, by its name: nanoseconds."""
-    return int(name.partition('-')[0])
+    return int(os.path.basename(path).partition('-')[0])
 
 
 def last_begin(costs):
     """When the last run began, and how many were recorded before it."""
-    names = sorted((name for name in os.listdir(costs)
-                    if name.endswith(BEGIN)), key=began) if os.path.isdir(
-                        costs) else []
-    if not names:
+    paths = files(costs, BEGIN)
+    if not paths:
         return 0, 0
-    with open(os.path.join(costs, names[-1])) as opened:
-        return began(names[-1]), json.load(opened)
+    with open(paths[-1]) as opened:
+        return began(paths[-1]), json.load(opened)
 
 
 def begin(folder):

@@ -132,8 +132,9 @@ class WorkerTestCase(testtools.TestCase):
              'cases.' + name],
             cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL, timeout=120,
-            env=dict(os.environ, PYTHONPATH=os.pathsep.join(paths),
-                     OS_TEST_DEADLINE=deadline, **environment))
+            env={**os.environ, 'PYTHONPATH': os.pathsep.join(paths),
+                 'OS_TEST_DEADLINE': deadline, 'OS_TEST_COSTS': '',
+                 **environment})
         outcomes = {}
         result = testtools.StreamToDict(
             lambda test: outcomes.update({test['id']: (
