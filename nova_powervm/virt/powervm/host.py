@@ -406,11 +406,10 @@ class PartitionStates:
 
     def _ask(self, pvm_uuid):
         try:
-            # Without helpers: that an LPAR is missing is no error to log.
             answer = self._host.adapter.read(
                 pvm_lpar.LPAR.schema_type, root_id=pvm_uuid,
                 suffix_type='quick', suffix_parm='PartitionState',
-                helpers=[])
+                helpers=rest.UNLOGGED)
         except pvm_exc.HttpNotFound:
             self.forget(pvm_uuid)
             raise nova_exc.InstanceNotFound(instance_id=pvm_uuid) from None

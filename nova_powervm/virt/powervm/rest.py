@@ -45,6 +45,9 @@ RETRY_INTERVAL = 2
 # Seconds after which the server answers a poll for events at the latest
 # (pypowervm says "on the order of 10s"; assumed, no hardware).
 EVENT_POLL_CEILING = 30
+# Request helpers of a read for which a missing object is no error to log: it
+# waits for a busy platform as all requests do.
+UNLOGGED = [vios_busy.vios_busy_retry_helper]
 
 
 class Session(pvm_adapter.Session):
@@ -143,8 +146,7 @@ def connect():
         try:
             return Adapter(
                 Session(**settings),
-                helpers=[log_helper.log_helper,
-                         vios_busy.vios_busy_retry_helper])
+                helpers=[log_helper.log_helper, *UNLOGGED])
         except pvm_exc.HttpUnauth:
             raise exception.RestAuthenticationFailed(
                 url=url, user=settings['username']) from None

@@ -322,6 +322,12 @@ class PartitionStatesTest(base.SimulatedHostTestCase):
         self.states.refresh()
         self.assertRaises(nova_exc.InstanceNotFound, self.get)
 
+    def test_waits_for_a_busy_platform(self):
+        self.useFixture(fixtures.MockPatch(
+            'pypowervm.helpers.vios_busy.SLEEP'))
+        self.fail_request(path='PartitionState', effect='busy')
+        self.assertEqual('running', self.get())
+
     def test_not_from_the_cache(self):
         self.get()
         self.lpar.set_state('not activated')
