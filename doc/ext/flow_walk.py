@@ -306,7 +306,7 @@ def _undo(task):
     if revert is tf_task.Task.revert or not getattr(task, 'undo', True):
         return None
     if revert.__doc__:
-        return first_line(revert)
+        return first_line(revert).rstrip('.')
     return ', '.join(_calls(revert))
 
 

@@ -20,12 +20,18 @@ from unittest import mock
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
+from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
 
 
 def name_in_9(disk_dvr, _disk_type, instance):
     return former.name_in_9(instance, disk_dvr.storage_class)
+
+
+def proof_in_9(disk_dvr, instance):
+    return deletion.of_server(instance, also=name_in_9(disk_dvr, None,
+                                                       instance))
 
 
 class UpgradeTest(moves.MoveMixin, base.PowerVMTestCase):
@@ -41,8 +47,8 @@ class UpgradeTest(moves.MoveMixin, base.PowerVMTestCase):
 
     def boot_in_9(self):
         """Create a server, and upgrade."""
-        with mock.patch.object(disk_driver.DiskAdapter, 'get_disk_name',
-                               name_in_9):
+        with mock.patch.multiple(disk_driver.DiskAdapter,
+                                 get_disk_name=name_in_9, proof=proof_in_9):
             server = self.boot(flavor_id=self.small)
         self.assertRegex(self.disk_name(server), self.NAME)
         self.compute = self.restart_compute_service(self.compute)

@@ -65,6 +65,13 @@ class Session(pvm_adapter.Session):
         super().__init__(certpath=None, timeout=LOGON_TIMEOUT, **kwargs)
         self.timeout = REQUEST_TIMEOUT
 
+    def __del__(self):
+        """Do nothing: whoever has a session closes it.
+
+        pypowervm would log off here. The garbage collector runs in any
+        thread, which may hold a lock or be the one that is to answer.
+        """
+
     def request(self, method, path, *args, **kwargs):
         if self.protocol == 'https':
             kwargs['verify'] = self._verify

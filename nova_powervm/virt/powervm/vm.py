@@ -588,6 +588,12 @@ def _is_answer_lost(exc):
                for origin in _origins(exc))
 
 
+def _is_refused(exc):
+    """Whether an exception goes back to an answer other than 2xx."""
+    return any(isinstance(origin, pvm_exc.HttpError)
+               for origin in _origins(exc))
+
+
 def _origins(exc):
     """An exception, and those before: pypowervm hides them behind a job's."""
     while exc is not None:
@@ -620,8 +626,8 @@ def _start(lpar_w, opts=None):
 def _start_afresh(lpar_w, opts):
     """Start it; if the job for that fails, stop it first.
 
-    It does so if the LPAR is on. If the platform does not take the job, the
-    LPAR stays as it is.
+    It does so if the LPAR is on. An LPAR that is on stays as it is if the
+    platform does not take the job.
     """
     template = lpar_w.adapter.read(
         lpar_w.schema_type, lpar_w.uuid,
@@ -632,13 +638,21 @@ def _start_afresh(lpar_w, opts):
             lpar_w.uuid, job_parms=opts.bld_jparms(),
             timeout=CONF.pypowervm_job_request_timeout)
     except pvm_exc.JobRequestFailed as exc:
-        if any(isinstance(origin, pvm_exc.HttpError)
-               for origin in _origins(exc)):
+        if _is_refused(exc) and not _is_surely_off(lpar_w):
             raise
         LOG.warning('LPAR %(name)s is stopped before it is started: '
                     '%(error)s', {'name': lpar_w.name, 'error': exc})
         _pull_the_plug(lpar_w)
         _start(lpar_w, opts)
+
+
+def _is_surely_off(lpar_w):
+    """Ask the platform whether an LPAR is off (1 request). Never raises."""
+    try:
+        found = pvm_lpar.LPAR.get(lpar_w.adapter, uuid=lpar_w.uuid)
+    except pvm_exc.Error:
+        return False
+    return found.state == _STATE.NOT_ACTIVATED
 
 
 def _pull_the_plug(lpar_w, restart=False):

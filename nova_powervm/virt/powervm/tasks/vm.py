@@ -59,6 +59,7 @@ class Create(task.Task):
         return lpar_w
 
     def revert(self, result, flow_failures):
+        """Delete the LPAR, if there was none before."""
         if not self._is_new or (
                 isinstance(result, failure.Failure) and result.check(
                     nova_exc.NovaException, exception.PowerVMAPIFailed)):
