@@ -30,6 +30,7 @@ from nova_powervm.tests.virt.powervm.walks import database
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.tests.virt.powervm.walks import settings
+from nova_powervm.tests.virt.powervm.walks import threads
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -45,6 +46,7 @@ class Cloud(fx.Fixture):
         Nova records as faults
     :ivar lost_sessions: set of ids of sessions that no compute could end: it
         was killed, or a fault kept it from that
+    :ivar threads: threads.Threads
     :cvar timing: overrides of the timing of the site
     :param platform: platforms.Platform
     """
@@ -66,6 +68,8 @@ class Cloud(fx.Fixture):
             self.platform.profile, **self.timing)).site
         self.ports = neighbours.Ports(self.platform.vif_type,
                                       self.platform.vif_details)
+        self.threads = self.useFixture(threads.Threads(
+            lambda: self._at_work))
         self.useFixture(settings.NovaSettings())
         self.useFixture(database.Database(self._before_write))
         self.glance = self.useFixture(func_fixtures.GlanceFixture(self))
@@ -105,17 +109,23 @@ class Cloud(fx.Fixture):
     def run_periodic_tasks(self):
         """Run what Nova does from time to time, on each host that is up."""
         for name, running in list(self.computes.items()):
-            self._at_work = running
             try:
-                with self.on(name):
+                with self.on(name), self._working(running):
                     running.run_periodic_tasks_once()
             except effects.Killed:
                 self.kill(name)
-            finally:
-                self._at_work = None
         self.run_casts()
 
     # ---- hosts ----------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _working(self, running):
+        """Have a compute at work: it starts threads, and writes to Nova."""
+        before, self._at_work = self._at_work, running
+        try:
+            yield
+        finally:
+            self._at_work = before
 
     def host_of(self, name):
         """The simulated host below a compute, simulator.site.Host."""
@@ -154,17 +164,15 @@ class Cloud(fx.Fixture):
         """
         with self.on(name):
             started = self.computes[name] = compute.Compute(self, name)
-            self._at_work = started
             try:
-                started.start()
+                with self._working(started):
+                    started.start()
             except Exception:
                 with excutils.save_and_reraise_exception():
                     self.stop(name)
             except effects.Killed:
                 with excutils.save_and_reraise_exception():
                     self.kill(name)
-            finally:
-                self._at_work = None
         self.run_casts()
 
     def start_all(self):
@@ -176,8 +184,15 @@ class Cloud(fx.Fixture):
     def stop(self, *names):
         """Stop nova-compute on some hosts, or on all."""
         for name in names or list(self.computes):
-            with self.on(name):
-                self.computes.pop(name).driver.cleanup_host(name)
+            stopped = self.computes[name]
+            try:
+                with self.on(name), self._working(stopped):
+                    stopped.driver.cleanup_host(name)
+            except effects.Killed:
+                with excutils.save_and_reraise_exception():
+                    self.kill(name)
+            finally:
+                self.computes.pop(name, None)
             if self.host_of(name).faults.data():
                 self._lose_sessions(name)
 
@@ -204,9 +219,9 @@ class Cloud(fx.Fixture):
         return failure
 
     def _call(self, name, method, args, kwargs):
-        called = self._at_work = self.compute(name)
+        called = self.compute(name)
         try:
-            with self.on(name):
+            with self.on(name), self._working(called):
                 getattr(called, method)(self.context.elevated(), *args,
                                         **kwargs)
         except Exception as exc:
@@ -216,8 +231,6 @@ class Cloud(fx.Fixture):
         except effects.Killed as exc:
             self.kill(name)
             return exc
-        finally:
-            self._at_work = None
 
     def _before_write(self):
         """Let nothing be saved that a dead process would save."""

@@ -18,7 +18,6 @@ a shorter history that fails in the same way.
 
 import contextlib
 import io
-import threading
 
 import hypothesis
 from hypothesis import stateful
@@ -61,7 +60,6 @@ class Stage:
     def begin(self):
         """Start a history: History."""
         if self._cloud is None:
-            self._threads = set(threading.enumerate())
             self._cloud = walk_cloud.Cloud(self.platform)
             self._cloud.setUp()
             try:
@@ -118,7 +116,7 @@ class Stage:
         if self._cloud is None:
             return
         self._cloud.stop()
-        left = ledger.left_behind(self._cloud, self._threads)
+        left = ledger.left_behind(self._cloud)
         if left:
             self.drop()
             raise history.Broken('cleanup_host() has left ' +

@@ -16,7 +16,7 @@ What it has comes from the simulator's own objects, not from what the driver
 reads of them.
 """
 
-from nova_powervm.tests.virt.powervm.walks import ledger
+from nova_powervm.tests.virt.powervm.walks import foreign
 
 _GIB = 1024 ** 3
 #: What the names of the LPARs of Nova's servers begin with: see settings.
@@ -120,11 +120,11 @@ def _left_for_nova(cloud, host):
     if cloud.site.pools:
         disks = sum(unit.used for unit in storage.units
                     if unit.name.startswith(_OUR_DISKS) and
-                    ledger.THEIRS not in unit.name)
+                    foreign.THEIRS not in unit.name)
     else:
         disks = sum(disk.size for name, disk in storage.disks.items()
                     if name.startswith(_OUR_DISKS) and
-                    ledger.THEIRS not in name)
+                    foreign.THEIRS not in name)
     memory = host.system.available_memory_mb + sum(
         lpar.memory.desired for lpar in host.store.all('LogicalPartition')
         if lpar.name.startswith(_OUR_LPARS))

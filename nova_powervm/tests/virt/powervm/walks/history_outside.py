@@ -12,8 +12,8 @@
 
 """The steps of a history that Nova does not hear of."""
 
+from nova_powervm.tests.virt.powervm.walks import foreign
 from nova_powervm.tests.virt.powervm.walks import history
-from nova_powervm.tests.virt.powervm.walks import ledger
 
 _MIB = 1024 ** 2
 outside = history.outside
@@ -99,17 +99,23 @@ class OutsideSteps(history.Base):
         operator = self._operator(host)
         disk = {'lpar': name + '_disk', 'rest': name + '_disk',
                 'disk': 'b_' + name, 'any': name}[kind]
-        if kind in ('lpar', 'rest', 'any'):
-            operator.unmap_storage('vios1', disk)
+        if kind != 'disk':
+            self._unmap_theirs(host, disk)
         operator.delete_disk('vios1', disk)
         if kind in ('lpar', 'rest'):
-            operator.unmap_storage('vios1', name + '.iso')
+            self._unmap_theirs(host, name + '.iso')
             operator.delete_medium('vios1', name + '.iso')
         if kind == 'lpar':
             operator.delete_partition(name)
 
+    def _unmap_theirs(self, host, storage):
+        """Unmap some storage; see foreign for who may have done so."""
+        vios = self._operator(host).vios('vios1')
+        if vios.find_storage(storage).targets:
+            self._operator(host).unmap_storage('vios1', storage)
+
     def _their_name(self, host, kind, number):
-        name = '%s%d' % (ledger.THEIRS, self._number(number))
+        name = '%s%d' % (foreign.THEIRS, self._number(number))
         self.theirs[name] = (host, kind)
         return name
 

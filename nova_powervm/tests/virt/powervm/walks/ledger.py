@@ -17,25 +17,19 @@ database, all else from the objects of the simulator.
 """
 
 import os
-import threading
-import time
 
 from nova.compute import power_state
 from nova.compute import vm_states
 
-from nova_powervm.simulator import fingerprint
 from nova_powervm.tests.functional import volumes
+from nova_powervm.tests.virt.powervm.walks import foreign
 from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import view
 
-#: What the names of things that belong to somebody else begin with.
-THEIRS = 'theirs'
 #: Where a guest writes onto a disk of ours, behind the bytes of the image.
 PLACE = 900 * 1024 ** 2 + 4097
 #: Where a volume has bytes that tell it from others; some are small.
 VOLUME_PLACE = 4097
-#: How long a thread may take to end.
-_SECONDS_TO_END = 2
 _WRITTEN = b'written by the guest of %s onto %s'
 _VOLUME_BYTES = b'the bytes of volume %d'
 
@@ -115,16 +109,6 @@ def _stored_disks(site):
     return found
 
 
-def foreign(site):
-    """Describe all that belongs to somebody else, byte for byte.
-
-    :param site: simulator.site.Site
-    :returns: dict of str -> str, see simulator.fingerprint
-    """
-    return {path: state for path, state in site.fingerprint().items()
-            if THEIRS in path or THEIRS in state}
-
-
 class Watch:
     """What must hold after each step of a history.
 
@@ -136,16 +120,17 @@ class Watch:
         self._cloud = cloud
         self._site = cloud.site
         self.guests = Guests(cloud)
-        self._foreign = {}
+        self._foreign = foreign.Watch(cloud.site)
         # UUID -> whether its LPAR was on, of servers that Nova says run.
         self._was_on = {}
 
     def remember_foreign(self):
         """Take what belongs to others now for what it has to be."""
-        self._foreign = foreign(self._site)
+        self._foreign.remember()
 
     def begin(self):
         """Remember what runs before an operation."""
+        self._foreign.begin()
         self._was_on = {
             instance.uuid: self._is_on(instance.host, instance.uuid)
             for instance in self._running()}
@@ -184,8 +169,7 @@ class Watch:
         return list(complaints)
 
     def _changes_of_foreign(self):
-        return ['not ours: ' + line for line in fingerprint.differences(
-            self._foreign, foreign(self._site))]
+        return ['not ours: ' + line for line in self._foreign.changes()]
 
     def _stopped(self, target):
         """Find servers that Nova says run, and that something stopped."""
@@ -225,13 +209,12 @@ class Watch:
         return found
 
 
-def left_behind(cloud, threads):
+def left_behind(cloud):
     """List what computes that were stopped have left, as lines of text.
 
     What a dead process has left is no fault of the driver.
 
     :param cloud: cloud.Cloud, all of whose computes are down
-    :param threads: set of the threads that were there before they started
     """
     found = []
     for host in cloud.site.hosts:
@@ -243,18 +226,5 @@ def left_behind(cloud, threads):
                   if job['status'] in ('RUNNING', 'NOT_STARTED')]
         found += ['file %s on %s' % (file.uuid, host.name)
                   for file in host.store.all('File')]
-    deadline = time.monotonic() + _SECONDS_TO_END
-    for thread in set(threading.enumerate()) - threads:
-        if not _is_of_others(thread, cloud):
-            thread.join(max(0, deadline - time.monotonic()))
-            found += ['thread ' + thread.name] * thread.is_alive()
+    found += ['thread ' + thread.name for thread in cloud.threads.left()]
     return found
-
-
-def _is_of_others(thread, cloud):
-    """Whether the simulator, Nova or a dead process has started a thread."""
-    module = type(thread).__module__.partition('.')[0]
-    return (module in ('cheroot', 'futurist') or
-            thread.name.startswith('simulator') or
-            '_serve_unservicable' in thread.name or
-            module == 'pypowervm' and bool(cloud.lost_sessions))

@@ -10,115 +10,96 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What somebody else has on a host stays as it is, byte for byte.
+"""What a driver may do to things of somebody else, and what not."""
 
-The driver starts on hosts that have things of others, of each kind. Then come
-random operations on servers, some of which fail, and restarts of the driver.
-"""
-
-import random
-
-import fixtures as fx
 import testtools
 
-from nova_powervm.simulator import fingerprint
-from nova_powervm.tests.functional import fixtures as func_fixtures
-from nova_powervm.tests.virt.powervm.walks import cloud as walk_cloud
-from nova_powervm.tests.virt.powervm.walks import estate
-from nova_powervm.tests.virt.powervm.walks import histories
-from nova_powervm.tests.virt.powervm.walks import history_rules
-from nova_powervm.tests.virt.powervm.walks import platforms
-from nova_powervm.tests.virt.powervm.walks import states
+from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests.virt.powervm.walks import foreign
 
-OPERATIONS, RESTARTS = 100, 10
-#: Steps that are no operations on servers.
-_OUTSIDE = frozenset((
-    'start_compute', 'stop_compute', 'periodic', 'compare_offers', 'fault',
-    'vios_up', 'vios_down', 'power_off', 'power_on', 'crash', 'lose'))
-_RULES = [rule for rule in history_rules.RULES if 'their' not in rule.step]
+_DISK, _MEDIUM = foreign.THEIRS + '_disk', foreign.THEIRS + '.iso'
 
 
-class Cloud(walk_cloud.Cloud):
-    """A cloud on hosts where others are, too.
-
-    :ivar foreign: what they have, see states.foreign()
-    """
-
-    def configure(self):
-        super().configure()
-        with self.site.lock:
-            for host in self.site.hosts:
-                estate.Estate(self, host).make()
-        self.foreign = states.foreign(self.site)
-
-
-class ForeignCase(testtools.TestCase):
-    """100 random operations, and 10 restarts, beside what others have.
-
-    :cvar PLATFORM: platforms.Platform
-    """
-
-    PLATFORM = None
+class WatchTest(testtools.TestCase):
+    """Somebody has an LPAR that is gone, and its VIOS still maps a disk."""
 
     def setUp(self):
         super().setUp()
-        self.useFixture(fx.FakeLogger(level='WARNING'))
-        self.cloud = self.useFixture(Cloud(self.PLATFORM))
-        self.cloud.useFixture(func_fixtures.QuickUploads())
-        self.played = histories.History(self.cloud, None)
-        self.random = random.Random(self.PLATFORM.name)
+        self.site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        self.host = self.site.hosts[0]
+        self.operator = self.host.operator
+        group = self.operator.vios('vios1').volume_groups[-1].name
+        lpar = self.operator.create_partition(
+            foreign.THEIRS,
+            disk={'vios': 'vios1', 'volume_group': group, 'name': _DISK,
+                  'size_bytes': 1024 ** 2, 'content': b'theirs'},
+            medium={'vios': 'vios1', 'name': _MEDIUM, 'content': b'iso'})
+        self.partition_id = lpar.partition_id
+        self.operator.delete_partition(foreign.THEIRS)
+        self.watch = foreign.Watch(self.site)
 
-    def check(self):
-        self.assertEqual([], fingerprint.differences(
-            self.cloud.foreign, states.foreign(self.cloud.site)),
-            self.played.script)
+    def _create_ours(self):
+        ours = self.operator.create_partition('ours')
+        self.assertEqual(self.partition_id, ours.partition_id)
 
-    def take_operation(self):
-        """Do something to a server, and what happens on the way to it."""
-        name = None
-        while name in _OUTSIDE or name is None:
-            rule, choices = self.random.choice([
-                (rule, choices) for rule in _RULES
-                for choices in [rule.choices(self.played)] if choices
-                for _time in range(rule.weight)])
-            name = rule.step
-            getattr(self.played, name)(*rule.arguments(
-                self.played, self.random.choice(choices)))
+    def test_nothing(self):
+        self.assertEqual([], self.watch.changes())
 
-    def restart(self):
-        for host in self.played.hosts:
-            self.played.start_compute(host)
+    def test_unmapped_without_reason(self):
+        self.operator.unmap_storage('vios1', _DISK)
+        self.assertIn('mappings', ''.join(self.watch.changes()))
 
-    def delete_servers(self):
-        for host, name in self.played.vioses(up=False):
-            self.played.vios_up(host, name)
-        self.cloud.start_all()
-        for number in list(self.played.servers):
-            self.played.delete(number)
-        self.played.periodic()
+    def test_id_is_ours_now(self):
+        for storage in (_DISK, _MEDIUM):
+            self.operator.unmap_storage('vios1', storage)
+        self._create_ours()
+        self.assertEqual([], self.watch.changes())
+        # That holds from then on, also when our LPAR is gone.
+        self.operator.delete_partition('ours')
+        self.assertEqual([], self.watch.changes())
 
-    def test_start_operations_and_restarts(self):
-        self.check()
-        for _restart in range(RESTARTS):
-            for _operation in range(OPERATIONS // RESTARTS):
-                self.take_operation()
-            self.restart()
-            self.check()
-        self.delete_servers()
-        self.check()
+    def test_id_was_ours(self):
+        """The LPAR of a server is gone again when somebody looks."""
+        self.operator.unmap_storage('vios1', _DISK)
+        self.host.journal.add({
+            'method': 'PUT',
+            'path': '/rest/api/uom/ManagedSystem/x/LogicalPartition'})
+        self.assertEqual([], self.watch.changes())
 
+    def test_id_was_ours_before(self):
+        self.host.journal.add({
+            'method': 'PUT',
+            'path': '/rest/api/uom/ManagedSystem/x/LogicalPartition'})
+        self.watch.begin()
+        self.operator.unmap_storage('vios1', _DISK)
+        self.assertNotEqual([], self.watch.changes())
 
-class VolumeGroupTest(ForeignCase):
-    PLATFORM = platforms.VOLUME_GROUP
+    def test_still_mapped(self):
+        """Our LPAR sees the disk of somebody else."""
+        self._create_ours()
+        self.operator.unmap_storage('vios1', _DISK)
+        self.operator.map_storage('vios1', _DISK, 'ours')
+        self.assertNotEqual([], self.watch.changes())
 
+    def test_disk_is_gone(self):
+        self.operator.unmap_storage('vios1', _DISK)
+        self.operator.delete_disk('vios1', _DISK)
+        self._create_ours()
+        self.assertIn(_DISK, ''.join(self.watch.changes()))
 
-class PoolTest(ForeignCase):
-    PLATFORM = platforms.TWO_POOL
+    def test_disk_is_overwritten(self):
+        self.operator.unmap_storage('vios1', _DISK)
+        self._create_ours()
+        self.operator.vios('vios1').find_storage(_DISK).disk.write_at(
+            0, b'ours')
+        changes = self.watch.changes()
+        self.assertEqual(1, len(changes))
+        self.assertIn('/bytes', changes[0])
 
-
-class VscsiTest(ForeignCase):
-    PLATFORM = platforms.TWO_VSCSI
-
-
-class NpivTest(ForeignCase):
-    PLATFORM = platforms.TWO_NPIV
+    def test_for_any_partition(self):
+        self.operator.unmap_storage('vios1', _DISK)
+        self.operator.map_storage('vios1', _DISK)
+        self.watch.remember()
+        self._create_ours()
+        self.operator.unmap_storage('vios1', _DISK)
+        self.assertNotEqual([], self.watch.changes())

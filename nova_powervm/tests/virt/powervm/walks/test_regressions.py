@@ -49,6 +49,15 @@ class RegressionTest(testtools.TestCase):
             history.start_compute(1)
         self.play(platforms.VOLUME_GROUP, steps)
 
+    def test_id_of_deleted_lpar(self):
+        """The new server must not see the disk of the former LPAR."""
+        def steps(history):
+            history.their_lpar(1)
+            history.delete_their_lpar('theirs1')
+            history.make(1)
+            history.end()
+        self.play(platforms.VOLUME_GROUP, steps)
+
     def test_deleted_in_absence(self):
         def steps(history):
             history.make(1)
