@@ -106,6 +106,7 @@ class ConfigDrive:
         :raises NoMediaRepoVolumeGroupFound: if there is no place for it.
         """
         name = get_cfg_drv_name(instance)
+        _keep(instance)
         with nova_utils.tempdir() as folder:
             path = os.path.join(folder, name)
             _build_iso(path, instance, injected_files,
@@ -397,6 +398,18 @@ def _map_again(vios_w, group, lpar_uuid, element, place):
 def _unmap(name):
     """What to queue to unmap a medium."""
     return storage.remove_storage_mappings, pvm_stg.VOptMedia, [name]
+
+
+def _keep(instance):
+    """Have Nova keep, before it is made, that a server has a config drive.
+
+    Nova itself notes it when it has made the server, not when it finishes to
+    move one whose creation was cut off. [DEFAULT] force_config_drive does not
+    tell it afterwards: the option is for servers that Nova has not launched.
+    """
+    if not instance.config_drive:
+        instance.config_drive = True
+        instance.save()
 
 
 # ---- the content -------------------------------------------------------

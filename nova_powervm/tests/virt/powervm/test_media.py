@@ -71,7 +71,7 @@ class MediaTestCase(base.StorageTestCase):
             user_data=None, metadata={}, project_id='project',
             user_id='user', launch_index=0, key_name=None, key_data=None,
             availability_zone='nova', reservation_id='r-1', image_ref='',
-            info_cache=None)
+            info_cache=None, config_drive='True')
 
     def restart(self, preferred='vios1'):
         """Begin anew with what is on the platform."""

@@ -243,12 +243,18 @@ class DiskAdapter:
         """
 
     @abc.abstractmethod
-    def create_blank_disks(self, instance, disks):
+    def create_blank_disks(self, instance, disks, made=None):
         """Create disks of the server that are empty.
 
-        Disks that the server has left behind are replaced.
+        Those that the server has left in a volume group are replaced: they
+        are from before it was made, or from before it left this host. In a
+        shared pool they may have its data, as when it is evacuated, and are
+        used as they are; but a swap disk of another size is replaced.
 
         :param disks: list of BlankDisk.
+        :param made: list, to which the types of those disks are added that
+            are made, or may have been if this fails; others were there
+            before. It takes none that this has not touched.
         :returns: list of wrappers of the disks, for connect_disk.
         :raises ComputeResourcesUnavailable: if there is not the room.
         :raises DiskNameInUse: if somebody else uses a disk of such a name.

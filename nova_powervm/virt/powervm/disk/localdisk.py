@@ -117,13 +117,15 @@ class LocalStorage(disk_driver.DiskAdapter):
             return self._images.create_copy(context, image, name, size_gb,
                                             self.proof(instance))
 
-    def create_blank_disks(self, instance, disks):
+    def create_blank_disks(self, instance, disks, made=None):
         """See the base class. 2 requests, if nothing was left behind."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
         with self._name_clash(sizes):
-            return self._vg.edit(_replace_blank_disks, sizes,
-                                 self.proof(instance))
+            return self._vg.edit(
+                _replace_blank_disks, sizes, self.proof(instance),
+                [] if made is None else made,
+                [disk.disk_type for disk in disks])
 
     @contextlib.contextmanager
     def _name_clash(self, names):
@@ -228,6 +230,8 @@ class LocalStorage(disk_driver.DiskAdapter):
                                    self.find_image_by_id(context, image_id))
 
 
-def _replace_blank_disks(vg_w, sizes, proof):
-    return volumegroup.create_blank_disks(
-        deletion.disks(vg_w, sizes, proof), sizes)
+def _replace_blank_disks(vg_w, sizes, proof, made, disk_types):
+    """Create disks; note their types from when there may be new ones."""
+    vg_w = deletion.disks(vg_w, sizes, proof)
+    made[:] = disk_types
+    return volumegroup.create_blank_disks(vg_w, sizes)

@@ -94,13 +94,63 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         self._remove_left_over([name], self.proof(instance))
         return self._images.create_clone(context, image, name, size_gb)
 
-    def create_blank_disks(self, instance, disks):
-        """See the base class. 1 request for each."""
+    def create_blank_disks(self, instance, disks, made=None):
+        """See the base class. 1 request for each; 1 more to use one again."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
-        self._remove_left_over(sizes, self.proof(instance))
-        return [self._pool.create(name, size_gb)
-                for name, size_gb in sizes.items()]
+        proof = self.proof(instance)
+        found = self._find_left_over(sizes)
+        # What is on a swap disk is worth nothing.
+        swap = self.get_disk_name(disk_driver.DiskType.SWAP, instance)
+        doomed = {name for name, lu_w in found.items() if name == swap and
+                  round(lu_w.capacity) != sizes[name]}
+        self._check_left_over(found, sizes, doomed)
+        self._remove_left_over(sizes.keys() - found.keys() | doomed, proof)
+        results = []
+        for disk, (name, size_gb) in zip(disks, sizes.items()):
+            if name in found and name not in doomed:
+                LOG.warning('Logical unit %s is there already; the server '
+                            'goes on with it.', name, instance=instance)
+                results.append(found[name])
+                continue
+            if made is not None:
+                made.append(disk.disk_type)
+            results.append(self._pool.create(name, size_gb))
+        return results
+
+    def _find_left_over(self, names):
+        """Find LUs that are there already, and are not to be deleted.
+
+        It reads the list of LUs (1 request) only if some of them are known.
+
+        :returns: dict of name -> LUEnt wrapper; one that is in use, if any.
+        """
+        if all(self._unfinished.is_doomed(unit.uuid)
+               for unit in self._pool.known(names)):
+            return {}
+        left = [lu_w for lu_w in self._pool.list_units()
+                if lu_w.name in names and
+                lu_w.lu_type == pvm_stg.LUType.DISK and
+                not self._unfinished.is_doomed(lu_w.uuid)]
+        return {lu_w.name: lu_w for lu_w in sorted(
+            left, key=lambda lu_w: bool(lu_w.in_use))}
+
+    def _check_left_over(self, found, sizes, doomed):
+        """Refuse LUs that can neither be used nor be replaced.
+
+        :raises DiskNameInUse: before anything was changed.
+        """
+        for name, lu_w in found.items():
+            reason = None
+            if lu_w.in_use:
+                reason = 'it is mapped to a partition'
+            elif name not in doomed and round(lu_w.capacity) != sizes[name]:
+                reason = 'it has %(has)g GB, not %(wanted)d GB' % {
+                    'has': lu_w.capacity, 'wanted': sizes[name]}
+            if reason:
+                raise exception.DiskNameInUse(
+                    name=name, reason=reason,
+                    place='Shared Storage Pool %s' % self._pool.ssp_name)
 
     def _remove_left_over(self, names, proof):
         """Delete LUs of these names, as far as they are known."""

@@ -129,15 +129,18 @@ class CreateBlankDisks(task.Task):
         self.disk_dvr = disk_dvr
         self.instance = instance
         self.disks = disks
+        # The types of those that were made, or may have been. Others that
+        # there are were there before.
+        self._made = []
 
     def execute(self):
-        return self.disk_dvr.create_blank_disks(self.instance, self.disks)
+        return self.disk_dvr.create_blank_disks(self.instance, self.disks,
+                                                made=self._made)
 
     def revert(self, result, flow_failures):
-        """Delete the disks, if they were made, or may have been"""
-        if not _was_refused(result):
-            self.disk_dvr.delete_disks(self.instance, [
-                disk.disk_type for disk in self.disks])
+        """Delete the disks that were made, or may have been"""
+        if self._made:
+            self.disk_dvr.delete_disks(self.instance, self._made)
 
 
 class ConnectBlankDisks(task.Task):

@@ -72,6 +72,7 @@ def make_instance(number, **attrs):
     attrs.setdefault('flavor', make_flavor())
     return base.make_instance(number, **{
         'vm_state': 'active', 'image_ref': 'image', 'project_id': 'project',
+        'config_drive': 'True',
         'uuid': UUID % (number, number), **attrs})
 
 

@@ -17,8 +17,6 @@ see base. UpdateVioses makes the edits that tasks have queued; it is in the
 flows here as it is in those of the driver.
 """
 
-import unittest
-
 from nova import exception as nova_exc
 
 from nova_powervm.tests.virt.powervm.tasks import base
@@ -125,9 +123,6 @@ class DiskRevertsMixin:
                           *self.create_boot_disk())
         self.assert_site(before)
 
-    # issue 12: a revert must know what was there before the task. Where a pool
-    # is shared, the disks may have the data of a server that is evacuated.
-    @unittest.expectedFailure
     def test_create_blank_disks_where_there_are_some(self):
         self.make_disks(BLANK)
         before = self.platform.state()
@@ -217,6 +212,33 @@ class PoolDiskRevertsTest(DiskRevertsMixin, base.TaskTestCase):
     DISK = 'ssp'
     # An edit takes twice as many requests; most are tried once.
     ONCE = True
+
+    def test_create_blank_disks_that_an_evacuated_server_has(self):
+        """They may have its data: they are used, and stay after a failure."""
+        made = self.make_disks(BLANK)[1:]
+        self.assert_undone(self.create_blank_disks, changes=False)
+        self.assertEqual(
+            [disk.udid for disk in made],
+            [disk.udid for disk in self.run_flow(
+                *self.create_blank_disks())['blank_disks']])
+
+    def test_create_blank_disks_one_of_which_is_there(self):
+        self.make_disks(BLANK[:1])
+        self.assert_undone(self.create_blank_disks)
+
+    def test_create_blank_disks_where_one_has_another_size(self):
+        """An ephemeral disk of another size is not taken for it."""
+        self.make_disks([BLANK[0]._replace(size_gb=2)])
+        before = self.platform.state()
+        error = self.assertRaises(exception.DiskNameInUse, self.run_flow,
+                                  *self.create_blank_disks())
+        self.assertIn('2 GB', str(error))
+        self.assert_site(before)
+
+    def test_swap_disk_has_another_size(self):
+        self.make_disks([BLANK[0], BLANK[1]._replace(size_gb=2)])
+        disks = self.run_flow(*self.create_blank_disks())['blank_disks']
+        self.assertEqual([1, 1], [disk.capacity for disk in disks])
 
     def test_connect_disk_that_breaks_off(self):
         [disk] = self.make_disks()

@@ -215,10 +215,11 @@ class RegressionTest(testtools.TestCase):
             history.compare_offers()
         self.play(platforms.VOLUME_GROUP, steps)
 
-    @case.fails('A config drive stays on a VIOS that was down once, after two '
-                'migrations. Issue 12, section 3.')
     def test_config_drive_of_a_server_that_moved_twice(self):
-        """Seed 1032 of the soak, as it was shrunk."""
+        """Seed 1032 of the soak, as it was shrunk.
+
+        Nova launches a server whose creation was killed when it has moved.
+        """
         def steps(history):
             history.make(1, 'large', (1,), False, 1)
             history.make(2, 'large', (2,), True, 2)
