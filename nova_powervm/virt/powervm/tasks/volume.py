@@ -16,7 +16,7 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from taskflow import task
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import tags
@@ -89,8 +89,7 @@ class ConnectVolumes(task.Task):
 
     def revert(self, result, flow_failures):
         if self.undo:
-            storage.try_to('disconnect volumes', volume.disconnect_now,
-                           self.stg.host, self.connectors)
+            volume.disconnect_now(self.stg.host, self.connectors)
 
 
 class ReconnectVolumes(task.Task):
@@ -190,8 +189,7 @@ class DisconnectVolumes(task.Task):
 
     def revert(self, result, flow_failures):
         if self.undo:
-            storage.try_to('connect volumes again', volume.connect_now,
-                           self.stg.host, self.connectors)
+            volume.connect_now(self.stg.host, self.connectors)
 
 
 class ExtendVolume(task.Task):
@@ -252,8 +250,8 @@ class CopyVolume(task.Task):
         self.copier.copy(self.old, self.new)
 
     def revert(self, result, flow_failures):
-        storage.try_to('remove the devices of the new volume',
-                       volume.disconnect_now, self.copier.host, [self.new])
+        """Remove the devices of the new volume"""
+        volume.disconnect_now(self.copier.host, [self.new])
 
 
 class ReplaceVolume(task.Task):
@@ -270,10 +268,10 @@ class ReplaceVolume(task.Task):
         self.new.replace(self.old, self.stg)
 
     def revert(self, result, flow_failures):
-        storage.try_to('disconnect the new volume', volume.disconnect_now,
-                       self.host, [self.new])
-        storage.try_to('connect the old volume again', volume.connect_now,
-                       self.host, [self.old])
+        """Put the old volume in its place again"""
+        undoing.each(lambda undo: undo(), (
+            lambda: volume.disconnect_now(self.host, [self.new]),
+            lambda: volume.connect_now(self.host, [self.old])))
 
 
 class SaveSwap(task.Task):

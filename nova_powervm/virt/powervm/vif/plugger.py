@@ -14,8 +14,9 @@
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
-from pypowervm import exceptions as pvm_exc
+from oslo_utils import excutils
 
+from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
@@ -91,25 +92,27 @@ class VifPlugger(object):
                             slot_num=slot_num)
 
     def undo(self):
-        """Unplug what plug() plugged or began to plug; never raises.
+        """Unplug what plug() plugged or began to plug.
 
         The adapters are found by MAC, so one whose creation was not answered
-        is found too.
+        is found too. If one cannot be unplugged, the others are.
+
+        :raises VirtualInterfaceUnplugException: if one stays.
+        :raises pypowervm.exceptions.Error: if the adapters cannot be read.
         """
         if not self._tried:
             return
-        try:
-            cnas = driver.get_cnas(self.host, self.instance)
-        except pvm_exc.Error:
-            LOG.exception('Network adapters of the server may be left behind.',
-                          instance=self.instance)
-            return
-        for vif in reversed(self._tried):
+        cnas = driver.get_cnas(self.host, self.instance)
+
+        def unplug(vif):
             try:
                 pvm_vif.unplug(self.host, self.instance, vif, cna_list=cnas)
             except nova_exc.VirtualInterfaceUnplugException:
-                LOG.error('The network adapter of port %s is left behind.',
-                          vif['id'], instance=self.instance)
+                with excutils.save_and_reraise_exception():
+                    LOG.error('The network adapter of port %s is left '
+                              'behind.', vif['id'], instance=self.instance)
+
+        undoing.each(unplug, reversed(self._tried))
 
 
 def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):

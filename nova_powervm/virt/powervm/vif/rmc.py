@@ -17,7 +17,6 @@ management partition listens.
 """
 
 from oslo_log import log as logging
-from pypowervm import exceptions as pvm_exc
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.vif import driver
@@ -66,24 +65,21 @@ def plug(host, instance, lpar_w, cna_list=None, slots=None):
 
 
 def undo(host, instance, cna_list=None):
-    """Take back what plug() did with the same arguments; never raises.
+    """Take back what plug() did with the same arguments.
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param cna_list: the CNA wrappers that the LPAR had before.
+    :raises pypowervm.exceptions.Error: if the adapter may be left behind.
     """
     if not CONF.powervm.use_rmc_mgmt_vif:
         return
-    try:
-        vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
-        if vswitch is None or _find(cna_list, vswitch) is not None:
-            return
-        cna = _find(driver.get_cnas(host, instance), vswitch)
-        if cna is not None:
-            driver.delete_cna(host, cna)
-    except pvm_exc.Error:
-        LOG.exception('The management adapter may be left behind.',
-                      instance=instance)
+    vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
+    if vswitch is None or _find(cna_list, vswitch) is not None:
+        return
+    cna = _find(driver.get_cnas(host, instance), vswitch)
+    if cna is not None:
+        driver.delete_cna(host, cna)
 
 
 def _find(cna_list, vswitch):

@@ -31,6 +31,7 @@ from oslo_utils import importutils
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import luns
 from nova_powervm.virt.powervm.volume import npiv
@@ -231,23 +232,48 @@ def discover_what_is_there(connectors):
 def connect_now(host, connectors):
     """Connect volumes at once, to undo what disconnected them.
 
+    If that fails for one, the others are connected nevertheless.
+
     :param host: the owner of the REST connection (host.Host).
     :param connectors: list of VolumeConnector
+    :raises nova.exception.VolumeAttachFailed: if one is not connected.
+    :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
     """
-    discover(connectors)
-    with storage.StorageTransaction.immediate(
-            host, 'undo_disconnect_volumes', xag=xag(connectors)) as stg:
-        for connector in connectors:
-            connector.connect(stg)
+    def connect(vols):
+        discover(vols)
+        with storage.StorageTransaction.immediate(
+                host, 'undo_disconnect_volumes', xag=xag(vols)) as stg:
+            for vol in vols:
+                vol.connect(stg)
+
+    _together_or_each(connect, connectors)
 
 
 def disconnect_now(host, connectors):
     """Disconnect volumes at once, to undo what connected them.
 
+    If that fails for one, the others are disconnected nevertheless.
+
     :param host: the owner of the REST connection (host.Host).
     :param connectors: list of VolumeConnector
+    :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
     """
-    with storage.StorageTransaction.immediate(
-            host, 'undo_connect_volumes', xag=xag(connectors)) as stg:
-        for connector in connectors:
-            connector.undo_connect(stg)
+    def disconnect(vols):
+        with storage.StorageTransaction.immediate(
+                host, 'undo_connect_volumes', xag=xag(vols)) as stg:
+            for vol in vols:
+                vol.undo_connect(stg)
+
+    _together_or_each(disconnect, connectors)
+
+
+def _together_or_each(func, connectors):
+    """Call func with all connectors; with each alone if that fails."""
+    try:
+        func(connectors)
+    except Exception as exc:
+        if len(connectors) == 1:
+            raise
+        LOG.warning('Each volume is tried on its own, as not all could be '
+                    'changed together: %s', exc)
+        undoing.each(lambda vol: func([vol]), connectors)

@@ -15,6 +15,7 @@
 import hashlib
 import uuid
 
+import fixtures
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
@@ -88,10 +89,15 @@ class StorageTestCase(base.SimulatedHostTestCase):
 
     :ivar glance: ImageApi
     :ivar context: nova.context.RequestContext
+    :ivar kept: list of nova.objects.ComputeNode, as there is no database.
     """
 
     def setUp(self):
         super().setUp()
+        self.kept = []
+        self.useFixture(fixtures.MockPatchObject(
+            objects.ComputeNodeList, 'get_all_by_host',
+            lambda _context, host: self._nodes(host)))
         objects.register_all()
         self.flags(volume_group_name='datavg',
                    volume_group_vios_name='vios1', group='powervm')
@@ -99,6 +105,11 @@ class StorageTestCase(base.SimulatedHostTestCase):
         self.context = nova_context.RequestContext(
             'user', 'project', is_admin=False)
         self.simulated.journal.clear()
+
+    def _nodes(self, host):
+        if not self.kept:
+            raise nova_exc.ComputeHostNotFound(host=host)
+        return self.kept
 
     def make_instance(self, number=1, root_gb=2, **attrs):
         return base.make_instance(

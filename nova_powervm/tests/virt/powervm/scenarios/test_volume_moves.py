@@ -12,6 +12,8 @@
 
 """Volumes of servers that are resized, moved, rescued, shelved, rebuilt."""
 
+from nova import exception as nova_exc
+
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
@@ -186,6 +188,25 @@ class ColdMigrationTest(ColdMigrationMixin, base.ScenarioCase):
             'effect': 'status', 'status': 500, 'method': 'POST',
             'path': 'VirtualIOServer', 'nth': 1})
         self.migrate(server, status='ACTIVE')
+        self.assert_on(server, 'compute1')
+        self.assert_nothing_left(server)
+
+    def test_source_cannot_bring_them_back(self):
+        """Nova is not told that all is as before: the volumes lack."""
+        server = self.boot_server()
+        self.platform.faults.add({
+            'effect': 'status', 'status': 500, 'method': 'POST',
+            'path': 'VirtualIOServer/[^/]*$', 'nth': 2})
+        self.platform.faults.add({
+            'effect': 'job_failed', 'count': 0, 'message': 'No answer',
+            'path': 'do/LUARecovery'})
+        self.migrate(server, status='ERROR')
+        self.assertEqual([], [
+            failure for failure in self.cloud.failures if isinstance(
+                failure, nova_exc.InstanceFaultRollback)])
+        self.platform.faults.clear()
+        self.assertEqual('ACTIVE', self.act(
+            server, 'reboot', {'type': 'HARD'})['status'])
         self.assert_on(server, 'compute1')
         self.assert_nothing_left(server)
 

@@ -210,16 +210,26 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
         plug.revert(None, {}, self.lpar_w)
         self.assertEqual([], self.plugged())
 
-    def test_revert_does_not_raise(self):
+    def assert_not_undone(self, name, *tasks):
+        error = self.assertRaises(ValueError, self.run_flow, *tasks, _Fail())
+        self.assertEqual([name], tf_base.failed_reverts(error))
+
+    def test_revert_that_fails(self):
+        """What could be removed is removed, and what stays is told."""
         self.fault('DELETE', 'ClientNetworkAdapter')
-        self.assertRaises(ValueError, self.run_flow,
-                          self.plug_task(new_lpar=True), _Fail())
-        # What could be removed is removed.
+        self.assert_not_undone('plug_vifs', self.plug_task(new_lpar=True))
         self.assertEqual(1, len(self.plugged()))
+
+    def test_revert_that_finds_no_adapters(self):
         self.fault('GET', 'ClientNetworkAdapter')
-        self.assertRaises(ValueError, self.run_flow,
-                          self.plug_task([self.vifs[0]], new_lpar=True),
-                          _Fail())
+        self.assert_not_undone(
+            'plug_vifs', self.plug_task([self.vifs[0]], new_lpar=True))
+
+    def test_revert_of_the_management_adapter_fails(self):
+        self.fault('DELETE', 'ClientNetworkAdapter', nth=1)
+        self.assert_not_undone('plug_mgmt_vif', self.plug_task(new_lpar=True),
+                               self.mgmt_task())
+        self.assertEqual(1, len(self.plugged()))
 
     # -- unplug -----------------------------------------------------------
 

@@ -19,12 +19,14 @@ import fixtures
 from nova import exception as nova_exc
 from nova import objects
 from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
 from taskflow import task
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.tests.virt.powervm.volume import test_npiv
+from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import volume as tf_vol
 from nova_powervm.virt.powervm import vm
@@ -99,6 +101,20 @@ class VolumeTasksTestCase(base.TaskTestCase):
     def on_each(self, *numbers):
         return sorted((vios, self.volume_id(number))
                       for vios in ('vios1', 'vios2') for number in numbers)
+
+    def assert_not_undone(self, name, *tasks):
+        """Run a flow that fails, and whose one task cannot be undone.
+
+        What made the flow fail is raised, with the name of that task, and
+        the tasks before it are undone nevertheless.
+        """
+        earlier = base.Witness()
+        error = self.assertRaises(base.TheEnd, self.run_flow, earlier, *tasks)
+        self.assertEqual([name], tf_base.failed_reverts(error))
+        self.assertTrue(earlier.reverted)
+
+    def refuse_all(self):
+        self.simulated.faults.add(dict(base.EFFECTS['refused'], count=0))
 
     def fail_discovery(self):
         self.simulated.faults.add({
@@ -203,14 +219,9 @@ class ConnectTest(VolumeTasksTestCase):
 
     def test_connection_that_cannot_be_undone(self):
         """What made the flow fail is told, and other reverts are run."""
-        earlier = base.Witness()
-        stop = base.Stop(lambda: self.simulated.faults.add(dict(
-            base.EFFECTS['refused'], count=0)))
-        self.assertRaises(
-            base.TheEnd, self.run_flow, earlier,
-            *self.edits_of(tf_vol.ConnectVolumes, 1)(), stop)
-        self.assertTrue(earlier.reverted)
-        self.assertIn('Could not disconnect volumes', self.logger.output)
+        self.assert_not_undone('connect_volumes',
+                               *self.edits_of(tf_vol.ConnectVolumes, 1)(),
+                               base.Stop(self.refuse_all))
 
     def test_reconnect(self):
         """A volume that is lost does not hinder the others."""
@@ -255,14 +266,30 @@ class DisconnectTest(VolumeTasksTestCase):
         self.assert_site(seen)
 
     def test_that_cannot_be_undone(self):
-        earlier = base.Witness()
         self.connect(self.volume(1))
-        self.assertRaises(
-            base.TheEnd, self.run_flow, earlier,
+        self.assert_not_undone(
+            'disconnect_volumes',
             *self.edits_of(tf_vol.DisconnectVolumes, 1, undo=True)(),
             base.Stop(self.fail_discovery))
-        self.assertTrue(earlier.reverted)
-        self.assertIn('Could not connect volumes again', self.logger.output)
+
+    def test_one_of_them_cannot_be_undone(self):
+        """No VIOS sees it any more; the server has the other one again."""
+        self.connect(self.volume(1), self.volume(2))
+        self.assert_not_undone(
+            'disconnect_volumes',
+            *self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True)(),
+            base.Stop(lambda: self.site.san.unexport(self.volume_id(1))))
+        self.assertEqual(self.on_each(2), self.connected())
+
+    def test_one_of_them_cannot_be_read(self):
+        """A failure with one volume says nothing of the other one."""
+        self.connect(self.volume(1), self.volume(2))
+        tasks = self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True)()
+        bad = tasks[0].connectors[0]
+        self.useFixture(fixtures.MockPatchObject(
+            bad, 'connect', side_effect=pvm_exc.Error('Broken')))
+        self.assert_not_undone('disconnect_volumes', *tasks, base.Stop())
+        self.assertEqual(self.on_each(2), self.connected())
 
 
 class NpivTest(VolumeTasksTestCase):
@@ -455,3 +482,22 @@ class SwapTest(VolumeTasksTestCase):
     def test_replacement_undone(self):
         """The old volume is back in its place, on each path."""
         self.assert_undone(self.discover_and_replace)
+
+    def test_copy_that_cannot_be_undone(self):
+        self.assert_not_undone('copy_volume', self.copy()[0],
+                               base.Stop(self.refuse_all))
+
+    def test_replacement_that_cannot_be_undone(self):
+        """The new volume is gone, though the old one does not come back."""
+        self.assert_not_undone('replace_volume', *self.discover_and_replace(),
+                               base.Stop(self.fail_discovery))
+        self.assertEqual([], self.connected())
+
+    def test_new_volume_stays_but_the_old_one_is_back(self):
+        def refuse_once():
+            self.simulated.faults.add({
+                'effect': 'status', 'status': 500, 'method': 'GET',
+                'path': 'VirtualIOServer', 'nth': 1})
+        self.assert_not_undone('replace_volume', *self.discover_and_replace(),
+                               base.Stop(refuse_once))
+        self.assertEqual(self.on_each(1, 2), self.connected())

@@ -13,6 +13,7 @@
 from unittest import mock
 
 from nova import exception as nova_exc
+from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
 
@@ -104,10 +105,12 @@ class ManagementAdapterTestCase(base.SimulatedHostTestCase):
         vif.undo_mgmt_vif(self.host, self.instance, cna_list=[cna])
         self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
 
-    def test_undo_does_not_raise(self):
+    def test_undo_that_fails(self):
+        """Whoever undoes it must know that it is not undone."""
         self.plug()
         self.simulated.faults.add(
             {'method': 'DELETE', 'path': 'ClientNetworkAdapter',
              'effect': 'status', 'status': 500})
-        vif.undo_mgmt_vif(self.host, self.instance)
+        self.assertRaises(pvm_exc.HttpError, vif.undo_mgmt_vif, self.host,
+                          self.instance)
         self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
