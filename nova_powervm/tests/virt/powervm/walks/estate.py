@@ -12,7 +12,7 @@
 
 """All kinds of things that somebody else may have on a host.
 
-Their names, or what they belong to, have ledger.THEIRS in it, also where they
+Their names, or what they belong to, have foreign.THEIRS in it, also where they
 look like names of the driver's own things.
 """
 
@@ -22,7 +22,7 @@ from nova_powervm.simulator.resources import fc_mappings
 from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import san_disk
 from nova_powervm.simulator import san as simulated_san
-from nova_powervm.tests.virt.powervm.walks import ledger
+from nova_powervm.tests.virt.powervm.walks import foreign
 
 _SIZE = 64 * 1024 ** 2
 _VIOS = 'vios1'
@@ -46,7 +46,7 @@ class Estate:
         self._host = host
         self._operator = host.operator
         self._vios = self._operator.vios(_VIOS)
-        self._name = ledger.THEIRS + host.name[-1]
+        self._name = foreign.THEIRS + host.name[-1]
 
     def make(self):
         """Make one of each kind, before the driver starts there."""
