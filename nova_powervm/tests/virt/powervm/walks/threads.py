@@ -13,20 +13,23 @@
 """Which compute has started which thread, and which of these still run.
 
 All computes of a cloud, Nova and the simulated site share one process. A
-thread belongs to the compute that was at work when it was started, or whose
-thread has started it. So nobody has to know the threads of the simulator by
-their names, and those of a compute that was killed are told from those that
-its cleanup_host() should have ended.
+thread is the driver's if the driver, or pypowervm for it, starts it: the stack
+at that time tells. It belongs to the compute that is at work then, or to that
+of the thread that starts it. So nobody has to know threads by their names, and
+those of a compute that was killed are told from those that its cleanup_host()
+should have ended.
 """
 
+import sys
 import threading
 import time
 
 import fixtures as fx
-from nova import thread_pool_factory
 
 #: How long all threads together may take to end.
 SECONDS_TO_END = 5
+_DRIVER = 'nova_powervm.virt', 'pypowervm'
+_NOVA = 'nova'
 
 
 class Threads(fx.Fixture):
@@ -40,29 +43,24 @@ class Threads(fx.Fixture):
         super().__init__()
         self._find_worker = find_worker
         self._lock = threading.Lock()
-        # Thread -> compute.Compute; others have no entry.
+        # Thread of the driver -> compute.Compute
         self._owners = {}
 
     def _setUp(self):
-        self._main = threading.current_thread()
         really_start = threading.Thread.start
 
         def start(thread):
-            self._note(thread)
+            if _is_driver_at_work():
+                self._note(thread)
             really_start(thread)
 
         self.useFixture(fx.MonkeyPatch('threading.Thread.start', start))
 
     def _note(self, thread):
-        if _is_of_nova(thread):
-            return
-        starter = threading.current_thread()
-        if starter is self._main or _is_of_nova(starter):
-            owner = self._find_worker()
-        else:
-            owner = self._owners.get(starter)
-        if owner is not None:
-            with self._lock:
+        with self._lock:
+            owner = self._owners.get(threading.current_thread(),
+                                     self._find_worker())
+            if owner is not None:
                 self._owners[thread] = owner
 
     def left(self):
@@ -80,8 +78,19 @@ class Threads(fx.Fixture):
         return [thread for thread in owned if thread.is_alive()]
 
 
-def _is_of_nova(thread):
-    """Whether a thread works for a thread pool that Nova itself keeps."""
-    find_executor = getattr(thread, 'executor_ref', None)
-    return find_executor is not None and find_executor() in (
-        thread_pool_factory.FACTORY._all_executors.values())
+def _is_driver_at_work():
+    """Whether the driver is what calls, and not Nova below or above it."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get('__name__', '')
+        if _is_of(module, *_DRIVER):
+            return True
+        if _is_of(module, _NOVA):
+            return False
+        frame = frame.f_back
+    return False
+
+
+def _is_of(module, *packages):
+    return any(module == package or module.startswith(package + '.')
+               for package in packages)
