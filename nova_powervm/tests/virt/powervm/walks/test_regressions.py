@@ -161,7 +161,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
     def test_evacuated_and_deleted(self):
         def steps(history):
             history.make(1, 'small', (1,))
@@ -170,7 +169,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
-    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
     def test_fibre_channel_of_evacuated_server(self):
         """Its volume was detached before; the LPAR kept the mappings."""
         def steps(history):
