@@ -233,9 +233,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails('A hard disk stays on the former host of a server whose '
-                'deletion was killed before it was evacuated. Issue 12, '
-                'section 1.')
     def test_deletion_killed_before_an_evacuation(self):
         """Seed 1042 of the soak, as it was shrunk."""
         def steps(history):
