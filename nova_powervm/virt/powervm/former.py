@@ -14,24 +14,38 @@
 
 The mapping of a Fibre Channel adapter does not tell whose it was once its
 LPAR is gone, but for the id. So the id is kept in the server's
-system_metadata. Ids are used again: that of a mapping without LPAR counts
-only as long as no LPAR has it.
+system_metadata, for each host that the server was on: a host that was down
+when the server was evacuated, or deleted after that, has such mappings when
+it is back. Ids are used again: that of a mapping without LPAR counts only as
+long as no LPAR has it.
 """
 
+#: Followed by the name of the host. Alone, it is of the host that the server
+#: is on, as earlier versions kept it.
 _KEY = 'powervm_lpar_id'
 
 
-def keep_id(instance, lpar_id):
+def _key(nodename):
+    return '%s_%s' % (_KEY, nodename)
+
+
+def keep_id(instance, nodename, lpar_id):
     """Have Nova keep the partition id of a server.
 
+    :param nodename: str, Nova's name of the host.
     :param lpar_id: int
     """
-    if kept_id(instance) != lpar_id:
-        instance.system_metadata[_KEY] = str(lpar_id)
+    if instance.system_metadata.get(_key(nodename)) != str(lpar_id):
+        instance.system_metadata[_key(nodename)] = str(lpar_id)
         instance.save()
 
 
-def kept_id(instance):
-    """The partition id that a server had last: int, or None."""
-    kept = instance.system_metadata.get(_KEY)
+def kept_id(instance, nodename):
+    """The partition id that a server had last on a host: int, or None.
+
+    :param nodename: str, Nova's name of the host.
+    """
+    kept = instance.system_metadata.get(_key(nodename))
+    if kept is None and instance.host in (None, nodename):
+        kept = instance.system_metadata.get(_KEY)
     return None if kept is None else int(kept)

@@ -91,11 +91,18 @@ class Census:
             host=self._host.nodename, deleted=True, soft_deleted=False)
 
     def former_ids(self):
-        """Partition ids that deleted servers had, and no partition has now.
+        """Partition ids that servers had here, and no partition has now.
+
+        They are of servers that Nova has deleted, or has on other hosts and
+        does nothing with.
 
         :returns: set of int.
         """
-        kept = {former.kept_id(instance) for instance in self._deleted}
+        gone = [*self._deleted, *(
+            instance for instance in self._moved
+            if instance.deleted or instance.task_state is None)]
+        kept = {former.kept_id(instance, self._host.nodename)
+                for instance in gone}
         return kept - {None} - {partition_w.id
                                 for partition_w in self.partitions()}
 

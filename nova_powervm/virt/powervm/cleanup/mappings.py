@@ -16,7 +16,8 @@ The platform may keep the server side of a mapping when its client is deleted.
 Only those go whose storage is of a server that Nova has deleted: an LPAR that
 its operator has deleted may come back. A server of Nova that has lost its
 LPAR keeps them, too; a hard reboot makes the LPAR again. Those of Fibre
-Channel do not tell whose they are: they go by the partition id, see former.
+Channel do not tell whose they are: they go by the partition id, see former;
+also those of servers that Nova has on other hosts.
 """
 
 from oslo_log import log as logging

@@ -426,7 +426,8 @@ class DetachStaleMappings(task.Task):
         if self.stg.reads(storage.FC_MAPPING):
             self.stg.edit_touched(storage.remove_stale_fc_mappings,
                                   lpar_wrap.id)
-            former.keep_id(self.instance, lpar_wrap.id)
+            former.keep_id(self.instance, self.stg.host.nodename,
+                           lpar_wrap.id)
 
 
 class DetachPartition(task.Task):
@@ -440,7 +441,7 @@ class DetachPartition(task.Task):
     def execute(self):
         self.stg.edit_touched(storage.remove_partition_mappings,
                               vm.get_pvm_uuid(self.instance))
-        lpar_id = former.kept_id(self.instance)
+        lpar_id = former.kept_id(self.instance, self.stg.host.nodename)
         if lpar_id is not None and self.stg.reads(storage.FC_MAPPING):
             # Without its LPAR, a mapping tells the id only.
             self.stg.edit_touched(storage.remove_stale_fc_mappings, lpar_id)

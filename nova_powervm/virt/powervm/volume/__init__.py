@@ -30,6 +30,7 @@ from oslo_log import log as logging
 from oslo_utils import importutils
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm.volume import fabrics
@@ -126,7 +127,9 @@ def build_leaving(host, instance, bdms):
     """Make the connectors of a server that is removed (no request).
 
     Volumes that could never be attached do not hinder that, and a server
-    that once had adapters of its own for volumes may have no volume now.
+    that once had adapters of its own for volumes may have no volume now. If
+    it was evacuated from this host, Nova may have forgotten its WWPNs by now;
+    that its partition id here is kept tells that it had adapters.
 
     :param bdms: see build_all().
     """
@@ -137,7 +140,9 @@ def build_leaving(host, instance, bdms):
         except nova_exc.InvalidVolume as exc:
             LOG.warning('There is nothing to disconnect: %s', exc,
                         instance=instance)
-    if fabrics.known_to(instance) and not any(
+    had_adapters = (fabrics.known_to(instance) or
+                    former.kept_id(instance, host.nodename) is not None)
+    if had_adapters and not any(
             isinstance(vol, npiv.NpivConnector) for vol in connectors):
         connectors.append(npiv.NpivConnector(host, instance, {}))
     return connectors

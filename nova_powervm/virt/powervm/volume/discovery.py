@@ -208,6 +208,28 @@ def _is_stale(mapping):
             owners.is_known(mapping.backing_storage.tag))
 
 
+def names_of(host, vios_uuid, udid):
+    """Ask a VIOS which devices of a volume it has (1 request).
+
+    Nothing is looked for on the fabric. A failure is logged.
+
+    :param udid: str, UDID of the volume; None if nobody knows it.
+    :returns: list of str, as in 'hdisk7'.
+    """
+    if not udid:
+        return []
+    try:
+        vios_w = pvm_vios.VIOS.get(host.adapter, uuid=vios_uuid,
+                                   xag=[pvm_const.XAG.VIO_STOR])
+    except pvm_exc.Error as exc:
+        LOG.warning('What VIOS %(vios)s has left of volume %(udid)s is not '
+                    'known: %(error)s', {'vios': vios_uuid, 'udid': udid,
+                                         'error': exc})
+        return []
+    return [device.name for device in vios_w.phys_vols
+            if device.udid == udid]
+
+
 def remove_unmapped(host, devices):
     """Make VIOSes forget volumes that they do not map.
 

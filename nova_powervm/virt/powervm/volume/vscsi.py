@@ -432,14 +432,20 @@ class VscsiConnector(driver.VolumeConnector):
     def _look_for_leftover(self, vios_uuid):
         """Find the device of a volume that is not mapped.
 
-        An attachment or a detachment that broke off may have left it.
+        An attachment or a detachment that broke off may have left it. If the
+        volume is not exported to this host any more, as when its server was
+        evacuated after that, the VIOS can only be asked what it has.
 
         :returns: list of its name, or empty.
         """
         try:
-            paths = self._paths(self.host.fc_ports().get(vios_uuid, ()))
+            by_vios = {uuid: self._paths(ports)
+                       for uuid, ports in self.host.fc_ports().items()}
         except nova_exc.InvalidVolume:
             return []
+        if not any(by_vios.values()):
+            return discovery.names_of(self.host, vios_uuid, self.udid)
+        paths = by_vios.get(vios_uuid)
         found = paths and discovery.look(
             self.host, vios_uuid, {self.volume_id: paths})[0]
         return [device.name for device in (found or {}).values()

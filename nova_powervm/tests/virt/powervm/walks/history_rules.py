@@ -27,9 +27,6 @@ MOST_REQUESTS = 25
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
 KNOWN = {
-    'volume of an evacuated server':
-        'A volume that is taken away from an evacuated server before its old '
-        'host is up stays mapped there. Issue 12.',
     'hard disk of a killed attachment':
         'Hard disks that VIOSes have found for a volume stay there if '
         'nova-compute is killed while it attaches the volume. Issue 12.',
@@ -209,8 +206,6 @@ def _keeps_no_path(played, number):
     """Whether a server's volumes can be taken away on all their paths."""
     if not _has_volumes(played, number):
         return True
-    if 'volume of an evacuated server' in KNOWN and _is_left(played, number):
-        return False
     return ('path of a VIOS that is down' not in KNOWN or
             not played.vioses(up=False))
 

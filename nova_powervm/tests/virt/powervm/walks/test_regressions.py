@@ -170,7 +170,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
     def test_evacuated_and_deleted(self):
         def steps(history):
             history.make(1, 'small', (1,))
@@ -179,7 +178,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
-    @case.fails(history_rules.KNOWN['volume of an evacuated server'])
     def test_fibre_channel_of_evacuated_server(self):
         """Its volume was detached before; the LPAR kept the mappings."""
         def steps(history):
@@ -244,9 +242,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails('A hard disk stays on the former host of a server whose '
-                'deletion was killed before it was evacuated. Issue 12, '
-                'section 1.')
     def test_deletion_killed_before_an_evacuation(self):
         """Seed 1042 of the soak, as it was shrunk."""
         def steps(history):
