@@ -222,8 +222,8 @@ or, at the first one, the only one that has such a group.
 Cluster of Virtual I/O Servers whose Shared Storage Pool takes the
 disks of servers. Has an effect if ``disk_driver`` is ssp.
 
-Unset means the only cluster of this host; if there are several, it
-must be set.
+Unset means the one that was used until now, which nova-compute
+remembers, or, at the first start, the only cluster of this host.
 """),
     cfg.StrOpt(
         'ssp_tier',
@@ -232,8 +232,9 @@ must be set.
 Tier of the Shared Storage Pool for the disks of servers. Has an
 effect if ``disk_driver`` is ssp.
 
-Unset means the default tier of the pool. Hosts between which
-servers move must use the same tier.
+Unset means the one that was used until now, which nova-compute
+remembers, or, at the first start, the default tier of the pool. Hosts
+between which servers move must use the same tier.
 """),
     cfg.BoolOpt(
         'ssp_sharing_provider',

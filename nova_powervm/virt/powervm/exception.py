@@ -114,6 +114,20 @@ class NoConfigTooManyClusters(AbstractDiskException):
                'of %(clust_names)s.')
 
 
+class ClusterUnknown(AbstractDiskException):
+    msg_fmt = ('There is a cluster %(clust_name)s, but nobody knows whether '
+               'these Virtual I/O Servers are in another one, as they cannot '
+               'be asked: %(down)s. Start them, or set [powervm] '
+               'cluster_name.')
+
+
+class ClusterNotUsable(AbstractDiskException):
+    msg_fmt = ('The disks of servers are in the cluster with the UUID '
+               '%(clust_uuid)s, which is not seen. Seen are: %(clust_names)s. '
+               'Virtual I/O Servers that are down: %(down)s. To keep disks '
+               'in another cluster from now on, set [powervm] cluster_name.')
+
+
 class TierNotFound(AbstractDiskException):
     msg_fmt = ('Shared Storage Pool %(ssp_name)s has no tier %(tier)s; its '
                'tiers are %(tiers)s.')

@@ -18,8 +18,7 @@ disks would go to another VIOS after a start at the wrong moment. Therefore:
 
 * The option volume_group_vios_name names the VIOS, and nothing else counts.
 * Without it, the VIOS of the last start is used. Nova keeps its UUID with the
-  host, in the statistics of the compute node, where each report of resources
-  writes it (see to_keep). Nova reports before it lets a server in.
+  host, see kept.
 * If Nova keeps none, as after an upgrade from 9.0.0, the only VIOS with such
   a group is used, provided that all VIOSes are up to be asked.
 
@@ -27,14 +26,12 @@ In any other case nova-compute does not start, and the message names the
 VIOSes.
 """
 
-from nova import context as nova_context
-from nova import exception as nova_exc
-from nova import objects
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import kept
 from nova_powervm.virt.powervm import exception
 
 CONF = cfg.CONF
@@ -66,13 +63,7 @@ def to_keep(vios_uuid, group_name):
 
 def _kept_uuid(host, group_name):
     """UUID of the VIOS that held the group until now, or None."""
-    try:
-        nodes = objects.ComputeNodeList.get_all_by_host(
-            nova_context.get_admin_context(), host.nodename)
-    except nova_exc.ComputeHostNotFound:
-        return None
-    return next((node.stats[_VIOS_KEY] for node in nodes
-                 if (node.stats or {}).get(_GROUP_KEY) == group_name), None)
+    return kept.find(host, **{_GROUP_KEY: group_name}).get(_VIOS_KEY)
 
 
 class _Search:

@@ -24,13 +24,12 @@ from pypowervm.wrappers import cluster as pvm_cluster
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
+from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 
 LOG = logging.getLogger(__name__)
-CONF = cfg.CONF
 
 
 class Unit(typing.NamedTuple):
@@ -51,7 +50,7 @@ class Unit(typing.NamedTuple):
 
 
 class Pool:
-    """The tier [powervm] ssp_tier of the pool of cluster cluster_name.
+    """The tier of the pool in which the disks of servers are, see clusters.
 
     A list of all LUs is an expensive answer in a large pool, and the only one
     that tells the UUID of an LU: a mapping tells its UDID. So the pool
@@ -59,21 +58,20 @@ class Pool:
     host makes is not known here until the next list is read.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :raises ClusterNotFoundByName: and
-    :raises TooManyClustersFound: and
-    :raises NoConfigNoClusterFound: and
-    :raises NoConfigTooManyClusters: if it is not clear which cluster.
-    :raises TierNotFound: if the pool has no such tier.
+    :raises AbstractDiskException: if it is not clear which cluster or tier,
+        see clusters.
     """
 
     def __init__(self, host):
         self.host = host
-        cluster = self._find_cluster()
+        vioses = self._read_vioses()
+        cluster = clusters.find(host, vioses)
         self.cluster_name = cluster.name
         self._cluster_uuid = cluster.uuid
         self._ssp = pvm_stg.SSP.get_by_href(host.adapter, cluster.ssp_uri)
-        self._tier, self._is_only_tier = self._find_tier()
-        self.vios_uuids = self._find_vioses(cluster)
+        self._tier, self._is_only_tier = clusters.find_tier(host, cluster,
+                                                            self._ssp)
+        self.vios_uuids = self._members(cluster, vioses)
         self._lock = threading.Lock()
         self._units = {}
         # Every number stands for an LU that may have been made unseen; a
@@ -83,50 +81,26 @@ class Pool:
 
     # ---- the pool ------------------------------------------------------
 
-    def _find_cluster(self):
-        name = CONF.powervm.cluster_name
-        adapter = self.host.adapter
-        if name:
-            found = pvm_cluster.Cluster.search(adapter, name=name)
-            if not found:
-                raise exception.ClusterNotFoundByName(clust_name=name)
-            if len(found) > 1:
-                raise exception.TooManyClustersFound(
-                    clust_name=name, clust_count=len(found))
-        else:
-            found = pvm_cluster.Cluster.get(adapter)
-            if not found:
-                raise exception.NoConfigNoClusterFound()
-            if len(found) > 1:
-                raise exception.NoConfigTooManyClusters(
-                    clust_count=len(found), clust_names=', '.join(sorted(
-                        cluster.name for cluster in found)))
-        return found[0]
+    def _read_vioses(self):
+        return sorted(pvm_vios.VIOS.get(self.host.adapter),
+                      key=lambda vios_w: vios_w.name)
 
-    def _find_tier(self):
-        """Return the wrapper of the tier, and whether it is the only one."""
-        name = CONF.powervm.ssp_tier
-        tiers = pvm_stg.Tier.get(self.host.adapter, parent=self._ssp)
-        for tier in tiers:
-            if tier.name == name if name else tier.is_default:
-                return tier, len(tiers) == 1
-        raise exception.TierNotFound(
-            ssp_name=self.ssp_name, tier=name or '(default)',
-            tiers=', '.join(sorted(tier.name for tier in tiers)))
-
-    def _find_vioses(self, cluster):
+    def _members(self, cluster, vioses):
         """UUIDs of this host's VIOSes in the cluster, those that are up first.
 
         The cluster has VIOSes of other hosts too.
         """
-        vioses = sorted(pvm_vios.VIOS.get(self.host.adapter),
-                        key=lambda vios_w: vios_w.name)
         active = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
             self.host.adapter, vios_wraps=vioses)}
-        members = {(node.vios_uuid or '').lower() for node in cluster.nodes}
+        members = clusters.member_uuids(cluster)
         return sorted((vios_w.uuid for vios_w in vioses
                        if vios_w.uuid.lower() in members),
                       key=lambda uuid: uuid not in active)
+
+    @property
+    def kept_with_host(self):
+        """See DiskAdapter."""
+        return clusters.to_keep(self._cluster_uuid, self.tier_uuid)
 
     @property
     def ssp_name(self):
@@ -148,7 +122,7 @@ class Pool:
         """Find out which VIOSes serve it and how large it is (3 requests)."""
         cluster = pvm_cluster.Cluster.get(self.host.adapter,
                                           uuid=self._cluster_uuid)
-        self.vios_uuids = self._find_vioses(cluster)
+        self.vios_uuids = self._members(cluster, self._read_vioses())
         self._tier = self._tier.refresh()
 
     def active_vios_uuids(self):

@@ -64,6 +64,10 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def vios_uuids(self):
         return list(self._pool.vios_uuids)
 
+    @property
+    def kept_with_host(self):
+        return self._pool.kept_with_host
+
     def capacity(self):
         return self._pool.capacity()
 

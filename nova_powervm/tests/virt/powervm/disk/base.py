@@ -15,6 +15,7 @@
 import hashlib
 import uuid
 
+import fixtures
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
@@ -88,10 +89,16 @@ class StorageTestCase(base.SimulatedHostTestCase):
 
     :ivar glance: ImageApi
     :ivar context: nova.context.RequestContext
+    :ivar compute_nodes: what Nova has of this host, as there is no database:
+        list of nova.objects.ComputeNode.
     """
 
     def setUp(self):
         super().setUp()
+        self.compute_nodes = []
+        self.useFixture(fixtures.MockPatchObject(
+            objects.ComputeNodeList, 'get_all_by_host',
+            lambda _context, host: self._nodes(host)))
         objects.register_all()
         self.flags(volume_group_name='datavg',
                    volume_group_vios_name='vios1', group='powervm')
@@ -99,6 +106,11 @@ class StorageTestCase(base.SimulatedHostTestCase):
         self.context = nova_context.RequestContext(
             'user', 'project', is_admin=False)
         self.simulated.journal.clear()
+
+    def _nodes(self, host):
+        if not self.compute_nodes:
+            raise nova_exc.ComputeHostNotFound(host=host)
+        return self.compute_nodes
 
     def make_instance(self, number=1, root_gb=2, **attrs):
         return base.make_instance(

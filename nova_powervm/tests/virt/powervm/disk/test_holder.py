@@ -10,8 +10,6 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-import fixtures as fx
-from nova import exception as nova_exc
 from nova import objects
 
 from nova_powervm.tests.virt.powervm.disk import base
@@ -25,21 +23,10 @@ class HolderTest(base.StorageTestCase):
     def setUp(self):
         super().setUp()
         self.flags(volume_group_vios_name='', group='powervm')
-        # There is no database.
-        self.kept = []
-        self.useFixture(fx.MockPatchObject(
-            objects.ComputeNodeList, 'get_all_by_host',
-            lambda _context, host: self._nodes(host)))
-
-    def _nodes(self, host):
-        self.assertEqual(self.host.nodename, host)
-        if not self.kept:
-            raise nova_exc.ComputeHostNotFound(host=host)
-        return self.kept
 
     def keep(self, vios_uuid, group='datavg', **more):
         """Have Nova keep what an earlier start has found."""
-        self.kept = [objects.ComputeNode(stats=dict(
+        self.compute_nodes = [objects.ComputeNode(stats=dict(
             holder.to_keep(vios_uuid, group), **more))]
 
     def take_away(self, vios):
@@ -75,7 +62,7 @@ class HolderTest(base.StorageTestCase):
         self.take_away('vios1')
         for nodes in ([], [objects.ComputeNode(stats=None)],
                       [objects.ComputeNode(stats={'failed_builds': '0'})]):
-            self.kept = nodes
+            self.compute_nodes = nodes
             self.assertEqual('vios2', self.found())
 
     def test_on_no_vios(self):

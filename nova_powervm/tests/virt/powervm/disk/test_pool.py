@@ -16,6 +16,7 @@ from oslo_utils import units
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.disk import ssp_base
+from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm.disk import ssp
 from nova_powervm.virt.powervm import exception
@@ -44,8 +45,8 @@ class OneClusterTestCase(base.StorageTestCase):
             found.cluster_name, found.ssp_name, found.tier_name))
         self.assertEqual([self.vios('vios2').uuid], found.vios_uuids)
         self.assertEqual(
-            ['GET Cluster', 'GET SharedStoragePool', 'GET Tier',
-             'GET VirtualIOServer'], self.requests())
+            ['GET VirtualIOServer', 'GET Cluster', 'GET SharedStoragePool',
+             'GET Tier'], self.requests())
 
     def test_by_name(self):
         self.flags(cluster_name='cluster1', group='powervm')
@@ -59,7 +60,7 @@ class OneClusterTestCase(base.StorageTestCase):
 
     def test_several_of_that_name(self):
         self.flags(cluster_name='cluster1', group='powervm')
-        self.patch(pool.pvm_cluster.Cluster, 'search',
+        self.patch(clusters.pvm_cluster.Cluster, 'search',
                    lambda adapter, name: [None, None])
         error = self.assertRaises(exception.TooManyClustersFound, pool.Pool,
                                   self.host)

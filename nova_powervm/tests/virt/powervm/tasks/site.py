@@ -105,6 +105,7 @@ class Platform(fixtures.Fixture):
             'rest_password': self.site.profile['password'],
             'rest_connect_timeout': 0, 'volume_group_name': 'datavg',
             'volume_group_vios_name': 'vios1',
+            'cluster_name': 'cluster1', 'ssp_tier': 'SYSTEM',
             'management_root': self.simulated.management_root}
         # Nova's part of a config drive is tested with media.
         self.useFixture(fixtures.MonkeyPatch(

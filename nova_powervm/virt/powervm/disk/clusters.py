@@ -1,0 +1,135 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which cluster, and which tier of its pool, the disks of servers are in.
+
+A VIOS that is down tells nothing of its cluster. If the VIOSes of a host are
+in several clusters, and the driver took the only one that it sees, the disks
+would go to another pool after a start at the wrong moment. Likewise, the
+operator of a pool may make another tier the default one. Therefore:
+
+* The options cluster_name and ssp_tier name both, and nothing else counts.
+* Without them, those of the last start are used. Nova keeps their UUIDs with
+  the host, see kept.
+* If Nova keeps none, as after an upgrade from 9.0.0, the only cluster is used,
+  provided that no VIOS which is down can be in another one, and its default
+  tier.
+
+In any other case nova-compute does not start, and the message gives names.
+"""
+
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.wrappers import cluster as pvm_cluster
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import kept
+from nova_powervm.virt.powervm import exception
+
+CONF = cfg.CONF
+
+_CLUSTER_KEY = 'powervm_cluster'
+_TIER_KEY = 'powervm_tier'
+
+
+def to_keep(cluster_uuid, tier_uuid):
+    """What Nova is to keep with the host, for the next start: dict of str."""
+    return {_CLUSTER_KEY: cluster_uuid, _TIER_KEY: tier_uuid}
+
+
+def find(host, vioses):
+    """Find the cluster (1 request).
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param vioses: list of the wrappers of all VIOSes of the host.
+    :returns: Cluster wrapper.
+    :raises ClusterNotFoundByName: and
+    :raises TooManyClustersFound: if cluster_name names none, or several.
+    :raises ClusterNotUsable: if the cluster of the last start is not seen.
+    :raises NoConfigNoClusterFound: and
+    :raises NoConfigTooManyClusters: if there is none, or are several.
+    :raises ClusterUnknown: if one is seen, and a VIOS that cannot be asked
+        may be in another one.
+    """
+    if CONF.powervm.cluster_name:
+        return _named(host, CONF.powervm.cluster_name)
+    found = pvm_cluster.Cluster.get(host.adapter)
+    kept_uuid = kept.find(host).get(_CLUSTER_KEY)
+    if kept_uuid:
+        return _with_uuid(found, kept_uuid, _down(host, vioses))
+    if not found:
+        raise exception.NoConfigNoClusterFound()
+    if len(found) > 1:
+        raise exception.NoConfigTooManyClusters(
+            clust_count=len(found), clust_names=_names(found))
+    members = member_uuids(found[0])
+    strangers = [vios_w for vios_w in _down(host, vioses)
+                 if vios_w.uuid.lower() not in members]
+    if strangers:
+        raise exception.ClusterUnknown(clust_name=found[0].name,
+                                       down=_names(strangers))
+    return found[0]
+
+
+def find_tier(host, cluster, ssp):
+    """Find the tier (1 request).
+
+    :param cluster: Cluster wrapper.
+    :param ssp: SSP wrapper, of its pool.
+    :returns: (Tier wrapper, bool whether the pool has no other).
+    :raises TierNotFound: if the pool has no such tier.
+    """
+    name = CONF.powervm.ssp_tier
+    kept_uuid = None if name else kept.find(
+        host, **{_CLUSTER_KEY: cluster.uuid}).get(_TIER_KEY)
+    tiers = pvm_stg.Tier.get(host.adapter, parent=ssp)
+    for tier in tiers:
+        if (tier.name == name if name else
+                tier.uuid == kept_uuid if kept_uuid else tier.is_default):
+            return tier, len(tiers) == 1
+    raise exception.TierNotFound(
+        ssp_name=ssp.name, tiers=_names(tiers),
+        tier=name or kept_uuid or '(default)')
+
+
+def member_uuids(cluster):
+    """UUIDs of the VIOSes of a cluster, on all hosts: set, lower case."""
+    return {(node.vios_uuid or '').lower() for node in cluster.nodes}
+
+
+def _named(host, name):
+    found = pvm_cluster.Cluster.search(host.adapter, name=name)
+    if not found:
+        raise exception.ClusterNotFoundByName(clust_name=name)
+    if len(found) > 1:
+        raise exception.TooManyClustersFound(clust_name=name,
+                                             clust_count=len(found))
+    return found[0]
+
+
+def _with_uuid(found, cluster_uuid, down):
+    for cluster in found:
+        if cluster.uuid == cluster_uuid:
+            return cluster
+    raise exception.ClusterNotUsable(
+        clust_uuid=cluster_uuid, clust_names=_names(found) or 'none',
+        down=_names(down) or 'none')
+
+
+def _down(host, vioses):
+    up = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
+        host.adapter, vios_wraps=vioses)}
+    return [vios_w for vios_w in vioses if vios_w.uuid not in up]
+
+
+def _names(wrappers):
+    return ', '.join(sorted(wrapper.name for wrapper in wrappers))

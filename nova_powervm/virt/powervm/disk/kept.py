@@ -1,0 +1,38 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What Nova keeps with this host between two starts of nova-compute.
+
+It is in the statistics of the compute node, which each report of resources
+writes: see DiskAdapter.kept_with_host. Nova reports before it lets a server
+in.
+"""
+
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+
+
+def find(host, **wanted):
+    """Read what is kept with a host (no request; Nova's database is asked).
+
+    :param host: the Host.
+    :param wanted: statistics that it must have: name -> str.
+    :returns: dict of str, all statistics; {} if Nova knows none like that.
+    """
+    try:
+        nodes = objects.ComputeNodeList.get_all_by_host(
+            nova_context.get_admin_context(), host.nodename)
+    except nova_exc.ComputeHostNotFound:
+        return {}
+    return next((node.stats for node in nodes
+                 if (node.stats or {}).items() >= wanted.items()), None) or {}
