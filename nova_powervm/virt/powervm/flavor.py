@@ -321,6 +321,9 @@ class _Translation:
                                   min=lpar_builder.MIN_PROC_U,
                                   max=lpar_builder.MAX_PROC_U)
         attributes[lpar_builder.PROC_UNITS] = units
+        for end, key in (('min', lpar_builder.MIN_PROC_U),
+                         ('max', lpar_builder.MAX_PROC_U)):
+            attributes.setdefault(key, self._default_units(end, units))
         if 'uncapped' in self.specs:
             attributes[lpar_builder.SHARING_MODE] = (
                 pvm_bp.SharingMode.UNCAPPED if self.specs['uncapped']
@@ -333,18 +336,43 @@ class _Translation:
 
     def _proc_units(self):
         vcpus = self.flavor.vcpus
+        for end in ('min', 'max'):
+            self._check_units('%s_proc_units' % end, self._bound_vcpus(end),
+                              ' (%s%s_vcpu)' % (NAMESPACE, end))
         if 'proc_units' not in self.specs:
-            units = round(vcpus * CONF.powervm.proc_units_factor, 2)
+            units = max(round(vcpus * CONF.powervm.proc_units_factor, 2),
+                        self._least_units(vcpus))
             units = max(units, self.specs.get('min_proc_units', units))
             return min(units, self.specs.get('max_proc_units', units))
-        units = self.specs['proc_units']
-        # Rules of the hypervisor (assumed, no hardware).
-        least = round(vcpus * self.system.min_proc_units, 2)
-        if not least <= units <= vcpus:
+        self._check_units('proc_units', vcpus)
+        return self.specs['proc_units']
+
+    def _bound_vcpus(self, end):
+        return self.specs.get('%s_vcpu' % end, self.flavor.vcpus)
+
+    def _least_units(self, vcpus):
+        """The units that so many VCPUs need; at most they have one each.
+
+        These are rules of the hypervisor, for what a partition has and for
+        both of its bounds (assumed, no hardware).
+        """
+        return round(vcpus * self.system.min_proc_units, 2)
+
+    def _check_units(self, name, vcpus, source=''):
+        """Refuse an extra spec of units that do not suit VCPUs.
+
+        :param source: str, what says how many VCPUs these are.
+        """
+        least = self._least_units(vcpus)
+        if not least <= self.specs.get(name, least) <= vcpus:
             raise self._spec_error(
-                'proc_units', 'with %d VCPUs it must be %s to %d' % (
-                    vcpus, least, vcpus))
-        return units
+                name, 'with %d VCPUs%s it must be %s to %d' % (
+                    vcpus, source, least, vcpus))
+
+    def _default_units(self, end, units):
+        """A bound of units that suits the bound of VCPUs."""
+        vcpus = self._bound_vcpus(end)
+        return min(max(units, self._least_units(vcpus)), vcpus)
 
     def _pool_id(self):
         name = self.specs.get('shared_proc_pool_name', 'DefaultPool')

@@ -197,6 +197,50 @@ class SharedProcessorsTest(FlavorTestCase):
         self.assertEqual(0.4, self.shared(min_proc_units='0.4').desired_units)
         self.assertEqual(0.1, self.shared(max_proc_units='0.1').desired_units)
 
+    def assert_sound(self, shared):
+        """Units suit processors, at both ends too (HSCL1562 if not)."""
+        for units, processors in (
+                (shared.min_units, shared.min_virtual),
+                (shared.desired_units, shared.desired_virtual),
+                (shared.max_units, shared.max_virtual)):
+            self.assertTrue(0.05 * processors - 1e-6 <= units <= processors,
+                            (units, processors))
+
+    def test_units_that_no_spec_names_suit_the_processors(self):
+        for specs, units in (
+                ({'max_vcpu': '8'}, (0.2, 0.2, 0.4)),
+                ({'max_vcpu': '3'}, (0.2, 0.2, 0.2)),
+                ({'max_vcpu': '80', 'proc_units': '2'}, (2, 2, 4)),
+                ({'min_vcpu': '1', 'proc_units': '2'}, (1, 2, 2)),
+                ({'min_vcpu': '1', 'max_vcpu': '80',
+                  'min_proc_units': '0.05'}, (0.05, 0.2, 4))):
+            shared = self.shared(**specs)
+            self.assertEqual(units, (
+                shared.min_units, shared.desired_units, shared.max_units))
+            self.assert_sound(shared)
+
+    def test_least_units_of_the_host(self):
+        """proc_units_factor may say less than what the host needs."""
+        self.flags(group='powervm', proc_units_factor=0.05)
+        shared = self.shared(system=System(min_proc_units=0.1))
+        self.assertEqual(0.2, shared.desired_units)
+
+    def test_units_that_do_not_suit_the_processors(self):
+        reason = 'with %d VCPUs (powervm:%s) it must be %s to %d'
+        for name, value, vcpus, of, least, others in (
+                ('max_proc_units', '2.5', 2, 'max_vcpu', 0.1, {}),
+                ('max_proc_units', '0.3', 8, 'max_vcpu', 0.4,
+                 {'max_vcpu': '8'}),
+                ('max_proc_units', '8.5', 8, 'max_vcpu', 0.4,
+                 {'max_vcpu': '8'}),
+                ('min_proc_units', '0.05', 2, 'min_vcpu', 0.1, {}),
+                ('min_proc_units', '1.5', 1, 'min_vcpu', 0.05,
+                 {'min_vcpu': '1', 'proc_units': '2'}),
+                ('min_proc_units', '2.5', 2, 'min_vcpu', 0.1, {}),
+                ('max_proc_units', '0.05', 2, 'max_vcpu', 0.1, {})):
+            self.refuse_spec(name, value, reason % (vcpus, of, least, vcpus),
+                             **others)
+
     def test_capped(self):
         config = self.build(uncapped='No').proc_config
         self.assertEqual('capped', config.sharing_mode)
