@@ -80,20 +80,29 @@ class Inventory:
         self._host = host
         self._disk = disk
         self._clock = clock
-        self._lock = threading.Lock()
+        # Held while the host is read, which may take long. Nobody who is
+        # content with the snapshot that there is waits for it.
+        self._reading = threading.Lock()
         self._snapshot = None
         # Another value needs a reshape, which is for the start only.
         self._share_pool = CONF.powervm.ssp_sharing_provider
 
     def _take(self, max_age):
         """Return a snapshot; 2 requests if none is that fresh (seconds)."""
-        with self._lock:
-            if (self._snapshot is None or
-                    self._clock() - self._snapshot.taken >= max_age):
+        found = self._snapshot
+        if self._is_fresh(found, max_age):
+            return found
+        with self._reading:
+            # Another thread may have read it meanwhile.
+            if not self._is_fresh(self._snapshot, max_age):
                 taken = self._clock()
                 self._snapshot = _Snapshot(self._host.get_system(),
                                            self._disk.capacity(), taken)
             return self._snapshot
+
+    def _is_fresh(self, snapshot, max_age):
+        return (snapshot is not None and
+                self._clock() - snapshot.taken < max_age)
 
     def get_available_resource(self, nodename):
         """Tell what the host has and what of it is in use (2 requests).

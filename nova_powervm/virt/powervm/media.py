@@ -81,6 +81,10 @@ class ConfigDrive:
         self.host = host
         self._preferred = preferred_vios_uuid
         self._repository = None
+        # Held while the repository is looked for, or made: only who needs it
+        # waits.
+        self._finding = threading.Lock()
+        # Held for moments only.
         self._lock = threading.Lock()
         # UUID of the VIOS that was down when it was asked last.
         self._avoided = None
@@ -88,6 +92,8 @@ class ConfigDrive:
         self._others = set()
         # VIOS UUID -> dict of name -> Proof of media to delete there.
         self._doomed = {}
+        # Held while media are deleted that were to be deleted later. Besides
+        # the periodic task, only an upload of one of them waits for it.
         self._sweeping = threading.Lock()
 
     # ---- the life of a config drive ------------------------------------
@@ -307,9 +313,10 @@ class ConfigDrive:
                 storage.try_to('delete the config drive %s' % name,
                                group.edit, deletion.media, [name], proof)
                 reraise.reraise = storage.is_up(self.host, group.vios_uuid)
-                self._repository = None
-                self._avoided = (None if reraise.reraise
-                                 else group.vios_uuid)
+                with self._finding:
+                    self._repository = None
+                    self._avoided = (None if reraise.reraise
+                                     else group.vios_uuid)
                 self._others.update({self._avoided} - {None})
             return None
 
@@ -324,7 +331,7 @@ class ConfigDrive:
         :param create: whether to make one if there is none.
         :returns: volumegroup.VolumeGroup, or None.
         """
-        with self._lock:
+        with self._finding:
             if self._repository is None:
                 self._repository = (self._preferred_repository() or
                                     self._any_repository(create))

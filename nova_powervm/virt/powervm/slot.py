@@ -55,6 +55,7 @@ import threading
 
 from nova.compute import task_states
 from nova.compute import vm_states
+from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from oslo_serialization import base64 as base64utils
 from pypowervm import const as pvm_const
@@ -227,8 +228,9 @@ class SlotMaps:
         self.host = host
         self._store = store
         self._worker = worker
-        # One map is read, changed and written at a time.
-        self._writing = threading.Lock()
+        # The map of a server is read, changed and written by one thread at a
+        # time; a slow answer of the store keeps no other server waiting.
+        self._writing = lockutils.Semaphores()
         self._lock = threading.Lock()
         # Server UUID -> list of what is to become of its map: Change, or
         # None for its end.
@@ -292,7 +294,7 @@ class SlotMaps:
         return found
 
     def _write(self, instance_uuid):
-        with self._writing:
+        with lockutils.lock(instance_uuid, semaphores=self._writing):
             changes = self._pending_of(instance_uuid)
             if not changes:
                 return
@@ -324,6 +326,8 @@ class ServerSlots:
         self._guided = guided
         self._changes = []
         self._lpar_uuid = vm.get_pvm_uuid(instance)
+        # Held while the map is read, too: each thread of the operation needs
+        # it before it can go on. Those of other servers have other locks.
         self._lock = threading.RLock()
         self._guide = None
         self._max_slots = 0
