@@ -137,11 +137,13 @@ class ConfigDrive:
         """Queue the mapping of a config drive whose mapping was lost.
 
         The mapping, if it lacks, costs 1 request more than others: the medium
-        may be gone, see [powervm] remove_vopt_media_on_boot.
+        may be gone, see [powervm] remove_vopt_media_on_boot. While there may
+        be media beside the repository in use, it takes 1 request, and 1 for
+        each VIOS that may have them.
 
         :param stg: storage.StorageTransaction
         """
-        group = self._find_repository()
+        group = self._find_medium(instance)
         if group is not None:
             element = pvm_stg.VOptMedia.bld_ref(self.host.adapter,
                                                 get_cfg_drv_name(instance))
@@ -149,6 +151,30 @@ class ConfigDrive:
             stg.edit_redundant([group.vios_uuid], _map_again, group,
                                vm.get_pvm_uuid(instance), element, stg.place,
                                required=False)
+
+    def _find_medium(self, instance):
+        """Find the volume group whose medium is to be mapped to a server.
+
+        :returns: volumegroup.VolumeGroup; None if a VIOS maps it already, or
+            no group can have it.
+        """
+        own = self._find_repository()
+        own_uuid = own and own.vios_uuid
+        if not self._others - {own_uuid}:
+            return own
+        name, lpar_uuid = get_cfg_drv_name(instance), vm.get_pvm_uuid(instance)
+        vioses = self.host.active_vioses(xag=[storage.SCSI_MAPPING])
+        if any(storage.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
+                                    name) for vios_w in vioses):
+            return None
+        for vios_w in sorted(vioses, key=lambda vios_w: (
+                vios_w.uuid != own_uuid, vios_w.name)):
+            if vios_w.uuid in self._others | {own_uuid}:
+                for vg_w in self._volume_groups(vios_w.uuid):
+                    if volumegroup.has_media(vg_w, name):
+                        return volumegroup.VolumeGroup(self.host, vios_w.uuid,
+                                                       vg_w)
+        return own
 
     def detach(self, instance, stg):
         """Queue the removal of a config drive's mapping, if there is any.
@@ -220,21 +246,42 @@ class ConfigDrive:
     def clean(self, census):
         """Delete config drives of servers that Nova has deleted.
 
-        It takes 2 requests, one of which the first server saves, besides
-        those of the census.
+        It takes 2 requests, one of which the first server saves, and 1 for
+        each other VIOS that maps config drives, besides those of the census.
 
         :param census: cleanup.census.Census
-        :raises pypowervm.exceptions.Error: if the VIOS refuses.
+        :raises pypowervm.exceptions.Error: if a VIOS refuses.
         """
         group = self._find_repository()
-        self._note_others(census, group and group.vios_uuid)
-        if group is None:
-            return
+        own_uuid = group and group.vios_uuid
+        self._note_others(census, own_uuid)
+        if group is not None:
+            self._clean_repository(census, group)
+        for vios_w in census.active_vioses():
+            if vios_w.uuid in self._others - {own_uuid}:
+                self._clean_other(census, vios_w.uuid)
+
+    @staticmethod
+    def _clean_repository(census, group):
         vg_w = group.read()
         left = volumegroup.media_names(vg_w)
         proof = census.prove_former(left)
         if proof.of(left):
             group.edit(deletion.media, proof.of(left), proof, known=vg_w)
+
+    def _clean_other(self, census, vios_uuid):
+        """Delete such media of a VIOS that may have some.
+
+        If it has no config drives afterwards, it need not be searched again.
+        """
+        left = {name for vg_w in self._volume_groups(vios_uuid)
+                for name in volumegroup.media_names(vg_w)
+                if names.is_config_drive_name(name)}
+        proof = census.prove_former(left)
+        for name in proof.of(left):
+            self._delete_from(vios_uuid, name, proof)
+        if not left.difference(proof.of(left)):
+            self._others.discard(vios_uuid)
 
     def _note_others(self, census, own):
         """Note which VIOSes may have media that are not in the repository.

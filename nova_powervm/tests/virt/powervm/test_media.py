@@ -183,8 +183,8 @@ class LifeTestCase(MediaTestCase):
         self.assertEqual(self.before, self.state())
 
 
-class ViosDownTestCase(MediaTestCase):
-    """The VIOS that has the repository is down; the other one is not."""
+class ViosBase(MediaTestCase):
+    """Two VIOSes have repositories; the server has an LPAR."""
 
     def setUp(self):
         super().setUp()
@@ -205,6 +205,10 @@ class ViosDownTestCase(MediaTestCase):
     def destroy(self):
         self.transaction(self.drive.detach)
         self.drive.delete(self.instance)
+
+
+class ViosDownTestCase(ViosBase):
+    """The VIOS that has the repository is down; the other one is not."""
 
     def test_create_on_the_other(self):
         self.set_vios(False)

@@ -89,12 +89,13 @@ class StorageTestCase(base.SimulatedHostTestCase):
 
     :ivar glance: ImageApi
     :ivar context: nova.context.RequestContext
-    :ivar kept: list of nova.objects.ComputeNode, as there is no database.
+    :ivar compute_nodes: what Nova has of this host, as there is no database:
+        list of nova.objects.ComputeNode.
     """
 
     def setUp(self):
         super().setUp()
-        self.kept = []
+        self.compute_nodes = []
         self.useFixture(fixtures.MockPatchObject(
             objects.ComputeNodeList, 'get_all_by_host',
             lambda _context, host: self._nodes(host)))
@@ -107,9 +108,9 @@ class StorageTestCase(base.SimulatedHostTestCase):
         self.simulated.journal.clear()
 
     def _nodes(self, host):
-        if not self.kept:
+        if not self.compute_nodes:
             raise nova_exc.ComputeHostNotFound(host=host)
-        return self.kept
+        return self.compute_nodes
 
     def make_instance(self, number=1, root_gb=2, **attrs):
         return base.make_instance(

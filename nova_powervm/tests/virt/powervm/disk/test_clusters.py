@@ -56,8 +56,8 @@ class ClustersTestCase(base.StorageTestCase):
         self.flags(cluster_name=cluster, ssp_tier=tier, group='powervm')
         found = pool.Pool(self.host)
         self.flags(cluster_name='', ssp_tier='', group='powervm')
-        self.kept = [objects.ComputeNode(stats=dict(found.kept_with_host,
-                                                    failed_builds='0'))]
+        self.compute_nodes = [objects.ComputeNode(stats=dict(
+            found.kept_with_host, failed_builds='0'))]
 
     def assert_refused(self, error, *texts):
         refusal = self.assertRaises(error, self.found)
@@ -117,7 +117,7 @@ class ClustersTestCase(base.StorageTestCase):
 
     def test_tier_is_gone(self):
         self.keep('one')
-        self.kept[0].stats[clusters._TIER_KEY] = 'f00d'
+        self.compute_nodes[0].stats[clusters._TIER_KEY] = 'f00d'
         self.assert_refused(exception.TierNotFound, 'f00d', 'A, B')
 
 
@@ -132,5 +132,5 @@ class OneClusterTestCase(base.StorageTestCase):
             self.vios('vios1').halted()
         for nodes in ([], [objects.ComputeNode(stats=None)],
                       [objects.ComputeNode(stats={'failed_builds': '0'})]):
-            self.kept = nodes
+            self.compute_nodes = nodes
             self.assertEqual('one', pool.Pool(self.host).cluster_name)

@@ -26,7 +26,7 @@ class HolderTest(base.StorageTestCase):
 
     def keep(self, vios_uuid, group='datavg', **more):
         """Have Nova keep what an earlier start has found."""
-        self.kept = [objects.ComputeNode(stats=dict(
+        self.compute_nodes = [objects.ComputeNode(stats=dict(
             holder.to_keep(vios_uuid, group), **more))]
 
     def take_away(self, vios):
@@ -62,7 +62,7 @@ class HolderTest(base.StorageTestCase):
         self.take_away('vios1')
         for nodes in ([], [objects.ComputeNode(stats=None)],
                       [objects.ComputeNode(stats={'failed_builds': '0'})]):
-            self.kept = nodes
+            self.compute_nodes = nodes
             self.assertEqual('vios2', self.found())
 
     def test_on_no_vios(self):
