@@ -438,6 +438,9 @@ class VscsiConnector(driver.VolumeConnector):
 
         :returns: list of its name, or empty.
         """
+        if not self.udid:
+            # To look for it is to make the VIOS have it.
+            return []
         try:
             by_vios = {uuid: self._paths(ports)
                        for uuid, ports in self.host.fc_ports().items()}

@@ -61,7 +61,7 @@ class PowerOnTest(BusyMixin, base.ScenarioCase):
         # Neither the end of the job nor the state can be read.
         self.platform.faults.add({'effect': 'drop_after', 'method': 'PUT',
                                   'path': 'do/PowerOn'})
-        self.platform.faults.add({'effect': 'status', 'status': 503,
+        self.platform.faults.add({'effect': 'status', 'status': 500,
                                   'method': 'GET',
                                   'path': 'quick/PartitionState'})
         self.assertRaises(

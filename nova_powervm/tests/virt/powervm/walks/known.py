@@ -33,17 +33,6 @@ class Known(typing.NamedTuple):
 
 
 KNOWN = (
-    Known('(?s)what is not ours has changed by (the operation|a restart): .*'
-          'lv_backup',
-          'The start of nova-compute removes adapters for any client, and '
-          'deletes the disks behind them: issue 12, section 1.',
-          '.*_any_client.*'),
-    Known('(?s)the site is not what it should be.*"name": "b_',
-          'A logical unit that a VIOS which is down has mapped is deleted '
-          'later, unless nova-compute is restarted: issue 12, section 1.',
-          '(delete_killed_before_middle_id_reused_vios1_down_half_finished|'
-          'delete_no_answer_before_last_lpar_off_vios2_down_foreign_lpar|'
-          'delete_vios1_down_first_lpar_missing_lost_neighbour)'),
     Known('hdisk. of vios. is still there',
           'Hard disks that a VIOS has found for an attachment which was '
           'killed, or whose LPAR is gone, stay there: issue 12, section 1.',
