@@ -133,5 +133,10 @@ class Compute(manager.ComputeManager):
                 self.cloud.failures.append(exc)
 
     def _sync_all(self, context):
+        """Look at each server; Nova goes on with the next after a failure."""
         for instance in objects.InstanceList.get_by_host(context, self.host):
-            self._query_driver_power_state_and_sync(context, instance)
+            try:
+                self._query_driver_power_state_and_sync(context, instance)
+            except Exception as exc:
+                LOG.exception('A power state could not be looked at.')
+                self.cloud.failures.append(exc)

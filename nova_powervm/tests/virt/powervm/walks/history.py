@@ -416,7 +416,10 @@ class Base:
             self.cloud.forget(found)
 
     def remove_volumes(self):
-        """Delete all volumes, also those that a dead process has reserved."""
+        """Delete all volumes, also those that a dead process has reserved.
+
+        :raises Broken: if a VIOS still has a hard disk of one
+        """
         if not self.has_volumes:
             return
         cinder = self.cloud.cinder
@@ -427,4 +430,6 @@ class Base:
                 cinder.fake_attachment_delete(self.cloud.context, attachment)
             cinder.fake_delete(self.cloud.context, volume)
         cinder.migrating.clear()
+        complaints = list(cinder.complaints)
         cinder.complaints.clear()
+        self._expect_none(complaints)

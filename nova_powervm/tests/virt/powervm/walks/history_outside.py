@@ -60,26 +60,26 @@ class OutsideSteps(history.Base):
     def their_lpar(self, host, number=None):
         """Create an LPAR of somebody else, with a disk and a medium."""
         name = self._their_name(host, 'lpar', number)
+        disk = self._make_their_disk(host, name + '_disk')
         self._operator(host).create_partition(
-            name, running=True, memory_mb=256,
-            disk=self._their_disk(host, name + '_disk'),
+            name, running=False, memory_mb=256,
             medium={'vios': 'vios1', 'name': name + '.iso',
                     'content': b'medium'},
             adapters=[{'switch': 'ETHERNET0(Default)', 'vlan': 101}])
+        self._operator(host).map_storage('vios1', disk.udid, name)
+        self._operator(host).partition(name).booted()
 
     @outside
     def their_disk(self, host, number=None):
         """Create a disk that nobody uses, with a name that looks like ours."""
         name = self._their_name(host, 'disk', number)
-        self._operator(host).create_disk(**self._their_disk(
-            host, 'b_' + name))
+        self._make_their_disk(host, 'b_' + name)
 
     @outside
     def their_any_client(self, host, number=None):
         """Put a disk behind an adapter that any partition may use."""
         name = self._their_name(host, 'any', number)
-        disk = self._operator(host).create_disk(**self._their_disk(
-            host, name))
+        disk = self._make_their_disk(host, name)
         self._operator(host).map_storage('vios1', disk.udid)
 
     @outside
@@ -101,7 +101,10 @@ class OutsideSteps(history.Base):
                 'disk': 'b_' + name, 'any': name}[kind]
         if kind != 'disk':
             self._unmap_theirs(host, disk)
-        operator.delete_disk('vios1', disk)
+        if self.cloud.site.pools:
+            operator.delete_logical_unit(disk)
+        else:
+            operator.delete_disk('vios1', disk)
         if kind in ('lpar', 'rest'):
             self._unmap_theirs(host, name + '.iso')
             operator.delete_medium('vios1', name + '.iso')
@@ -119,9 +122,12 @@ class OutsideSteps(history.Base):
         self.theirs[name] = (host, kind)
         return name
 
-    def _their_disk(self, host, name):
-        groups = [group.name for group in
-                  self._operator(host).vios('vios1').volume_groups]
-        return {'vios': 'vios1', 'name': name, 'size_bytes': 16 * _MIB,
-                'volume_group': groups[-1],
-                'content': b'the content of ' + name.encode()}
+    def _make_their_disk(self, host, name):
+        """Make a disk where those of servers are, too."""
+        operator, content = self._operator(host), b'the content of '
+        content += name.encode()
+        if self.cloud.site.pools:
+            return operator.create_logical_unit(name, 16 * _MIB, content)
+        groups = operator.vios('vios1').volume_groups
+        return operator.create_disk('vios1', groups[-1].name, name,
+                                    16 * _MIB, content)
