@@ -90,6 +90,7 @@ def attach(rooms, instance, connector):
     stg = transaction(rooms, 'attach_volume', [connector], slots=slots)
     return slot.add_save(linear_flow.Flow('attach_volume').add(
         tf_vol.CheckAttach(rooms.host, instance, connector),
+        tf_vol.KeepConnection(instance, connector),
         tf_vol.ConnectVolumes([connector], stg),
         tf_stg.UpdateVioses(stg),
         tf_vol.SaveVolumes(instance, [connector]),

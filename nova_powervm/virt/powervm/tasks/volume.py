@@ -45,6 +45,21 @@ class CheckAttach(task.Task):
         self.connector.give_up()
 
 
+class KeepConnection(task.Task):
+    """Have Nova keep how a volume is to be reached, before anything is done.
+
+    Nova removes its record of the volume itself if the flow fails.
+    """
+
+    def __init__(self, instance, connector):
+        super().__init__('keep_connection')
+        self.instance = instance
+        self.connector = connector
+
+    def execute(self):
+        volume.keep_connection(self.instance, self.connector)
+
+
 class CheckDetach(task.Task):
     """Make sure that the platform can take a volume from the LPAR now."""
 

@@ -148,6 +148,15 @@ def build_leaving(host, instance, bdms):
     return connectors
 
 
+def keep_connection(instance, connector):
+    """Have Nova keep how a volume is to be reached, before it is attached.
+
+    :param connector: VolumeConnector
+    """
+    places.keep_connection(instance, connector.volume_id,
+                           connector.connection_info)
+
+
 def keep_places(instance, connectors, are_all=False):
     """Have Nova keep where the server has volumes that were connected.
 

@@ -22,6 +22,7 @@ import typing
 
 from nova import exception as nova_exc
 from nova import objects
+from oslo_serialization import jsonutils
 
 #: Where connectors keep the UDID of a volume in connection_info['data'].
 UDID_KEY = 'target_UDID'
@@ -80,6 +81,26 @@ def keep(instance, new):
     except nova_exc.InstanceNotFound:
         return
     _write(instance, {**dict.fromkeys(kept), **of(fresh)})
+
+
+def keep_connection(instance, volume_id, connection_info):
+    """Have Nova keep how a volume is to be reached, before it is looked for.
+
+    Nova itself saves that after the volume was attached. If nova-compute ends
+    before that, nothing else tells whose the devices are that VIOSes have
+    found. With it, they go when Nova deletes the server or detaches the
+    volume. What Nova has saved already is left alone.
+
+    :param connection_info: dict of Cinder.
+    """
+    try:
+        bdm = objects.BlockDeviceMapping.get_by_volume_and_instance(
+            instance._context, volume_id, instance.uuid)
+    except nova_exc.VolumeBDMNotFound:
+        return
+    if not bdm.connection_info:
+        bdm.connection_info = jsonutils.dumps(connection_info)
+        bdm.save()
 
 
 def _strange(instance):

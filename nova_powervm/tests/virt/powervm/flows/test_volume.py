@@ -30,12 +30,14 @@ class AttachTest(base.RecipesTestCase):
     RECIPES = {
         'plain': ({}, {}, '''
             check_attach
+            keep_connection
             connect_volumes+undo
             update_vioses
             save_volumes
             tag_devices'''),
         'with a store': ({'store': True}, {}, '''
             check_attach
+            keep_connection
             connect_volumes+undo
             update_vioses
             save_volumes

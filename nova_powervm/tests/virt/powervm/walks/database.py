@@ -87,7 +87,17 @@ class Database(fx.Fixture):
                 original(instance, expected_vm_state=expected_vm_state,
                          expected_task_state=expected_task_state)
 
+        save_volume = objects.BlockDeviceMapping.save
+
+        def save_mapping(mapping):
+            before_write()
+            save_volume(mapping)
+
         self.useFixture(fx.MonkeyPatch('nova.objects.Instance.save', save))
+        # Nova saves what it has of a volume in a "finally", which a process
+        # that is killed does not get to.
+        self.useFixture(fx.MonkeyPatch('nova.objects.BlockDeviceMapping.save',
+                                       save_mapping))
 
     @staticmethod
     def look(uuid):

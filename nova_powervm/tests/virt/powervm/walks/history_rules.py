@@ -27,9 +27,10 @@ MOST_REQUESTS = 25
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
 KNOWN = {
-    'hard disk of a killed attachment':
-        'Hard disks that VIOSes have found for a volume stay there if '
-        'nova-compute is killed while it attaches the volume. Issue 12.',
+    'killed swap':
+        'If nova-compute is killed while it swaps volumes, the server is off '
+        'and Nova has it as active, and something of the new volume may be '
+        'left on VIOSes: Nova does not keep which volume that is. Issue 12.',
     'offers':
         'Placement may grant memory that the hypervisor, VIOSes and foreign '
         'LPARs have, and disk space that cached images and foreign disks '
@@ -281,16 +282,7 @@ def _evacuations(played):
         played.is_up(3 - played.host_number(number))]
 
 
-def _spares_attachments(played):
-    """Whether nova-compute may be killed at the next operation."""
-    return ('hard disk of a killed attachment' in KNOWN and
-            not played.cloud.platform.fabrics and
-            played.has_fault(kills=True))
-
-
 def _attachments(played):
-    if _spares_attachments(played):
-        return []
     return [(number, volume)
             for number in played.in_state('active', 'stopped')
             for volume in played.free_volumes()]
@@ -308,7 +300,10 @@ def _of_volumes(volumes, *statuses, condition=None):
 
 
 def _can_swap(played, number):
-    return _keeps_no_path(played, number) and not _spares_attachments(played)
+    spares_swaps = ('killed swap' in KNOWN and
+                    not played.cloud.platform.fabrics and
+                    played.has_fault(kills=True))
+    return _keeps_no_path(played, number) and not spares_swaps
 
 
 def _has_pool(played, _number):

@@ -188,12 +188,20 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
-    @case.fails(history_rules.KNOWN['hard disk of a killed attachment'])
     def test_killed_attachment(self):
         def steps(history):
             history.make(1)
             history.fault('killed_after', 1, 1)
             history.attach(1, 1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails(history_rules.KNOWN['killed swap'])
+    def test_killed_swap(self):
+        def steps(history):
+            history.make(1, 'small', (1,), False)
+            history.fault('killed_after', 12, 1)
+            history.swap(1, 1)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 

@@ -1,0 +1,47 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Partition ids are kept for each host that a server was on."""
+
+from unittest import mock
+
+from nova import objects
+
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm import former
+
+
+class FormerTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.instance = base.make_instance(host='compute2')
+        self.save = mock.patch.object(objects.Instance, 'save').start()
+        self.addCleanup(mock.patch.stopall)
+
+    def test_each_host_has_its_own(self):
+        former.keep_id(self.instance, 'compute1', 4)
+        former.keep_id(self.instance, 'compute2', 7)
+        self.assertEqual([4, 7, None], [
+            former.kept_id(self.instance, name)
+            for name in ('compute1', 'compute2', 'compute3')])
+
+    def test_saved_only_if_it_is_new(self):
+        for _time in range(2):
+            former.keep_id(self.instance, 'compute1', 4)
+        self.save.assert_called_once_with()
+
+    def test_kept_by_an_earlier_version(self):
+        """It is that of the host that the server is on."""
+        self.instance.system_metadata['powervm_lpar_id'] = '5'
+        self.assertEqual(5, former.kept_id(self.instance, 'compute2'))
+        self.assertIsNone(former.kept_id(self.instance, 'compute1'))
