@@ -52,6 +52,8 @@ EXPENSIVE = {
         'Servers are shelved and come back on another host.',
     r'nova_powervm\.tests\.functional\.test_snapshot\.\w+BytesTest':
         'It hashes disks of several GiB, before and after.',
+    r'nova_powervm\.tests\.virt\.powervm\.walks\.test_estate':
+        'It plays 100 operations and 10 restarts.',
     r'nova_powervm\.tests\.virt\.powervm\.walks\.test_histories':
         'It plays 120 steps; 15 to 28 CPU seconds, more on a slow machine.',
     r'nova_powervm\.tests\.virt\.powervm\.walks\.test_images\.\w+RebuildTest':

@@ -52,7 +52,7 @@ class Cloud(walk_cloud.Cloud):
         self.foreign = states.foreign(self.site)
 
 
-class ForeignCase(testtools.TestCase):
+class EstateMixin:
     """100 random operations, and 10 restarts, beside what others have.
 
     :cvar PLATFORM: platforms.Platform
@@ -108,17 +108,17 @@ class ForeignCase(testtools.TestCase):
         self.check()
 
 
-class VolumeGroupTest(ForeignCase):
+class VolumeGroupTest(EstateMixin, testtools.TestCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
-class PoolTest(ForeignCase):
+class PoolTest(EstateMixin, testtools.TestCase):
     PLATFORM = platforms.TWO_POOL
 
 
-class VscsiTest(ForeignCase):
+class VscsiTest(EstateMixin, testtools.TestCase):
     PLATFORM = platforms.TWO_VSCSI
 
 
-class NpivTest(ForeignCase):
+class NpivTest(EstateMixin, testtools.TestCase):
     PLATFORM = platforms.TWO_NPIV
