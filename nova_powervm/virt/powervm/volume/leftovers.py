@@ -15,7 +15,8 @@
 owners.Owners tells from the platform and Nova's database what that is, so
 nothing has to be remembered. It is looked for when nova-compute starts, when
 a VIOS is back that was down then or that an operation did without, and once
-an hour.
+an hour. Devices that nobody has mapped are looked for likewise, but not
+before the periodic tasks.
 """
 
 import collections
@@ -24,6 +25,7 @@ import threading
 import time
 
 from oslo_log import log as logging
+from pypowervm import const as pvm_const
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
@@ -56,6 +58,7 @@ class Leftovers:
         self._sweeping = threading.Lock()
         # UUIDs of the VIOSes that were down at the last look.
         self._unseen = set()
+        self._has_seen_devices = False
         self._last = clock()
 
     @contextlib.contextmanager
@@ -99,15 +102,39 @@ class Leftovers:
     def _sweep(self):
         due = self._unseen | self._host.take_missed_vioses()
         self._unseen = due
-        if self._clock() - self._last < self.INTERVAL:
+        if self._has_seen_devices and (
+                self._clock() - self._last < self.INTERVAL):
             if not due or due.isdisjoint(
                     vios_w.uuid for vios_w in self._host.active_vioses()):
                 return
-        self._look(lambda: pvm_vios.VIOS.get(
-            self._host.adapter, xag=[storage.SCSI_MAPPING]))
+        vioses = pvm_vios.VIOS.get(
+            self._host.adapter,
+            xag=[storage.SCSI_MAPPING, pvm_const.XAG.VIO_STOR])
+        self._remove_devices(self._look(lambda: vioses))
+        self._has_seen_devices = True
+
+    def _remove_devices(self, vioses):
+        """Make VIOSes forget volumes that are not mapped, and left over."""
+        if not self._is_idle(None):
+            return
+        unmapped = {vios_w.uuid: _find_unmapped(vios_w) for vios_w in vioses}
+        left = owners.left_devices(self._host, {
+            element.udid for found in unmapped.values() for element in found})
+        for vios_uuid, found in unmapped.items():
+            for element in found:
+                if element.udid in left:
+                    LOG.warning('Device %(name)s of volume %(udid)s is left '
+                                'on VIOS %(vios)s; it goes.', {
+                                    'name': element.name, 'vios': vios_uuid,
+                                    'udid': element.udid})
+                    discovery.remove(self._host, vios_uuid, element.name)
 
     def _look(self, read):
-        """Remove what is stale from all VIOSes that are up."""
+        """Remove what is stale from all VIOSes that are up.
+
+        :param read: see start().
+        :returns: wrappers of the VIOSes that are up, list.
+        """
         vioses = read()
         active = pvm_partition.get_active_vioses(self._host.adapter,
                                                  vios_wraps=vioses)
@@ -123,6 +150,7 @@ class Leftovers:
         self._unseen = failed | ({vios_w.uuid for vios_w in vioses} -
                                  {vios_w.uuid for vios_w in active})
         self._last = self._clock()
+        return active
 
 
 class _Judge:
@@ -174,3 +202,11 @@ class _Judge:
                             'vios': vios_uuid})
         for name in sorted(names):
             discovery.remove(self._host, vios_uuid, name)
+
+
+def _find_unmapped(vios_w):
+    """Physical volumes on Fibre Channel that a VIOS maps to nobody: list."""
+    mapped = {mapping.backing_storage.name for mapping in vios_w.scsi_mappings
+              if mapping.backing_storage is not None}
+    return [element for element in vios_w.phys_vols
+            if element.is_fc_backed and element.name not in mapped]

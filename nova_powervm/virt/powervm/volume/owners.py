@@ -109,6 +109,25 @@ def is_needed(element, nodename):
             expected_attrs=['system_metadata']))
 
 
+def left_devices(host, found):
+    """Which devices are of volumes that this host had, and has no more.
+
+    That nobody has mapped one proves nothing: an operator may be about to. So
+    it must be of a volume that a server had which is, or was, on this host.
+    While a server here gets a volume, it is not known which device that is:
+    then none is told.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param found: set of the UDIDs of devices that were read before, and that
+        no mapping has.
+    :returns: set of some of them.
+    """
+    known = Owners(host, [])
+    left = found & known.former_udids
+    needed = known.needed_udids() if left else None
+    return set() if needed is None else left - needed
+
+
 class Owners:
     """What Nova knows of the LPARs and volumes of some mappings.
 
@@ -233,19 +252,51 @@ class Owners:
     def _is_ours(self, mapping):
         """Whether a server of Nova ever had the volume of a mapping."""
         return (is_known(mapping.backing_storage.tag) or
-                mapping.backing_storage.udid in self._former_udids)
+                mapping.backing_storage.udid in self.former_udids)
 
     @functools.cached_property
-    def _former_udids(self):
-        """UDIDs of volumes that servers of this host have, or ever had.
+    def former_udids(self):
+        """UDIDs of volumes that servers of this host have, or ever had: set.
 
         A volume that Cinder has migrated has another id than its tag.
         """
-        instances = self._find(host=self._host.nodename)
-        bdms = self._bdms_of(self._context, instances)
-        return {udid for instance in instances
-                for bdm in bdms.get(instance.uuid, ()) if bdm.is_volume
-                for udid in udids(instance, bdm)}
+        instances = self._servers_here(self._context)
+        recorded = {udid for instance, bdm in self._volumes_of(
+            self._context, instances) for udid in udids(instance, bdm)}
+        return recorded.union(*map(places.missed, instances))
+
+    def needed_udids(self):
+        """UDIDs of volumes that servers of this host have, or get: set.
+
+        :returns: None if one of them is not known yet.
+        """
+        needed, context = set(), nova_context.get_admin_context()
+        for instance, bdm in self._volumes_of(context,
+                                              self._servers_here(context)):
+            if not self._has_left(instance):
+                found = udids(instance, bdm)
+                if not found:
+                    return None
+                needed |= found
+        return needed
+
+    def _servers_here(self, context):
+        """Instances of servers that are, or were, on this host: list."""
+        filters = [{'host': self._host.nodename}]
+        if self._moved:
+            filters.append({'uuid': sorted(self._moved)})
+        return list({
+            instance.uuid: instance for wanted in filters
+            for instance in objects.InstanceList.get_by_filters(
+                context, wanted, expected_attrs=['system_metadata'])
+        }.values())
+
+    def _volumes_of(self, context, instances):
+        """(Instance, BDM) of the volumes of some servers."""
+        bdms = self._bdms_of(context, instances)
+        return [(instance, bdm) for instance in instances
+                for bdm in bdms.get(instance.uuid, ())
+                if bdm.is_volume and bdm.volume_id]
 
 
 def _ids(element):

@@ -28,6 +28,10 @@ from oslo_serialization import jsonutils
 UDID_KEY = 'target_UDID'
 
 _KEY = 'powervm_volume_'
+# A volume that a VIOS may still have, as it was down when the server let go of
+# it: volume id -> UDID. It stays with the server: it is of use only if a
+# device with it is there.
+_MISSED_KEY = 'powervm_missed_'
 
 
 class Place(typing.NamedTuple):
@@ -101,6 +105,31 @@ def keep_connection(instance, volume_id, connection_info):
     if not bdm.connection_info:
         bdm.connection_info = jsonutils.dumps(connection_info)
         bdm.save()
+
+
+def keep_missed(instance, volume_id, udid):
+    """Have Nova keep that a VIOS may still have a volume of a server.
+
+    Of a volume that another one has replaced Nova keeps nothing else.
+    """
+    key = _MISSED_KEY + volume_id
+    if instance.system_metadata.get(key) == udid:
+        return
+    instance.system_metadata[key] = udid
+    try:
+        fresh = objects.Instance.get_by_uuid(
+            instance._context, instance.uuid,
+            expected_attrs=['system_metadata'])
+        fresh.system_metadata[key] = udid
+        fresh.save()
+    except nova_exc.InstanceNotFound:
+        pass
+
+
+def missed(instance):
+    """UDIDs of volumes that VIOSes may still have of a server: set."""
+    return {udid for key, udid in instance.system_metadata.items()
+            if key.startswith(_MISSED_KEY)}
 
 
 def _strange(instance):

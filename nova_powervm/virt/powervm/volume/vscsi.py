@@ -414,6 +414,8 @@ class VscsiConnector(driver.VolumeConnector):
         self.missed.add(vios_uuid)
         self._removed.pop(vios_uuid, None)
         self.host.note_missed_vios(vios_uuid)
+        if self.udid:
+            places.keep_missed(self.instance, self.volume_id, self.udid)
         LOG.warning('VIOS %(vios)s, which is down, may still have volume '
                     '%(volume)s; that is removed when it is back.',
                     {'vios': vios_uuid, 'volume': self.volume_id},

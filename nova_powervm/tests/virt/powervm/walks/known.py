@@ -32,13 +32,7 @@ class Known(typing.NamedTuple):
     rows: str = '.*'
 
 
-KNOWN = (
-    Known('hdisk. of vios. is still there',
-          'Hard disks that a VIOS has found for an attachment which was '
-          'killed, or whose LPAR is gone, stay there: issue 12, section 1.',
-          '(attach_vios1_down_middle_id_reused_half_finished|'
-          'detach_dropped_after_first_id_reused_half_finished)'),
-)
+KNOWN = ()
 
 
 def find(name):

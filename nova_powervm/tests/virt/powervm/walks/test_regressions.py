@@ -273,3 +273,42 @@ class RegressionTest(testtools.TestCase):
             history.confirm(4)
             history.end()
         self.play(platforms.TWO_POOL, steps)
+
+    def test_device_on_the_host_of_an_evacuated_server(self):
+        """Seed 4, as it was shrunk: nothing maps it there any more."""
+        def steps(history):
+            history.make(2, 'large', (1,), True, 1)
+            history.fault('etag_412', 5, 2)
+            history.make(1, 'small', (2,), True, 2)
+            history.vios_down(2, 'vios2')
+            history.hard_reboot(1)
+            history.lose(2)
+            history.stop(1)
+            history.stop(2)
+            history.their_lpar(2, 3)
+            history.fault('error_500', 10, 1)
+            history.start_compute(1)
+            history.migrate(2)
+            history.evacuate(2, True)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    @case.fails('A device that a VIOS which was down has of a volume that was '
+                'replaced meanwhile stays, without a mapping. Issue 12, '
+                'section 1.')
+    def test_device_of_a_volume_that_was_replaced(self):
+        """Seed 5, as it was shrunk: its VIOS was down all the while."""
+        def steps(history):
+            history.make(1, 'small', (1,), False, 3)
+            history.lose(3)
+            history.make(2, 'large', (2, 3), True, 4)
+            history.hard_reboot(4)
+            history.migrate(4)
+            history.vios_down(1, 'vios2')
+            history.rebuild(3)
+            history.extend(3, 1)
+            history.swap(3, 1)
+            history.detach(3, 1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
