@@ -77,6 +77,25 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.assertEqual([], self.lun(1).hdisks)
         self.assert_deleted(self.server)
 
+    def unmap(self, name='vios2'):
+        """Let a VIOS keep the device of volume 1 without a mapping."""
+        self.platform.operator.unmap_storage(name, self.lun(1).udid)
+
+    def test_device_that_nobody_maps(self):
+        self.detach_without(self.server, 1)
+        self.unmap()
+        [device] = self.lun(1).hdisks
+        self.assertEqual('vios2', device.vios.name)
+        self.look_now()
+        self.assertEqual([], self.lun(1).hdisks)
+        self.assert_deleted(self.server)
+
+    def test_device_that_a_server_needs(self):
+        self.unmap()
+        self.look_now()
+        self.assertEqual(2, len(self.lun(1).hdisks))
+        self.assert_deleted(self.server)
+
     def test_volume_goes_to_another_server(self):
         """The former server does not reach it any more."""
         other = self.boot(networks='none')
