@@ -233,8 +233,8 @@ Tier of the Shared Storage Pool for the disks of servers. Has an
 effect if ``disk_driver`` is ssp.
 
 Unset means the one that was used until now, which nova-compute
-remembers, or, at the first start, the default tier of the pool. Hosts
-between which servers move must use the same tier.
+remembers, or, at the first start, the default tier of the pool.
+Hosts between which servers move must use the same tier.
 """),
     cfg.BoolOpt(
         'ssp_sharing_provider',

@@ -29,8 +29,8 @@ UDID_KEY = 'target_UDID'
 
 _KEY = 'powervm_volume_'
 # A volume that a VIOS may still have, as it was down when the server let go of
-# it: volume id -> UDID. It stays with the server: it is of use only if a
-# device with it is there.
+# it: UDID -> volume id, which a volume that replaces it takes over. It stays
+# with the server: it is of use only if a device with it is there.
 _MISSED_KEY = 'powervm_missed_'
 
 
@@ -112,15 +112,15 @@ def keep_missed(instance, volume_id, udid):
 
     Of a volume that another one has replaced Nova keeps nothing else.
     """
-    key = _MISSED_KEY + volume_id
-    if instance.system_metadata.get(key) == udid:
+    key = _MISSED_KEY + udid
+    if key in instance.system_metadata:
         return
-    instance.system_metadata[key] = udid
+    instance.system_metadata[key] = volume_id
     try:
         fresh = objects.Instance.get_by_uuid(
             instance._context, instance.uuid,
             expected_attrs=['system_metadata'])
-        fresh.system_metadata[key] = udid
+        fresh.system_metadata[key] = volume_id
         fresh.save()
     except nova_exc.InstanceNotFound:
         pass
@@ -128,7 +128,7 @@ def keep_missed(instance, volume_id, udid):
 
 def missed(instance):
     """UDIDs of volumes that VIOSes may still have of a server: set."""
-    return {udid for key, udid in instance.system_metadata.items()
+    return {key[len(_MISSED_KEY):] for key in instance.system_metadata
             if key.startswith(_MISSED_KEY)}
 
 

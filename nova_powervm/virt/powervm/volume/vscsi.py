@@ -415,7 +415,8 @@ class VscsiConnector(driver.VolumeConnector):
         self._removed.pop(vios_uuid, None)
         self.host.note_missed_vios(vios_uuid)
         if self.udid:
-            places.keep_missed(self.instance, self.volume_id, self.udid)
+            storage.try_to('have Nova keep that', places.keep_missed,
+                           self.instance, self.volume_id, self.udid)
         LOG.warning('VIOS %(vios)s, which is down, may still have volume '
                     '%(volume)s; that is removed when it is back.',
                     {'vios': vios_uuid, 'volume': self.volume_id},

@@ -294,9 +294,6 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails('A device that a VIOS which was down has of a volume that was '
-                'replaced meanwhile stays, without a mapping. Issue 12, '
-                'section 1.')
     def test_device_of_a_volume_that_was_replaced(self):
         """Seed 5, as it was shrunk: its VIOS was down all the while."""
         def steps(history):
