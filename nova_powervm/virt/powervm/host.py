@@ -235,7 +235,10 @@ class Host:
                                                xag=list(xag) or None)
 
     def note_missed_vios(self, vios_uuid):
-        """Note that an operation did without a VIOS, by its UUID."""
+        """Note that an operation did without a VIOS, by its UUID.
+
+        What it has left there is looked for when the VIOS is back.
+        """
         with self._missed_lock:
             self._missed_vioses.add(vios_uuid)
 

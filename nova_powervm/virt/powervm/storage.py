@@ -243,6 +243,7 @@ class StorageTransaction:
         for uuid in down:
             LOG.warning('VIOS %(vios)s is down; %(name)s goes on without it.',
                         {'vios': uuid, 'name': self.name})
+            self.host.note_missed_vios(uuid)
             if group.missed is not None:
                 group.missed(uuid)
 

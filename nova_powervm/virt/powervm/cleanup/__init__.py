@@ -48,7 +48,7 @@ class Work:
     :ivar volumes: volume.leftovers.Leftovers
     :ivar census: census.Census, taken anew each time.
     :ivar unseen: set of UUIDs of VIOSes that were down when mappings were
-        looked at last.
+        looked at last, or that an operation did without since then.
     """
 
     host: typing.Any
@@ -113,6 +113,9 @@ def periodic(work):
 
     :param work: Work that start() was called with.
     """
+    missed = work.host.take_missed_vioses()
+    work.unseen |= missed
+    work.volumes.miss(missed)
     _run(PERIODIC, work)
 
 

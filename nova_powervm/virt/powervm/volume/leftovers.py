@@ -91,6 +91,14 @@ class Leftovers:
             # Nobody has looked yet.
             self._last = self._clock() - self.INTERVAL
 
+    def miss(self, vios_uuids):
+        """Have VIOSes be looked at when they are up.
+
+        :param vios_uuids: set of the UUIDs of those that were down.
+        """
+        with self._lock:
+            self._unseen = self._unseen | vios_uuids
+
     def sweep(self):
         """Look if there is a reason (0 requests else); log failures."""
         if self._sweeping.acquire(blocking=False):
@@ -100,8 +108,7 @@ class Leftovers:
                 self._sweeping.release()
 
     def _sweep(self):
-        due = self._unseen | self._host.take_missed_vioses()
-        self._unseen = due
+        due = self._unseen
         if self._has_seen_devices and (
                 self._clock() - self._last < self.INTERVAL):
             if not due or due.isdisjoint(

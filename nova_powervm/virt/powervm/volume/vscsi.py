@@ -413,7 +413,6 @@ class VscsiConnector(driver.VolumeConnector):
     def _miss(self, vios_uuid):
         self.missed.add(vios_uuid)
         self._removed.pop(vios_uuid, None)
-        self.host.note_missed_vios(vios_uuid)
         if self.udid:
             storage.try_to('have Nova keep that', places.keep_missed,
                            self.instance, self.volume_id, self.udid)

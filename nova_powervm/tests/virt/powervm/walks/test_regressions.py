@@ -294,6 +294,15 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
+    def test_fibre_channel_of_a_server_that_was_deleted(self):
+        """While a VIOS was down, which was up when nova-compute started."""
+        def steps(history):
+            history.make(1, 'small', (1,), True, 4)
+            history.vios_down(1, 'vios2')
+            history.delete(4)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
     def test_device_of_a_volume_that_was_replaced(self):
         """Seed 5, as it was shrunk: its VIOS was down all the while."""
         def steps(history):
