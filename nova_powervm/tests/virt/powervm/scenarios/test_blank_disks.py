@@ -224,9 +224,9 @@ class EvacuationTest(SwapLooks, volumes.VolumeMixin, base.TwoHostMixin,
         flavor = self.make_flavor(ephemeral=2, swap=1024)
         create = self.driver.rooms.disk.create_blank_disks
 
-        def create_without_swap(instance, disks):
+        def create_without_swap(instance, disks, **kwargs):
             return create(instance, [
-                disk for disk in disks if disk.disk_type != 'swap'])
+                disk for disk in disks if disk.disk_type != 'swap'], **kwargs)
 
         self.driver.rooms.disk.create_blank_disks = create_without_swap
         server = self.evacuated(flavor)

@@ -79,6 +79,9 @@ class NpivMigrationMixin(NpivMoveMixin, test_volume_moves.ColdMigrationMixin):
 class ColdMigrationTest(NpivMigrationMixin,
                         test_volume_moves.ColdMigrationTest):
 
+    NO_WAY_BACK = {'effect': 'status', 'status': 500, 'method': 'POST',
+                   'path': 'VirtualIOServer/[^/]*$', 'nth': 3, 'count': 0}
+
     def test_target_sees_no_volume(self):
         """It has no port; a hard reboot makes up for that later."""
         server = self.boot_server()

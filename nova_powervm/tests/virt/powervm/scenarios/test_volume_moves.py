@@ -126,6 +126,10 @@ class ColdMigrationMixin(VolumeMoveMixin, base.TwoHostMixin):
 
 class ColdMigrationTest(ColdMigrationMixin, base.ScenarioCase):
 
+    #: What keeps volumes from being connected again.
+    NO_WAY_BACK = {'effect': 'job_failed', 'count': 0, 'message': 'No answer',
+                   'path': 'do/LUARecovery'}
+
     def test_confirm(self):
         server = self.boot_server()
         self.lun(3).disk.write_at(volumes.MIB, b'written')
@@ -197,9 +201,7 @@ class ColdMigrationTest(ColdMigrationMixin, base.ScenarioCase):
         self.platform.faults.add({
             'effect': 'status', 'status': 500, 'method': 'POST',
             'path': 'VirtualIOServer/[^/]*$', 'nth': 2})
-        self.platform.faults.add({
-            'effect': 'job_failed', 'count': 0, 'message': 'No answer',
-            'path': 'do/LUARecovery'})
+        self.platform.faults.add(self.NO_WAY_BACK)
         self.migrate(server, status='ERROR')
         self.assertEqual([], [
             failure for failure in self.cloud.failures if isinstance(
