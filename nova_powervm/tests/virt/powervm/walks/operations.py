@@ -448,10 +448,15 @@ def _has_volume(scene, number):
 
 
 def _is_attached(scene, number):
-    """Whether Nova knows where the volume is; it does not before the end."""
-    return any(bdm.volume_id == volumes.VOLUME % number and
-               json.loads(bdm.connection_info or '{}')
-               for bdm in scene.server.bdms())
+    """Whether the volume is attached.
+
+    Nova knows where it is before the driver attaches it, and goes on with
+    nothing if it is killed then.
+    """
+    return not scene.was_killed and any(
+        bdm.volume_id == volumes.VOLUME % number and
+        json.loads(bdm.connection_info or '{}')
+        for bdm in scene.server.bdms())
 
 
 def attach(number):

@@ -50,6 +50,8 @@ class Scene:
         self.empty = None
         #: What the message of a failure begins with.
         self.story = ''
+        #: Whether nova-compute was killed during the last operation.
+        self.was_killed = False
         self._was_on = {}
 
     # ---- the server ------------------------------------------------------

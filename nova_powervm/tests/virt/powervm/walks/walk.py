@@ -283,6 +283,7 @@ class _Cycle:
         if self.counts[number] is None:
             armed = effect.arm(scene.cloud, step.host, self._next[number])
         scene.begin()
+        scene.was_killed = False
         scene.cloud.failures.clear()
         try:
             step.operation.act(scene)
@@ -291,6 +292,7 @@ class _Cycle:
                 armed.disarm()
         if armed is None:
             return
+        scene.was_killed = armed.hit and effect.kills
         self._next[number] += 1
         if not armed.goes_on:
             self.counts[number] = armed.count
