@@ -20,11 +20,7 @@ from nova_powervm.tests.virt.powervm.walks import walk
 Step = walk.Step
 
 
-_LEFT = ('Hard disks that a VIOS has found for an attachment which was killed '
-         'stay there. Issue 12 gives volumes a sweep.')
-
-
-@case.walks(kills=True, killed_before=_LEFT, killed_after=_LEFT)
+@case.walks(kills=True)
 class VscsiTest(case.DriverCase):
     PLATFORM = platforms.VSCSI
     CYCLES = [[Step(ops.attach(1), 8), Step(ops.detach(1), 8)]]
