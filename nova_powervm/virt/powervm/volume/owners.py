@@ -145,16 +145,17 @@ class Owners:
                    if client and client != host.mgmt_uuid.lower()}
         uuids = sorted(itertools.chain(*map(vm.instance_uuids, clients)))
         self._servers = {}
-        instances = self._find(uuid=uuids) if uuids else []
+        instances = self._find(self._context, uuid=uuids) if uuids else []
         bdms = self._bdms_of(nova_context.get_admin_context(), instances)
         for instance in instances:
             self._servers.setdefault(
                 vm.get_pvm_uuid(instance).lower(), []).append(
                     self._server(instance, bdms.get(instance.uuid, ())))
 
-    def _find(self, **filters):
+    @staticmethod
+    def _find(context, **filters):
         return objects.InstanceList.get_by_filters(
-            self._context, filters, expected_attrs=['system_metadata'])
+            context, filters, expected_attrs=['system_metadata'])
 
     @staticmethod
     def _bdms_of(context, instances):
@@ -287,9 +288,7 @@ class Owners:
             filters.append({'uuid': sorted(self._moved)})
         return list({
             instance.uuid: instance for wanted in filters
-            for instance in objects.InstanceList.get_by_filters(
-                context, wanted, expected_attrs=['system_metadata'])
-        }.values())
+            for instance in self._find(context, **wanted)}.values())
 
     def _volumes_of(self, context, instances):
         """(Instance, BDM) of the volumes of some servers."""

@@ -74,17 +74,30 @@ def keep(instance, new):
     kept = of(instance)
     if all(kept.get(volume_id) == place for volume_id, place in new.items()):
         return
+    fresh = _save_fresh(instance, lambda fresh: _write(
+        fresh, {**dict.fromkeys(_strange(fresh)), **new}))
+    if fresh is not None:
+        _write(instance, {**dict.fromkeys(kept), **of(fresh)})
+
+
+def _save_fresh(instance, change):
+    """Change what Nova has of a server by now, and save it.
+
+    A request that Nova sent while another one was at work comes with what was
+    there before that.
+
+    :param change: called with the fresh Instance.
+    :returns: the fresh Instance; None if Nova has deleted the server.
+    """
     try:
-        # A request that Nova sent while another one was at work comes with
-        # what was there before that.
         fresh = objects.Instance.get_by_uuid(
             instance._context, instance.uuid,
             expected_attrs=['system_metadata'])
-        _write(fresh, {**dict.fromkeys(_strange(fresh)), **new})
+        change(fresh)
         fresh.save()
     except nova_exc.InstanceNotFound:
-        return
-    _write(instance, {**dict.fromkeys(kept), **of(fresh)})
+        return None
+    return fresh
 
 
 def keep_connection(instance, volume_id, connection_info):
@@ -116,14 +129,8 @@ def keep_missed(instance, volume_id, udid):
     if key in instance.system_metadata:
         return
     instance.system_metadata[key] = volume_id
-    try:
-        fresh = objects.Instance.get_by_uuid(
-            instance._context, instance.uuid,
-            expected_attrs=['system_metadata'])
-        fresh.system_metadata[key] = volume_id
-        fresh.save()
-    except nova_exc.InstanceNotFound:
-        pass
+    _save_fresh(instance, lambda fresh: fresh.system_metadata.update(
+        {key: volume_id}))
 
 
 def missed(instance):
