@@ -116,7 +116,6 @@ class Base:
     :ivar servers: dict of number -> server.Server, those that Nova has
     :ivar lost: set of numbers of servers whose disks may be gone: a rebuild
         or a build has failed
-    :ivar had_volumes: set of numbers of servers that had a volume once
     :ivar outcomes: list of (name of a step, whether Nova did it), for
         statistics
     :param base: dict, the view of the site without any server
@@ -131,13 +130,9 @@ class Base:
         self.servers = {}
         self.lost = set()
         self._looks = {}
-        self.had_volumes = set()
         self.outcomes = []
         self._base = base
         self._all = []
-        # Host where nova-compute was down -> numbers of servers there that
-        # were deleted or evacuated: it removes the rest when it starts.
-        self.unswept = {}
         self._last_number = 0
         self._replacements = itertools.count(FIRST_REPLACEMENT)
         self._replaced = []
@@ -186,8 +181,6 @@ class Base:
         if number not in self._looks:
             self._looks[number] = history_look.look(
                 self.servers[number].uuid)
-            if self._looks[number].volumes:
-                self.had_volumes.add(number)
         return self._looks[number]
 
     def in_state(self, *statuses, up=True):
@@ -326,8 +319,6 @@ class Base:
         is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(lambda: self._restart('compute%d' % host))
         self._note(self.is_up(host))
-        if self.is_up(host) and not self.vioses(up=False):
-            self.unswept.pop(host, None)
         if is_easy and not self.is_up(host):
             raise Broken(self.tell('nova-compute cannot start'))
 

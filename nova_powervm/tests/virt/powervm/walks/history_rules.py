@@ -38,13 +38,6 @@ KNOWN = {
 }
 
 
-#: Steps after which the driver deletes something, or at least when they fail.
-_DELETING = frozenset((
-    'confirm', 'delete', 'detach', 'evacuate', 'make', 'mend', 'migrate',
-    'hard_reboot', 'rebuild', 'rescue', 'resize', 'revert', 'snapshot',
-    'swap', 'unrescue'))
-
-
 class Rule(typing.NamedTuple):
     """A step that can be taken.
 
@@ -81,48 +74,13 @@ def _serving(played):
     return [host for host, name in played.vioses(up=True) if name == 'vios1']
 
 
-def _can_start(played):
-    """The hosts where nova-compute can be started, or restarted."""
-    down = played.vioses(up=False)
-    if down and _forgets_deletions(played):
-        return []
-    keeping_paths = played.unswept if (
-        down and played.has_volumes and
-        'path of a VIOS that is down' in KNOWN) else ()
-    return [host for host in played.hosts
-            if host not in keeping_paths]
-
-
-def _forgets_deletions(played):
-    """Whether a nova-compute that ends forgets what it is to delete.
-
-    It is what was deleted while a VIOS was down, until the periodic tasks.
-    """
-    if 'deleted while a VIOS is down' not in KNOWN:
-        return False
-    is_down = has_deleted = False
-    for name, _arguments in played.taken:
-        if name in ('vios_down', 'vios_up'):
-            is_down = name == 'vios_down'
-        elif name in _DELETING and is_down:
-            has_deleted = True
-        elif name == 'periodic' and not is_down:
-            has_deleted = False
-    return has_deleted
-
-
 def _starts(played):
-    return [(host,) for host in _can_start(played) if not played.is_up(host)]
+    return [(host,) for host in played.hosts if not played.is_up(host)]
 
 
-def _restarts(played):
-    return [(host,) for host in _can_start(played)
-            if played.is_up(host) and not _forgets_deletions(played)]
-
-
-def _stops(played):
-    return [(host,) for host in _up(played)
-            if not _forgets_deletions(played)]
+def _running(played):
+    """The hosts whose nova-compute can be stopped or started again."""
+    return [(host,) for host in _up(played)]
 
 
 def _periodic_passes(played):
@@ -138,20 +96,13 @@ def _comparisons(played):
 def _faults(played):
     if played.has_fault():
         return []
-    is_spared = 'deleted while a VIOS is down' in KNOWN and (
-        bool(played.vioses(up=False)) or _forgets_deletions(played))
     return [(effect, number, host) for host in played.hosts
             for number in range(1, MOST_REQUESTS + 1)
-            for effect in sorted(effects.EFFECTS)
-            if not is_spared or not effects.EFFECTS[effect].kills]
+            for effect in sorted(effects.EFFECTS)]
 
 
 def _vioses_down(played):
-    if played.vioses(up=False) or (
-            'deleted while a VIOS is down' in KNOWN and
-            played.has_fault(kills=True)):
-        return []
-    return played.vioses(up=True)
+    return [] if played.vioses(up=False) else played.vioses(up=True)
 
 
 def _vioses_up(played):
@@ -174,59 +125,16 @@ def _movable(played, number):
 
 
 def _can_migrate(played, number):
-    return (len(_up(played)) > 1 and _keeps_no_path(played, number) and
-            _movable(played, number))
+    return len(_up(played)) > 1 and _movable(played, number)
 
 
-def _both_are_up(played, number):
+def _both_are_up(played, _number=None):
     """Whether the hosts that a resized server is on are up."""
-    return len(_up(played)) == len(played.hosts) and _keeps_no_path(
-        played, number)
+    return len(_up(played)) == len(played.hosts)
 
 
 def _boots_from_image(played, number):
-    return (_keeps_no_path(played, number) and
-            not _is_mapped_elsewhere(played, number) and
-            played.boots_from_image(number))
-
-
-def _is_mapped_elsewhere(played, number):
-    """Whether another host that is down still maps the disks of a server."""
-    return ('unit of an evacuated server' in KNOWN and
-            bool(played.cloud.site.pools) and _is_left(played, number))
-
-
-def _has_volumes(played, number):
-    """Whether a server has volumes; LPARs keep Fibre Channel mappings."""
-    has_any = bool(played.look(number).volumes)
-    return has_any or (bool(played.cloud.platform.fabrics) and
-                       number in played.had_volumes)
-
-
-def _keeps_no_path(played, number):
-    """Whether a server's volumes can be taken away on all their paths."""
-    if not _has_volumes(played, number):
-        return True
-    return ('path of a VIOS that is down' not in KNOWN or
-            not played.vioses(up=False))
-
-
-def _is_left(played, number):
-    """Whether another host, which is down, has something of a server."""
-    return any(number in left for left in played.unswept.values())
-
-
-def _leaves_disks(played, number):
-    """Whether disks stay on a host whose nova-compute is down."""
-    return ('disks of a lost LPAR' in KNOWN and
-            played.lpar(number) is None)
-
-
-def _leaves_mappings(played, number):
-    """Whether Fibre Channel mappings stay when the LPAR is lost."""
-    return ('Fibre Channel of a lost LPAR' in KNOWN and
-            bool(played.cloud.platform.fabrics) and
-            _has_volumes(played, number))
+    return played.boots_from_image(number)
 
 
 def _makes(played):
@@ -243,19 +151,8 @@ def _makes(played):
 
 def _deletes(played):
     return [(number,) for number in played.servers
-            if _keeps_no_path(played, number) and
-            not _is_mapped_elsewhere(played, number) and
-            (played.look(number).status != 'resized' or
-             _both_are_up(played, number)) and
-            (played.look(number).host in played.cloud.computes or
-             not (_leaves_disks(played, number) or
-                  _shares_volumes(played, number)))]
-
-
-def _shares_volumes(played, number):
-    """Whether a server whose host is down keeps its volumes when deleted."""
-    return ('volume of a server deleted in absence' in KNOWN and
-            _has_volumes(played, number))
+            if played.look(number).status != 'resized' or
+            _both_are_up(played)]
 
 
 def _mends(played):
@@ -270,15 +167,11 @@ def _resizes(played):
 
 
 def _evacuations(played):
-    if _forgets_deletions(played):
-        return []
     return [
         (number, is_dead) for number in played.servers
         for is_dead in (True, False)
         if len(played.hosts) > 1 and played.look(number).host and
         played.look(number).status in ('active', 'stopped', 'error') and
-        not _leaves_disks(played, number) and
-        _keeps_no_path(played, number) and
         played.is_up(3 - played.host_number(number))]
 
 
@@ -303,7 +196,7 @@ def _can_swap(played, number):
     spares_swaps = ('killed swap' in KNOWN and
                     not played.cloud.platform.fabrics and
                     played.has_fault(kills=True))
-    return _keeps_no_path(played, number) and not spares_swaps
+    return not spares_swaps
 
 
 def _has_pool(played, _number):
@@ -337,8 +230,8 @@ def _is_off(_played, _number, lpar):
     return not lpar.is_on
 
 
-def _can_be_lost(played, number, _lpar):
-    return not _leaves_mappings(played, number)
+def _is_there(_played, _number, _lpar):
+    return True
 
 
 def _places(played):
@@ -381,8 +274,7 @@ RULES = (
     Rule('revert', 4, _in_state('resized', condition=_both_are_up)),
     Rule('evacuate', 2, _evacuations),
     Rule('attach', 3, _attachments),
-    Rule('detach', 3, _of_volumes('data_volumes_of', 'active', 'stopped',
-                                  condition=_keeps_no_path)),
+    Rule('detach', 3, _of_volumes('data_volumes_of', 'active', 'stopped')),
     Rule('extend', 1, _of_volumes('volumes_of', 'active', 'stopped')),
     Rule('swap', 2, _of_volumes('data_volumes_of', 'active',
                                 condition=_can_swap)),
@@ -390,22 +282,20 @@ RULES = (
                                      condition=_has_no_later_port)),
     Rule('detach_port', 1, _in_state('active', 'stopped',
                                      condition=_has_later_port)),
-    Rule('start_compute', 2, _restarts),
-    Rule('stop_compute', 1, _stops),
+    Rule('start_compute', 2, _running),
+    Rule('stop_compute', 1, _running),
     Rule('periodic', 2, _periodic_passes),
     Rule('compare_offers', 1, _unless_known('offers', _comparisons)),
     Rule('fault', 9, _faults),
     Rule('power_off', 1, _lpars(_is_on)),
     Rule('power_on', 1, _lpars(_is_off)),
     Rule('crash', 1, _lpars(_is_on)),
-    Rule('lose', 2, _lpars(_can_be_lost)),
+    Rule('lose', 2, _lpars(_is_there)),
     Rule('vios_down', 2, _vioses_down),
     Rule('their_lpar', 1, _places, is_numbered=True),
     Rule('their_disk', 1, _places, is_numbered=True),
-    Rule('their_any_client', 1, _unless_known('any client', _places),
-         is_numbered=True),
-    Rule('delete_their_lpar', 1, _unless_known(
-        'disk of a deleted LPAR', _theirs('lpar'))),
+    Rule('their_any_client', 1, _places, is_numbered=True),
+    Rule('delete_their_lpar', 1, _theirs('lpar')),
     Rule('remove_theirs', 1, _theirs('lpar', 'rest', 'disk', 'any')),
 )
 

@@ -48,18 +48,12 @@ class ServerSteps(history.Base):
     @step
     def delete(self, number):
         found = self.servers[number]
-        if found.host and found.host not in self.cloud.computes:
-            self._leave(number)
         self.watch.guests.forget(found)
         self.lost.add(number)
         self._do(number, self.api.delete)
         if found.status == 'gone':
             del self.servers[number]
         return found.uuid
-
-    def _leave(self, number):
-        """Note that a host keeps what a server has there for now."""
-        self.unswept.setdefault(self.host_number(number), set()).add(number)
 
     @step
     def rebuild(self, number):
@@ -155,7 +149,6 @@ class ServerSteps(history.Base):
         :param is_dead: whether it is: then none of its servers runs
         """
         host = self.host_number(number)
-        self._leave(number)
         if self.is_up(host):
             self.cloud.stop('compute%d' % host)
         if is_dead:
