@@ -78,12 +78,14 @@ def open_rooms(virtapi, host, nvram_manager=None):
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
     volumes = leftovers.Leftovers(host)
-    cleaning = cleanup.Work(host, disk_dvr, config_drive, volumes, partitions)
+    mgmt = pvm_mgmt.ManagementPartition(host)
+    cleaning = cleanup.Work(host, disk_dvr, config_drive, volumes, mgmt,
+                            partitions)
     cleanup.start(cleaning)
     evacuation.stop_unfinished(host, partitions)
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
-        mgmt=pvm_mgmt.ManagementPartition(host), volumes=volumes,
+        mgmt=mgmt, volumes=volumes,
         slots=nvram_manager and slot.SlotMaps(
             host, nvram_manager.store_api, nvram_manager.worker),
         nvram=nvram_manager, cleaning=cleaning)

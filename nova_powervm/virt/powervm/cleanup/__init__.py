@@ -34,6 +34,7 @@ from nova_powervm.virt.powervm.cleanup import census as pvm_census
 from nova_powervm.virt.powervm.cleanup import mappings
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.volume import swaps
 
 LOG = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Work:
     :ivar disk: disk.driver.DiskAdapter
     :ivar config_drive: media.ConfigDrive
     :ivar volumes: volume.leftovers.Leftovers
+    :ivar mgmt: mgmt.ManagementPartition
     :ivar census: census.Census, taken anew each time.
     :ivar unseen: set of UUIDs of VIOSes that were down when mappings were
         looked at last, or that an operation did without since then.
@@ -55,6 +57,7 @@ class Work:
     disk: typing.Any
     config_drive: typing.Any
     volumes: typing.Any
+    mgmt: typing.Any
     census: typing.Any = None
     unseen: set = dataclasses.field(default_factory=set)
 
@@ -82,6 +85,9 @@ AGAIN = (
 START = (
     Cleaner('volumes that servers have left',
             lambda work: work.volumes.start(lambda: work.census.vioses)),
+    Cleaner('swaps of volumes that were cut off',
+            lambda work: swaps.recover(
+                work.host, work.census.instances, work.mgmt)),
     Cleaner('ports of former servers',
             lambda work: vif.remove_leftovers(work.host)),
     Cleaner('broken uploads',

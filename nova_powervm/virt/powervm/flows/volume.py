@@ -135,7 +135,8 @@ def swap(rooms, instance, old, new, was_on, may_stop, timeout):
     stg = transaction(rooms, 'swap_volume', [old, new], slots=slots)
     flow = linear_flow.Flow('swap_volume').add(
         tf_vol.CheckSwap(rooms.host, instance, old, new, copier,
-                         may_stop=may_stop or not was_on))
+                         may_stop=may_stop or not was_on),
+        tf_vol.NoteSwap(instance, old, new, was_on))
     if was_on:
         flow.add(
             tf_vm.PowerBackOn(rooms.host, instance),

@@ -19,6 +19,7 @@ from taskflow import task
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import swaps
 from nova_powervm.virt.powervm.volume import tags
 
 LOG = logging.getLogger(__name__)
@@ -250,6 +251,23 @@ class CheckSwap(task.Task):
         return self.copier.why_not()
 
 
+class NoteSwap(task.Task):
+    """Have Nova keep that a volume is being swapped, and was the server on."""
+
+    def __init__(self, instance, old, new, was_on):
+        super().__init__('note_swap')
+        self.instance = instance
+        self.old = old
+        self.new = new
+        self.was_on = was_on
+
+    def execute(self):
+        swaps.begin(self.instance, self.old, self.new, self.was_on)
+
+    def revert(self, result, flow_failures):
+        swaps.end(self.instance)
+
+
 class CopyVolume(task.Task):
     """Copy a volume onto another, while the server is off."""
 
@@ -300,3 +318,4 @@ class SaveSwap(task.Task):
 
     def execute(self):
         volume.keep_swapped(self.instance, self.old, self.new)
+        swaps.end(self.instance)

@@ -72,7 +72,7 @@ class VolumeCopier:
                     self.mgmt.open_disk(paths[1], writable=True)) as new:
                 _copy(old, new)
         finally:
-            self._take_back(vios_uuid, both)
+            self.take_back(vios_uuid, both)
 
     def _lend(self, vios_uuid, source, target):
         """Map volumes to the management partition.
@@ -105,10 +105,12 @@ class VolumeCopier:
                 element.udid in [vol.udid for vol in connectors] and
                 storage.is_client(mapping, self.host.mgmt_uuid))
 
-    def _take_back(self, vios_uuid, connectors):
+    def take_back(self, vios_uuid, connectors):
         """Unmap volumes from the management partition; log what fails.
 
         The mappings go first, lest another scan bring a device back.
+
+        :param connectors: list of vscsi.VscsiConnector, discovered
         """
         def take_back():
             with storage.StorageTransaction.immediate(

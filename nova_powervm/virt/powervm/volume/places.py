@@ -126,11 +126,26 @@ def keep_missed(instance, volume_id, udid):
     Of a volume that another one has replaced Nova keeps nothing else.
     """
     key = _MISSED_KEY + udid
-    if key in instance.system_metadata:
+    if key not in instance.system_metadata:
+        note(instance, {key: volume_id})
+
+
+def note(instance, notes):
+    """Have Nova keep notes in a server's system_metadata.
+
+    :param notes: dict of key -> str; None to forget it.
+    """
+    if not notes:
         return
-    instance.system_metadata[key] = volume_id
-    _save_fresh(instance, lambda fresh: fresh.system_metadata.update(
-        {key: volume_id}))
+
+    def write(target):
+        for key, value in notes.items():
+            target.system_metadata.pop(key, None)
+            if value is not None:
+                target.system_metadata[key] = value
+
+    write(instance)
+    _save_fresh(instance, write)
 
 
 def missed(instance):

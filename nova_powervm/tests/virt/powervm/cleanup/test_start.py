@@ -29,6 +29,7 @@ from nova_powervm.virt.powervm.cleanup import mappings
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import media
+from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import leftovers
@@ -100,6 +101,7 @@ class CleanupTestCase(base.StorageTestCase):
         self.simulated.journal.clear()
         return cleanup.Work(self.host, disk, drive,
                             mock.create_autospec(leftovers.Leftovers),
+                            mgmt.ManagementPartition(self.host),
                             census.Census(self.host))
 
     def start(self):

@@ -89,6 +89,7 @@ class SwapTest(base.RecipesTestCase):
     RECIPES = {
         'on': ({}, {'was_on': True, 'may_stop': True}, '''
             check_swap+may_stop
+            note_swap+was_on
             pwr_back_on
             pwr_off_vm
             copy_volume
@@ -99,6 +100,7 @@ class SwapTest(base.RecipesTestCase):
         'on and must not be stopped': (
             {}, {'was_on': True, 'may_stop': False}, '''
             check_swap
+            note_swap+was_on
             pwr_back_on
             pwr_off_vm
             copy_volume
@@ -109,6 +111,7 @@ class SwapTest(base.RecipesTestCase):
         # It is off: nothing has to be stopped.
         'off': ({}, {'was_on': False, 'may_stop': False}, '''
             check_swap+may_stop
+            note_swap
             copy_volume
             replace_volume
             update_vioses
@@ -117,6 +120,7 @@ class SwapTest(base.RecipesTestCase):
             {'store': True},
             {'was_on': True, 'may_stop': True, 'timeout': 0}, '''
             check_swap+may_stop
+            note_swap+was_on
             pwr_back_on
             pwr_off_vm+force_immediate
             copy_volume

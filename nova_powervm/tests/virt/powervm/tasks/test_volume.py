@@ -18,9 +18,11 @@ from unittest import mock
 import fixtures
 from nova import exception as nova_exc
 from nova import objects
+from oslo_serialization import jsonutils
 from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
 from taskflow import task
+from testtools import matchers
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.tasks import base
@@ -33,6 +35,7 @@ from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import places
 from nova_powervm.virt.powervm.volume import tags
 
 setUpModule = base.set_up_module
@@ -383,6 +386,22 @@ class NovaTest(VolumeTasksTestCase):
         old, new = self.connectors
         self.run_flow(tf_vol.SaveSwap(self.instance, old, new))
         self.assertEqual(dict.fromkeys(self.kept, new.place), self.places)
+
+    def test_note_swap(self):
+        """The note has all that takes the swap back; a revert removes it."""
+        old, new = self.connectors
+        with mock.patch.object(places, 'note') as note:
+            self.run_flow(tf_vol.NoteSwap(self.instance, old, new, True))
+        notes = note.call_args.args[1]
+        self.assertThat(max(map(len, notes.values())), matchers.LessThan(256))
+        self.assertEqual(
+            {'old': old.volume_id, 'was_on': True,
+             'new': new.connection_info},
+            jsonutils.loads(''.join(notes.values())))
+        self.instance.system_metadata.update(notes)
+        with mock.patch.object(places, 'note') as note:
+            self.run_to_the_end(tf_vol.NoteSwap(self.instance, old, new, True))
+        note.assert_called_with(self.instance, dict.fromkeys(notes))
 
     def test_tags(self):
         with mock.patch.object(tags, 'update') as update:

@@ -23,7 +23,6 @@ from oslo_utils import excutils
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests import fixtures as pvm_fixtures
-from nova_powervm.tests.functional import cinder
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.virt.powervm.walks import compute
 from nova_powervm.tests.virt.powervm.walks import database
@@ -74,7 +73,8 @@ class Cloud(fx.Fixture):
         self.useFixture(database.Database(self._before_write))
         self.glance = self.useFixture(func_fixtures.GlanceFixture(self))
         self.glance.hashes_uploads = False
-        self.cinder = self.useFixture(cinder.SanCinder(self))
+        self.cinder = self.useFixture(
+            neighbours.Cinder(self, self._before_write))
         self.configure()
         self.context = nova_context.RequestContext(
             'user', 'project', is_admin=True)

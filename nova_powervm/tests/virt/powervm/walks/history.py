@@ -94,7 +94,7 @@ def _look(history, target):
 
 
 def _look_away(history, _target):
-    history.watch.remember_foreign()
+    history.watch.remember_outside()
 
 
 #: Something that Nova does; the method returns the UUID of the server, or
@@ -144,7 +144,7 @@ class Base:
         for number in VOLUMES if self.has_volumes else ():
             self.watch.guests.make_volume(number)
         self.watch.begin()
-        self.watch.remember_foreign()
+        self.watch.remember_outside()
 
     # ---- what is, for whoever chooses the next step ----------------------
 
@@ -317,6 +317,8 @@ class Base:
     def start_compute(self, host):
         """Start nova-compute, or restart it."""
         is_easy = not self._faults and not self.vioses(up=False)
+        if not is_easy:
+            self.watch.await_nothing()
         self._disturbed(lambda: self._restart('compute%d' % host))
         self._note(self.is_up(host))
         if is_easy and not self.is_up(host):
@@ -334,6 +336,8 @@ class Base:
         is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(self.cloud.run_periodic_tasks)
         if is_easy:
+            self.watch.unswept.difference_update(
+                self.cloud.host_of(name).name for name in self.cloud.computes)
             self._expect_none(history_offers.free_space_faults(self.cloud))
 
     @step

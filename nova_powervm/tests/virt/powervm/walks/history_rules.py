@@ -27,10 +27,6 @@ MOST_REQUESTS = 25
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
 KNOWN = {
-    'killed swap':
-        'If nova-compute is killed while it swaps volumes, the server is off '
-        'and Nova has it as active, and something of the new volume may be '
-        'left on VIOSes: Nova does not keep which volume that is. Issue 12.',
     'offers':
         'Placement may grant memory that the hypervisor, VIOSes and foreign '
         'LPARs have, and disk space that cached images and foreign disks '
@@ -192,13 +188,6 @@ def _of_volumes(volumes, *statuses, condition=None):
         for volume in getattr(played, volumes)(number)]
 
 
-def _can_swap(played, number):
-    spares_swaps = ('killed swap' in KNOWN and
-                    not played.cloud.platform.fabrics and
-                    played.has_fault(kills=True))
-    return not spares_swaps
-
-
 def _has_pool(played, _number):
     return bool(played.cloud.site.pools)
 
@@ -276,8 +265,7 @@ RULES = (
     Rule('attach', 3, _attachments),
     Rule('detach', 3, _of_volumes('data_volumes_of', 'active', 'stopped')),
     Rule('extend', 1, _of_volumes('volumes_of', 'active', 'stopped')),
-    Rule('swap', 2, _of_volumes('data_volumes_of', 'active',
-                                condition=_can_swap)),
+    Rule('swap', 2, _of_volumes('data_volumes_of', 'active')),
     Rule('attach_port', 1, _in_state('active', 'stopped',
                                      condition=_has_no_later_port)),
     Rule('detach_port', 1, _in_state('active', 'stopped',

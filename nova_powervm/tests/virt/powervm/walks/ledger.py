@@ -123,16 +123,31 @@ class Watch:
         self._foreign = foreign.Watch(cloud.site)
         # UUID -> whether its LPAR was on, of servers that Nova says run.
         self._was_on = {}
+        # UUIDs of servers that were stopped when their nova-compute was
+        # killed: it has to start them again when it starts.
+        self._awaited = set()
+        # Names of hosts where a VIOS was down, until the periodic tasks: it
+        # may keep volumes until then.
+        self.unswept = set()
 
-    def remember_foreign(self):
-        """Take what belongs to others now for what it has to be."""
+    def remember_outside(self):
+        """Take what belongs to others now for what it has to be.
+
+        Somebody may also have stopped servers.
+        """
         self._foreign.remember()
+        self.await_nothing()
+
+    def await_nothing(self):
+        """Do not expect that a nova-compute starts what a kill has stopped."""
+        self._awaited.clear()
 
     def begin(self):
         """Remember what runs before an operation."""
         self._foreign.begin()
         self._was_on = {
-            instance.uuid: self._is_on(instance.host, instance.uuid)
+            instance.uuid: (instance.uuid in self._awaited or
+                            self._is_on(instance.host, instance.uuid))
             for instance in self._running()}
 
     def _running(self):
@@ -158,11 +173,13 @@ class Watch:
     def _hard_disks_left(self):
         """Find hard disks of volumes that a detach left on a VIOS.
 
-        Where nova-compute is down they go when it is up again.
+        Where nova-compute is down they go when it is up again, and where a
+        VIOS was down, with the next periodic tasks.
         """
         down = tuple(host.name for number, host in enumerate(
             self._site.hosts, 1)
-            if 'compute%d' % number not in self._cloud.computes)
+            if 'compute%d' % number not in self._cloud.computes or
+            host.name in self.unswept)
         complaints = self._cloud.cinder.complaints
         complaints[:] = [complaint for complaint in complaints
                          if not complaint.endswith(down)]
@@ -173,13 +190,17 @@ class Watch:
 
     def _stopped(self, target):
         """Find servers that Nova says run, and that something stopped."""
-        found = [
-            'Nova says that %s runs, and its LPAR does not' % instance.uuid
-            for instance in self._running()
-            if self._was_on.get(instance.uuid) and
-            not self._is_on(instance.host, instance.uuid)]
+        stopped = [instance for instance in self._running()
+                   if self._was_on.get(instance.uuid) and
+                   not self._is_on(instance.host, instance.uuid)]
+        self._awaited = {instance.uuid for instance in stopped
+                         if instance.host not in self._cloud.computes}
+        found = ['Nova says that %s runs, and its LPAR does not' %
+                 instance.uuid for instance in stopped
+                 if instance.uuid not in self._awaited]
         for instance in history_look.instances():
             if (target not in (None, instance.uuid) and instance.host and
+                    instance.uuid not in self._awaited and
                     self._was_on.get(instance.uuid) and
                     not self._is_on(instance.host, instance.uuid)):
                 found.append('%s was stopped by what was done to another '

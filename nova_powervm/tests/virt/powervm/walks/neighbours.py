@@ -21,6 +21,8 @@ from nova.network import model as network_model
 from nova import objects
 from nova.scheduler.client import report
 
+from nova_powervm.tests.functional import cinder
+
 
 class Silence:
     """A notifier that nobody listens to."""
@@ -278,3 +280,36 @@ class Ports:
 
     def unbind_ports(self, *args, **kwargs):
         pass
+
+
+class Cinder(cinder.SanCinder):
+    """The Cinder of a cloud; it hears nothing of a process that is dead.
+
+    :param cloud: cloud.Cloud
+    :param before_write: called before something changes; it raises if the
+        process that asks for it is dead
+    """
+
+    def __init__(self, cloud, before_write):
+        super().__init__(cloud)
+        self._before_write = before_write
+
+    def fake_attachment_create(self, *args, **kwargs):
+        self._before_write()
+        return super().fake_attachment_create(*args, **kwargs)
+
+    def fake_attachment_update(self, *args, **kwargs):
+        self._before_write()
+        return super().fake_attachment_update(*args, **kwargs)
+
+    def fake_attachment_delete(self, *args, **kwargs):
+        self._before_write()
+        return super().fake_attachment_delete(*args, **kwargs)
+
+    def fake_migrate_volume_completion(self, *args, **kwargs):
+        self._before_write()
+        return super().fake_migrate_volume_completion(*args, **kwargs)
+
+    def fake_delete(self, *args, **kwargs):
+        self._before_write()
+        return super().fake_delete(*args, **kwargs)

@@ -196,12 +196,41 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['killed swap'])
-    def test_killed_swap(self):
+    def play_killed_swap(self, number, effect='killed_after'):
+        """Kill nova-compute in a swap, at a request that changes something.
+
+        The server gets its old volume back, and runs, when it starts again.
+        """
         def steps(history):
             history.make(1, 'small', (1,), False)
-            history.fault('killed_after', 12, 1)
+            history.fault(effect, number, 1)
             history.swap(1, 1)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_swap_killed_as_the_new_volume_is_found(self):
+        self.play_killed_swap(9)
+
+    def test_swap_killed_as_volumes_are_lent(self):
+        self.play_killed_swap(12, 'killed_before')
+
+    def test_swap_killed_in_the_copy(self):
+        self.play_killed_swap(12)
+
+    def test_swap_killed_as_the_volume_is_replaced(self):
+        self.play_killed_swap(15)
+
+    def test_swap_killed_as_the_server_is_started(self):
+        self.play_killed_swap(17)
+
+    def test_evacuated_while_a_vios_is_down(self):
+        """Seed 5002 of the soak: the periodic tasks take the hard disk."""
+        def steps(history):
+            history.make(1, 'with disks', (1,), False, 3)
+            history.vios_down(1, 'vios2')
+            history.evacuate(3, False)
+            history.start_compute(1)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
