@@ -260,7 +260,8 @@ nova-compute starts with the other value.
         help="""
 Volume group in which the driver makes a virtual optical media
 repository, for config drives, if no Virtual I/O Server has a
-repository yet.
+repository yet. None is made on a Virtual I/O Server that is the
+management partition.
 """),
     cfg.IntOpt(
         'vopt_media_rep_size',
