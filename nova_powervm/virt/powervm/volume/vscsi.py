@@ -451,9 +451,15 @@ class VscsiConnector(driver.VolumeConnector):
         if not any(by_vios.values()):
             return discovery.names_of(self.host, vios_uuid, self.udid)
         paths = by_vios.get(vios_uuid)
-        found = paths and discovery.look(
-            self.host, vios_uuid, {self.volume_id: paths})[0]
-        return [device.name for device in (found or {}).values()
+        if not paths:
+            return []
+        found, failure = discovery.look(
+            self.host, vios_uuid, {self.volume_id: paths})
+        if failure is not None:
+            # It may have found the device, and only its answer was lost.
+            self.host.note_missed_vios(vios_uuid)
+            return discovery.names_of(self.host, vios_uuid, self.udid)
+        return [device.name for device in found.values()
                 if device.udid == self.udid]
 
     # ---- growth --------------------------------------------------------

@@ -32,12 +32,8 @@ class Known(typing.NamedTuple):
     rows: str = '.*'
 
 
-KNOWN = (
-    Known('hdisk. of vios. is still there',
-          'A hard disk stays if nova-compute was killed while it detached the '
-          'volume, and then the LPAR was lost: issue 12, section 1.',
-          'detach_dropped_after_first_id_reused_half_finished'),
-)
+#: None at present.
+KNOWN = ()
 
 
 def find(name):
