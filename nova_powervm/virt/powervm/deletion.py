@@ -81,13 +81,13 @@ def of_former(uuids):
         *map(pvm_names.of_server, uuids)).__contains__)
 
 
-def of_cache(pattern):
+def of_cache(is_ours):
     """Images in a cache of this driver, and their markers.
 
-    :param pattern: compiled regular expression that a name matches, whole.
+    :param is_ours: called with a name; tells whether the driver has chosen it
+        for an image, see names, or for a marker.
     """
-    return Proof('it is of the cache of images',
-                 lambda name: bool(pattern.fullmatch(name)))
+    return Proof('it is of the cache of images', is_ours)
 
 
 def of_upload(name):

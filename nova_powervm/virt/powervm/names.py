@@ -10,10 +10,15 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Names that are derived: those of disks and media that servers have.
+"""Names that are derived: of disks and media of servers, and of images.
 
 A name tells whose storage is, so nothing else has to be remembered to find it
 and to clean it up. See disk.driver for the disks, media for config drives.
+
+The names of images in a cache end with a seal: characters that are computed
+from all the others. Nova cannot tell which images were ever cached, so the
+seal is what proves that this driver has chosen the name. Somebody else's disk
+such as i_databasefiles has 13 letters too, but one in 32,768 only a seal.
 """
 
 import base64
@@ -27,6 +32,11 @@ _PREFIXES = ('b_', 'r_', 's_', *('e%d_' % number for number in range(10)))
 _DISK_NAME = re.compile('(?:[brs]|e[0-9])_[a-z2-7]{12,13}')
 _CONFIG_DRIVE_DIGITS = 29
 _CONFIG_DRIVE = re.compile(r'cfg_[0-9a-f]{29}\.iso')
+_SEAL_LENGTH = 3
+_GROUP_IMAGE = re.compile('i_[a-z2-7]{13}')
+_GROUP_IMAGE_LENGTHS = 6, 4
+_POOL_IMAGE = re.compile('i_[a-z2-7]{25}_[a-z2-7]{13}')
+_POOL_IMAGE_LENGTHS = 25, 10
 
 
 def is_disk_name(name):
@@ -70,6 +80,54 @@ def of_server(server_uuid):
     """
     return frozenset((config_drive_name(server_uuid), *(
         disk_name(prefix, server_uuid) for prefix in _PREFIXES)))
+
+
+def group_image_prefix(image_id):
+    """What the names of an image in a volume group begin with."""
+    return 'i_' + digest(image_id, _GROUP_IMAGE_LENGTHS[0])
+
+
+def group_image(image_id, content):
+    """Name of an image that is cached in a volume group.
+
+    :param image_id: str, Glance's.
+    :param content: str, which tells one content of the image from others.
+    :returns: str, i_<6 characters of the id><4 of the content><3, the seal>
+    """
+    return _sealed(group_image_prefix(image_id) +
+                   digest(content, _GROUP_IMAGE_LENGTHS[1]))
+
+
+def pool_image_prefix(image_id):
+    """What the names of an image in a Shared Storage Pool begin with."""
+    return 'i_%s_' % digest(image_id, _POOL_IMAGE_LENGTHS[0])
+
+
+def pool_image(image_id, content):
+    """Name of an image in a Shared Storage Pool, see group_image().
+
+    :returns: str, i_<25 characters of the id>_<10 of the content><3, the seal>
+    """
+    return _sealed(pool_image_prefix(image_id) +
+                   digest(content, _POOL_IMAGE_LENGTHS[1]))
+
+
+def is_group_image(name):
+    """Whether this driver has given an image in a volume group its name."""
+    return bool(_GROUP_IMAGE.fullmatch(name)) and _is_sealed(name)
+
+
+def is_pool_image(name):
+    """Whether this driver has given an image in a pool its name."""
+    return bool(_POOL_IMAGE.fullmatch(name)) and _is_sealed(name)
+
+
+def _sealed(name):
+    return name + digest('nova-powervm ' + name, _SEAL_LENGTH)
+
+
+def _is_sealed(name):
+    return _sealed(name[:-_SEAL_LENGTH]) == name
 
 
 def token(number, length=13):

@@ -12,8 +12,6 @@
 
 """Descriptors of uploads that a dead process has left on the platform."""
 
-import re
-
 from oslo_log import log as logging
 from pypowervm.wrappers import vios_file as pvm_file
 
@@ -21,9 +19,6 @@ from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import names as pvm_names
 
 LOG = logging.getLogger(__name__)
-
-# Images of the disk cache: in a volume group, or in a Shared Storage Pool.
-_IMAGE = re.compile('i_[a-z2-7]{13}|i_[a-z2-7]{25}_[a-z2-7]{13}')
 
 
 def remove(host, census):
@@ -41,7 +36,8 @@ def remove(host, census):
         name = file_w.file_name or ''
         if ((file_w.vios_uuid or '').lower() in here and
                 (pvm_names.is_config_drive_name(name) or
-                 _IMAGE.fullmatch(name))):
+                 pvm_names.is_group_image(name) or
+                 pvm_names.is_pool_image(name))):
             LOG.info('Removing the descriptor of a broken upload of %s.',
                      name)
             deletion.upload(host.adapter, file_w, deletion.of_upload(name))

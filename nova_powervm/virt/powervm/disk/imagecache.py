@@ -13,8 +13,8 @@
 """The images that a volume group keeps to copy boot disks from.
 
 A cached image is a virtual disk beside those of the servers. Its name is
-i_<8 characters for the image's id><5 for its content>, each the base 32 of a
-SHA-256, so an image whose content changed is another disk.
+computed from the image's id and its content, see names: an image whose content
+changed is another disk.
 
 While an image is being fetched there is also a disk of the smallest size
 with the same name but for a p in front: the marker of a partial image. It is
@@ -29,7 +29,6 @@ Shared Storage Pool by a marker likewise.
 """
 
 import contextlib
-import re
 import threading
 import time
 
@@ -51,28 +50,25 @@ from nova_powervm.virt.powervm import volumegroup
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-_IMAGE_NAME = re.compile('i_[a-z2-7]{13}')
-_MARKER_NAME = re.compile('p_[a-z2-7]{13}')
-_PROOF = deletion.of_cache(re.compile('[ip]_[a-z2-7]{13}'))
 _MARKER_GB = 1
-_ID_CHARACTERS = 8
-_CONTENT_CHARACTERS = 5
-
-
-def _id_prefix(image_id):
-    """What the names of all cached contents of an image begin with."""
-    return 'i_' + names.digest(image_id, _ID_CHARACTERS)
 
 
 def disk_name(image):
     """Name of an image's disk in the cache."""
-    return _id_prefix(image.id) + names.digest(image.content,
-                                               _CONTENT_CHARACTERS)
+    return names.group_image(image.id, image.content)
 
 
 def _marker(name):
     """Name of the marker of an image's disk."""
     return 'p' + name[1:]
+
+
+def _is_marker(name):
+    return name.startswith('p_') and names.is_group_image('i' + name[1:])
+
+
+_PROOF = deletion.of_cache(
+    lambda name: names.is_group_image(name) or _is_marker(name))
 
 
 class ImageCache(imagecache.ImageCacheManager):
@@ -163,7 +159,7 @@ class ImageCache(imagecache.ImageCacheManager):
         """
         if not self.remove_unused_base_images:
             return
-        in_use = {_id_prefix(instance.image_ref)
+        in_use = {names.group_image_prefix(instance.image_ref)
                   for instance in all_instances if instance.image_ref}
         self.vg.edit(self._prune, in_use)
 
@@ -279,7 +275,7 @@ class ImageCache(imagecache.ImageCacheManager):
         :returns: (wrapper, list of the names of the images)
         """
         dropped = []
-        for name in _names(vg_w, _MARKER_NAME):
+        for name in _names(vg_w, _is_marker):
             image_name = 'i' + name[1:]
             with contextlib.suppress(lockutils.AcquireLockFailedException), \
                     self._lock(image_name, blocking=False):
@@ -294,7 +290,8 @@ class ImageCache(imagecache.ImageCacheManager):
         vg_w = self._drop_partial(vg_w)[0]
         with contextlib.ExitStack() as held:
             doomed = []
-            for name in self._expired(_names(vg_w, _IMAGE_NAME), in_use):
+            for name in self._expired(
+                    _names(vg_w, names.is_group_image), in_use):
                 with contextlib.suppress(
                         lockutils.AcquireLockFailedException):
                     held.enter_context(self._lock(name, blocking=False))
@@ -305,7 +302,7 @@ class ImageCache(imagecache.ImageCacheManager):
         """Note which images are out of use; return those due to go."""
         now = self._clock()
         unused = [name for name in found
-                  if name[:len('i_') + _ID_CHARACTERS] not in in_use]
+                  if not name.startswith(tuple(in_use))]
         with self._unused_lock:
             self._unused_since = {name: self._unused_since.get(name, now)
                                   for name in unused}
@@ -314,7 +311,6 @@ class ImageCache(imagecache.ImageCacheManager):
                 CONF.image_cache.remove_unused_original_minimum_age_seconds]
 
 
-def _names(vg_w, pattern):
-    """Names of the disks in a volume group that a pattern matches."""
-    return [name for name in map(storage.base_name, vg_w.virtual_disks)
-            if pattern.fullmatch(name)]
+def _names(vg_w, is_wanted):
+    """Names of some of the disks in a volume group."""
+    return list(filter(is_wanted, map(storage.base_name, vg_w.virtual_disks)))

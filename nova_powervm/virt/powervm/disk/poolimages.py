@@ -61,18 +61,11 @@ from nova_powervm.virt.powervm import storage
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-_IMAGE_NAME = re.compile('i_[a-z2-7]{25}_[a-z2-7]{13}')
-_OUR_MARKER = re.compile('part[0-9a-f]{8}_([a-z2-7]{8})_(%s)' %
-                         _IMAGE_NAME.pattern)
+_OUR_MARKER = re.compile('part[0-9a-f]{8}_([a-z2-7]{8})_(i_.*)')
 # pypowervm's have a UUID's beginning only.
-_ANY_MARKER = re.compile('part[0-9a-f]{8}(?:_[a-z2-7]{8}_)?(%s)' %
-                         _IMAGE_NAME.pattern)
-_PROOF = deletion.of_cache(re.compile('(?:%s|%s)' % (
-    _IMAGE_NAME.pattern, _ANY_MARKER.pattern)))
+_ANY_MARKER = re.compile('part[0-9a-f]{8}(?:_[a-z2-7]{8}_)?(i_.*)')
 # pypowervm's.
 _MARKER_GB = 0.001
-_ID_CHARACTERS = 25
-_CONTENT_CHARACTERS = 13
 _RENEW_SECONDS = 60
 _PATIENCE_SECONDS = 5 * _RENEW_SECONDS
 _FOREIGN_PATIENCE_SECONDS = 3600
@@ -80,30 +73,44 @@ _POLL_SECONDS = 5
 _RIVAL_POLLS = 3
 
 
-def _id_prefix(image_id):
-    """What the names of all contents of an image begin with."""
-    return 'i_%s_' % names.digest(image_id, _ID_CHARACTERS)
-
-
 def lu_name(image):
     """Name of an image's LU."""
-    return _id_prefix(image.id) + names.digest(image.content,
-                                               _CONTENT_CHARACTERS)
+    return names.pool_image(image.id, image.content)
+
+
+def _our_marker(name):
+    """Match the name of a marker of this driver; None if it is none."""
+    match = _OUR_MARKER.fullmatch(name)
+    return match if match and names.is_pool_image(match.group(2)) else None
+
+
+def _marked(name):
+    """The image that a marker is of, by its name: str.
+
+    :returns: None if the name is not that of a marker.
+    """
+    match = _ANY_MARKER.fullmatch(name)
+    return match.group(1) if match and names.is_pool_image(
+        match.group(1)) else None
+
+
+_PROOF = deletion.of_cache(
+    lambda name: names.is_pool_image(name) or _marked(name) is not None)
 
 
 def _images(lus, name=None):
     """Those LUs that are images of this driver: all, or one by name."""
     return [lu_w for lu_w in lus if lu_w.lu_type == pvm_stg.LUType.IMAGE and
-            (_IMAGE_NAME.fullmatch(lu_w.name) if name is None
+            (names.is_pool_image(lu_w.name) if name is None
              else lu_w.name == name)]
 
 
 def _markers(lus, name=None):
     """Those LUs that are markers: of any image, or of one by name."""
-    found = [(lu_w, _ANY_MARKER.fullmatch(lu_w.name)) for lu_w in lus
+    found = [(lu_w, _marked(lu_w.name)) for lu_w in lus
              if lu_w.lu_type == pvm_stg.LUType.IMAGE]
-    return [lu_w for lu_w, match in found
-            if match and name in (None, match.group(1))]
+    return [lu_w for lu_w, marked in found
+            if marked and name in (None, marked)]
 
 
 class _ImageIsGone(Exception):
@@ -191,7 +198,7 @@ class PoolImages(imagecache.ImageCacheManager):
         self._remove_dead(lus)
         if not self.remove_unused_base_images:
             return
-        in_use = {_id_prefix(instance.image_ref)
+        in_use = {names.pool_image_prefix(instance.image_ref)
                   for instance in all_instances if instance.image_ref}
         for lu_w in self._expired(lus, in_use):
             with contextlib.suppress(lockutils.AcquireLockFailedException), \
@@ -217,7 +224,7 @@ class PoolImages(imagecache.ImageCacheManager):
         """Read all LUs (1 request), and note what they tell of images."""
         lus = self.pool.list_units()
         now = self.clock()
-        marked = {_ANY_MARKER.fullmatch(lu_w.name).group(1)
+        marked = {_marked(lu_w.name)
                   for lu_w in _markers(lus)}
         with self._state_lock:
             self._complete = {lu_w.name: lu_w for lu_w in _images(lus)
@@ -354,7 +361,7 @@ class PoolImages(imagecache.ImageCacheManager):
             if not (self._is_of_this_host(marker_lu) or
                     self._is_dead(marker_lu)):
                 continue
-            name = _ANY_MARKER.fullmatch(marker_lu.name).group(1)
+            name = _marked(marker_lu.name)
             with contextlib.ExitStack() as held, contextlib.suppress(
                     lockutils.AcquireLockFailedException):
                 # A marker of another thread is of an image that it locks.
@@ -371,13 +378,13 @@ class PoolImages(imagecache.ImageCacheManager):
         return [lu_w for lu_w in lus if lu_w.uuid not in removed]
 
     def _is_of_this_host(self, marker_lu):
-        match = _OUR_MARKER.fullmatch(marker_lu.name)
+        match = _our_marker(marker_lu.name)
         return match is not None and match.group(1) == self._host_token
 
     def _is_dead(self, marker_lu):
         """Whether a marker has been there for longer than one lives."""
         patience = (_PATIENCE_SECONDS
-                    if _OUR_MARKER.fullmatch(marker_lu.name)
+                    if _our_marker(marker_lu.name)
                     else _FOREIGN_PATIENCE_SECONDS)
         with self._state_lock:
             since = self._marked_since.get(marker_lu.uuid)
@@ -393,7 +400,7 @@ class PoolImages(imagecache.ImageCacheManager):
             unused = [
                 lu_w for name, lu_w in self._complete.items()
                 if lu_w.udid[2:] not in cloned and
-                name[:-_CONTENT_CHARACTERS] not in in_use]
+                not name.startswith(tuple(in_use))]
             self._unused_since = {
                 lu_w.uuid: self._unused_since.get(lu_w.uuid, now)
                 for lu_w in unused}

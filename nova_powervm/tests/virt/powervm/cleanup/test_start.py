@@ -30,6 +30,7 @@ from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
+from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import leftovers
@@ -237,15 +238,17 @@ class UploadsTest(CleanupTestCase):
 
     def test_ours_and_others(self):
         ours = [media.get_cfg_drv_name(self.make_server()),
-                'i_' + 13 * 'a', 'i_%s_%s' % (25 * 'a', 13 * 'b')]
-        others = ['cfg_1.iso', 'i_2', 'mine.iso', AIX]
+                names.group_image('id', 'content'),
+                names.pool_image('id', 'content')]
+        others = ['cfg_1.iso', 'i_2', 'i_%s_%s' % (25 * 'a', 13 * 'b'),
+                  'i_oraclebackups', 'mine.iso', AIX]
         for name in ours + others:
             self.upload(name)
         self.assertEqual(others, self.remove())
 
     def test_of_another_host(self):
         """An HMC has the uploads of all its hosts."""
-        name = 'i_' + 13 * 'a'
+        name = names.group_image('id', 'content')
         self.upload(name)
         gone = census.Census(self.host)
         gone.vioses = []
@@ -254,7 +257,7 @@ class UploadsTest(CleanupTestCase):
             vios_file.File.get(self.host.adapter, service='web', xag=[]))])
 
     def test_one_that_goes_meanwhile(self):
-        self.upload('i_' + 13 * 'a')
+        self.upload(names.group_image('id', 'content'))
         self.break_request('status', method='DELETE', path='File', status=404)
         self.remove()
 

@@ -41,9 +41,9 @@ class NameTestCase(testtools.TestCase):
 
     def test_tells_id_and_content(self):
         other_content = self.name(content='abd')
-        self.assertEqual(self.name()[:10], other_content[:10])
+        self.assertEqual(self.name()[:8], other_content[:8])
         self.assertNotEqual(self.name(), other_content)
-        self.assertNotEqual(self.name()[:10], self.name(id='id-2')[:10])
+        self.assertNotEqual(self.name()[:8], self.name(id='id-2')[:8])
 
 
 class ImageCacheTestCase(base.StorageTestCase):
@@ -258,7 +258,8 @@ class CrashTestCase(ImageCacheTestCase):
         self.assertEqual([], self.disk_names())
 
     def test_scrub_leaves_what_is_not_ours(self):
-        for name in ('p_data', 'p_', 'pictures'):
+        for name in ('p_data', 'p_', 'pictures', 'p_databasefiles',
+                     'i_databasefiles'):
             self.adapter._vg.edit(imagecache.volumegroup.create_disk, name, 1)
         before = self.state()
         self.adapter.clean(base.NobodyLeft())
@@ -319,7 +320,8 @@ class PruneTestCase(ImageCacheTestCase):
         self.assertEqual([], self.requests())
 
     def test_what_is_not_an_image_stays(self):
-        for name in ('i_data', 'i_3e865d14_8c1e', 'image'):
+        for name in ('i_data', 'i_3e865d14_8c1e', 'image',
+                     'i_oraclebackups', 'p_databasefiles'):
             self.adapter._vg.edit(imagecache.volumegroup.create_disk, name, 1)
         before = self.state()
         self.prune()

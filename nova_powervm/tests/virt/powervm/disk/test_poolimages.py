@@ -326,7 +326,11 @@ class PruneTestCase(ssp_base.ImagesTestCase):
         for name in ('image_aix_0123456789abcdef0123456789abcdef', 'i_data',
                      'partdata'):
             self.make_unit(name, lu_type=IMAGE)
-        self.make_unit('i_' + 25 * 'a' + '_' + 13 * 'b')
+        letters = 'i_' + 25 * 'a' + '_' + 13 * 'b'
+        self.make_unit(letters)
+        self.make_unit(letters + '_data', lu_type=IMAGE)
+        self.make_unit(letters[:-1] + 'c', lu_type=IMAGE)
+        self.make_unit('part01234567' + letters, lu_type=IMAGE)
         before = self.state()
         for _time in range(2):
             self.prune()
