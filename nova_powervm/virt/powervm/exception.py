@@ -93,6 +93,14 @@ class VGHolderNotUsable(VGNotFound):
                '[powervm] volume_group_vios_name.')
 
 
+class VGHolderChanged(AbstractDiskException):
+    msg_fmt = ('[powervm] volume_group_vios_name is %(named)s, but until now '
+               'the disks of servers were in volume group %(vg_name)s of '
+               'Virtual I/O Server %(former)s: %(reason)s. Name that Virtual '
+               'I/O Server, or move the servers away and delete the disks '
+               'first.')
+
+
 class ClusterNotFoundByName(AbstractDiskException):
     msg_fmt = ('No Virtual I/O Server of this system is in a cluster '
                '%(clust_name)s ([powervm] cluster_name).')

@@ -29,6 +29,7 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
+from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 from pypowervm.wrappers import virtual_io_server as pvm_vios
@@ -186,7 +187,7 @@ class ConfigDrive:
         group = self._find_repository()
         if group is not None:
             name = get_cfg_drv_name(instance)
-            stg.edit_redundant([group.vios_uuid], *_unmap(name),
+            stg.edit_redundant([group.vios_uuid], _unmap, name,
                                required=False, missed=functools.partial(
                                    self._delete_later, name,
                                    deletion.of_server(instance)))
@@ -206,7 +207,7 @@ class ConfigDrive:
         if group is None or self._is_delayed(name, group.vios_uuid):
             return
         try:
-            if (group.edit(deletion.media, [name], proof) and
+            if (self._delete_media(group, [name], proof) and
                     not self._others - {group.vios_uuid}):
                 return
         except pvm_exc.Error as exc:
@@ -237,9 +238,37 @@ class ConfigDrive:
             if volumegroup.has_media(vg_w, name):
                 with storage.StorageTransaction.immediate(
                         self.host, 'delete_cfg_drive') as stg:
-                    stg.edit(vios_uuid, *_unmap(name))
-                volumegroup.VolumeGroup(self.host, vios_uuid, vg_w).edit(
-                    deletion.media, [name], proof)
+                    stg.edit(vios_uuid, _unmap, name)
+                self._delete_media(volumegroup.VolumeGroup(
+                    self.host, vios_uuid, vg_w), [name], proof)
+
+    def _delete_media(self, group, doomed, proof, known=None):
+        """Delete media, but those that another LPAR has in a drive.
+
+        :param doomed: list of their names.
+        :param known: wrapper of the group, as it was read just now, or None.
+        :returns: bool, whether any of them was there.
+        """
+        try:
+            return group.edit(deletion.media, doomed, proof, known=known)
+        except pvm_exc.HttpError:
+            lent = self._lent(group.vios_uuid, doomed)
+            if not lent:
+                raise
+        LOG.warning('Config drives stay as long as LPARs that are not of '
+                    'their servers have them: %s', ', '.join(sorted(lent)))
+        group.edit(deletion.media, sorted(set(doomed) - lent), proof)
+        return True
+
+    def _lent(self, vios_uuid, wanted):
+        """Those of some media that another LPAR has in a drive: set."""
+        vios_w = pvm_vios.VIOS.get(self.host.adapter, uuid=vios_uuid,
+                                   xag=[storage.SCSI_MAPPING])
+        return {mapping.backing_storage.name
+                for mapping in vios_w.scsi_mappings
+                if storage.is_named(mapping.backing_storage,
+                                    pvm_stg.VOptMedia, wanted) and
+                _is_lent(mapping, mapping.backing_storage.name)}
 
     # ---- what an earlier process has left ------------------------------
 
@@ -261,13 +290,12 @@ class ConfigDrive:
             if vios_w.uuid in self._others - {own_uuid}:
                 self._clean_other(census, vios_w.uuid)
 
-    @staticmethod
-    def _clean_repository(census, group):
+    def _clean_repository(self, census, group):
         vg_w = group.read()
         left = volumegroup.media_names(vg_w)
         proof = census.prove_former(left)
         if proof.of(left):
-            group.edit(deletion.media, proof.of(left), proof, known=vg_w)
+            self._delete_media(group, proof.of(left), proof, known=vg_w)
 
     def _clean_other(self, census, vios_uuid):
         """Delete such media of a VIOS that may have some.
@@ -449,9 +477,23 @@ def _map_again(vios_w, group, lpar_uuid, element, place):
     return storage.add_mapping(vios_w, lpar_uuid, element, place)
 
 
-def _unmap(name):
-    """What to queue to unmap a medium."""
-    return storage.remove_storage_mappings, pvm_stg.VOptMedia, [name]
+def _unmap(vios_w, name):
+    """Edit: unmap a config drive from its server, or where that was.
+
+    Somebody may have put it into the drive of another LPAR: that keeps it.
+
+    :returns: list of the mappings that were removed.
+    """
+    return storage.remove_mappings(vios_w, lambda mapping: (
+        storage.is_named(mapping.backing_storage, pvm_stg.VOptMedia, [name])
+        and not _is_lent(mapping, name)))
+
+
+def _is_lent(mapping, name):
+    """Whether a mapping gives a config drive to an LPAR not of its server."""
+    client = pvm_util.get_req_path_uuid(mapping.client_lpar_href or '')
+    return client is not None and name not in map(
+        names.config_drive_name, vm.instance_uuids(client))
 
 
 def _keep(instance):

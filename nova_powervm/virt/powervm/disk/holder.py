@@ -33,6 +33,8 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import kept
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names as pvm_names
+from nova_powervm.virt.powervm import storage
 
 CONF = cfg.CONF
 
@@ -51,6 +53,8 @@ def find(host, group_name):
         gone, or without such a group.
     :raises VGHolderAmbiguous: if several VIOSes have such a group.
     :raises VGHolderUnknown: if one has it, and another one cannot be asked.
+    :raises VGHolderChanged: if the option names another VIOS than the one
+        that may still have disks of servers.
     :raises VGNotFound: if no VIOS has it.
     """
     return _Search(host, group_name).find()
@@ -79,9 +83,11 @@ class _Search:
 
     def find(self):
         vios_name = CONF.powervm.volume_group_vios_name
-        if vios_name:
-            return self._of(self._named(vios_name))
         kept_uuid = _kept_uuid(self._host, self._name)
+        if vios_name:
+            named = self._named(vios_name)
+            self._check_former(kept_uuid, named)
+            return self._of(named)
         if kept_uuid:
             return self._of(self._with_uuid(kept_uuid))
         return self._only_one()
@@ -95,6 +101,29 @@ class _Search:
                 reason='%d Virtual I/O Servers have that name; there are %s' %
                 (len(found), _names(self._vioses)))
         return found[0]
+
+    def _check_former(self, kept_uuid, named):
+        """Make sure that another VIOS has no disks of servers any more.
+
+        :param kept_uuid: UUID of the VIOS that held the group until now.
+        :param named: wrapper of the one that the option names.
+        """
+        former = next((vios_w for vios_w in self._vioses if kept_uuid and
+                       vios_w.uuid.upper() == kept_uuid.upper()), None)
+        if former is None or former.uuid == named.uuid:
+            return
+        if former.uuid not in self._up:
+            reason = 'it is down, and may have disks of servers'
+        else:
+            vg_w = self._group(former)
+            left = sorted(filter(pvm_names.is_disk_name, map(
+                storage.base_name, vg_w.virtual_disks))) if vg_w else []
+            if not left:
+                return
+            reason = 'it has disks of servers: %s' % ', '.join(left)
+        raise exception.VGHolderChanged(
+            vg_name=self._name, former=former.name, named=named.name,
+            reason=reason)
 
     def _with_uuid(self, vios_uuid):
         for vios_w in self._vioses:

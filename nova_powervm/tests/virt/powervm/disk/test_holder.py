@@ -15,6 +15,7 @@ from nova import objects
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm.disk import holder
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names
 
 
 class HolderTest(base.StorageTestCase):
@@ -119,6 +120,22 @@ class HolderTest(base.StorageTestCase):
         self.assertEqual('renamed', self.found())
 
     # ---- the option names it
+
+    def test_option_names_another_while_disks_are_left(self):
+        """Neither a delete nor a rebuild would find the disks of servers."""
+        self.keep(self.vios('vios1').uuid)
+        name = names.disk_name('b_', '00000001-0000-4000-8000-fedcba980001')
+        self.simulated.operator.create_disk('vios1', 'datavg', name, 2 ** 30)
+        self.flags(volume_group_vios_name='vios2', group='powervm')
+        before = self.state()
+        self.assert_refused(exception.VGHolderChanged, 'vios1', 'vios2', name)
+        self.assertEqual(before, self.state())
+
+    def test_option_names_another_while_one_is_down(self):
+        self.keep(self.vios('vios1').uuid)
+        self.stop('vios1')
+        self.flags(volume_group_vios_name='vios2', group='powervm')
+        self.assert_refused(exception.VGHolderChanged, 'vios1', 'down')
 
     def test_option_is_stronger(self):
         self.keep(self.vios('vios1').uuid)
