@@ -214,15 +214,15 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         udids = {element.udid for element in unmapped
                  if storage.is_named(element, pvm_stg.LU, names)}
         for unit in self._pool.find(names, udids):
-            self._delete(unit, self.proof(instance),
-                         was_unmapped=unit.udid in udids)
+            self._delete(unit, self.proof(instance))
 
-    def _delete(self, unit, proof, was_unmapped=False):
+    def _delete(self, unit, proof):
         """Delete an LU; if it is in use, try again at every sweep().
 
+        It may be in use on a host that the server has left while a VIOS was
+        down there.
+
         :param proof: deletion.Proof that covers it.
-        :param was_unmapped: whether it was mapped to the server until now, so
-            that a failure is not due to another one that uses it.
         """
         try:
             self._pool.delete(unit, proof)
@@ -231,7 +231,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                 LOG.warning('Logical unit %(lu)s will be deleted when the '
                             'VIOSes that may map it are up: %(exc)s',
                             {'lu': unit.name, 'exc': exc})
-            elif not was_unmapped and self._is_in_use(unit):
+            elif self._is_in_use(unit):
                 self._unfinished.add_used(unit, proof)
                 LOG.warning('Logical unit %(lu)s is mapped to another '
                             'partition, as on the former host of a server '
