@@ -170,6 +170,14 @@ class Census:
             instance for instance in self._former if instance.deleted and (
                 is_local or instance.host in (None, self._host.nodename))])
 
+    def metadata_of_owner(self, name):
+        """The system_metadata of a former server whose storage has a name.
+
+        :returns: dict, {} if there is no such server.
+        """
+        return next((instance.system_metadata for instance in self._former
+                     if name in pvm_names.of_server(instance.uuid)), {})
+
     @staticmethod
     def _prove(strange, instances):
         proof = deletion.of_former(instance.uuid for instance in instances)
