@@ -170,6 +170,28 @@ class Census:
             instance for instance in self._former if instance.deleted and (
                 is_local or instance.host in (None, self._host.nodename))])
 
+    def others(self):
+        """Servers with LPARs here that were never on this host, by Nova.
+
+        There is such a server only if two nova-computes manage this system.
+
+        :returns: list of nova.objects.Instance; those that are deleted are
+            not among them, nor those without a host.
+        """
+        known = {instance.uuid for instance in self.instances}
+        # An LPAR has two UUIDs of which a server has one.
+        strange = {uuid for lpar_w in self.lpars
+                   for uuids in [vm.instance_uuids(lpar_w.uuid)]
+                   if known.isdisjoint(uuids) for uuid in uuids}
+        if not strange:
+            return []
+        found = [instance for instance in self._find_instances(
+            uuid=sorted(strange), deleted=False)
+            if instance.host not in (None, self._host.nodename)]
+        former_uuids = found and {instance.uuid for instance in self._former}
+        return [instance for instance in found
+                if instance.uuid not in former_uuids]
+
     def metadata_of_owner(self, name):
         """The system_metadata of a former server whose storage has a name.
 

@@ -20,6 +20,8 @@ from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import looks
 from nova_powervm.tests.virt.powervm.scenarios import volumes
+from nova_powervm.tests.virt.powervm.walks import compute
+from nova_powervm.virt.powervm import driver
 
 
 class LeftMixin:
@@ -98,6 +100,26 @@ class FailedBuildTest(LeftMixin, base.ScenarioCase):
         self.assertIsNone(self.delete(self.server))
         self.look_around()
         self.assert_nothing_left()
+
+
+class SecondTest(LeftMixin, base.ScenarioCase):
+    """Somebody runs a second nova-compute for the host, by mistake."""
+
+    OPTIONS = {}
+    WORDS = 'Another nova-compute seems to manage this system'
+
+    def test_start(self):
+        server = self.boot()
+        before = self.platform_state()
+        self.restart()
+        self.assertNotIn(self.WORDS, self.logger.output)
+        second = driver.PowerVMDriver(compute.VirtAPI())
+        self.addCleanup(second.cleanup_host, 'other')
+        second.init_host('other')
+        self.assertIn(self.WORDS, self.logger.output)
+        self.assertIn('%s (host compute1)' % server['id'],
+                      self.logger.output)
+        self.assert_state_equal(before, self.platform_state(), 'Changed')
 
 
 class ShelvedTest(platforms.SharedPool, LeftMixin, base.ScenarioCase):
