@@ -619,15 +619,18 @@ class PowerVMDriver(driver.ComputeDriver):
         """Whether the disks of a server of another host are here too.
 
         Those are its boot disk, or, if it boots from a volume, any other.
+
+        :raises nova.exception.DiskNotFound: if they certainly are, and the
+            platform does not tell of them: Nova would make them anew.
         """
         disk_dvr = self.rooms.disk
         if not disk_dvr.capabilities['shared_storage']:
             return False
         is_volume_backed = compute_utils.is_volume_backed_instance(
             nova_context.get_admin_context(), instance)
-        return bool(disk_dvr.get_disk_refs(
+        return disk_dvr.has_disks(
             instance, disk_driver.BLANK_DISK_TYPES if is_volume_backed
-            else [disk_driver.DiskType.BOOT]))
+            else [disk_driver.DiskType.BOOT])
 
     def check_instance_shared_storage_local(self, context, instance):
         return self.rooms.disk.check_instance_shared_storage_local(

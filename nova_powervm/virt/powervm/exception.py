@@ -151,6 +151,12 @@ class DiskNameInUse(AbstractDiskException):
                'use: %(reason)s')
 
 
+class DiskNameAmbiguous(AbstractDiskException):
+    msg_fmt = ('Which of the logical units named %(name)s is that of the '
+               'server is not known. Rename or delete the others. Their UDIDs '
+               'are: %(udids)s')
+
+
 class StorageIsNotOurs(AbstractDiskException):
     msg_fmt = ('%(name)s is not deleted: that it is of this driver is not '
                'proven (%(why)s).')

@@ -10,19 +10,25 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The partition ids that servers had: they outlive LPARs on VIOSes.
+"""What servers had on hosts outlives LPARs, and Nova's memory of the host.
+
+Nova does not keep the host of a server that it has shelved, or whose build
+failed. A VIOS that was down then may still have something of the server. So
+the server's system_metadata tells each host that ever made an LPAR for it.
+That is a proof that something which bears the server's name here is ours.
 
 The mapping of a Fibre Channel adapter does not tell whose it was once its
-LPAR is gone, but for the id. So the id is kept in the server's
-system_metadata, for each host that the server was on: a host that was down
-when the server was evacuated, or deleted after that, has such mappings when
-it is back. Ids are used again: that of a mapping without LPAR counts only as
-long as no LPAR has it.
+LPAR is gone, but for the partition id. So the id is kept, too, for each host
+that the server was on: a host that was down when the server was evacuated, or
+deleted after that, has such mappings when it is back. Ids are used again:
+that of a mapping without LPAR counts only as long as no LPAR has it.
 """
 
 #: Followed by the name of the host. Alone, it is of the host that the server
 #: is on, as earlier versions kept it.
 _KEY = 'powervm_lpar_id'
+_WAS_ON = 'powervm_was_on_'
+_YES = 'yes'
 
 
 def _key(nodename):
@@ -49,3 +55,19 @@ def kept_id(instance, nodename):
     if kept is None and instance.host in (None, nodename):
         kept = instance.system_metadata.get(_KEY)
     return None if kept is None else int(kept)
+
+
+def keep_host(instance, nodename):
+    """Have Nova keep that a host may have something of a server.
+
+    :param nodename: str, Nova's name of the host.
+    """
+    wanted = of_host(nodename)
+    if not wanted.items() <= instance.system_metadata.items():
+        instance.system_metadata.update(wanted)
+        instance.save()
+
+
+def of_host(nodename):
+    """What servers have in system_metadata that were on a host: dict."""
+    return {_WAS_ON + nodename: _YES}

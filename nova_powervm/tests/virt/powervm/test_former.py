@@ -45,3 +45,11 @@ class FormerTest(base.TestCase):
         self.instance.system_metadata['powervm_lpar_id'] = '5'
         self.assertEqual(5, former.kept_id(self.instance, 'compute2'))
         self.assertIsNone(former.kept_id(self.instance, 'compute1'))
+
+    def test_hosts_that_it_was_on(self):
+        for name in ('compute1', 'compute2', 'compute2'):
+            former.keep_host(self.instance, name)
+        self.assertEqual(2, self.save.call_count)
+        self.assertEqual(
+            {**former.of_host('compute1'), **former.of_host('compute2')},
+            self.instance.system_metadata)

@@ -83,6 +83,8 @@ AGAIN = (
             lambda work: work.config_drive.clean(work.census)),
 )
 START = (
+    Cleaner('what another nova-compute has (nothing is removed)',
+            lambda work: _warn_of_others(work)),
     Cleaner('volumes that servers have left',
             lambda work: work.volumes.start(lambda: work.census.vioses)),
     Cleaner('swaps of volumes that were cut off',
@@ -135,6 +137,23 @@ def _again(work):
     work.census = pvm_census.Census(work.host)
     _run(AGAIN, work)
     _note(work)
+
+
+def _warn_of_others(work):
+    """Say in the log that another nova-compute manages this system, too.
+
+    Its servers stay as they are. Uploads that it is about to make do not:
+    they cannot be told from those that a crash has cut off.
+    """
+    others = work.census.others()
+    if others:
+        LOG.error(
+            'Another nova-compute seems to manage this system: Nova has these '
+            'servers, whose LPARs are here, on other hosts, and they were '
+            'never on this one. Stop one of the two before it makes servers: '
+            'each breaks uploads of the other. %s', ', '.join(
+                '%s (host %s)' % (instance.uuid, instance.host)
+                for instance in others))
 
 
 def _note(work):

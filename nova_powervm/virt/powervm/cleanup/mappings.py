@@ -13,11 +13,11 @@
 """Mappings that servers have left on VIOSes, without their LPARs.
 
 The platform may keep the server side of a mapping when its client is deleted.
-Only those go whose storage is of a server that Nova has deleted: an LPAR that
-its operator has deleted may come back. A server of Nova that has lost its
-LPAR keeps them, too; a hard reboot makes the LPAR again. Those of Fibre
-Channel do not tell whose they are: they go by the partition id, see former;
-also those of servers that Nova has on other hosts.
+Only those go whose storage is of a server that was here, and that Nova has
+deleted or does not have here any more: an LPAR that its operator has deleted
+may come back. A server of this host that has lost its LPAR keeps them, too; a
+hard reboot makes the LPAR again. Those of Fibre Channel do not tell whose they
+are: they go by the partition id, see former. The storage itself stays.
 """
 
 from oslo_log import log as logging
@@ -38,8 +38,8 @@ def remove(host, census):
     left = {vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
                           if _is_orphan(mapping)]
             for vios_w in census.active_vioses()}
-    proof = census.prove_former({_name(mapping) for mappings in left.values()
-                                 for mapping in mappings})
+    proof = census.prove_gone({_name(mapping) for mappings in left.values()
+                               for mapping in mappings})
     with storage.StorageTransaction.immediate(
             host, 'cleanup', xag=[storage.SCSI_MAPPING,
                                   storage.FC_MAPPING]) as stg:

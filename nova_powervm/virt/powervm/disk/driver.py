@@ -277,6 +277,14 @@ class DiskAdapter:
         """
         return self.get_disk_refs(instance, [disk_type]).get(disk_type)
 
+    def has_disks(self, instance, disk_types):
+        """Whether the server has some of these disks (1 request).
+
+        :param disk_types: iterable of DiskType
+        :raises DiskNotFound: if it certainly has one, which is not found.
+        """
+        return bool(self.get_disk_refs(instance, disk_types))
+
     @abc.abstractmethod
     def connect_disk(self, instance, disk, stg):
         """Queue the mapping of a disk to the server's LPAR.

@@ -26,6 +26,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm.disk import poolimages
+from nova_powervm.virt.powervm.disk import units
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
@@ -80,11 +81,13 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def clean(self, census):
         """See the base class. 1 request, and 1 for each LU to delete."""
         lus = self._images.scrub()
-        left = {lu_w.name: pool.Unit.of(lu_w) for lu_w in lus
-                if lu_w.lu_type == pvm_stg.LUType.DISK}
+        left = _by_name(pool.Unit.of(lu_w) for lu_w in lus
+                        if lu_w.lu_type == pvm_stg.LUType.DISK)
         proof = census.prove_former(left, is_local=False)
         for name in proof.of(left):
-            self._delete(left[name], proof)
+            for unit in units.own_or_none(
+                    left[name], census.metadata_of_owner(name), name):
+                self._delete(unit, proof)
 
     # ---- disks of servers ----------------------------------------------
 
@@ -95,21 +98,25 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         size_gb = (self.disk_size_gb(instance, image, image_type) or
                    disk_image.size_gb(image.size))
         name = self.get_disk_name(image_type, instance)
-        self._remove_left_over([name], self.proof(instance))
-        return self._images.create_clone(context, image, name, size_gb)
+        self._remove_left_over(instance, [name])
+        units.forget(instance, [name])
+        disk = self._images.create_clone(context, image, name, size_gb)
+        units.keep(instance, [disk], self._pool.ssp_uuid)
+        return disk
 
     def create_blank_disks(self, instance, disks, made=None):
         """See the base class. 1 request for each; 1 more to use one again."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
-        proof = self.proof(instance)
-        found = self._find_left_over(sizes)
+        found = self._find_left_over(instance, sizes)
         # What is on a swap disk is worth nothing.
         swap = self.get_disk_name(disk_driver.DiskType.SWAP, instance)
         doomed = {name for name, lu_w in found.items() if name == swap and
                   round(lu_w.capacity) != sizes[name]}
         self._check_left_over(found, sizes, doomed)
-        self._remove_left_over(sizes.keys() - found.keys() | doomed, proof)
+        new = [name for name in sizes if name not in found or name in doomed]
+        self._remove_left_over(instance, new)
+        units.forget(instance, new)
         results = []
         for disk, (name, size_gb) in zip(disks, sizes.items()):
             if name in found and name not in doomed:
@@ -120,9 +127,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
             if made is not None:
                 made.append(disk.disk_type)
             results.append(self._pool.create(name, size_gb))
+        units.keep(instance, [lu_w for lu_w in results if lu_w.name in new],
+                   self._pool.ssp_uuid)
         return results
 
-    def _find_left_over(self, names):
+    def _find_left_over(self, instance, names):
         """Find LUs that are there already, and are not to be deleted.
 
         It reads the list of LUs (1 request) only if some of them are known.
@@ -132,12 +141,20 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         if all(self._unfinished.is_doomed(unit.uuid)
                for unit in self._pool.known(names)):
             return {}
-        left = [lu_w for lu_w in self._pool.list_units()
-                if lu_w.name in names and
-                lu_w.lu_type == pvm_stg.LUType.DISK and
-                not self._unfinished.is_doomed(lu_w.uuid)]
-        return {lu_w.name: lu_w for lu_w in sorted(
-            left, key=lambda lu_w: bool(lu_w.in_use))}
+        return self._read_own(instance, names)
+
+    def _read_own(self, instance, names):
+        """Read which LUs of some names are the server's (1 request).
+
+        :returns: dict of name -> LUEnt wrapper, of those that there are.
+        :raises DiskNameAmbiguous: if that is not clear.
+        """
+        found = _by_name(lu_w for lu_w in self._pool.list_units()
+                         if lu_w.name in names and
+                         lu_w.lu_type == pvm_stg.LUType.DISK and
+                         not self._unfinished.is_doomed(lu_w.uuid))
+        return {name: lu_w for name, lus in found.items()
+                for lu_w in units.own(lus, instance.system_metadata, name)}
 
     def _check_left_over(self, found, sizes, doomed):
         """Refuse LUs that can neither be used nor be replaced.
@@ -156,9 +173,16 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                     name=name, reason=reason,
                     place='Shared Storage Pool %s' % self._pool.ssp_name)
 
-    def _remove_left_over(self, names, proof):
-        """Delete LUs of these names, as far as they are known."""
-        for unit in self._pool.known(names):
+    def _remove_left_over(self, instance, names):
+        """Delete LUs of these names, as far as they are known.
+
+        :raises DiskNameAmbiguous: if it is not clear which are the server's.
+        """
+        proof = self.proof(instance)
+        for unit in [unit for name, found in
+                     _by_name(self._pool.known(names)).items()
+                     for unit in units.own(found, instance.system_metadata,
+                                           name)]:
             LOG.warning('Deleting logical unit %s, which was left behind.',
                         unit.name)
             try:
@@ -173,13 +197,26 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                     self._pool.ssp_name, reason=str(exc)) from exc
 
     def get_disk_refs(self, instance, disk_types):
-        disks = {lu_w.name: lu_w for lu_w in self._pool.list_units()
-                 if lu_w.lu_type == pvm_stg.LUType.DISK and
-                 not self._unfinished.is_doomed(lu_w.uuid)}
         by_type = {disk_type: self.get_disk_name(disk_type, instance)
                    for disk_type in disk_types}
+        disks = self._read_own(instance, by_type.values())
         return {disk_type: disks[name] for disk_type, name in by_type.items()
                 if name in disks}
+
+    def has_disks(self, instance, disk_types):
+        """See the base class.
+
+        If the server has an LU in this pool by what is kept, and the platform
+        does not tell of it, nobody may take it for one without disks.
+        """
+        if self.get_disk_refs(instance, disk_types):
+            return True
+        lost = units.lost(instance, [
+            self.get_disk_name(disk_type, instance)
+            for disk_type in disk_types], self._pool.ssp_uuid)
+        if lost:
+            raise nova_exc.DiskNotFound(location=', '.join(lost))
+        return False
 
     def connect_disk(self, instance, disk, stg):
         self._unfinished.cancel(disk.udid)
@@ -213,16 +250,20 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         names = self.get_disk_names(instance, disk_types)
         udids = {element.udid for element in unmapped
                  if storage.is_named(element, pvm_stg.LU, names)}
-        for unit in self._pool.find(names, udids):
-            self._delete(unit, self.proof(instance),
-                         was_unmapped=unit.udid in udids)
+        proof = self.proof(instance)
+        for name, found in _by_name(self._pool.find(names, udids)).items():
+            for unit in units.own_or_none(found, instance.system_metadata,
+                                          name, mapped=udids):
+                self._delete(unit, proof)
+        units.note_deleted(instance, names)
 
-    def _delete(self, unit, proof, was_unmapped=False):
+    def _delete(self, unit, proof):
         """Delete an LU; if it is in use, try again at every sweep().
 
+        It may be in use on a host that the server has left while a VIOS was
+        down there.
+
         :param proof: deletion.Proof that covers it.
-        :param was_unmapped: whether it was mapped to the server until now, so
-            that a failure is not due to another one that uses it.
         """
         try:
             self._pool.delete(unit, proof)
@@ -231,7 +272,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                 LOG.warning('Logical unit %(lu)s will be deleted when the '
                             'VIOSes that may map it are up: %(exc)s',
                             {'lu': unit.name, 'exc': exc})
-            elif not was_unmapped and self._is_in_use(unit):
+            elif self._is_in_use(unit):
                 self._unfinished.add_used(unit, proof)
                 LOG.warning('Logical unit %(lu)s is mapped to another '
                             'partition, as on the former host of a server '
@@ -256,9 +297,9 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
 
     def _edit(self, instance, disk_type, func, *args):
         name = self.get_disk_name(disk_type, instance)
-        for unit in self._pool.known([name]):
-            if self._unfinished.is_doomed(unit.uuid):
-                continue
+        known = [unit for unit in self._pool.known([name])
+                 if not self._unfinished.is_doomed(unit.uuid)]
+        for unit in units.own(known, instance.system_metadata, name):
             with contextlib.suppress(pvm_exc.HttpNotFound):
                 return self._pool.edit(unit.uuid, func, *args)
         disk = self.get_disk_ref(instance, disk_type)
@@ -335,6 +376,14 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def cache_image(self, context, image_id):
         return self._images.ensure(context,
                                    self.find_image_by_id(context, image_id))
+
+
+def _by_name(found):
+    """Sort LUs by their names: dict of name -> list."""
+    by_name = {}
+    for unit in found:
+        by_name.setdefault(unit.name, []).append(unit)
+    return by_name
 
 
 class _Missed(typing.NamedTuple):

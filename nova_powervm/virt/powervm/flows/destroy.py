@@ -33,7 +33,8 @@ def destroy(rooms, instance, network_info, block_device_info=None,
     stg = volume.transaction(rooms, 'destroy', volumes)
     has_config_drive = configdrive.required_by(instance)
     flow = linear_flow.Flow('destroy')
-    flow.add(tf_vm.PowerOff(rooms.host, instance,
+    flow.add(tf_vm.KeepHostOfLeaving(rooms.host, instance),
+             tf_vm.PowerOff(rooms.host, instance,
                             force_immediate=destroy_disks, missing_ok=True))
     if destroy_vifs:
         flow.add(tf_net.UnplugVifs(rooms.host, instance, network_info,

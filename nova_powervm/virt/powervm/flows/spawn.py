@@ -116,6 +116,7 @@ def add_swap_change(flow, rooms, instance, former, mapped=True, slots=None):
 
 def _add_partition(flow, rooms, instance, network_info, slots, keeps_nvram):
     flow.add(
+        tf_vm.KeepHost(rooms.host, instance),
         tf_vm.Create(rooms.host, instance, slots=slots,
                      nvram=rooms.nvram if keeps_nvram else None),
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,

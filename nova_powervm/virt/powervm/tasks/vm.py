@@ -17,6 +17,8 @@ before it does anything. An LPAR that was on, or of which nobody knows whether
 it was, is not powered off; one that there was is not deleted.
 """
 
+import contextlib
+
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
@@ -25,9 +27,38 @@ from taskflow.types import failure
 
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
+
+
+class KeepHost(task.Task):
+    """Have Nova keep that this host may have something of the server.
+
+    It comes before anything that is made, and stays: see former.
+    """
+
+    def __init__(self, host, instance):
+        super().__init__('keep_host')
+        self.host = host
+        self.instance = instance
+
+    def execute(self):
+        former.keep_host(self.instance, self.host.nodename)
+
+
+class KeepHostOfLeaving(KeepHost):
+    """The same of a server that goes, and that an older version has made.
+
+    Of one that is on another host by now, Nova has a migration from here.
+    """
+
+    def execute(self):
+        if (self.instance.host == self.host.nodename and
+                not self.instance.deleted):
+            with contextlib.suppress(nova_exc.InstanceNotFound):
+                super().execute()
 
 
 class Create(task.Task):

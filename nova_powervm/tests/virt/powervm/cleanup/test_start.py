@@ -19,6 +19,7 @@ from unittest import mock
 import uuid
 
 import fixtures
+from nova.compute import vm_states
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
@@ -28,6 +29,7 @@ from nova_powervm.virt.powervm.cleanup import census
 from nova_powervm.virt.powervm.cleanup import mappings
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm.disk import localdisk
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import names
@@ -47,11 +49,13 @@ class CleanupTestCase(base.StorageTestCase):
     :ivar deleted: those that were on it when Nova deleted them.
     :ivar moved: those that have moved from here, or to here, and are
         elsewhere.
+    :ivar kept: those of all hosts that have system_metadata.
     """
 
     def setUp(self):
         super().setUp()
         self.instances, self.deleted, self.moved = [], [], []
+        self.kept = []
         self.queries = []
         self.image_id = self.glance.add(b'PowerVM!' * 1000)
         for owner, name, func in (
@@ -71,7 +75,13 @@ class CleanupTestCase(base.StorageTestCase):
         if 'host' in filters:
             self.assertEqual({'host': self.host.nodename, 'deleted': True,
                               'soft_deleted': False}, filters)
+            for instance in self.deleted:
+                instance.deleted, instance.host = True, self.host.nodename
             return list(self.deleted)
+        if 'system_metadata' in filters:
+            return [instance for instance in self.kept
+                    if filters['system_metadata'].items() <=
+                    instance.system_metadata.items()]
         return [instance for instance in self.moved
                 if instance.uuid in filters['uuid']]
 
@@ -162,9 +172,10 @@ class MappingTest(CleanupTestCase):
     def test_server_that_is_elsewhere(self):
         self.moved = [self.instance]
         self.lose()
-        before = self.state()
+        before = self.disk_names()
         work = self.start()
-        self.assertEqual(before, self.state())
+        self.assertEqual((before, self.before[1]),
+                         (self.disk_names(), self.mappings()))
         self.assertIn('Nova has the server on host another',
                       self.logger.output)
         self.instance.deleted = True
@@ -173,6 +184,35 @@ class MappingTest(CleanupTestCase):
         self.simulated.journal.clear()
         cleanup.periodic(work)
         self.assertEqual([], self.requests())
+
+    def test_server_that_does_something(self):
+        """It may be about to come back."""
+        self.moved = [self.instance]
+        self.instance.task_state = 'resize_reverting'
+        self.lose()
+        before = self.state()
+        self.start()
+        self.assertEqual(before, self.state())
+
+    def test_server_without_host(self):
+        """It was here, if Nova keeps that; else it is not ours."""
+        self.lose()
+        self.kept = [self.instance]
+        self.instance.host = None
+        before = self.state()
+        for vm_state, was_here, goes in (
+                (vm_states.SHELVED_OFFLOADED, False, False),
+                (vm_states.BUILDING, True, False),
+                (vm_states.ERROR, True, True)):
+            self.instance.vm_state = vm_state
+            self.instance.system_metadata = (
+                former.of_host(self.host.nodename) if was_here else
+                former.of_host('another'))
+            self.start()
+            self.assertEqual(goes, before != self.state())
+        self.instance.deleted = True
+        self.start()
+        self.assertEqual(self.before, (self.disk_names(), self.mappings()))
 
     def test_partition_of_its_operator(self):
         """An operator deletes an LPAR and keeps its disk and its medium."""

@@ -14,6 +14,8 @@
 
 import contextlib
 
+import fixtures
+from nova import objects
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.virt.powervm.disk import base
@@ -34,6 +36,7 @@ class PoolTestCase(base.StorageTestCase):
 
     def setUp(self):
         super().setUp()
+        self.useFixture(fixtures.MockPatchObject(objects.Instance, 'save'))
         self.pool = self.simulated.store.all('Cluster')[0].pool
         self.content = b'PowerVM!' * 30000
         self.image_id = self.glance.add(self.content)

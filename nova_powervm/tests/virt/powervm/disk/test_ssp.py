@@ -145,14 +145,14 @@ class DiskTestCase(SSPTestCase):
         self.assertEqual(2, len(self.unit_names()))
 
     def test_left_over_that_is_not_known(self):
-        """The platform allows two LUs of a name; both go in the end."""
-        self.make_unit(self.name())
+        """The platform allows two LUs of a name; the mapped one is ours."""
+        left = self.make_unit(self.name())
         disk = self.create()
         self.create_lpar(self.instance)
         self.connect(self.instance, disk)
         self.restart()
         self.destroy()
-        self.assertEqual(self.before, self.state())
+        self.assertEqual(left.udid, self.unit(self.name()).udid)
 
     def test_failure_of_a_delete(self):
         self.create()

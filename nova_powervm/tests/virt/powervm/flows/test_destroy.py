@@ -24,6 +24,7 @@ class DestroyTest(base.RecipesTestCase):
     FLOW = 'destroy'
     RECIPES = {
         'smallest': ({}, {}, '''
+            keep_host
             pwr_off_vm+force_immediate+missing_ok
             unplug_vifs+lpar_going
             detach_storage
@@ -35,6 +36,7 @@ class DestroyTest(base.RecipesTestCase):
         'with all there can be': (
             {'config_drive': True, 'volumes': 1, 'ephemerals': 1,
              'swap': 512, 'store': True, **FOR_GOOD}, {}, '''
+            keep_host
             pwr_off_vm+force_immediate+missing_ok
             unplug_vifs+lpar_going
             detach_storage
@@ -49,6 +51,7 @@ class DestroyTest(base.RecipesTestCase):
             delete_slot_store'''),
         # A server that boots from a volume may have disks from a rescue.
         'booted from a volume': ({'boot_volume': True}, {}, '''
+            keep_host
             pwr_off_vm+force_immediate+missing_ok
             unplug_vifs+lpar_going
             detach_storage
@@ -58,6 +61,7 @@ class DestroyTest(base.RecipesTestCase):
             dlt_storage
             dlt_vm'''),
         'after which it comes back': ({'store': True}, {}, '''
+            keep_host
             pwr_off_vm+force_immediate+missing_ok
             unplug_vifs+lpar_going
             detach_storage
@@ -68,6 +72,7 @@ class DestroyTest(base.RecipesTestCase):
         'for good but on another host': (
             {'store': True, 'attrs': {'task_state': 'deleting',
                                       'host': 'compute2'}}, {}, '''
+            keep_host
             pwr_off_vm+force_immediate+missing_ok
             unplug_vifs+lpar_going
             detach_storage
@@ -76,6 +81,7 @@ class DestroyTest(base.RecipesTestCase):
             dlt_storage
             dlt_vm'''),
         'whose ports stay': ({}, {'destroy_vifs': False}, '''
+            keep_host
             pwr_off_vm+force_immediate+missing_ok
             detach_storage
             detach_partition
@@ -87,6 +93,7 @@ class DestroyTest(base.RecipesTestCase):
         'that leaves this host': (
             {'config_drive': True, 'volumes': 1, 'store': True},
             {'destroy_disks': False}, '''
+            keep_host
             pwr_off_vm+missing_ok
             unplug_vifs+lpar_going
             detach_storage
@@ -99,6 +106,7 @@ class DestroyTest(base.RecipesTestCase):
         # It is on another host by now: what is stored of it is used there.
         'that leaves and is to be deleted': (
             {'store': True, **FOR_GOOD}, {'destroy_disks': False}, '''
+            keep_host
             pwr_off_vm+missing_ok
             unplug_vifs+lpar_going
             detach_storage

@@ -25,6 +25,7 @@ class SpawnTest(base.RecipesTestCase):
     FLOW = 'spawn'
     RECIPES = {
         'from an image': ({}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -35,6 +36,7 @@ class SpawnTest(base.RecipesTestCase):
             update_vioses
             pwr_vm'''),
         'from a volume': ({'boot_volume': True}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -45,6 +47,7 @@ class SpawnTest(base.RecipesTestCase):
             save_volumes
             pwr_vm'''),
         'with volumes': ({'volumes': 2}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -57,6 +60,7 @@ class SpawnTest(base.RecipesTestCase):
             save_volumes
             pwr_vm'''),
         'with a config drive': ({'config_drive': True}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -69,6 +73,7 @@ class SpawnTest(base.RecipesTestCase):
             update_vioses
             pwr_vm'''),
         'with ephemeral disks': ({'ephemerals': 2}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -81,6 +86,7 @@ class SpawnTest(base.RecipesTestCase):
             update_vioses
             pwr_vm'''),
         'with swap': ({'swap': 512}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -93,6 +99,7 @@ class SpawnTest(base.RecipesTestCase):
             update_vioses
             pwr_vm'''),
         'stays off': ({}, {'power_on': False}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -105,6 +112,7 @@ class SpawnTest(base.RecipesTestCase):
         'with all there can be': (
             {'volumes': 1, 'config_drive': True, 'ephemerals': 1,
              'swap': 512, 'store': True}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -160,6 +168,7 @@ class RebuildTest(base.RecipesTestCase):
         # No disk is made, nor any deleted if it fails.
         'of a server with its own disks': (
             {'ephemerals': 1, 'swap': 512}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -170,6 +179,7 @@ class RebuildTest(base.RecipesTestCase):
             pwr_vm'''),
         'of a server that boots from a volume': (
             {'boot_volume': True, 'volumes': 1}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -181,6 +191,7 @@ class RebuildTest(base.RecipesTestCase):
             save_volumes
             pwr_vm'''),
         'with a config drive': ({'config_drive': True}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -193,6 +204,7 @@ class RebuildTest(base.RecipesTestCase):
             pwr_vm'''),
         'after a resize to another swap': (
             {'swap': 512, 'swap_before': 1024}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -204,6 +216,7 @@ class RebuildTest(base.RecipesTestCase):
             pwr_vm'''),
         'after a resize with the same swap': (
             {'swap': 512, 'swap_before': 512}, {}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -214,6 +227,7 @@ class RebuildTest(base.RecipesTestCase):
             pwr_vm'''),
         'in place of a hard reboot': (
             {'store': True}, {'grow': True}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
@@ -225,6 +239,7 @@ class RebuildTest(base.RecipesTestCase):
             pwr_vm
             save_slot_store'''),
         'stays off': ({}, {'power_on': False}, '''
+            keep_host
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif

@@ -94,6 +94,8 @@ class Platform(fixtures.Fixture):
 
     def _setUp(self):
         objects.register_all()
+        # No database knows the servers.
+        self.useFixture(fixtures.MockPatchObject(objects.Instance, 'save'))
         self.useFixture(fixtures.FakeLogger())
         profile = sim_profile.load('fc')
         profile['clusters'] = sim_profile.load('ssp')['clusters']
