@@ -193,9 +193,10 @@ def _remove_stale(host, vios_uuid):
     :returns: bool, whether there were any.
     """
     stg = storage.StorageTransaction(host, 'stale_volumes')
-    stg.edit(vios_uuid, storage.remove_mappings, _is_stale)
+    stg.edit(vios_uuid, _unmap_stale, host)
     stg.execute()
-    found = sorted({element.udid for element in stg.removed_storage})
+    found = sorted({element.udid or 'no UDID'
+                    for element in stg.removed_storage})
     if found:
         LOG.warning('Unmapped volumes that former LPARs left on VIOS '
                     '%(vios)s, to look once more: %(udids)s', {
@@ -203,9 +204,13 @@ def _remove_stale(host, vios_uuid):
     return bool(found)
 
 
-def _is_stale(mapping):
-    return (mappings.is_orphan(mapping) and mappings.is_of_volume(mapping) and
-            owners.is_known(mapping.backing_storage.tag))
+def _unmap_stale(vios_w, host):
+    """Edit: unmap volumes of Nova from LPARs that are gone."""
+    known = owners.Owners(host, list(filter(
+        mappings.is_of_volume, vios_w.scsi_mappings)))
+    return storage.remove_mappings(vios_w, lambda mapping: (
+        mappings.is_of_volume(mapping) and mappings.is_orphan(mapping) and
+        known.is_abandoned(mapping)))
 
 
 def names_of(host, vios_uuid, udid):
