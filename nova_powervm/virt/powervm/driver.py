@@ -295,9 +295,8 @@ class PowerVMDriver(driver.ComputeDriver):
             self._run(flow_power.soft_reboot(self.rooms, instance), instance)
             return
         try:
-            results = self._run(flow_power.hard_reboot(
-                self.rooms, instance, network_info or [], block_device_info,
-                flow_spawn.own_disk_types(block_device_info)), instance)
+            results = self._hard_reboot(instance, network_info,
+                                        block_device_info)
         except nova_exc.InstanceNotFound:
             LOG.warning('The LPAR is gone; it is made anew for the disks '
                         'that are there.', instance=instance)
@@ -313,6 +312,38 @@ class PowerVMDriver(driver.ComputeDriver):
             # detach them in Cinder, and then meets a TypeError of its own.
             LOG.error('No VIOS sees these volumes, which the server lacks '
                       'now: %s', ', '.join(bad_volumes), instance=instance)
+
+    def _hard_reboot(self, instance, network_info, block_device_info):
+        """Restart a server, once more if the platform wrongly said it is gone.
+
+        :returns: dict, what the flow has stored.
+        :raises nova.exception.InstanceNotFound: if its LPAR is gone.
+        """
+        def run():
+            return self._run(flow_power.hard_reboot(
+                self.rooms, instance, network_info or [], block_device_info,
+                flow_spawn.own_disk_types(block_device_info)), instance)
+
+        try:
+            return run()
+        except nova_exc.InstanceNotFound:
+            if self._is_gone(instance):
+                raise
+            LOG.warning('The platform said that there is no LPAR, but lists '
+                        'it; the reboot is tried again.', instance=instance)
+        try:
+            return run()
+        except nova_exc.InstanceNotFound as exc:
+            raise exception.PowerVMAPIFailed(
+                inst_name=instance.name, reason='it says that there is no '
+                'LPAR, and that there is') from exc
+
+    def _is_gone(self, instance):
+        try:
+            return vm.is_gone(self.rooms.host, instance)
+        except pvm_exc.Error as exc:
+            raise exception.PowerVMAPIFailed(inst_name=instance.name,
+                                             reason=str(exc)) from exc
 
     def resume_state_on_host_boot(self, context, instance, network_info,
                                   share_info, block_device_info=None):

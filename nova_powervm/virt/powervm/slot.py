@@ -152,11 +152,16 @@ def _is_sound(content):
             pass
         topology = _PlainUnpickler(io.BytesIO(content)).load()
         return isinstance(topology, dict) and all(
-            isinstance(slot, int) and isinstance(devices, dict) and
+            _is_slot(slot) and isinstance(devices, dict) and
             all(isinstance(found, dict) for found in devices.values())
             for slot, devices in topology.items())
     except Exception:
         return False
+
+
+def _is_slot(number):
+    """Whether a number can be that of a slot: 0 and 1 are of the console."""
+    return type(number) is int and 2 <= number < pvm_stg.ANY_SLOT
 
 
 class _Scratch(slot_map.SlotMapStore):

@@ -140,6 +140,26 @@ def get_instance_wrapper(adapter, instance, xag=None):
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
 
 
+def is_gone(host, instance):
+    """Whether an instance surely has no LPAR here (1-2 requests).
+
+    It is asked after the platform has told so once, before something is
+    removed: one such answer may be wrong. The list of all LPARs counts; an
+    empty one proves nothing by itself.
+
+    :raises pypowervm.exceptions.Error: if the platform does not tell.
+    """
+    uuids = {lpar_w.uuid.upper() for lpar_w in
+             pvm_lpar.LPAR.get(host.adapter)}
+    if uuids:
+        return get_pvm_uuid(instance).upper() not in uuids
+    try:
+        get_instance_wrapper(host.adapter, instance)
+    except nova_exc.InstanceNotFound:
+        return True
+    return False
+
+
 def why_no_io_change(host, instance):
     """Tell why an LPAR can neither get nor lose devices now (1 request).
 

@@ -219,7 +219,12 @@ class SlotMapsTest(SlotsTestCase):
         for content in (b'', b'nonsense', b'\x80\x02nonsense', 'text',
                         pickle.dumps(Mark()), pickle.dumps([1]),
                         pickle.dumps({'x': {}}), pickle.dumps({1: 2}),
-                        pickle.dumps({1: {'CNA': 2}})):
+                        pickle.dumps({1: {'CNA': 2}}),
+                        # Not slots, at which an adapter cannot be.
+                        pickle.dumps({True: {'VFC': {'A': None}}}),
+                        pickle.dumps({-3: {'VIOS': {}}}),
+                        pickle.dumps({1: {'VIOS': {}}}),
+                        pickle.dumps({65535: {'VIOS': {}}})):
             self.store.content[KEY] = content
             self.assertEqual({}, self.maps.load(UUID), content)
         self.operate(self.disk)

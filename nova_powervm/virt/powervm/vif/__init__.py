@@ -18,7 +18,9 @@ VIF_DRIVERS.
 
 import functools
 
+from nova import context as nova_context
 from nova import exception as nova_exc
+from nova import objects
 from oslo_log import log as logging
 from oslo_utils import importutils
 from pypowervm import exceptions as pvm_exc
@@ -135,9 +137,11 @@ def remove_strays(host, is_stray):
 
 
 def remove_leftovers(host):
-    """Remove what ports of servers have left that have no LPAR any more.
+    """Remove what ports have left of servers that are gone from this host.
 
-    It must run when nothing else is done. What fails is logged.
+    They have no LPAR, and Nova has deleted them or has them nowhere or on
+    another host: that an LPAR is not listed proves nothing by itself. It must
+    run when nothing else is done. What fails is logged.
 
     :param host: the Host.
     """
@@ -145,9 +149,19 @@ def remove_leftovers(host):
         lpar.uuid.upper() for lpar in host.partition_states.refresh()})
     try:
         remove_strays(host, lambda server: (
-            pvm_uuids.convert_uuid_to_pvm(server).upper() not in lpars()))
+            pvm_uuids.convert_uuid_to_pvm(server).upper() not in lpars() and
+            _has_left(host, server)))
     except pvm_exc.Error as exc:
         LOG.warning('What ports have left is not known, or stays: %s', exc)
+
+
+def _has_left(host, server):
+    """Whether Nova has deleted a server, or not on this host (1 DB call)."""
+    found = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(read_deleted='yes'), {'uuid': server},
+        expected_attrs=[])
+    return any(instance.deleted or instance.host != host.nodename and
+               instance.task_state is None for instance in found)
 
 
 def _push_unplug(host, instance, vif, cna):

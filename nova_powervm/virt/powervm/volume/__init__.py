@@ -80,6 +80,16 @@ def _strategy_of(instance, connection_info):
     return 'vscsi' if exported.isdisjoint(own) else 'npiv'
 
 
+def is_by_npiv(instance, connection_info):
+    """Whether a volume was, or is to be, attached by NPIV (no request).
+
+    :param connection_info: dict of Cinder; empty if Nova has none yet.
+    """
+    transport = connection_info.get('driver_volume_type', 'fibre_channel')
+    return (transport == 'fibre_channel' and
+            _strategy_of(instance, connection_info) == 'npiv')
+
+
 def _class_for(instance, connection_info):
     transport = connection_info.get('driver_volume_type')
     found = VOLUME_CONNECTORS.get(transport)

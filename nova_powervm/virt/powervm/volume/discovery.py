@@ -19,6 +19,7 @@ looks for all in one job is assumed, no hardware: those that it does not
 answer for are asked for one by one.
 """
 
+from concurrent import futures
 import typing
 
 from lxml import etree
@@ -57,6 +58,20 @@ class Paths(typing.NamedTuple):
 
     itls: list
     device_id: typing.Optional[str] = None
+
+
+def on_each(func, host, by_vios):
+    """Call func(host, VIOS UUID, value) for each VIOS, at the same time.
+
+    :param by_vios: dict of VIOS UUID -> value.
+    :returns: list of (VIOS UUID, function that returns what func did).
+    """
+    if not by_vios:
+        return []
+    with futures.ThreadPoolExecutor(len(by_vios)) as pool:
+        calls = [(vios_uuid, pool.submit(func, host, vios_uuid, value))
+                 for vios_uuid, value in by_vios.items()]
+    return [(vios_uuid, call.result) for vios_uuid, call in calls]
 
 
 def discover(host, vios_uuid, wanted):
@@ -117,8 +132,14 @@ def look(host, vios_uuid, wanted):
                     {'vios': vios_uuid, 'error': exc})
         return {}, exc
     results = job.get_job_results_as_dict()
-    found, useless = _parse(
-        results.get('OutputXML') or results.get('StdOut'), tags, vios_uuid)
+    document = results.get('OutputXML') or results.get('StdOut')
+    try:
+        found, useless = _parse(document or '', tags, vios_uuid)
+    except (etree.XMLSyntaxError, ValueError) as exc:
+        LOG.warning('VIOS %(vios)s tells nothing of volumes: its answer %(doc)'
+                    'r cannot be read: %(error)s', {
+                        'vios': vios_uuid, 'doc': document, 'error': exc})
+        return {}, pvm_exc.Error('its answer cannot be read: %s' % exc)
     for name in useless:
         remove(host, vios_uuid, name)
     return found, None
@@ -159,10 +180,9 @@ def _parse(document, tags, vios_uuid):
 
     :returns: (dict of key -> Hdisk of the volumes that can be used, names of
         devices that were made for others, such as one that is reserved).
+    :raises lxml.etree.XMLSyntaxError: if it is no document, or empty.
     """
     found, useless = {}, []
-    if not document:
-        return found, useless
     for device in etree.fromstring(document.encode()).iterfind(
             'deviceList/device'):
         tag, status, name, udid = (
@@ -193,9 +213,10 @@ def _remove_stale(host, vios_uuid):
     :returns: bool, whether there were any.
     """
     stg = storage.StorageTransaction(host, 'stale_volumes')
-    stg.edit(vios_uuid, storage.remove_mappings, _is_stale)
+    stg.edit(vios_uuid, _unmap_stale, host)
     stg.execute()
-    found = sorted({element.udid for element in stg.removed_storage})
+    found = sorted({element.udid or 'no UDID'
+                    for element in stg.removed_storage})
     if found:
         LOG.warning('Unmapped volumes that former LPARs left on VIOS '
                     '%(vios)s, to look once more: %(udids)s', {
@@ -203,9 +224,13 @@ def _remove_stale(host, vios_uuid):
     return bool(found)
 
 
-def _is_stale(mapping):
-    return (mappings.is_orphan(mapping) and mappings.is_of_volume(mapping) and
-            owners.is_known(mapping.backing_storage.tag))
+def _unmap_stale(vios_w, host):
+    """Edit: unmap volumes of Nova from LPARs that are gone."""
+    found = list(filter(mappings.is_of_volume, vios_w.scsi_mappings))
+    orphans = list(filter(mappings.is_orphan, found))
+    known = owners.Owners(host, found) if orphans else None
+    stale = list(filter(known.is_abandoned, orphans)) if orphans else []
+    return storage.remove_mappings(vios_w, lambda mapping: mapping in stale)
 
 
 def names_of(host, vios_uuid, udid):
@@ -246,6 +271,28 @@ def remove_unmapped(host, devices):
     for vios_uuid, name in devices:
         if (vios_uuid, name) not in mapped:
             remove(host, vios_uuid, name)
+
+
+def remove_strangers(host, strange):
+    """Make VIOSes forget devices that were found by mistake, if they are ours.
+
+    Others may have been there before: an operator is free to have a VIOS look
+    for a volume, and to map it later.
+
+    :param strange: list of (VIOS UUID, Hdisk).
+    """
+    left = owners.left_devices(host, {
+        device.udid for _vios_uuid, device in strange})
+    for vios_uuid, device in strange:
+        if device.udid not in left:
+            LOG.warning('Device %(name)s (%(udid)s) stays on VIOS %(vios)s: '
+                        'nobody knows whose it is.', {
+                            'name': device.name, 'udid': device.udid,
+                            'vios': vios_uuid})
+    ours = [(vios_uuid, device.name) for vios_uuid, device in strange
+            if device.udid in left]
+    if ours:
+        remove_unmapped(host, ours)
 
 
 def remove(host, vios_uuid, name):

@@ -191,8 +191,7 @@ class _Judge:
                 vios_w, lambda mapping: known.is_stale(mapping, is_idle))
             names.update(
                 mapping.backing_storage.name for mapping in removed
-                if not owners.is_needed(mapping.backing_storage,
-                                        self._host.nodename))
+                if not known.needs_device(mapping.backing_storage))
             names.difference_update(
                 mapping.backing_storage.name
                 for mapping in vios_w.scsi_mappings

@@ -35,11 +35,14 @@ def is_for_any_client(mapping):
 
 
 def is_orphan(mapping):
-    """Whether the LPAR that a mapping was made for is gone.
+    """Whether a mapping tells of no LPAR, as when that is gone.
 
-    Its partition id tells nothing: another LPAR may have it by now.
+    Its partition id tells nothing: another LPAR may have it by now. A mapping
+    can lack the adapter of a client that it has a link to (source: the
+    capture fake_vios_mappings.txt of pypowervm): that one is no orphan.
     """
-    return mapping.client_adapter is None and not is_for_any_client(mapping)
+    return (mapping.client_adapter is None and
+            not mapping.client_lpar_href and not is_for_any_client(mapping))
 
 
 def is_of_volume(mapping):
@@ -54,6 +57,4 @@ def client(mapping):
 
     :returns: None if the LPAR is gone, or if there is none.
     """
-    if mapping.client_adapter is None:
-        return None
     return pvm_util.get_req_path_uuid(mapping.client_lpar_href or '')

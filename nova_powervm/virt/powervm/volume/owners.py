@@ -22,6 +22,11 @@ anything. So the two together never make a mapping stale that is wanted.
 These are never stale: mappings of LPARs that are not of Nova's servers, of
 servers that another nova-compute has which never moved here, and of volumes
 that no server of Nova ever had.
+
+What the platform does not tell, or tells otherwise than before, proves
+nothing. So a mapping stays if its UDID is missing, if its UDID is one that
+nobody has recorded and the volume of its server may be behind it, or if its
+LPAR is not told and may be that of a server which has the volume.
 """
 
 import functools
@@ -32,27 +37,64 @@ from nova.compute import vm_states
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
+from oslo_log import log as logging
 from oslo_serialization import jsonutils
+from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import places
+
+
+LOG = logging.getLogger(__name__)
+
+
+class _Volume(typing.NamedTuple):
+    """A volume that a server has, or is about to get.
+
+    :ivar id: str, Cinder's id of it.
+    :ivar udids: frozenset of the UDIDs that it may have; empty if nobody
+        knows.
+    :ivar is_recorded: whether Nova has saved a UDID with the attachment. If
+        so, the id proves little: a volume that replaced another one can have
+        the id of that.
+    :ivar is_shared: whether other servers may have it too.
+    """
+
+    id: str
+    udids: frozenset
+    is_recorded: bool
+    is_shared: bool
+
+    def is_behind(self, element):
+        """Whether a device is the volume, as far as that is recorded.
+
+        :param element: wrapper of the physical volume.
+        """
+        return element.udid in self.udids or (
+            not self.is_recorded and _tag(element) == self.id)
+
+    def may_be_behind(self, element):
+        """Whether a device is the volume by its UDID or by its tag."""
+        return element.udid in self.udids or _tag(element) == self.id
 
 
 class _Server(typing.NamedTuple):
     """A server of Nova.
 
     :ivar instance: nova.objects.Instance
-    :ivar volumes: set of the UDIDs of its volumes, and of Cinder's ids of
-        those that it may be about to get.
-    :ivar shared: those of them that are multiattach.
-    :ivar is_whole: whether the UDIDs of all are known.
+    :ivar volumes: list of _Volume, without those by NPIV, which have no
+        devices on VIOSes.
     """
 
     instance: typing.Any
-    volumes: frozenset
-    shared: frozenset
-    is_whole: bool
+    volumes: list
+
+    @property
+    def is_whole(self):
+        """Whether the UDIDs of all volumes are known."""
+        return all(vol.udids for vol in self.volumes)
 
 
 def udids(instance, bdm):
@@ -63,18 +105,22 @@ def udids(instance, bdm):
 
 def _recorded(bdm):
     """The UDID that Nova has saved with an attachment; None if it has not."""
-    info = jsonutils.loads(bdm.connection_info or '{}') or {}
-    return (info.get('data') or {}).get(places.UDID_KEY)
+    return (_connection_info(bdm).get('data') or {}).get(places.UDID_KEY)
 
 
-def _marks(instance, bdm):
-    """What mappings of a volume bear: set of UDIDs, and maybe Cinder's id.
+def _connection_info(bdm):
+    return jsonutils.loads(bdm.connection_info or '{}') or {}
 
-    A volume that replaced another one can have its id: of one that is known
-    to be attached only the UDID counts.
+
+def _volumes(instance, bdms):
+    """The volumes of a server that have devices on VIOSes: list of _Volume.
+
+    :param bdms: iterable of its nova.objects.BlockDeviceMapping
     """
-    return udids(instance, bdm) | (
-        set() if _recorded(bdm) else {bdm.volume_id})
+    return [_Volume(bdm.volume_id.lower(), frozenset(udids(instance, bdm)),
+                    bool(_recorded(bdm)), bdm.is_multiattach)
+            for bdm in bdms if bdm.is_volume and bdm.volume_id and
+            not volume.is_by_npiv(instance, _connection_info(bdm))]
 
 
 def is_known(volume_id):
@@ -91,22 +137,6 @@ def _bdms_with(context, volume_id):
         return objects.BlockDeviceMappingList.get_by_volume(context, volume_id)
     except nova_exc.VolumeBDMNotFound:
         return []
-
-
-def is_needed(element, nodename):
-    """Whether a server of a host is to have a volume (2 DB calls).
-
-    :param element: wrapper of a physical volume with the volume's id as tag.
-    :param nodename: Nova's name of the host.
-    """
-    context = nova_context.get_admin_context()
-    bdms = {bdm.instance_uuid: bdm for bdm in _bdms_with(context, element.tag)}
-    return bool(bdms) and any(
-        instance.host == nodename and not _ids(element).isdisjoint(
-            _marks(instance, bdms[instance.uuid]))
-        for instance in objects.InstanceList.get_by_filters(
-            context, {'uuid': sorted(bdms)},
-            expected_attrs=['system_metadata']))
 
 
 def left_devices(host, found):
@@ -131,15 +161,17 @@ def left_devices(host, found):
 class Owners:
     """What Nova knows of the LPARs and volumes of some mappings.
 
-    Nova's database is read when it is made, and once more for mappings of
-    LPARs that are gone.
+    Nova's database is read when it is made, and once more for mappings that
+    do not tell enough.
 
     :param host: the owner of the REST connection (host.Host).
-    :param found: list of VSCSIMapping wrappers that were read before.
+    :param found: list of VSCSIMapping wrappers that were read before, all of
+        one VIOS.
     """
 
     def __init__(self, host, found):
         self._host = host
+        self._found = found
         self._context = nova_context.get_admin_context(read_deleted='yes')
         clients = {client for client in map(mappings.client, found)
                    if client and client != host.mgmt_uuid.lower()}
@@ -150,7 +182,8 @@ class Owners:
         for instance in instances:
             self._servers.setdefault(
                 vm.get_pvm_uuid(instance).lower(), []).append(
-                    self._server(instance, bdms.get(instance.uuid, ())))
+                    _Server(instance, _volumes(
+                        instance, bdms.get(instance.uuid, ()))))
 
     @staticmethod
     def _find(context, **filters):
@@ -161,16 +194,6 @@ class Owners:
     def _bdms_of(context, instances):
         return objects.BlockDeviceMappingList.bdms_by_instance_uuid(
             context, [instance.uuid for instance in instances])
-
-    @staticmethod
-    def _server(instance, bdms):
-        volumes = [bdm for bdm in bdms if bdm.is_volume and bdm.volume_id]
-        return _Server(
-            instance,
-            frozenset().union(*(_marks(instance, bdm) for bdm in volumes)),
-            frozenset().union(*(_marks(instance, bdm) for bdm in volumes
-                                if bdm.is_multiattach)),
-            all(udids(instance, bdm) for bdm in volumes))
 
     # ---- questions -----------------------------------------------------
 
@@ -184,7 +207,7 @@ class Owners:
         if not mappings.is_of_volume(mapping):
             return False
         if mappings.is_orphan(mapping):
-            return self._is_ours(mapping)
+            return self.is_abandoned(mapping)
         client = mappings.client(mapping)
         if client is None:
             return False
@@ -199,7 +222,14 @@ class Owners:
         return (server.instance.host == self._host.nodename and
                 server.instance.task_state is None and server.is_whole and
                 server.instance.vm_state != vm_states.BUILDING and
-                _is_free(server.volumes, mapping))
+                self._is_free(server, mapping))
+
+    def is_abandoned(self, mapping):
+        """Whether an orphan is of a volume of Nova that nobody here needs.
+
+        It takes 1 request if a server here has the volume.
+        """
+        return self._is_ours(mapping) and not self._may_be_needed(mapping)
 
     def is_given_up(self, mapping):
         """Whether its server does not have the volume of a mapping.
@@ -214,15 +244,103 @@ class Owners:
         return server is not None and self._was_here(server.instance) and (
             bool(server.instance.deleted) or
             self._has_left(server.instance) or server.is_whole and
-            _is_free(server.volumes, mapping))
+            self._is_free(server, mapping))
 
     def is_shared(self, mapping):
         """Whether its server may share the volume of a mapping with others."""
         server = self._only_server(mappings.client(mapping))
-        return server is not None and not _is_free(
-            server.shared, mapping)
+        return server is not None and any(
+            vol.is_shared and vol.is_behind(mapping.backing_storage)
+            for vol in server.volumes)
+
+    def needs_device(self, element):
+        """Whether a server here may use a device: it is its volume's.
+
+        :param element: wrapper of a physical volume.
+        """
+        return any(self._may_use(server, element)
+                   for server in self._servers_needing)
+
+    def _may_use(self, server, element):
+        if any(vol.is_behind(element) for vol in server.volumes):
+            return True
+        return element.udid not in self.former_udids and any(
+            vol.may_be_behind(element) for vol in server.volumes)
 
     # ---- proofs --------------------------------------------------------
+
+    def _is_free(self, server, mapping):
+        """Whether it is proven that a mapping is of no volume of its server.
+
+        A UDID that Nova has recorded of another volume proves that. One that
+        nobody has recorded does so if the VIOS has mappings of all volumes of
+        the server besides: platforms may come to tell a UDID otherwise.
+        """
+        element = mapping.backing_storage
+        if not server.volumes:
+            return True
+        if any(vol.is_behind(element) for vol in server.volumes):
+            return False
+        if element.udid and element.udid in self.former_udids:
+            return True
+        if element.udid and all(self._is_mapped(server, vol)
+                                for vol in server.volumes):
+            return True
+        LOG.warning('Volume %(volume)s (%(udid)s) stays mapped: the UDID does '
+                    'not tell whether it is one of the server.',
+                    {'volume': element.tag, 'udid': element.udid},
+                    instance=server.instance)
+        return False
+
+    def _is_mapped(self, server, vol):
+        """Whether the VIOS tells by its UDID that a server has a volume."""
+        client = vm.get_pvm_uuid(server.instance).lower()
+        return any(mappings.client(mapping) == client and
+                   mapping.backing_storage.udid in vol.udids
+                   for mapping in self._found)
+
+    def _may_be_needed(self, mapping):
+        """Whether an orphan may be that of a server which has the volume.
+
+        An answer may lack its LPAR. It is not that of such a server if the
+        VIOS has another mapping of the volume for it, or if the server has an
+        LPAR, and that another partition id.
+        """
+        element = mapping.backing_storage
+        for server in self._servers_needing:
+            wanted = [vol for vol in server.volumes
+                      if vol.may_be_behind(element)]
+            if not wanted or all(self._is_mapped(server, vol)
+                                 for vol in wanted):
+                continue
+            lpar_id = self._lpar_ids.get(
+                vm.get_pvm_uuid(server.instance).lower())
+            if lpar_id in (None, mapping.server_adapter.lpar_id):
+                LOG.warning('Volume %(volume)s stays mapped to partition '
+                            '%(id)d: its VIOS does not tell which LPAR that '
+                            'is, and it may be that of the server.',
+                            {'volume': element.tag,
+                             'id': mapping.server_adapter.lpar_id},
+                            instance=server.instance)
+                return True
+        return False
+
+    @functools.cached_property
+    def _lpar_ids(self):
+        """The partition ids of the LPARs: dict of UUID -> int."""
+        return {lpar_w.uuid.lower(): lpar_w.id
+                for lpar_w in pvm_lpar.LPAR.get(self._host.adapter)}
+
+    @functools.cached_property
+    def _servers_needing(self):
+        """Servers that are on this host, or come to it: list of _Server."""
+        context = nova_context.get_admin_context()
+        instances = [instance for instance in self._servers_here(context)
+                     if not self._has_left(instance)]
+        bdms = self._bdms_of(context, instances)
+        return [_Server(instance, _volumes(instance,
+                                           bdms.get(instance.uuid, ())))
+                for instance in instances]
 
     def _only_server(self, client):
         """The server of an LPAR; None if it is not Nova's, or ambiguous."""
@@ -271,14 +389,11 @@ class Owners:
 
         :returns: None if one of them is not known yet.
         """
-        needed, context = set(), nova_context.get_admin_context()
-        for instance, bdm in self._volumes_of(context,
-                                              self._servers_here(context)):
-            if not self._has_left(instance):
-                found = udids(instance, bdm)
-                if not found:
-                    return None
-                needed |= found
+        needed = set()
+        for server in self._servers_needing:
+            if not server.is_whole and not _is_idle_in_error(server.instance):
+                return None
+            needed.update(*(vol.udids for vol in server.volumes))
         return needed
 
     def _servers_here(self, context):
@@ -298,10 +413,11 @@ class Owners:
                 if bdm.is_volume and bdm.volume_id]
 
 
-def _ids(element):
-    return {(element.tag or '').lower(), element.udid}
+def _tag(element):
+    return (element.tag or '').lower()
 
 
-def _is_free(marks, mapping):
-    """Whether the volume of a mapping is none of some others."""
-    return _ids(mapping.backing_storage).isdisjoint(marks)
+def _is_idle_in_error(instance):
+    """Whether a server gets no volume: Nova attaches none to it as it is."""
+    return (instance.vm_state == vm_states.ERROR and
+            instance.task_state is None)

@@ -22,8 +22,6 @@ found the same UDID, and it must be the one that was kept. Otherwise nothing
 is mapped, copied or removed by it.
 """
 
-from concurrent import futures
-
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
@@ -141,7 +139,8 @@ class VscsiConnector(driver.VolumeConnector):
             if paths:
                 wanted[vios_uuid] = paths
         failures = {}
-        for vios_uuid, result in _on_each(discovery.discover, host, wanted):
+        for vios_uuid, result in discovery.on_each(discovery.discover, host,
+                                                   wanted):
             try:
                 found = result()
             except pvm_exc.Error as exc:
@@ -167,7 +166,7 @@ class VscsiConnector(driver.VolumeConnector):
         if failures:
             storage.try_to(
                 'remove devices of volumes that are not those looked for',
-                discovery.remove_unmapped, connectors[0].host, strange)
+                discovery.remove_strangers, connectors[0].host, strange)
             raise failures[0]
 
     def _udids_seen(self):
@@ -193,9 +192,9 @@ class VscsiConnector(driver.VolumeConnector):
     def _drop_strangers(self):
         """Forget what was found that is not the volume.
 
-        :returns: list of (VIOS UUID, name of the device).
+        :returns: list of (VIOS UUID, Hdisk).
         """
-        strange = [(vios_uuid, device.name)
+        strange = [(vios_uuid, device)
                    for vios_uuid, device in self._hdisks.items()
                    if self.is_new or device.udid != self.udid]
         self._hdisks.clear()
@@ -366,16 +365,37 @@ class VscsiConnector(driver.VolumeConnector):
                         instance=self.instance)
         self._removed.clear()
         vioses = self.host.fc_ports()
+        if self._hdisks:
+            stg.plan(self._doubt_discovery)
         stg.plan(self._note_devices)
         stg.edit_redundant(list(vioses), self._unmap, missed=self._miss)
         stg.then(self._remove_hdisks)
 
     def _look_again(self):
-        """Find the UDID of a volume that lost it."""
+        """Find the UDID of a volume that lost it; see _doubt_discovery()."""
         try:
             self._look([self])
         except (nova_exc.InvalidVolume, nova_exc.VolumeAttachFailed) as exc:
             LOG.warning('%s', exc, instance=self.instance)
+
+    def _doubt_discovery(self, vioses):
+        """Forget what was discovered if no mapping bears that out.
+
+        A LUN may lead elsewhere by now. If the volume's id is the tag of
+        mappings, but of none with the UDID that was found, the tag counts.
+        """
+        tagged = {mapping.backing_storage.udid for vios_w in vioses.values()
+                  for mapping in self._mappings(vios_w)
+                  if mappings.is_of_volume(mapping) and
+                  mapping.backing_storage.tag == self.volume_id}
+        if tagged and self.udid not in tagged:
+            LOG.warning('The LUN of volume %(volume)s leads to %(udid)s, '
+                        'which the server does not have as that volume. It is '
+                        'disconnected where its id is the tag of a mapping.',
+                        {'volume': self.volume_id, 'udid': self.udid},
+                        instance=self.instance)
+            self._hdisks.clear()
+            del self.data[places.UDID_KEY]
 
     def _note_devices(self, vioses):
         """Find out which devices are of no use without the mappings."""
@@ -422,8 +442,8 @@ class VscsiConnector(driver.VolumeConnector):
                     instance=self.instance)
 
     def _remove_hdisks(self):
-        for _vios_uuid, result in _on_each(self._remove_on, self.host,
-                                           self._removed):
+        for _vios_uuid, result in discovery.on_each(
+                self._remove_on, self.host, self._removed):
             result()
         self._hdisks.clear()
 
@@ -476,20 +496,6 @@ class VscsiConnector(driver.VolumeConnector):
                 volume_id=self.volume_id,
                 reason='no Virtual I/O Server sees it. %s' % '; '.join(
                     'VIOS %s: %s' % failure for failure in failures.items()))
-
-
-def _on_each(func, host, by_vios):
-    """Call func(host, VIOS UUID, value) for each VIOS, at the same time.
-
-    :param by_vios: dict of VIOS UUID -> value.
-    :returns: list of (VIOS UUID, function that returns what func did).
-    """
-    if not by_vios:
-        return []
-    with futures.ThreadPoolExecutor(len(by_vios)) as pool:
-        calls = [(vios_uuid, pool.submit(func, host, vios_uuid, value))
-                 for vios_uuid, value in by_vios.items()]
-    return [(vios_uuid, call.result) for vios_uuid, call in calls]
 
 
 def _itl(initiator, target, address):

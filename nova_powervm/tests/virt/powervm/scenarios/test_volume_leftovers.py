@@ -28,6 +28,12 @@ class LeftoverMixin(volumes.VolumeMixin):
         """Run the periodic task that also cleans up."""
         self.run_task('update_available_resource', host)
 
+    def look_now(self):
+        """Look for what is left without a reason, as once an hour."""
+        self.useFixture(fx.MockPatchObject(leftovers.Leftovers, 'INTERVAL',
+                                           -1))
+        self.look_around()
+
     def detach_without(self, server, number, name='vios2'):
         """Detach a volume while a VIOS is down, and start that again."""
         self.set_rmc(name, 'inactive')
@@ -44,12 +50,6 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         super().setUp()
         self.server = self.boot_with([1])
         self.assert_sees(self.server, 1)
-
-    def look_now(self):
-        """Look for what is left without a reason, as once an hour."""
-        self.useFixture(fx.MockPatchObject(leftovers.Leftovers, 'INTERVAL',
-                                           -1))
-        self.look_around()
 
     def test_sweep(self):
         self.detach_without(self.server, 1)

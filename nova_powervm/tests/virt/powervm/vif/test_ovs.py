@@ -11,6 +11,7 @@
 #    under the License.
 
 from concurrent import futures
+import types
 from unittest import mock
 
 from nova import exception as nova_exc
@@ -244,12 +245,35 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.simulated.remove(self.lpar(gone))
         self.warm_up()
 
-        vif.remove_leftovers(self.host)
+        self.remove_leftovers(gone, deleted=True)
 
         self.assertEqual(
             ['GET ClientNetworkAdapter', 'GET LogicalPartition',
              'DELETE ClientNetworkAdapter'], self.requests())
         self.assertIn('vm-uuid=' + self.instance.uuid, self.trunk_texts()[2])
+
+    def remove_leftovers(self, instance, **attrs):
+        """Have what is left removed; what Nova has of a server is attrs."""
+        found = types.SimpleNamespace(**{
+            'deleted': False, 'host': self.host.nodename, 'task_state': None,
+            **attrs})
+        with mock.patch.object(
+                vif.objects.InstanceList, 'get_by_filters',
+                side_effect=lambda context, filters, **kwargs: (
+                    [found] if filters['uuid'] == instance.uuid else [])):
+            vif.remove_leftovers(self.host)
+
+    def test_leftovers_of_servers_that_may_come_back(self):
+        """That the platform lists no LPAR is no proof."""
+        self.plug()
+        self.simulated.remove(self.lpar(self.instance))
+        self.remove_leftovers(self.instance)
+        self.remove_leftovers(self.instance, host='other', task_state='x')
+        # Nova knows nothing of it.
+        self.remove_leftovers(base.make_instance(2), deleted=True)
+        self.assertEqual(1, len(self.trunks()))
+        self.remove_leftovers(self.instance, host='other')
+        self.assertEqual(0, len(self.trunks()))
 
     def test_leftovers_that_are_not_known(self):
         self.plug()

@@ -45,6 +45,10 @@ class VolumeTestCase(base.SimulatedHostTestCase):
         self.places = {}
         self.useFixture(fx.MockPatchObject(owners, 'is_known',
                                            return_value=True))
+        for name, found in (('_find', []), ('_bdms_of', {}),
+                            ('_servers_here', [])):
+            self.useFixture(fx.MockPatchObject(owners.Owners, name,
+                                               return_value=found))
         self.san = self.site.san
         self.instance = self.make_instance()
         self.create_lpar(self.instance)
