@@ -403,12 +403,25 @@ class Base:
         self.check()
         for name in list(self.theirs):
             self._remove_theirs(name)
+        if self._may_have_lent_an_id():
+            for name in list(self.cloud.computes):
+                self.cloud.restart(name)
         self.remove_volumes()
         difference = view.difference(self._base, view_of(self.cloud.site))
         if difference:
             raise Broken(self.tell('something is left\n' + difference))
         for found in self._all:
             self.cloud.forget(found)
+
+    def _may_have_lent_an_id(self):
+        """Whether an LPAR of others may have got the id of a server's LPAR.
+
+        As long as it has the id, nothing tells a Fibre Channel mapping that
+        the server has left on a VIOS which was down from one of that LPAR. It
+        goes when nova-compute starts after that.
+        """
+        return bool(self.cloud.platform.fabrics) and {
+            'their_lpar', 'vios_down'} <= {name for name, _ in self.taken}
 
     def remove_volumes(self):
         """Delete all volumes, also those that a dead process has reserved.

@@ -234,6 +234,36 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
+    def test_partition_id_of_others(self):
+        """Seed 5015 of the soak; their LPAR has the id that a server had."""
+        def steps(history):
+            history.make(2, 'small', (1, 2), False, 1)
+            history.vios_down(2, 'vios2')
+            history.delete(1)
+            history.their_lpar(2, 6)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
+    def test_units_that_a_lost_server_left_while_a_vios_was_down(self):
+        """A seed of the soak on Shared Storage Pools, shortened."""
+        def steps(history):
+            history.vios_down(1, 'vios2')
+            history.fault('killed_before', 6, 2)
+            history.make(2, 'large', (), False, 2)
+            history.make(1, 'large', (), False, 4)
+            history.rescue(4)
+            history.vios_up(1, 'vios2')
+            history.lose(4)
+            history.fault('dropped_after', 6, 1)
+            history.start_compute(2)
+            history.unrescue(4)
+            history.periodic()
+            history.evacuate(4, False)
+            history.fault('dropped_after', 7, 1)
+            history.periodic()
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
     def test_volume_of_server_deleted_in_absence(self):
         def steps(history):
             history.make(1, 'small', (1,))
