@@ -191,7 +191,7 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
     def test_sweep_during_a_swap(self):
         """Nova does not know yet which volume is the new one."""
         self.flags(group='powervm', swap_volume_stops_server=True)
-        take_back = copying.VolumeCopier._take_back
+        take_back = copying.VolumeCopier.take_back
         lend = copying.VolumeCopier._lend
 
         def lend_and_look(*args):
@@ -204,7 +204,7 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
             take_back(*args)
 
         for name, func in (('_lend', lend_and_look),
-                           ('_take_back', look_and_take_back)):
+                           ('take_back', look_and_take_back)):
             self.useFixture(fx.MonkeyPatch(
                 'nova_powervm.virt.powervm.volume.copying.VolumeCopier.' +
                 name, func))
