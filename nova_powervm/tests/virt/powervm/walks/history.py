@@ -399,7 +399,8 @@ class Base:
             if found.status != 'gone':
                 raise Broken(self.tell('server %d cannot be deleted' %
                                        number))
-        self.cloud.run_periodic_tasks()
+        for _pass in range(2 if self._has_shared_late() else 1):
+            self.cloud.run_periodic_tasks()
         self.check()
         for name in list(self.theirs):
             self._remove_theirs(name)
@@ -412,6 +413,15 @@ class Base:
             raise Broken(self.tell('something is left\n' + difference))
         for found in self._all:
             self.cloud.forget(found)
+
+    def _has_shared_late(self):
+        """Whether one host may wait for another to unmap a logical unit.
+
+        A VIOS that was down may have kept the mapping. The host where the
+        server was deleted does not know when another host has removed it.
+        """
+        return (bool(self.cloud.site.pools) and len(self.hosts) > 1 and
+                'vios_down' in {name for name, _ in self.taken})
 
     def _may_have_lent_an_id(self):
         """Whether an LPAR of others may have got the id of a server's LPAR.
