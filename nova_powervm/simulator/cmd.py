@@ -16,12 +16,12 @@ import argparse
 import json
 import logging as std_logging
 import os
+import queue
 import signal
 import socket
 import sys
 import tempfile
 import textwrap
-import threading
 
 from oslo_log import log as logging
 
@@ -284,7 +284,11 @@ def _notify():
         LOG.warning('systemd cannot be told that the site is ready: %s', exc)
 
 
-def _run(options, data, stop):
+def _run(options, data, signals):
+    """Run the site until a signal comes.
+
+    :param signals: queue.SimpleQueue that a signal is put into
+    """
     running = site.Site(data, options.data_dir)
     try:
         port, tls = options.port, None
@@ -303,7 +307,7 @@ def _run(options, data, stop):
             _write_ready(options.ready_file, running)
         _notify()
         LOG.info('Ready')
-        stop.wait()
+        signals.get()
         LOG.info('The simulated site ends')
     finally:
         if options.ready_file and os.path.exists(options.ready_file):
@@ -326,11 +330,13 @@ def main(argv=None):
         data = _load(options)
     except profile.ProfileError as exc:
         parser.exit(2, 'powervm-simulator: %s\n' % exc)
-    stop = threading.Event()
+    # A handler may put into it at any moment. threading.Event would hang if
+    # the signal came while wait() has its lock.
+    signals = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda received, _frame: signals.put(received))
     try:
-        _run(options, data, stop)
+        _run(options, data, signals)
     except errors.RestError as exc:
         parser.exit(2, 'powervm-simulator: %s: %s\n' % (options.profile, exc))
     except OSError as exc:
