@@ -357,7 +357,8 @@ class VscsiConnector(driver.VolumeConnector):
 
     def disconnect(self, stg, server_going=False):
         """See VolumeConnector; with the UDID known, no discovery."""
-        if not self.udid:
+        was_known = bool(self.udid)
+        if not was_known:
             self._look_again()
         if not self.udid:
             LOG.warning('No VIOS sees volume %s; it is disconnected where its '
@@ -365,7 +366,7 @@ class VscsiConnector(driver.VolumeConnector):
                         instance=self.instance)
         self._removed.clear()
         vioses = self.host.fc_ports()
-        if self._hdisks:
+        if self._hdisks and not was_known:
             stg.plan(self._doubt_discovery)
         stg.plan(self._note_devices)
         stg.edit_redundant(list(vioses), self._unmap, missed=self._miss)

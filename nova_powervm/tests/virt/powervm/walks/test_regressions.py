@@ -145,11 +145,10 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
-    def test_evacuated_and_deleted_twice(self):
+    def test_evacuated_from_a_pool_and_deleted(self):
         def steps(history):
             history.make(1)
             history.evacuate(1, True)
-            history.delete(1)
             history.delete(1)
             history.end()
         self.play(platforms.TWO_POOL, steps)
