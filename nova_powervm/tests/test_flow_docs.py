@@ -95,8 +95,9 @@ class FlowDocsTest(testtools.TestCase):
             ['keep_host', 'crt_vm', 'plug_vifs', 'plug_mgmt_vif',
              'crt_disk_from_img', 'connect_disk', 'crt_blank_disks',
              'connect_blank_disks', 'connect_volumes', 'tag_devices',
-             'crt_cfg_drive', 'cfg_drive', 'detach_stale_mappings', 'update_vioses',
-             'save_volumes', 'pwr_vm', 'save_slot_store'], list(steps))
+             'crt_cfg_drive', 'cfg_drive', 'detach_stale_mappings',
+             'update_vioses', 'save_volumes', 'pwr_vm',
+             'save_slot_store'], list(steps))
         self.assertEqual('Delete the LPAR, if there was none before',
                          steps['crt_vm'].undo)
         self.assertIsNone(steps['update_vioses'].undo)
