@@ -72,6 +72,19 @@ class PowerStateTest(base.PowerVMTestCase):
         self.wait_for(lambda: self.api.get_server(server['id'])[
             'OS-EXT-STS:power_state'] == SHUTDOWN)
 
+    def test_guest_crashes(self):
+        """Nova stops it then, so that it can be started again."""
+        server = self.boot()
+        lpar = self.platform.store.get('LogicalPartition',
+                                       self.lpar_of(server)['uuid'])
+        with self.site.lock:
+            lpar.crashed()
+        self.wait_for(lambda: self.api.get_server(server['id'])[
+            'status'] == 'SHUTOFF')
+        self.assertFalse(lpar.is_on)
+        self._start_server(server)
+        self.assertEqual('running', lpar.partition_state)
+
 
 class ConfigDriveTest(base.PowerVMTestCase):
 

@@ -625,8 +625,10 @@ class PowerVMDriver(driver.ComputeDriver):
             old_connection_info, new_connection_info)]
         for connector in (old, new):
             connector.check_encryption()
+        # A server that has crashed is not on for Nova, and is not off.
         was_on = (self.get_info(instance, use_cache=False).state !=
-                  power_state.SHUTDOWN)
+                  power_state.SHUTDOWN or
+                  not vm.is_off(self.rooms.host, instance))
         with self.rooms.volumes.swapping(instance):
             self._run(flow_volume.swap(
                 self.rooms, instance, old, new, was_on=was_on,

@@ -17,16 +17,15 @@ import re
 import threading
 import time
 
-from nova.compute import power_state
 from nova.compute import task_states
 from nova import exception as nova_exc
 from nova.objects import fields
 from nova.virt import event as virt_event
 from oslo_log import log as logging
 from pypowervm import adapter as pvm_adapter
-from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import event as pvm_event
 
+from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -43,24 +42,6 @@ _NO_EVENT_TASK_STATES = frozenset(fields.InstanceTaskState.ALL) - {
     task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING,
     task_states.IMAGE_BACKUP, task_states.UPDATING_PASSWORD}
 
-_STATE = pvm_bp.LPARState
-# LPAR state -> (the power state that Nova should have, what to tell it if it
-# has another). 'unknown' is missing on purpose: it comes and goes with the
-# platform's view of the LPAR and says nothing about the server.
-_TRANSITIONS = {
-    state.lower(): transition
-    for transition, states in {
-        (power_state.RUNNING, virt_event.EVENT_LIFECYCLE_STARTED): (
-            _STATE.MIGRATING_RUNNING, _STATE.RUNNING, _STATE.STARTING,
-            _STATE.OPEN_FIRMWARE),
-        (power_state.SHUTDOWN, virt_event.EVENT_LIFECYCLE_STOPPED): (
-            _STATE.NOT_ACTIVATED, _STATE.ERROR),
-        (power_state.SUSPENDED, virt_event.EVENT_LIFECYCLE_SUSPENDED): (
-            _STATE.SUSPENDING, _STATE.SUSPENDED),
-        (power_state.RUNNING, virt_event.EVENT_LIFECYCLE_RESUMED): (
-            _STATE.RESUMING,),
-    }.items() for state in states}
-
 _URI = re.compile(r'/(LogicalPartition|VirtualSwitch|VirtualIOServer)/'
                   r'([0-9A-Fa-f-]{36})$')
 
@@ -69,18 +50,6 @@ _EVERYTHING_CHANGED = (_TYPE.NEW_CLIENT, _TYPE.CACHE_CLEARED,
                        _TYPE.MISSING_EVENTS)
 _MADE_OR_GONE = (_TYPE.ADD_URI, _TYPE.DELETE_URI)
 _CHANGED = (_TYPE.ADD_URI, _TYPE.MODIFY_URI, _TYPE.INVALID_URI)
-
-
-def translate_event(pvm_state, pwr_state):
-    """Translate the state of an LPAR to an event that Nova should hear of.
-
-    :param pvm_state: PartitionState of the LPAR, as the platform spells it.
-    :param pwr_state: nova.compute.power_state that Nova has on record.
-    :returns: an EVENT_LIFECYCLE_* constant, None if there is nothing to tell.
-    """
-    wanted, transition = _TRANSITIONS.get((pvm_state or '').lower(),
-                                          (pwr_state, None))
-    return None if pwr_state == wanted else transition
 
 
 def _tells_of_state(event):
@@ -256,7 +225,7 @@ class PowerVMLifecycleEventHandler(object):
         except nova_exc.InstanceNotFound:
             LOG.debug('LPAR %s is gone.', pvm_uuid, instance=instance)
             return
-        transition = translate_event(state, instance.power_state)
+        transition = power_states.transition(state, instance.power_state)
         if transition is None:
             return
         LOG.info('LPAR is %(state)s while Nova has power state %(power)s; '

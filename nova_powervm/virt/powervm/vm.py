@@ -43,6 +43,7 @@ from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import partition_name
+from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import size as lpar_size
 
 LOG = logging.getLogger(__name__)
@@ -52,18 +53,6 @@ _STATE = pvm_bp.LPARState
 # What the platform says of the name of a new LPAR that another one has
 # (assumed, no hardware).
 _NAME_IN_USE = 'HSCL1553'
-
-#: PartitionState in lower case -> nova.compute.power_state; others: NOSTATE.
-POWERVM_TO_NOVA_STATE = {
-    state.lower(): nova_state for nova_state, states in {
-        power_state.RUNNING: (
-            _STATE.MIGRATING_RUNNING, _STATE.RUNNING, _STATE.STARTING,
-            _STATE.OPEN_FIRMWARE, _STATE.SHUTTING_DOWN, _STATE.SUSPENDING),
-        power_state.SHUTDOWN: (
-            _STATE.MIGRATING_NOT_ACTIVE, _STATE.NOT_ACTIVATED),
-        power_state.SUSPENDED: (_STATE.RESUMING, _STATE.SUSPENDED),
-        power_state.CRASHED: (_STATE.ERROR,),
-    }.items() for state in states}
 
 
 # ---- identity --------------------------------------------------------------
@@ -189,19 +178,21 @@ def may_exist(host, instance):
     return instance_exists(host, instance)
 
 
-def is_off(host, instance, lpar_w=None):
+def is_off(host, instance, lpar_w=None, use_cache=True):
     """Tell whether the LPAR of an instance is off (1 request, 0 if known).
 
     A state that was read a minute ago is good enough: the platform tells of
-    changes. Never raises.
+    changes. One that has crashed is not off. Never raises.
 
     :param lpar_w: its LPAR wrapper, if it has just been read or made.
+    :param use_cache: False means to ask the platform.
     :returns: bool; None if it has no LPAR, or the platform does not tell.
     """
     if lpar_w is not None:
         return lpar_w.state == _STATE.NOT_ACTIVATED
     try:
-        state = host.partition_states.get(get_pvm_uuid(instance))
+        state = host.partition_states.get(get_pvm_uuid(instance),
+                                          use_cache=use_cache)
     except (nova_exc.InstanceNotFound, pvm_exc.Error):
         return None
     return state == _STATE.NOT_ACTIVATED
@@ -223,8 +214,7 @@ def get_vm_info(host, instance, use_cache=True):
     except nova_exc.InstanceNotFound:
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
     return hardware.InstanceInfo(
-        state=POWERVM_TO_NOVA_STATE.get(state.lower(), power_state.NOSTATE),
-        internal_id=pvm_uuid)
+        state=power_states.of(state), internal_id=pvm_uuid)
 
 
 # ---- creation and deletion -------------------------------------------------
@@ -378,8 +368,7 @@ def is_as_before(host, instance, was_on, may_be_resized):
         LOG.warning('The LPAR cannot be looked at: %s', exc,
                     instance=instance)
         return False
-    if was_on and POWERVM_TO_NOVA_STATE.get(
-            lpar_w.state.lower()) != power_state.RUNNING:
+    if was_on and power_states.of(lpar_w.state) != power_state.RUNNING:
         return False
     before = lpar_size.kept(instance)
     return (not may_be_resized or before is None or
@@ -588,12 +577,18 @@ def _power_operation(host, instance, end_state, failure, restart=False):
 
 
 def _is_in(host, instance, state):
-    """Whether Nova would take the LPAR to be in a state. Never raises."""
+    """Whether the LPAR is, or goes on, as a job wants it. Never raises.
+
+    :param state: a pypowervm LPARState: RUNNING, or NOT_ACTIVATED. Any that
+        is as good as RUNNING to Nova is good for the former.
+    """
+    if state == power_states.OFF:
+        return bool(is_off(host, instance, use_cache=False))
     try:
         info = get_vm_info(host, instance, use_cache=False)
     except (nova_exc.InstanceNotFound, pvm_exc.Error):
         return False
-    return info.state == POWERVM_TO_NOVA_STATE[state.lower()]
+    return info.state == power_states.of(state)
 
 
 def _is_missing(pvm_uuid, exc):

@@ -150,9 +150,9 @@ class LookUpTest(VmTestCase):
                 ('Unknown', power_state.NOSTATE),
                 ('hardware discovery', power_state.NOSTATE),
                 ('not available', power_state.NOSTATE),
-                ('resuming', power_state.SUSPENDED),
+                ('resuming', power_state.RUNNING),
                 ('suspended', power_state.SUSPENDED),
-                ('error', power_state.CRASHED),
+                ('error', power_state.SHUTDOWN),
                 ('anything else', power_state.NOSTATE)):
             lpar.set_state(pvm_state)
             self.assertEqual(nova_state, self.state(use_cache=False))
@@ -507,6 +507,15 @@ class PowerTest(VmTestCase):
         self.assertEqual('PowerOff(immediate=true, operation=shutdown)',
                          parameters)
 
+    def test_off_after_a_crash(self):
+        lpar = self.create(running=True)
+        lpar.crashed()
+        self.assertFalse(vm.is_off(self.host, self.instance))
+        vm.power_off(self.host, self.instance)
+        self.assertFalse(lpar.is_on)
+        vm.power_on(self.host, self.instance)
+        self.assertEqual(power_state.RUNNING, self.state())
+
     def test_off_fails(self):
         self.create(running=True)
         self.fail_request(path='PowerOff', method='PUT', effect='job_failed',
@@ -537,6 +546,15 @@ class PowerTest(VmTestCase):
         self.fail_request(path='PowerOff', method='PUT', effect='drop_after')
         self.fail_request(path='quick', method='GET', effect='status',
                           status=500)
+        self.assertRaises(
+            nova_exc.InstancePowerOffFailure, vm.power_off, self.host,
+            self.instance, force_immediate=True)
+
+    def test_not_done_and_the_answer_is_lost(self):
+        # It is not off, though it is so to Nova.
+        lpar = self.create(running=True)
+        lpar.crashed()
+        self.fail_request(path='PowerOff', method='PUT', effect='drop_before')
         self.assertRaises(
             nova_exc.InstancePowerOffFailure, vm.power_off, self.host,
             self.instance, force_immediate=True)

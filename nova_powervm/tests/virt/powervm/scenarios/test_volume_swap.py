@@ -77,6 +77,18 @@ class SwapTest(volumes.VolumeCase):
         self.assertEqual(volumes.VOLUME % 5,
                          self.lpar_of(server)['boot']['disk'])
 
+    def test_crashed(self):
+        """It is SHUTDOWN to Nova, and holds its volumes yet."""
+        server = self.boot_with([1, 2])
+        self.write()
+        with self.site.lock:
+            self.platform.store.get(
+                'LogicalPartition', self.lpar_of(server)['uuid']).crashed()
+        self.swap(server, 1, 5)
+        self.assert_swapped(server, 1, 2)
+        self.assertIsNone(self.delete(server))
+        self.assert_detached()
+
     def test_refused_while_it_is_on(self):
         self.flags(swap_volume_stops_server=False, group='powervm')
         server = self.boot_with([1, 2])
