@@ -18,6 +18,10 @@ address>, both in hexadecimal, or /vdevice/vfc-client@<the same>/disk@<WWPN of
 the target>,<logical unit> (source: ofpathname of powerpc-utils). Without
 a boot string it takes the first disk of the first adapter, as a boot list
 that nobody has changed does (assumed, no hardware).
+
+A partition with IBM i has no boot list: it takes the disk of the adapter that
+is tagged as its load source (source: the description of pypowervm's
+tasks.ibmi).
 """
 
 import collections
@@ -76,3 +80,16 @@ def choose(partition, boot_string=''):
             if target is not None:
                 return target
     return None
+
+
+def load_source(partition, ipl_source=None):
+    """Choose the disk that a partition with IBM i boots from.
+
+    :param ipl_source: str, one of a, b, c and d; None for that of the
+        partition
+    :returns: one of the values of disks(), the first of the adapter that is
+        tagged; None if it has none, or nothing is tagged
+    """
+    slot = partition.tagged_io.slot(ipl_source or partition.ipl_source)
+    return next((disk for (place, _unit), disk in disks(partition).items()
+                 if place == slot), None)

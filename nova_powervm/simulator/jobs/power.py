@@ -26,7 +26,7 @@ def power_on(job):
     One that has crashed must be shut down first (assumed, no hardware).
 
     :raises status.JobFailed: HSCL3681 when it is on already, HSCL3683 when it
-        has crashed
+        has crashed, HSCL3684 when it is IBM i and has no load source
     """
     target = job.target
     mode = job.parameters.get('bootmode', firmware.NORMAL)
@@ -40,6 +40,7 @@ def power_on(job):
         raise status.JobFailed(
             'HSCL3681 The partition %s is already powered on: its state is '
             '%s' % (target.name, target.partition_state))
+    ipl_source = _ipl_source(job)
     before = target.partition_state
     target.set_state(partition.STARTING, 'PartitionState,ReferenceCode')
     try:
@@ -47,8 +48,29 @@ def power_on(job):
     except (status.JobFailed, GeneratorExit):
         target.set_state(before, 'PartitionState,ReferenceCode')
         raise
-    target.booted(mode, job.parameters.get('bootstring', ''))
+    target.booted(mode, job.parameters.get('bootstring', ''), ipl_source)
     return {'returnCode': 0}
+
+
+def _ipl_source(job):
+    """Tell from where IBM i is to boot, which must be possible.
+
+    The adapter that is tagged must be there, with a disk behind it (assumed,
+    no hardware).
+
+    :returns: str, see firmware.load_source(); None of another partition
+    """
+    target = job.target
+    if not target.is_ibmi:
+        return None
+    source = job.parameters.get('iIPLsource', target.ipl_source)
+    if firmware.load_source(target, source) is None:
+        raise status.JobFailed(
+            'HSCL3684 The partition %s cannot be powered on: there is no disk '
+            'behind the adapter that is tagged for IPL source %s (virtual '
+            'slot %s)' % (target.name, source,
+                          target.tagged_io.slot(source) or 'none'))
+    return source
 
 
 def power_off(job):
@@ -88,7 +110,7 @@ def _check_power_off(target, operation):
             '%s' % (target.name, target.partition_state))
     if operation == 'osshutdown' and (
             target.partition_state == partition.ERROR or
-            target.type != 'OS400' and target.rmc != 'active'):
+            not target.is_ibmi and target.rmc != 'active'):
         raise status.JobFailed(
             'HSCL0DB4 The operating system of partition %s cannot be shut '
             'down: its state is %s, its RMC connection is %s' % (

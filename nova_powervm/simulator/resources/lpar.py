@@ -20,6 +20,7 @@ from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import network
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator.resources import tagged_io
 from nova_powervm.simulator.resources import vios
 
 el = atom.el
@@ -37,6 +38,7 @@ class LogicalPartition(partition.Partition):
         super().__init__(*args, **kwargs)
         self.remote_restart = False
         self.ipl_source = 'b'
+        self.tagged_io = tagged_io.TaggedIO()
 
     @classmethod
     def create(cls, host, parent, doc):
@@ -65,6 +67,8 @@ class LogicalPartition(partition.Partition):
         return lpar
 
     def _update_settings(self, doc):
+        if self.is_ibmi:
+            self.tagged_io = tagged_io.TaggedIO.read(doc, self.tagged_io)
         super()._update_settings(doc)
         self.remote_restart = doc.bool('SimplifiedRemoteRestartCapable',
                                        self.remote_restart)
@@ -74,6 +78,9 @@ class LogicalPartition(partition.Partition):
             self.nvram = nvram
 
     def update(self, doc, groups):
+        if self.is_ibmi:
+            # It may refuse, before anything has changed.
+            tagged_io.TaggedIO.read(doc, self.tagged_io)
         self.update_base(doc)
         return 'PartitionName,Other'
 
@@ -89,7 +96,7 @@ class LogicalPartition(partition.Partition):
         vios.lpar_removed(self.host, self)
 
     def render(self, groups):
-        ibmi = self.type == 'OS400'
+        ibmi = self.is_ibmi
         ports = [atom.link('link', adapter.href()) for adapter in
                  self.host.store.children(
                      self, fibre_channel.ClientAdapter.TYPE)]
@@ -106,11 +113,17 @@ class LogicalPartition(partition.Partition):
             el('IsRestrictedIOPartition', True) if ibmi else None,
             el('DesignatedIPLSource', self.ipl_source) if ibmi else None]
 
+    def _tagged_io(self):
+        return self.tagged_io.render() if self.is_ibmi else None
+
     def state(self):
+        ibmi = {'tagged_io': dict(
+            self.tagged_io.state(), ipl_source=self.ipl_source,
+            keylock=self.keylock)} if self.is_ibmi else {}
         return dict(self.state_base(), boot=self.boot, adapters=sorted(
             (cna.state() for cna in self.host.store.children(
                 self, 'ClientNetworkAdapter')),
-            key=lambda state: state['uuid']))
+            key=lambda state: state['uuid']), **ibmi)
 
 
 def _partition_id(host, doc):

@@ -270,7 +270,7 @@ def check_dynamic_io(partition):
     :raises errors.Refused:
     """
     if (partition.is_on and partition.rmc != 'active' and
-            partition.type != 'OS400' and not partition.is_management):
+            not partition.is_ibmi and not partition.is_management):
         raise errors.Refused(
             'HSCL2957 Partition %s is %s and its RMC connection is %s: its '
             'virtual adapters cannot change' % (

@@ -103,6 +103,11 @@ class Partition(store.Resource):
         self.boot_time = None
 
     @property
+    def is_ibmi(self):
+        """Whether its operating system is IBM i."""
+        return self.type == 'OS400'
+
+    @property
     def uptime(self):
         """int, seconds since the last boot; 0 when it is off."""
         if self.boot_time is None:
@@ -133,12 +138,12 @@ class Partition(store.Resource):
         of IBM i and for management do without RMC
         """
         return (not self.is_on or self.rmc == 'active' or
-                self.is_management or self.type == 'OS400')
+                self.is_management or self.is_ibmi)
 
     @property
     def reference_code(self):
         """The progress or error code on the operator panel."""
-        default = '00000000' if self.type == 'OS400' else 'Linux ppc64le'
+        default = '00000000' if self.is_ibmi else 'Linux ppc64le'
         return _REFERENCE_CODES.get(self.partition_state, default)
 
     # -- power ------------------------------------------------------------
@@ -161,16 +166,20 @@ class Partition(store.Resource):
         """The version that the operating system reports through RMC."""
         return 'Linux/Red Hat 5.14.0-427.el9.ppc64le 9.4'
 
-    def booted(self, mode=firmware.NORMAL, boot_string=''):
+    def booted(self, mode=firmware.NORMAL, boot_string='', ipl_source=None):
         """Carry out the end of a boot: RMC comes up some time later.
 
         :param mode: str, boot mode of the job PowerOn
         :param boot_string: str, paths of disks as the firmware knows them
+        :param ipl_source: str, of IBM i; None for that of the partition
         """
-        at_menu = mode in firmware.MENUS
-        disk = None if at_menu else firmware.choose(self, boot_string)
+        at_menu = mode in firmware.MENUS and not self.is_ibmi
+        disk = self._boot_disk(at_menu, boot_string, ipl_source)
         self.boot = {'mode': mode, 'string': boot_string,
                      'disk': disk and disk.backing.base_name}
+        if self.is_ibmi and disk is None:
+            self.crashed()
+            return
         if at_menu or boot_string and disk is None:
             self.set_state(OPEN_FIRMWARE, 'PartitionState,ReferenceCode')
             return
@@ -180,7 +189,7 @@ class Partition(store.Resource):
         if not self.nvram:
             self.nvram = _first_nvram(self.uuid)
             self.touch('NVRAM')
-        if self.type == 'OS400':
+        if self.is_ibmi:
             self.set_rmc('none')
             return
 
@@ -189,6 +198,11 @@ class Partition(store.Resource):
                 self.set_rmc('active')
 
         clock.after(self.host.site.timing['rmc_seconds'], rmc_up)
+
+    def _boot_disk(self, at_menu, boot_string, ipl_source):
+        if self.is_ibmi:
+            return firmware.load_source(self, ipl_source)
+        return None if at_menu else firmware.choose(self, boot_string)
 
     def halted(self):
         """Carry out the end of a shutdown."""
@@ -383,7 +397,11 @@ class Partition(store.Resource):
             'PartitionIOConfiguration',
             el('MaximumVirtualIOSlots', self.max_slots),
             atom.section('ProfileIOSlots', self.io_slots()),
+            self._tagged_io(),
             el('CurrentMaximumVirtualIOSlots', self.max_slots))
+
+    def _tagged_io(self):
+        """Make the TaggedIO element, where there is one."""
 
     def state_base(self):
         """Return the common part of state(): a dict fit for JSON."""

@@ -59,6 +59,8 @@ ACCEPTED = {
     # The captured jobs are others.
     'JobResponse/RequestURL links to (LogicalPartition|ManagedSystem)/':
         'operation',
+    # What pypowervm writes; the captured partition was made otherwise.
+    'LogicalPartition/.*TaggedIO/Console is .HMC.': 'other console',
     # A job of a system, whose UUID is in lower case everywhere.
     'JobResponse/TargetUuid is .* captured formats are': 'target',
 }

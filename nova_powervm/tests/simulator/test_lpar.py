@@ -367,10 +367,8 @@ class TestFidelity(LparTest):
 
     def test_ibmi(self):
         wrapper = self.create(env='OS400')
-        self.model(wrapper).booted()
         self.assertEqual('b', wrapper.desig_ipl_src)
         self.assertTrue(wrapper.restrictedio)
-        self.assertEqual('none', wrapper.refresh().rmc_state)
 
     def test_system(self):
         system = managed_system.System.get(self.adapter)[0]
