@@ -29,12 +29,12 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
-from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
@@ -490,10 +490,14 @@ def _unmap(vios_w, name):
 
 
 def _is_lent(mapping, name):
-    """Whether a mapping gives a config drive to an LPAR not of its server."""
-    client = pvm_util.get_req_path_uuid(mapping.client_lpar_href or '')
-    return client is not None and name not in map(
-        names.config_drive_name, vm.instance_uuids(client))
+    """Whether a mapping gives a config drive to an LPAR not of its server.
+
+    An adapter for any client is an operator's.
+    """
+    client = clients.client(mapping)
+    if client is None:
+        return clients.is_for_any_client(mapping)
+    return name not in map(names.config_drive_name, vm.instance_uuids(client))
 
 
 def _keep(instance):

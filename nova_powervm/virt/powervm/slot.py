@@ -63,6 +63,7 @@ from pypowervm.tasks import slot_map
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm.nvram import api
 from nova_powervm.virt.powervm import placement
 from nova_powervm.virt.powervm import storage
@@ -538,7 +539,7 @@ class ServerSlots:
             if vfc:
                 self._record_vfc(seen, vios_w)
         freed = {mapping.server_adapter.lpar_slot_num for mapping in removed
-                 if storage.is_client(mapping, self._lpar_uuid)}
+                 if clients.is_client(mapping, self._lpar_uuid)}
         read = set(vioses)
 
         def is_gone(slot, devices):
@@ -553,7 +554,7 @@ class ServerSlots:
     def _record_vfc(self, seen, vios_w):
         for mapping in vios_w.vfc_mappings:
             client = mapping.client_adapter
-            if client is None or not storage.is_client(mapping,
+            if client is None or not clients.is_client(mapping,
                                                        self._lpar_uuid):
                 continue
             fabric = self._fabrics.get(_plain_wwpns(client.wwpns))
@@ -565,7 +566,7 @@ class ServerSlots:
     def _mappings(self, vios_w):
         return [mapping for mapping in vios_w.scsi_mappings
                 if mapping.client_adapter is not None and
-                storage.is_client(mapping, self._lpar_uuid)]
+                clients.is_client(mapping, self._lpar_uuid)]
 
     # ---- the end -------------------------------------------------------
 

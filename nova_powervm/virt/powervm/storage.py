@@ -28,11 +28,10 @@ from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import scsi_mapper
-from pypowervm import util as pvm_util
 from pypowervm.utils import transaction
-from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import exception
 
 LOG = logging.getLogger(__name__)
@@ -365,23 +364,23 @@ def build_mapping(vios_w, lpar_uuid, element, slot=None, lua=None):
     for mapping in vios_w.scsi_mappings:
         if (mapping.client_adapter is not None and
                 mapping.client_adapter.lpar_slot_num == slot and
-                is_client(mapping, lpar_uuid)):
+                clients.is_client(mapping, lpar_uuid)):
             return pvm_vios.VSCSIMapping.bld_from_existing(mapping, element,
                                                            lua=lua)
     return pvm_vios.VSCSIMapping.bld(vios_w.adapter, None, lpar_uuid, element,
                                      lpar_slot_num=slot, lua=lua)
 
 
-def remove_storage_mappings(vios_w, wrapper_class, names, clients=None,
+def remove_storage_mappings(vios_w, wrapper_class, names, partitions=None,
                             udids=None):
     """Unmap storage by its name.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param wrapper_class: pypowervm class of the storage, such as VDisk.
     :param names: collection of names; those of disks without a path.
-    :param clients: collection of the PowerVM UUIDs of the partitions that it
-                    may be taken from; None means any. It is always taken
-                    from those that are gone.
+    :param partitions: collection of the PowerVM UUIDs of the partitions that
+                       it may be taken from; None means any. It is always
+                       taken from those that are gone.
     :param udids: collection of the UDIDs that the storage may have; None
                   means any.
     :returns: list of the mappings that were removed.
@@ -390,8 +389,8 @@ def remove_storage_mappings(vios_w, wrapper_class, names, clients=None,
         element = mapping.backing_storage
         return (is_named(element, wrapper_class, names) and
                 (udids is None or element.udid in udids) and
-                (clients is None or mapping.client_adapter is None or
-                 any(is_client(mapping, client) for client in clients)))
+                (partitions is None or clients.is_orphan(mapping) or
+                 any(clients.is_client(mapping, lpar) for lpar in partitions)))
 
     return remove_mappings(vios_w, is_ours)
 
@@ -411,29 +410,25 @@ def remove_partition_mappings(vios_w, lpar_uuid):
     :param lpar_uuid: str, PowerVM UUID of the client partition.
     :returns: list of the mappings that were removed.
     """
-    return remove_mappings(vios_w, lambda mapping: is_client(
+    return remove_mappings(vios_w, lambda mapping: clients.is_client(
         mapping, lpar_uuid))
 
 
-def remove_stale_mappings(vios_w, lpar_id, lpar_uuid):
+def remove_stale_mappings(vios_w, lpar_id):
     """Remove mappings of a former partition whose id is in use again.
 
     The platform may keep the server side of a mapping when its client is
     deleted; the next partition with that id would inherit it. The storage
     behind it is left alone: it goes with the server that owns its name.
-    Adapters that take any client have the client id 65535, no partition's.
+    A mapping that tells of another partition stays: that has it.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param lpar_id: int, id of the partition that exists now.
-    :param lpar_uuid: str, its PowerVM UUID.
     :returns: list of the mappings that were removed.
     """
     def is_stale(mapping):
-        server = mapping.server_adapter
-        return (server.lpar_id == lpar_id and
-                server.lpar_slot_num != pvm_stg.ANY_SLOT and
-                (mapping.client_adapter is None or
-                 not is_client(mapping, lpar_uuid)))
+        return (mapping.server_adapter.lpar_id == lpar_id and
+                clients.is_orphan(mapping))
 
     stale = remove_mappings(vios_w, is_stale)
     if stale:
@@ -452,7 +447,7 @@ def remove_stale_fc_mappings(vios_w, lpar_id):
     :returns: bool, whether there were any.
     """
     mappings = vios_w.vfc_mappings
-    stale = [mapping for mapping in mappings if mapping.client_adapter is None
+    stale = [mapping for mapping in mappings if clients.is_fc_orphan(mapping)
              and mapping.server_adapter.lpar_id == lpar_id]
     for mapping in stale:
         LOG.warning('Removing Fibre Channel adapter %(name)s of VIOS %(vios)s,'
@@ -474,18 +469,12 @@ def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
     """
     return next((mapping for mapping in vios_w.scsi_mappings
                  if is_named(mapping.backing_storage, wrapper_class, [name])
-                 and is_client(mapping, lpar_uuid)), None)
+                 and clients.is_client(mapping, lpar_uuid)), None)
 
 
 def base_name(element):
     """Name of storage without a path (file-backed disks have one)."""
     return element.name.rsplit('/', 1)[-1]
-
-
-def is_client(mapping, lpar_uuid):
-    """Whether a mapping is that of a partition, by its PowerVM UUID."""
-    client = pvm_util.get_req_path_uuid(mapping.client_lpar_href or '')
-    return client == lpar_uuid.lower()
 
 
 def remove_mappings(vios_w, is_match):

@@ -12,6 +12,7 @@
 
 import threading
 
+import fixtures
 from nova import exception as nova_exc
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
@@ -206,8 +207,7 @@ class MappingsTestCase(DisksTestCase):
         disk = self.create_disk('b_other')
         other, lpar_w = self.reuse_id()
         stg = self.transaction()
-        stg.edit_touched(storage.remove_stale_mappings, lpar_w.id,
-                         lpar_w.uuid)
+        stg.edit_touched(storage.remove_stale_mappings, lpar_w.id)
         stg.edit(self.vios().uuid, storage.add_mapping, lpar_w.uuid, disk)
         stg.execute()
         self.assertEqual([('b_other', 'lpar2')], self.mappings())
@@ -218,11 +218,21 @@ class MappingsTestCase(DisksTestCase):
 
     def test_what_is_not_stale_stays(self):
         lpar_id = self.lpar(self.instance).partition_id
-        self.edit(storage.remove_stale_mappings, lpar_id,
-                  vm.get_pvm_uuid(self.instance))
-        self.edit(storage.remove_stale_mappings, lpar_id + 1, base.uuid.uuid4(
-            ).hex)
+        self.edit(storage.remove_stale_mappings, lpar_id)
+        self.edit(storage.remove_stale_mappings, lpar_id + 1)
         self.assertEqual(['GET VirtualIOServer'] * 2, self.requests())
+        self.assertEqual([('b_test', 'lpar1')], self.mappings())
+
+    def test_half_an_answer_proves_nothing(self):
+        """The answer lacks the adapter of a client that is there."""
+        lpar_id = self.lpar(self.instance).partition_id
+        other_uuid = vm.get_pvm_uuid(self.make_instance(2))
+        self.useFixture(fixtures.MonkeyPatch(
+            'pypowervm.wrappers.virtual_io_server.VSCSIMapping.client_adapter',
+            None))
+        self.edit(storage.remove_stale_mappings, lpar_id)
+        self.edit(storage.remove_storage_mappings, pvm_stg.VDisk, ['b_test'],
+                  [other_uuid])
         self.assertEqual([('b_test', 'lpar1')], self.mappings())
 
 

@@ -21,8 +21,8 @@ are: they go by the partition id, see former. The storage itself stays.
 """
 
 from oslo_log import log as logging
-from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import storage
 
 LOG = logging.getLogger(__name__)
@@ -62,19 +62,14 @@ def _orphan_ids(vios_w, census):
     """Partition ids of Fibre Channel mappings that deleted servers left."""
     orphans = {mapping.server_adapter.lpar_id
                for mapping in vios_w.vfc_mappings
-               if mapping.client_adapter is None}
+               if clients.is_fc_orphan(mapping)}
     return sorted(orphans & census.former_ids()) if orphans else []
 
 
 def _is_orphan(mapping):
-    """Whether a mapping was to an LPAR that is gone, and has storage.
-
-    An adapter for any client has no client either.
-    """
-    server = mapping.server_adapter
+    """Whether a mapping was to an LPAR that is gone, and has storage."""
     return (mapping.backing_storage is not None and
-            mapping.client_adapter is None and
-            pvm_stg.ANY_SLOT not in (server.lpar_id, server.lpar_slot_num))
+            clients.is_orphan(mapping))
 
 
 def _name(mapping):

@@ -18,11 +18,11 @@ import math
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
-from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import holder
@@ -142,15 +142,16 @@ class LocalStorage(disk_driver.DiskAdapter):
     def _clients(self, names):
         """Tell which of some disks are mapped (1 request).
 
-        :returns: dict of name -> UUID of a partition, '' if it is gone.
+        :returns: dict of name -> str, UUID of a partition, 'any' if it is on
+            an adapter for any client, '' if the partition is gone.
         """
         vios_w = pvm_vios.VIOS.get(self.host.adapter,
                                    uuid=self._vg.vios_uuid,
                                    xag=[storage.SCSI_MAPPING])
         return {
             storage.base_name(mapping.backing_storage):
-                pvm_util.get_req_path_uuid(mapping.client_lpar_href or '',
-                                           preserve_case=True) or ''
+                'any' if clients.is_for_any_client(mapping) else
+                (clients.client(mapping) or '').upper()
             for mapping in vios_w.scsi_mappings if storage.is_named(
                 mapping.backing_storage, pvm_stg.VDisk, names)}
 
@@ -168,7 +169,7 @@ class LocalStorage(disk_driver.DiskAdapter):
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         stg.edit(self._vg.vios_uuid, storage.remove_storage_mappings,
                  pvm_stg.VDisk, self.get_disk_names(instance, disk_types),
-                 clients=clients or self.own_partitions(instance))
+                 partitions=clients or self.own_partitions(instance))
 
     def delete_disks(self, instance, disk_types=None, unmapped=()):
         """See the base class. 2 requests, or 1 if there are none."""
@@ -179,7 +180,7 @@ class LocalStorage(disk_driver.DiskAdapter):
             own = self.own_partitions(instance)
             foreign = {name: client
                        for name, client in self._clients(names).items()
-                       if client.upper() not in own + ['']}
+                       if client not in own + ['']}
             if not foreign:
                 raise
             LOG.warning('Disks of volume group %(vg)s that have names of the '

@@ -231,7 +231,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         clients = clients or self.own_partitions(instance)
         stg.edit_redundant(
             self.vios_uuids, storage.remove_storage_mappings, pvm_stg.LU,
-            names, clients=clients, missed=functools.partial(
+            names, partitions=clients, missed=functools.partial(
                 self._note_missed, stg, names, clients))
 
     def _note_missed(self, stg, names, clients, vios_uuid):
@@ -338,7 +338,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                 for missed in self._unfinished.mappings(vios_uuid):
                     stg.edit(vios_uuid, storage.remove_storage_mappings,
                              pvm_stg.LU, missed.names,
-                             clients=missed.clients, udids=missed.udids)
+                             partitions=missed.clients, udids=missed.udids)
         for unit, proof in self._unfinished.end(vios_uuid):
             self._delete(unit, proof)
 

@@ -421,8 +421,7 @@ class DetachStaleMappings(task.Task):
         self.stg = stg
 
     def execute(self, lpar_wrap):
-        self.stg.edit_touched(storage.remove_stale_mappings, lpar_wrap.id,
-                              lpar_wrap.uuid)
+        self.stg.edit_touched(storage.remove_stale_mappings, lpar_wrap.id)
         if self.stg.reads(storage.FC_MAPPING):
             self.stg.edit_touched(storage.remove_stale_fc_mappings,
                                   lpar_wrap.id)

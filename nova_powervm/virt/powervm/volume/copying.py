@@ -21,6 +21,7 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import storage
 
 LOG = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ class VolumeCopier:
         element = mapping.backing_storage
         return (isinstance(element, pvm_stg.PV) and
                 element.udid in [vol.udid for vol in connectors] and
-                storage.is_client(mapping, self.host.mgmt_uuid))
+                clients.is_client(mapping, self.host.mgmt_uuid))
 
     def take_back(self, vios_uuid, connectors):
         """Unmap volumes from the management partition; log what fails.

@@ -31,6 +31,7 @@ from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import mappings
@@ -227,7 +228,7 @@ def _remove_stale(host, vios_uuid):
 def _unmap_stale(vios_w, host):
     """Edit: unmap volumes of Nova from LPARs that are gone."""
     found = list(filter(mappings.is_of_volume, vios_w.scsi_mappings))
-    orphans = list(filter(mappings.is_orphan, found))
+    orphans = list(filter(clients.is_orphan, found))
     known = owners.Owners(host, found) if orphans else None
     stale = list(filter(known.is_abandoned, orphans)) if orphans else []
     return storage.remove_mappings(vios_w, lambda mapping: mapping in stale)

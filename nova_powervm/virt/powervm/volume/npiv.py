@@ -34,6 +34,7 @@ from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import driver
@@ -199,7 +200,7 @@ class NpivConnector(driver.VolumeConnector):
                          for mapping in vios_w.scsi_mappings]
         taken = {mapping.client_adapter.lpar_slot_num for mapping in mappings
                  if mapping.client_adapter is not None and
-                 storage.is_client(mapping, self.lpar_uuid)}
+                 clients.is_client(mapping, self.lpar_uuid)}
         if not _has_few_ports(self.instance):
             taken.update(cna_w.slot for cna_w in pvm_net.CNA.get(
                 self.host.adapter, parent_type=pvm_lpar.LPAR,
@@ -263,7 +264,7 @@ class NpivConnector(driver.VolumeConnector):
         """Make a function that tells whether a mapping is the server's."""
         ours = {adapter.key for fabric in fabrics.known_to(self.instance)
                 for adapter in fabrics.adapters(self.instance, fabric)}
-        return lambda mapping: (storage.is_client(mapping, self.lpar_uuid) or
+        return lambda mapping: (clients.is_client(mapping, self.lpar_uuid) or
                                 _wwpns_of(mapping) in ours)
 
     def _note_removed(self, left):

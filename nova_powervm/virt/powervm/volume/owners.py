@@ -41,6 +41,7 @@ from oslo_log import log as logging
 from oslo_serialization import jsonutils
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import mappings
@@ -173,9 +174,9 @@ class Owners:
         self._host = host
         self._found = found
         self._context = nova_context.get_admin_context(read_deleted='yes')
-        clients = {client for client in map(mappings.client, found)
-                   if client and client != host.mgmt_uuid.lower()}
-        uuids = sorted(itertools.chain(*map(vm.instance_uuids, clients)))
+        lpars = {client for client in map(clients.client, found)
+                 if client and client != host.mgmt_uuid.lower()}
+        uuids = sorted(itertools.chain(*map(vm.instance_uuids, lpars)))
         self._servers = {}
         instances = self._find(self._context, uuid=uuids) if uuids else []
         bdms = self._bdms_of(nova_context.get_admin_context(), instances)
@@ -206,9 +207,9 @@ class Owners:
         """
         if not mappings.is_of_volume(mapping):
             return False
-        if mappings.is_orphan(mapping):
+        if clients.is_orphan(mapping):
             return self.is_abandoned(mapping)
-        client = mappings.client(mapping)
+        client = clients.client(mapping)
         if client is None:
             return False
         if client == self._host.mgmt_uuid.lower():
@@ -237,7 +238,7 @@ class Owners:
         It is for mappings of a volume that Cinder has given to another
         server, so that it does not matter what its server does meanwhile.
         """
-        client = mappings.client(mapping)
+        client = clients.client(mapping)
         if client == self._host.mgmt_uuid.lower():
             return mappings.is_of_volume(mapping)
         server = self._only_server(client)
@@ -248,7 +249,7 @@ class Owners:
 
     def is_shared(self, mapping):
         """Whether its server may share the volume of a mapping with others."""
-        server = self._only_server(mappings.client(mapping))
+        server = self._only_server(clients.client(mapping))
         return server is not None and any(
             vol.is_shared and vol.is_behind(mapping.backing_storage)
             for vol in server.volumes)
@@ -295,7 +296,7 @@ class Owners:
     def _is_mapped(self, server, vol):
         """Whether the VIOS tells by its UDID that a server has a volume."""
         client = vm.get_pvm_uuid(server.instance).lower()
-        return any(mappings.client(mapping) == client and
+        return any(clients.client(mapping) == client and
                    mapping.backing_storage.udid in vol.udids
                    for mapping in self._found)
 

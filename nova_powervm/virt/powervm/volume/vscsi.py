@@ -29,6 +29,7 @@ from pypowervm.tasks import hdisk
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
@@ -307,9 +308,9 @@ class VscsiConnector(driver.VolumeConnector):
         """
         others = [mapping for mapping in vios_w.scsi_mappings
                   if self._is_volume(mapping) and
-                  not storage.is_client(mapping, self.lpar_uuid)]
+                  not clients.is_client(mapping, self.lpar_uuid)]
         removable = [mapping for mapping in others
-                     if mappings.is_orphan(mapping)]
+                     if clients.is_orphan(mapping)]
         living = [mapping for mapping in others if mapping not in removable]
         if living and not self.connection_info.get('multiattach'):
             removable += self._given_up(vios_w, living)
@@ -320,7 +321,7 @@ class VscsiConnector(driver.VolumeConnector):
         """Mappings to others that these do not need; raise for the rest."""
         known = owners.Owners(self.host, others)
         for mapping in others:
-            client = mappings.client(mapping)
+            client = clients.client(mapping)
             if client is not None and (known.is_given_up(mapping) or
                                        known.is_shared(mapping)):
                 continue
@@ -335,7 +336,7 @@ class VscsiConnector(driver.VolumeConnector):
                         'to LPAR %(lpar)s, which does not have it any more. '
                         'That mapping is removed.', {
                             'vios': vios_w.name, 'volume': self.volume_id,
-                            'lpar': mappings.client(mapping)},
+                            'lpar': clients.client(mapping)},
                         instance=self.instance)
         return found
 
@@ -345,7 +346,7 @@ class VscsiConnector(driver.VolumeConnector):
 
     def _mappings(self, vios_w):
         return [mapping for mapping in vios_w.scsi_mappings
-                if storage.is_client(mapping, self.lpar_uuid)]
+                if clients.is_client(mapping, self.lpar_uuid)]
 
     def _is_volume(self, mapping):
         element = mapping.backing_storage
@@ -418,8 +419,8 @@ class VscsiConnector(driver.VolumeConnector):
 
     def _is_ours(self, mapping):
         """Whether a mapping is the server's, or that of an LPAR now gone."""
-        return (mappings.is_orphan(mapping) or
-                storage.is_client(mapping, self.lpar_uuid))
+        return (clients.is_orphan(mapping) or
+                clients.is_client(mapping, self.lpar_uuid))
 
     def _unmap(self, vios_w):
         """Edit: remove the mappings of the volume to the LPAR.
