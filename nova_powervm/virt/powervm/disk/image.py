@@ -124,7 +124,8 @@ class CheckedStream:
     The download begins with the first byte that is needed.
 
     :param image: Image, which says what the bytes should be.
-    :param download: returns an iterable of bytes; called at most once.
+    :param download: iterable of bytes, as download.Download; it is asked
+        for an iterator at most once.
     """
 
     def __init__(self, image, download):
@@ -159,6 +160,7 @@ class CheckedStream:
             return inspector.virtual_size
         except (format_inspector.ImageFormatError,
                 format_inspector.SafetyCheckFailed) as exc:
+            self.close()
             raise nova_exc.ImageUnacceptable(
                 image_id=self._image.id, reason='its content is not a safe '
                 '%s image: %s' % (self._image.disk_format, exc)) from exc
@@ -172,7 +174,7 @@ class CheckedStream:
         """Go on with the download."""
         try:
             if self._rest is None:
-                self._rest = iter(self._download())
+                self._rest = iter(self._download)
             for chunk in self._rest:
                 self._count += len(chunk)
                 if self._hash:
@@ -183,6 +185,11 @@ class CheckedStream:
         except Exception as exc:
             self._error = exc
             raise
+
+    def close(self):
+        """End the download, if it is under way."""
+        if hasattr(self._rest, 'close'):
+            self._rest.close()
 
     def raise_if_to_blame(self):
         """Raise CouldNotFetchImage if an upload failed because of Glance."""
@@ -226,4 +233,6 @@ def upload(adapter, vios_uuid, name, image, stream, target_udid):
     except Exception:
         stream.raise_if_to_blame()
         raise
+    finally:
+        stream.close()
     stream.verify()

@@ -41,6 +41,7 @@ from oslo_utils import units
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
+from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
@@ -194,8 +195,8 @@ class ImageCache(imagecache.ImageCacheManager):
         if disk_name(image) != name:
             raise nova_exc.CouldNotFetchImage(
                 'Could not fetch image %s: it has been changed.' % image.id)
-        stream = disk_image.CheckedStream(
-            image, lambda: self.image_api.download(context, image.id))
+        stream = disk_image.CheckedStream(image, download.Download(
+            self.image_api, context, image.id))
         virtual_size = stream.virtual_size()
         if is_copied and room_gb is not None:
             disk_image.check_fits(virtual_size, room_gb)

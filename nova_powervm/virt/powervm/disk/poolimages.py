@@ -54,6 +54,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
+from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
@@ -323,8 +324,8 @@ class PoolImages(imagecache.ImageCacheManager):
                                                              dp=2))
         disk_image.upload(
             self.pool.host.adapter, vios_uuid, name, image,
-            disk_image.CheckedStream(image, lambda: marker.keep_alive(
-                self.image_api.download(context, image.id))),
+            disk_image.CheckedStream(image, marker.keep_alive(
+                download.Download(self.image_api, context, image.id))),
             image_lu.udid)
         marker.end()
         with self._state_lock:

@@ -81,6 +81,8 @@ class ImageApi:
 
     def download(self, context, image_id):
         self.downloads.append(image_id)
+        if image_id not in self.content:
+            raise nova_exc.ImageNotFound(image_id=image_id)
         return self.send(self.content[image_id])
 
     def send(self, content):

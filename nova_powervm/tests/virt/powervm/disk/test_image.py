@@ -19,6 +19,7 @@ from oslo_utils import units
 import testtools
 
 from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image
 
 
@@ -88,22 +89,17 @@ class CheckedStreamTestCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.api = base.ImageApi()
-        self.opened = 0
 
     def stream(self, content, disk_format='qcow2'):
         self.image_id = self.api.add(content, disk_format=disk_format)
         return image.CheckedStream(
             image.Image.from_glance(self.api, None, self.image_id),
-            self.download)
-
-    def download(self):
-        self.opened += 1
-        return self.api.download(None, self.image_id)
+            download.Download(self.api, None, self.image_id))
 
     def test_raw_is_not_looked_into(self):
         stream = self.stream(make_qcow2(), 'raw')
         self.assertEqual(200000, stream.virtual_size())
-        self.assertEqual(0, self.opened)
+        self.assertEqual([], self.api.downloads)
 
     def test_virtual_size_and_then_all_bytes(self):
         content = make_qcow2()
@@ -112,7 +108,7 @@ class CheckedStreamTestCase(testtools.TestCase):
         received = io.BytesIO()
         received.writelines(stream)
         self.assertEqual(content, received.getvalue())
-        self.assertEqual(1, self.opened)
+        self.assertEqual(1, len(self.api.downloads))
         stream.verify()
 
     def test_backing_file(self):
@@ -129,10 +125,7 @@ class CheckedStreamTestCase(testtools.TestCase):
     def test_glance_fails_at_once(self):
         stream = self.stream(make_qcow2())
 
-        def fail():
-            raise nova_exc.ImageNotFound(image_id='1')
-
-        stream._download = fail
+        del self.api.content[self.image_id]
         self.assertRaises(nova_exc.ImageNotFound, stream.virtual_size)
 
     def test_what_is_missing_is_found_after_a_look(self):

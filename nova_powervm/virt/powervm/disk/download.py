@@ -1,0 +1,143 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The bytes of images, as Glance sends them.
+
+This is the one place that asks Nova's image API for content.
+"""
+
+import queue
+import threading
+
+import cryptography.exceptions
+from cursive import exception as cursive_exc
+from nova import exception as nova_exc
+
+from nova_powervm import conf as cfg
+
+CONF = cfg.CONF
+
+#: Chunks that wait for an upload that is slower than Glance.
+_AHEAD = 4
+
+
+class Download:
+    """The content of an image; each iteration downloads it anew.
+
+    If Nova is to verify signatures (option verify_glance_signatures of group
+    [glance], or certificates to trust by default), the last chunk is only
+    handed on when the signature is good. So an upload of an image that was
+    tampered with is never complete.
+
+    :param image_api: nova.image.glance.API, or what has its methods.
+    :param context: nova.context.RequestContext
+    :param image_id: UUID of the image.
+    """
+
+    def __init__(self, image_api, context, image_id):
+        self._image_api = image_api
+        self._context = context
+        self._image_id = image_id
+
+    def __iter__(self):
+        """Yield its chunks (bytes).
+
+        :raises nova.exception.ImageUnacceptable: if its signature is missing
+            or wrong.
+        """
+        try:
+            if _is_verified():
+                yield from self._verified()
+            else:
+                yield from self._image_api.download(self._context,
+                                                    self._image_id)
+        except (cryptography.exceptions.InvalidSignature,
+                cursive_exc.SignatureVerificationError) as exc:
+            raise nova_exc.ImageUnacceptable(
+                image_id=self._image_id,
+                reason='its signature is not good: %s' % (
+                    exc or 'it is not that of its content')) from exc
+
+    def _verified(self):
+        """Yield the chunks, the last one when they are verified.
+
+        To verify an image Nova reads it to its end. If it is asked for an
+        iterator, that is the one it has read. So it is asked to write.
+        """
+        pipe = _Pipe()
+        thread = threading.Thread(
+            target=pipe.fill, name='image-%s' % self._image_id, daemon=True,
+            args=(self._image_api, self._context, self._image_id))
+        thread.start()
+        try:
+            last = None
+            for chunk in pipe:
+                if last:
+                    yield last
+                last = chunk
+            if last:
+                yield last
+        finally:
+            pipe.close()
+            thread.join()
+
+
+def _is_verified():
+    """Whether Nova verifies the images that it downloads."""
+    return bool(CONF.glance.verify_glance_signatures or (
+        CONF.glance.enable_certificate_validation and
+        CONF.glance.default_trusted_certificate_ids))
+
+
+class _Closed(Exception):
+    """Nobody wants the rest of the image."""
+
+
+class _Pipe:
+    """A file for Nova to write to in a thread, read chunk by chunk."""
+
+    def __init__(self):
+        self._chunks = queue.Queue(_AHEAD)
+        self._is_closed = False
+        self._error = None
+
+    def fill(self, image_api, context, image_id):
+        """Download an image into it; an error is told to the reader."""
+        try:
+            image_api.download(context, image_id, data=self)
+        except BaseException as exc:
+            self._error = exc
+        finally:
+            self._chunks.put(None)
+
+    def write(self, chunk):
+        """Take some bytes; waits for the reader."""
+        if self._is_closed:
+            raise _Closed('The upload has ended')
+        if chunk:
+            self._chunks.put(chunk)
+
+    def truncate(self, size):
+        """Nova calls this if the signature is wrong; the error tells it."""
+
+    def __iter__(self):
+        while (chunk := self._chunks.get()) is not None:
+            yield chunk
+        self._chunks.put(None)
+        if self._error is not None:
+            raise self._error
+
+    def close(self):
+        """End the download, if it is under way."""
+        self._is_closed = True
+        while self._chunks.get() is not None:
+            pass
