@@ -94,6 +94,7 @@ def power_off(job):
     if restart or operation == 'dumprestart':
         target.set_state(partition.STARTING, 'PartitionState,ReferenceCode')
         target.booted()
+        target.has_dumped = operation == 'dumprestart'
     return {'returnCode': 0}
 
 

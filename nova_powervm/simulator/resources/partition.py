@@ -62,6 +62,7 @@ class Partition(store.Resource):
     :ivar processors: partition_config.Processors
     :ivar slots: dict, virtual slot number -> object that sits there
     :ivar boot: dict, how it was booted and from what; None when it is off
+    :ivar has_dumped: bool, whether it wrote a dump before the last boot
     :ivar max_slots: int, slot numbers are below it
     """
 
@@ -96,6 +97,7 @@ class Partition(store.Resource):
         self.keylock = 'normal'
         self.boot_mode = 'Normal'
         self.boot = None
+        self.has_dumped = False
         self.perf_collection = False
         self.secure_boot = 0
         self.nvram = ''
@@ -173,6 +175,7 @@ class Partition(store.Resource):
         :param boot_string: str, paths of disks as the firmware knows them
         :param ipl_source: str, of IBM i; None for that of the partition
         """
+        self.has_dumped = False
         at_menu = mode in firmware.MENUS and not self.is_ibmi
         disk = self._boot_disk(at_menu, boot_string, ipl_source)
         self.boot = {'mode': mode, 'string': boot_string,

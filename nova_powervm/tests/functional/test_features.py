@@ -223,7 +223,7 @@ class MissingTest(moves.TwoHostMixin, base.PowerVMTestCase):
         self.assert_state_equal(self.before, self.platform_state(), what)
 
     def test_actions(self):
-        for action in ('pause', 'suspend', 'trigger_crash_dump'):
+        for action in ('pause', 'suspend'):
             self.act(self.server, action)
             self.assert_goes_on(action)
 

@@ -117,6 +117,10 @@ class TestAtOnce(JobTest):
         job.run_job(self.lpar.uuid, job_parms=[
             job.create_job_parameter('operation', 'dumprestart')])
         self.assertEqual('running', self.lpar.partition_state)
+        self.assertTrue(self.lpar.has_dumped)
+        power.power_off(self.wrapper, None, restart=True,
+                        force_immediate=True)
+        self.assertFalse(self.lpar.has_dumped)
 
     def test_wrong_parameters(self):
         for operation, name in (('PowerOn', 'bootmode'),

@@ -287,6 +287,10 @@ class PowerVMDriver(driver.ComputeDriver):
                           'evacuation. It runs here until Nova stops it.',
                           instance=instance)
 
+    def trigger_crash_dump(self, instance):
+        self._log_operation('crash dump', instance)
+        self._run(flow_power.crash_dump(self.rooms, instance), instance)
+
     def reboot(self, context, instance, network_info, reboot_type,
                block_device_info=None, bad_volumes_callback=None,
                accel_info=None, share_info=None):

@@ -67,7 +67,6 @@ NOT_IMPLEMENTED = {
     'set_host_enabled': BY_DEFAULT,
     'soft_delete': BY_DEFAULT,
     'suspend': NOT_ON_POWERVM,
-    'trigger_crash_dump': LATER,
     'unpause': NOT_ON_POWERVM,
 }
 

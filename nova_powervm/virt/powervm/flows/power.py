@@ -49,6 +49,12 @@ def soft_reboot(rooms, instance):
         tf_vm.Reboot(rooms.host, instance, hard=False))
 
 
+def crash_dump(rooms, instance):
+    """Flow that has the guest dump its memory and restart."""
+    return linear_flow.Flow('crash_dump').add(
+        tf_vm.TriggerCrashDump(rooms.host, instance))
+
+
 def hard_reboot(rooms, instance, network_info, block_device_info,
                 disk_types):
     """Flow that restarts a server with all its connections made anew.

@@ -25,6 +25,7 @@ from oslo_utils import excutils
 from taskflow import task
 from taskflow.types import failure
 
+from nova_powervm.virt.powervm import crash_dump
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import former
@@ -306,6 +307,18 @@ class Reboot(task.Task):
 
     def execute(self):
         vm.reboot(self.host, self.instance, self.hard)
+
+
+class TriggerCrashDump(task.Task):
+    """Have the guest dump its memory and restart."""
+
+    def __init__(self, host, instance):
+        super().__init__('crash_dump')
+        self.host = host
+        self.instance = instance
+
+    def execute(self):
+        crash_dump.trigger(self.host, self.instance)
 
 
 class Delete(task.Task):

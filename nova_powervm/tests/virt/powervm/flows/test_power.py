@@ -49,6 +49,13 @@ class SoftRebootTest(base.RecipesTestCase):
     RECIPES = {'plain': ({}, {}, 'reboot_vm')}
 
 
+class CrashDumpTest(base.RecipesTestCase):
+
+    MODULE = power
+    FLOW = 'crash_dump'
+    RECIPES = {'plain': ({}, {}, 'crash_dump')}
+
+
 class HardRebootTest(base.RecipesTestCase):
     """What it has connected stays if it fails; it may be tried again."""
 
