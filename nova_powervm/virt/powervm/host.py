@@ -13,7 +13,6 @@
 """The PowerVM server: its REST connection, and what is known of it."""
 
 import contextlib
-import json
 import os
 import threading
 import time
@@ -34,6 +33,7 @@ from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import facts
 from nova_powervm.virt.powervm import fc_ports
@@ -259,8 +259,7 @@ class Host:
         return self._fc_ports.get()
 
     @pvm_retry.retry(tries=3, delay_func=pvm_retry.STEPPED_DELAY,
-                     retry_except=(pvm_exc.ConnectionError,
-                                   pvm_exc.HttpError))
+                     retry_except=pvm_exc.Error)
     def _read_fc_ports(self):
         """Read the VIOSes with their ports, if need be three times.
 
@@ -308,13 +307,15 @@ class Host:
             ticks of the time base; the share of 'kernel' is that of the
             hypervisor, of 'user' that of all partitions. 'frequency' is in
             MHz, 0 if this is not a Power machine.
+        :raises pypowervm.exceptions.Error: if they cannot be read.
         """
         with self._cpu_lock:
-            if self._cpu_cache is None:
-                self._cpu_cache = host_cpu.HostCPUMetricCache(
-                    self.adapter, self.system_uuid)
-            cache = self._cpu_cache
-            cache.refresh()
+            with answers.understood('metrics'):
+                if self._cpu_cache is None:
+                    self._cpu_cache = host_cpu.HostCPUMetricCache(
+                        self.adapter, self.system_uuid)
+                cache = self._cpu_cache
+                cache.refresh()
             busy = cache.total_user_cycles + cache.total_fw_cycles
             return {
                 'kernel': int(cache.total_fw_cycles),
@@ -379,10 +380,13 @@ class PartitionStates:
 
         :returns: list of the LPAR wrappers that may be servers of Nova; the
             management partition is not.
+        :raises pypowervm.exceptions.Error: if they cannot be read.
         """
         with self._read() as keep:
             lpars = [lpar for lpar in pvm_lpar.LPAR.get(self._host.adapter)
                      if not lpar.is_mgmt_partition]
+            if not all(lpar.uuid for lpar in lpars):
+                raise answers.UnusableAnswer('An LPAR has no UUID')
             keep({lpar.uuid: lpar.state for lpar in lpars}, only=True)
         return lpars
 
@@ -394,6 +398,7 @@ class PartitionStates:
             just told.
         :returns: a pypowervm LPARState, str.
         :raises nova.exception.InstanceNotFound: if there is no such LPAR.
+        :raises pypowervm.exceptions.Error: if it cannot be read.
         """
         pvm_uuid = pvm_uuid.upper()
         with self._lock:
@@ -409,14 +414,12 @@ class PartitionStates:
 
     def _ask(self, pvm_uuid):
         try:
-            answer = self._host.adapter.read(
-                pvm_lpar.LPAR.schema_type, root_id=pvm_uuid,
-                suffix_type='quick', suffix_parm='PartitionState',
-                helpers=rest.UNLOGGED)
+            return answers.read_quick(
+                self._host.adapter, pvm_lpar.LPAR.schema_type, pvm_uuid,
+                'PartitionState', helpers=rest.UNLOGGED)
         except pvm_exc.HttpNotFound:
             self.forget(pvm_uuid)
             raise nova_exc.InstanceNotFound(instance_id=pvm_uuid) from None
-        return json.loads(answer.body)
 
     @contextlib.contextmanager
     def _read(self):

@@ -31,6 +31,7 @@ from pypowervm.helpers import vios_busy
 from pypowervm.wrappers import event as pvm_event
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 
 LOG = logging.getLogger(__name__)
@@ -116,6 +117,8 @@ class Session(pvm_adapter.Session):
 class Adapter(pvm_adapter.Adapter):
     """An adapter that reads the form for each kind of job only once.
 
+    An answer of the wrong kind raises an Error of pypowervm, see answers.
+
     A form is the same for all partitions (source: job_request_power_off.txt
     of pypowervm's captures); to read it each time is 1 request in 4 of a job.
 
@@ -128,13 +131,24 @@ class Adapter(pvm_adapter.Adapter):
 
     def read(self, root_type, root_id=None, *args, **kwargs):
         if kwargs.get('suffix_type') != pvm_const.SUFFIX_TYPE_DO:
-            return super().read(root_type, root_id, *args, **kwargs)
+            answer = super().read(root_type, root_id, *args, **kwargs)
+            if args or kwargs.get('service', 'uom') != 'uom' or kwargs.get(
+                    'suffix_type'):
+                return answer
+            return answers.check_kind(answer, not (kwargs.get(
+                'child_id') if kwargs.get('child_type') else root_id))
         kind = root_type, kwargs.get('suffix_parm')
         if kind not in self._forms:
             self._forms[kind] = super().read(root_type, root_id, *args,
                                              **kwargs)
         # What is filled in must not be there the next time.
         return copy.deepcopy(self._forms[kind])
+
+    def create_by_path(self, *args, **kwargs):
+        return answers.check_made(super().create_by_path(*args, **kwargs))
+
+    def update_by_path(self, *args, **kwargs):
+        return answers.check_made(super().update_by_path(*args, **kwargs))
 
 
 def connect():

@@ -189,7 +189,8 @@ def is_off(host, instance, lpar_w=None, use_cache=True):
     :returns: bool; None if it has no LPAR, or the platform does not tell.
     """
     if lpar_w is not None:
-        return lpar_w.state == _STATE.NOT_ACTIVATED
+        return (lpar_w.state == _STATE.NOT_ACTIVATED if lpar_w.state
+                else None)
     try:
         state = host.partition_states.get(get_pvm_uuid(instance),
                                           use_cache=use_cache)
@@ -598,8 +599,9 @@ def _is_missing(pvm_uuid, exc):
 
 
 def _is_answer_lost(exc):
-    """Whether an exception goes back to a connection that broke."""
-    return any(isinstance(origin, pvm_exc.ConnectionError)
+    """Whether an exception goes back to an answer that broke, or is none."""
+    return any(isinstance(origin, (pvm_exc.ConnectionError,
+                                   pvm_exc.AtomError))
                for origin in _origins(exc))
 
 
