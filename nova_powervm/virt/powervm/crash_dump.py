@@ -15,17 +15,12 @@
 from nova.compute import power_state
 from nova import exception as nova_exc
 from oslo_concurrency import lockutils
-from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power_opts
-from pypowervm.wrappers import job as pvm_job
-from pypowervm.wrappers import logical_partition as pvm_lpar
 
-from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
-
-CONF = cfg.CONF
 
 
 def trigger(host, instance):
@@ -46,11 +41,13 @@ def trigger(host, instance):
         anything was done.
     """
     pvm_uuid = vm.get_pvm_uuid(instance)
-    # Not while it is started or stopped, see vm.
+    # Not while it is started or stopped, see power_jobs.
     with lockutils.lock('power_%s' % instance.uuid):
         _check_running(host, instance)
         try:
-            _run_job(host.adapter, pvm_uuid)
+            power_jobs.run_job(
+                host.adapter, pvm_uuid, power_opts.PowerOffOpts().operation(
+                    power_opts.PowerOffOperation.DUMPRESTART))
         except pvm_exc.Error as exc:
             host.partition_states.forget(pvm_uuid)
             if _is_refusal(exc):
@@ -73,14 +70,3 @@ def _is_refusal(exc):
     """Whether it is known that the platform has not done the job."""
     return (isinstance(exc, pvm_exc.JobRequestFailed) and
             not isinstance(exc.__context__, pvm_exc.ConnectionError))
-
-
-def _run_job(adapter, pvm_uuid):
-    """Run the job. PowerOp.stop() would hide that the LPAR is off."""
-    opts = power_opts.PowerOffOpts().operation(
-        power_opts.PowerOffOperation.DUMPRESTART)
-    job_w = pvm_job.Job.wrap(adapter.read(
-        pvm_lpar.LPAR.schema_type, pvm_uuid,
-        suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=opts.JOB_SUFFIX))
-    job_w.run_job(pvm_uuid, job_parms=opts.bld_jparms(),
-                  timeout=CONF.pypowervm_job_request_timeout)

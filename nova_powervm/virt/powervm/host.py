@@ -412,6 +412,17 @@ class PartitionStates:
             keep({pvm_uuid: state})
         return state
 
+    def known(self, pvm_uuid):
+        """Tell the state of an LPAR as far as it is known, without a request.
+
+        :param pvm_uuid: the LPAR's UUID.
+        :returns: a pypowervm LPARState, str, which may be out of date; None if
+            it is not known.
+        """
+        with self._lock:
+            known = self._states.get(pvm_uuid.upper())
+        return known and known.name
+
     def _ask(self, pvm_uuid):
         try:
             return answers.read_quick(

@@ -12,29 +12,20 @@
 
 """Logical partitions: those of Nova, and what is done to one."""
 
-import contextlib
-import functools
 import shutil
-import time
 
 from nova.compute import power_state
-from nova.compute import utils as compute_utils
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
 from nova.virt import hardware
-from oslo_concurrency import lockutils
 from oslo_concurrency import processutils
 from oslo_log import log as logging
 from oslo_utils import excutils
-from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import power
-from pypowervm.tasks import power_opts
 from pypowervm.utils import transaction
 from pypowervm.utils import uuid as pvm_uuids
 from pypowervm.wrappers import base_partition as pvm_bp
-from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
 
@@ -424,28 +415,7 @@ def _refusal(instance, exc):
                                       reason=message or str(exc))
 
 
-# ---- power -----------------------------------------------------------------
-
-def power_on(host, instance, opts=None, afresh=False):
-    """Start an instance (3 requests). One that is on already is fine.
-
-    Here and below, a job takes 1 more the first time, for its form.
-
-    :param host: the Host.
-    :param instance: nova.objects.Instance
-    :param opts: pypowervm PowerOnOpts, or None.
-    :param afresh: bool, stop one that is on first: opts have no effect on it
-        otherwise.
-    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
-    :raises PowerVMAPIFailed: if it does not start.
-    """
-    failure = functools.partial(exception.PowerVMAPIFailed,
-                                inst_name=instance.name)
-    start = _start_afresh if afresh else _start
-    with _power_operation(host, instance, _STATE.RUNNING, failure,
-                          restart=afresh):
-        start(_lpar_handle(host, instance), opts)
-
+# ---- firmware --------------------------------------------------------------
 
 def boot_device(mapping):
     """Tell by what name the firmware of an instance knows one of its disks.
@@ -467,248 +437,3 @@ def boot_device(mapping):
         return None
     return '/vdevice/v-scsi@%x/disk@%s' % (
         0x30000000 | mapping.client_adapter.lpar_slot_num, address[2:])
-
-
-def boot_from(host, instance, device, afresh=True):
-    """Start an instance from a certain disk (3 requests).
-
-    The platform hands the name to the firmware, as the only disk to boot
-    from this time (source: parameter bootstring of pypowervm's PowerOnOpts;
-    what it does is assumed, no hardware).
-
-    :param host: the Host.
-    :param instance: nova.objects.Instance
-    :param device: str, see boot_device(); None means what the firmware
-        chooses.
-    :param afresh: bool, stop one that is on first; otherwise it stays as it
-        is.
-    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
-    :raises PowerVMAPIFailed: if it does not start.
-    """
-    opts = power_opts.PowerOnOpts().bootmode(power_opts.BootMode.NORM)
-    if device:
-        opts.bootstring(device)
-    power_on(host, instance, opts=opts, afresh=afresh)
-
-
-def power_off(host, instance, force_immediate=False, timeout=None):
-    """Stop an instance. One that is off already is fine.
-
-    By force this takes 3 requests. Otherwise the state is read first, and
-    each attempt of the sequence in _shut_down takes 3 more.
-
-    :param host: the Host.
-    :param instance: nova.objects.Instance
-    :param force_immediate: bool, pull the plug at once.
-    :param timeout: seconds for the guest to shut itself down in, after which
-        the plug is pulled. 0 is as good as force_immediate; None means what
-        the image or the configuration says.
-    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
-    :raises nova.exception.InstancePowerOffFailure: if it does not stop.
-    """
-    if timeout is None:
-        timeout = _shutdown_timeout(instance)
-    with _power_operation(host, instance, _STATE.NOT_ACTIVATED,
-                          nova_exc.InstancePowerOffFailure):
-        if force_immediate or not timeout:
-            _pull_the_plug(_lpar_handle(host, instance))
-            return
-        lpar_w = get_instance_wrapper(host.adapter, instance)
-        if lpar_w.state != _STATE.NOT_ACTIVATED:
-            _shut_down(lpar_w, timeout)
-
-
-def reboot(host, instance, hard):
-    """Restart an instance, or start it if it is off.
-
-    The state is read first, and each attempt takes 3 requests more.
-
-    :param host: the Host.
-    :param instance: nova.objects.Instance
-    :param hard: bool, whether to pull the plug instead of asking the guest.
-    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
-    :raises nova.exception.InstanceRebootFailure: if it does not restart.
-    """
-    timeout = 0 if hard else _shutdown_timeout(instance)
-    with _power_operation(host, instance, _STATE.RUNNING,
-                          nova_exc.InstanceRebootFailure, restart=True):
-        lpar_w = get_instance_wrapper(host.adapter, instance)
-        if lpar_w.state == _STATE.NOT_ACTIVATED:
-            _start(lpar_w)
-        elif not timeout:
-            _pull_the_plug(lpar_w, restart=True)
-        else:
-            _shut_down(lpar_w, timeout, restart=True)
-
-
-@contextlib.contextmanager
-def _power_operation(host, instance, end_state, failure, restart=False):
-    """One at a time per instance; its state is not known meanwhile.
-
-    If an answer of the platform is lost, the state tells whether it works, or
-    has worked, all the same (1 request).
-
-    :param end_state: a pypowervm LPARState, that of the LPAR in the end.
-    :param failure: makes the exception to raise, from reason=, if the
-        platform does not do it.
-    :param restart: bool, whether the LPAR may be on before: no state tells
-        then.
-    """
-    pvm_uuid = get_pvm_uuid(instance)
-    states = host.partition_states
-    with lockutils.lock('power_%s' % instance.uuid):
-        states.forget(pvm_uuid)
-        try:
-            yield
-        except pvm_exc.Error as exc:
-            states.forget(pvm_uuid)
-            if _is_missing(pvm_uuid, exc):
-                raise nova_exc.InstanceNotFound(
-                    instance_id=instance.uuid) from exc
-            if restart or not _is_answer_lost(exc) or not _is_in(
-                    host, instance, end_state):
-                raise failure(reason=str(exc)) from exc
-            LOG.warning('The platform did it, though its answer was lost: %s',
-                        exc, instance=instance)
-            return
-        except Exception:
-            states.forget(pvm_uuid)
-            raise
-        states.note(pvm_uuid, end_state)
-
-
-def _is_in(host, instance, state):
-    """Whether the LPAR is, or goes on, as a job wants it. Never raises.
-
-    :param state: a pypowervm LPARState: RUNNING, or NOT_ACTIVATED. Any that
-        is as good as RUNNING to Nova is good for the former.
-    """
-    if state == power_states.OFF:
-        return bool(is_off(host, instance, use_cache=False))
-    try:
-        info = get_vm_info(host, instance, use_cache=False)
-    except (nova_exc.InstanceNotFound, pvm_exc.Error):
-        return False
-    return info.state == power_states.of(state)
-
-
-def _is_missing(pvm_uuid, exc):
-    """Whether an exception goes back to a 404 for that LPAR."""
-    return any(isinstance(origin, pvm_exc.HttpNotFound) and
-               pvm_uuid in origin.response.reqpath for origin in _origins(exc))
-
-
-def _is_answer_lost(exc):
-    """Whether an exception goes back to an answer that broke, or is none."""
-    return any(isinstance(origin, (pvm_exc.ConnectionError,
-                                   pvm_exc.AtomError))
-               for origin in _origins(exc))
-
-
-def _is_refused(exc):
-    """Whether an exception goes back to an answer other than 2xx."""
-    return any(isinstance(origin, pvm_exc.HttpError)
-               for origin in _origins(exc))
-
-
-def _origins(exc):
-    """An exception, and those before: pypowervm hides them behind a job's."""
-    while exc is not None:
-        yield exc
-        exc = exc.__context__
-
-
-def _lpar_handle(host, instance):
-    """An LPAR wrapper good for power jobs only, without a request."""
-    lpar_w = pvm_lpar.LPAR.bld(
-        host.adapter, instance.name,
-        pvm_bp.PartitionMemoryConfiguration.bld(host.adapter, 0),
-        pvm_bp.PartitionProcessorConfiguration.bld_dedicated(host.adapter, 0))
-    lpar_w.uuid = get_pvm_uuid(instance)
-    return lpar_w
-
-
-def _shutdown_timeout(instance):
-    """Seconds that a guest has to shut down, as Nova finds them."""
-    return compute_utils.get_value_from_system_metadata(
-        instance, key='image_os_shutdown_timeout', type=int,
-        default=CONF.shutdown_timeout)
-
-
-def _start(lpar_w, opts=None):
-    power.PowerOp.start(lpar_w, opts=opts,
-                        timeout=CONF.pypowervm_job_request_timeout)
-
-
-def _start_afresh(lpar_w, opts):
-    """Start it; if the job for that fails, stop it first.
-
-    It does so if the LPAR is on. An LPAR that is on stays as it is if the
-    platform does not take the job.
-    """
-    template = lpar_w.adapter.read(
-        lpar_w.schema_type, lpar_w.uuid,
-        suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=opts.JOB_SUFFIX)
-    try:
-        # PowerOp.start() would hide that it is on.
-        pvm_job.Job.wrap(template).run_job(
-            lpar_w.uuid, job_parms=opts.bld_jparms(),
-            timeout=CONF.pypowervm_job_request_timeout)
-    except pvm_exc.JobRequestFailed as exc:
-        if _is_refused(exc) and not _is_surely_off(lpar_w):
-            raise
-        LOG.warning('LPAR %(name)s is stopped before it is started: '
-                    '%(error)s', {'name': lpar_w.name, 'error': exc})
-        _pull_the_plug(lpar_w)
-        _start(lpar_w, opts)
-
-
-def _is_surely_off(lpar_w):
-    """Ask the platform whether an LPAR is off (1 request). Never raises."""
-    try:
-        found = pvm_lpar.LPAR.get(lpar_w.adapter, uuid=lpar_w.uuid)
-    except pvm_exc.Error:
-        return False
-    return found.state == _STATE.NOT_ACTIVATED
-
-
-def _pull_the_plug(lpar_w, restart=False):
-    power.PowerOp.stop(
-        lpar_w, opts=power_opts.PowerOffOpts().vsp_hard().restart(restart),
-        timeout=CONF.pypowervm_job_request_timeout)
-
-
-def _shut_down(lpar_w, timeout, restart=False):
-    """Ask the guest, then the firmware, to stop it; then pull the plug.
-
-    pypowervm's own sequence gives every attempt but the first half an hour;
-    here they share the time that there is. An attempt that runs out of its
-    time is not repeated: the platform pursues a shutdown by itself, so there
-    is no use for Nova's retry interval.
-    """
-    deadline = time.monotonic() + timeout
-    for opts, share in _gentle_ways(lpar_w):
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            break
-        try:
-            power.PowerOp.stop(lpar_w, opts=opts.restart(restart),
-                               timeout=remaining * share)
-            return
-        except pvm_exc.VMPowerOffFailure as exc:
-            LOG.warning('LPAR %(name)s: %(opts)s did not do: %(error)s',
-                        {'name': lpar_w.name, 'opts': opts, 'error': exc})
-    # Not with restart: the platform refuses that if it is off by now.
-    _pull_the_plug(lpar_w)
-    if restart:
-        _start(lpar_w)
-
-
-def _gentle_ways(lpar_w):
-    """PowerOffOpts, each with its share of the time that is left then."""
-    if lpar_w.env == pvm_bp.LPARType.OS400:
-        yield power_opts.PowerOffOpts().os_normal(), 0.5
-        yield power_opts.PowerOffOpts().os_immediate(), 1
-    elif power_opts.PowerOffOpts.can_os_shutdown(lpar_w):
-        yield power_opts.PowerOffOpts().os_immediate(), 1
-    yield power_opts.PowerOffOpts().vsp_normal(), 1

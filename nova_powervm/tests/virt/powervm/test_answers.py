@@ -25,6 +25,7 @@ from nova_powervm.tests.virt.powervm import test_vm
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import event
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import rest
 from nova_powervm.virt.powervm import vm
 
@@ -93,15 +94,17 @@ class QuickTest(OddAnswers):
             self.lpar.booted()
             with self.answering(body):
                 self.assertRaises(
-                    test_vm.nova_exc.InstancePowerOffFailure, vm.power_off,
-                    self.host, self.instance, force_immediate=True)
+                    test_vm.nova_exc.InstancePowerOffFailure,
+                    power_jobs.PowerOp(self.host, self.instance).stop,
+                    immediate=True)
 
     def test_job_with_an_odd_answer(self):
         """It has worked, as the state tells."""
         for body in ('', '42', '<html/>'):
             self.lpar.booted()
             with self.answering(body, path='do/PowerOff', method='PUT'):
-                vm.power_off(self.host, self.instance, force_immediate=True)
+                power_jobs.PowerOp(self.host, self.instance).stop(
+                    immediate=True)
             self.assertFalse(self.lpar.is_on)
 
 

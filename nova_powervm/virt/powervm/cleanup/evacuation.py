@@ -20,6 +20,7 @@ from nova import objects
 from oslo_log import log as logging
 from pypowervm.wrappers import base_partition as pvm_bp
 
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def stop_unfinished(host, census):
                     'Nova has it on host %s; it is powered off here.',
                     instance.host, instance=instance)
         try:
-            vm.power_off(host, instance, force_immediate=True)
+            power_jobs.PowerOp(host, instance).stop(immediate=True)
         except nova_exc.NovaException:
             LOG.exception('It could not be powered off. It must not run on '
                           'two hosts: power it off by hand.',

@@ -12,6 +12,8 @@
 
 """Tasks on the logical partition of an instance: thin wrappers of vm.py.
 
+Those that start and stop it wrap power_jobs.py.
+
 A revert brings back what was before its task, so such a task finds that out
 before it does anything. An LPAR that was on, or of which nobody knows whether
 it was, is not powered off; one that there was is not deleted.
@@ -29,6 +31,7 @@ from nova_powervm.virt.powervm import crash_dump
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -135,9 +138,9 @@ class _PowerChange(task.Task):
         :param afresh: whether the task may have stopped one that was on.
         """
         if self._was_off:
-            vm.power_off(self.host, self.instance, force_immediate=True)
+            power_jobs.PowerOp(self.host, self.instance).stop(immediate=True)
         elif self._was_off is False and afresh:
-            vm.power_on(self.host, self.instance)
+            power_jobs.PowerOp(self.host, self.instance).start()
 
 
 class PowerOn(_PowerChange):
@@ -158,8 +161,8 @@ class PowerOn(_PowerChange):
 
     def execute(self, lpar_wrap=None):
         self._note_power(lpar_wrap)
-        vm.power_on(self.host, self.instance, opts=self.opts,
-                    afresh=self.afresh)
+        power_jobs.PowerOp(self.host, self.instance).start(
+            self.opts, afresh=self.afresh)
 
     def revert(self, result, flow_failures):
         """Power the LPAR off, if it was off before"""
@@ -178,8 +181,8 @@ class BootFrom(_PowerChange):
 
     def execute(self, boot_device):
         self._note_power()
-        vm.boot_from(self.host, self.instance, boot_device,
-                     afresh=self._afresh)
+        power_jobs.PowerOp(self.host, self.instance).boot_from(
+            boot_device, afresh=self._afresh)
 
     def revert(self, result, flow_failures, boot_device):
         """Power the LPAR off, if it was off before"""
@@ -203,9 +206,8 @@ class PowerOff(task.Task):
 
     def execute(self):
         try:
-            vm.power_off(self.host, self.instance,
-                         force_immediate=self.force_immediate,
-                         timeout=self.timeout)
+            power_jobs.PowerOp(self.host, self.instance).stop(
+                immediate=self.force_immediate, timeout=self.timeout)
         except nova_exc.InstanceNotFound:
             if not self.missing_ok:
                 raise
@@ -232,7 +234,7 @@ class PowerBackOn(_PowerChange):
         if self._was_off:
             return
         try:
-            vm.power_on(self.host, self.instance)
+            power_jobs.PowerOp(self.host, self.instance).start()
         except Exception:
             with excutils.save_and_reraise_exception():
                 LOG.error('The server could not be started again.',
@@ -306,7 +308,7 @@ class Reboot(task.Task):
         self.hard = hard
 
     def execute(self):
-        vm.reboot(self.host, self.instance, self.hard)
+        power_jobs.PowerOp(self.host, self.instance).restart(self.hard)
 
 
 class TriggerCrashDump(task.Task):

@@ -30,8 +30,8 @@ from oslo_log import log as logging
 from oslo_serialization import jsonutils
 from pypowervm import exceptions as pvm_exc
 
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import undoing
-from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
 from nova_powervm.virt.powervm.volume import places
@@ -114,7 +114,7 @@ def _steps(host, instance, mgmt, note):
         steps.append(lambda: volume.connect_now(host, [old]))
         steps.append(lambda: mgmt.remove_disk(old.udid))
     if note['was_on'] and instance.vm_state == vm_states.ACTIVE:
-        steps.append(lambda: vm.power_on(host, instance))
+        steps.append(power_jobs.PowerOp(host, instance).start)
     return steps
 
 

@@ -19,6 +19,7 @@ from nova import objects
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm.cleanup import census
 from nova_powervm.virt.powervm.cleanup import evacuation
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
 HERE, THERE = 'compute1', 'compute2'
@@ -46,7 +47,7 @@ class StopUnfinishedTest(base.StorageTestCase):
             evacuation.objects.InstanceList, 'get_by_filters',
             side_effect=self._find_instances))
         self.create_lpar(self.instance)
-        vm.power_on(self.host, self.instance)
+        power_jobs.PowerOp(self.host, self.instance).start()
 
     def _find_migrations(self, _context, filters):
         return [migration for migration in self.migrations
@@ -73,7 +74,7 @@ class StopUnfinishedTest(base.StorageTestCase):
         self.assertIn('Nova has it on host compute2', self.logger.output)
 
     def test_nothing_is_asked_for_one_that_is_off(self):
-        vm.power_off(self.host, self.instance, force_immediate=True)
+        power_jobs.PowerOp(self.host, self.instance).stop(immediate=True)
         self.simulated.journal.clear()
         self.stop_unfinished()
         self.assertEqual(['GET LogicalPartition'], [

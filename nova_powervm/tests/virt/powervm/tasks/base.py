@@ -29,6 +29,7 @@ from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm import vm
@@ -175,7 +176,7 @@ class TaskTestCase(base.TestCase):
         """Make the LPAR of the server; returns its wrapper."""
         lpar_w = vm.create_lpar(self.host, self.instance, **kwargs)
         if on:
-            vm.power_on(self.host, self.instance)
+            power_jobs.PowerOp(self.host, self.instance).start()
         self.requests()
         return lpar_w
 

@@ -41,6 +41,7 @@ from nova_powervm.virt.powervm.disk import ssp
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.vif import plugger
 from nova_powervm.virt.powervm import vm
@@ -214,7 +215,7 @@ class Neighbours:
             disk_driver.BlankDisk(disk_driver.DiskType.SWAP, 1)])
         self._inhabit(server, vm.create_lpar(self.host, server), disks,
                       media.get_cfg_drv_name(server))
-        vm.power_on(self.host, server)
+        power_jobs.PowerOp(self.host, server).start()
 
     def _make_operators_lpar(self):
         """Everything that a server has, under the operator's names."""

@@ -26,9 +26,9 @@ from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import media
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
-from nova_powervm.virt.powervm import vm
 
 setUpModule = base.set_up_module
 
@@ -427,7 +427,7 @@ class ManagementTest(StorageTasksTestCase):
 
     def test_life(self):
         self.make_disks(base.BOOT)
-        vm.power_on(self.host, self.instance)
+        power_jobs.PowerOp(self.host, self.instance).start()
         before = self.platform.state()
         room = self.disk_dvr, self.platform.mgmt, self.instance
         disk = self.run_flow(tf_stg.InstanceDiskToMgmt(*room))['mgmt_disk']

@@ -23,6 +23,7 @@ from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm import vm
 
@@ -341,7 +342,7 @@ class ManagementRevertsTest(base.TaskTestCase):
         self.create_lpar()
         with self.edits() as stg:
             self.disk_dvr.connect_disk(self.instance, disk, stg)
-        vm.power_on(self.host, self.instance)
+        power_jobs.PowerOp(self.host, self.instance).start()
 
     def test_attach(self):
         self.assert_undone(lambda: [tf_stg.InstanceDiskToMgmt(

@@ -24,6 +24,7 @@ from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.nvram import manager
+from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm import vm
@@ -44,10 +45,10 @@ class VmTasksTestCase(base.TaskTestCase):
         return self.simulated.store.find(
             'LogicalPartition', vm.get_pvm_uuid(self.instance)) is not None
 
-    def refuse(self, path, count=1):
+    def refuse(self, path, count=1, method='PUT'):
         """Have the platform refuse jobs; a count of 0 means all."""
         self.simulated.faults.add(dict(
-            base.EFFECTS['refused'], method='PUT', path=path, count=count))
+            base.EFFECTS['refused'], method=method, path=path, count=count))
 
     def set_flavor(self, **kwargs):
         self.instance.flavor = site.make_flavor(**kwargs)
@@ -133,10 +134,11 @@ class PowerOnTest(VmTasksTestCase):
         self.assertEqual('open firmware', self.power)
 
     def test_boot_from(self):
-        with mock.patch.object(vm, 'boot_from') as boot_from:
+        with mock.patch.object(power_jobs, 'PowerOp') as power_op:
             self.run_flow(*self.boot_from())
-        boot_from.assert_called_once_with(self.host, self.instance,
-                                          '/vdevice/x', afresh=True)
+        power_op.assert_called_once_with(self.host, self.instance)
+        power_op.return_value.boot_from.assert_called_once_with(
+            '/vdevice/x', afresh=True)
 
     def test_undone(self):
         """Also when the answer was lost: one that is on keeps its disks."""
@@ -147,9 +149,18 @@ class PowerOnTest(VmTasksTestCase):
         self.create_lpar()
         self.assert_undone(self.boot_from)
 
+    def test_server_that_is_on_needs_no_job(self):
+        self.create_lpar(on=True)
+        before = self.platform.state()
+        self.refuse('do/PowerOn')
+        self.run_flow(*self.power_on())
+        self.assert_site(before)
+
     def test_server_that_was_on_stays_on_if_refused(self):
         self.create_lpar(on=True)
         before = self.platform.state()
+        self.host.partition_states.clear()
+        self.refuse('quick', method='GET', count=0)
         self.refuse('do/PowerOn')
         self.assertRaises(exception.PowerVMAPIFailed, self.run_flow,
                           *self.power_on())
@@ -182,10 +193,11 @@ class PowerOffTest(VmTasksTestCase):
         self.run_flow(self.power_off())
 
     def test_how(self):
-        with mock.patch.object(vm, 'power_off') as power_off:
+        with mock.patch.object(power_jobs, 'PowerOp') as power_op:
             self.run_flow(self.power_off(force_immediate=True, timeout=17))
-        power_off.assert_called_once_with(self.host, self.instance,
-                                          force_immediate=True, timeout=17)
+        power_op.assert_called_once_with(self.host, self.instance)
+        power_op.return_value.stop.assert_called_once_with(
+            immediate=True, timeout=17)
 
     def test_no_lpar(self):
         self.assertRaises(nova_exc.InstanceNotFound, self.run_flow,
@@ -363,9 +375,10 @@ class OtherTasksTest(VmTasksTestCase):
 
     def test_how_it_is_rebooted(self):
         for hard in (True, False):
-            with mock.patch.object(vm, 'reboot') as reboot:
+            with mock.patch.object(power_jobs, 'PowerOp') as power_op:
                 self.run_flow(tf_vm.Reboot(self.host, self.instance, hard))
-            reboot.assert_called_once_with(self.host, self.instance, hard)
+            power_op.assert_called_once_with(self.host, self.instance)
+            power_op.return_value.restart.assert_called_once_with(hard)
 
     def test_delete(self):
         before = self.platform.state()

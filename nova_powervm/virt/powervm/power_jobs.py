@@ -1,0 +1,396 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The one place where LPARs are powered on and off.
+
+pypowervm's PowerOp logs an ERROR with a trace for an LPAR that is off, or on,
+already. The jobs are run here instead: that is no error, and is not logged.
+"""
+
+import contextlib
+import functools
+import time
+
+from nova.compute import utils as compute_utils
+from nova import exception as nova_exc
+from oslo_concurrency import lockutils
+from oslo_log import log as logging
+from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import power_opts
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import job as pvm_job
+from pypowervm.wrappers import logical_partition as pvm_lpar
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import power_states
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+_STATE = pvm_bp.LPARState
+_JOB = pvm_job.JobStatus
+# What the platform says of a PowerOff of one that is off, and of a PowerOn of
+# one that is on (source: pypowervm's module tasks.power).
+_IS_OFF = 'HSCL1558', 'PVME04000005', 'PVME01050901'
+_IS_ON = 'HSCL3681', 'PVME01042026'
+
+
+class PowerOp:
+    """Starts, stops and restarts the LPAR of an instance.
+
+    One operation at a time per instance. A job takes 3 requests, and 1 more
+    the first time, for its form; 2 if the platform refuses it at once. All
+    methods raise nova.exception.InstanceNotFound if there surely is no LPAR
+    here: a 404 has the list of all LPARs read.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    """
+
+    def __init__(self, host, instance):
+        self._host = host
+        self._instance = instance
+        self._uuid = vm.get_pvm_uuid(instance)
+
+    # ---- what is done ------------------------------------------------------
+
+    def start(self, opts=None, afresh=False):
+        """Start the LPAR (1 job; 0-1 requests if it is known to be on).
+
+        One that is on already is fine.
+
+        :param opts: pypowervm PowerOnOpts, or None.
+        :param afresh: bool, stop one that is on first: opts have no effect on
+            it otherwise.
+        :raises PowerVMAPIFailed: if it does not start.
+        """
+        opts = opts or power_opts.PowerOnOpts()
+        failure = functools.partial(exception.PowerVMAPIFailed,
+                                    inst_name=self._instance.name)
+        with self._locked():
+            if not afresh and self._is_surely(_STATE.RUNNING):
+                return
+            with self._operation(_STATE.RUNNING, failure, restart=afresh):
+                if afresh:
+                    self._start_afresh(opts)
+                else:
+                    self._run_start(opts)
+
+    def boot_from(self, device, afresh=True):
+        """Start the LPAR from a certain disk (1 job).
+
+        The platform hands the name to the firmware, as the only disk to boot
+        from this time (source: parameter bootstring of pypowervm's
+        PowerOnOpts; what it does is assumed, no hardware).
+
+        :param device: str, see vm.boot_device(); None means what the firmware
+            chooses.
+        :param afresh: bool, stop one that is on first; otherwise it stays as
+            it is.
+        :raises PowerVMAPIFailed: if it does not start.
+        """
+        opts = power_opts.PowerOnOpts().bootmode(power_opts.BootMode.NORM)
+        if device:
+            opts.bootstring(device)
+        self.start(opts, afresh=afresh)
+
+    def stop(self, immediate=False, timeout=None):
+        """Stop the LPAR. One that is off already is fine.
+
+        :param immediate: bool, pull the plug at once (1 job; 0-1 requests if
+            it is known to be off). Otherwise the LPAR is read first, and each
+            attempt of the sequence in _shut_down is a job.
+        :param timeout: seconds for the guest to shut itself down in, after
+            which the plug is pulled. 0 is as good as immediate; None means
+            what the image or the configuration says.
+        :raises nova.exception.InstancePowerOffFailure: if it does not stop.
+        """
+        if timeout is None:
+            timeout = self._shutdown_timeout()
+        immediate = immediate or not timeout
+        with self._locked():
+            if immediate and self._is_surely(_STATE.NOT_ACTIVATED):
+                return
+            with self._operation(_STATE.NOT_ACTIVATED,
+                                 nova_exc.InstancePowerOffFailure):
+                if immediate:
+                    self._pull_the_plug()
+                    return
+                lpar_w = self._read()
+                if lpar_w.state != _STATE.NOT_ACTIVATED:
+                    self._shut_down(lpar_w, timeout)
+
+    def restart(self, hard):
+        """Restart the LPAR, or start it if it is off (1 request, 1 job).
+
+        :param hard: bool, whether to pull the plug instead of asking the
+            guest.
+        :raises nova.exception.InstanceRebootFailure: if it does not restart.
+        """
+        timeout = 0 if hard else self._shutdown_timeout()
+        with self._locked(), self._operation(
+                _STATE.RUNNING, nova_exc.InstanceRebootFailure, restart=True):
+            lpar_w = self._read()
+            if lpar_w.state == _STATE.NOT_ACTIVATED:
+                self._run_start()
+            elif timeout:
+                self._shut_down(lpar_w, timeout, restart=True)
+            elif self._pull_the_plug(restart=True):
+                self._run_start()
+
+    # ---- around an operation -----------------------------------------------
+
+    def _locked(self):
+        return lockutils.lock('power_%s' % self._instance.uuid)
+
+    def _is_surely(self, state):
+        """Whether the LPAR is in a state that it had when it was last read.
+
+        0 requests if it was not in that state then, or if a job has just told;
+        otherwise 1, which is less than the job that it saves.
+        """
+        states = self._host.partition_states
+        if states.known(self._uuid) != state:
+            return False
+        try:
+            return states.get(self._uuid, use_cache=False) == state
+        except (nova_exc.InstanceNotFound, pvm_exc.Error):
+            # The job will tell.
+            return False
+
+    @contextlib.contextmanager
+    def _operation(self, end_state, failure, restart=False):
+        """The state of the LPAR is not known meanwhile.
+
+        If an answer of the platform is lost, the state tells whether it
+        works, or has worked, all the same (1 request).
+
+        :param restart: bool, whether the LPAR may be on before: no state
+            tells then.
+        """
+        states = self._host.partition_states
+        states.forget(self._uuid)
+        try:
+            yield
+        except (pvm_exc.Error, nova_exc.InstanceNotFound) as exc:
+            states.forget(self._uuid)
+            if self._is_gone(exc):
+                raise nova_exc.InstanceNotFound(
+                    instance_id=self._instance.uuid) from exc
+            if restart or not _is_answer_lost(exc) or not self._is_in(
+                    end_state):
+                raise failure(reason=str(exc)) from exc
+            LOG.warning('The platform did it, though its answer was lost: %s',
+                        exc, instance=self._instance)
+        except Exception:
+            states.forget(self._uuid)
+            raise
+        else:
+            states.note(self._uuid, end_state)
+
+    def _is_gone(self, exc):
+        """Whether an exception says that there is no LPAR, and it is so."""
+        if not isinstance(exc, nova_exc.InstanceNotFound) and not any(
+                isinstance(origin, pvm_exc.HttpNotFound) and
+                self._uuid in origin.response.reqpath
+                for origin in _origins(exc)):
+            return False
+        try:
+            return vm.is_gone(self._host, self._instance)
+        except pvm_exc.Error as error:
+            LOG.warning('Whether there is an LPAR is not known: %s', error,
+                        instance=self._instance)
+            return False
+
+    def _is_in(self, state):
+        """Whether the LPAR is, or goes on, as a job wants it. Never raises.
+
+        :param state: a pypowervm LPARState: RUNNING, or NOT_ACTIVATED. Any
+            that is as good as RUNNING to Nova is good for the former.
+        """
+        if state == power_states.OFF:
+            return bool(vm.is_off(self._host, self._instance,
+                                  use_cache=False))
+        try:
+            info = vm.get_vm_info(self._host, self._instance, use_cache=False)
+        except (nova_exc.InstanceNotFound, pvm_exc.Error):
+            return False
+        return info.state == power_states.of(state)
+
+    def _read(self):
+        return vm.get_instance_wrapper(self._host.adapter, self._instance)
+
+    def _shutdown_timeout(self):
+        """Seconds that a guest has to shut down, as Nova finds them."""
+        return compute_utils.get_value_from_system_metadata(
+            self._instance, key='image_os_shutdown_timeout', type=int,
+            default=CONF.shutdown_timeout)
+
+    # ---- jobs --------------------------------------------------------------
+
+    def _run_start(self, opts=None):
+        """Start the LPAR, and tell whether it was on already."""
+        return _unless(_IS_ON, run_job, self._host.adapter, self._uuid,
+                       opts or power_opts.PowerOnOpts())
+
+    def _run_stop(self, opts, timeout=None):
+        """Stop or restart the LPAR, and tell whether it was off already."""
+        return _unless(_IS_OFF, run_job, self._host.adapter, self._uuid,
+                       opts, timeout)
+
+    def _pull_the_plug(self, restart=False):
+        return self._run_stop(
+            power_opts.PowerOffOpts().vsp_hard().restart(restart))
+
+    def _start_afresh(self, opts):
+        """Start the LPAR; if the job for that fails, stop it first.
+
+        It does so if the LPAR is on. An LPAR that is on stays as it is if the
+        platform does not take the job.
+        """
+        try:
+            if not self._run_start(opts):
+                return
+        except pvm_exc.JobRequestFailed as exc:
+            if _is_refused(exc) and not self._is_off():
+                raise
+            LOG.warning('The LPAR is stopped before it is started: %s', exc,
+                        instance=self._instance)
+        self._pull_the_plug()
+        self._run_start(opts)
+
+    def _is_off(self):
+        """Ask the platform whether the LPAR is off (1 request)."""
+        try:
+            return self._read().state == _STATE.NOT_ACTIVATED
+        except (nova_exc.InstanceNotFound, pvm_exc.Error):
+            return False
+
+    def _shut_down(self, lpar_w, timeout, restart=False):
+        """Ask the guest, then the firmware, to stop it; then pull the plug.
+
+        pypowervm's own sequence gives every attempt but the first half an
+        hour; here they share the time that there is. An attempt that runs out
+        of its time is not repeated: the platform pursues a shutdown by
+        itself, so there is no use for Nova's retry interval.
+        """
+        deadline = time.monotonic() + timeout
+        for opts, share in _gentle_ways(lpar_w):
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                break
+            try:
+                was_off = self._run_stop(opts.restart(restart),
+                                         remaining * share)
+                if was_off and restart:
+                    self._run_start()
+                return
+            except pvm_exc.JobRequestFailed as exc:
+                LOG.warning('%(opts)s did not do: %(error)s',
+                            {'opts': opts, 'error': exc},
+                            instance=self._instance)
+        # Not with restart: the platform refuses that if it is off by now.
+        self._pull_the_plug()
+        if restart:
+            self._run_start()
+
+
+def run_job(adapter, lpar_uuid, opts, timeout=None):
+    """Run a job that starts or stops a partition, and wait for it.
+
+    :param adapter: pypowervm Adapter.
+    :param lpar_uuid: str, UUID of the LPAR.
+    :param opts: pypowervm PowerOnOpts or PowerOffOpts.
+    :param timeout: seconds; None means pypowervm_job_request_timeout. The job
+        is then cancelled.
+    :raises pypowervm.exceptions.JobRequestTimedOut: if it took longer.
+    :raises pypowervm.exceptions.JobRequestFailed: if the platform does not
+        take the job, or the job fails; with the platform's words.
+    :raises pypowervm.exceptions.Error: if what becomes of it is not known.
+    """
+    if timeout is None:
+        timeout = CONF.pypowervm_job_request_timeout
+    kind = pvm_lpar.LPAR.schema_type
+    job_w = pvm_job.Job.wrap(adapter.read(
+        kind, lpar_uuid, suffix_type=pvm_const.SUFFIX_TYPE_DO,
+        suffix_parm=opts.JOB_SUFFIX))
+    job_w.add_job_parameters_to_existing(*opts.bld_jparms())
+    LOG.debug('LPAR %s, in at most %d seconds: %s', lpar_uuid, timeout, opts)
+    try:
+        job_w.entry = adapter.create_job(job_w.entry.element, kind,
+                                         lpar_uuid).entry
+    except pvm_exc.Error as exc:
+        raise pvm_exc.JobRequestFailed(operation_name=job_w.op,
+                                       error=exc) from exc
+    if job_w.poll_while_status((_JOB.RUNNING, _JOB.NOT_ACTIVE), timeout,
+                               sensitive=False):
+        job_w.cancel_job()
+        raise pvm_exc.JobRequestTimedOut(operation_name=job_w.op,
+                                         seconds=timeout)
+    job_w.delete_job()
+    if job_w.job_status != _JOB.COMPLETED_OK:
+        raise pvm_exc.JobRequestFailed(operation_name=job_w.op,
+                                       error=_words(job_w))
+
+
+def _words(job_w):
+    """What the platform says of a job that has failed, without its trace."""
+    return (job_w.get_job_results_message() or job_w.entry.element.findtext(
+        'ResponseException/Message') or job_w.job_status)
+
+
+def _unless(codes, run, *args):
+    """Run a job, and tell whether the platform says one of these codes.
+
+    :returns: bool; False if the job was done.
+    """
+    try:
+        run(*args)
+    except pvm_exc.JobRequestFailed as exc:
+        if any(code in str(exc) for code in codes):
+            LOG.debug('There is nothing to do: %s', exc)
+            return True
+        raise
+    return False
+
+
+def _gentle_ways(lpar_w):
+    """PowerOffOpts, each with its share of the time that is left then."""
+    if lpar_w.env == pvm_bp.LPARType.OS400:
+        yield power_opts.PowerOffOpts().os_normal(), 0.5
+        yield power_opts.PowerOffOpts().os_immediate(), 1
+    elif power_opts.PowerOffOpts.can_os_shutdown(lpar_w):
+        yield power_opts.PowerOffOpts().os_immediate(), 1
+    yield power_opts.PowerOffOpts().vsp_normal(), 1
+
+
+def _is_answer_lost(exc):
+    """Whether an exception goes back to an answer that broke, or is none."""
+    return any(isinstance(origin, (pvm_exc.ConnectionError,
+                                   pvm_exc.AtomError))
+               for origin in _origins(exc))
+
+
+def _is_refused(exc):
+    """Whether an exception goes back to an answer other than 2xx."""
+    return any(isinstance(origin, pvm_exc.HttpError)
+               for origin in _origins(exc))
+
+
+def _origins(exc):
+    """An exception, and those before: pypowervm hides them behind a job's."""
+    while exc is not None:
+        yield exc
+        exc = exc.__context__
