@@ -33,6 +33,7 @@ LOG = logging.getLogger(__name__)
 _SEARCH = re.compile(r"\((\w+)(==|!=)'(.*)'\)$", re.DOTALL)
 _LOGON_TYPE = ('application/vnd.ibm.powervm.web+xml; type=LogonResponse; '
                'charset=UTF-8')
+_SAMPLE_TYPE = 'application/vnd.ibm.powervm.pcm.json'
 
 
 class Application:
@@ -167,6 +168,9 @@ class Application:
         parent = None
         while True:
             cls, rest = self._class(parent, rest)
+            if cls.IS_MADE:
+                self._check_service(service, cls)
+                return self._on_made(call, cls, rest)
             if not rest or rest[0] in ('search', 'do', 'quick'):
                 return self._on_type(call, service, cls, parent, rest, body)
             resource = self._host.store.get(cls.TYPE, rest[0])
@@ -243,6 +247,18 @@ class Application:
             self._host.new_uuid('feed', call.path), href,
             [self._entry(call, resource) for resource in found],
             self._host.site.clock.now()))
+
+    def _on_made(self, call, cls, rest):
+        if call.method != 'GET':
+            raise errors.NotAllowed('%s is not possible here' % call.method)
+        if rest:
+            return calls.Response(cls.content(self._host, '/'.join(rest)),
+                                  content_type=_SAMPLE_TYPE)
+        href = self._host.base_url + call.path
+        entries = cls.entries(self._host, href)
+        return calls.xml(atom.feed(
+            self._host.system.uuid, href, entries,
+            self._host.site.clock.now())) if entries else calls.empty()
 
     def _search(self, call, cls, rest):
         match = _SEARCH.match('/'.join(rest))

@@ -225,6 +225,25 @@ def entry(type_, service, body, atom_id, href=None, etag=None, published=0.0):
     return head.encode() + body + b'</content></entry>'
 
 
+def link_entry(atom_id, title, href, term, updated):
+    """Make an entry that only points to something else.
+
+    As those of the performance monitor do (source: capture ltm_feed.txt).
+
+    :param term: str, the category
+    :param updated: float seconds of the epoch
+    :returns: bytes
+    """
+    return (
+        '<entry xmlns="%s"><id>%s</id><updated>%s</updated>'
+        '<title type="text">%s</title><published>%s</published>'
+        '<link type="application/vnd.ibm.powervm.pcm.json" href=%s/>'
+        '<author><name>%s</name></author><category term="%s"/></entry>' % (
+            ATOM_NS, atom_id, timestamp(updated), saxutils.escape(title),
+            timestamp(updated), saxutils.quoteattr(href), AUTHOR,
+            term)).encode()
+
+
 def feed(feed_id, href, entries, updated=0.0):
     """Put the envelope of a feed around entries.
 

@@ -43,6 +43,9 @@ class Resource:
     QUICK = {}
     #: The extended attribute groups that change its document.
     GROUPS = ()
+    #: Whether its objects are made when they are asked for, not kept: then it
+    #: has the class methods entries() and content() of pcm.LongTermMonitor.
+    IS_MADE = False
     #: Methods that clients may use beside GET.
     METHODS = ('PUT', 'POST', 'DELETE')
 
