@@ -153,6 +153,7 @@ def stand_ins(circumstances):
         'former': _flavor(swap=1024 if 'new_swap' in circumstances else 0),
         'connector': volumes[0], 'old': volumes[0], 'new': volumes[1],
         'update_task_state': None, 'timeout': 60, 'may_stop': True,
+        'size': 2 ** 30,
         'was_on': 'was_on' in circumstances,
         'power_on': 'power_on' in circumstances,
         'destroy_vifs': 'destroy_vifs' in circumstances,

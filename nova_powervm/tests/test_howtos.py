@@ -211,7 +211,7 @@ class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
         self.assertIn('no lv', str(error))
 
     def test_extend(self):
-        self.build(self.info).extend()
+        self.build(self.info).extend(5 * 1024 ** 3)
         self.assertEqual([], self.requests())
 
     def test_undo(self):

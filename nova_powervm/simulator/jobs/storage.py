@@ -24,6 +24,7 @@ def rescan_virtual_disk(job):
 
     :raises status.JobFailed: when there is no such disk
     """
+    yield
     vios = job.target
     udid = job.parameters.get('VirtualDiskUDID', '')
     try:

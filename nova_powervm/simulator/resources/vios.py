@@ -234,6 +234,12 @@ class VirtualIOServer(partition.Partition):
             prefix + str(number) for number in itertools.count())
             if name not in taken)
 
+    def booted(self, *args, **kwargs):
+        """Carry out the end of a boot: it reads how large its disks are."""
+        super().booted(*args, **kwargs)
+        if any([disk.found() for disk in self.volumes.values()]):
+            self.touch('PhysicalVolumes')
+
     @property
     def is_serving(self):
         """Whether it is there to do something."""

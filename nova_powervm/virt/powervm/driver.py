@@ -614,8 +614,8 @@ class PowerVMDriver(driver.ComputeDriver):
                       requested_size):
         self._log_operation('extend_volume', instance)
         self._run(flow_volume.extend(
-            self.rooms, instance, self._volume(instance, connection_info)),
-            instance)
+            self.rooms, instance, self._volume(instance, connection_info),
+            requested_size), instance)
 
     def swap_volume(self, context, old_connection_info, new_connection_info,
                     instance, mountpoint, resize_to):

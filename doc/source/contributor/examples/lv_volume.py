@@ -46,7 +46,7 @@ class LvConnector(driver.VolumeConnector):
     def disconnect(self, stg, server_going=False):
         """Queue the end of the mapping; nothing if there is none."""
         stg.edit(self.data['vios'], storage.remove_storage_mappings,
-                 pvm_stg.VDisk, [self.data['lv']], clients=[self.lpar_uuid])
+                 pvm_stg.VDisk, [self.data['lv']], partitions=[self.lpar_uuid])
 
-    def extend(self):
+    def extend(self, size):
         """Nothing to do: the VIOS itself has made it larger."""

@@ -113,10 +113,13 @@ def detach(rooms, instance, connector, comes_back=False):
     return slot.add_save(flow, slots)
 
 
-def extend(rooms, instance, connector):
-    """Flow that makes a server see that one of its volumes has grown."""
+def extend(rooms, instance, connector, size):
+    """Flow that makes a server see that one of its volumes has grown.
+
+    :param size: int, bytes that it has now.
+    """
     return linear_flow.Flow('extend_volume').add(
-        tf_vol.ExtendVolume(connector))
+        tf_vol.ExtendVolume(connector, size))
 
 
 def swap(rooms, instance, old, new, was_on, may_stop, timeout):

@@ -209,14 +209,18 @@ class DisconnectVolumes(task.Task):
 
 
 class ExtendVolume(task.Task):
-    """Make the server see that a volume has grown."""
+    """Make the server see that a volume has grown.
 
-    def __init__(self, connector):
+    :param size: int, bytes that it has now.
+    """
+
+    def __init__(self, connector, size):
         super().__init__('extend_volume')
         self.connector = connector
+        self.size = size
 
     def execute(self):
-        self.connector.extend()
+        self.connector.extend(self.size)
 
 
 class CheckSwap(task.Task):

@@ -149,10 +149,12 @@ class VolumeConnector(abc.ABC):
         self.connect(stg)
 
     @abc.abstractmethod
-    def extend(self):
-        """Make the server see that the volume has grown.
+    def extend(self, size):
+        """Make the server see that the volume has grown, on each path.
 
-        :raises nova.exception.VolumeExtendFailed: if no VIOS notices.
+        :param size: int, bytes that it has now.
+        :raises nova.exception.VolumeExtendFailed: if a VIOS that shows it to
+            the server does not notice.
         """
 
     @classmethod

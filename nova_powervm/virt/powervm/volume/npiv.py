@@ -292,8 +292,12 @@ class NpivConnector(driver.VolumeConnector):
         fabrics.set_host(instance, None)
         fabrics.save(instance)
 
-    def extend(self):
-        """See VolumeConnector; the guest sees the size by itself."""
+    def extend(self, size):
+        """See VolumeConnector; nobody but the guest sees how large it is."""
+        LOG.info('Volume %(volume)s has %(size)d bytes now. The platform does '
+                 'not see that; the guest does, when it rescans the disk.',
+                 {'volume': self.volume_id, 'size': size},
+                 instance=self.instance)
 
 
 def _remove(vios_w, is_doomed):

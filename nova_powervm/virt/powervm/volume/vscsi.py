@@ -34,6 +34,7 @@ from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
+from nova_powervm.virt.powervm.volume import growth
 from nova_powervm.virt.powervm.volume import luns
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import owners
@@ -486,7 +487,7 @@ class VscsiConnector(driver.VolumeConnector):
 
     # ---- growth --------------------------------------------------------
 
-    def extend(self):
+    def extend(self, size):
         """See VolumeConnector; discovery makes a VIOS read the size anew."""
         try:
             failures = self._look([self])
@@ -498,6 +499,9 @@ class VscsiConnector(driver.VolumeConnector):
                 volume_id=self.volume_id,
                 reason='no Virtual I/O Server sees it. %s' % '; '.join(
                     'VIOS %s: %s' % failure for failure in failures.items()))
+        growth.check(self.host, self.volume_id, lambda mapping: (
+            clients.is_client(mapping, self.lpar_uuid) and
+            self._is_volume(mapping)), size, failures)
 
 
 def _itl(initiator, target, address):

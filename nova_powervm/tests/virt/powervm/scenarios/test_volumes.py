@@ -165,6 +165,74 @@ class ExtendTest(volumes.VolumeCase):
         self.wait_for(lambda: self.sizes(server) == {7, 1})
         self.assert_sees(server, 1, 2, boots=True)
 
+    def break_jobs(self, vios, jobs):
+        """Let a VIOS fail to do some jobs."""
+        self.platform.faults.add({
+            'effect': 'job_failed', 'count': 0, 'message': 'It is stuck',
+            'path': 'VirtualIOServer/%s/do/(%s)$' % (
+                self.vios(vios).uuid, jobs)})
+
+    def test_one_path_does_not_grow(self):
+        """That is no success: the guest sees paths of 5 and 1 GiB."""
+        server = self.boot_with([1])
+        self.break_jobs('vios2', 'LUARecovery|RescanVirtualDisk')
+        failure = str(self.extend(server, 1, 5))
+        self.assertEqual({5, 1}, self.sizes(server))
+        self.assertIn('vios2', failure)
+        self.assertIn('1024 MB still, instead of 5120', failure)
+        self.assertIn('It is stuck', failure)
+        self.assertNotIn('vios1', failure)
+        self.platform.faults.clear()
+        self.assertIsNone(self.extend(server, 1, 6))
+        self.assertEqual({6}, self.sizes(server))
+        self.assert_sees(server, 1)
+
+    def test_no_path_grows(self):
+        server = self.boot_with([1])
+        for vios in self.VIOSES:
+            self.break_jobs(vios, 'LUARecovery|RescanVirtualDisk')
+        self.assertIn('no Virtual I/O Server sees it',
+                      str(self.extend(server, 1, 5)))
+        self.assertEqual({1}, self.sizes(server))
+
+    def test_path_that_grows_later(self):
+        server = self.boot_with([1])
+        self.break_jobs('vios2', 'LUARecovery')
+        self.assertIsNone(self.extend(server, 1, 5))
+        self.assertEqual({5}, self.sizes(server))
+
+    def test_vios_that_cannot_be_asked(self):
+        """It may go on to show the volume to the server."""
+        server = self.boot_with([1])
+        self.set_rmc('vios2', 'inactive')
+        self.assertIn('Virtual I/O Server vios2 cannot be asked',
+                      str(self.extend(server, 1, 5)))
+        self.set_rmc('vios2', 'active')
+        self.assertIsNone(self.extend(server, 1, 5))
+        self.assertEqual({5}, self.sizes(server))
+
+    def test_vios_that_is_off(self):
+        """It shows it with its new size when it is on."""
+        server = self.boot_with([1])
+        with self.site.lock:
+            self.vios('vios2').halted()
+        self.assertIsNone(self.extend(server, 1, 5))
+        with self.site.lock:
+            self.vios('vios2').booted()
+        self.set_rmc('vios2', 'active')
+        self.assertEqual({5}, self.sizes(server))
+        self.assert_sees(server, 1)
+
+    def test_lpar_is_gone(self):
+        server = self.boot_with([1], boots=True)
+        partition = self.partition_of(server)
+        with self.site.lock:
+            partition.halted()
+        self.driver.rooms.host.adapter.delete('LogicalPartition',
+                                              root_id=partition.uuid)
+        self.assertIn('no Virtual I/O Server maps it',
+                      str(self.extend(server, 1, 5)))
+
 
 class EncryptedTest(volumes.VolumeCase):
 

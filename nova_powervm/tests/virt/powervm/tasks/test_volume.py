@@ -423,7 +423,8 @@ class NovaTest(VolumeTasksTestCase):
         with self.site.lock:
             self.site.san.extend_volume(self.volume_id(1),
                                         2 * site.VOLUME_SIZE)
-        self.run_flow(tf_vol.ExtendVolume(self.volume(1)))
+        self.run_flow(tf_vol.ExtendVolume(self.volume(1),
+                                          2 * site.VOLUME_SIZE))
         self.assertEqual({2 * site.VOLUME_SIZE // units.Mi}, {
             disk['capacity_mb'] for name in ('vios1', 'vios2')
             for disk in self.vios(name).state()['physical_volumes']

@@ -163,7 +163,9 @@ class VscsiTest(base.VolumeTestCase):
         self.connect(self.build(info))
         with self.site.lock:
             self.san.extend_volume(VOLUME % 1, 5 * units.Gi)
-        self.build(info).extend()
+        self.requests()
+        self.build(info).extend(5 * units.Gi)
+        self.assertEqual('GET VirtualIOServer', self.requests()[-1])
         self.assertEqual([5 * units.Ki] * 2, [
             hdisk.capacity_mb for hdisk in self.lun().hdisks])
 
@@ -171,7 +173,13 @@ class VscsiTest(base.VolumeTestCase):
         info = self.connection()
         self.withdraw()
         self.assertRaises(nova_exc.VolumeExtendFailed,
-                          self.build(info).extend)
+                          self.build(info).extend, 5 * units.Gi)
+
+    def test_extend_what_no_vios_maps(self):
+        info = self.connection()
+        self.assertRaisesRegex(
+            nova_exc.VolumeExtendFailed, 'no Virtual I/O Server maps it',
+            self.build(info).extend, units.Gi)
 
     def test_too_many(self):
         vols = [self.build(self.connection(number)) for number in range(49)]

@@ -39,7 +39,7 @@ COUNTS = {
     ('detach port', 'vg', 'compute1'): (4, 2),
     ('evacuate', 'ssp2', 'compute1'): (2, 2),
     ('evacuate', 'ssp2', 'compute2'): (20, 13),
-    ('extend', 'vscsi', 'compute1'): (4, 4),
+    ('extend', 'vscsi', 'compute1'): (5, 4),
     ('hard reboot', 'npiv', 'compute1'): (8, 4),
     ('hard reboot', 'ssp', 'compute1'): (9, 4),
     ('hard reboot', 'vg', 'compute1'): (8, 4),

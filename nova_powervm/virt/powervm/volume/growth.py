@@ -1,0 +1,117 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Whether a server sees on each path that one of its volumes has grown."""
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.tasks import storage as tsk_stg
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.volume import discovery
+
+LOG = logging.getLogger(__name__)
+
+
+def check(host, volume_id, is_path, size, failures):
+    """Make sure that each VIOS that maps a volume knows how large it is.
+
+    1 request if so. Those that do not are told to read the size once more: 3
+    requests each, and 1.
+
+    A VIOS that is off has no path, and reads the size when it starts
+    (assumed, no hardware).
+
+    :param host: the owner of the REST connection (host.Host).
+    :param volume_id: str, Cinder's id of the volume.
+    :param is_path: function that tells whether a VSCSIMapping wrapper is one
+        of the server's paths to the volume.
+    :param size: int, bytes that the volume has at least.
+    :param failures: dict of VIOS UUID -> str, what went wrong when it was to
+        read the size.
+    :raises nova.exception.VolumeExtendFailed: if one does not, or cannot be
+        asked, or if there is no path at all; it says which.
+    :raises pypowervm.exceptions.Error: if the VIOSes cannot be read.
+    """
+    paths = _read(host, is_path)
+    if not paths:
+        raise _failure(volume_id, ['no Virtual I/O Server maps it to the '
+                                   'server'])
+    small = _too_small(paths, size)
+    if small:
+        failures = dict(failures, **_rescan(host, paths, small))
+        paths = _read(host, is_path)
+        small = _too_small(paths, size)
+    if small:
+        raise _failure(volume_id, [
+            '%s%s' % (reason, ': %s' % failures[vios_uuid]
+                      if vios_uuid in failures else '')
+            for vios_uuid, reason in small.items()])
+
+
+def _failure(volume_id, reasons):
+    return nova_exc.VolumeExtendFailed(volume_id=volume_id,
+                                       reason='; '.join(reasons))
+
+
+def _read(host, is_path):
+    """Read the paths of a volume: list of (VIOS wrapper, PV wrapper)."""
+    vioses = pvm_vios.VIOS.get(host.adapter, xag=[storage.SCSI_MAPPING])
+    return [(vios_w, mapping.backing_storage) for vios_w in vioses
+            for mapping in vios_w.scsi_mappings if is_path(mapping)]
+
+
+def _too_small(paths, size):
+    """Tell the paths on which a volume is too small: VIOS UUID -> why."""
+    up = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
+        None, vios_wraps=[vios_w for vios_w, _element in paths])}
+    found = {}
+    for vios_w, element in paths:
+        if (element.capacity or 0) * units.Mi >= size:
+            continue
+        if vios_w.state == pvm_bp.LPARState.NOT_ACTIVATED:
+            LOG.info('VIOS %(vios)s is off; it reads the size of volume '
+                     '%(volume)s when it starts.', {
+                         'vios': vios_w.name, 'volume': element.tag})
+        elif vios_w.uuid not in up:
+            found[vios_w.uuid] = ('Virtual I/O Server %s cannot be asked how '
+                                  'large it is' % vios_w.name)
+        else:
+            found[vios_w.uuid] = (
+                'on Virtual I/O Server %s it has %s MB still, instead of %d' %
+                (vios_w.name, element.capacity, size // units.Mi))
+    return found
+
+
+def _rescan(host, paths, small):
+    """Have VIOSes read the size once more.
+
+    :returns: dict of VIOS UUID -> what went wrong there, if anything.
+    """
+    failures = {}
+    udids = {vios_w.uuid: element.udid for vios_w, element in paths
+             if vios_w.uuid in small}
+    for vios_uuid, result in discovery.on_each(_rescan_on, host, udids):
+        try:
+            result()
+        except pvm_exc.Error as exc:
+            failures[vios_uuid] = str(exc)
+    return failures
+
+
+def _rescan_on(host, vios_uuid, udid):
+    tsk_stg.rescan_vstor(vios_uuid, udid, adapter=host.adapter)
