@@ -265,7 +265,8 @@ class PowerVMDriver(driver.ComputeDriver):
     def power_on(self, context, instance, network_info,
                  block_device_info=None, accel_info=None, share_info=None):
         self._log_operation('power_on', instance)
-        self._run(flow_power.power_on(self.rooms, instance), instance)
+        self._run(flow_power.power_on(self.rooms, instance,
+                                      block_device_info), instance)
 
     def power_off(self, instance, timeout=0, retry_interval=0):
         self._log_operation('power_off', instance)
@@ -360,7 +361,8 @@ class PowerVMDriver(driver.ComputeDriver):
         flows = (flow_rescue if instance.vm_state == vm_states.RESCUED
                  else flow_power)
         try:
-            self._run(flows.power_on(self.rooms, instance), instance)
+            self._run(flows.power_on(self.rooms, instance,
+                                     block_device_info), instance)
         except Exception:
             with excutils.save_and_reraise_exception() as reraise:
                 now = self.get_info(instance, use_cache=False).state
@@ -635,8 +637,9 @@ class PowerVMDriver(driver.ComputeDriver):
                   not vm.is_off(self.rooms.host, instance))
         with self.rooms.volumes.swapping(instance):
             self._run(flow_volume.swap(
-                self.rooms, instance, old, new, was_on=was_on,
-                may_stop=CONF.powervm.swap_volume_stops_server,
+                self.rooms, instance, old, new,
+                driver.get_block_device_info(instance, instance.get_bdms()),
+                was_on=was_on, may_stop=CONF.powervm.swap_volume_stops_server,
                 timeout=CONF.shutdown_timeout), instance)
 
     def _volume(self, instance, connection_info):

@@ -281,7 +281,7 @@ def resize_lpar(host, instance, former, flavor):
             lpar_size.keep(instance, former, before)
         return lpar_w.update()
 
-    return _edit_lpar(host, instance, change)
+    return edit_lpar(host, instance, change)
 
 
 def resize_back(host, instance, former, flavor):
@@ -308,11 +308,23 @@ def resize_back(host, instance, former, flavor):
             return lpar_w
         return lpar_w.update()
 
-    return _edit_lpar(host, instance, change)
+    return edit_lpar(host, instance, change)
 
 
-def _edit_lpar(host, instance, change):
-    """Read and edit an LPAR, again if somebody else was faster."""
+def edit_lpar(host, instance, change):
+    """Read and edit an LPAR, again if somebody else was faster.
+
+    1 request, and those of the edit.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :param change: called with the LPAR wrapper, maybe several times; returns
+        it, updated if it is changed.
+    :returns: LPAR wrapper
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+    :raises PowerVMAPIFailed: if the platform refuses.
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
     try:
         return transaction.entry_transaction(change)(pvm_lpar.LPAR.getter(
             host.adapter, entry_uuid=get_pvm_uuid(instance)))

@@ -517,14 +517,32 @@ class DiskAdapter:
         :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING.
         :returns: VSCSIMapping wrapper, or None.
         """
+        return next(self._mappings(instance, disk_type, vioses), None)
+
+    def client_slots(self, instance, disk_type, vioses):
+        """Tell by which adapters the server's LPAR reaches a disk.
+
+        Costs no request.
+
+        :param disk_type: DiskType
+        :param vioses: list of VIOS wrappers, read with SCSI_MAPPING.
+        :returns: list of int, virtual slots of the LPAR; that of the
+            preferred VIOS comes first.
+        """
+        return [mapping.client_adapter.lpar_slot_num
+                for mapping in self._mappings(
+                    instance, disk_type,
+                    {vios_w.uuid: vios_w for vios_w in vioses})
+                if mapping.client_adapter is not None]
+
+    def _mappings(self, instance, disk_type, vioses):
         name = self.get_disk_name(disk_type, instance)
         for vios_uuid in self.vios_uuids:
             mapping = vios_uuid in vioses and storage.find_mapping(
                 vioses[vios_uuid], vm.get_pvm_uuid(instance),
                 self.storage_class, name)
             if mapping:
-                return mapping
-        return None
+                yield mapping
 
     @staticmethod
     def check_growth(name, old_gb, new_gb):

@@ -25,6 +25,7 @@ password nor injected files are in it: Nova does not keep them.
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import resize
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
@@ -45,7 +46,8 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
     stg = volume.transaction(rooms, 'migrate_leave', volumes)
     flow = linear_flow.Flow('migrate_leave')
     resize.add_growth_check(flow, rooms, instance, flavor, block_device_info)
-    resize.add_power_off(flow, rooms, instance, timeout, was_on)
+    resize.add_power_off(flow, rooms, instance, block_device_info, timeout,
+                         was_on)
     slot.add_departure(flow, rooms, instance)
     flow.add(
         tf_stg.ReleaseOwnDisks(rooms.disk, instance, stg,
@@ -82,5 +84,5 @@ def come_back(rooms, instance, network_info, block_device_info, former,
     volume.add_save(flow, instance, volumes, block_device_info)
     slot.add_save(flow, slots)
     if power_on:
-        flow.add(tf_vm.PowerOn(rooms.host, instance))
+        load_source.add_power_on(flow, rooms, instance, block_device_info)
     return flow

@@ -16,6 +16,7 @@ from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import network as tf_net
@@ -27,10 +28,11 @@ _BOOT = disk_driver.DiskType.BOOT
 _RESCUE = disk_driver.DiskType.RESCUE
 
 
-def power_on(rooms, instance, opts=None):
+def power_on(rooms, instance, block_device_info, opts=None):
     """Flow that starts a server."""
-    return linear_flow.Flow('power_on').add(
-        tf_vm.PowerOn(rooms.host, instance, opts=opts))
+    return load_source.add_power_on(
+        linear_flow.Flow('power_on'), rooms, instance, block_device_info,
+        opts=opts)
 
 
 def power_off(rooms, instance, timeout):
@@ -87,8 +89,8 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save(flow, instance, volumes, block_device_info)
     slot.add_save(flow, slots)
-    return flow.add(
+    flow.add(
         tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE],
                           only_unmapped=True),
-        tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance),
-        tf_vm.PowerOn(rooms.host, instance))
+        tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance))
+    return load_source.add_power_on(flow, rooms, instance, block_device_info)

@@ -45,7 +45,7 @@ def rescue(rooms, context, instance, image_meta, at_menu=False):
     return flow
 
 
-def power_on(rooms, instance):
+def power_on(rooms, instance, block_device_info=None):
     """Flow that starts a rescued server, from its rescue disk.
 
     One that is on stays on.

@@ -23,6 +23,7 @@ they are disconnected before that, and connected again.
 
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume
@@ -40,7 +41,7 @@ def prepare(rooms, instance, flavor, block_device_info, timeout, was_on):
     flow = linear_flow.Flow('resize_prepare')
     flow.add(tf_vm.CheckFlavor(rooms.host, instance, flavor))
     add_growth_check(flow, rooms, instance, flavor, block_device_info)
-    add_power_off(flow, rooms, instance, timeout, was_on)
+    add_power_off(flow, rooms, instance, block_device_info, timeout, was_on)
     _add_disconnect(flow, rooms, instance, block_device_info)
     return flow
 
@@ -53,10 +54,11 @@ def add_growth_check(flow, rooms, instance, flavor, block_device_info):
                                             flavor.root_gb))
 
 
-def add_power_off(flow, rooms, instance, timeout, was_on):
+def add_power_off(flow, rooms, instance, block_device_info, timeout, was_on):
     """Stop the server, and start it again if what follows fails."""
     if was_on:
-        flow.add(tf_vm.PowerBackOn(rooms.host, instance))
+        load_source.add_power_back_on(flow, rooms, instance,
+                                      block_device_info)
     flow.add(tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
                             timeout=timeout))
 
@@ -80,8 +82,10 @@ def finish(rooms, instance, block_device_info, former, power_on):
     slots = slot.of(rooms, instance, guided=True)
     _add_connect(flow, rooms, instance, block_device_info, slots)
     if power_on:
-        flow.add(tf_vm.PowerBackOn(rooms.host, instance, always=True))
-    _add_resize(flow, rooms, instance, former, power_on, slots)
+        load_source.add_power_back_on(flow, rooms, instance,
+                                      block_device_info, always=True)
+    _add_resize(flow, rooms, instance, block_device_info, former, power_on,
+                slots)
     return flow
 
 
@@ -107,7 +111,8 @@ def revert(rooms, instance, block_device_info, former, power_on):
     slots = slot.of(rooms, instance, guided=True)
     flow.add(tf_vm.PowerOff(rooms.host, instance))
     _add_connect(flow, rooms, instance, block_device_info, slots)
-    _add_resize(flow, rooms, instance, former, power_on, slots, back=True)
+    _add_resize(flow, rooms, instance, block_device_info, former, power_on,
+                slots, back=True)
     return flow
 
 
@@ -122,12 +127,13 @@ def _add_connect(flow, rooms, instance, block_device_info, slots):
         volume.add_save(flow, instance, volumes, block_device_info)
 
 
-def _add_resize(flow, rooms, instance, former, power_on, slots, back=False):
+def _add_resize(flow, rooms, instance, block_device_info, former, power_on,
+                slots, back=False):
     flow.add(tf_vm.Resize(rooms.host, instance, former, back=back))
     spawn.add_swap_change(flow, rooms, instance, former, slots=slots)
     slot.add_save(flow, slots)
     if power_on:
-        flow.add(tf_vm.PowerOn(rooms.host, instance))
+        load_source.add_power_on(flow, rooms, instance, block_device_info)
 
 
 def extend(rooms, instance):

@@ -18,6 +18,7 @@ from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm import slot as pvm_slot
@@ -64,7 +65,7 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
     _add_connections(flow, rooms, context, instance, injected_files,
                      admin_password, network_info, stg)
     volume.add_save(flow, instance, volumes, block_device_info)
-    _add_start(flow, rooms, instance, power_on, power_opts)
+    _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)
     return slot.add_save(flow, slots)
 
 
@@ -98,7 +99,7 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
     volume.add_save(flow, instance, volumes, block_device_info)
     if grow:
         flow.add(tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance))
-    _add_start(flow, rooms, instance, power_on, power_opts)
+    _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)
     return slot.add_save(flow, slots)
 
 
@@ -135,9 +136,11 @@ def _add_connections(flow, rooms, context, instance, injected_files,
         tf_stg.UpdateVioses(stg))
 
 
-def _add_start(flow, rooms, instance, power_on, power_opts):
+def _add_start(flow, rooms, instance, block_device_info, power_on,
+               power_opts):
     if power_on:
-        flow.add(tf_vm.PowerOn(rooms.host, instance, opts=power_opts))
+        load_source.add_power_on(flow, rooms, instance, block_device_info,
+                                 opts=power_opts)
 
 
 def _add_boot_disk(flow, rooms, context, instance, image_meta, stg):

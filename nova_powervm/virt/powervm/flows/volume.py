@@ -15,6 +15,7 @@
 from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
@@ -122,12 +123,14 @@ def extend(rooms, instance, connector, size):
         tf_vol.ExtendVolume(connector, size))
 
 
-def swap(rooms, instance, old, new, was_on, may_stop, timeout):
+def swap(rooms, instance, old, new, block_device_info, was_on, may_stop,
+         timeout):
     """Flow that copies a volume onto another and puts that in its place.
 
     Nothing on the platform copies what a server may write to meanwhile: it
     is off for that time.
 
+    :param block_device_info: as of the other operations, with the old volume.
     :param was_on: whether the server is on, and is started again.
     :param may_stop: whether it may be stopped.
     :param timeout: seconds that the guest has to shut down; 0 cuts the power.
@@ -141,8 +144,9 @@ def swap(rooms, instance, old, new, was_on, may_stop, timeout):
                          may_stop=may_stop or not was_on),
         tf_vol.NoteSwap(instance, old, new, was_on))
     if was_on:
+        load_source.add_power_back_on(flow, rooms, instance,
+                                      block_device_info)
         flow.add(
-            tf_vm.PowerBackOn(rooms.host, instance),
             tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
                            timeout=timeout))
     flow.add(
@@ -150,7 +154,8 @@ def swap(rooms, instance, old, new, was_on, may_stop, timeout):
         tf_vol.ReplaceVolume(rooms.host, old, new, stg),
         tf_stg.UpdateVioses(stg))
     if was_on:
-        flow.add(tf_vm.PowerOn(rooms.host, instance))
+        load_source.add_power_on(flow, rooms, instance, block_device_info,
+                                 swapped=(old, new))
     # Last: it cannot be undone.
     flow.add(tf_vol.SaveSwap(instance, old, new))
     return slot.add_save(flow, slots)

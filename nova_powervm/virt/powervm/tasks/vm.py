@@ -115,7 +115,7 @@ class Get(task.Task):
         return vm.get_instance_wrapper(self.host.adapter, self.instance)
 
 
-class _PowerChange(task.Task):
+class PowerChange(task.Task):
     """Base of the tasks that power the LPAR on."""
 
     # Whether the LPAR was off when the task began; None if nobody knows, or
@@ -143,7 +143,7 @@ class _PowerChange(task.Task):
             power_jobs.PowerOp(self.host, self.instance).start()
 
 
-class PowerOn(_PowerChange):
+class PowerOn(PowerChange):
     """Power the LPAR on.
 
     It takes ``lpar_wrap`` of a flow that has made the LPAR, or has read it
@@ -169,7 +169,7 @@ class PowerOn(_PowerChange):
         self._bring_back(self.afresh)
 
 
-class BootFrom(_PowerChange):
+class BootFrom(PowerChange):
     """Power the LPAR on, to boot from a certain disk.
 
     :param afresh: whether to restart it if it is on.
@@ -215,7 +215,7 @@ class PowerOff(task.Task):
                         'removed.', instance=self.instance)
 
 
-class PowerBackOn(_PowerChange):
+class PowerBackOn(PowerChange):
     """Nothing, but power the LPAR on if the flow fails.
 
     :param always: whether also an LPAR that is off when the task begins.
@@ -234,11 +234,14 @@ class PowerBackOn(_PowerChange):
         if self._was_off:
             return
         try:
-            power_jobs.PowerOp(self.host, self.instance).start()
+            self._start()
         except Exception:
             with excutils.save_and_reraise_exception():
                 LOG.error('The server could not be started again.',
                           instance=self.instance)
+
+    def _start(self):
+        power_jobs.PowerOp(self.host, self.instance).start()
 
 
 class CheckFlavor(task.Task):

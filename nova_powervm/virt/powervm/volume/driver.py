@@ -113,6 +113,16 @@ class VolumeConnector(abc.ABC):
         The LPAR is new, and all volumes of the server are connected at once.
         """
 
+    def client_slots(self, vioses):
+        """Tell by which adapters the server's LPAR reaches the volume.
+
+        Costs no request.
+
+        :param vioses: list of VIOS wrappers, read with xag.
+        :returns: list of int, virtual slots of the LPAR.
+        """
+        return []
+
     def give_up(self):
         """Forget what was made for a volume that is not connected at last.
 

@@ -227,6 +227,14 @@ class NpivConnector(driver.VolumeConnector):
         fabrics.set_host(self.instance, self.host.nodename)
         fabrics.save(self.instance)
 
+    def client_slots(self, vioses):
+        """See VolumeConnector; each adapter leads to the volumes."""
+        return sorted(mapping.client_adapter.lpar_slot_num
+                      for vios_w in vioses for mapping in vios_w.vfc_mappings
+                      if mapping.client_adapter is not None and
+                      mapping.backing_port is not None and
+                      clients.is_client(mapping, self.lpar_uuid))
+
     # ---- disconnection -------------------------------------------------
 
     def give_up(self):

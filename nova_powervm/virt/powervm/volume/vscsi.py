@@ -246,6 +246,12 @@ class VscsiConnector(driver.VolumeConnector):
     def expect_place(self):
         self._choose_lua({})
 
+    def client_slots(self, vioses):
+        return [mapping.client_adapter.lpar_slot_num for vios_w in vioses
+                for mapping in self._mappings(vios_w)
+                if self._is_volume(mapping) and
+                mapping.client_adapter is not None]
+
     def _choose_lua(self, vioses):
         """Choose an address that is free on every path.
 

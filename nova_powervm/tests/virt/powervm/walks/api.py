@@ -60,7 +60,7 @@ class API:
     # ---- servers come and go --------------------------------------------
 
     def create(self, number, flavor=None, image=0, ports=None, volumes=(),
-               boots=False, host='compute1'):
+               boots=False, host='compute1', properties=None):
         """Make a server.
 
         :param number: int, see server.Server
@@ -70,6 +70,7 @@ class API:
         :param volumes: numbers of its volumes
         :param boots: whether it boots from the first of them
         :param host: Nova's name of the host
+        :param properties: dict, of the image or the volume that it boots from
         :returns: server.Server
         """
         server = walk_server.Server(self.cloud, number)
@@ -77,6 +78,9 @@ class API:
         if boots:
             image = None
         instance = self._make_instance(server, flavor, image)
+        instance.system_metadata.update(
+            {'image_' + key: value for key, value in
+             (properties or {}).items()})
         instance.create()
         self._make_bdms(instance, flavor, image, volumes, boots)
         requested = objects.NetworkRequestList(objects=[

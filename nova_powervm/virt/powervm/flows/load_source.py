@@ -1,0 +1,81 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""How flows start servers: with IBM i, what boots is tagged before.
+
+No other flow adds the tasks that start one, so none can forget that.
+"""
+
+import functools
+
+from nova.virt import driver as virt_driver
+
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import load_source
+from nova_powervm.virt.powervm.tasks import load_source as tf_load
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+from nova_powervm.virt.powervm import volume
+
+
+def add_power_on(flow, rooms, instance, block_device_info, opts=None,
+                 afresh=False, swapped=None):
+    """Start a server.
+
+    :param block_device_info: as Nova hands it to the driver, or None.
+    :param opts: pypowervm PowerOnOpts, or None.
+    :param afresh: whether to restart it if it is on.
+    :param swapped: (old, new), connectors of a volume and of that which the
+        flow has put in its place; or None.
+    """
+    source = _of(rooms, instance, block_device_info, swapped)
+    if source is None:
+        return flow.add(tf_vm.PowerOn(rooms.host, instance, opts=opts,
+                                      afresh=afresh))
+    return flow.add(tf_load.PowerOn(rooms.host, instance, source, opts=opts,
+                                    afresh=afresh))
+
+
+def add_power_back_on(flow, rooms, instance, block_device_info,
+                      always=False):
+    """Start a server again if the flow fails.
+
+    :param block_device_info: as Nova hands it to the driver, or None.
+    :param always: whether also one that is off when the task begins.
+    """
+    source = _of(rooms, instance, block_device_info)
+    if source is None:
+        return flow.add(tf_vm.PowerBackOn(rooms.host, instance,
+                                          always=always))
+    return flow.add(tf_load.PowerBackOn(rooms.host, instance, source,
+                                        always=always))
+
+
+def _of(rooms, instance, block_device_info, swapped=None):
+    """The LoadSource of a server with IBM i; None for any other."""
+    if not flavors.is_ibmi(instance):
+        return None
+    connector = _boot_volume(rooms, instance, block_device_info)
+    if connector is None:
+        return load_source.LoadSource(rooms.host, instance, functools.partial(
+            rooms.disk.client_slots, instance, disk_driver.DiskType.BOOT))
+    if swapped is not None and swapped[0].volume_id == connector.volume_id:
+        connector = swapped[1]
+    return load_source.LoadSource(rooms.host, instance,
+                                  connector.client_slots, xag=connector.xag)
+
+
+def _boot_volume(rooms, instance, block_device_info):
+    """The connector of the volume that a server boots from, or None."""
+    boot = [bdm for bdm in virt_driver.block_device_info_get_mapping(
+        block_device_info) if bdm.get('boot_index') == 0]
+    return next(iter(volume.build_all(rooms.host, instance, boot)), None)

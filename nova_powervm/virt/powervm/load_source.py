@@ -1,0 +1,221 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a server with IBM i boots from: its tagged I/O.
+
+IBM i has no boot list. The LPAR says which of its virtual slots has the
+adapter of the load source, which is the disk that it boots from, and which
+has that of the alternate load source, for installations (source: the
+description of pypowervm's tasks.ibmi). An LPAR without a load source does not
+start. Slots are the platform's choice, so the tags are looked after each time
+that a server is started.
+"""
+
+import typing
+
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm.virt.powervm import clients
+from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+#: The console of the management console, as pypowervm has it.
+_CONSOLE = 'HMC'
+# What the platform says of a tag that is not set (source: capture
+# lpar_ibmi.txt of pypowervm, and its LPARBuilder).
+_UNSET = (None, '', '0', 'NONE')
+_KEYLOCKS = (pvm_bp.KeylockPos.MANUAL, pvm_bp.KeylockPos.NORMAL)
+
+
+class Tags(typing.NamedTuple):
+    """What an LPAR with IBM i boots from, and how.
+
+    :ivar load_source: str, virtual slot; None if there is no tagged I/O.
+    :ivar alternate: str, virtual slot of the alternate load source, or None.
+    :ivar console: str, virtual slot or HMC, or None.
+    :ivar ipl_source: a pypowervm IPLSrc, or None.
+    :ivar keylock: a pypowervm KeylockPos, or None.
+    """
+
+    load_source: typing.Optional[str]
+    alternate: typing.Optional[str]
+    console: typing.Optional[str]
+    ipl_source: typing.Optional[str]
+    keylock: typing.Optional[str]
+
+
+class LoadSource:
+    """Tags what a server with IBM i is to boot from, before it starts.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param find: function that tells the virtual slots by which the server
+        reaches the disk to boot from, as a list of int, the best first. It
+        takes a list of VIOS wrappers, read with xag.
+    :param xag: attribute groups of VIOS documents that find() needs.
+    """
+
+    def __init__(self, host, instance, find, xag=(storage.SCSI_MAPPING,)):
+        self._host = host
+        self._instance = instance
+        self._find = find
+        self._xag = sorted({storage.SCSI_MAPPING, *xag})
+        # What there was before tag(); None if it has changed nothing.
+        self._before = None
+
+    def tag(self, vioses=None, even_if_on=False):
+        """Tag the slot of the disk to boot from, in case it is not.
+
+        1 request, and 1 more if vioses do not have the disk, and 1 more if
+        something is to change. An LPAR that is on is left alone: what is
+        tagged takes effect when it is started.
+
+        :param vioses: dict of UUID -> VIOS wrapper, as an earlier edit of the
+            flow has left them; or None.
+        :param even_if_on: whether to tag it also if the LPAR is on.
+        :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+        :raises PowerVMAPIFailed: if the platform refuses.
+        :raises pypowervm.exceptions.IBMiLoadSourceNotFound: if the server has
+            no storage at all.
+        :raises pypowervm.exceptions.Error: if the platform does not answer.
+        """
+        def change(lpar_w):
+            if not even_if_on and not vm.is_off(self._host, self._instance,
+                                                lpar_w):
+                return lpar_w
+            before = read(lpar_w)
+            wanted = self._choose(before, vioses)
+            if wanted == before:
+                return lpar_w
+            if self._before is None:
+                self._before = before
+            write(lpar_w, wanted)
+            return lpar_w.update()
+
+        vm.edit_lpar(self._host, self._instance, change)
+
+    def give_back(self):
+        """Tag what was tagged before tag(), if that has changed something.
+
+        Up to 2 requests. It may be called again.
+
+        :raises: as tag().
+        """
+        def change(lpar_w):
+            if read(lpar_w) == self._before:
+                return lpar_w
+            write(lpar_w, self._before)
+            return lpar_w.update()
+
+        if self._before is not None:
+            vm.edit_lpar(self._host, self._instance, change)
+
+    def _choose(self, before, vioses):
+        """The Tags that are to be; what is good of those of before stays."""
+        boot, others = self._look(list((vioses or {}).values()))
+        if not boot:
+            boot, others = self._look(list(pvm_vios.VIOS.get(
+                self._host.adapter, xag=self._xag)))
+        if not boot:
+            boot = self._guess(before, others)
+        load_source = _keep_or_first(before.load_source, boot)
+        others = [slot for slot in others if slot != load_source]
+        return Tags(
+            load_source=load_source,
+            alternate=_keep_or_first(before.alternate, others or boot),
+            console=(_CONSOLE if before.console in _UNSET
+                     else before.console),
+            ipl_source=pvm_lpar.IPLSrc.B, keylock=pvm_bp.KeylockPos.NORMAL)
+
+    def _look(self, vioses):
+        """Find the slots of the disk to boot from, and all, as lists of str.
+
+        Those of VIOSes that are down are left out, unless all are.
+        """
+        up = pvm_partition.get_active_vioses(self._host.adapter,
+                                             vios_wraps=vioses)
+        for wraps in (up, vioses):
+            boot = [str(slot) for slot in self._find(wraps)]
+            if boot:
+                return boot, self._slots(wraps)
+        return [], self._slots(up) or self._slots(vioses)
+
+    def _slots(self, vioses):
+        """All slots that have storage, those of optical media first."""
+        found = {}
+        for vios_w in vioses:
+            mappings = list(vios_w.scsi_mappings)
+            if storage.FC_MAPPING in self._xag:
+                mappings += vios_w.vfc_mappings
+            for mapping in mappings:
+                if mapping.client_adapter is not None and clients.is_client(
+                        mapping, vm.get_pvm_uuid(self._instance)):
+                    slot = mapping.client_adapter.lpar_slot_num
+                    found[slot] = found.get(slot) or _is_optical(mapping)
+        return [str(slot) for slot in sorted(
+            found, key=lambda slot: (not found[slot], slot))]
+
+    def _guess(self, before, slots):
+        """What to boot from if nobody knows where the boot disk is."""
+        if not slots:
+            raise pvm_exc.IBMiLoadSourceNotFound(vm_name=self._instance.name)
+        if before.load_source in slots:
+            return [before.load_source]
+        LOG.warning('No VIOS tells where the boot disk is; the server boots '
+                    'from its first adapter.', instance=self._instance)
+        return sorted(slots, key=int)
+
+
+def _keep_or_first(tag, slots):
+    return tag if tag in slots else slots[0]
+
+
+def _is_optical(mapping):
+    return isinstance(getattr(mapping, 'backing_storage', None),
+                      pvm_stg.VOptMedia)
+
+
+def read(lpar_w):
+    """Read the Tags of an LPAR wrapper (no request)."""
+    tagged = lpar_w.io_config.tagged_io
+    return Tags(
+        load_source=tagged and tagged.load_src,
+        alternate=tagged and tagged.alt_load_src,
+        console=tagged and tagged.console,
+        ipl_source=lpar_w.desig_ipl_src, keylock=lpar_w.keylock_pos)
+
+
+def write(lpar_w, tags):
+    """Write Tags into an LPAR wrapper (no request).
+
+    What is None, or a value that only the platform sets, stays as it is.
+    """
+    if tags.load_source is not None:
+        tagged = lpar_w.io_config.tagged_io
+        if tagged is None:
+            lpar_w.io_config.tagged_io = pvm_bp.TaggedIO.bld(lpar_w.adapter)
+            tagged = lpar_w.io_config.tagged_io
+        tagged.load_src = tags.load_source
+        tagged.alt_load_src = tags.alternate
+        tagged.console = tags.console
+    if tags.ipl_source in pvm_lpar.IPLSrc.ALL_VALUES:
+        lpar_w.desig_ipl_src = tags.ipl_source
+    if tags.keylock in _KEYLOCKS:
+        lpar_w.keylock_pos = tags.keylock

@@ -1,0 +1,68 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tasks that power an LPAR with IBM i on: thin wrappers of load_source.py.
+
+They are those of tasks/vm.py, which all other LPARs have.
+"""
+
+from nova_powervm.virt.powervm import power_jobs
+from nova_powervm.virt.powervm.tasks import vm as tf_vm
+from nova_powervm.virt.powervm import undoing
+
+
+class PowerOn(tf_vm.PowerChange):
+    """Tag what IBM i is to boot from, and power its LPAR on.
+
+    It takes ``vioses`` of a flow that has edited some, which saves a request.
+
+    :param source: load_source.LoadSource
+    :param opts: pypowervm PowerOnOpts, or None.
+    :param afresh: whether to restart it if it is on.
+    """
+
+    def __init__(self, host, instance, source, opts=None, afresh=False):
+        super().__init__('pwr_vm', host, instance)
+        self.source = source
+        self.opts = opts
+        self.afresh = afresh
+
+    def execute(self, lpar_wrap=None, vioses=None):
+        self._note_power(lpar_wrap)
+        self.source.tag(vioses, even_if_on=self.afresh)
+        power_jobs.PowerOp(self.host, self.instance).start(
+            self.opts, afresh=self.afresh)
+
+    def revert(self, result, flow_failures):
+        """Power the LPAR off if it was off before, with its tags of before"""
+        undoing.each(lambda undo: undo(), (
+            self.source.give_back, lambda: self._bring_back(self.afresh)))
+
+
+class PowerBackOn(tf_vm.PowerBackOn):
+    """Nothing, but power an LPAR with IBM i on if the flow fails.
+
+    :param source: load_source.LoadSource
+    """
+
+    def __init__(self, host, instance, source, always=False):
+        super().__init__(host, instance, always=always)
+        self.source = source
+
+    def _start(self):
+        # What gave back its disks may have put them into other slots.
+        self.source.tag()
+        super()._start()
+
+    def revert(self, result, flow_failures):
+        """Power the LPAR on, unless it was off before"""
+        super().revert(result, flow_failures)
