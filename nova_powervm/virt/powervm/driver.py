@@ -525,7 +525,9 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def _raise_rolled_back(self, instance, exc, was_on, may_be_resized=False):
         """Tell Nova that the server is as it was, if it is."""
-        LOG.warning('The move failed: %s', exc, instance=instance)
+        LOG.log(logging.INFO if exception.is_bad_request(exc) else
+                logging.WARNING, 'The move failed: %s', exc,
+                instance=instance)
         if tf_base.failed_reverts(exc) or not vm.is_as_before(
                 self.rooms.host, instance, was_on, may_be_resized):
             raise exc
@@ -558,7 +560,9 @@ class PowerVMDriver(driver.ComputeDriver):
             self._run(flow_network.plug(self.rooms, instance, network_info),
                       instance)
         except Exception as exc:
-            LOG.exception('Plugging ports failed.', instance=instance)
+            # What the driver and Nova raise says all; its trace says no more.
+            LOG.error('Plugging ports failed: %s', exc, instance=instance,
+                      exc_info=not isinstance(exc, nova_exc.NovaException))
             raise nova_exc.VirtualInterfacePlugException(str(exc))
 
     def unplug_vifs(self, instance, network_info):
@@ -567,8 +571,9 @@ class PowerVMDriver(driver.ComputeDriver):
             self._run(flow_network.unplug(self.rooms, instance, network_info),
                       instance)
         except nova_exc.InstanceNotFound:
-            LOG.warning('The LPAR is gone and its ports with it.',
-                        instance=instance)
+            LOG.log(vm.level_of_missing(instance),
+                    'The LPAR is gone and its ports with it.',
+                    instance=instance)
         except Exception as exc:
             LOG.exception('Unplugging ports failed.', instance=instance)
             raise nova_exc.InterfaceDetachFailed(

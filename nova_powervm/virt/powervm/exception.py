@@ -15,6 +15,18 @@
 from nova import exception
 
 
+def is_bad_request(exc):
+    """Whether a request failed because of what the user asked for.
+
+    That is told to the user, and no trouble of the host.
+
+    :param exc: the exception.
+    :returns: bool
+    """
+    return isinstance(exc, (exception.Invalid, exception.ResizeError,
+                            exception.FlavorDiskSmallerThanImage))
+
+
 class PowerVMAPIFailed(exception.NovaException):
     msg_fmt = ('PowerVM API failed to complete for instance=%(inst_name)s. '
                '%(reason)s')

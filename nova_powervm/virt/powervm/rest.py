@@ -26,13 +26,13 @@ from oslo_log import log as logging
 from pypowervm import adapter as pvm_adapter
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
-from pypowervm.helpers import log_helper
 from pypowervm.helpers import vios_busy
 from pypowervm.wrappers import event as pvm_event
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import rest_log
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -167,7 +167,7 @@ def connect():
         try:
             return Adapter(
                 Session(**settings),
-                helpers=[log_helper.log_helper, *UNLOGGED])
+                helpers=[rest_log.RestLog(), *UNLOGGED])
         except pvm_exc.HttpUnauth:
             raise exception.RestAuthenticationFailed(
                 url=url, user=settings['username']) from None

@@ -15,6 +15,8 @@
 import shutil
 
 from nova.compute import power_state
+from nova.compute import task_states
+from nova.compute import vm_states
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
@@ -140,6 +142,27 @@ def is_gone(host, instance):
     return False
 
 
+def level_of_missing(instance):
+    """Tell at what level to log that a server has no LPAR.
+
+    It is no trouble while Nova deletes the server, as Neutron tells of its
+    ports after that, and while Nova rebuilds it, as it detaches what the
+    server boots from after it has destroyed it.
+
+    :param instance: nova.objects.Instance
+    :returns: int, of the module logging.
+    """
+    known = {name: getattr(instance, name) for name in (
+        'deleted', 'vm_state', 'task_state')
+        if instance.obj_attr_is_set(name)}
+    is_expected = (
+        known.get('deleted') or
+        known.get('vm_state') == vm_states.DELETED or
+        known.get('task_state') in (task_states.DELETING,
+                                    task_states.REBUILDING))
+    return logging.INFO if is_expected else logging.WARNING
+
+
 def why_no_io_change(host, instance):
     """Tell why an LPAR can neither get nor lose devices now (1 request).
 
@@ -164,9 +187,13 @@ def may_exist(host, instance):
 
     A server that Nova makes for the first time has none.
     """
-    if instance.obj_attr_is_set('launched_at') and not instance.launched_at:
-        return False
-    return instance_exists(host, instance)
+    return was_made(instance) and instance_exists(host, instance)
+
+
+def was_made(instance):
+    """Whether Nova has ever made a server, or does not tell."""
+    return (not instance.obj_attr_is_set('launched_at') or
+            bool(instance.launched_at))
 
 
 def is_off(host, instance, lpar_w=None, use_cache=True):

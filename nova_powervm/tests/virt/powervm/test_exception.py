@@ -42,3 +42,15 @@ class ExceptionTest(base.TestCase):
             'PowerVM API failed to complete for instance=inst. Because.',
             str(exception.PowerVMAPIFailed(inst_name='inst',
                                            reason='Because.')))
+
+    def test_bad_request(self):
+        for exc in (exception.InvalidFlavor(flavor='f', key='k', value='v',
+                                            reason='r'),
+                    nova_exc.ResizeError(reason='r'),
+                    nova_exc.FlavorDiskSmallerThanImage(flavor_size=1,
+                                                        image_size=2)):
+            self.assertTrue(exception.is_bad_request(exc))
+        for exc in (exception.PowerVMAPIFailed(inst_name='i', reason='r'),
+                    nova_exc.InstancePowerOffFailure(reason='r'),
+                    ValueError()):
+            self.assertFalse(exception.is_bad_request(exc))

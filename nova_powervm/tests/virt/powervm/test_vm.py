@@ -12,14 +12,18 @@
 
 """Tests of what is done to LPARs, on a simulated host."""
 
+import logging
 import types
 from unittest import mock
 
 import fixtures
 from nova.compute import power_state
+from nova.compute import task_states
+from nova.compute import vm_states
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
+from oslo_utils import timeutils
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm import base
@@ -125,6 +129,27 @@ class LookUpTest(VmTestCase):
             nova_exc.InstanceNotFound, vm.get_instance_wrapper,
             self.host.adapter, self.instance)
         self.assertIn(HIGH_BIT_UUID, str(exc))
+
+    def test_whether_it_is_trouble_that_there_is_none(self):
+        for attrs, level in (
+                ({}, logging.WARNING),
+                ({'vm_state': vm_states.ACTIVE, 'deleted': False},
+                 logging.WARNING),
+                ({'task_state': task_states.RESIZE_MIGRATING},
+                 logging.WARNING),
+                ({'task_state': task_states.DELETING}, logging.INFO),
+                ({'task_state': task_states.REBUILDING}, logging.INFO),
+                ({'vm_state': vm_states.DELETED}, logging.INFO),
+                ({'deleted': True}, logging.INFO)):
+            self.assertEqual(level, vm.level_of_missing(
+                base.make_instance(**attrs)), attrs)
+
+    def test_was_made(self):
+        self.assertTrue(vm.was_made(self.instance))
+        self.instance.launched_at = None
+        self.assertFalse(vm.was_made(self.instance))
+        self.instance.launched_at = timeutils.utcnow(with_timezone=True)
+        self.assertTrue(vm.was_made(self.instance))
 
     def test_exists(self):
         self.assertFalse(vm.instance_exists(self.host, self.instance))

@@ -211,8 +211,11 @@ class PowerOff(task.Task):
         except nova_exc.InstanceNotFound:
             if not self.missing_ok:
                 raise
-            LOG.warning('The LPAR is gone; what it left behind will be '
-                        'removed.', instance=self.instance)
+            # Of a server whose making has failed, that was told then.
+            LOG.log(logging.WARNING if vm.was_made(self.instance) else
+                    logging.INFO,
+                    'There is no LPAR; what it left behind will be removed.',
+                    instance=self.instance)
 
 
 class PowerBackOn(PowerChange):

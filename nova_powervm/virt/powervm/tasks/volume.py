@@ -76,9 +76,10 @@ class CheckDetach(task.Task):
         try:
             reason = vm.why_no_io_change(self.host, self.instance)
         except nova_exc.InstanceNotFound:
-            LOG.warning('The LPAR is gone; what it left of volume %s on the '
-                        'VIOSes will be removed.', self.connector.volume_id,
-                        instance=self.instance)
+            LOG.log(vm.level_of_missing(self.instance),
+                    'The LPAR is gone; what it left of volume %s on the '
+                    'VIOSes will be removed.', self.connector.volume_id,
+                    instance=self.instance)
             return
         if reason:
             raise nova_exc.DeviceDetachFailed(

@@ -22,6 +22,7 @@ found the same UDID, and it must be the one that was kept. Otherwise nothing
 is mapped, copied or removed by it.
 """
 
+from nova.compute import task_states
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
@@ -65,6 +66,7 @@ class VscsiConnector(driver.VolumeConnector):
         self._lua = None
         self._peers = [self]
         self._replaced = None
+        self._is_detached = False
 
     # ---- what Cinder is told, and tells --------------------------------
 
@@ -365,6 +367,11 @@ class VscsiConnector(driver.VolumeConnector):
 
     def disconnect(self, stg, server_going=False):
         """See VolumeConnector; with the UDID known, no discovery."""
+        # Nova destroys a server to rebuild it after it has detached each
+        # volume that it names: none has left anything.
+        self._is_detached = (
+            server_going and
+            self.instance.task_state == task_states.REBUILDING)
         was_known = bool(self.udid)
         if not was_known:
             self._look_again()
@@ -469,7 +476,7 @@ class VscsiConnector(driver.VolumeConnector):
 
         :returns: list of its name, or empty.
         """
-        if not self.udid:
+        if not self.udid or self._is_detached:
             # To look for it is to make the VIOS have it.
             return []
         try:
