@@ -23,7 +23,9 @@ def is_bad_request(exc):
     :param exc: the exception.
     :returns: bool
     """
-    return isinstance(exc, (exception.Invalid, exception.ResizeError,
+    # Not Invalid: that a server cannot be stopped is one, too.
+    return isinstance(exc, (exception.InvalidInput, exception.InvalidVolume,
+                            exception.ResizeError,
                             exception.FlavorDiskSmallerThanImage))
 
 
