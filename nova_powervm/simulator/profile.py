@@ -21,6 +21,7 @@ from jsonschema import validators
 from ruamel import yaml
 from ruamel.yaml import error as yaml_error
 
+from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator import schema_profile
 
 
@@ -265,7 +266,11 @@ def _too_much(host, partitions):
                 partition['memory_mb'], region)
             return
     memory = sum(p['memory_mb'] for p in partitions)
-    free = system['memory_mb'] - system['hypervisor_memory_mb']
+    lpars = [lpar for lpar in host['lpars'] if not lpar['management']]
+    overhead = sum(
+        partition_config.Memory(*3 * [p['memory_mb']]).overhead_mb(region)
+        for p in lpars + ([crowd] * crowd['count'] if crowd else []))
+    free = system['memory_mb'] - system['hypervisor_memory_mb'] - overhead
     if memory > free:
         yield (), ('the partitions have %d MB of memory together, the system '
                    'has %d MB for them' % (memory, free))

@@ -12,16 +12,14 @@
 
 """The job that tells what memory the hypervisor needs for a partition."""
 
-import math
-
 from nova_powervm.simulator.jobs import status
+from nova_powervm.simulator.resources import partition_config
 
 
 def query_reserved_memory(job):
     """Tell the memory that a partition of a given size takes altogether.
 
-    The hypervisor needs a page table of 1/64 of the maximum memory, and some
-    memory for each virtual adapter. Assumed, no hardware.
+    That includes what the hypervisor needs for it: partition_config.Memory.
     """
     parameters = job.parameters
     try:
@@ -33,8 +31,7 @@ def query_reserved_memory(job):
     except ValueError as exc:
         raise status.JobFailed('A parameter is not a number: %s' % exc)
     system = job.target
-    region = system.region_mb
-    overhead = maximum / 64 + 8 * adapters
-    required = desired + math.ceil(overhead / region) * region
+    memory = partition_config.Memory(desired, desired, maximum)
+    required = desired + memory.overhead_mb(system.region_mb, adapters)
     return {'RequiredMemory': required,
             'CurrentAvailableSystemMemory': system.available_memory_mb}

@@ -13,11 +13,18 @@
 """Memory and processors of a partition: read, checked and rendered."""
 
 import dataclasses
+import math
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 
 el = atom.el
+
+#: Assumed, no hardware: what the hypervisor needs for a virtual adapter, in
+#: MB, and for how many of them it sets memory apart with a partition. So many
+#: are what pypowervm.tasks.memory asks for by default.
+ADAPTER_MB = 8
+USUAL_ADAPTERS = 4
 
 
 def _positive_order(what, minimum, desired, maximum):
@@ -78,6 +85,18 @@ class Memory:
                     'HSCL03A5 The memory of a partition must be a multiple '
                     'of the memory region size (%d MB); %d MB was given' % (
                         region_mb, size))
+
+    def overhead_mb(self, region_mb, adapters=USUAL_ADAPTERS):
+        """Tell what the hypervisor needs for the partition, in MB.
+
+        Its page table is 1/64 of the maximum memory, or what else the ratio
+        says (source: DefaultHardwarePageTableRatio of managedsystem.txt). The
+        hypervisor takes whole memory regions (assumed, no hardware).
+
+        :param adapters: int, how many virtual adapters it is to have
+        """
+        need = self.maximum / 2 ** self.hpt_ratio + ADAPTER_MB * adapters
+        return math.ceil(need / region_mb) * region_mb
 
     def render(self):
         """Return the PartitionMemoryConfiguration element."""

@@ -82,8 +82,19 @@ class ManagedSystem(store.Resource):
     @property
     def available_memory_mb(self):
         """Memory that no partition has, in MB."""
-        return (self.memory_mb - self.spec['hypervisor_memory_mb'] -
+        return (self.memory_mb - self.hypervisor_memory_mb -
                 sum(p.memory.desired for p in self.host.partitions()))
+
+    @property
+    def hypervisor_memory_mb(self):
+        """Memory that the hypervisor has, in MB.
+
+        The profile tells how much that is with the VIOSes and the management
+        partition; each other partition adds its own.
+        """
+        return self.spec['hypervisor_memory_mb'] + sum(
+            self._overhead_mb(p.memory, p)
+            for p in self.host.store.all('LogicalPartition'))
 
     @property
     def available_units(self):
@@ -102,18 +113,28 @@ class ManagedSystem(store.Resource):
         memory.check(self.region_mb)
         processors.check(self.spec['min_units_per_processor'])
         free_mb, free_units = self.available_memory_mb, self.available_units
+        overhead = self._overhead_mb(memory, partition)
         if partition is not None:
-            free_mb += partition.memory.desired
+            free_mb += partition.memory.desired + self._overhead_mb(
+                partition.memory, partition)
             free_units += partition.processors.used_units
-        if memory.desired > free_mb:
+        if memory.desired + overhead > free_mb:
             raise errors.Refused(
-                'HSCL03EC There is not enough memory: %d MB are wanted, %d '
-                'MB are available' % (memory.desired, free_mb))
+                'HSCL03EC There is not enough memory: %d MB and %d MB for the '
+                'hypervisor are wanted, %d MB are available' % (
+                    memory.desired, overhead, free_mb))
         if processors.used_units > free_units + 1e-6:
             raise errors.Refused(
                 'HSCL03ED There are not enough processing resources: %s '
                 'units are wanted, %s are available' % (
                     processors.used_units, free_units))
+
+    def _overhead_mb(self, memory, partition):
+        """What a partition adds to the memory of the hypervisor, in MB."""
+        if partition is not None and (partition.is_management or
+                                      partition.TYPE != 'LogicalPartition'):
+            return 0
+        return memory.overhead_mb(self.region_mb)
 
     def check_compatibility_mode(self, mode):
         """Refuse a processor compatibility mode that is not supported."""
@@ -199,7 +220,7 @@ class ManagedSystem(store.Resource):
             el('InstalledSystemMemory', self.memory_mb),
             el('MaximumMemoryPoolCount', 1),
             el('MemoryRegionSize', self.region_mb),
-            el('MemoryUsedByHypervisor', self.spec['hypervisor_memory_mb']),
+            el('MemoryUsedByHypervisor', self.hypervisor_memory_mb),
             el('PendingAvailableSystemMemory', available),
             el('PendingLogicalMemoryBlockSize', self.region_mb),
             el('PendingMemoryRegionSize', self.region_mb),

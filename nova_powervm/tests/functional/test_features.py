@@ -57,6 +57,33 @@ class HostTest(base.PowerVMTestCase):
         self.assertLess({'HW_ARCH_PPC64LE', 'HW_CPU_PPC64LE_POWER8'}, traits)
 
 
+class ProcessorsTest(base.PowerVMTestCase):
+
+    def test_dedicated(self):
+        """Placement grants as many as there are."""
+        provider = self._get_provider_uuid_by_host('compute1')
+        # Fewer than the quota of a project.
+        self.platform.operator.create_partition(
+            'theirs', dedicated=True, processors=15)
+        self._run_periodics()
+        left = int(self.platform.system.available_units)
+        flavor = self._create_flavor(vcpu=left - 1, extra_spec={
+            'hw:cpu_policy': 'dedicated'})
+        server = self.boot(flavor_id=flavor, networks='none')
+        self.assertTrue(self.platform.store.get(
+            'LogicalPartition',
+            self.lpar_of(server)['uuid']).processors.dedicated)
+        self.assertEqual(
+            left - 1, self._get_allocations_by_server_uuid(server['id'])[
+                provider]['resources']['PCPU'])
+        for expected_status in ('ACTIVE', 'ERROR'):
+            server = self.boot(
+                expected_status, networks='none',
+                flavor_id=self._create_flavor(vcpu=1, extra_spec={
+                    'hw:cpu_policy': 'dedicated'}))
+        self.assertIn('No valid host', server['fault']['message'])
+
+
 class PowerStateTest(base.PowerVMTestCase):
 
     # The platform tells of it when nobody waits.

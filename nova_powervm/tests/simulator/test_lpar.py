@@ -188,18 +188,21 @@ class TestResources(LparTest):
     def test_they_move_with_partitions(self):
         memory, units = self.available()
         lpar = self.create()
-        self.assertEqual((memory - 2048, units - 0.5), self.available())
-        lpar.mem_config.max = lpar.mem_config.desired = 4096
+        # With 256 MB for the hypervisor.
+        self.assertEqual((memory - 2304, units - 0.5), self.available())
+        lpar.mem_config.desired = 4096
+        lpar.mem_config.max = 16384
         lpar.proc_config.shared_proc_cfg.desired_units = 1.0
         lpar.proc_config.shared_proc_cfg.max_units = 1.0
         lpar = lpar.update()
-        self.assertEqual((memory - 4096, units - 1.0), self.available())
+        self.assertEqual((memory - 4608, units - 1.0), self.available())
         lpar.delete()
         self.assertEqual((memory, units), self.available())
 
     def test_growth_that_does_not_fit(self):
         lpar = self.create()
-        memory = self.available()[0] + 2048
+        # A page table of 7,628 MB, and 32 MB for the adapters.
+        memory = self.available()[0] + 2304 - 7680
         lpar.mem_config.max = lpar.mem_config.desired = memory + 256
         exc = self.assertRaises(pvm_exc.HttpError, lpar.update)
         self.assertIn('HSCL03EC', str(exc))

@@ -45,6 +45,7 @@ from nova_powervm.virt.powervm.flows import resize as flow_resize
 from nova_powervm.virt.powervm.flows import snapshot as flow_snapshot
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
 from nova_powervm.virt.powervm.flows import volume as flow_volume
+from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import inventory
@@ -207,6 +208,7 @@ class PowerVMDriver(driver.ComputeDriver):
               admin_password, allocations, network_info=None,
               block_device_info=None, power_on=True, accel_info=None):
         self._log_operation('spawn', instance)
+        granted.note(instance, allocations)
         flow = flow_spawn.spawn(
             self.rooms, context, instance, image_meta, injected_files,
             admin_password, network_info or [], block_device_info,
@@ -426,6 +428,7 @@ class PowerVMDriver(driver.ComputeDriver):
         there is no LPAR here, and a hard reboot makes it.
         """
         self._log_operation('finish_migration', instance)
+        granted.note(instance, allocations)
         if not move.is_same_host(migration):
             move.check_arrival(self.rooms.disk, disk_info,
                                flow_spawn.own_disk_types(block_device_info))
@@ -497,6 +500,7 @@ class PowerVMDriver(driver.ComputeDriver):
         if not evacuate or not self.instance_on_disk(instance):
             raise NotImplementedError()
         self._log_operation('evacuation', instance)
+        granted.note(instance, allocations)
         detach_block_devices(context, bdms)
         instance.task_state = task_states.REBUILD_BLOCK_DEVICE_MAPPING
         instance.save(expected_task_state=[task_states.REBUILDING])

@@ -26,6 +26,7 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import shared_proc_pool as pvm_spp
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import size
@@ -163,6 +164,9 @@ def change_lpar(host, instance, lpar_w, former, flavor):
     new = size.read(build_lpar(host, instance, flavor))
     named = {key[len(NAMESPACE):] for key in (
         *former.extra_specs, *flavor.extra_specs) if key.startswith(NAMESPACE)}
+    if any(cpu_policy.POLICY in specs for specs in (
+            former.extra_specs, flavor.extra_specs)):
+        named.add('dedicated_proc')
     size.write(lpar_w, size.merge(
         size.read(lpar_w), _size_of(host, instance, former), new, named,
         host.system))
@@ -194,6 +198,7 @@ class _Translation:
         self.flavor = flavor
         self.specs = self._parse()
         self.is_ibmi = is_ibmi(instance)
+        self._check_policy()
 
     def attributes(self):
         attributes = {
@@ -224,6 +229,17 @@ class _Translation:
             except ValueError as exc:
                 raise self._error(key, value, str(exc))
         return specs
+
+    def _check_policy(self):
+        """Refuse what hw:cpu_policy asks for and PowerVM does not have."""
+        metadata = self.instance.system_metadata
+        refused = cpu_policy.find_refused(self.flavor, metadata)
+        if refused:
+            raise self._error(*refused)
+        conflict = cpu_policy.find_conflict(self.flavor, metadata, self.specs,
+                                            size.SHARED_ONLY)
+        if conflict:
+            raise self._spec_error(*conflict)
 
     def _error(self, key, value, reason):
         return exception.InvalidFlavor(flavor=self.flavor.name, key=key,
@@ -300,6 +316,9 @@ class _Translation:
     def _has_dedicated_processors(self):
         mode = 'dedicated_sharing_mode' in self.specs
         shared = [name for name in size.SHARED_ONLY if name in self.specs]
+        if cpu_policy.is_dedicated(self.flavor,
+                                   self.instance.system_metadata):
+            return True
         dedicated = self.specs.get('dedicated_proc', mode and not shared)
         if mode and not dedicated:
             raise self._spec_error(

@@ -10,7 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the host has to offer: to the resource tracker and to placement."""
+"""What the host has to offer: to the resource tracker and to placement.
+
+What others use of it is reserved, see reserves. VCPU and PCPU are made of the
+same processors: what is granted as one cannot be granted as the other.
+"""
 
 import math
 import re
@@ -26,6 +30,8 @@ import os_traits
 from oslo_serialization import jsonutils
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import granted
+from nova_powervm.virt.powervm import reserves
 
 CONF = cfg.CONF
 
@@ -63,8 +69,14 @@ _OUR_TRAITS = re.compile(
 
 
 class _Snapshot(typing.NamedTuple):
+    """What one look at the host has shown.
+
+    :ivar others: reserves.Others, what was not of Nova's servers then.
+    """
+
     system: typing.Any
     disk: typing.Any
+    others: reserves.Others
     taken: float
 
 
@@ -74,12 +86,15 @@ class Inventory:
     :param host: the Host.
     :param disk: the disk adapter, disk.driver.DiskAdapter.
     :param clock: returns seconds; for tests.
+    :param find_servers: see granted.find; for tests.
     """
 
-    def __init__(self, host, disk, clock=time.monotonic):
+    def __init__(self, host, disk, clock=time.monotonic,
+                 find_servers=granted.find):
         self._host = host
         self._disk = disk
         self._clock = clock
+        self._find_servers = find_servers
         # Held while the host is read, which may take long. Nobody who is
         # content with the snapshot that there is waits for it.
         self._reading = threading.Lock()
@@ -96,9 +111,14 @@ class Inventory:
             # Another thread may have read it meanwhile.
             if not self._is_fresh(self._snapshot, max_age):
                 taken = self._clock()
-                self._snapshot = _Snapshot(self._host.get_system(),
-                                           self._disk.capacity(), taken)
+                system, disk = self._host.get_system(), self._disk.capacity()
+                self._snapshot = _Snapshot(
+                    system, disk, reserves.find_others(
+                        system, self._servers(system)), taken)
             return self._snapshot
+
+    def _servers(self, system):
+        return self._find_servers(system, self._host.nodename)
 
     def _is_fresh(self, snapshot, max_age):
         return (snapshot is not None and
@@ -112,7 +132,7 @@ class Inventory:
             MB, disk in GB, processors are whole ones.
         :raises pypowervm.exceptions.Error: if it cannot be read.
         """
-        system, disk, _taken = self._take(max_age=0)
+        system, disk, _others, _taken = self._take(max_age=0)
         units = system.proc_units_configurable
         units_used = units - system.proc_units_avail
         memory = system.memory_configurable
@@ -123,7 +143,7 @@ class Inventory:
             'cpu_info': CPU_INFO,
             'supported_instances': list(SUPPORTED_INSTANCES),
             'numa_topology': None,
-            'vcpus': math.ceil(units),
+            'vcpus': reserves.processors(system),
             'vcpus_used': math.ceil(units_used),
             'memory_mb': memory,
             'memory_mb_used': memory - system.memory_free,
@@ -153,14 +173,18 @@ class Inventory:
         :raises ReshapeNeeded: if that is so, and they are not given.
         :raises pypowervm.exceptions.Error: if the host cannot be read.
         """
-        system, disk, _taken = self._take(max_age=_SNAPSHOT_MAX_AGE)
+        system, disk, others, _taken = self._take(max_age=_SNAPSHOT_MAX_AGE)
         provider = provider_tree.data(nodename)
-        ratios = allocation_ratios(provider.inventory)
+        # Dedicated processors cannot be granted twice.
+        ratios = dict(allocation_ratios(provider.inventory), **{orc.PCPU: 1.0})
+        servers = self._servers(system)
         inventory = {
-            orc.VCPU: dict(_vcpus(system),
-                           reserved=CONF.reserved_host_cpus),
-            orc.MEMORY_MB: dict(_memory(system),
-                                reserved=CONF.reserved_host_memory_mb),
+            orc.VCPU: dict(_vcpus(system), reserved=reserves.vcpus(
+                system, others, servers, ratios[orc.VCPU])),
+            orc.PCPU: dict(_pcpus(system), reserved=reserves.pcpus(
+                system, others, servers)),
+            orc.MEMORY_MB: dict(_memory(system), reserved=reserves.memory(
+                system, others, servers, ratios[orc.MEMORY_MB])),
             orc.DISK_GB: dict(_disk(disk), reserved=reserved_disk_gb),
         }
         others = {name: record for name, record in provider.inventory.items()
@@ -259,9 +283,15 @@ def _move_disk(found, source, target):
 
 
 def _vcpus(system):
-    total = math.ceil(system.proc_units_configurable)
+    total = reserves.processors(system)
     return {'total': total, 'min_unit': 1, 'step_size': 1,
             'max_unit': system.max_vcpus_per_aix_linux_lpar or total}
+
+
+def _pcpus(system):
+    total = reserves.processors(system)
+    return {'total': total, 'min_unit': 1, 'step_size': 1,
+            'max_unit': system.max_procs_per_aix_linux_lpar or total}
 
 
 def _memory(system):

@@ -30,6 +30,8 @@ from nova import exception as nova_exc
 from nova import objects
 from pypowervm.wrappers import base_partition as pvm_bp
 
+from nova_powervm.virt.powervm import cpu_policy
+
 #: Optional settings that an LPAR has in any case: extra spec -> attribute to
 #: read and attribute to write, of an LPAR wrapper.
 SETTINGS = (
@@ -211,7 +213,8 @@ def _fit_units(merged, new, system):
 def _digest(flavor):
     """Tell flavors apart by what they say of an LPAR: 12 characters."""
     specs = sorted(item for item in flavor.extra_specs.items()
-                   if item[0].startswith('powervm:'))
+                   if item[0].startswith('powervm:') or
+                   item[0] == cpu_policy.POLICY)
     return hashlib.sha256(json.dumps(
         [flavor.memory_mb, flavor.vcpus, specs]).encode()).hexdigest()[:12]
 

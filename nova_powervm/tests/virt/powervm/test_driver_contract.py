@@ -193,7 +193,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         tree = provider_tree.ProviderTree()
         tree.new_root(NODE, self.connection.node_uuid)
         self.connection.update_provider_tree(tree, NODE)
-        self.assertEqual({'VCPU', 'MEMORY_MB', 'DISK_GB'},
+        self.assertEqual({'VCPU', 'PCPU', 'MEMORY_MB', 'DISK_GB'},
                          set(tree.data(NODE).inventory))
 
     def test_ports(self):

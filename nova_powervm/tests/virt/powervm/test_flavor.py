@@ -13,6 +13,7 @@
 """Tests of the translation from a flavor to an LPAR."""
 
 import types
+from unittest import mock
 
 from nova.compute import task_states
 from nova import exception as nova_exc
@@ -326,6 +327,88 @@ class DedicatedProcessorsTest(FlavorTestCase):
                     vcpus=33, dedicated_proc='true')
         self.refuse_spec('max_vcpu', '41', 'it is at most 40 on this host',
                          dedicated_proc='true')
+
+
+class PolicyTest(FlavorTestCase):
+    """hw:cpu_policy of the flavor, or hw_cpu_policy of the image."""
+
+    def build(self, policy=None, image=None, nova=None, **kwargs):
+        """Translate a flavor; see FlavorTestCase.build().
+
+        :param nova: dict of further extra specs, with their hw:.
+        """
+        instance = base.make_instance(system_metadata={
+            'image_hw_' + name: value
+            for name, value in (image or {}).items()})
+        specs = dict(nova or {}, **(
+            {'hw:cpu_policy': policy} if policy else {}))
+        make = base.make_flavor
+
+        def make_flavor(*args, **extra_specs):
+            flavor = make(*args, **extra_specs)
+            flavor.extra_specs.update(specs)
+            return flavor
+
+        with mock.patch.object(base, 'make_flavor', make_flavor):
+            return super().build(instance=instance, **kwargs)
+
+    def test_dedicated(self):
+        for kwargs in ({'policy': 'dedicated'},
+                       {'image': {'cpu_policy': 'dedicated'}},
+                       {'policy': 'dedicated', 'dedicated_proc': 'true'}):
+            config = self.build(vcpus=3, **kwargs).proc_config
+            self.assertTrue(config.has_dedicated)
+            self.assertEqual(3, config.dedicated_proc_cfg.desired)
+
+    def test_sharing_mode(self):
+        config = self.build('dedicated', dedicated_sharing_mode=(
+            'keep_idle_procs')).proc_config
+        self.assertEqual('keep idle procs', config.sharing_mode)
+
+    def test_shared(self):
+        for kwargs in ({'policy': 'shared'}, {},
+                       {'policy': 'shared', 'dedicated_proc': 'no'},
+                       {'image': {'cpu_policy': 'shared'}}):
+            self.assertFalse(self.build(**kwargs).proc_config.has_dedicated)
+
+    def test_mixed(self):
+        reason = ('the processors of a partition are all shared or all '
+                  'dedicated')
+        self.refuse('hw:cpu_policy', 'mixed', reason, policy='mixed')
+        self.refuse('hw_cpu_policy', 'mixed', reason,
+                    image={'cpu_policy': 'mixed'})
+
+    def test_what_powervm_does_not_know(self):
+        for name, value in (
+                ('cpu_thread_policy', 'isolate'),
+                ('cpu_thread_policy', 'require'),
+                ('cpu_dedicated_mask', '0'), ('cpu_realtime', 'true'),
+                ('cpu_realtime_mask', '^0'),
+                ('emulator_threads_policy', 'isolate')):
+            self.refuse('hw:' + name, value, 'PowerVM has no such setting',
+                        policy='dedicated', nova={'hw:' + name: value})
+        self.refuse('hw_cpu_thread_policy', 'isolate',
+                    'PowerVM has no such setting', policy='dedicated',
+                    image={'cpu_thread_policy': 'isolate'})
+        self.build('dedicated', nova={'hw:cpu_thread_policy': 'prefer',
+                                      'hw:cpu_realtime': 'false'})
+
+    def test_contradictions_of_dedicated(self):
+        for name, value in (('dedicated_proc', 'false'),
+                            ('proc_units', '0.5'), ('uncapped', 'true'),
+                            ('shared_proc_pool_name', 'DefaultPool')):
+            self.refuse_spec(name, value, 'the policy for processors is '
+                             'hw:cpu_policy=dedicated',
+                             policy='dedicated')
+        self.refuse_spec('proc_units', '0.5', 'the policy for processors is '
+                         'hw_cpu_policy=dedicated',
+                         image={'cpu_policy': 'dedicated'})
+
+    def test_contradictions_of_shared(self):
+        reason = 'the policy for processors is hw:cpu_policy=shared'
+        self.refuse_spec('dedicated_proc', 'true', reason, policy='shared')
+        self.refuse_spec('dedicated_sharing_mode', 'keep_idle_procs', reason,
+                         policy='shared')
 
 
 class CapabilitiesTest(FlavorTestCase):

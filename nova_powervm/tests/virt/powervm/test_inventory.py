@@ -56,9 +56,12 @@ class InventoryBase(base.SimulatedHostTestCase):
         self.tree = provider_tree.ProviderTree()
         self.tree.new_root(NODE, NODE_UUID)
 
+        self.servers = []
+
     def restart(self):
-        self.inventory = inventory.Inventory(self.host, self.disk,
-                                             clock=lambda: self.now)
+        self.inventory = inventory.Inventory(
+            self.host, self.disk, clock=lambda: self.now,
+            find_servers=lambda _system, _nodename: self.servers)
 
     def update(self, **spec):
         """Change the simulated system, and report it."""
@@ -148,15 +151,26 @@ class InventoryTest(InventoryBase):
         memory = self.system.memory_mb
         self.assertEqual({
             orc.VCPU: {'total': self.system.processors, 'min_unit': 1,
-                       'step_size': 1, 'max_unit': 64, 'reserved': 1,
+                       'step_size': 1, 'max_unit': 64, 'reserved': 3,
                        'allocation_ratio': 10.0},
+            orc.PCPU: {'total': self.system.processors, 'min_unit': 1,
+                       'step_size': 1, 'max_unit': 64, 'reserved': 3,
+                       'allocation_ratio': 1.0},
             orc.MEMORY_MB: {'total': memory, 'min_unit': block,
                             'step_size': block, 'max_unit': memory,
-                            'reserved': 2048, 'allocation_ratio': 1.5},
+                            'reserved': 37120, 'allocation_ratio': 1.5},
             orc.DISK_GB: {'total': 1000, 'min_unit': 1, 'step_size': 1,
                           'max_unit': 1000, 'reserved': 7,
                           'allocation_ratio': 1.0},
         }, self.update().inventory)
+
+    def test_no_more_memory_than_is_free(self):
+        """Of 524,288 MB, 495,616 are free without any server."""
+        self.assertEqual(495616, self.system.available_memory_mb)
+        record = self.update().inventory[orc.MEMORY_MB]
+        offered = record['total'] - record['reserved']
+        self.assertLessEqual(offered, 495616)
+        self.assertGreaterEqual(offered, 0.95 * 495616)
 
     def test_memory_that_is_not_whole_blocks(self):
         self.system.memory_mb += 100
@@ -237,7 +251,8 @@ class SharedPoolTest(InventoryBase):
     def test_provider(self):
         node = self.update()
         pool = self.pool()
-        self.assertEqual({orc.VCPU, orc.MEMORY_MB}, set(node.inventory))
+        self.assertEqual({orc.VCPU, orc.PCPU, orc.MEMORY_MB},
+                         set(node.inventory))
         self.assertEqual({orc.DISK_GB: {
             'total': 1000, 'min_unit': 1, 'step_size': 1, 'max_unit': 1000,
             'reserved': 7, 'allocation_ratio': 1.0}}, pool.inventory)
@@ -272,7 +287,8 @@ class SharedPoolTest(InventoryBase):
 
     def test_same_on_all_hosts(self):
         self.update()
-        other = inventory.Inventory(self.host, self.disk)
+        other = inventory.Inventory(self.host, self.disk,
+                                    find_servers=lambda *_args: [])
         tree = provider_tree.ProviderTree()
         tree.new_root('compute2', '5e5e5e5e-0000-4000-8000-000000000002')
         other.update_provider_tree(

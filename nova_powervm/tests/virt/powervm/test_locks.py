@@ -75,8 +75,9 @@ class InventoryTest(base.StorageTestCase):
         super().setUp()
         self.disk = Disk()
         self.now = 0
-        self.inventory = inventory.Inventory(self.host, self.disk,
-                                             clock=lambda: self.now)
+        self.inventory = inventory.Inventory(
+            self.host, self.disk, clock=lambda: self.now,
+            find_servers=lambda *_args: [])
         self.inventory.get_available_resource('compute1')
         self.gate = self.disk.capacity = Gate(self.disk.capacity)
 

@@ -33,14 +33,15 @@ def make_flavor(name, memory_mb=1024, vcpus=1, root_gb=1, ephemeral_gb=0,
                 swap_mb=0, **extra_specs):
     """Build a flavor; two of the same name are the same.
 
-    :param extra_specs: those of powervm, without that prefix.
+    :param extra_specs: those of powervm without that prefix, others with
+        theirs.
     """
     flavor = objects.Flavor(
         id=zlib.crc32(name.encode()) >> 1, flavorid=name, name=name,
         memory_mb=memory_mb, vcpus=vcpus, root_gb=root_gb,
         ephemeral_gb=ephemeral_gb, swap=swap_mb, rxtx_factor=1.0,
         vcpu_weight=0, disabled=False, is_public=True, description=None,
-        extra_specs={'powervm:' + key: value
+        extra_specs={key if ':' in key else 'powervm:' + key: value
                      for key, value in extra_specs.items()})
     flavor.obj_reset_changes()
     return flavor

@@ -1,0 +1,101 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Nova's own policy for processors: hw:cpu_policy.
+
+A processor that is dedicated to a server of Nova is one that is dedicated to
+a partition of PowerVM. Placement grants it as PCPU, one that is shared as
+VCPU.
+"""
+
+from nova.objects import fields
+
+#: The extra spec of a flavor that says the policy.
+POLICY = 'hw:cpu_policy'
+_IMAGE_POLICY = 'image_hw_cpu_policy'
+_DEDICATED = fields.CPUAllocationPolicy.DEDICATED
+_SHARED = fields.CPUAllocationPolicy.SHARED
+
+#: Extra specs that say more of dedicated processors than PowerVM knows of:
+#: name -> values that ask for nothing.
+_UNKNOWN = {
+    'hw:cpu_thread_policy': (fields.CPUThreadAllocationPolicy.PREFER,),
+    'hw:cpu_dedicated_mask': (),
+    'hw:cpu_realtime_mask': (),
+    'hw:cpu_realtime': ('false', 'no', '0', 'off', 'f', 'n'),
+    'hw:emulator_threads_policy': (),
+}
+
+
+def of(flavor, metadata):
+    """Tell the policy of a server; the flavor comes before the image.
+
+    :param flavor: nova.objects.Flavor
+    :param metadata: dict, the server's system_metadata.
+    :returns: str as the flavor or the image has it, or None.
+    """
+    return flavor.extra_specs.get(POLICY) or metadata.get(_IMAGE_POLICY)
+
+
+def is_dedicated(flavor, metadata):
+    """Whether the policy gives a server processors of its own; see of()."""
+    return of(flavor, metadata) == _DEDICATED
+
+
+def find_refused(flavor, metadata):
+    """Find what PowerVM cannot honour of a server's policy.
+
+    :returns: (key, value, reason) as of InvalidFlavor, or None.
+    """
+    policy = of(flavor, metadata)
+    if policy not in (None, _DEDICATED, _SHARED):
+        return (*_source(flavor, policy), 'the processors of a partition are '
+                'all shared or all dedicated')
+    for source, prefix in ((flavor.extra_specs, 'hw:'),
+                           (metadata, 'image_hw_')):
+        for name, harmless in _UNKNOWN.items():
+            key = name.replace('hw:', prefix)
+            value = source.get(key)
+            if value is not None and str(value).lower() not in harmless:
+                return (key.removeprefix('image_'), value,
+                        'PowerVM has no such setting')
+    return None
+
+
+def find_conflict(flavor, metadata, specs, shared_only):
+    """Find an extra spec of ours that contradicts a server's policy.
+
+    :param specs: dict of extra specs, without powervm:, -> value.
+    :param shared_only: iterable of the names of those that are for shared
+        processors.
+    :returns: (name without powervm:, reason), or None.
+    """
+    policy = of(flavor, metadata)
+    reason = 'the policy for processors is %s=%s' % _source(flavor, policy)
+    if policy == _DEDICATED:
+        if not specs.get('dedicated_proc', True):
+            return 'dedicated_proc', reason
+        return next(((name, reason) for name in shared_only
+                     if name in specs), None)
+    if policy == _SHARED:
+        if specs.get('dedicated_proc'):
+            return 'dedicated_proc', reason
+        if 'dedicated_sharing_mode' in specs:
+            return 'dedicated_sharing_mode', reason
+    return None
+
+
+def _source(flavor, policy):
+    """What says the policy: the extra spec, or the property of the image."""
+    if flavor.extra_specs.get(POLICY):
+        return POLICY, policy
+    return _IMAGE_POLICY.removeprefix('image_'), policy

@@ -1,0 +1,132 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the partition of a flavor takes from its host."""
+
+import math
+import typing
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import cpu_policy
+from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import size
+
+CONF = cfg.CONF
+
+# pypowervm does not tell it; source: capture managedsystem.txt.
+_PAGE_TABLE_RATIO = ('AssociatedSystemMemoryConfiguration/'
+                     'DefaultHardwarePageTableRatio')
+_USUAL_PAGE_TABLE_RATIO = 6
+# MB that the hypervisor needs for the virtual adapters of a partition
+# (assumed, no hardware).
+_ADAPTERS_MB = 32
+
+
+class LparSize(typing.NamedTuple):
+    """What a partition takes.
+
+    :ivar memory_mb: int, with what the hypervisor needs for it.
+    :ivar units: float, processing units; of dedicated processors, whole ones.
+    :ivar dedicated: int, how many of these are dedicated processors.
+    """
+
+    memory_mb: int
+    units: float
+    dedicated: int
+
+
+def overhead_mb(system, max_mb):
+    """Tell what memory the hypervisor needs for a partition, in MB.
+
+    That is a page table of 1/64 of its maximum memory, or what else the host
+    has for a ratio, and memory for virtual adapters. The hypervisor takes
+    whole logical memory blocks (assumed, no hardware).
+
+    :param system: System wrapper of the host.
+    :param max_mb: int, the maximum memory of the partition.
+    """
+    block = system.memory_region_size or 1
+    ratio = int(system.element.findtext(_PAGE_TABLE_RATIO) or
+                _USUAL_PAGE_TABLE_RATIO)
+    return math.ceil((max_mb / 2 ** ratio + _ADAPTERS_MB) / block) * block
+
+
+def of_flavor(system, flavor, metadata):
+    """Tell what the partition of a flavor takes.
+
+    A flavor that flavor.build_lpar() refuses takes about what it asks for.
+
+    :param system: System wrapper of the host.
+    :param flavor: nova.objects.Flavor
+    :param metadata: dict, the system_metadata of the server.
+    :returns: LparSize
+    """
+    specs = _parse(flavor)
+    memory = flavor.memory_mb
+    memory += overhead_mb(system, max(memory, specs.get('max_mem', 0)))
+    if is_dedicated(flavor, metadata, specs):
+        return LparSize(memory, float(flavor.vcpus), flavor.vcpus)
+    return LparSize(memory, _units(system, flavor.vcpus, specs), 0)
+
+
+def is_dedicated(flavor, metadata, specs):
+    """Whether the processors of a flavor are dedicated.
+
+    :param specs: dict of valid extra specs, without powervm:, -> value.
+    """
+    if cpu_policy.is_dedicated(flavor, metadata):
+        return True
+    return specs.get('dedicated_proc', 'dedicated_sharing_mode' in specs and
+                     not any(name in specs for name in size.SHARED_ONLY))
+
+
+def _parse(flavor):
+    """The extra specs of ours that have a valid value: dict."""
+    specs = {}
+    for name, parse in flavors.EXTRA_SPECS.items():
+        text = flavor.extra_specs.get(flavors.NAMESPACE + name)
+        try:
+            if text is not None:
+                specs[name] = parse(text)
+        except ValueError:
+            continue
+    return specs
+
+
+def _units(system, vcpus, specs):
+    """Processing units of shared processors, see flavor.build_lpar()."""
+    if 'proc_units' in specs:
+        return specs['proc_units']
+    units = max(vcpus * CONF.powervm.proc_units_factor,
+                vcpus * system.min_proc_units,
+                specs.get('min_proc_units', 0))
+    return round(min(units, specs.get('max_proc_units', units)), 2)
+
+
+def largest_mb(system, free_mb, kept_mb=0):
+    """Tell how much memory the largest partition has that still fits.
+
+    :param system: System wrapper of the host.
+    :param free_mb: int, memory that is free.
+    :param kept_mb: int, how much of it is kept back at least.
+    :returns: int, whole logical memory blocks in MB; 0 if none fits.
+    """
+    block = system.memory_region_size or 1
+    low, high = 0, max(0, int(free_mb) // block)
+    while low < high:
+        middle = (low + high + 1) // 2
+        memory = middle * block
+        if memory + max(kept_mb, overhead_mb(system, memory)) <= free_mb:
+            low = middle
+        else:
+            high = middle - 1
+    return low * block

@@ -1,0 +1,146 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What of memory and processors others use, so that Nova must not have it.
+
+Others are the hypervisor, the VIOSes, the management partition and LPARs
+that are not of servers of this host. What they use is all that is neither
+free nor used by such a server, by one answer of the platform.
+
+What is granted is less than what it takes: the hypervisor needs memory for
+each LPAR, and a server may have more processing units than its VCPUs are
+worth with the operator's allocation ratio. That is reserved too.
+"""
+
+import math
+import typing
+
+import os_resource_classes as orc
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import granted
+from nova_powervm.virt.powervm import lpar_sizes
+
+CONF = cfg.CONF
+
+#: How much of the memory that Nova can have is kept back at most, so that the
+#: hypervisor has enough for the next LPAR, however large its maximum memory.
+_MOST_KEPT = 0.04
+# Processing units have two digits.
+_ROUNDING = 0.001
+
+
+class Others(typing.NamedTuple):
+    """What others than Nova's servers use of a host.
+
+    :ivar memory_mb: int
+    :ivar units: float, processing units.
+    """
+
+    memory_mb: int
+    units: float
+
+
+def find_others(system, servers):
+    """Tell what others use.
+
+    :param system: System wrapper, as just read.
+    :param servers: list of granted.Server of this host.
+    :returns: Others. It may be negative, if servers have less than their
+        flavors say.
+    """
+    lpars = {href.rsplit('/', 1)[-1].upper() for href in
+             system.get_href('AssociatedLogicalPartitions/link')}
+    had = granted.taken(server.has for server in servers
+                        if server.pvm_uuid in lpars)
+    return Others(
+        system.memory_configurable - system.memory_free - had.memory_mb,
+        system.proc_units_configurable - system.proc_units_avail - had.units)
+
+
+def memory(system, others, servers, ratio):
+    """Tell how much memory placement must not grant, in MB.
+
+    It can grant what servers have, and the largest server that still fits.
+
+    :param others: Others
+    :param servers: list of granted.Server of this host.
+    :param ratio: float, the allocation ratio.
+    :returns: int
+    """
+    total = system.memory_configurable
+    least = CONF.reserved_host_memory_mb
+    has = granted.total(servers, orc.MEMORY_MB)
+    needs = granted.taken(server.needs for server in servers)
+    free = (total - others.memory_mb - needs.memory_mb -
+            _more(least, others.memory_mb))
+    # A flavor may have any maximum memory, and only the hypervisor knows.
+    kept = min(lpar_sizes.overhead_mb(system, total),
+               _MOST_KEPT * (has + max(0, free)))
+    room = lpar_sizes.largest_mb(system, free, kept)
+    return _reserved(total, has, room, ratio, least)
+
+
+def processors(system):
+    """How many whole processors a host has."""
+    return math.floor(system.proc_units_configurable + _ROUNDING)
+
+
+def vcpus(system, others, servers, ratio):
+    """Tell how many processors are not for more VCPUs; see memory()."""
+    least = CONF.reserved_host_cpus
+    used = max(others.units, least) + granted.total(servers, orc.PCPU)
+    return _reserved(
+        processors(system), granted.total(servers, orc.VCPU),
+        _free_units(system, others, servers), ratio, least, used)
+
+
+def pcpus(system, others, servers):
+    """Tell how many processors are not for more PCPUs; see memory().
+
+    Those that partitions share cannot be dedicated.
+    """
+    room = math.floor(_free_units(system, others, servers) + _ROUNDING)
+    return _reserved(processors(system), granted.total(servers, orc.PCPU),
+                     room, 1.0, CONF.reserved_host_cpus)
+
+
+def _free_units(system, others, servers):
+    needs = granted.taken(server.needs for server in servers)
+    return max(0, system.proc_units_configurable - needs.units -
+               others.units - _more(CONF.reserved_host_cpus, others.units))
+
+
+def _more(least, used):
+    """How much more the operator reserves than others use."""
+    return max(0, least - max(0, used))
+
+
+def _reserved(total, has, room, ratio, least, used=0):
+    """Tell how much placement must not grant.
+
+    What was granted stays granted: without that, placement would not let a
+    server move away either.
+
+    :param total: int, what there is.
+    :param has: int, what was granted.
+    :param room: float, what more there is.
+    :param ratio: float, how much is granted for one that there is.
+    :param least: int, what the operator reserves.
+    :param used: float, what is reserved at least, if it is not granted.
+    :returns: int, 0 to total.
+    """
+    granted_part = has / ratio
+    wanted = max(math.ceil(total - granted_part - room - _ROUNDING),
+                 math.ceil(used - _ROUNDING))
+    most = math.floor(total - granted_part + _ROUNDING)
+    return min(total, max(least, min(wanted, most), 0))
