@@ -21,6 +21,8 @@ from nova_powervm.tests.bench import rows
 from nova_powervm.tests.functional import test_snapshot
 from nova_powervm.tests import tree
 from nova_powervm.tests.virt.powervm.scenarios import test_budgets
+from nova_powervm.tests.virt.powervm.scenarios import test_crash_dump
+from nova_powervm.tests.virt.powervm.scenarios import test_diagnostics
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv_budgets
 from nova_powervm.tests.virt.powervm.scenarios import test_rescue
 from nova_powervm.tests.virt.powervm.scenarios import test_resize
@@ -142,8 +144,15 @@ class BudgetDocsTest(testtools.TestCase):
                     'first connector of a server', name, 'further attach',
                     'further attach')])
 
+    def test_looks_and_dumps(self):
+        heading = 'Looks and dumps'
+        self.assertEqual(
+            literals(test_diagnostics.RunningTest.test_requests) +
+            literals(test_crash_dump.CrashDumpTest.test_requests),
+            self.budgets(heading, *self.tables[heading]))
+
     def test_nothing_is_over_its_budget(self):
-        self.assertEqual(4, len(self.tables))
+        self.assertEqual(5, len(self.tables))
         for table in self.tables.values():
             for name, (measured, budget, _old) in table.items():
                 if budget != NONE:

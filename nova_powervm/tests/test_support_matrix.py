@@ -22,6 +22,7 @@ from unittest import mock
 from nova.virt import driver as virt_driver
 
 from nova_powervm.tests import tree
+from nova_powervm.tests.virt.powervm import contract
 from nova_powervm.virt.powervm import driver
 
 MATRIX = tree.path('doc', 'source', 'user', 'support-matrix.ini')
@@ -42,7 +43,13 @@ METHODS = {
     'extend-volume': ('extend_volume',),
     'attach-interface': ('attach_interface', 'plug_vifs'),
     'detach-interface': ('detach_interface', 'unplug_vifs'),
-    'maintenance-mode': ('host_maintenance_mode', 'set_host_enabled'),
+    'maintenance-mode': ('host_maintenance_mode',),
+    'host-power': ('host_power_action',),
+    'diagnostics': ('get_diagnostics', 'get_instance_diagnostics'),
+    'volume-usage': ('get_all_volume_usage', 'block_stats'),
+    'assisted-volume-snapshot': ('volume_snapshot_create',
+                                 'volume_snapshot_delete'),
+    'shares': ('mount_share', 'umount_share', 'is_share_mounted'),
     'evacuate': ('instance_on_disk', 'rebuild'),
     'get-guest-info': ('get_info',),
     'get-host-uptime': ('get_host_uptime',),
@@ -68,6 +75,7 @@ METHODS = {
     'console.serial.log': ('get_console_output',),
     'console.serial.interactive': ('get_serial_console',),
     'console.spice': ('get_spice_console',),
+    'console.mks': ('get_mks_console',),
     'console.vnc': ('get_vnc_console',),
     'quiesce': ('quiesce',),
     'unquiesce': ('unquiesce',),
@@ -129,6 +137,10 @@ def lineage(package, module, name):
 
 @tree.needs_source
 class SupportMatrixTest(unittest.TestCase):
+
+    #: Why a method is not built, if users do not see that.
+    UNSEEN = (contract.BY_DEFAULT, contract.NO_LIVE_MIGRATION,
+              contract.BARE_METAL)
 
     def setUp(self):
         super().setUp()
@@ -215,6 +227,12 @@ class SupportMatrixTest(unittest.TestCase):
                     self.assertEqual(
                         getattr(ours, method) is not getattr(base, method),
                         set(statuses) != {'missing'})
+
+    def test_what_is_not_built(self):
+        shown = {method for methods in METHODS.values() for method in methods}
+        self.assertLessEqual({
+            name for name, why in contract.NOT_IMPLEMENTED.items()
+            if why not in self.UNSEEN}, shown)
 
     def test_capabilities_of_the_driver(self):
         self.assertLessEqual(set(CAPABILITIES), set(self.features))

@@ -44,6 +44,7 @@ MAX_NAME = 31
 
 _REFERENCE_CODES = {OFF: '00000000', STARTING: 'C200C2FF',
                     STOPPING: 'D200C1FF'}
+_UPTIME = b'<Uptime>%d</Uptime>'
 
 
 def _first_nvram(uuid):
@@ -380,9 +381,14 @@ class Partition(store.Resource):
             el('BootMode', self.boot_mode),
             el('PartitionNVRAM', self.nvram, group='NVRAM')
             if 'NVRAM' in groups and self.nvram else None,
-            el('Uptime', self.uptime),
+            el('Uptime', 0),
             el('PendingSecureBoot', self.secure_boot),
             el('CurrentSecureBoot', self.secure_boot)]
+
+    def document(self, groups):
+        """Return its document; of all that is in it, only the time passes."""
+        return super().document(groups).replace(
+            _UPTIME % 0, _UPTIME % self.uptime, 1)
 
     def _render_capabilities(self):
         connected = self.rmc == 'active'

@@ -33,6 +33,7 @@ from pypowervm.tasks import power_opts
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import cleanup
+from nova_powervm.virt.powervm import diagnostics
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
@@ -201,6 +202,19 @@ class PowerVMDriver(driver.ComputeDriver):
             LOG.warning('The power state is not known: %s', exc,
                         instance=instance)
             return hardware.InstanceInfo(state=power_state.NOSTATE)
+
+    def get_diagnostics(self, instance):
+        return diagnostics.as_dict(self._diagnose(instance))
+
+    def get_instance_diagnostics(self, instance):
+        return diagnostics.as_object(self._diagnose(instance), instance)
+
+    def _diagnose(self, instance):
+        try:
+            return diagnostics.collect(self.rooms.host, instance)
+        except pvm_exc.Error as exc:
+            raise exception.PowerVMAPIFailed(
+                inst_name=instance.name, reason=str(exc)) from exc
 
     # ---- the life of a server ------------------------------------------
 

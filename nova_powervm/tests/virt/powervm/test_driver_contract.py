@@ -13,10 +13,12 @@
 """Nova's contract of virt drivers, on our driver and the simulated site.
 
 Nova's test passes what raises NotImplementedError. Here that may be only what
-NOT_IMPLEMENTED lists.
+contract.NOT_IMPLEMENTED lists.
 """
 
+import inspect
 import re
+import unittest
 from unittest import mock
 
 import fixtures as fx
@@ -28,11 +30,13 @@ from nova import test
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.unit import utils as test_utils
 from nova.tests.unit.virt import test_virt_drivers
+from nova.virt import driver as virt_driver
 from oslo_utils import units
 
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests import quick
+from nova_powervm.tests.virt.powervm import contract
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import volume
 
@@ -42,33 +46,47 @@ WWPN = '10000090FA1B%04X'
 # What Nova's test finds not implemented, and logs.
 MISSING = re.compile('does not implement (\\w+) required')
 
-LATER = 'to come'
-NOT_ON_POWERVM = 'the platform cannot do it'
-BY_DEFAULT = "Nova's default does it"
 
-#: {method of the driver that may not be there: why}.
-NOT_IMPLEMENTED = {
-    'block_stats': NOT_ON_POWERVM,
-    'get_console_output': NOT_ON_POWERVM,
-    'get_device_name_for_instance': BY_DEFAULT,
-    'get_diagnostics': LATER,
-    'get_instance_diagnostics': LATER,
-    'get_instance_disk_info': NOT_ON_POWERVM,
-    'get_mks_console': NOT_ON_POWERVM,
-    'get_serial_console': LATER,
-    'get_spice_console': NOT_ON_POWERVM,
-    'get_vnc_console': LATER,
-    'host_power_action': NOT_ON_POWERVM,
-    'live_migration_abort': LATER,
-    'pause': NOT_ON_POWERVM,
-    'restore': BY_DEFAULT,
-    'resume': NOT_ON_POWERVM,
-    'set_admin_password': NOT_ON_POWERVM,
-    'set_host_enabled': BY_DEFAULT,
-    'soft_delete': BY_DEFAULT,
-    'suspend': NOT_ON_POWERVM,
-    'unpause': NOT_ON_POWERVM,
-}
+class EachMethodTest(unittest.TestCase):
+    """Method by method: it is built, or a list says why it is not."""
+
+    @staticmethod
+    def methods():
+        return {name: method for name, method in inspect.getmembers(
+            virt_driver.ComputeDriver, inspect.isroutine)
+            if not name.startswith('_')}
+
+    @staticmethod
+    def is_built(name):
+        return name in vars(driver.PowerVMDriver)
+
+    def test_each_is_in_one_place(self):
+        for name in self.methods():
+            with self.subTest(name):
+                self.assertEqual(1, sum([
+                    self.is_built(name), name in contract.NOT_IMPLEMENTED,
+                    name in contract.INHERITED]))
+
+    def test_lists_are_of_today(self):
+        methods = self.methods()
+        for name in contract.NOT_IMPLEMENTED:
+            with self.subTest(name):
+                self.assertIn('raise NotImplementedError',
+                              inspect.getsource(methods[name]))
+        for name in contract.INHERITED:
+            with self.subTest(name):
+                self.assertNotIn('raise NotImplementedError',
+                                 inspect.getsource(methods[name]))
+
+    def test_signatures(self):
+        """Nova calls each method with what its contract says."""
+        for name, method in self.methods().items():
+            if self.is_built(name):
+                with self.subTest(name):
+                    ours = inspect.unwrap(getattr(driver.PowerVMDriver, name))
+                    self.assertEqual(
+                        list(inspect.signature(method).parameters),
+                        list(inspect.signature(ours).parameters))
 
 
 class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
@@ -134,7 +152,8 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
 
     def tearDown(self):
         missing = set(MISSING.findall(self.stdlog.logger.output))
-        self.assertEqual(set(), missing.difference(NOT_IMPLEMENTED))
+        self.assertEqual(set(), missing.difference(
+            contract.NOT_IMPLEMENTED))
         super().tearDown()
 
     def test_init_host(self):
