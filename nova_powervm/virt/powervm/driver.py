@@ -32,6 +32,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power_opts
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import before
 from nova_powervm.virt.powervm import cleanup
 from nova_powervm.virt.powervm import diagnostics
 from nova_powervm.virt.powervm.disk import driver as disk_driver
@@ -84,6 +85,7 @@ class PowerVMDriver(driver.ComputeDriver):
         self.capabilities = dict(
             driver.ComputeDriver.capabilities,
             supports_attach_interface=True,
+            supports_bfv_rescue=True,
             supports_device_tagging=True,
             supports_evacuate=True,
             supports_extend_volume=True,
@@ -286,6 +288,10 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def power_off(self, instance, timeout=0, retry_interval=0):
         self._log_operation('power_off', instance)
+        if before.is_to_become_image(instance):
+            # Nova goes on to ask for what would be refused then.
+            image.check_snapshot(self.rooms.host, self.rooms.disk,
+                                 self.rooms.mgmt, instance)
         try:
             self._run(flow_power.power_off(self.rooms, instance, timeout),
                       instance)
@@ -394,20 +400,23 @@ class PowerVMDriver(driver.ComputeDriver):
     def snapshot(self, context, instance, image_id, update_task_state):
         self._log_operation('snapshot', instance)
         self._run(flow_snapshot.snapshot(
-            self.rooms, context, instance, image_id, update_task_state),
-            instance)
+            self.rooms, context, instance, image_id, update_task_state,
+            was_on=before.was_stopped_by_nova(instance)), instance)
 
     def rescue(self, context, instance, network_info, image_meta,
                rescue_password, block_device_info, share_info):
         self._log_operation('rescue', instance)
-        image.check_rescue(instance, image_meta)
         self._run(flow_rescue.rescue(
-            self.rooms, context, instance, image_meta,
+            self.rooms, context, instance, image_meta, block_device_info,
+            was_on=before.was_stopped_by_nova(instance),
             at_menu=CONF.powervm.rescue_boot_mode.lower() == 'sms'), instance)
 
     def unrescue(self, context, instance):
         self._log_operation('unrescue', instance)
-        self._run(flow_rescue.unrescue(self.rooms, instance), instance)
+        self._run(flow_rescue.unrescue(
+            self.rooms, instance,
+            driver.get_block_device_info(instance, instance.get_bdms())),
+            instance)
 
     # ---- resize and cold migration -------------------------------------
 

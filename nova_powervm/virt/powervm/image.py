@@ -53,7 +53,9 @@ def check_rescue(instance, image_meta):
 
     A rescue disk is one more disk on the server's virtual SCSI adapter; the
     server's own disks are where they were. That is what Nova calls a stable
-    rescue, so an image may ask for it, but for no other kind of device.
+    rescue. All disks of our own are on that bus, so that an image which asks
+    for another one has it there, too. But bytes that are meant for a CD-ROM
+    or a floppy drive do not boot from a disk.
 
     :param instance: nova.objects.Instance
     :param image_meta: nova.objects.ImageMeta of the rescue image.
@@ -61,14 +63,12 @@ def check_rescue(instance, image_meta):
     """
     reason = None
     device = image_meta.properties.get('hw_rescue_device')
-    bus = image_meta.properties.get('hw_rescue_bus')
     if flavor.is_ibmi(instance):
         reason = ('the firmware of an IBM i partition cannot be told which '
                   'disk to boot from')
-    elif device not in (None, 'disk') or bus not in (None, 'scsi'):
-        reason = ('a rescue disk is of hw_rescue_device=disk and '
-                  'hw_rescue_bus=scsi; image %s asks for %s and %s' % (
-                      image_meta.id, device, bus))
+    elif device not in (None, 'disk'):
+        reason = ('a rescue disk is of hw_rescue_device=disk; image %s asks '
+                  'for %s' % (image_meta.id, device))
     if reason:
         raise nova_exc.InstanceNotRescuable(instance_id=instance.uuid,
                                             reason=reason)

@@ -95,7 +95,7 @@ class PowerOp:
         from this time (source: parameter bootstring of pypowervm's
         PowerOnOpts; what it does is assumed, no hardware).
 
-        :param device: str, see vm.boot_device(); None means what the firmware
+        :param device: str, see boot_path; None means what the firmware
             chooses.
         :param afresh: bool, stop one that is on first; otherwise it stays as
             it is.

@@ -34,7 +34,6 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
-from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import size as lpar_size
@@ -452,27 +451,3 @@ def _refusal(instance, exc):
     message = exc.her_wrap.message if exc.her_wrap is not None else None
     return exception.PowerVMAPIFailed(inst_name=instance.name,
                                       reason=message or str(exc))
-
-
-# ---- firmware --------------------------------------------------------------
-
-def boot_device(mapping):
-    """Tell by what name the firmware of an instance knows one of its disks.
-
-    The unit address of a virtual SCSI client adapter is 0x30000000 plus its
-    slot, that of a disk its logical unit address (source: the device tree of
-    Linux on Power, as in the output of ofpathname of powerpc-utils,
-    /vdevice/v-scsi@30000002/disk@8100000000000000).
-
-    :param mapping: VSCSIMapping wrapper, as the platform returned it.
-    :returns: str, for boot_from; None if it is not known, as with a Linux
-        VIOS.
-    """
-    address = lua.of(mapping)
-    if address is None:
-        LOG.warning('The address %s of a disk is not one that the firmware '
-                    'knows; it chooses what to boot from.',
-                    mapping.target_dev and mapping.target_dev.lua)
-        return None
-    return '/vdevice/v-scsi@%x/disk@%s' % (
-        0x30000000 | mapping.client_adapter.lpar_slot_num, address[2:])

@@ -16,9 +16,9 @@ NO_LIVE_MIGRATION = 'The driver does not migrate running servers.'
 NO_SAME_HOST = (
     'The test starts the fake driver that offers to migrate a server to the '
     'host that it is on. Ours does not: this would change nothing.')
-NO_VOLUME_RESCUE = (
-    'The test starts the fake driver that rescues servers that boot from a '
-    'volume. Ours does not offer it, so that Nova refuses it.')
+VOLUME_RESCUE = (
+    'The test starts the fake driver that does not rescue servers that boot '
+    'from a volume. Ours does.')
 FAILS_ON_PURPOSE = (
     'The test starts a fake driver whose spawn() fails for shelved servers.')
 LARGER_HOSTS = (
@@ -26,7 +26,6 @@ LARGER_HOSTS = (
     'host of the fake driver. It fits on ours.')
 
 _MOVES = 'test_servers.ServerMovingTests.test_'
-_RESCUE = 'test_server_rescue.AllowBFVRescuev287With'
 
 #: {name of a test of Nova: reason}; the names begin below
 #: nova.tests.functional, as in 'test_servers.ServersTest.test_get_servers'.
@@ -38,8 +37,8 @@ EXCLUSIONS = {
     _MOVES + 'live_migration_after_server_created_with_host':
         NO_LIVE_MIGRATION,
     _MOVES + 'resize_not_enough_resource': LARGER_HOSTS,
-    _RESCUE + 'RescueImageProperties.test_bfv_rescue_done': NO_VOLUME_RESCUE,
-    _RESCUE + 'Trait.test_bfv_rescue_supported': NO_VOLUME_RESCUE,
+    'test_server_rescue.DisallowBFVRescuev287WithoutTrait.'
+    'test_bfv_rescue_not_supported': VOLUME_RESCUE,
     'test_cold_migrate.ColdMigrationAllowSameHost.'
     'test_cold_migrate_same_host_supported': NO_SAME_HOST,
     'test_servers.ServerUnshelveSpawnFailTests.'

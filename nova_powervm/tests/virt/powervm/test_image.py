@@ -116,7 +116,9 @@ class CheckRescueTest(base.TestCase):
 
     def test_fine(self):
         self.check()
-        self.check('rhel', hw_rescue_bus='scsi', hw_rescue_device='disk')
+        for bus in ('scsi', 'virtio', 'usb', 'ide', 'sata', 'fdc'):
+            self.check('rhel', hw_rescue_bus=bus, hw_rescue_device='disk')
+            self.check('rhel', hw_rescue_bus=bus)
 
     def test_ibmi(self):
         exc = self.assertRaises(nova_exc.InstanceNotRescuable, self.check,
@@ -124,8 +126,8 @@ class CheckRescueTest(base.TestCase):
         self.assertIn('IBM i', str(exc))
 
     def test_other_devices(self):
-        for properties in ({'hw_rescue_device': 'cdrom'},
-                           {'hw_rescue_bus': 'virtio'}):
-            exc = self.assertRaises(nova_exc.InstanceNotRescuable, self.check,
-                                    **properties)
-            self.assertIn(*properties.values(), str(exc))
+        for device in ('cdrom', 'floppy', 'lun'):
+            exc = self.assertRaises(
+                nova_exc.InstanceNotRescuable, self.check,
+                hw_rescue_device=device, hw_rescue_bus='scsi')
+            self.assertIn(device, str(exc))

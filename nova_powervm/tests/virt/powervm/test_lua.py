@@ -19,9 +19,9 @@ from pypowervm.tests.test_utils import pvmhttp
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import placement
-from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import vscsi
 
 
@@ -63,7 +63,7 @@ class LinuxViosTest(base.BaseTestCase):
 
     def test_boot_device(self):
         for mapping in self.mappings:
-            self.assertIsNone(vm.boot_device(mapping))
+            self.assertIsNone(boot_path.of_scsi(mapping))
 
     def test_volume_gets_an_address(self):
         mapping = self.mappings[0]

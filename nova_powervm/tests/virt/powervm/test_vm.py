@@ -377,13 +377,3 @@ class VtermTest(base.TestCase):
         self.execute.side_effect = vm.processutils.ProcessExecutionError()
         self.delete(7)
         self.assertIn('could not be closed', self.logger.output)
-
-
-class FirmwareTest(base.TestCase):
-
-    def test_boot_device(self):
-        mapping = mock.Mock()
-        mapping.client_adapter.lpar_slot_num = 10
-        mapping.target_dev.lua = '0x8200000000000000'
-        self.assertEqual('/vdevice/v-scsi@3000000a/disk@8200000000000000',
-                         vm.boot_device(mapping))

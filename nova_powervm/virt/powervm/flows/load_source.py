@@ -76,6 +76,7 @@ def _of(rooms, instance, block_device_info, swapped=None):
 
 def _boot_volume(rooms, instance, block_device_info):
     """The connector of the volume that a server boots from, or None."""
-    boot = [bdm for bdm in virt_driver.block_device_info_get_mapping(
-        block_device_info) if bdm.get('boot_index') == 0]
-    return next(iter(volume.build_all(rooms.host, instance, boot)), None)
+    found = volume.build_root(
+        rooms.host, instance,
+        virt_driver.block_device_info_get_mapping(block_device_info))
+    return next(iter(found), None)

@@ -24,7 +24,6 @@ from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm.tasks import volume as tf_vol
 
-_BOOT = disk_driver.DiskType.BOOT
 _RESCUE = disk_driver.DiskType.RESCUE
 
 
@@ -79,9 +78,8 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
                                undo=False, slots=slots,
                                swap_gb=disk_driver.swap_sizes(
                                    instance, block_device_info)))
-    if _BOOT in disk_types:
-        # Left by a rescue, or the end of one, that failed.
-        flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]))
+    # Left by a rescue, or the end of one, that failed.
+    flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]))
     if configdrive.required_by(instance):
         flow.add(tf_stg.ReattachCfgDrive(rooms.config_drive, instance, stg))
     if volumes:

@@ -16,7 +16,10 @@ from pypowervm.tasks import power_opts
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.flows import load_source
+from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.tasks import image as tf_img
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
@@ -24,16 +27,23 @@ _BOOT = disk_driver.DiskType.BOOT
 _RESCUE = disk_driver.DiskType.RESCUE
 
 
-def rescue(rooms, context, instance, image_meta, at_menu=False):
+def rescue(rooms, context, instance, image_meta, block_device_info=None,
+           at_menu=False, was_on=False):
     """Flow that boots a server, which is off, from a disk of its own.
 
-    Its other disks keep their places.
+    Its other disks and volumes keep their places.
 
     :param at_menu: whether a person chooses the disk in the firmware's menu
         (SMS), instead.
+    :param was_on: whether Nova has stopped it for that: it is started again
+        if the flow fails.
     """
     flow = linear_flow.Flow('rescue')
+    if was_on:
+        load_source.add_power_back_on(flow, rooms, instance,
+                                      block_device_info, always=True)
     flow.add(
+        tf_img.CheckRescue(instance, image_meta),
         tf_stg.CreateRescueDisk(rooms.disk, context, instance, image_meta),
         tf_stg.ConnectRescueDisk(rooms.disk, instance))
     if at_menu:
@@ -59,19 +69,25 @@ def power_on(rooms, instance, block_device_info=None):
     return flow
 
 
-def unrescue(rooms, instance):
-    """Flow that removes the rescue disk and boots from the boot disk."""
-    stg = storage.StorageTransaction(rooms.host, 'unrescue')
+def unrescue(rooms, instance, block_device_info):
+    """Flow that removes the rescue disk and boots as before.
+
+    That is from the boot disk, or from the volume that takes its place.
+    """
+    volumes = volume.of_root(rooms, instance, block_device_info)
+    stg = volume.transaction(rooms, 'unrescue', volumes)
     flow = linear_flow.Flow('unrescue').add(
         tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
         tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]),
         tf_stg.UpdateVioses(stg),
         tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE]))
-    _add_boot_from(flow, rooms, instance, _BOOT)
+    _add_boot_from(flow, rooms, instance, _BOOT, volumes=volumes)
     return flow
 
 
-def _add_boot_from(flow, rooms, instance, disk_type, afresh=True):
+def _add_boot_from(flow, rooms, instance, disk_type, afresh=True,
+                   volumes=()):
     flow.add(
-        tf_stg.FindBootDevice(rooms.disk, instance, disk_type),
+        tf_stg.FindBootDevice(rooms.disk, instance, disk_type,
+                              volumes=volumes),
         tf_vm.BootFrom(rooms.host, instance, afresh=afresh))

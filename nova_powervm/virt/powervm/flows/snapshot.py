@@ -15,17 +15,24 @@
 from nova.compute import task_states
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.tasks import image as tf_img
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 
 
-def snapshot(rooms, context, instance, image_id, update_task_state):
+def snapshot(rooms, context, instance, image_id, update_task_state,
+             was_on=False):
     """Flow that sends a server's boot disk to Glance.
 
     The server may be on: what its operating system has not written yet is
     missing in the image then, as after a power failure.
     """
-    return linear_flow.Flow('snapshot').add(
+    flow = linear_flow.Flow('snapshot')
+    if was_on:
+        # It does not boot from a volume: Nova makes no image of it then.
+        load_source.add_power_back_on(flow, rooms, instance, None,
+                                      always=True)
+    return flow.add(
         tf_img.CheckSnapshot(rooms.host, rooms.disk, rooms.mgmt, instance),
         tf_img.UpdateTaskState(update_task_state,
                                task_states.IMAGE_PENDING_UPLOAD),

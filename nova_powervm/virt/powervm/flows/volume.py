@@ -30,6 +30,11 @@ def of(rooms, instance, block_device_info):
     return volume.build_all(rooms.host, instance, _bdms(block_device_info))
 
 
+def of_root(rooms, instance, block_device_info):
+    """Connector of the volume that a server boots from: list of 0 or 1."""
+    return volume.build_root(rooms.host, instance, _bdms(block_device_info))
+
+
 def of_leaving(rooms, instance, block_device_info):
     """Connectors for all that a server that is removed has of volumes."""
     return volume.build_leaving(rooms.host, instance,

@@ -32,6 +32,18 @@ class CheckSnapshot(task.Task):
                              self.instance)
 
 
+class CheckRescue(task.Task):
+    """Refuse what a server cannot be rescued with."""
+
+    def __init__(self, instance, image_meta):
+        super().__init__('check_rescue')
+        self.instance = instance
+        self.image_meta = image_meta
+
+    def execute(self):
+        image.check_rescue(self.instance, self.image_meta)
+
+
 class UpdateTaskState(task.Task):
     """Tell Nova how far the snapshot is.
 

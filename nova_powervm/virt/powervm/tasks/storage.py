@@ -22,6 +22,7 @@ from nova import exception as nova_exc
 from taskflow import task
 from taskflow.types import failure
 
+from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
@@ -450,18 +451,24 @@ class FindBootDevice(task.Task):
     """Find what to boot from; provides its name as ``boot_device``, or None.
 
     :param disk_type: disk.driver.DiskType of the disk to boot from.
+    :param volumes: list of the VolumeConnector of the volume that takes its
+        place, if one does.
     """
 
-    def __init__(self, disk_dvr, instance, disk_type):
+    def __init__(self, disk_dvr, instance, disk_type, volumes=()):
         super().__init__('find_boot_device', provides='boot_device')
+        self.volumes = volumes
         self.disk_dvr = disk_dvr
         self.instance = instance
         self.disk_type = disk_type
 
     def execute(self, vioses):
+        if self.volumes:
+            return boot_path.join(path for connector in self.volumes
+                                  for path in connector.boot_paths(vioses))
         mapping = self.disk_dvr.find_mapping(self.instance, self.disk_type,
                                              vioses)
-        return mapping and vm.boot_device(mapping)
+        return mapping and boot_path.of_scsi(mapping)
 
 
 class UpdateVioses(task.Task):

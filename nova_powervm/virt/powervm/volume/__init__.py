@@ -133,6 +133,16 @@ def build_all(host, instance, bdms):
             if bdm.get('connection_info')]
 
 
+def build_root(host, instance, bdms):
+    """Make the connector of the volume that a server boots from.
+
+    :param bdms: see build_all().
+    :returns: list of VolumeConnector; empty if it boots from another disk.
+    """
+    return build_all(host, instance,
+                     [bdm for bdm in bdms if _boot_index(bdm) == 0])
+
+
 def build_leaving(host, instance, bdms):
     """Make the connectors of a server that is removed (no request).
 

@@ -145,6 +145,14 @@ class VolumeConnector(abc.ABC):
         """Queue what takes back what connect() queued, and maybe did."""
         self.disconnect(stg)
 
+    def boot_paths(self, vioses):
+        """Tell by which names the firmware knows the volume (no request).
+
+        :param vioses: dict of UUID -> VIOS wrapper, read with xag.
+        :returns: list of str or None, see boot_path; one for each path.
+        """
+        return []
+
     @property
     def can_be_copied(self):
         """Whether VIOSes can show the volume to the management partition."""

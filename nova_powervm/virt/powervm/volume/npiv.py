@@ -34,11 +34,13 @@ from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import luns
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -234,6 +236,15 @@ class NpivConnector(driver.VolumeConnector):
                       if mapping.client_adapter is not None and
                       mapping.backing_port is not None and
                       clients.is_client(mapping, self.lpar_uuid))
+
+    def boot_paths(self, vioses):
+        targets = luns.targets(self.data, self.volume_id)
+        return [boot_path.of_fc(mapping, target, lun)
+                for vios_w in vioses.values()
+                for mapping in vios_w.vfc_mappings
+                if clients.is_client(mapping, self.lpar_uuid)
+                for wwpn in sorted(_wwpns_of(mapping))
+                for target, lun in targets.get(luns.plain(wwpn), ())]
 
     # ---- disconnection -------------------------------------------------
 

@@ -30,6 +30,7 @@ from pypowervm.tasks import hdisk
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import storage
@@ -362,6 +363,11 @@ class VscsiConnector(driver.VolumeConnector):
         return isinstance(element, pvm_stg.PV) and (
             element.udid == self.udid if self.udid
             else element.tag == self.volume_id)
+
+    def boot_paths(self, vioses):
+        return [boot_path.of_scsi(mapping) for vios_w in vioses.values()
+                for mapping in self._mappings(vios_w)
+                if self._is_volume(mapping)]
 
     # ---- disconnection -------------------------------------------------
 

@@ -20,7 +20,9 @@ from nova_powervm.tests.virt.powervm import test_flow_layout
 from nova_powervm.virt.powervm import flows
 from nova_powervm.virt.powervm.flows import migrate
 from nova_powervm.virt.powervm.flows import power
+from nova_powervm.virt.powervm.flows import rescue
 from nova_powervm.virt.powervm.flows import resize
+from nova_powervm.virt.powervm.flows import snapshot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume as flow_volume
 from nova_powervm.virt.powervm.tasks import load_source as tf_load
@@ -38,6 +40,8 @@ FLOWS = (
     (resize.revert, {'power_on': True}), (migrate.leave, {'was_on': True}),
     (migrate.come_back, {'power_on': True}),
     (flow_volume.swap, {'was_on': True, 'may_stop': True}))
+# Not done to servers that boot from volumes.
+FLOWS_OF_DISKS = FLOWS + ((snapshot.snapshot, {'was_on': True}),)
 # What only other systems can do, or what is done to a server that runs: it
 # was started before.
 OTHERS = {'_add_boot_from', 'rescue', 'soft_reboot', 'crash_dump'}
@@ -58,15 +62,22 @@ class LoadSourceTest(base.FlowTestCase):
         return found
 
     def test_ibmi(self):
-        for function, arguments in FLOWS:
+        for function, arguments in FLOWS_OF_DISKS:
             for task in self.starts(function, arguments, system=IBMI):
                 self.assertIsInstance(
                     task, (tf_load.PowerOn, tf_load.PowerBackOn))
                 # The boot disk is one of the driver's.
                 self.assertEqual('boot', task.source._find.args[1])
 
+    def test_rescue_that_is_refused(self):
+        """It boots again as before; the rescue disk goes without tags."""
+        back_on, _rescued = self.starts(rescue.rescue, {'was_on': True},
+                                        system=IBMI)
+        self.assertIsInstance(back_on, tf_load.PowerBackOn)
+        self.assertEqual('boot', back_on.source._find.args[1])
+
     def test_others(self):
-        for function, arguments in FLOWS:
+        for function, arguments in FLOWS_OF_DISKS:
             for task in self.starts(function, arguments):
                 self.assertIn(type(task), (tf_vm.PowerOn, tf_vm.PowerBackOn))
 

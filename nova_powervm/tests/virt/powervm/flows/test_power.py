@@ -90,13 +90,13 @@ class HardRebootTest(base.RecipesTestCase):
             dlt_storage[rescue]+only_unmapped
             make_up_disk_growth
             pwr_vm'''),
-        # Such a server cannot be rescued: no disk is looked for.
         'from a volume': ({'boot_volume': True}, {}, '''
             pwr_off_vm+force_immediate
             get_vm
             make_up_size
             plug_vifs
             connect_own_disks[]
+            detach_storage[rescue]
             reconnect_volumes
             update_vioses
             save_volumes

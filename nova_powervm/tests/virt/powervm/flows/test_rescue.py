@@ -25,11 +25,21 @@ class RescueTest(base.RecipesTestCase):
     FLOW = 'rescue'
     RECIPES = {
         'from the rescue disk': ({}, {}, '''
+            check_rescue
+            crt_disk_from_img[rescue]
+            connect_rescue_disk
+            find_boot_device[rescue]
+            pwr_vm'''),
+        'from the rescue disk, after Nova has stopped it': (
+            {}, {'was_on': True}, '''
+            pwr_back_on
+            check_rescue
             crt_disk_from_img[rescue]
             connect_rescue_disk
             find_boot_device[rescue]
             pwr_vm'''),
         'at the menu': ({}, {'at_menu': True}, '''
+            check_rescue
             crt_disk_from_img[rescue]
             connect_rescue_disk
             pwr_vm+afresh'''),
@@ -63,10 +73,19 @@ class UnrescueTest(base.RecipesTestCase):
 
     MODULE = rescue
     FLOW = 'unrescue'
-    RECIPES = {'plain': ({}, {}, '''
-        pwr_off_vm+force_immediate
-        detach_storage[rescue]
-        update_vioses
-        dlt_storage[rescue]
-        find_boot_device[boot]
-        pwr_vm''')}
+    RECIPES = {
+        'plain': ({'volumes': 1}, {}, '''
+            pwr_off_vm+force_immediate
+            detach_storage[rescue]
+            update_vioses
+            dlt_storage[rescue]
+            find_boot_device[boot]
+            pwr_vm'''),
+        'to a volume': ({'boot_volume': True}, {}, '''
+            pwr_off_vm+force_immediate
+            detach_storage[rescue]
+            update_vioses
+            dlt_storage[rescue]
+            find_boot_device[boot]
+            pwr_vm'''),
+    }

@@ -22,13 +22,18 @@ class SnapshotTest(base.RecipesTestCase):
 
     MODULE = snapshot
     FLOW = 'snapshot'
-    RECIPES = {'plain': ({}, {}, '''
+    _PLAIN = '''
         check_snapshot
         update_task_state_image_pending_upload
         instance_disk_to_mgmt
         update_task_state_image_uploading
         stream_to_glance
-        remove_inst_disk_from_mgmt''')}
+        remove_inst_disk_from_mgmt'''
+    RECIPES = {
+        'plain': ({}, {}, _PLAIN),
+        'after Nova has stopped it': ({}, {'was_on': True},
+                                      'pwr_back_on ' + _PLAIN),
+    }
 
     def test_nova_is_told(self):
         """Nova refuses a state that does not follow the one before."""

@@ -141,13 +141,47 @@ class LocalDiskTest(LifeMixin, base.ScenarioCase):
         self.assert_boots_from('b', self.server)
         self.assertEqual(self.before, self.resting_state())
 
-    def test_bus_that_is_not_there(self):
+    def ask_for(self, **wishes):
         self.glance.images[self.rescue_image]['properties'].update(
-            hw_rescue_bus='usb', hw_rescue_device='disk')
-        after = self.rescue(self.server, self.rescue_image)
+            ('hw_rescue_' + name, value) for name, value in wishes.items())
+
+    def test_any_bus(self):
+        for bus in ('virtio', 'usb', 'scsi'):
+            self.ask_for(bus=bus, device='disk')
+            after = self.rescue(self.server, self.rescue_image)
+            self.assertEqual('RESCUE', after['status'], bus)
+            self.assert_boots_from('r', self.server)
+            self.assertEqual('ACTIVE', self.unrescue(self.server)['status'])
+            self.assert_boots_from('b', self.server)
+            self.assertEqual(self.before, self.resting_state())
+
+    def test_refused(self):
+        """Nova says ERROR, but the server runs on from its own disk."""
+        for device in ('cdrom', 'floppy'):
+            self.ask_for(bus='scsi', device=device)
+            after = self.rescue(self.server, self.rescue_image)
+            self.assertEqual('ERROR', after['status'])
+            self.assertIn(device, after['fault']['message'])
+            self.assert_boots_from('b', self.server)
+            self.assertEqual(self.before, self.resting_state())
+            self.assertEqual('ACTIVE', self.hard_reboot(self.server)['status'])
+
+    def test_refused_while_it_is_off(self):
+        self.stop(self.server)
+        before = self.platform_state()
+        self.ask_for(device='cdrom')
+        self.assertEqual('ERROR', self.rescue(
+            self.server, self.rescue_image)['status'])
+        self.assertEqual(before, self.platform_state())
+
+    def test_failure(self):
+        """A server that was on runs on from its own disk."""
+        self.platform.faults.add({
+            'effect': 'status', 'status': 500, 'count': 0, 'method': 'PUT',
+            'path': '/rest/api/web/File/contents/.*'})
+        after = self.rescue(self.server, self.glance.image4['id'])
         self.assertEqual('ERROR', after['status'])
-        self.assertIn('hw_rescue_bus=scsi', after['fault']['message'])
-        self.assertEqual('ACTIVE', self.hard_reboot(self.server)['status'])
+        self.assert_boots_from('b', self.server)
         self.assertEqual(self.before, self.resting_state())
 
     def test_hard_reboot_after_a_crash(self):

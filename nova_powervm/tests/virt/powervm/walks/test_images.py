@@ -36,6 +36,20 @@ class PoolRescueTest(case.DriverCase):
     SERVER = {}
 
 
+@case.walks(is_variant=True)
+class VscsiRescueTest(case.DriverCase):
+    """A server that boots from a volume, and has another one."""
+
+    PLATFORM = platforms.VSCSI
+    CYCLES = RESCUE
+    SERVER = {'volumes': (1, 2), 'boots': True}
+
+
+@case.walks(is_variant=True)
+class NpivRescueTest(VscsiRescueTest):
+    PLATFORM = platforms.NPIV
+
+
 @case.walks()
 class PoolSnapshotTest(case.DriverCase):
     PLATFORM = platforms.POOL

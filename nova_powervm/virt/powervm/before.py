@@ -1,0 +1,47 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What a server was like before Nova began an operation.
+
+Nova stops a server before it has the driver rescue or shelve it. If the
+driver refuses then, or fails, it starts the server again.
+"""
+
+from nova.compute import power_state
+from nova.compute import task_states
+from nova.compute import vm_states
+
+#: Operations that Nova stops a server for, and then asks the driver to do.
+_STOPPED_FOR = (task_states.RESCUING, task_states.SHELVING)
+
+
+def is_to_become_image(instance):
+    """Whether Nova shelves a server, and its boot disk is to be an image.
+
+    :param instance: nova.objects.Instance
+    """
+    return (instance.task_state == task_states.SHELVING and
+            bool(instance.image_ref))
+
+
+def was_stopped_by_nova(instance):
+    """Whether Nova has stopped a server, which was on, for its operation.
+
+    Nova has not changed the server's states yet, as it keeps them.
+
+    :param instance: nova.objects.Instance
+    """
+    if instance.task_state not in _STOPPED_FOR:
+        return False
+    return (instance.vm_state == vm_states.ACTIVE or
+            instance.vm_state != vm_states.STOPPED and
+            instance.power_state == power_state.RUNNING)
