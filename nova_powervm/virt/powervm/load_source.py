@@ -135,7 +135,11 @@ class LoadSource:
                 self._host.adapter, xag=self._xag)))
         if not boot:
             boot = self._guess(before, others)
-        load_source = _keep_or_first(before.load_source, boot)
+        load_source = before.load_source
+        if load_source not in boot:
+            # The end of a rescue finds the other path as alternate.
+            load_source = next((slot for slot in boot
+                                if slot != before.alternate), boot[0])
         others = [slot for slot in others if slot != load_source]
         return Tags(
             load_source=load_source,

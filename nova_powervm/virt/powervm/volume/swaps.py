@@ -30,6 +30,8 @@ from oslo_log import log as logging
 from oslo_serialization import jsonutils
 from pypowervm import exceptions as pvm_exc
 
+from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import load_source
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import volume
@@ -114,8 +116,25 @@ def _steps(host, instance, mgmt, note):
         steps.append(lambda: volume.connect_now(host, [old]))
         steps.append(lambda: mgmt.remove_disk(old.udid))
     if note['was_on'] and instance.vm_state == vm_states.ACTIVE:
-        steps.append(power_jobs.PowerOp(host, instance).start)
+        steps.append(lambda: _start(host, instance, old))
     return steps
+
+
+def _start(host, instance, old):
+    """Start the server; IBM i is told before what to boot from.
+
+    :param old: connector of the volume that it has back; None if it has been
+        detached.
+    """
+    if flavors.is_ibmi(instance):
+        boots = old is not None and old.volume_id in {
+            bdm.volume_id for bdm in _attached(instance)
+            if bdm.boot_index == 0}
+        # Its other disks are where they were, and tagged.
+        load_source.LoadSource(
+            host, instance, old.client_slots if boots else lambda vioses: [],
+            xag=old.xag if boots else ()).tag()
+    power_jobs.PowerOp(host, instance).start()
 
 
 def _take_away(host, new, mgmt):

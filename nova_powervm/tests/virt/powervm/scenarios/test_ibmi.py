@@ -14,10 +14,14 @@
 
 import os
 
+from oslo_serialization import jsonutils
+
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv
 from nova_powervm.tests.virt.powervm.scenarios import volumes
+from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import swaps
 
 VOLUME = volumes.VOLUME
 UNTAGGED = {'load_source': '0', 'alternate': 'NONE', 'console': 'HMC',
@@ -298,11 +302,46 @@ class VscsiTest(IbmiMixin, volumes.VolumeCase):
             self.act(server, end)
             self.assert_boots_from(server)
 
+    def test_swap(self):
+        """The boot volume, and another one."""
+        self.flags(swap_volume_stops_server=True, group='powervm')
+        server = self.boot_with([0, 1], boots=True)
+        self.swap(server, 0, 5)
+        self.assertEqual('ACTIVE', self.status_of(server))
+        # The id that the new volume had when the server booted from it.
+        self.assertEqual(VOLUME % 5, self.lpar_of(server)['boot']['disk'])
+        self.swap(server, 1, 6)
+        self.assert_boots_from(server)
+
+    def test_swap_that_was_not_ended(self):
+        """The start of nova-compute gives back what was, and starts it.
+
+        nova-compute has ended when the server was stopped, and nothing else
+        was done. Then something has changed what is tagged.
+        """
+        server = self.boot_with([0, 1], boots=True)
+        for bdm in self.of(server).bdms():
+            old = volume.build(self.driver.rooms.host,
+                               self.instance_of(server),
+                               jsonutils.loads(bdm.connection_info))
+            new = volume.build(old.host, old.instance, dict(
+                old.connection_info, serial=VOLUME % 5,
+                data={'volume_id': VOLUME % 5}))
+            swaps.begin(old.instance, old, new, was_on=True)
+            with self.site.lock:
+                self.partition_of(server).halted()
+            if bdm.boot_index == 0:
+                self.change(server, load_source='0')
+            self.restart()
+            self.assert_boots_from(server)
+
 
 class NpivTest(test_npiv.NpivMixin, VscsiTest):
     """Booted from a volume that the server sees itself."""
 
     KEEPS_LUNS = False
+    # The platform cannot copy such volumes.
+    test_swap = test_swap_that_was_not_ended = None
 
 
 class OwnDiskTest(test_npiv.NpivMixin, IbmiMixin, volumes.VolumeCase):
