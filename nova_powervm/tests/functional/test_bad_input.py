@@ -17,7 +17,9 @@ from unittest import mock
 from nova import exception as nova_exc
 from nova import test
 
+from nova_powervm.simulator.resources import misc as sim_misc
 from nova_powervm.tests.functional import base
+from nova_powervm.tests.functional import moves
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import exception
 
@@ -81,6 +83,30 @@ class BadServerTest(base.PowerVMTestCase):
         image_id = self.glance.image3['id']
         self.glance.images[image_id]['disk_format'] = 'vmdk'
         self.assert_refused('vmdk', image_uuid=image_id)
+
+
+class OtherHostTest(moves.TwoHostMixin, base.PowerVMTestCase):
+    """What one host lacks, the other may have."""
+
+    PROFILE = 'two-host'
+
+    def test_pool_that_one_host_lacks(self):
+        """Nova tries compute1 first, as compute2 has a server."""
+        second = self.site.hosts[1]
+        with self.site.lock:
+            second.add(sim_misc.SharedProcessorPool(
+                second, second.new_uuid('pool', 3), 3, 'gold', maximum=8.0))
+        self.enable('compute1', False)
+        self.boot(flavor_id=self.large, networks='none')
+        self.enable('compute1', True)
+        with mock.patch('nova.api.validation.extra_specs.validators.'
+                        'validate'):
+            flavor = self._create_flavor(extra_spec={
+                'powervm:shared_proc_pool_name': 'gold'})
+        server = self.boot(flavor_id=flavor)
+        self.assertEqual('compute2', self.host_of(server))
+        self.assertIn('this host has 0 pools of that name',
+                      self.stdlog.logger.output)
 
 
 class BadHostTest(base.SimulatedPlatformMixin, test.TestCase):

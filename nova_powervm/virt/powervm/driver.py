@@ -38,6 +38,7 @@ from nova_powervm.virt.powervm import diagnostics
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import failures
 from nova_powervm.virt.powervm.flows import destroy as flow_destroy
 from nova_powervm.virt.powervm.flows import migrate as flow_migrate
 from nova_powervm.virt.powervm.flows import network as flow_network
@@ -231,10 +232,11 @@ class PowerVMDriver(driver.ComputeDriver):
             power_on=power_on, power_opts=self._spawn_power_opts(instance))
         try:
             self._run(flow, instance)
-        except nova_exc.ImageNotFound as exc:
-            # It is missing for every host: Nova is not to try another.
-            raise nova_exc.BuildAbortException(
-                instance_uuid=instance.uuid, reason=str(exc)) from exc
+        except Exception as exc:
+            failure = failures.of_build(exc, instance)
+            if failure is exc:
+                raise
+            raise failure from exc
 
     def _spawn_power_opts(self, instance):
         """How to power on for the first time (see remove_vopt_media...)."""

@@ -55,10 +55,35 @@ class ViosNotAvailable(exception.NovaException):
                'connection, after a wait of %(wait_time)d seconds.')
 
 
+class OfThisHost(Exception):
+    """What another host may do, though its kind of failure is the request's.
+
+    See module failures.
+    """
+
+
+class NotOnThisHost(exception.NovaException):
+    """Nova builds the server on another host."""
+    msg_fmt = 'Another host may be able to do it: %(reason)s'
+
+
 class InvalidFlavor(exception.InvalidInput):
     """Nova aborts the build; on another host it would fail likewise."""
     msg_fmt = ('Flavor %(flavor)s: %(key)s=%(value)s cannot be used: '
                '%(reason)s')
+
+
+class FlavorNotOnThisHost(OfThisHost, InvalidFlavor):
+    """What the flavor says, this host does not have or cannot do."""
+
+
+class ImageFormatNotOnThisHost(OfThisHost, exception.ImageUnacceptable):
+    """The disks of other hosts may be made of such an image."""
+
+
+class VolumeTypeNotSupported(exception.InvalidVolume):
+    msg_fmt = ('Volumes of the type %(transport)s cannot be attached on '
+               'PowerVM; those of these types can: %(known)s')
 
 
 class OptRequiredIfOtherOptValue(exception.InvalidConfiguration):

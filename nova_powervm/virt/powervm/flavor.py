@@ -241,13 +241,17 @@ class _Translation:
         if conflict:
             raise self._spec_error(*conflict)
 
-    def _error(self, key, value, reason):
-        return exception.InvalidFlavor(flavor=self.flavor.name, key=key,
-                                       value=value, reason=reason)
+    def _error(self, key, value, reason, failure=exception.InvalidFlavor):
+        return failure(flavor=self.flavor.name, key=key, value=value,
+                       reason=reason)
 
-    def _spec_error(self, name, reason):
+    def _spec_error(self, name, reason, failure=exception.InvalidFlavor):
         key = NAMESPACE + name
-        return self._error(key, self.flavor.extra_specs[key], reason)
+        return self._error(key, self.flavor.extra_specs[key], reason, failure)
+
+    def _host_error(self, name, reason):
+        """What to raise about an extra spec that another host may fulfil."""
+        return self._spec_error(name, reason, exception.FlavorNotOnThisHost)
 
     def _bounds(self, resource, desired, **builder_keys):
         """Attributes of min_<resource> and max_<resource>, if given."""
@@ -276,14 +280,14 @@ class _Translation:
         return attributes
 
     def _check_blocks(self, key, memory_mb):
+        if memory_mb < lpar_builder.MEM_LOW_BOUND:
+            raise self._error(key, memory_mb, 'it must be at least %d' %
+                              lpar_builder.MEM_LOW_BOUND)
         block = self.system.memory_region_size
         if block and (memory_mb < block or memory_mb % block):
             raise self._error(
                 key, memory_mb, 'memory comes in logical memory blocks of '
-                '%d MB on this host' % block)
-        if memory_mb < lpar_builder.MEM_LOW_BOUND:
-            raise self._error(key, memory_mb, 'it must be at least %d' %
-                              lpar_builder.MEM_LOW_BOUND)
+                '%d MB on this host' % block, exception.FlavorNotOnThisHost)
 
     def _processors(self):
         desired = self.flavor.vcpus
@@ -308,9 +312,10 @@ class _Translation:
         """Processors per partition; 0 means that the host does not tell."""
         if limit and self.flavor.vcpus > limit:
             raise self._error('vcpus', self.flavor.vcpus, 'a partition of '
-                              'this host has at most %d' % limit)
+                              'this host has at most %d' % limit,
+                              exception.FlavorNotOnThisHost)
         if limit_of_max and self.specs.get('max_vcpu', 0) > limit_of_max:
-            raise self._spec_error('max_vcpu', 'it is at most %d on this '
+            raise self._host_error('max_vcpu', 'it is at most %d on this '
                                    'host' % limit_of_max)
 
     def _has_dedicated_processors(self):
@@ -401,7 +406,7 @@ class _Translation:
             self.host.adapter, parent_type=pvm_ms.System,
             parent_uuid=self.host.system_uuid) if pool.name == name]
         if len(found) != 1:
-            raise self._spec_error(
+            raise self._host_error(
                 'shared_proc_pool_name',
                 'this host has %d pools of that name' % len(found))
         return found[0]
@@ -423,7 +428,7 @@ class _Translation:
                 raise self._spec_error('secure_boot', 'IBM i has none')
             if not self.system.get_capability(
                     'partition_secure_boot_capable'):
-                raise self._spec_error('secure_boot', 'the host has none')
+                raise self._host_error('secure_boot', 'the host has none')
             attributes[lpar_builder.SECURE_BOOT] = self.specs['secure_boot']
         return attributes
 
@@ -434,7 +439,7 @@ class _Translation:
         for mode in known:
             if mode.lower() == wanted.lower():
                 return mode
-        raise self._spec_error('processor_compatibility', 'this host has: '
+        raise self._host_error('processor_compatibility', 'this host has: '
                                '%s' % ', '.join(known))
 
     def _host_can(self, name, capability):
@@ -450,4 +455,4 @@ class _Translation:
                                              'key': NAMESPACE + name},
                         instance=self.instance)
             return False
-        raise self._spec_error(name, 'the host is not %s' % capability)
+        raise self._host_error(name, 'the host is not %s' % capability)

@@ -21,7 +21,11 @@ from oslo_utils.imageutils import format_inspector
 from oslo_utils import units
 from pypowervm.wrappers import vios_file
 
+from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import uploads
+
+#: All that the one or the other kind of disks can be made of.
+FORMATS = ('raw', 'qcow2')
 
 
 def size_gb(size):
@@ -70,7 +74,10 @@ class Image:
         :param formats: tuple of the disk formats that can be.
         """
         if self.disk_format not in formats:
-            raise nova_exc.ImageUnacceptable(
+            failure = (exception.ImageFormatNotOnThisHost
+                       if self.disk_format in FORMATS
+                       else nova_exc.ImageUnacceptable)
+            raise failure(
                 image_id=self.id, reason='the disk driver needs the disk '
                 'format %s, not %s' % (' or '.join(formats),
                                        self.disk_format))

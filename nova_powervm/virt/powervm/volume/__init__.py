@@ -30,6 +30,7 @@ from oslo_log import log as logging
 from oslo_utils import importutils
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import undoing
@@ -94,10 +95,8 @@ def _class_for(instance, connection_info):
     transport = connection_info.get('driver_volume_type')
     found = VOLUME_CONNECTORS.get(transport)
     if found is None:
-        raise nova_exc.InvalidVolume(
-            reason='volumes of the type %s cannot be attached on PowerVM; '
-            'those of these types can: %s' % (
-                transport, ', '.join(sorted(VOLUME_CONNECTORS))))
+        raise exception.VolumeTypeNotSupported(
+            transport=transport, known=', '.join(sorted(VOLUME_CONNECTORS)))
     if isinstance(found, dict):
         found = found[_strategy_of(instance, connection_info)]
     return importutils.import_class(found)

@@ -78,7 +78,7 @@ class ExtendTest(base.RecipesTestCase):
 
     MODULE = volume
     FLOW = 'extend'
-    RECIPES = {'plain': ({}, {}, 'extend_volume')}
+    RECIPES = {'plain': ({}, {'size': 1024 ** 3}, 'extend_volume')}
 
 
 class SwapTest(base.RecipesTestCase):
