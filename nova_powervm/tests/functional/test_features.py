@@ -113,6 +113,32 @@ class PowerStateTest(base.PowerVMTestCase):
         self.assertEqual('running', lpar.partition_state)
 
 
+class DiagnosticsTest(base.PowerVMTestCase):
+
+    def test_both_calls(self):
+        server = self.boot()
+        path = '/servers/%s/diagnostics' % server['id']
+        self.api.microversion = '2.47'
+        before = self.api.api_get(path).body
+        self.assertEqual('running', before['state'])
+        self.assertEqual(2, before['num_nics'])
+        self.api.microversion = '2.48'
+        found = self.api.api_get(path).body
+        self.assertEqual(
+            ('running', 'libvirt', 'phyp', 1, 2, 1),
+            tuple(found[name] for name in (
+                'state', 'driver', 'hypervisor', 'num_cpus', 'num_nics',
+                'num_disks')))
+
+    def test_stopped_server(self):
+        server = self.boot()
+        self._stop_server(server)
+        refused = self.assertRaises(
+            api_client.OpenStackApiException, self.api.api_get,
+            '/servers/%s/diagnostics' % server['id'])
+        self.assertEqual(409, refused.response.status_code)
+
+
 class ConfigDriveTest(base.PowerVMTestCase):
 
     def read(self, server, path):

@@ -21,6 +21,7 @@ from pypowervm.tasks.monitor import util as pvm_monitor
 from pypowervm import tests as pvm_tests
 
 from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import pcm
 from nova_powervm.simulator.resources import pcm_samples
 from nova_powervm.simulator.resources import switch
 from nova_powervm.tests.simulator import fc_base
@@ -35,6 +36,18 @@ def capture(name):
         text = source.read()
     return json.loads(text.partition('BODY{')[2].partition(
         'END OF SECTION}')[0])
+
+
+def pass_time(clock, seconds):
+    """Let time pass, and some more: the next sample is far away then.
+
+    :param clock: clock.Clock
+    :returns: int seconds of the epoch, the time of the latest sample
+    """
+    interval = pcm.INTERVAL
+    latest = int(clock.now() + seconds) // interval * interval + interval
+    clock.advance(latest + 0.1 - clock.now())
+    return latest
 
 
 def shape(value, path=''):
@@ -100,7 +113,7 @@ class TestSamples(fc_base.FcTestCase):
         with self.site.lock:
             self.lpar.booted()
         self.turn_on()
-        self.site.clock.advance(150)
+        pass_time(self.site.clock, 120)
 
     def turn_on(self):
         pvm_monitor.ensure_ltm_monitors(self.adapter, self.host.system.uuid)
@@ -129,7 +142,7 @@ class TestSamples(fc_base.FcTestCase):
         vioses = {'vios_%d' % vios.partition_id
                   for vios in (self.vios, self.vios2)}
         self.assertEqual(vioses | {'phyp', 'lpar'}, set(times))
-        self.assertEqual(5, len(times['phyp']))
+        self.assertIn(len(times['phyp']), (4, 5))
         self.assertIn(len(times['lpar']), (1, 2))
         for vios in vioses:
             self.assertEqual(times['phyp'], times[vios])
@@ -167,7 +180,7 @@ class TestSamples(fc_base.FcTestCase):
 
     def test_they_grow(self):
         before = self.metric()
-        self.site.clock.advance(60)
+        pass_time(self.site.clock, 30)
         after = self.metric()
         for look in (lambda m: m.processor.util_cap_proc_cycles,
                      lambda m: m.network.cnas[0].sent_bytes,

@@ -19,6 +19,7 @@ from nova import exception as nova_exc
 from nova import objects
 
 from nova_powervm.simulator.resources import pcm_samples
+from nova_powervm.tests.simulator import test_pcm
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv
 from nova_powervm.tests.virt.powervm.scenarios import volumes
@@ -67,10 +68,8 @@ class DiagnosticsMixin:
         """
         with self.cloud.on('compute1'):
             self.driver.get_host_cpu_stats()
-        self.site.clock.advance(seconds)
-        now = int(self.site.clock.now())
-        return pcm_samples.running_seconds(self.model(server),
-                                           now // 30 * 30)
+        latest = test_pcm.pass_time(self.site.clock, seconds)
+        return pcm_samples.running_seconds(self.model(server), latest)
 
     def macs(self, server):
         return sorted(':'.join(mac[at:at + 2] for at in range(0, 12, 2)
