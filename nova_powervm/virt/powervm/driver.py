@@ -405,6 +405,14 @@ class PowerVMDriver(driver.ComputeDriver):
             self.rooms, context, instance, image_id, update_task_state,
             was_on=before.was_stopped_by_nova(instance)), instance)
 
+    def quiesce(self, context, instance, image_meta):
+        """Refuse; Nova minds only if the image has os_require_quiesce.
+
+        Nova asks before it makes snapshots of the volumes of a server that
+        boots from one.
+        """
+        raise image.no_quiesce(instance)
+
     def rescue(self, context, instance, network_info, image_meta,
                rescue_password, block_device_info, share_info):
         self._log_operation('rescue', instance)

@@ -15,6 +15,7 @@
 import os
 
 from nova import exception as nova_exc
+from oslo_utils import strutils
 
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor
@@ -46,6 +47,31 @@ def check_snapshot(host, disk_dvr, mgmt, instance):
     if reason:
         raise exception.SnapshotNotSupported(
             operation='snapshot', option='disk_driver', reason=reason)
+
+
+def check_quiesce(host, instance):
+    """Raise an exception if a snapshot is to be one of a guest at rest.
+
+    That is what the property os_require_quiesce of an image says. Nothing on
+    the platform makes a guest rest, so its server has to be off. Takes 1
+    request with that property, none without.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :raises nova.exception.InstanceQuiesceNotSupported: unless it is off.
+    """
+    if strutils.bool_from_string(instance.system_metadata.get(
+            'image_os_require_quiesce')) and not vm.is_off(
+                host, instance, use_cache=False):
+        raise no_quiesce(instance)
+
+
+def no_quiesce(instance):
+    """The exception that says that a running server cannot be quiesced."""
+    return nova_exc.InstanceQuiesceNotSupported(
+        'Server %s runs, and PowerVM cannot make its guest rest, as the '
+        'property os_require_quiesce of its image demands. Stop the server '
+        'first.' % instance.uuid)
 
 
 def check_rescue(instance, image_meta):

@@ -61,7 +61,6 @@ NOT_IMPLEMENTED = {
     'post_live_migration_at_source': NO_LIVE_MIGRATION,
     'power_update_event': BARE_METAL,
     'pre_live_migration': NO_LIVE_MIGRATION,
-    'quiesce': NOT_ON_POWERVM,
     'restore': BY_DEFAULT,
     'resume': NOT_ON_POWERVM,
     'rollback_live_migration_at_destination': NO_LIVE_MIGRATION,

@@ -23,6 +23,7 @@ from nova import objects
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import image
+from nova_powervm.virt.powervm import vm
 
 CONTENT = b'PowerVM!' * 100
 
@@ -62,6 +63,31 @@ class CheckSnapshotTest(base.TestCase):
         self.mgmt.is_here = False
         exc = self.assertRaises(exception.SnapshotNotSupported, self.check)
         self.assertIn('does not run on', str(exc))
+
+
+class CheckQuiesceTest(base.TestCase):
+
+    def check(self, is_off, **system_metadata):
+        instance = base.make_instance(system_metadata=system_metadata)
+        with mock.patch.object(vm, 'is_off', return_value=is_off) as look:
+            image.check_quiesce('host', instance)
+        return look.mock_calls
+
+    def test_property_is_not_there(self):
+        self.assertEqual([], self.check(False))
+        self.assertEqual([], self.check(False,
+                                        image_os_require_quiesce='no'))
+
+    def test_off(self):
+        self.assertEqual(1, len(self.check(True,
+                                           image_os_require_quiesce='yes')))
+
+    def test_not_off(self):
+        for is_off in (False, None):
+            exc = self.assertRaises(
+                nova_exc.InstanceQuiesceNotSupported, self.check, is_off,
+                image_os_require_quiesce='yes')
+            self.assertIn('os_require_quiesce', str(exc))
 
 
 class StreamTest(base.TestCase):

@@ -24,8 +24,11 @@ def snapshot(rooms, context, instance, image_id, update_task_state,
              was_on=False):
     """Flow that sends a server's boot disk to Glance.
 
-    The server may be on: what its operating system has not written yet is
-    missing in the image then, as after a power failure.
+    The server may be on. Then its disk changes while it is read: the image is
+    not what was on the disk at any one moment.
+
+    :param was_on: whether Nova has stopped it for that: it is started again
+        if the flow fails.
     """
     flow = linear_flow.Flow('snapshot')
     if was_on:

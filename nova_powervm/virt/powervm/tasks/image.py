@@ -30,6 +30,7 @@ class CheckSnapshot(task.Task):
     def execute(self):
         image.check_snapshot(self.host, self.disk_dvr, self.mgmt,
                              self.instance)
+        image.check_quiesce(self.host, self.instance)
 
 
 class CheckRescue(task.Task):
