@@ -112,6 +112,11 @@ class ManagedSystem(store.Resource):
         """
         memory.check(self.region_mb)
         processors.check(self.spec['min_units_per_processor'])
+        if processors.maximum > _MAX_PROCESSORS:
+            raise errors.Refused(
+                'HSCL1564 A partition of this system can have %d processors '
+                'at most; %d were given' % (_MAX_PROCESSORS,
+                                            processors.maximum))
         free_mb, free_units = self.available_memory_mb, self.available_units
         overhead = self._overhead_mb(memory, partition)
         if partition is not None:

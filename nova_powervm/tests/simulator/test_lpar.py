@@ -178,6 +178,12 @@ class TestCreate(LparTest):
                 self.adapter, dedicated_proc='true', vcpu=24,
             )[0].proc_config))
 
+    def test_more_processors_than_a_partition_can_have(self):
+        self.refused(400, 'HSCL1564', change=lambda made: setattr(
+            made, 'proc_config', build(
+                self.adapter, vcpu=1, max_vcpu=65, max_proc_units=4.0,
+            )[0].proc_config))
+
 
 class TestResources(LparTest):
 

@@ -17,6 +17,8 @@ Everything else that PowerVM knows of a partition, extra specs of the flavor
 can say: EXTRA_SPECS lists those, each with what its value may be.
 """
 
+import math
+
 from nova.compute import task_states
 from oslo_log import log as logging
 from oslo_utils import strutils
@@ -29,6 +31,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import partition_name
+from nova_powervm.virt.powervm import relations
 from nova_powervm.virt.powervm import size
 
 LOG = logging.getLogger(__name__)
@@ -57,6 +60,8 @@ def _units(text):
         value = round(float(text), 2)
     except (ValueError, OverflowError):
         raise ValueError('it is not a number')
+    if value == math.inf:
+        raise ValueError('it is not a finite number')
     # The negation catches NaN.
     if not value >= lpar_builder.PROC_UNITS_LOW_BOUND:
         raise ValueError('it must be at least %s' %
@@ -253,70 +258,51 @@ class _Translation:
         """What to raise about an extra spec that another host may fulfil."""
         return self._spec_error(name, reason, exception.FlavorNotOnThisHost)
 
-    def _bounds(self, resource, desired, **builder_keys):
-        """Attributes of min_<resource> and max_<resource>, if given."""
-        attributes = {}
-        for end, builder_key in builder_keys.items():
-            name = '%s_%s' % (end, resource)
-            bound = self.specs.get(name)
-            if bound is None:
-                continue
-            if end == 'min' and bound > desired:
-                raise self._spec_error(name, 'the server has %s' % desired)
-            if end == 'max' and bound < desired:
-                raise self._spec_error(name, 'the server has %s' % desired)
-            attributes[builder_key] = bound
-        return attributes
+    def _related(self, check, *args):
+        """Have numbers compared; see module relations.
+
+        :raises InvalidFlavor: naming the one that does not suit.
+        """
+        try:
+            return check(*args)
+        except relations.Wrong as exc:
+            failure = (exception.FlavorNotOnThisHost if exc.is_of_host
+                       else exception.InvalidFlavor)
+            if exc.value is not None:
+                raise self._error(exc.name, exc.value, exc.reason,
+                                  failure) from exc
+            raise self._spec_error(exc.name, exc.reason, failure) from exc
 
     def _memory(self):
-        desired = self.flavor.memory_mb
-        self._check_blocks('memory_mb', desired)
-        for name in ('min_mem', 'max_mem'):
-            if name in self.specs:
-                self._check_blocks(NAMESPACE + name, self.specs[name])
-        attributes = self._bounds('mem', desired, min=lpar_builder.MIN_MEM,
-                                  max=lpar_builder.MAX_MEM)
-        attributes[lpar_builder.MEM] = desired
-        return attributes
-
-    def _check_blocks(self, key, memory_mb):
-        if memory_mb < lpar_builder.MEM_LOW_BOUND:
-            raise self._error(key, memory_mb, 'it must be at least %d' %
-                              lpar_builder.MEM_LOW_BOUND)
-        block = self.system.memory_region_size
-        if block and (memory_mb < block or memory_mb % block):
-            raise self._error(
-                key, memory_mb, 'memory comes in logical memory blocks of '
-                '%d MB on this host' % block, exception.FlavorNotOnThisHost)
+        found = self._related(relations.memory, self.flavor.memory_mb,
+                              self.specs, self.system.memory_region_size)
+        return {lpar_builder.MIN_MEM: found.least,
+                lpar_builder.MEM: found.desired,
+                lpar_builder.MAX_MEM: found.most}
 
     def _processors(self):
-        desired = self.flavor.vcpus
         dedicated = self._has_dedicated_processors()
-        attributes = self._bounds('vcpu', desired, min=lpar_builder.MIN_VCPU,
-                                  max=lpar_builder.MAX_VCPU)
-        attributes[lpar_builder.VCPU] = desired
-        attributes[lpar_builder.DED_PROCS] = dedicated
-        if dedicated:
-            self._check_limits(self.system.max_procs_per_aix_linux_lpar,
-                               self.system.max_sys_procs_limit)
-            if 'dedicated_sharing_mode' in self.specs:
-                attributes[lpar_builder.SHARING_MODE] = (
-                    self.specs['dedicated_sharing_mode'])
-        else:
-            self._check_limits(self.system.max_vcpus_per_aix_linux_lpar,
-                               self.system.max_sys_vcpus_limit)
-            attributes.update(self._shares())
+        counts = self._related(
+            relations.processors, self.flavor.vcpus, self.specs,
+            *self._limits(dedicated))
+        attributes = {lpar_builder.MIN_VCPU: counts.least,
+                      lpar_builder.VCPU: counts.desired,
+                      lpar_builder.MAX_VCPU: counts.most,
+                      lpar_builder.DED_PROCS: dedicated}
+        if not dedicated:
+            attributes.update(self._shares(counts))
+        elif 'dedicated_sharing_mode' in self.specs:
+            attributes[lpar_builder.SHARING_MODE] = (
+                self.specs['dedicated_sharing_mode'])
         return attributes
 
-    def _check_limits(self, limit, limit_of_max):
-        """Processors per partition; 0 means that the host does not tell."""
-        if limit and self.flavor.vcpus > limit:
-            raise self._error('vcpus', self.flavor.vcpus, 'a partition of '
-                              'this host has at most %d' % limit,
-                              exception.FlavorNotOnThisHost)
-        if limit_of_max and self.specs.get('max_vcpu', 0) > limit_of_max:
-            raise self._host_error('max_vcpu', 'it is at most %d on this '
-                                   'host' % limit_of_max)
+    def _limits(self, dedicated):
+        """Most processors of a partition, now and ever; 0 if not told."""
+        if dedicated:
+            return (self.system.max_procs_per_aix_linux_lpar,
+                    self.system.max_sys_procs_limit)
+        return (self.system.max_vcpus_per_aix_linux_lpar,
+                self.system.max_sys_vcpus_limit)
 
     def _has_dedicated_processors(self):
         mode = 'dedicated_sharing_mode' in self.specs
@@ -338,16 +324,14 @@ class _Translation:
                         instance=self.instance)
         return dedicated
 
-    def _shares(self):
+    def _shares(self, counts):
         """Attributes of shared processors."""
-        units = self._proc_units()
-        attributes = self._bounds('proc_units', units,
-                                  min=lpar_builder.MIN_PROC_U,
-                                  max=lpar_builder.MAX_PROC_U)
-        attributes[lpar_builder.PROC_UNITS] = units
-        for end, key in (('min', lpar_builder.MIN_PROC_U),
-                         ('max', lpar_builder.MAX_PROC_U)):
-            attributes.setdefault(key, self._default_units(end, units))
+        units = self._related(
+            relations.units, counts, self.specs, self.system.min_proc_units,
+            CONF.powervm.proc_units_factor)
+        attributes = {lpar_builder.MIN_PROC_U: units.least,
+                      lpar_builder.PROC_UNITS: units.desired,
+                      lpar_builder.MAX_PROC_U: units.most}
         if 'uncapped' in self.specs:
             attributes[lpar_builder.SHARING_MODE] = (
                 pvm_bp.SharingMode.UNCAPPED if self.specs['uncapped']
@@ -357,46 +341,6 @@ class _Translation:
                 self.specs['shared_weight'])
         attributes[lpar_builder.SPP] = self._pool_id()
         return attributes
-
-    def _proc_units(self):
-        vcpus = self.flavor.vcpus
-        for end in ('min', 'max'):
-            self._check_units('%s_proc_units' % end, self._bound_vcpus(end),
-                              ' (%s%s_vcpu)' % (NAMESPACE, end))
-        if 'proc_units' not in self.specs:
-            units = max(round(vcpus * CONF.powervm.proc_units_factor, 2),
-                        self._least_units(vcpus))
-            units = max(units, self.specs.get('min_proc_units', units))
-            return min(units, self.specs.get('max_proc_units', units))
-        self._check_units('proc_units', vcpus)
-        return self.specs['proc_units']
-
-    def _bound_vcpus(self, end):
-        return self.specs.get('%s_vcpu' % end, self.flavor.vcpus)
-
-    def _least_units(self, vcpus):
-        """The units that so many VCPUs need; at most they have one each.
-
-        These are rules of the hypervisor, for what a partition has and for
-        both of its bounds (assumed, no hardware).
-        """
-        return round(vcpus * self.system.min_proc_units, 2)
-
-    def _check_units(self, name, vcpus, source=''):
-        """Refuse an extra spec of units that do not suit VCPUs.
-
-        :param source: str, what says how many VCPUs these are.
-        """
-        least = self._least_units(vcpus)
-        if not least <= self.specs.get(name, least) <= vcpus:
-            raise self._spec_error(
-                name, 'with %d VCPUs%s it must be %s to %d' % (
-                    vcpus, source, least, vcpus))
-
-    def _default_units(self, end, units):
-        """A bound of units that suits the bound of VCPUs."""
-        vcpus = self._bound_vcpus(end)
-        return min(max(units, self._least_units(vcpus)), vcpus)
 
     def _pool_id(self):
         name = self.specs.get('shared_proc_pool_name', 'DefaultPool')

@@ -18,6 +18,7 @@ import typing
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import relations
 from nova_powervm.virt.powervm import size
 
 CONF = cfg.CONF
@@ -104,12 +105,8 @@ def _parse(flavor):
 
 def _units(system, vcpus, specs):
     """Processing units of shared processors, see flavor.build_lpar()."""
-    if 'proc_units' in specs:
-        return specs['proc_units']
-    units = max(vcpus * CONF.powervm.proc_units_factor,
-                vcpus * system.min_proc_units,
-                specs.get('min_proc_units', 0))
-    return round(min(units, specs.get('max_proc_units', units)), 2)
+    return relations.desired_units(vcpus, specs, system.min_proc_units,
+                                   CONF.powervm.proc_units_factor)
 
 
 def largest_mb(system, free_mb, kept_mb=0):

@@ -31,6 +31,7 @@ from nova import objects
 from pypowervm.wrappers import base_partition as pvm_bp
 
 from nova_powervm.virt.powervm import cpu_policy
+from nova_powervm.virt.powervm import relations
 
 #: Optional settings that an LPAR has in any case: extra spec -> attribute to
 #: read and attribute to write, of an LPAR wrapper.
@@ -198,14 +199,14 @@ def _limit_units(merged, new, named):
 def _fit_units(merged, new, system):
     """Have units fit the VCPUs, if either was kept.
 
-    These are rules of the hypervisor, see flavor._proc_units().
+    These are rules of the hypervisor, see module relations.
     """
     if merged['proc_units'] is None or all(
             merged[name] == new[name] for name in (*_UNITS, *_VCPUS)):
         return
     for units, vcpus in zip(_UNITS, _VCPUS):
-        least = round(merged[vcpus] * system.min_proc_units, 2)
-        merged[units] = min(max(merged[units], least), merged[vcpus])
+        merged[units] = relations.fit(merged[units], merged[vcpus],
+                                      system.min_proc_units)
 
 
 # ---- what is kept with the server -------------------------------------------
