@@ -68,6 +68,12 @@ def keep_host(instance, nodename):
         instance.save()
 
 
+def was_made_here(instance):
+    """Whether this driver has made, or removed, an LPAR of a server."""
+    return any(key.startswith((_WAS_ON, _KEY))
+               for key in instance.system_metadata)
+
+
 def of_host(nodename):
     """What servers have in system_metadata that were on a host: dict."""
     return {_WAS_ON + nodename: _YES}

@@ -37,6 +37,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import uploads
@@ -104,7 +105,7 @@ class ConfigDrive:
         """Build a config drive and upload it (3 requests).
 
         Its instance id is the server's UUID in Nova, as everywhere else in
-        OpenStack.
+        OpenStack, but for servers of 9.0.0: see instance_id.
 
         :param injected_files: list of (path, content).
         :param network_info: nova.network.model.NetworkInfo
@@ -521,6 +522,7 @@ def _build_iso(path, instance, injected_files, network_info, admin_pass):
     metadata = instance_metadata.InstanceMetadata(
         instance, content=injected_files, network_info=network_info,
         extra_md={'admin_pass': admin_pass} if admin_pass else None)
+    metadata.uuid = instance_id.of(instance)
     with configdrive.ConfigDriveBuilder(instance_md=metadata) as builder:
         builder.make_drive(path)
 

@@ -24,6 +24,7 @@ from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
@@ -75,6 +76,7 @@ def open_rooms(virtapi, host, nvram_manager=None):
     fabrics.validate(host)
     disk_dvr = disk.build(host, glance.API())
     former.take_over(host, disk_dvr, partitions.active_vioses)
+    instance_id.take_over(host.nodename)
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
     volumes = leftovers.Leftovers(host)

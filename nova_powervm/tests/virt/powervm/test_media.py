@@ -467,6 +467,11 @@ class ContentTestCase(MediaTestCase):
         self.assertEqual(['/etc/motd'],
                          [file['path'] for file in metadata['files']])
 
+    def test_id_of_9(self):
+        self.instance.system_metadata['powervm_instance_id'] = 'of 9.0.0'
+        self.create()
+        self.assertEqual('of 9.0.0', self.read('meta_data')[0]['uuid'])
+
     def test_no_password(self):
         self.create()
         self.assertNotIn('admin_pass', self.read('meta_data')[0])

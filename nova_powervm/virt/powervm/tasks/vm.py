@@ -31,6 +31,7 @@ from nova_powervm.virt.powervm import crash_dump
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
@@ -49,6 +50,7 @@ class KeepHost(task.Task):
         self.instance = instance
 
     def execute(self):
+        instance_id.keep(self.instance)
         former.keep_host(self.instance, self.host.nodename)
 
 

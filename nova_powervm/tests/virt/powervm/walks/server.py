@@ -57,7 +57,7 @@ class Server:
     def __init__(self, cloud, number):
         self.cloud = cloud
         self.number = number
-        self.uuid = SERVER % (number, number)
+        self.uuid = SERVER % (number, number & 0xffff)
 
     def read(self, deleted=False):
         """Read it as Nova has it now.

@@ -23,6 +23,7 @@ import pycdlib
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.walks import neighbours
+from nova_powervm.virt.powervm import instance_id
 
 CONF = cfg.CONF
 
@@ -110,7 +111,7 @@ def build_iso(path, instance, *_args):
     """Make a config drive that tells one server from another, and no more."""
     iso = pycdlib.PyCdlib()
     iso.new(vol_ident='config-2')
-    content = instance.uuid.encode()
+    content = instance_id.of(instance).encode()
     iso.add_fp(io.BytesIO(content), len(content), '/UUID.;1')
     iso.write(path)
     iso.close()
