@@ -17,6 +17,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
+from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm import exception
@@ -62,8 +63,8 @@ class PlainStorage(driver.DiskAdapter):
                                self.proof(instance))
         image.upload(
             self.host.adapter, self._vg.vios_uuid, name, source,
-            image.CheckedStream(source, lambda: self.image_api.download(
-                context, source.id)), disk.udid)
+            image.CheckedStream(source, download.Download(
+                self.image_api, context, source.id)), disk.udid)
         return disk
 
     def create_blank_disks(self, instance, disks):

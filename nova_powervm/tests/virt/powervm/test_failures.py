@@ -35,7 +35,8 @@ RESCHEDULE = 'RescheduledException'
 ELSEWHERE = {
     'BuildAbortException', 'DeviceDetachFailed', 'InstanceFaultRollback',
     'InstanceNotRescuable', 'InstanceNotRunning', 'InstancePowerOffFailure',
-    'InstanceRebootFailure', 'InstanceTerminationFailure',
+    'InstanceQuiesceNotSupported', 'InstanceRebootFailure',
+    'InstanceTerminationFailure',
     'InterfaceDetachFailed', 'ManagedSystemCount', 'MigrationPreCheckError',
     'NotOnThisHost', 'ReshapeNeeded', 'ResizeError', 'SnapshotIncomplete',
     'SnapshotNotSupported', 'ViosNotAvailable', 'VirtDriverNotReady',
