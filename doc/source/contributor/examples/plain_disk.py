@@ -86,7 +86,7 @@ class PlainStorage(driver.DiskAdapter):
         stg.edit(self._vg.vios_uuid, storage.remove_storage_mappings,
                  self.storage_class,
                  self.get_disk_names(instance, disk_types),
-                 clients=clients or self.own_partitions(instance))
+                 partitions=clients or self.own_partitions(instance))
 
     def delete_disks(self, instance, disk_types=None, unmapped=()):
         self._vg.edit(deletion.disks,
