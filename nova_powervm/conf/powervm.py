@@ -88,6 +88,17 @@ file.
 Seconds for which nova-compute, when it starts, tries again to
 reach the PowerVM REST API server. 0 means a single attempt.
 """),
+    cfg.IntOpt(
+        'rest_read_timeout',
+        default=300,
+        min=60,
+        help="""
+Seconds after which a request to the PowerVM REST API server fails
+if nothing moves: the server takes nothing more of what is sent, or
+sends nothing of its answer. An upload takes as long as the server
+goes on reading it. Changes of objects have an hour, or this if it
+is more, and jobs ``pypowervm_job_request_timeout``.
+"""),
 ]
 
 start_opts = [

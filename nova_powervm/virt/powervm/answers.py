@@ -21,6 +21,10 @@ import json
 
 from pypowervm import exceptions as pvm_exc
 
+#: What pypowervm raises if a request was sent, and no answer came: whether
+#: it was done is not known.
+NO_ANSWER = (pvm_exc.ConnectionError, pvm_exc.TimeoutError)
+
 
 class UnusableAnswer(pvm_exc.AtomError):
     """The platform answered, but not what it was asked.

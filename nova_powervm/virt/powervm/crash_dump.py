@@ -18,6 +18,7 @@ from oslo_concurrency import lockutils
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power_opts
 
+from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
@@ -69,4 +70,4 @@ def _check_running(host, instance):
 def _is_refusal(exc):
     """Whether it is known that the platform has not done the job."""
     return (isinstance(exc, pvm_exc.JobRequestFailed) and
-            not isinstance(exc.__context__, pvm_exc.ConnectionError))
+            not isinstance(exc.__context__, answers.NO_ANSWER))

@@ -32,6 +32,7 @@ from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import vm
@@ -378,8 +379,7 @@ def _gentle_ways(lpar_w):
 
 def _is_answer_lost(exc):
     """Whether an exception goes back to an answer that broke, or is none."""
-    return any(isinstance(origin, (pvm_exc.ConnectionError,
-                                   pvm_exc.AtomError))
+    return any(isinstance(origin, (*answers.NO_ANSWER, pvm_exc.AtomError))
                for origin in _origins(exc))
 
 

@@ -21,6 +21,7 @@ import copy
 import json
 import os
 import time
+import types
 
 from oslo_log import log as logging
 from pypowervm import adapter as pvm_adapter
@@ -33,14 +34,13 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import rest_log
+from nova_powervm.virt.powervm import transport
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-# Seconds to wait for an answer: to a logon, and to anything else (the
-# default of pypowervm; storage operations can take minutes).
+# Seconds to wait for the answer to a logon.
 LOGON_TIMEOUT = 60
-REQUEST_TIMEOUT = 1200
 # Seconds between two attempts to reach the server at start.
 RETRY_INTERVAL = 2
 # Seconds after which the server answers a poll for events at the latest
@@ -49,6 +49,14 @@ EVENT_POLL_CEILING = 30
 # Request helpers of a read for which a missing object is no error to log: it
 # waits for a busy platform as all requests do.
 UNLOGGED = [vios_busy.vios_busy_retry_helper]
+
+
+# pypowervm makes a session of requests for each request, and has nothing to
+# choose its class with. This is its function, which finds ours instead.
+_request = types.FunctionType(
+    pvm_adapter.Session.request.__code__,
+    dict(vars(pvm_adapter), requests=transport),
+    argdefs=pvm_adapter.Session.request.__defaults__)
 
 
 class Session(pvm_adapter.Session):
@@ -64,7 +72,8 @@ class Session(pvm_adapter.Session):
         self._handler = None
         # Without certpath pypowervm leaves the certificate to request().
         super().__init__(certpath=None, timeout=LOGON_TIMEOUT, **kwargs)
-        self.timeout = REQUEST_TIMEOUT
+        # pypowervm compares it: an update has an hour, or this if it is more.
+        self.timeout = transport.read_timeout()
 
     def __del__(self):
         """Do nothing: whoever has a session closes it.
@@ -76,7 +85,10 @@ class Session(pvm_adapter.Session):
     def request(self, method, path, *args, **kwargs):
         if self.protocol == 'https':
             kwargs['verify'] = self._verify
-        return super().request(method, path, *args, **kwargs)
+        timeout = kwargs.get('timeout', -1)
+        kwargs['timeout'] = transport.timeouts(
+            self.timeout if timeout == -1 else timeout)
+        return _request(self, method, path, *args, **kwargs)
 
     def listen(self, handler):
         """Hand the platform's events to a handler, in a thread of its own.

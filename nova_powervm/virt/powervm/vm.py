@@ -32,6 +32,7 @@ from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import partition_name
@@ -427,7 +428,7 @@ def delete_lpar(host, instance, lpar_id=None):
         LOG.info('The LPAR is gone already.', instance=instance)
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
-    except pvm_exc.ConnectionError:
+    except answers.NO_ANSWER:
         with excutils.save_and_reraise_exception() as reraise:
             host.partition_states.forget(pvm_uuid)
             reraise.reraise = instance_exists(host, instance)

@@ -291,6 +291,15 @@ class PowerTest(PowerTestCase):
             operation()
             self.assertEqual(state, self.state())
 
+    def test_done_though_no_answer_came_in_time(self):
+        self.host.adapter.session.timeout = 0.5
+        self.site.timing['job_polls'] = 0
+        self.create(running=True)
+        self.fail_request(path='PowerOff', method='PUT', effect='no_answer',
+                          when='after')
+        self.op.stop(immediate=True)
+        self.assertEqual(power_state.SHUTDOWN, self.state())
+
     def test_answer_and_state_are_lost(self):
         self.create(running=True)
         self.fail_request(path='PowerOff', method='PUT', effect='drop_after')

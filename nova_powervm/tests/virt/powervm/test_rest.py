@@ -39,7 +39,7 @@ class ConnectTest(base.SimulatedHostTestCase):
     def test_password(self):
         adapter = self.connect_rest()
         self.assertFalse(adapter.session.use_file_auth)
-        self.assertEqual(rest.REQUEST_TIMEOUT, adapter.session.timeout)
+        self.assertEqual(300, adapter.session.timeout)
         self.assertEqual(['PUT Logon'], self.requests())
 
     def test_local_file(self):

@@ -339,6 +339,13 @@ class DeleteTest(VmTestCase):
                           'GET LogicalPartition/quick/PartitionState'],
                          self.requests())
 
+    def test_no_answer_comes_in_time(self):
+        self.host.adapter.session.timeout = 0.5
+        self.create()
+        self.fail_request(method='DELETE', effect='no_answer', when='after')
+        vm.delete_lpar(self.host, self.instance)
+        self.assertFalse(vm.instance_exists(self.host, self.instance))
+
 
 class VtermTest(base.TestCase):
 

@@ -1,0 +1,113 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""How long a connection to the PowerVM REST API server is waited for.
+
+To connect, to send, and to be answered are three things. requests has no
+time-out for sending: it takes that for connecting, so that an upload would
+fail if the server did not read for some seconds.
+"""
+
+import socket
+
+import requests
+from requests import adapters
+from urllib3 import connection
+from urllib3 import connectionpool
+
+from nova_powervm import conf as cfg
+
+CONF = cfg.CONF
+
+#: Seconds to connect in.
+CONNECT_TIMEOUT = 10
+
+
+#: Of a server that vanishes without a word: seconds until it is asked for a
+#: sign of life, between two of these, and how many it may miss.
+KEEPALIVE = {'TCP_KEEPIDLE': 60, 'TCP_KEEPINTVL': 10, 'TCP_KEEPCNT': 6}
+
+
+def read_timeout():
+    """Seconds in which something has to move, once there is a connection.
+
+    While sending, that is each piece that is sent: an upload takes as long as
+    the server goes on reading. After that it is the time until the answer
+    begins, and between two pieces of it, unless a request has another.
+    """
+    return CONF.powervm.rest_read_timeout
+
+
+def timeouts(timeout):
+    """What a request has as its timeout in requests.
+
+    :param timeout: seconds to wait for the answer, or what this has returned.
+    :returns: tuple of seconds: to connect, and to wait for the answer.
+    """
+    if isinstance(timeout, tuple):
+        return timeout
+    return CONNECT_TIMEOUT, timeout
+
+
+def _prepare(sock):
+    """Set how long to send, and find out if the other end is there."""
+    sock.settimeout(read_timeout())
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in KEEPALIVE.items():
+        sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+class _HttpConnection(connection.HTTPConnection):
+
+    def connect(self):
+        super().connect()
+        _prepare(self.sock)
+
+
+class _HttpsConnection(connection.HTTPSConnection):
+
+    def connect(self):
+        super().connect()
+        _prepare(self.sock)
+
+
+class _HttpPool(connectionpool.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(connectionpool.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _Adapter(adapters.HTTPAdapter):
+    """Makes connections that have a time-out of their own for sending."""
+
+    def init_poolmanager(self, *args, **kwargs):
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            'http': _HttpPool, 'https': _HttpsPool}
+
+    def proxy_manager_for(self, *args, **kwargs):
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {
+            'http': _HttpPool, 'https': _HttpsPool}
+        return manager
+
+
+class Session(requests.Session):
+    """A session of requests, with such connections."""
+
+    def __init__(self):
+        super().__init__()
+        for scheme in ('http://', 'https://'):
+            self.mount(scheme, _Adapter())
