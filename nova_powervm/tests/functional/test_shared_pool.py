@@ -71,7 +71,7 @@ class PlacementTest(PoolBase):
         aggregates = self._get_provider_aggregates(pool)
         for host in ('compute1', 'compute2'):
             node = self.node_provider(host)
-            self.assertEqual({orc.VCPU, orc.MEMORY_MB},
+            self.assertEqual({orc.VCPU, orc.PCPU, orc.MEMORY_MB},
                              set(self._get_provider_inventory(node)))
             self.assertEqual(aggregates, self._get_provider_aggregates(node))
 

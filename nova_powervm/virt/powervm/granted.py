@@ -40,6 +40,8 @@ class Server(typing.NamedTuple):
 
     A server that is being resized on its host was granted both sizes.
 
+    :ivar instance: nova.objects.Instance
+    :ivar flavors: list of nova.objects.Flavor, those that it was granted.
     :ivar pvm_uuid: str, UUID of its LPAR.
     :ivar resources: dict of resource class -> int, VCPU, PCPU and MEMORY_MB.
     :ivar has: lpar_sizes.LparSize, what its LPAR takes at least, if there is
@@ -47,6 +49,8 @@ class Server(typing.NamedTuple):
     :ivar needs: lpar_sizes.LparSize, what it may come to take.
     """
 
+    instance: typing.Any
+    flavors: typing.List[typing.Any]
     pvm_uuid: str
     resources: typing.Dict[str, int]
     has: lpar_sizes.LparSize
@@ -141,7 +145,7 @@ def describe(system, instance, flavors):
                 flavor, name, amount)
     # Once a resize has ended, the LPAR has its new size.
     is_resized = instance.vm_state == vm_states.RESIZED
-    return Server(vm.get_pvm_uuid(instance), resources,
+    return Server(instance, flavors, vm.get_pvm_uuid(instance), resources,
                   sizes[-1] if is_resized else _each(min, sizes),
                   _each(max, sizes))
 

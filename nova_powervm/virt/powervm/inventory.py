@@ -114,7 +114,8 @@ class Inventory:
                 system, disk = self._host.get_system(), self._disk.capacity()
                 self._snapshot = _Snapshot(
                     system, disk, reserves.find_others(
-                        system, self._servers(system)), taken)
+                        system, self._disk, disk, self._servers(system)),
+                    taken)
             return self._snapshot
 
     def _servers(self, system):
@@ -149,7 +150,11 @@ class Inventory:
             'memory_mb_used': memory - system.memory_free,
             'local_gb': int(disk.total_gb),
             'local_gb_used': math.ceil(disk.used_gb),
-            'disk_available_least': int(disk.total_gb - disk.used_gb),
+            # Nova's scheduler takes this for the room of new servers, beside
+            # placement, and warns when it is more than what its own count
+            # leaves: disks that grow later, and thin ones, are less than what
+            # servers were granted.
+            'disk_available_least': None,
             'stats': {
                 'proc_units': '%.2f' % units,
                 'proc_units_used': '%.2f' % units_used,
@@ -185,7 +190,8 @@ class Inventory:
                 system, others, servers)),
             orc.MEMORY_MB: dict(_memory(system), reserved=reserves.memory(
                 system, others, servers, ratios[orc.MEMORY_MB])),
-            orc.DISK_GB: dict(_disk(disk), reserved=reserved_disk_gb),
+            orc.DISK_GB: dict(_disk(disk), reserved=reserves.disk(
+                disk, others, ratios[orc.DISK_GB], reserved_disk_gb)),
         }
         others = {name: record for name, record in provider.inventory.items()
                   if name not in inventory}

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What of memory and processors others use, so that Nova must not have it.
+"""What others use of a host, so that Nova must not have it.
 
 Others are the hypervisor, the VIOSes, the management partition and LPARs
 that are not of servers of this host. What they use is all that is neither
@@ -19,6 +19,10 @@ free nor used by such a server, by one answer of the platform.
 What is granted is less than what it takes: the hypervisor needs memory for
 each LPAR, and a server may have more processing units than its VCPUs are
 worth with the operator's allocation ratio. That is reserved too.
+
+Of the storage for disks others use what is no disk that a server was granted:
+cached images, disks for rescue, what former servers have left, and disks that
+are not of Nova.
 """
 
 import math
@@ -27,6 +31,7 @@ import typing
 import os_resource_classes as orc
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import lpar_sizes
 
@@ -44,16 +49,20 @@ class Others(typing.NamedTuple):
 
     :ivar memory_mb: int
     :ivar units: float, processing units.
+    :ivar disk_gb: float, of the storage that the disks come from, in GiB.
     """
 
     memory_mb: int
     units: float
+    disk_gb: float
 
 
-def find_others(system, servers):
+def find_others(system, disk_dvr, capacity, servers):
     """Tell what others use.
 
     :param system: System wrapper, as just read.
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param capacity: disk.driver.DiskCapacity, as just read.
     :param servers: list of granted.Server of this host.
     :returns: Others. It may be negative, if servers have less than their
         flavors say.
@@ -64,7 +73,55 @@ def find_others(system, servers):
                         if server.pvm_uuid in lpars)
     return Others(
         system.memory_configurable - system.memory_free - had.memory_mb,
-        system.proc_units_configurable - system.proc_units_avail - had.units)
+        system.proc_units_configurable - system.proc_units_avail - had.units,
+        _others_gb(disk_dvr, capacity, servers))
+
+
+def _others_gb(disk_dvr, capacity, servers):
+    """What of the storage no server of Nova was granted, in GiB."""
+    if capacity.others_gb is not None:
+        return capacity.others_gb
+    if capacity.disks is None:
+        return 0
+    return capacity.used_gb - math.fsum(
+        _own_gb(disk_dvr, capacity.disks, server) for server in servers)
+
+
+def _own_gb(disk_dvr, disks, server):
+    """What of its disks a server was granted, in GiB.
+
+    A flavor may leave the size of the boot disk to the image: then placement
+    grants nothing for it.
+    """
+    return sum(min(granted_gb, sum(disks.get(name, 0) for name in
+                                   disk_dvr.get_disk_names(
+                                       server.instance, disk_types)))
+               for granted_gb, disk_types in (
+                   (_granted_gb(server, 'root_gb'),
+                    [disk_driver.DiskType.BOOT]),
+                   (_granted_gb(server, 'ephemeral_gb') +
+                    math.ceil(_granted_gb(server, 'swap') / 1024),
+                    disk_driver.BLANK_DISK_TYPES)))
+
+
+def _granted_gb(server, name):
+    return max(getattr(flavor, name) for flavor in server.flavors)
+
+
+def disk(capacity, others, ratio, least):
+    """Tell how much of the storage placement must not grant, in GB.
+
+    :param capacity: disk.driver.DiskCapacity
+    :param others: Others
+    :param ratio: float, the allocation ratio.
+    :param least: int, what the operator reserves.
+    :returns: int
+    """
+    total = int(capacity.total_gb)
+    has = sum((capacity.disks or {}).values()) if (
+        capacity.others_gb is not None) else 0
+    free = math.floor(capacity.total_gb - others.disk_gb + _ROUNDING)
+    return _reserved(total, has, free - has / ratio, ratio, least)
 
 
 def memory(system, others, servers, ratio):

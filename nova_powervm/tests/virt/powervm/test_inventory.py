@@ -90,7 +90,7 @@ class InventoryTest(InventoryBase):
             'memory_mb': memory,
             'memory_mb_used': memory - self.system.available_memory_mb,
             'local_gb': 1000, 'local_gb_used': 101,
-            'disk_available_least': 900,
+            'disk_available_least': None,
             'stats': {'proc_units': '%.2f' % units,
                       'proc_units_used': '%.2f' % used_units,
                       'memory_region_size': self.system.region_mb},

@@ -72,10 +72,18 @@ INSTANCE_DISK_TYPES = (DiskType.BOOT, DiskType.RESCUE, DiskType.SWAP,
 
 
 class DiskCapacity(typing.NamedTuple):
-    """Size of the storage that the disks come from, in GiB."""
+    """Size of the storage that the disks come from, in GiB.
+
+    :ivar disks: dict of the name of a disk that may be of a server -> its
+        size; None if the storage does not tell.
+    :ivar others_gb: what others than servers use, such as cached images; None
+        if that is all that is no disk of a server of this host.
+    """
 
     total_gb: float
     used_gb: float
+    disks: typing.Optional[typing.Dict[str, float]] = None
+    others_gb: typing.Optional[float] = None
 
 
 class SharedPool(typing.NamedTuple):

@@ -93,7 +93,9 @@ class LocalStorage(disk_driver.DiskAdapter):
         vg_w = self._vg.read()
         return disk_driver.DiskCapacity(
             total_gb=vg_w.capacity,
-            used_gb=vg_w.capacity - vg_w.available_size)
+            used_gb=vg_w.capacity - vg_w.available_size,
+            disks={storage.base_name(disk): disk.capacity
+                   for disk in vg_w.virtual_disks})
 
     def clean(self, census):
         """See the base class. 1 request, and 1 if there is something."""

@@ -28,8 +28,12 @@ from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names
 
 LOG = logging.getLogger(__name__)
+
+# What the names of boot disks of nova-powervm 9.0.0 begin with.
+_OF_9_0_0 = 'boot_'
 
 
 class Unit(typing.NamedTuple):
@@ -150,14 +154,12 @@ class Pool:
         if self._is_only_tier:
             # Answered without content if nothing has changed.
             self._ssp = ssp = self._ssp.refresh()
-            return disk_driver.DiskCapacity(
-                total_gb=ssp.capacity, used_gb=ssp.capacity - ssp.free_space)
+            return _capacity(ssp.capacity, ssp.capacity - ssp.free_space,
+                             ssp.logical_units)
         total = self._tier.capacity
         if lus is None:
             lus = self.list_units()
-        return disk_driver.DiskCapacity(
-            total_gb=total,
-            used_gb=min(total, sum(lu_w.capacity for lu_w in lus)))
+        return _capacity(total, sum(lu_w.capacity for lu_w in lus), lus)
 
     def check_room(self, size_gb, lus=None):
         """Raise ComputeResourcesUnavailable without that room (1 request).
@@ -283,3 +285,26 @@ class Pool:
         return pvm_stg.LUEnt.getter(
             self.host.adapter, entry_uuid=uuid, parent_class=pvm_stg.Tier,
             parent_uuid=self.tier_uuid)
+
+
+def _capacity(total, used, lus):
+    """Tell the capacity, and what of it is not of servers.
+
+    A host does not know the servers of the other hosts of the pool, so names
+    tell which LUs are disks of servers. Others may grow to their full size.
+
+    :param lus: list of LU or LUEnt wrappers.
+    """
+    disks, others = {}, 0
+    for lu_w in lus:
+        if lu_w.lu_type == pvm_stg.LUType.DISK and _is_of_server(lu_w.name):
+            disks[lu_w.name] = disks.get(lu_w.name, 0) + lu_w.capacity
+        else:
+            others += lu_w.capacity
+    used = min(total, used)
+    return disk_driver.DiskCapacity(total, used, disks, min(used, others))
+
+
+def _is_of_server(name):
+    """Whether an LU is a disk of a server, or of one of 9.0.0, by its name."""
+    return names.is_disk_name(name) or name.startswith(_OF_9_0_0)

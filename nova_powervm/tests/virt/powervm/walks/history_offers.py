@@ -13,15 +13,22 @@
 """What placement and Nova are told of a host, beside what it has.
 
 What it has comes from the simulator's own objects, not from what the driver
-reads of them.
+reads of them. What placement has granted comes from Nova's resource tracker,
+which counts the same servers and moves.
 """
 
+import math
+
+from nova import objects
+
+from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.walks import foreign
 
+CONF = cfg.CONF
+
 _GIB = 1024 ** 3
-#: What the names of the LPARs of Nova's servers begin with: see settings.
-_OUR_LPARS = 'server-'
-#: The same of their disks, which leaves out cached images and foreign disks.
+#: What the names of the disks of Nova's servers begin with, which leaves out
+#: cached images and foreign disks.
 _OUR_DISKS = 'b_', 'e0_', 'r_', 's_'
 
 
@@ -47,24 +54,6 @@ def faults(cloud):
     return found
 
 
-def free_space_faults(cloud):
-    """List hosts that tell more free disk space than they have.
-
-    They must have been asked just before. They may tell less: the pass of
-    the periodic tasks deletes disks after it has told.
-
-    :param cloud: cloud.Cloud
-    """
-    found = []
-    for name, running in cloud.computes.items():
-        free = _storage(cloud, cloud.host_of(name)).free / _GIB
-        for node in running.rt.compute_nodes.values():
-            if node.disk_available_least > free:
-                found.append('%s says that %d GB of %.1f are free' % (
-                    name, node.disk_available_least, free))
-    return found
-
-
 def excess(cloud):
     """List what placement would grant, and the host could not give.
 
@@ -74,9 +63,51 @@ def excess(cloud):
     """
     found = []
     for name, running in cloud.computes.items():
-        found += _exceeded(name, _inventory(running),
-                           _left_for_nova(cloud, cloud.host_of(name)))
+        host = cloud.host_of(name)
+        found += _exceeded(name, _inventory(running), {
+            'DISK_GB': _left_for_disks(cloud, host)})
+        found += _exceeded(name, _offered(running), {
+            'MEMORY_MB': host.system.available_memory_mb,
+            # What was granted stays granted, up to a whole processor.
+            'VCPU': _ratio(running, 'VCPU') * max(1, math.ceil(
+                host.system.available_units)),
+            'PCPU': math.floor(host.system.available_units)})
     return found
+
+
+def shortage(cloud):
+    """List hosts that offer less than 95 % of the memory that they can give.
+
+    Hosts are left out whose servers are not as they were granted: what these
+    are to get is not for others. Placement must have been told just before.
+
+    :param cloud: cloud.Cloud
+    """
+    found = []
+    for name, running in cloud.computes.items():
+        host = cloud.host_of(name)
+        if not _is_settled(cloud, name, host):
+            continue
+        told = _inventory(running)['MEMORY_MB']
+        could = (_granted(running, 'MEMORY_MB') +
+                 host.system.available_memory_mb)
+        if told < 0.95 * could:
+            found.append('%s offers only %d of %d MB of memory' % (
+                name, told, could))
+    return found
+
+
+def _is_settled(cloud, name, host):
+    """Whether each server of a host has its LPAR, and none moves."""
+    if objects.MigrationList.get_in_progress_by_host_and_node(
+            cloud.context, name, name):
+        return False
+    lpars = {lpar.name: lpar.memory.desired
+             for lpar in host.store.all('LogicalPartition')}
+    return all(
+        lpars.get(server.name) == server.flavor.memory_mb for server in
+        objects.InstanceList.get_by_host(cloud.context, name,
+                                         expected_attrs=['flavor']))
 
 
 def _inventory(running):
@@ -87,6 +118,33 @@ def _inventory(running):
         for resource, record in tree.data(provider).inventory.items():
             found[resource] = record['total'] - record['reserved']
     return found
+
+
+def _ratio(running, resource):
+    tree = running.reportclient.tree
+    return next(record['allocation_ratio']
+                for provider in tree.get_provider_uuids()
+                for name, record in tree.data(provider).inventory.items()
+                if name == resource)
+
+
+def _granted(running, resource):
+    """What placement has granted, as Nova's resource tracker counts it.
+
+    The servers of the walks have no dedicated processors.
+    """
+    return sum({'MEMORY_MB': node.memory_mb_used -
+                CONF.reserved_host_memory_mb,
+                'VCPU': node.vcpus_used - CONF.reserved_host_cpus,
+                'PCPU': 0}[resource]
+               for node in running.rt.compute_nodes.values())
+
+
+def _offered(running):
+    """What placement would grant now: dict of resource class -> number."""
+    return {name: amount * _ratio(running, name) - _granted(running, name)
+            for name, amount in _inventory(running).items()
+            if name != 'DISK_GB'}
 
 
 def _exceeded(name, told, limits):
@@ -110,12 +168,13 @@ def _storage(cloud, host):
 
 def _everything(cloud, host):
     return {'VCPU': host.system.processors,
+            'PCPU': host.system.processors,
             'MEMORY_MB': host.system.memory_mb,
             'DISK_GB': _storage(cloud, host).capacity // _GIB}
 
 
-def _left_for_nova(cloud, host):
-    """What Nova's servers have, and what nobody has."""
+def _left_for_disks(cloud, host):
+    """What disks of Nova's servers have, and what nobody has, in GB."""
     storage = _storage(cloud, host)
     if cloud.site.pools:
         disks = sum(unit.used for unit in storage.units
@@ -125,7 +184,4 @@ def _left_for_nova(cloud, host):
         disks = sum(disk.size for name, disk in storage.disks.items()
                     if name.startswith(_OUR_DISKS) and
                     foreign.THEIRS not in name)
-    memory = host.system.available_memory_mb + sum(
-        lpar.memory.desired for lpar in host.store.all('LogicalPartition')
-        if lpar.name.startswith(_OUR_LPARS))
-    return {'MEMORY_MB': memory, 'DISK_GB': (storage.free + disks) // _GIB}
+    return (storage.free + disks) // _GIB

@@ -26,12 +26,7 @@ MOST_REQUESTS = 25
 
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
-KNOWN = {
-    'offers':
-        'Placement may grant memory that the hypervisor, VIOSes and foreign '
-        'LPARs have, and disk space that cached images and foreign disks '
-        'have. Issue 13.',
-}
+KNOWN = {}
 
 
 class Rule(typing.NamedTuple):

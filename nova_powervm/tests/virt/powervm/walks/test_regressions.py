@@ -19,9 +19,7 @@ what a Broken of the random histories prints.
 import fixtures as fx
 import testtools
 
-from nova_powervm.tests.virt.powervm.walks import case
 from nova_powervm.tests.virt.powervm.walks import histories
-from nova_powervm.tests.virt.powervm.walks import history_rules
 from nova_powervm.tests.virt.powervm.walks import platforms
 
 
@@ -272,7 +270,6 @@ class RegressionTest(testtools.TestCase):
             history.make(1, 'small', (1,))
         self.play(platforms.TWO_VSCSI, steps)
 
-    @case.fails(history_rules.KNOWN['offers'])
     def test_memory_of_others_is_offered(self):
         def steps(history):
             history.their_lpar(1)
