@@ -39,6 +39,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import failures
+from nova_powervm.virt.powervm import flavor
 from nova_powervm.virt.powervm.flows import destroy as flow_destroy
 from nova_powervm.virt.powervm.flows import migrate as flow_migrate
 from nova_powervm.virt.powervm.flows import network as flow_network
@@ -529,7 +530,13 @@ class PowerVMDriver(driver.ComputeDriver):
 
         The disks that the host which is down has left in a shared pool are
         used, not made anew.
+
+        :raises NotImplementedError: for Nova to do it.
+        :raises nova.exception.InstanceFaultRollback: if it would be refused,
+            when the server is gone.
         """
+        if not evacuate:
+            self._check_rebuild(context, instance, image_meta, bdms)
         if not evacuate or not self.instance_on_disk(instance):
             raise NotImplementedError()
         self._log_operation('evacuation', instance)
@@ -544,6 +551,16 @@ class PowerVMDriver(driver.ComputeDriver):
         self._rebuild(context, instance, network_info, block_device_info,
                       injected_files=injected_files,
                       admin_password=admin_password)
+
+    def _check_rebuild(self, context, instance, image_meta, bdms):
+        try:
+            flavor.build_lpar(self.rooms.host, instance)
+            if not compute_utils.is_volume_backed_instance(
+                    context, instance, bdms):
+                image.check_rebuild(self.rooms.disk, context, instance,
+                                    image_meta)
+        except (nova_exc.NovaException, pvm_exc.Error) as exc:
+            raise nova_exc.InstanceFaultRollback(inner_exception=exc) from exc
 
     def _rebuild(self, context, instance, network_info, block_device_info,
                  **kwargs):

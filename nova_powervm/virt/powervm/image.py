@@ -17,6 +17,7 @@ import os
 from nova import exception as nova_exc
 from oslo_utils import strutils
 
+from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor
 from nova_powervm.virt.powervm import vm
@@ -72,6 +73,20 @@ def no_quiesce(instance):
         'Server %s runs, and PowerVM cannot make its guest rest, as the '
         'property os_require_quiesce of its image demands. Stop the server '
         'first.' % instance.uuid)
+
+
+def check_rebuild(disk_dvr, context, instance, image_meta):
+    """Raise what would make the boot disk of a server fail for its image.
+
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param context: nova.context.RequestContext
+    :param instance: nova.objects.Instance
+    :param image_meta: nova.objects.ImageMeta that the disk is to have.
+    :raises nova.exception.ImageUnacceptable: if disks cannot have it.
+    :raises nova.exception.FlavorDiskSmallerThanImage: if it is too large.
+    """
+    disk_dvr.disk_size_gb(instance, disk_dvr.find_image(context, image_meta),
+                          disk_driver.DiskType.BOOT)
 
 
 def check_rescue(instance, image_meta):

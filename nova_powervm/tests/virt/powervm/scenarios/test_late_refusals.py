@@ -13,14 +13,15 @@
 """What is refused after Nova has stopped a server for it.
 
 Nova stops a server before it asks the driver to rescue it (test_rescue), or
-to make the image for which it is shelved.
+to make the image for which it is shelved; and it removes one before it has it
+made anew in a rebuild.
 """
 
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 
 
-class ShelveMixin:
+class RefusalMixin:
 
     def setUp(self):
         super().setUp()
@@ -30,9 +31,9 @@ class ShelveMixin:
         """What a server has; its way to boot is another after a restart."""
         return self.platform_state()
 
-    def assert_given_back(self, status):
+    def assert_given_back(self, status, action='shelve', body=None):
         before, booted = self.state(), self.booted_at()
-        self.act(self.server, 'shelve')
+        self.act(self.server, action, body)
         self.assertTrue(self.cloud.failures)
         self.assertEqual(status, self.status_of(self.server))
         self.assertEqual(before, self.state())
@@ -44,7 +45,7 @@ class ShelveMixin:
         return lpar.boot_time
 
 
-class NoSnapshotsTest(ShelveMixin, base.MoveMixin, base.ScenarioCase):
+class NoSnapshotsTest(RefusalMixin, base.MoveMixin, base.ScenarioCase):
     """The management partition cannot read the disks."""
 
     def test_running(self):
@@ -66,7 +67,7 @@ class NoSnapshotsTest(ShelveMixin, base.MoveMixin, base.ScenarioCase):
         self.assertEqual('not activated', self.lpar_of(self.server)['state'])
 
 
-class FailureTest(platforms.SharedPool, ShelveMixin, base.MoveMixin,
+class FailureTest(platforms.SharedPool, RefusalMixin, base.MoveMixin,
                   base.ScenarioCase):
     """The snapshot fails, when the server has been stopped."""
 
@@ -84,3 +85,49 @@ class FailureTest(platforms.SharedPool, ShelveMixin, base.MoveMixin,
         self.stop(self.server)
         self.fail_to_map()
         self.assert_given_back('SHUTOFF')
+
+
+class RebuildMixin(RefusalMixin):
+    """It is refused while the server is there, and runs."""
+
+    def setUp(self):
+        super().setUp()
+        self.image = self.glance.image3['id']
+        self.boot_disk_of(self.server).write_at(0, b'precious')
+
+    def assert_refused(self, status, word):
+        booted = self.assert_given_back(status, 'rebuild',
+                                        {'imageRef': self.image})
+        self.assertEqual(booted, self.booted_at())
+        self.assertIn(word, self.fault_of(self.server))
+        self.assertEqual(b'precious',
+                         self.boot_disk_of(self.server).read(0, 8))
+
+    def test_format(self):
+        self.glance.images[self.image]['disk_format'] = 'vmdk'
+        self.assert_refused('ACTIVE', 'vmdk')
+
+    def test_stopped(self):
+        self.stop(self.server)
+        self.glance.images[self.image]['disk_format'] = 'vmdk'
+        self.assert_refused('SHUTOFF', 'vmdk')
+
+    def test_size(self):
+        self.glance.images[self.image]['size'] = 3 << 30
+        self.assert_refused('ACTIVE', 'bytes')
+
+    def test_flavor(self):
+        """One that the server has from before it was refused."""
+        instance = self.instance_of(self.server)
+        instance.flavor.extra_specs = {'powervm:max_mem': 'much'}
+        instance.save()
+        self.assert_refused('ACTIVE', 'max_mem')
+
+
+class LocalDiskRebuildTest(RebuildMixin, base.MoveMixin, base.ScenarioCase):
+    pass
+
+
+class SharedPoolRebuildTest(platforms.SharedPool, RebuildMixin,
+                            base.MoveMixin, base.ScenarioCase):
+    pass
