@@ -147,7 +147,8 @@ def level_of_missing(instance):
 
     It is no trouble while Nova deletes the server, as Neutron tells of its
     ports after that, and while Nova rebuilds it, as it detaches what the
-    server boots from after it has destroyed it.
+    server boots from after it has destroyed it. Of a server whose making has
+    failed, that was told then.
 
     :param instance: nova.objects.Instance
     :returns: int, of the module logging.
@@ -156,7 +157,7 @@ def level_of_missing(instance):
         'deleted', 'vm_state', 'task_state')
         if instance.obj_attr_is_set(name)}
     is_expected = (
-        known.get('deleted') or
+        known.get('deleted') or not was_made(instance) or
         known.get('vm_state') == vm_states.DELETED or
         known.get('task_state') in (task_states.DELETING,
                                     task_states.REBUILDING))

@@ -140,6 +140,7 @@ class LookUpTest(VmTestCase):
                 ({'task_state': task_states.DELETING}, logging.INFO),
                 ({'task_state': task_states.REBUILDING}, logging.INFO),
                 ({'vm_state': vm_states.DELETED}, logging.INFO),
+                ({'launched_at': None}, logging.INFO),
                 ({'deleted': True}, logging.INFO)):
             self.assertEqual(level, vm.level_of_missing(
                 base.make_instance(**attrs)), attrs)
