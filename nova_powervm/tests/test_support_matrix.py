@@ -248,7 +248,6 @@ class SupportMatrixTest(unittest.TestCase):
                     set(self.statuses(feature).values()) != {'missing'})
 
     def test_rescue_of_servers_that_boot_from_volumes(self):
-        # It is there; that of IBM i is what lacks.
         self.assertTrue(driver.PowerVMDriver(mock.Mock()).capabilities[
             'supports_bfv_rescue'])
-        self.assertEqual({'partial'}, set(self.statuses('rescue').values()))
+        self.assertEqual({'complete'}, set(self.statuses('rescue').values()))

@@ -37,6 +37,8 @@ from nova_powervm.virt.powervm import size
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
+#: os_distro of images with IBM i.
+IBMI = 'ibmi'
 NAMESPACE = 'powervm:'
 
 # ---- parsers of values: text -> value, or ValueError with the reason -------
@@ -147,7 +149,7 @@ def build_lpar(host, instance, flavor=None):
 def is_ibmi(instance):
     """Whether the operating system of an instance is IBM i, by its image."""
     return instance.system_metadata.get('image_os_distro',
-                                        '').lower() == 'ibmi'
+                                        '').lower() == IBMI
 
 
 def change_lpar(host, instance, lpar_w, former, flavor):

@@ -104,9 +104,11 @@ def check_rescue(instance, image_meta):
     """
     reason = None
     device = image_meta.properties.get('hw_rescue_device')
-    if flavor.is_ibmi(instance):
-        reason = ('the firmware of an IBM i partition cannot be told which '
-                  'disk to boot from')
+    system = image_meta.properties.get('os_distro')
+    if flavor.is_ibmi(instance) and (system or flavor.IBMI).lower() != (
+            flavor.IBMI):
+        reason = ('an IBM i partition boots nothing else, and image %s says '
+                  'os_distro=%s' % (image_meta.id, system))
     elif device not in (None, 'disk'):
         reason = ('a rescue disk is of hw_rescue_device=disk; image %s asks '
                   'for %s' % (image_meta.id, device))

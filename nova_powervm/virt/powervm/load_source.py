@@ -83,9 +83,10 @@ class LoadSource:
     def tag(self, vioses=None, even_if_on=False):
         """Tag the slot of the disk to boot from, in case it is not.
 
-        1 request, and 1 more if vioses do not have the disk, and 1 more if
-        something is to change. An LPAR that is on is left alone: what is
-        tagged takes effect when it is started.
+        1 request, and 1 more if vioses do not have the disk, or what is the
+        alternate load source, and 1 more if something is to change. An LPAR
+        that is on is left alone: what is tagged takes effect when it is
+        started.
 
         :param vioses: dict of UUID -> VIOS wrapper, as an earlier edit of the
             flow has left them; or None.
@@ -130,7 +131,8 @@ class LoadSource:
     def _choose(self, before, vioses):
         """The Tags that are to be; what is good of those of before stays."""
         boot, others = self._look(list((vioses or {}).values()))
-        if not boot:
+        if not boot or before.alternate not in (*_UNSET, *others):
+            # The flow has edited other VIOSes, or not all.
             boot, others = self._look(list(pvm_vios.VIOS.get(
                 self._host.adapter, xag=self._xag)))
         if not boot:

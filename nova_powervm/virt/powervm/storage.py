@@ -347,6 +347,21 @@ def add_mapping(vios_w, lpar_uuid, element, place=None):
         vios_w, lpar_uuid, element, slot, lua))
 
 
+def add_mapping_apart(vios_w, lpar_uuid, element):
+    """Map storage to a partition by an adapter of its own.
+
+    Nothing is done if the storage is mapped already. Costs no request; the
+    platform chooses the slot.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :param element: wrapper of a disk, medium, logical unit or volume.
+    :returns: the new mapping, or None if it was there.
+    """
+    return scsi_mapper.add_map(vios_w, pvm_vios.VSCSIMapping.bld(
+        vios_w.adapter, None, lpar_uuid, copy.deepcopy(element)))
+
+
 def build_mapping(vios_w, lpar_uuid, element, slot=None, lua=None):
     """Build the mapping of storage to a partition.
 

@@ -147,9 +147,12 @@ class CheckRescueTest(base.TestCase):
             self.check('rhel', hw_rescue_bus=bus)
 
     def test_ibmi(self):
+        self.check('IBMi')
+        self.check('ibmi', os_distro='IBMi')
         exc = self.assertRaises(nova_exc.InstanceNotRescuable, self.check,
-                                'IBMi')
-        self.assertIn('IBM i', str(exc))
+                                'ibmi', os_distro='rhel')
+        self.assertIn('os_distro=rhel', str(exc))
+        self.check('rhel', os_distro='fedora')
 
     def test_other_devices(self):
         for device in ('cdrom', 'floppy', 'lun'):

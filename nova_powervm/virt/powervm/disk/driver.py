@@ -301,18 +301,21 @@ class DiskAdapter:
         :param stg: storage.StorageTransaction
         """
 
-    def connect_disk_by_one(self, instance, disk):
+    def connect_disk_by_one(self, instance, disk, apart=False):
         """Map a disk to the server's LPAR through one VIOS (2 requests).
 
         That is good enough for a disk that is soon taken away.
 
         :param disk: what create_disk_from_image returned.
+        :param apart: whether it gets an adapter of its own, if it is not
+            mapped yet.
         :returns: dict of UUID -> VIOS wrapper, of that VIOS.
         :raises InstanceDiskMappingFailed: if no VIOS maps it.
         """
+        add = storage.add_mapping_apart if apart else storage.add_mapping
         return self.edit_first_vios(
-            instance, 'connect_disk', storage.add_mapping,
-            vm.get_pvm_uuid(instance), self.reference(disk))
+            instance, 'connect_disk', add, vm.get_pvm_uuid(instance),
+            self.reference(disk))
 
     def edit_first_vios(self, instance, name, func, *args):
         """Edit the first VIOS of the disks that can be edited.

@@ -26,18 +26,22 @@ from nova_powervm.virt.powervm.tasks import load_source as tf_load
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm import volume
 
+_BOOT = disk_driver.DiskType.BOOT
+
 
 def add_power_on(flow, rooms, instance, block_device_info, opts=None,
-                 afresh=False, swapped=None):
+                 afresh=False, disk_type=_BOOT, swapped=None):
     """Start a server.
 
     :param block_device_info: as Nova hands it to the driver, or None.
     :param opts: pypowervm PowerOnOpts, or None.
     :param afresh: whether to restart it if it is on.
+    :param disk_type: DiskType of what IBM i is to boot from: the boot disk, or
+        the volume that takes its place, or the rescue disk.
     :param swapped: (old, new), connectors of a volume and of that which the
         flow has put in its place; or None.
     """
-    source = _of(rooms, instance, block_device_info, swapped)
+    source = _of(rooms, instance, block_device_info, disk_type, swapped)
     if source is None:
         return flow.add(tf_vm.PowerOn(rooms.host, instance, opts=opts,
                                       afresh=afresh))
@@ -60,14 +64,14 @@ def add_power_back_on(flow, rooms, instance, block_device_info,
                                         always=always))
 
 
-def _of(rooms, instance, block_device_info, swapped=None):
+def _of(rooms, instance, block_device_info, disk_type=_BOOT, swapped=None):
     """The LoadSource of a server with IBM i; None for any other."""
     if not flavors.is_ibmi(instance):
         return None
     connector = _boot_volume(rooms, instance, block_device_info)
-    if connector is None:
+    if connector is None or disk_type != _BOOT:
         return load_source.LoadSource(rooms.host, instance, functools.partial(
-            rooms.disk.client_slots, instance, disk_driver.DiskType.BOOT))
+            rooms.disk.client_slots, instance, disk_type))
     if swapped is not None and swapped[0].volume_id == connector.volume_id:
         connector = swapped[1]
     return load_source.LoadSource(rooms.host, instance,

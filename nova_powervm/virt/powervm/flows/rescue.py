@@ -16,6 +16,7 @@ from pypowervm.tasks import power_opts
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm import storage
@@ -31,10 +32,11 @@ def rescue(rooms, context, instance, image_meta, block_device_info=None,
            at_menu=False, was_on=False):
     """Flow that boots a server, which is off, from a disk of its own.
 
-    Its other disks and volumes keep their places.
+    Its other disks and volumes keep their places. With IBM i the disk has an
+    adapter of its own, as it is that which is tagged.
 
     :param at_menu: whether a person chooses the disk in the firmware's menu
-        (SMS), instead.
+        (SMS), instead. IBM i has none.
     :param was_on: whether Nova has stopped it for that: it is started again
         if the flow fails.
     """
@@ -45,8 +47,9 @@ def rescue(rooms, context, instance, image_meta, block_device_info=None,
     flow.add(
         tf_img.CheckRescue(instance, image_meta),
         tf_stg.CreateRescueDisk(rooms.disk, context, instance, image_meta),
-        tf_stg.ConnectRescueDisk(rooms.disk, instance))
-    if at_menu:
+        tf_stg.ConnectRescueDisk(rooms.disk, instance,
+                                 apart=flavors.is_ibmi(instance)))
+    if at_menu and not flavors.is_ibmi(instance):
         flow.add(tf_vm.PowerOn(
             rooms.host, instance, afresh=True,
             opts=power_opts.PowerOnOpts().bootmode(power_opts.BootMode.SMS)))
@@ -60,11 +63,15 @@ def power_on(rooms, instance, block_device_info=None):
 
     One that is on stays on.
     """
-    stg = storage.StorageTransaction(rooms.host, 'power_on_rescued')
-    flow = linear_flow.Flow('power_on_rescued').add(
-        tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, [_RESCUE],
-                               undo=False),
-        tf_stg.UpdateVioses(stg))
+    flow = linear_flow.Flow('power_on_rescued')
+    if flavors.is_ibmi(instance):
+        flow.add(tf_stg.ReconnectRescueDisk(rooms.disk, instance))
+    else:
+        stg = storage.StorageTransaction(rooms.host, 'power_on_rescued')
+        flow.add(
+            tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, [_RESCUE],
+                                   undo=False),
+            tf_stg.UpdateVioses(stg))
     _add_boot_from(flow, rooms, instance, _RESCUE, afresh=False)
     return flow
 
@@ -81,12 +88,18 @@ def unrescue(rooms, instance, block_device_info):
         tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]),
         tf_stg.UpdateVioses(stg),
         tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE]))
-    _add_boot_from(flow, rooms, instance, _BOOT, volumes=volumes)
+    _add_boot_from(flow, rooms, instance, _BOOT, volumes=volumes,
+                   block_device_info=block_device_info)
     return flow
 
 
 def _add_boot_from(flow, rooms, instance, disk_type, afresh=True,
-                   volumes=()):
+                   volumes=(), block_device_info=None):
+    if flavors.is_ibmi(instance):
+        load_source.add_power_on(
+            flow, rooms, instance, block_device_info, disk_type=disk_type,
+            opts=power_opts.PowerOnOpts(), afresh=afresh)
+        return
     flow.add(
         tf_stg.FindBootDevice(rooms.disk, instance, disk_type,
                               volumes=volumes),

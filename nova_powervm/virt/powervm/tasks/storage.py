@@ -102,21 +102,47 @@ class ConnectDisk(task.Task):
 
 
 class ConnectRescueDisk(task.Task):
-    """Map the rescue disk to the LPAR; provides the VIOS as ``vioses``."""
+    """Map the rescue disk to the LPAR; provides the VIOS as ``vioses``.
 
-    def __init__(self, disk_dvr, instance):
+    :param apart: whether it is to have an adapter of its own.
+    """
+
+    def __init__(self, disk_dvr, instance, apart=False):
         super().__init__('connect_rescue_disk', provides='vioses')
         self.disk_dvr = disk_dvr
         self.instance = instance
+        self.apart = apart
 
     def execute(self, disk_dev_info):
-        return self.disk_dvr.connect_disk_by_one(self.instance, disk_dev_info)
+        return self.disk_dvr.connect_disk_by_one(self.instance, disk_dev_info,
+                                                 apart=self.apart)
 
     def revert(self, result, flow_failures, disk_dev_info):
         with storage.StorageTransaction.immediate(
                 self.disk_dvr.host, 'revert_connect_rescue_disk') as stg:
             self.disk_dvr.disconnect_disk(self.instance, stg,
                                           [disk_driver.DiskType.RESCUE])
+
+
+class ReconnectRescueDisk(task.Task):
+    """Map the rescue disk that there is, if need be; provides ``vioses``.
+
+    It gets an adapter of its own, and stays mapped if the flow fails.
+    """
+
+    def __init__(self, disk_dvr, instance):
+        super().__init__('reconnect_rescue_disk', provides='vioses')
+        self.disk_dvr = disk_dvr
+        self.instance = instance
+
+    def execute(self):
+        rescue = disk_driver.DiskType.RESCUE
+        disk = self.disk_dvr.get_disk_ref(self.instance, rescue)
+        if disk is None:
+            raise nova_exc.DiskNotFound(
+                location=self.disk_dvr.get_disk_name(rescue, self.instance))
+        return self.disk_dvr.connect_disk_by_one(self.instance, disk,
+                                                 apart=True)
 
 
 class CreateBlankDisks(task.Task):

@@ -57,7 +57,7 @@ VALUES = {
     'cfg_drive': {'CreateCfgDrive'},
     'unmapped_storage': {'UpdateVioses'},
     # VIOSes by their UUIDs, as they are after an edit.
-    'vioses': {'UpdateVioses', 'ConnectRescueDisk'},
+    'vioses': {'UpdateVioses', 'ConnectRescueDisk', 'ReconnectRescueDisk'},
     'boot_device': {'FindBootDevice'},
     'mgmt_disk': {'InstanceDiskToMgmt'},
     'bad_volumes': {'ReconnectVolumes'},

@@ -17,6 +17,8 @@ from pypowervm.tasks import power_opts
 from nova_powervm.tests.virt.powervm.flows import base
 from nova_powervm.virt.powervm.flows import rescue
 
+IBMI = {'image_os_distro': 'ibmi'}
+
 
 class RescueTest(base.RecipesTestCase):
     """The rescue disk is mapped at once: what boots needs its address."""
@@ -55,6 +57,51 @@ class RescueTest(base.RecipesTestCase):
         flow = self.build(rescue.rescue)
         self.assertEqual({'boot_device'},
                          set(self.task(flow, 'pwr_vm').requires))
+
+
+class IbmiTest(base.RecipesTestCase):
+    """The disk gets an adapter of its own; there is no menu."""
+
+    MODULE = rescue
+    FLOW = 'rescue'
+    RECIPES = {
+        title: ({'attrs': {'system_metadata': IBMI}}, arguments, '''
+            check_rescue
+            crt_disk_from_img[rescue]
+            connect_rescue_disk+apart
+            pwr_vm+afresh''')
+        for title, arguments in (('from the rescue disk', {}),
+                                 ('not at the menu', {'at_menu': True}))}
+
+    def test_what_it_boots_from(self):
+        server = base.Server(attrs={'system_metadata': IBMI})
+        for flow, disk_type in (
+                (self.build(rescue.rescue, server), 'rescue'),
+                (self.build(rescue.power_on, server), 'rescue'),
+                (self.build(rescue.unrescue, server), 'boot')):
+            self.assertEqual(disk_type, self.task(
+                flow, 'pwr_vm').source._find.args[1])
+
+
+class IbmiPowerOnTest(base.RecipesTestCase):
+
+    MODULE = rescue
+    FLOW = 'power_on'
+    RECIPES = {'plain': ({'attrs': {'system_metadata': IBMI}}, {}, '''
+        reconnect_rescue_disk
+        pwr_vm''')}
+
+
+class IbmiUnrescueTest(base.RecipesTestCase):
+
+    MODULE = rescue
+    FLOW = 'unrescue'
+    RECIPES = {'plain': ({'attrs': {'system_metadata': IBMI}}, {}, '''
+        pwr_off_vm+force_immediate
+        detach_storage[rescue]
+        update_vioses
+        dlt_storage[rescue]
+        pwr_vm+afresh''')}
 
 
 class PowerOnTest(base.RecipesTestCase):

@@ -19,6 +19,7 @@ from oslo_serialization import jsonutils
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv
+from nova_powervm.tests.virt.powervm.scenarios import test_rescue
 from nova_powervm.tests.virt.powervm.scenarios import volumes
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import swaps
@@ -198,6 +199,87 @@ class PoolTest(IbmiMixin, platforms.SharedPool, base.ScenarioCase):
                 if mapping['lpar_id'] == self.lpar_of(server)['id']]
 
 
+class RescueMixin(IbmiMixin):
+    """It boots from the rescue disk, then as before."""
+
+    rescue = test_rescue.RescueMixin.rescue
+    unrescue = test_rescue.RescueMixin.unrescue
+    resting_state = test_rescue.RescueMixin.resting_state
+
+    def check_rescue(self, server, assert_boots, untouched):
+        """Rescue a server, start it again, and end that.
+
+        :param assert_boots: called with the server when it boots as before.
+        :param untouched: called for what is to be then as it was before.
+        """
+        before, tags = untouched(), self.tags_of(server)
+        image = self.glance.image3['id']
+        self.glance.images[image]['properties'].update(
+            hw_rescue_bus='scsi', hw_rescue_device='disk')
+        self.assertEqual('RESCUE', self.rescue(server, image)['status'])
+        self.assert_rescued(server)
+        self.start_at_host_boot(server)
+        self.assertEqual('ACTIVE', self.unrescue(server)['status'])
+        assert_boots(server)
+        self.assertEqual(tags, self.tags_of(server))
+        self.assertEqual(before, untouched())
+
+    def assert_rescued(self, server):
+        self.assert_boots(server, prefix='r_')
+        # No other disk is behind that adapter.
+        self.assertEqual(1, sum(
+            str(mapping['client_slot']) == self.tags_of(server)['load_source']
+            for mapping in self.mappings_of(server)))
+
+    def start_at_host_boot(self, server):
+        """The host has lost its power, and with it what was tagged."""
+        rescue, tags = self.slots_of(server, 'r_'), self.tags_of(server)
+        instance = self.instance_of(server)
+        self.driver.power_off(instance)
+        self.change(server, load_source='0')
+        self.driver.resume_state_on_host_boot(
+            self.context, instance, [], None, None)
+        self.assert_rescued(server)
+        self.assertEqual((rescue, tags), (
+            self.slots_of(server, 'r_'), self.tags_of(server)))
+
+
+class RescueTest(RescueMixin, base.ScenarioCase):
+
+    CACHED = 2
+
+    def test_rescue(self):
+        self.check_rescue(self.boot(), self.assert_boots, self.resting_state)
+
+    def test_rescue_that_fails(self):
+        server = self.boot()
+        before = self.resting_state()
+        self.platform.faults.add({'effect': 'status', 'status': 500,
+                                  'path': 'do/PowerOn', 'count': 2,
+                                  'method': 'PUT'})
+        self.rescue(server)
+        self.assert_boots(server)
+        self.assertEqual(before, self.resting_state())
+
+    def test_what_a_failed_end_has_left(self):
+        """A hard reboot boots from the own disk."""
+        server = self.boot()
+        before = self.resting_state()
+        self.rescue(server)
+        self.platform.faults.add({'effect': 'status', 'status': 500,
+                                  'path': 'VirtualIOServer', 'nth': 1,
+                                  'method': 'POST'})
+        self.assertEqual('ERROR', self.unrescue(server)['status'])
+        self.platform.faults.clear()
+        self.reboot(server, hard=True)
+        self.assert_boots(server)
+        self.assertEqual(before, self.resting_state())
+
+
+class PoolRescueTest(platforms.SharedPool, RescueTest):
+    """Two paths lead to the boot disk: the same one is taken again."""
+
+
 class ResizeTest(IbmiMixin, base.MoveMixin, base.ScenarioCase):
 
     OPTIONS = {'shelved_offload_time': 0, 'allow_resize_to_same_host': True}
@@ -266,9 +348,10 @@ class MoveTest(IbmiMixin, platforms.SharedPool, base.TwoHostMixin,
         self.assert_boots(server)
 
 
-class VscsiTest(IbmiMixin, volumes.VolumeCase):
+class VscsiTest(RescueMixin, volumes.VolumeCase):
     """Booted from a volume that the VIOSes see."""
 
+    CACHED = 2
     OPTIONS = {'allow_resize_to_same_host': True}
 
     def assert_boots_from(self, server, number=0):
@@ -334,6 +417,11 @@ class VscsiTest(IbmiMixin, volumes.VolumeCase):
                 self.change(server, load_source='0')
             self.restart()
             self.assert_boots_from(server)
+
+    def test_rescue(self):
+        server = self.boot_with([0, 1], boots=True)
+        self.check_rescue(server, self.assert_boots_from,
+                          self.resting_state)
 
 
 class NpivTest(test_npiv.NpivMixin, VscsiTest):

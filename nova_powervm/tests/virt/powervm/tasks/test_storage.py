@@ -167,6 +167,39 @@ class NewDisksMixin:
             result['boot_device'],
             '^/vdevice/v-scsi@3000000[0-9]/disk@8200000000000000$')
 
+    def test_rescue_disk_apart(self):
+        """It has an adapter of its own, and keeps to it."""
+        self.make_disks(base.BOOT)
+        [disk] = self.make_disks(base.RESCUE, connect=False)
+
+        def tasks():
+            return (base.Provide(disk_dev_info=disk),
+                    tf_stg.ConnectRescueDisk(self.disk_dvr, self.instance,
+                                             apart=True))
+
+        before = self.platform.state()
+        self.run_to_the_end(*tasks())
+        self.assert_site(before)
+        self.run_flow(*tasks())
+        slots = self.slots()
+        self.assertEqual(len(self.mapped_types()), len(slots))
+        result = self.run_flow(
+            tf_stg.ReconnectRescueDisk(self.disk_dvr, self.instance))
+        self.assertEqual({self.vios().uuid}, set(result['vioses']))
+        self.assertEqual(slots, self.slots())
+
+    def slots(self):
+        """The slots by which the server has its disks, as set of int."""
+        return {mapping['client_slot']
+                for vios in self.simulated.store.all('VirtualIOServer')
+                for mapping in vios.state()['mappings']
+                if mapping['lpar_id'] == self.lpar.partition_id}
+
+    def test_rescue_disk_that_is_not_there(self):
+        self.assertRaises(
+            nova_exc.DiskNotFound, self.run_flow,
+            tf_stg.ReconnectRescueDisk(self.disk_dvr, self.instance))
+
     def test_detach_and_delete(self):
         self.make_disks(base.BOOT, base.RESCUE, base.SWAP)
         self.stg = self.transaction()
