@@ -54,7 +54,7 @@ def disks(partition):
         targets = getattr(owner, 'targets', ())
         for target in sorted(targets, key=lambda target: target.lua):
             if (target.backing.is_disk and target.backing.works and
-                    target.bus.client is partition):
+                    target.bus.works and target.bus.client is partition):
                 found[slot, int(target.lua, 16)] = target
         luns = owner.luns() if hasattr(owner, 'luns') else ()
         for volume, _target, unit in sorted(luns, key=lambda lun: lun[2]):

@@ -12,7 +12,6 @@
 
 """Disks as a partition sees them: one for each path to each of them."""
 
-from nova_powervm.simulator.resources import partition as sim_partition
 from nova_powervm.simulator.resources import storage
 
 VSCSI, NPIV = 'vscsi', 'npiv'
@@ -93,6 +92,5 @@ def disks(partition):
 
 def _through_vscsi(bus, target):
     backing = target.backing
-    works = (bus.vios.partition_state == sim_partition.RUNNING and
-             backing.works)
-    return Disk(bus, backing, target.lua, backing.size, works, VSCSI)
+    return Disk(bus, backing, target.lua, backing.size,
+                bus.works and backing.works, VSCSI)

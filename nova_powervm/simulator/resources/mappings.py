@@ -26,6 +26,7 @@ import collections
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import adapters
+from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import storage
 
 el = atom.el
@@ -60,6 +61,11 @@ class Bus(adapters.AdapterPair):
         if self.for_any:
             return 'any partition'
         return 'partition %d (gone)' % self.client_id
+
+    @property
+    def works(self):
+        """Whether the VIOS is there to serve its client."""
+        return self.vios.partition_state == partition.RUNNING
 
     @property
     def is_full(self):

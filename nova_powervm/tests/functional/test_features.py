@@ -57,6 +57,25 @@ class HostTest(base.PowerVMTestCase):
         self.assertLess({'HW_ARCH_PPC64LE', 'HW_CPU_PPC64LE_POWER8'}, traits)
 
 
+class IbmiTest(base.PowerVMTestCase):
+
+    def test_property_of_the_image(self):
+        """The image says what it is; the server boots, also once more."""
+        self.glance.images[self.image_id]['properties']['os_distro'] = 'IBMi'
+        server = self.boot(networks='none')
+        for _time in range(2):
+            lpar = self.lpar_of(server)
+            self.assertEqual(('OS400', 'running', 'b_'), (
+                lpar['type'], lpar['state'], lpar['boot']['disk'][:2]))
+            boot, = (mapping for mapping in self.mappings_of(server)
+                     if mapping['storage'].startswith('b_'))
+            self.assertEqual(str(boot['client_slot']),
+                             lpar['tagged_io']['load_source'])
+            self._stop_server(server)
+            self._start_server(server)
+        self.assertIsNone(self.delete(server))
+
+
 class ProcessorsTest(base.PowerVMTestCase):
 
     def test_dedicated(self):

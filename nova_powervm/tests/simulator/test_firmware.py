@@ -87,6 +87,13 @@ class FirmwareTest(storage_base.StorageTestCase):
                 self.lpar.partition_state, self.lpar.rmc))
             self.lpar.halted()
 
+    def test_vios_that_is_off(self):
+        path = self.path(1)
+        with self.site.lock:
+            self.vios.set_state('not activated')
+        self.assertEqual({}, firmware.disks(self.lpar))
+        self.assertIsNone(self.boot(path)['disk'])
+
     def test_menu(self):
         self.assertEqual({'mode': 'sms', 'string': '', 'disk': None},
                          self.boot(mode=MODE.SMS))

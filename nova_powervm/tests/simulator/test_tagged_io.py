@@ -117,6 +117,13 @@ class TaggedIOTest(storage_base.StorageTestCase):
         self.tag(3)
         self.assert_not_started()
 
+    def test_vios_that_is_off(self):
+        self.map('boot', 3)
+        self.tag(3)
+        with self.site.lock:
+            self.vios.set_state('not activated')
+        self.assert_not_started()
+
     def test_load_source(self):
         """It counts, not which adapter is the first."""
         self.map('data', 3)
