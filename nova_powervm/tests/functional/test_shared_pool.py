@@ -106,6 +106,9 @@ class PlacementTest(PoolBase):
         for each in (refused, server, other):
             self.assertIsNone(self.delete(each))
         self.assertEqual({orc.DISK_GB: 0}, self._get_provider_usages(pool))
+        # Of thin disks, or of such that have yet to grow.
+        self.assertNotIn('more disk space than database expected',
+                         self.stdlog.logger.output)
 
     def test_given_host(self):
         """Nova asks placement for that host only, without what it shares."""

@@ -89,7 +89,7 @@ def find(system, nodename):
         instance.uuid: instance for instance in
         objects.InstanceList.get_by_host(
             context, nodename, expected_attrs=['flavor', 'system_metadata'])}
-    flavors = {uuid: [instance.flavor]
+    flavors = {uuid: ([instance.flavor], [])
                for uuid, instance in instances.items()}
     migrations = objects.MigrationList.get_in_progress_by_host_and_node(
         context, nodename, nodename)
@@ -98,8 +98,8 @@ def find(system, nodename):
         instance = instances.get(migration.instance_uuid)
         if instance is not None:
             flavors[instance.uuid] = _of_move(instance, migration, nodename)
-    return [describe(system, instances[uuid], found)
-            for uuid, found in flavors.items() if found]
+    return [describe(system, instances[uuid], stays + comes, comes)
+            for uuid, (stays, comes) in flavors.items() if stays + comes]
 
 
 def _find_others(context, migrations, instances):
@@ -115,22 +115,26 @@ def _find_others(context, migrations, instances):
 
 
 def _of_move(instance, migration, nodename):
-    """Flavors that a server was granted on a host, while it moves: list."""
-    found = []
+    """Flavors that a server was granted on a host, while it moves.
+
+    :returns: list of those that it has, and of those that it is to have.
+    """
+    stays, comes = [], []
     if migration.source_compute == nodename and (
             migration.migration_type != 'evacuation'):
-        found.append(instance.old_flavor or instance.flavor)
+        stays.append(instance.old_flavor or instance.flavor)
     if migration.dest_compute == nodename:
-        found.append(instance.new_flavor or instance.flavor)
-    return found
+        comes.append(instance.new_flavor or instance.flavor)
+    return stays, comes
 
 
-def describe(system, instance, flavors):
+def describe(system, instance, flavors, comes=()):
     """Tell what a server was granted on a host, and takes there.
 
     :param system: System wrapper of the host.
     :param instance: nova.objects.Instance
     :param flavors: list of nova.objects.Flavor, those that it was granted.
+    :param comes: list of those of them that a move is to give it.
     :returns: Server
     """
     metadata = instance.system_metadata
@@ -138,8 +142,10 @@ def describe(system, instance, flavors):
              for flavor in flavors]
     resources = {}
     for flavor in flavors:
+        is_new = not instance.launched_at or any(
+            flavor is new for new in comes)
         for name, amount in (
-                (_processor_class(instance, flavor), flavor.vcpus),
+                (_processor_class(flavor, metadata, is_new), flavor.vcpus),
                 (orc.MEMORY_MB, flavor.memory_mb)):
             resources[name] = resources.get(name, 0) + _amount(
                 flavor, name, amount)
@@ -163,16 +169,15 @@ def _amount(flavor, name, amount):
         return amount
 
 
-def _processor_class(instance, flavor):
+def _processor_class(flavor, metadata, is_new):
     """How the processors of a server are granted: PCPU or VCPU.
 
-    A server that is being made is granted what its policy says.
+    :param is_new: bool, whether this version had placement grant it. If it is
+        not known how, it was as the policy says.
     """
-    metadata = instance.system_metadata
     if not cpu_policy.is_dedicated(flavor, metadata):
         return orc.VCPU
-    usual = orc.VCPU if instance.launched_at else orc.PCPU
-    return metadata.get(_KEY, usual)
+    return metadata.get(_KEY, orc.PCPU if is_new else orc.VCPU)
 
 
 def total(servers, name):

@@ -174,6 +174,16 @@ class GrantedTest(base.SimulatedHostTestCase):
                          self.resources(instance))
         self.assertEqual(2, self.find()[0].needs.dedicated)
 
+    def test_resize_to_dedicated(self):
+        """Granted anew, of a server that an earlier version made."""
+        instance = self.add(make_dedicated(2))
+        instance.old_flavor = instance.flavor
+        instance.new_flavor = make_dedicated(5)
+        self.move(instance, HERE, HERE)
+        found = self.find()
+        self.assertEqual((2, 5), (granted.total(found, orc.VCPU),
+                                  granted.total(found, orc.PCPU)))
+
     def test_policy_of_an_image(self):
         instance = self.add(launched_at=None, system_metadata={
             'image_hw_cpu_policy': 'dedicated'})
