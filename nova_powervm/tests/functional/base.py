@@ -30,6 +30,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import work
+from nova_powervm.tests import log_watch
 from nova_powervm.tests import quick
 from nova_powervm.tests.virt.powervm.scenarios import looks
 
@@ -140,8 +141,12 @@ class PowerVMTestCase(looks.PlatformLooks, SimulatedPlatformMixin,
     REQUIRES_LOCKING = True
     #: Whether Nova's API answers only when the work is done.
     CAST_AS_CALL = True
+    #: Whether a warning of the driver makes a test fail, see log_watch.
+    IS_QUIET = False
 
     def setUp(self):
+        if self.IS_QUIET:
+            self.addCleanup(self.useFixture(log_watch.LogWatch()).check)
         super().setUp()
         if self.CAST_AS_CALL:
             self.useFixture(nova_fixtures.CastAsCallFixture(self))

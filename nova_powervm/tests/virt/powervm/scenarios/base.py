@@ -30,8 +30,10 @@ import testtools
 from nova_powervm import conf as cfg
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests.bench import profiles
+from nova_powervm.tests import log_watch
 from nova_powervm.tests.virt.powervm.scenarios import cloud as scenario_cloud
 from nova_powervm.tests.virt.powervm.scenarios import looks
+from nova_powervm.tests.virt.powervm.scenarios import trouble
 from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import server as walk_server
 from nova_powervm.tests.virt.powervm.walks import view
@@ -92,6 +94,9 @@ class ScenarioCase(looks.PlatformLooks, testtools.TestCase):
         super().setUp()
         self.logger = self.useFixture(fx.FakeLogger(
             level=logging.INFO, format=_FORMAT))
+        self.log_watch = self.useFixture(log_watch.LogWatch())
+        if not trouble.is_made_by(self.id()):
+            self.addCleanup(self.log_watch.check)
         self._is_broken = False
         self.addOnException(self._note_failure)
         cls = type(self)

@@ -10,28 +10,26 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""A day of ordinary operations: the driver warns of nothing."""
+"""A day of ordinary operations: the driver warns of nothing.
+
+As with each scenario that trouble.py does not name, a warning makes the test
+fail.
+"""
+
+import importlib
 
 from nova.compute import task_states
 from nova.compute import vm_states
+import testtools
 
 from nova_powervm.tests.functional import platforms
-from nova_powervm.tests import log_watch
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import looks
+from nova_powervm.tests.virt.powervm.scenarios import trouble
 from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 
-class WatchMixin:
-    """Fails a test whose log is not quiet."""
-
-    def setUp(self):
-        super().setUp()
-        self.watch = self.useFixture(log_watch.LogWatch())
-        self.addCleanup(self.watch.check)
-
-
-class DayMixin(WatchMixin, base.MoveMixin):
+class DayMixin(base.MoveMixin):
     """Servers from their start to their end; each test is a part of a day."""
 
     def setUp(self):
@@ -158,7 +156,7 @@ class PoolDayTest(platforms.SharedPool, DayMixin, base.ScenarioCase):
     """Disks of a Shared Storage Pool."""
 
 
-class TwoHostDayTest(platforms.SharedPool, WatchMixin, base.TwoHostMixin,
+class TwoHostDayTest(platforms.SharedPool, base.TwoHostMixin,
                      base.ScenarioCase):
     """Servers that move."""
 
@@ -172,3 +170,29 @@ class TwoHostDayTest(platforms.SharedPool, WatchMixin, base.TwoHostMixin,
             self.assertEqual('ACTIVE', self.status_of(server))
         self.cloud.run_periodic_tasks()
         self.assertIsNone(self.delete(server))
+
+
+class TroubleTest(testtools.TestCase):
+    """The list of the scenarios whose log need not be quiet."""
+
+    def test_each_is_there(self):
+        package = trouble.__name__.rpartition('.')[0]
+        for name, tests in trouble.TROUBLE.items():
+            module, cls = name.split('.')
+            found = getattr(importlib.import_module(
+                '%s.%s' % (package, module)), cls)
+            for test in tests:
+                self.assertTrue(callable(getattr(found, test)), name)
+
+    def test_days_are_not_in_it(self):
+        for cls in (VscsiDayTest, NpivDayTest, PoolDayTest, TwoHostDayTest):
+            self.assertFalse(trouble.is_made_by('%s.%s.test_life' % (
+                cls.__module__, cls.__name__)))
+
+    def test_names(self):
+        self.assertTrue(trouble.is_made_by(
+            'a.b.test_blank_disks.EvacuationTest.test_any'))
+        self.assertTrue(trouble.is_made_by(
+            'a.b.test_npiv.RebootTest.test_without_lpar'))
+        self.assertFalse(trouble.is_made_by(
+            'a.b.test_npiv.RebootTest.test_another'))

@@ -1,0 +1,117 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Scenarios that make trouble on purpose, so that the driver warns of it.
+
+The log of each other one has to be quiet, see log_watch. Who adds a scenario
+here has looked at what it logs, and found each warning worth one.
+"""
+
+#: 'module.Class' -> names of its tests, or ALL.
+ALL = ()
+TROUBLE = {
+    'test_blank_disks.EvacuationTest': ALL,
+    'test_blank_disks.HardRebootPoolTest': ALL,
+    'test_blank_disks.HardRebootTest': ALL,
+    'test_cold_migration.SharedPoolMoveTest': ALL,
+    'test_crash_dump.CrashDumpTest': (
+        'test_answer_is_lost',
+        'test_lpar_is_gone'),
+    'test_diagnostics.HalfBrokenTest': ALL,
+    'test_half_answers.BrokenDocumentsTest': ALL,
+    'test_half_answers.DetachByTagTest': ALL,
+    'test_half_answers.LostAnswersTest': ALL,
+    'test_half_answers.NpivBesideTest': ALL,
+    'test_half_answers.StrangeDevicesTest': ALL,
+    'test_half_answers.VolumesOfRunningServersTest': ALL,
+    'test_ibmi.MoveTest': ALL,
+    'test_ibmi.PoolRescueTest': ALL,
+    'test_ibmi.RescueTest': ALL,
+    'test_ibmi.ResizeTest': ('test_resize_that_fails',),
+    'test_ibmi.StartRevertTest': ALL,
+    'test_ibmi.VscsiTest': ('test_swap_that_was_not_ended',),
+    'test_late_refusals.FailureTest': ALL,
+    'test_leftovers.AdapterTest': ALL,
+    'test_leftovers.FailedBuildTest': ALL,
+    'test_leftovers.MigrationTest': ALL,
+    'test_leftovers.RepositoryTest': ALL,
+    'test_leftovers.SecondTest': ALL,
+    'test_leftovers.ShelvedTest': ALL,
+    'test_lent_disks.SharedPoolTest': ALL,
+    'test_lent_disks.VolumeGroupTest': ALL,
+    'test_lent_media.LentTest': ALL,
+    'test_names_of_units.SameNameTest': (
+        'test_deleted_in_absence',
+        'test_hard_reboot',
+        'test_hard_reboot_if_nobody_knows'),
+    'test_npiv.AttachTest': ('test_spawn_that_fails',),
+    'test_npiv.RebootTest': ('test_without_lpar',),
+    'test_npiv_moves.ColdMigrationTest': (
+        'test_evacuation_fails_and_is_repeated',
+        'test_source_cannot_bring_them_back',
+        'test_source_cannot_let_go',
+        'test_target_sees_no_volume'),
+    'test_npiv_trouble.PortIsDownTest': ('test_whole_fabric',),
+    'test_npiv_trouble.ViosIsDownTest': ALL,
+    'test_offers.MemoryTest': ('test_lost_lpar',),
+    'test_rescue.FilePoolTest': ('test_what_a_crash_has_left',),
+    'test_rescue.LocalDiskTest': (
+        'test_failure',
+        'test_what_a_crash_has_left'),
+    'test_rescue.SharedPoolTest': ('test_what_a_crash_has_left',),
+    'test_resize.LocalDiskTest': ('test_confirm_cannot_grow_the_disk',),
+    'test_reverts.PowerOnTest': (
+        'test_answer_is_lost',
+        'test_resumed_in_vain',
+        'test_server_that_runs_and_whose_state_nobody_tells'),
+    'test_reverts.RescuedTest': (
+        'test_rescue_whose_start_is_refused',
+        'test_server_that_runs_and_whose_state_nobody_tells'),
+    'test_signed_images.LocalDiskTest': (
+        'test_broken_off',
+        'test_tampered_image',
+        'test_unsigned_image'),
+    'test_signed_images.SharedPoolTest': (
+        'test_broken_off',
+        'test_tampered_image',
+        'test_unsigned_image'),
+    'test_size.FailureTest': ALL,
+    'test_start.CrowdTest': ('test_states_are_not_told',),
+    'test_start.EndTest': ('test_operation_is_under_way',),
+    'test_volume_identity.IdentityTest': ALL,
+    'test_volume_leftovers.LeftoversTest': ALL,
+    'test_volume_leftovers.MigrationTest': ALL,
+    'test_volume_moves.ColdMigrationTest': (
+        'test_evacuate',
+        'test_source_cannot_bring_them_back',
+        'test_source_cannot_let_go',
+        'test_target_sees_no_volume'),
+    'test_volume_ownership.NobodyElsesTest': ALL,
+    'test_volume_swap.SwapTest': ('test_new_volume_is_not_there',),
+    'test_volume_trouble.OneViosIsDownTest': ALL,
+    'test_volume_trouble.TooManyTest': ALL,
+    'test_volume_trouble.WrongTest': ALL,
+    'test_volumes.ExtendTest': ALL,
+    'test_volumes.RebootTest': (
+        'test_volume_that_nobody_sees',
+        'test_without_lpar'),
+}
+
+
+def is_made_by(test_id):
+    """Whether a scenario makes trouble on purpose.
+
+    :param test_id: str, as of unittest.TestCase.id().
+    """
+    module, cls, test = test_id.split('(')[0].split('.')[-3:]
+    tests = TROUBLE.get('%s.%s' % (module, cls))
+    return tests is not None and (tests == ALL or test in tests)
