@@ -106,7 +106,16 @@ class PlacementTest(PoolBase):
         for each in (refused, server, other):
             self.assertIsNone(self.delete(each))
         self.assertEqual({orc.DISK_GB: 0}, self._get_provider_usages(pool))
-        # Of thin disks, or of such that have yet to grow.
+
+    def test_scheduler_does_not_warn(self):
+        """It did of disks that are thin, or have yet to grow."""
+        self.use_only('compute1')
+        # Of a pool with one tier the platform tells how much data is in it.
+        self.driver.rooms.disk._pool._is_only_tier = True
+        flavor = self._create_flavor(disk=500, ephemeral=0, memory_mb=512)
+        for _number in range(2):
+            self.boot(flavor_id=flavor, networks='none')
+            self.update_resources()
         self.assertNotIn('more disk space than database expected',
                          self.stdlog.logger.output)
 
