@@ -14,17 +14,10 @@
 
 import os
 
-from oslo_serialization import jsonutils
-
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
-from nova_powervm.tests.virt.powervm.scenarios import test_npiv
 from nova_powervm.tests.virt.powervm.scenarios import test_rescue
-from nova_powervm.tests.virt.powervm.scenarios import volumes
-from nova_powervm.virt.powervm import volume
-from nova_powervm.virt.powervm.volume import swaps
 
-VOLUME = volumes.VOLUME
 UNTAGGED = {'load_source': '0', 'alternate': 'NONE', 'console': 'HMC',
             'ipl_source': 'b', 'keylock': 'normal'}
 
@@ -158,6 +151,20 @@ class StartRevertTest(IbmiMixin, base.ScenarioCase):
         self.platform.faults.clear()
         self.reboot(server, hard=True)
         self.assert_boots(server)
+
+
+class SpawnRevertTest(IbmiMixin, base.ScenarioCase):
+
+    def test_platform_that_takes_no_tags(self):
+        """Nothing of the server stays."""
+        before = self.platform_state()
+        self.platform.faults.add({'effect': 'status', 'status': 500,
+                                  'path': 'LogicalPartition/',
+                                  'method': 'POST'})
+        server = self.boot(expected_status='ERROR')
+        self.platform.faults.clear()
+        self.assert_state_equal(before, self.platform_state(), 'Left')
+        self.assertIsNone(self.delete(server))
 
 
 class PoolTest(IbmiMixin, platforms.SharedPool, base.ScenarioCase):
@@ -321,6 +328,18 @@ class MoveTest(IbmiMixin, platforms.SharedPool, base.TwoHostMixin,
         self.where = 'compute2'
         self.assert_boots(server)
 
+    def test_migration_that_fails(self):
+        """It goes on where it was, as it was."""
+        server = self.boot_on_first()
+        before = self.tags_of(server)
+        self.platform.faults.add({'effect': 'status', 'status': 500,
+                                  'path': 'VirtualIOServer', 'nth': 2,
+                                  'method': 'POST'})
+        self.act(server, 'migrate')
+        self.assertEqual('compute1', self.host_of(server))
+        self.assert_boots(server)
+        self.assertEqual(before, self.tags_of(server))
+
     def test_evacuation(self):
         server = self.boot_on_first()
         self.evacuate(server)
@@ -345,101 +364,4 @@ class MoveTest(IbmiMixin, platforms.SharedPool, base.TwoHostMixin,
         server = self.boot_on_first()
         self.act(server, 'shelve')
         self.act(server, 'unshelve')
-        self.assert_boots(server)
-
-
-class VscsiTest(RescueMixin, volumes.VolumeCase):
-    """Booted from a volume that the VIOSes see."""
-
-    CACHED = 2
-    OPTIONS = {'allow_resize_to_same_host': True}
-
-    def assert_boots_from(self, server, number=0):
-        """It runs, from that volume."""
-        paths = {str(disk.slot): disk.backing.base_name
-                 for disk in self.disks_of(server)
-                 if disk.volume == VOLUME % number}
-        self.assert_boots(
-            server, paths[self.tags_of(server)['load_source']], set(paths))
-
-    def test_life(self):
-        server = self.boot_with([0, 1], boots=True)
-        self.assertEqual('ACTIVE', server['status'], server.get('fault'))
-        self.assert_boots_from(server)
-        for step in (lambda: self.stop(server) or self.start(server),
-                     lambda: self.reboot(server, hard=True),
-                     lambda: self.attach(server, 2),
-                     lambda: self.detach(server, 1),
-                     lambda: self.reboot(server, hard=True)):
-            step()
-            self.assert_boots_from(server)
-        self.assert_deleted(server)
-
-    def test_resize(self):
-        server = self.boot_with([0, 1], boots=True)
-        for end in ('revertResize', 'confirmResize'):
-            self.act(server, 'resize', {'flavorRef': self.make_flavor(
-                memory_mb=1024, disk=0)})
-            self.assertEqual('VERIFY_RESIZE', self.status_of(server))
-            self.assert_boots_from(server)
-            self.act(server, end)
-            self.assert_boots_from(server)
-
-    def test_swap(self):
-        """The boot volume, and another one."""
-        self.flags(swap_volume_stops_server=True, group='powervm')
-        server = self.boot_with([0, 1], boots=True)
-        self.swap(server, 0, 5)
-        self.assertEqual('ACTIVE', self.status_of(server))
-        # The id that the new volume had when the server booted from it.
-        self.assertEqual(VOLUME % 5, self.lpar_of(server)['boot']['disk'])
-        self.swap(server, 1, 6)
-        self.assert_boots_from(server)
-
-    def test_swap_that_was_not_ended(self):
-        """The start of nova-compute gives back what was, and starts it.
-
-        nova-compute has ended when the server was stopped, and nothing else
-        was done. Then something has changed what is tagged.
-        """
-        server = self.boot_with([0, 1], boots=True)
-        for bdm in self.of(server).bdms():
-            old = volume.build(self.driver.rooms.host,
-                               self.instance_of(server),
-                               jsonutils.loads(bdm.connection_info))
-            new = volume.build(old.host, old.instance, dict(
-                old.connection_info, serial=VOLUME % 5,
-                data={'volume_id': VOLUME % 5}))
-            swaps.begin(old.instance, old, new, was_on=True)
-            with self.site.lock:
-                self.partition_of(server).halted()
-            if bdm.boot_index == 0:
-                self.change(server, load_source='0')
-            self.restart()
-            self.assert_boots_from(server)
-
-    def test_rescue(self):
-        server = self.boot_with([0, 1], boots=True)
-        self.check_rescue(server, self.assert_boots_from,
-                          self.resting_state)
-
-
-class NpivTest(test_npiv.NpivMixin, VscsiTest):
-    """Booted from a volume that the server sees itself."""
-
-    KEEPS_LUNS = False
-    # The platform cannot copy such volumes.
-    test_swap = test_swap_that_was_not_ended = None
-
-
-class OwnDiskTest(test_npiv.NpivMixin, IbmiMixin, volumes.VolumeCase):
-    """A server with adapters for volumes boots from its own disk."""
-
-    def test_life(self):
-        server = self.boot_with([1])
-        self.assert_boots(server)
-        self.stop(server)
-        self.start(server)
-        self.assert_boots(server)
-        self.reboot(server, hard=True)
         self.assert_boots(server)
