@@ -407,6 +407,15 @@ class PartitionStates:
                 self.MAX_AGE if use_cache else
                 self.ECHO if known.by_job else 0):
             return known.name
+        return self.ask(pvm_uuid)
+
+    def ask(self, pvm_uuid):
+        """Have the platform tell the state of an LPAR (1 request).
+
+        It is for those who go by the state: what a job has led to need not
+        last for a second. The rest is as with get().
+        """
+        pvm_uuid = pvm_uuid.upper()
         with self._read() as keep:
             state = self._ask(pvm_uuid)
             keep({pvm_uuid: state})

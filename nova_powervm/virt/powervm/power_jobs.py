@@ -70,7 +70,8 @@ class PowerOp:
     def start(self, opts=None, afresh=False):
         """Start the LPAR (1 job; 0-1 requests if it is known to be on).
 
-        One that is on already is fine.
+        One that is on already is fine. One that has crashed is stopped first:
+        the platform does not start it.
 
         :param opts: pypowervm PowerOnOpts, or None.
         :param afresh: bool, stop one that is on first: opts have no effect on
@@ -87,7 +88,7 @@ class PowerOp:
                 if afresh:
                     self._start_afresh(opts)
                 else:
-                    self._run_start(opts)
+                    self._start_also_crashed(opts)
 
     def boot_from(self, device, afresh=True):
         """Start the LPAR from a certain disk (1 job).
@@ -130,7 +131,10 @@ class PowerOp:
                     self._pull_the_plug()
                     return
                 lpar_w = self._read()
-                if lpar_w.state != _STATE.NOT_ACTIVATED:
+                if lpar_w.state == _STATE.ERROR:
+                    # No guest is there to ask.
+                    self._pull_the_plug()
+                elif lpar_w.state != _STATE.NOT_ACTIVATED:
                     self._shut_down(lpar_w, timeout)
 
     def restart(self, hard):
@@ -159,14 +163,15 @@ class PowerOp:
     def _is_surely(self, state):
         """Whether the LPAR is in a state that it had when it was last read.
 
-        0 requests if it was not in that state then, or if a job has just told;
-        otherwise 1, which is less than the job that it saves.
+        0 requests if it was not in that state then; otherwise 1, which is less
+        than the job that it saves. A guest or an operator may have changed it
+        since, even if a job of ours has just led to it.
         """
         states = self._host.partition_states
         if states.known(self._uuid) != state:
             return False
         try:
-            return states.get(self._uuid, use_cache=False) == state
+            return states.ask(self._uuid) == state
         except (nova_exc.InstanceNotFound, pvm_exc.Error):
             # The job will tell.
             return False
@@ -255,27 +260,42 @@ class PowerOp:
         return self._run_stop(
             power_opts.PowerOffOpts().vsp_hard().restart(restart))
 
+    def _start_also_crashed(self, opts):
+        try:
+            self._run_start(opts)
+        except pvm_exc.JobRequestFailed as exc:
+            if not self._is_in_one_of(_STATE.ERROR):
+                raise
+            self._stop_and_start(opts, exc)
+
+    def _stop_and_start(self, opts, exc):
+        LOG.warning('The LPAR is stopped before it is started: %s', exc,
+                    instance=self._instance)
+        self._pull_the_plug()
+        self._run_start(opts)
+
     def _start_afresh(self, opts):
         """Start the LPAR; if the job for that fails, stop it first.
 
-        It does so if the LPAR is on. An LPAR that is on stays as it is if the
-        platform does not take the job.
+        It does so if the LPAR is on, or has crashed. An LPAR that is on stays
+        as it is if the platform does not take the job.
         """
         try:
             if not self._run_start(opts):
                 return
         except pvm_exc.JobRequestFailed as exc:
-            if _is_refused(exc) and not self._is_off():
+            if _is_refused(exc) and not self._is_in_one_of(
+                    _STATE.NOT_ACTIVATED, _STATE.ERROR):
                 raise
-            LOG.warning('The LPAR is stopped before it is started: %s', exc,
-                        instance=self._instance)
+            self._stop_and_start(opts, exc)
+            return
         self._pull_the_plug()
         self._run_start(opts)
 
-    def _is_off(self):
-        """Ask the platform whether the LPAR is off (1 request)."""
+    def _is_in_one_of(self, *states):
+        """Ask the platform whether the LPAR is in a state (1 request)."""
         try:
-            return self._read().state == _STATE.NOT_ACTIVATED
+            return self._read().state in states
         except (nova_exc.InstanceNotFound, pvm_exc.Error):
             return False
 

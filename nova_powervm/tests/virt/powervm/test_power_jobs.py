@@ -183,8 +183,7 @@ class PowerTest(PowerTestCase):
             ['GET ' + JOB % 'PowerOff', 'PUT ' + JOB % 'PowerOff',
              'DELETE jobs'], self.requests())
         self.op.stop(immediate=True)
-        # A job has just told.
-        self.assertEqual([], self.requests())
+        self.assertEqual([QUICK], self.requests())
         self.op.stop(timeout=30)
         self.assertEqual(['GET LogicalPartition'], self.requests())
         self.assertQuiet()
@@ -229,6 +228,38 @@ class PowerTest(PowerTestCase):
         self.assertFalse(lpar.is_on)
         self.op.start()
         self.assertEqual(power_state.RUNNING, self.state())
+
+    def test_off_by_force_after_another_has_started_it(self):
+        lpar = self.create(running=True)
+        self.op.stop(immediate=True)
+        lpar.booted()
+        self.op.stop(immediate=True)
+        self.assertFalse(lpar.is_on)
+
+    def test_on_after_the_guest_went_off(self):
+        lpar = self.create()
+        self.op.start()
+        lpar.halted()
+        self.op.start()
+        self.assertTrue(lpar.is_on)
+
+    def test_on_after_a_crash(self):
+        lpar = self.create(running=True)
+        lpar.crashed()
+        self.op.start()
+        self.assertEqual(power_state.RUNNING, self.state())
+        lpar.crashed()
+        self.op.boot_from('dev')
+        self.assertEqual('dev', lpar.boot_string)
+
+    def test_reboot_after_a_crash(self):
+        for hard in (True, False):
+            lpar = self.create(running=True)
+            lpar.crashed()
+            self.op.restart(hard=hard)
+            self.assertEqual(power_state.RUNNING, self.state())
+            self.op.stop(immediate=True)
+            vm.delete_lpar(self.host, self.instance)
 
     def test_off_by_the_guest(self):
         lpar = self.create(running=True)
