@@ -579,7 +579,7 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def _raise_rolled_back(self, instance, exc, was_on, may_be_resized=False):
         """Tell Nova that the server is as it was, if it is."""
-        LOG.log(logging.INFO if exception.is_bad_request(exc) else
+        LOG.log(logging.INFO if failures.is_users(exc) else
                 logging.WARNING, 'The move failed: %s', exc,
                 instance=instance)
         if tf_base.failed_reverts(exc) or not vm.is_as_before(

@@ -15,20 +15,6 @@
 from nova import exception
 
 
-def is_bad_request(exc):
-    """Whether a request failed because of what the user asked for.
-
-    That is told to the user, and no trouble of the host.
-
-    :param exc: the exception.
-    :returns: bool
-    """
-    # Not Invalid: that a server cannot be stopped is one, too.
-    return isinstance(exc, (exception.InvalidInput, exception.InvalidVolume,
-                            exception.ResizeError,
-                            exception.FlavorDiskSmallerThanImage))
-
-
 class PowerVMAPIFailed(exception.NovaException):
     msg_fmt = ('PowerVM API failed to complete for instance=%(inst_name)s. '
                '%(reason)s')

@@ -46,6 +46,18 @@ def is_of_request(exc):
             not isinstance(exc, exception.OfThisHost))
 
 
+def is_users(exc):
+    """Whether a request failed because of what the user asked for.
+
+    That is told to the user, and no trouble of the host.
+
+    :param exc: the exception.
+    :returns: bool
+    """
+    return (isinstance(exc, nova_exc.ResizeError) or is_of_request(exc) and
+            not isinstance(exc, nova_exc.VirtualInterfaceCreateException))
+
+
 def of_build(exc, instance):
     """Tell what to raise, so that Nova does the right thing.
 

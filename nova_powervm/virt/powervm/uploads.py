@@ -15,6 +15,7 @@
 from oslo_utils import excutils
 from pypowervm.helpers import vios_busy
 from pypowervm.wrappers import vios_file
+import requests
 
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
@@ -44,13 +45,31 @@ def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
             storage.try_to('delete the web File %s' % name, delete_files,
                            adapter, [name], vios_uuid)
     try:
-        adapter.upload_file(file_w.element, stream,
+        adapter.upload_file(file_w.element, _source(stream),
                             helpers=_upload_helpers(adapter))
     finally:
         # The second try is for an answer that was lost.
         what = 'delete the web File %s' % name
         if not storage.try_to(what, _delete_file, adapter, file_w):
             storage.try_to(what, _delete_file, adapter, file_w)
+
+
+def _source(stream):
+    """What pypowervm reads the bytes from.
+
+    Of what a stream raises it logs an ERROR with a trace, of a connection
+    that breaks one line. The reason is known to whoever has the stream.
+    """
+    if hasattr(stream, 'read'):
+        return stream
+
+    def chunks():
+        try:
+            yield from stream
+        except Exception as exc:
+            raise requests.exceptions.ConnectionError(str(exc)) from exc
+
+    return chunks()
 
 
 def _upload_helpers(adapter):

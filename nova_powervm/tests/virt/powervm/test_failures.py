@@ -169,6 +169,18 @@ class FailureTest(base.TestCase):
                 exc = make(name)
                 self.assertIs(exc, failures.of_build(exc, self.instance))
 
+    def test_of_users(self):
+        """What the log tells at INFO, as the user is told."""
+        for exc in (make('InvalidFlavor'), nova_exc.ResizeError(reason='r'),
+                    nova_exc.FlavorDiskSmallerThanImage(flavor_size=1,
+                                                        image_size=2)):
+            self.assertTrue(failures.is_users(exc))
+        for exc in (exception.PowerVMAPIFailed(inst_name='i', reason='r'),
+                    nova_exc.InstancePowerOffFailure(reason='r'),
+                    nova_exc.VirtualInterfaceCreateException('late'),
+                    make('FlavorNotOnThisHost'), ValueError()):
+            self.assertFalse(failures.is_users(exc))
+
     def test_formats(self):
         self.assertEqual(image.FORMATS, tuple(map(
             str.lower, localdisk._FILE_FORMATS)))

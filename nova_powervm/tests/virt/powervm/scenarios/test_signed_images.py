@@ -55,6 +55,9 @@ class SignedImageMixin:
         with mock.patch('nova.compute.manager.LOG') as log:
             self.boot(expected_status='ERROR', image_uuid=self.other)
         self.assertIn('its signature is not good', str(log.method_calls))
+        # What the user did wrong is no error of the host.
+        self.assertEqual([], [line for line in self.log_watch.noise
+                              if line.startswith('ERROR')])
         self.assertEqual(self.before, self.platform_state())
 
     def test_tampered_image(self):
