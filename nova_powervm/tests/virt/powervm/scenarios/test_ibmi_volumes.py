@@ -88,9 +88,12 @@ class VscsiTest(VolumeMixin, volumes.VolumeCase):
             old = volume.build(self.driver.rooms.host,
                                self.instance_of(server),
                                jsonutils.loads(bdm.connection_info))
+            # It leads nowhere.
             new = volume.build(old.host, old.instance, dict(
-                old.connection_info, serial=VOLUME % 5,
-                data={'volume_id': VOLUME % 5}))
+                old.connection_info, serial=VOLUME % 5, data=dict(
+                    {key: value for key, value in old.data.items()
+                     if not key.startswith(('target_U', 'target_L'))},
+                    volume_id=VOLUME % 5, target_lun=77)))
             swaps.begin(old.instance, old, new, was_on=True)
             with self.site.lock:
                 self.partition_of(server).halted()
