@@ -212,41 +212,44 @@ class TransportTest(base.TestCase):
 
 class TimeoutsTest(base.SimulatedHostTestCase):
 
-    def sent(self, session):
+    def setUp(self):
+        super().setUp()
+        self.sent = []
+        send = transport.Session.request
+
+        def request(session, *args, **kwargs):
+            self.sent.append(kwargs['timeout'])
+            return send(session, *args, **kwargs)
+
+        self.useFixture(fixtures.MockPatchObject(transport.Session, 'request',
+                                                 request))
+        self.flags(group='powervm', rest_read_timeout=77)
+
+    def timeouts(self):
         """Time-outs that requests was given since the last call."""
-        calls = [call.kwargs['timeout'] for call in self.send.mock_calls
-                 if 'timeout' in call.kwargs]
-        self.send.reset_mock()
-        return calls
+        sent, self.sent[:] = list(self.sent), []
+        return sent
 
     def test_requests(self):
         """pypowervm gives an update an hour: a VIOS may be slow at it."""
-        self.flags(group='powervm', rest_read_timeout=77)
-        send = transport.Session.request
-        self.send = self.useFixture(fixtures.MockPatchObject(
-            transport.Session, 'request', autospec=True,
-            side_effect=send)).mock
         host = self.connect()
-        self.assertEqual((10, rest.LOGON_TIMEOUT), self.sent(host)[0])
+        self.assertEqual([(10, rest.LOGON_TIMEOUT), (10, 77)],
+                         self.timeouts()[:2])
         lpar_w = pvm_lpar.LPAR.get(host.adapter)[0]
-        self.assertEqual([(10, 77)], self.sent(host))
+        self.assertEqual([(10, 77)], self.timeouts())
         lpar_w.update()
-        self.assertEqual([(10, 3600)], self.sent(host))
+        self.assertEqual([(10, 3600)], self.timeouts())
         host.adapter.session.timeout = 4000
         lpar_w.refresh().update()
-        self.assertEqual([(10, 4000)] * 2, self.sent(host))
+        self.assertEqual([(10, 4000)] * 2, self.timeouts())
 
     def test_logs_on_again(self):
         """The request that is sent once more has the same time-outs."""
-        self.flags(group='powervm', rest_read_timeout=77)
         host = self.connect()
         host.adapter.session._sessToken = 'stale'
-        send = transport.Session.request
-        self.send = self.useFixture(fixtures.MockPatchObject(
-            transport.Session, 'request', autospec=True,
-            side_effect=send)).mock
+        self.timeouts()
         pvm_lpar.LPAR.get(host.adapter)
-        self.assertEqual([(10, 77)] * 3, self.sent(host))
+        self.assertEqual([(10, 77)] * 3, self.timeouts())
 
     def test_polls_for_events_have_the_time(self):
         """A time-out must not end a poll that the server answers late."""
@@ -266,7 +269,7 @@ class TimeoutsTest(base.SimulatedHostTestCase):
         self.assertEqual(1, options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
         self.assertEqual(
             60, options[socket.IPPROTO_TCP, socket.TCP_KEEPIDLE])
-        sock.settimeout.assert_called_once_with(300)
+        sock.settimeout.assert_called_once_with(77)
 
     def test_https(self):
         session = transport.Session()
