@@ -287,6 +287,19 @@ class PoolRescueTest(platforms.SharedPool, RescueTest):
     """Two paths lead to the boot disk: the same one is taken again."""
 
 
+class FilePoolTest(platforms.FilePool, RescueMixin, base.ScenarioCase):
+    """The disks are files of the management partition, which is a VIOS."""
+
+    CACHED = 2
+
+    def test_life(self):
+        server = self.boot()
+        self.stop(server)
+        self.start(server)
+        self.reboot(server, hard=True)
+        self.check_rescue(server, self.assert_boots, self.resting_state)
+
+
 class ResizeTest(IbmiMixin, base.MoveMixin, base.ScenarioCase):
 
     OPTIONS = {'shelved_offload_time': 0, 'allow_resize_to_same_host': True}
