@@ -147,6 +147,17 @@ class VolumeDayMixin(volumes.VolumeMixin, DayMixin):
 class VscsiDayTest(VolumeDayMixin, base.ScenarioCase):
     """Disks of a volume group, and volumes that VIOSes map."""
 
+    def test_rebuild_looks_for_volumes_once(self):
+        """On each VIOS, for all: not when they were just detached."""
+        server = self.boot_with((1, 2))
+        _after, requests = self.requests_of(
+            self.act, server, 'rebuild', {'imageRef': self.image_id})
+        self.assertEqual(2, len([
+            request for request in requests
+            if request.startswith('PUT') and 'LUARecovery' in request]),
+            requests)
+        self.assertIsNone(self.delete(server))
+
 
 class NpivDayTest(looks.NpivLooks, VolumeDayMixin, base.ScenarioCase):
     """Servers that see their volumes themselves."""
