@@ -85,7 +85,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                         if lu_w.lu_type == pvm_stg.LUType.DISK)
         proof = census.prove_former(left, is_local=False)
         for name in proof.of(left):
-            for unit in units.own_or_none(
+            for unit in units.to_delete(
                     left[name], census.metadata_of_owner(name), name):
                 self._delete(unit, proof)
 
@@ -251,10 +251,14 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         udids = {element.udid for element in unmapped
                  if storage.is_named(element, pvm_stg.LU, names)}
         proof = self.proof(instance)
-        for name, found in _by_name(self._pool.find(names, udids)).items():
-            for unit in units.own_or_none(found, instance.system_metadata,
-                                          name, mapped=udids):
-                self._delete(unit, proof)
+        wanted = udids | units.doomed(instance.system_metadata, names)
+        left = [
+            unit for name, found in
+            _by_name(self._pool.find(names, wanted)).items()
+            for unit in units.to_delete(found, instance.system_metadata, name,
+                                        mapped=udids)
+            if not self._delete(unit, proof)]
+        units.keep_doomed(instance, left)
         units.note_deleted(instance, names)
 
     def _delete(self, unit, proof):
@@ -264,9 +268,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         down there.
 
         :param proof: deletion.Proof that covers it.
+        :returns: bool, whether it is gone.
         """
         try:
             self._pool.delete(unit, proof)
+            return True
         except pvm_exc.HttpError as exc:
             if self._unfinished.add_unit(unit, proof):
                 LOG.warning('Logical unit %(lu)s will be deleted when the '
@@ -281,6 +287,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                             {'lu': unit.name, 'exc': exc})
             else:
                 raise
+        return False
 
     def _is_in_use(self, unit):
         return any(lu_w.in_use for lu_w in self._pool.list_units()

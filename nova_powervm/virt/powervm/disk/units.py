@@ -17,6 +17,9 @@ with the pool that it is in. That is forgotten before another LU is made in
 its place: if nova-compute ends then, the name alone counts, as it does for
 the servers of earlier versions. Several LUs of one name, and none of them
 kept, are left alone.
+
+An LU that cannot be deleted, as a VIOS that is down may have it mapped, is
+kept apart when another takes its place: it is the server's, and has to go.
 """
 
 import typing
@@ -30,6 +33,8 @@ LOG = logging.getLogger(__name__)
 
 #: Followed by the name of the LU; the value is the pool's UUID and the UDID.
 KEY = 'powervm_lu_'
+# Followed by the UDID of an LU that has to go; the value is its name.
+_DOOMED = 'powervm_old_lu_'
 #: In place of the pool, once the LU has been deleted.
 _GONE = '-'
 
@@ -61,6 +66,21 @@ def keep(instance, lus, pool_uuid):
     """
     _write(instance, {KEY + lu_w.name: '%s %s' % (pool_uuid, lu_w.udid)
                       for lu_w in lus})
+
+
+def keep_doomed(instance, lus):
+    """Have Nova keep LUs that have to go, and cannot be deleted yet."""
+    _write(instance, {_DOOMED + lu_w.udid: lu_w.name for lu_w in lus})
+
+
+def doomed(metadata, names):
+    """UDIDs of the LUs of some names that have to go: set.
+
+    :param metadata: dict, system_metadata of their server.
+    """
+    return {key.removeprefix(_DOOMED)
+            for key, name in (metadata or {}).items()
+            if key.startswith(_DOOMED) and name in names}
 
 
 def forget(instance, names):
@@ -104,9 +124,12 @@ def own(found, metadata, name, mapped=()):
     :param found: list of Unit, or of LUEnt wrappers, with that name.
     :param metadata: dict, system_metadata of the server.
     :param mapped: UDIDs of what was mapped to the server until now.
-    :returns: list; one at most, if nothing else was mapped.
+    :returns: list; one at most, if nothing else was mapped. Those that have
+        to go are not among them.
     :raises DiskNameAmbiguous: if there are several, and none is known.
     """
+    old = doomed(metadata, [name])
+    found = [lu_w for lu_w in found if lu_w.udid not in old]
     unit = kept(metadata, name)
     udids = {*mapped, *([unit.udid] if unit else ())}
     known = [lu_w for lu_w in found if lu_w.udid in udids]
@@ -118,10 +141,15 @@ def own(found, metadata, name, mapped=()):
     return list(found)
 
 
-def own_or_none(found, metadata, name, mapped=()):
-    """The same to delete; those that are ambiguous stay, which is logged."""
+def to_delete(found, metadata, name, mapped=()):
+    """Choose those to delete; those that are ambiguous stay, which is logged.
+
+    See own(). Those that have to go since long are among them.
+    """
+    old = doomed(metadata, [name])
+    chosen = [lu_w for lu_w in found if lu_w.udid in old]
     try:
-        return own(found, metadata, name, mapped)
+        return chosen + own(found, metadata, name, mapped)
     except exception.DiskNameAmbiguous as exc:
         LOG.warning('They stay: %s', exc)
-        return []
+        return chosen

@@ -373,3 +373,13 @@ class RegressionTest(testtools.TestCase):
             history.detach(3, 1)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    def test_rebuilt_while_a_vios_was_down(self):
+        """The former boot disk goes with the server, on another host."""
+        def steps(history):
+            history.make(2, 'large', (), False, 4)
+            history.vios_down(2, 'vios1')
+            history.rebuild(4)
+            history.evacuate(4, False)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
