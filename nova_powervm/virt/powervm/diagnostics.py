@@ -87,8 +87,9 @@ class Known(typing.NamedTuple):
     :ivar state: nova.compute.power_state
     :ivar lpar_w: LPAR wrapper
     :ivar uptime: int seconds, or None
-    :ivar num_cpus: int, its virtual processors, or those that it has alone
-    :ivar memory: int MiB that it has
+    :ivar num_cpus: int, its virtual processors, or those that it has alone;
+        those of its flavor if the platform does not tell
+    :ivar memory: int MiB that it has, or as for num_cpus
     :ivar metrics: metrics.Metrics
     :ivar nics: list of Nic; None if the platform does not tell
     :ivar scsi: list of Adapter; None if the platform does not tell
@@ -124,14 +125,16 @@ def collect(host, instance):
     is_on = state not in (power_state.SHUTDOWN, power_state.NOSTATE)
     with answers.understood('LPAR %s' % lpar_w.uuid):
         size_now = size.read(lpar_w)
-        memory = (is_on and lpar_w.mem_config.current) or size_now['mem']
+        memory = ((is_on and lpar_w.mem_config.current) or size_now['mem'] or
+                  instance.flavor.memory_mb)
     counted = (metrics.read(host, lpar_w.uuid) if is_on
                else metrics.Metrics())
     scsi, fibre_channel = _ask('mappings', _adapters, host, lpar_w.uuid,
                                counted) or (None, None)
     return Known(
         state=state, lpar_w=lpar_w, memory=memory, metrics=counted,
-        num_cpus=size_now['vcpu'], uptime=_uptime(lpar_w) if is_on else None,
+        num_cpus=size_now['vcpu'] or instance.flavor.vcpus,
+        uptime=_uptime(lpar_w) if is_on else None,
         nics=_ask('network adapters', _nics, host, instance, counted),
         scsi=scsi, fibre_channel=fibre_channel,
         **_recorded_disks(instance))

@@ -31,6 +31,7 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import clients
+from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import vm
 
@@ -41,6 +42,8 @@ _CONSOLE = 'HMC'
 # What the platform says of a tag that is not set (source: capture
 # lpar_ibmi.txt of pypowervm, and its LPARBuilder).
 _UNSET = (None, '', '0', 'NONE')
+# An LPAR that has crashed is stopped before it is started.
+_STOPPED = (power_states.OFF, pvm_bp.LPARState.ERROR)
 _KEYLOCKS = (pvm_bp.KeylockPos.MANUAL, pvm_bp.KeylockPos.NORMAL)
 
 
@@ -98,8 +101,7 @@ class LoadSource:
         :raises pypowervm.exceptions.Error: if the platform does not answer.
         """
         def change(lpar_w):
-            if not even_if_on and not vm.is_off(self._host, self._instance,
-                                                lpar_w):
+            if not even_if_on and lpar_w.state not in _STOPPED:
                 return lpar_w
             before = read(lpar_w)
             wanted = self._choose(before, vioses)

@@ -41,39 +41,47 @@ class Download:
     :param image_api: nova.image.glance.API, or what has its methods.
     :param context: nova.context.RequestContext
     :param image_id: UUID of the image.
+    :param size: int, its bytes, as Glance tells them; None if it does not.
     """
 
-    def __init__(self, image_api, context, image_id):
+    def __init__(self, image_api, context, image_id, size=None):
         self._image_api = image_api
         self._context = context
         self._image_id = image_id
+        self._size = size
 
     def __iter__(self):
         """Yield its chunks (bytes).
 
         :raises nova.exception.ImageUnacceptable: if its signature is missing
             or wrong.
+        :raises nova.exception.CouldNotFetchImage: if the signature is wrong
+            as Glance has not sent all of it.
         """
+        pipe = _Pipe()
         try:
             if _is_verified():
-                yield from self._verified()
+                yield from self._verified(pipe)
             else:
                 yield from self._image_api.download(self._context,
                                                     self._image_id)
         except (cryptography.exceptions.InvalidSignature,
                 cursive_exc.SignatureVerificationError) as exc:
+            if pipe.received and self._size not in (None, pipe.received):
+                raise nova_exc.CouldNotFetchImage(
+                    'Could not fetch image %s: got %d bytes of %d' % (
+                        self._image_id, pipe.received, self._size)) from exc
             raise nova_exc.ImageUnacceptable(
                 image_id=self._image_id,
                 reason='its signature is not good: %s' % (
-                    exc or 'it is not that of its content')) from exc
+                    str(exc) or 'it is not that of its content')) from exc
 
-    def _verified(self):
+    def _verified(self, pipe):
         """Yield the chunks, the last one when they are verified.
 
         To verify an image Nova reads it to its end. If it is asked for an
         iterator, that is the one it has read. So it is asked to write.
         """
-        pipe = _Pipe()
         thread = threading.Thread(
             target=pipe.fill, name='image-%s' % self._image_id, daemon=True,
             args=(self._image_api, self._context, self._image_id))
@@ -109,6 +117,8 @@ class _Pipe:
         self._chunks = queue.Queue(_AHEAD)
         self._is_closed = False
         self._error = None
+        #: Bytes that Nova has written.
+        self.received = 0
 
     def fill(self, image_api, context, image_id):
         """Download an image into it; an error is told to the reader."""
@@ -123,6 +133,7 @@ class _Pipe:
         """Take some bytes; waits for the reader."""
         if self._is_closed:
             raise _Closed('The upload has ended')
+        self.received += len(chunk)
         if chunk:
             self._chunks.put(chunk)
 

@@ -325,7 +325,8 @@ class PoolImages(imagecache.ImageCacheManager):
         disk_image.upload(
             self.pool.host.adapter, vios_uuid, name, image,
             disk_image.CheckedStream(image, marker.keep_alive(
-                download.Download(self.image_api, context, image.id))),
+                download.Download(self.image_api, context, image.id,
+                                  image.size))),
             image_lu.udid)
         marker.end()
         with self._state_lock:

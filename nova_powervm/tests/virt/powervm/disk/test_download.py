@@ -82,6 +82,19 @@ class VerifiedTestCase(testtools.TestCase):
             self.glance.content[self.image_id] = bytes(changed)
             self.assertIn('signature', self.assert_refused())
 
+    def test_why(self):
+        self.glance.content[self.image_id] = b'!' * len(CONTENT)
+        self.assertIn('it is not that of its content', self.assert_refused())
+
+    def test_glance_ends_early(self):
+        """Another host may get all of it: that is no wrong signature."""
+        self.download._size = len(CONTENT)
+        self.glance.content[self.image_id] = CONTENT[:-1]
+        error = self.assertRaises(nova_exc.CouldNotFetchImage, list,
+                                  self.download)
+        self.assertIn('got %d bytes of %d' % (len(CONTENT) - 1, len(CONTENT)),
+                      str(error))
+
     def test_of_one_chunk(self):
         self.glance.content[self.image_id] = b'!'
         self.assert_refused()

@@ -12,6 +12,9 @@
 
 """Diagnostics of servers, against what the simulated site has."""
 
+import collections
+
+import fixtures as fx
 import jsonschema
 from nova.api.openstack.compute.schemas import server_diagnostics as schema
 from nova.api.openstack.compute.views import server_diagnostics as view
@@ -261,6 +264,16 @@ class HalfBrokenTest(DiagnosticsMixin, base.ScenarioCase):
         self.assertRaises(
             exception.PowerVMAPIFailed, self.driver.get_diagnostics,
             self.instance_of(self.server))
+
+    def test_size_is_not_told(self):
+        """Nova's records have it."""
+        with fx.MockPatch('nova_powervm.virt.powervm.size.read',
+                          return_value=collections.defaultdict(
+                              lambda: None)):
+            shown, former = self.ask(self.server)
+        flavor = self.instance_of(self.server).flavor
+        self.assertEqual(flavor.vcpus, shown['num_cpus'])
+        self.assertEqual(flavor.vcpus, former['num_cpus'])
 
     def test_adapters_are_missing(self):
         with self.site.lock:

@@ -186,8 +186,7 @@ class PoolTest(IbmiMixin, platforms.SharedPool, base.ScenarioCase):
         """It boots through the other one, and keeps to that."""
         server = self.boot()
         first = self.tags_of(server)['load_source']
-        vios = next(mapping['vios'] for mapping in self._paths(server)
-                    if str(mapping['client_slot']) == first)
+        vios = self._vios_of(server, first)
         self.stop(server)
         self.set_vios(vios, up=False)
         self.start(server)
@@ -198,6 +197,27 @@ class PoolTest(IbmiMixin, platforms.SharedPool, base.ScenarioCase):
         self.stop(server)
         self.start(server)
         self.assertEqual(second, self.tags_of(server)['load_source'])
+
+    def test_crash_and_a_vios_that_is_down(self):
+        """It is stopped before it is started, and so it is tagged."""
+        server = self.boot()
+        first = self.tags_of(server)['load_source']
+        vios = self._vios_of(server, first)
+        self.stop(server)
+        lpar = self.platform.store.get('LogicalPartition',
+                                       self.lpar_of(server)['uuid'])
+        with self.site.lock:
+            lpar.booted()
+            lpar.crashed()
+        self.driver.rooms.host.partition_states.clear()
+        self.set_vios(vios, up=False)
+        self.start(server)
+        self.assert_boots(server)
+        self.assertNotEqual(first, self.tags_of(server)['load_source'])
+
+    def _vios_of(self, server, slot):
+        return next(mapping['vios'] for mapping in self._paths(server)
+                    if str(mapping['client_slot']) == slot)
 
     def _paths(self, server):
         return [dict(mapping, vios=vios['name'])

@@ -37,6 +37,7 @@ TROUBLE = {
         'test_evacuation',
         'test_lpar_that_is_lost',
         'test_migration_that_fails'),
+    'test_ibmi.PoolTest': ('test_crash_and_a_vios_that_is_down',),
     'test_ibmi.PoolRescueTest': (
         'test_rescue_that_fails',
         'test_what_a_failed_end_has_left'),
