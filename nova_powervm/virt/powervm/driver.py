@@ -58,6 +58,7 @@ from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import operations
+from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import rooms as pvm_rooms
 from nova_powervm.virt.powervm import size
 from nova_powervm.virt.powervm import startup
@@ -368,6 +369,10 @@ class PowerVMDriver(driver.ComputeDriver):
                 inst_name=instance.name, reason='it says that there is no '
                 'LPAR, and that there is') from exc
 
+    def _is_lost(self, instance):
+        """Whether there surely is no LPAR (0 requests if it is known)."""
+        return not self.instance_exists(instance) and self._is_gone(instance)
+
     def _is_gone(self, instance):
         try:
             return vm.is_gone(self.rooms.host, instance)
@@ -436,16 +441,23 @@ class PowerVMDriver(driver.ComputeDriver):
                                    timeout=0, retry_interval=0):
         """Stop the server; if that fails, it runs as before.
 
+        One that came here, and could not be made here, can leave again.
+
         :returns: dict that tells the target where the disks are.
         """
         self._log_operation('migrate_disk_and_power_off', instance)
-        was_on = instance.vm_state != vm_states.STOPPED
+        was_on = (instance.vm_state != vm_states.STOPPED and
+                  not self._is_lost(instance))
         stays = move.is_within_host(
             context, instance, default=dest == self.get_host_ip_addr())
         stop = flow_resize.prepare if stays else flow_migrate.leave
         try:
+            own_disks = flow_spawn.own_disk_types(block_device_info)
             move.check(self.rooms.disk, instance, flavor, block_device_info,
-                       flow_spawn.own_disk_types(block_device_info), stays)
+                       own_disks, stays)
+            if not stays:
+                move.check_target(context, self.rooms.disk, instance, flavor,
+                                  own_disks)
             self._run(stop(self.rooms, instance, flavor, block_device_info,
                            timeout, was_on), instance)
         except Exception as exc:
@@ -467,6 +479,10 @@ class PowerVMDriver(driver.ComputeDriver):
             move.check_arrival(self.rooms.disk, disk_info,
                                flow_spawn.own_disk_types(block_device_info))
             self._remove_former(instance, network_info)
+            self._rebuild(context, instance, network_info, block_device_info,
+                          former=instance.old_flavor, power_on=power_on)
+            return
+        if self._is_lost(instance):
             self._rebuild(context, instance, network_info, block_device_info,
                           former=instance.old_flavor, power_on=power_on)
             return
@@ -736,6 +752,11 @@ class PowerVMDriver(driver.ComputeDriver):
             context, instance)
 
     def check_instance_shared_storage_remote(self, context, data):
+        """Answer what the driver of another host asks; see peers."""
+        arrival = peers.arrival(data)
+        if arrival is not None:
+            return move.why_not_here(self.rooms.host, self.rooms.disk,
+                                     **arrival)
         return self.rooms.disk.check_instance_shared_storage_remote(
             context, data)
 

@@ -16,8 +16,21 @@
 from nova import exception as nova_exc
 from nova import objects
 from nova.virt import driver as virt_driver
+from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import peers
+
+
+def of(context, instance):
+    """The nova.objects.Migration of an instance, or None (1 DB call)."""
+    move = instance.migration_context
+    if move is None:
+        return None
+    return objects.Migration.get_by_id_and_instance(
+        context, move.migration_id, instance.uuid)
 
 
 def is_within_host(context, instance, default=False):
@@ -27,12 +40,8 @@ def is_within_host(context, instance, default=False):
 
     :param default: what to return if the instance is in none.
     """
-    move = instance.migration_context
-    if move is None:
-        return default
-    migration = objects.Migration.get_by_id_and_instance(
-        context, move.migration_id, instance.uuid)
-    return is_same_host(migration)
+    migration = of(context, instance)
+    return default if migration is None else is_same_host(migration)
 
 
 def is_same_host(migration):
@@ -74,6 +83,47 @@ def check(disk_dvr, instance, flavor, block_device_info, own_disks,
         raise nova_exc.ResizeError(
             reason='the server cannot leave its host: %s' %
             disk_dvr.validate({}))
+
+
+def check_target(context, disk_dvr, instance, flavor, own_disks):
+    """Have the host that a server is to go to say whether it can come.
+
+    1 call to that host, which sends 1 request if the flavor names a processor
+    pool; no request here, and 1 DB call.
+
+    :param context: nova.context.RequestContext
+    :param disk_dvr: disk.driver.DiskAdapter of this host.
+    :param flavor: nova.objects.Flavor that the server is to have.
+    :param own_disks: list of DiskType of the disks that are ours.
+    :raises nova.exception.ResizeError: if it cannot.
+    """
+    migration = of(context, instance)
+    reason = migration and peers.why_not(
+        context, migration.dest_compute, instance, flavor,
+        disk_dvr.get_info() if own_disks else None)
+    if reason:
+        raise nova_exc.ResizeError(
+            reason='%s cannot take the server: %s' % (
+                migration.dest_compute, reason))
+
+
+def why_not_here(host, disk_dvr, instance, flavor, disk_info):
+    """Tell another host why a server cannot come to this one.
+
+    0 requests, 1 if the flavor names a processor pool.
+
+    :param host: the Host.
+    :param disk_dvr: disk.driver.DiskAdapter of this host.
+    :param flavor: nova.objects.Flavor that the server is to have.
+    :param disk_info: what DiskAdapter.get_info() returned on the other host;
+        None if the server has no disk of ours.
+    :returns: str, why not, or None.
+    """
+    try:
+        flavors.build_lpar(host, instance, flavor)
+    except (exception.InvalidFlavor, pvm_exc.Error) as exc:
+        return str(exc)
+    return None if disk_info is None else disk_dvr.validate(disk_info)
 
 
 def check_arrival(disk_dvr, disk_info, own_disks):

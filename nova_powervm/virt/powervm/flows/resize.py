@@ -55,12 +55,15 @@ def add_growth_check(flow, rooms, instance, flavor, block_device_info):
 
 
 def add_power_off(flow, rooms, instance, block_device_info, timeout, was_on):
-    """Stop the server, and start it again if what follows fails."""
+    """Stop the server, and start it again if what follows fails.
+
+    One whose LPAR could not be made when it came is as good as off.
+    """
     if was_on:
         load_source.add_power_back_on(flow, rooms, instance,
                                       block_device_info)
     flow.add(tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
-                            timeout=timeout))
+                            timeout=timeout, missing_ok=True))
 
 
 def _add_disconnect(flow, rooms, instance, block_device_info):

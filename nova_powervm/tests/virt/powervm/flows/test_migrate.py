@@ -23,35 +23,35 @@ class LeaveTest(base.RecipesTestCase):
     RECIPES = {
         'was on': ({}, {'was_on': True}, '''
             pwr_back_on
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             release_own_disks[boot]
             update_vioses'''),
         'was off': ({}, {'was_on': False}, '''
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             release_own_disks[boot]
             update_vioses'''),
         'by force': ({}, {'was_on': True, 'timeout': 0}, '''
             pwr_back_on
-            pwr_off_vm+force_immediate
+            pwr_off_vm+force_immediate+missing_ok
             release_own_disks[boot]
             update_vioses'''),
         'to a larger boot disk': (
             {'new_root_gb': 2}, {'was_on': True}, '''
             check_disk_growth
             pwr_back_on
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             release_own_disks[boot]
             update_vioses'''),
         'to a smaller boot disk': (
             {'root_gb': 2}, {'was_on': False}, '''
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             release_own_disks[boot]
             update_vioses'''),
         # Cinder's volumes do not have the size of a flavor.
         'from a volume to a larger boot disk': (
             {'boot_volume': True, 'new_root_gb': 2}, {'was_on': True}, '''
             pwr_back_on
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             release_own_disks[]
             disconnect_volumes+server_going+undo
             update_vioses'''),
@@ -60,7 +60,7 @@ class LeaveTest(base.RecipesTestCase):
             {'volumes': 1, 'ephemerals': 1, 'swap': 512, 'store': True,
              'config_drive': True}, {'was_on': True}, '''
             pwr_back_on
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             store_nvram
             release_own_disks[boot,ephemeral0,swap]
             disconnect_volumes+server_going+undo

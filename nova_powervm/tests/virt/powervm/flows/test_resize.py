@@ -25,33 +25,33 @@ class PrepareTest(base.RecipesTestCase):
         'was on': ({}, {'was_on': True}, '''
             check_flavor
             pwr_back_on
-            pwr_off_vm'''),
+            pwr_off_vm+missing_ok'''),
         'was off': ({}, {'was_on': False}, '''
             check_flavor
-            pwr_off_vm'''),
+            pwr_off_vm+missing_ok'''),
         'by force': ({}, {'was_on': True, 'timeout': 0}, '''
             check_flavor
             pwr_back_on
-            pwr_off_vm+force_immediate'''),
+            pwr_off_vm+force_immediate+missing_ok'''),
         'to a larger boot disk': ({'new_root_gb': 2}, {'was_on': True}, '''
             check_flavor
             check_disk_growth
             pwr_back_on
-            pwr_off_vm'''),
+            pwr_off_vm+missing_ok'''),
         'to a smaller boot disk': ({'root_gb': 2}, {'was_on': False}, '''
             check_flavor
-            pwr_off_vm'''),
+            pwr_off_vm+missing_ok'''),
         # They are disconnected while it is off, and again before it is on.
         'with volumes': ({'volumes': 2}, {'was_on': True}, '''
             check_flavor
             pwr_back_on
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             disconnect_volumes+undo
             update_vioses'''),
         'from a volume to a larger boot disk': (
             {'boot_volume': True, 'new_root_gb': 2}, {'was_on': False}, '''
             check_flavor
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             disconnect_volumes+undo
             update_vioses'''),
     }

@@ -75,6 +75,9 @@ class Cloud(fx.Fixture):
         self.glance.hashes_uploads = False
         self.cinder = self.useFixture(
             neighbours.Cinder(self, self._before_write))
+        # What the driver makes a client of.
+        self.stub_out('nova.compute.rpcapi.ComputeAPI',
+                      lambda: neighbours.ComputeRPC(self))
         self.configure()
         self.context = nova_context.RequestContext(
             'user', 'project', is_admin=True)
