@@ -171,8 +171,8 @@ def change_lpar(host, instance, lpar_w, former, flavor):
     new = size.read(build_lpar(host, instance, flavor))
     named = {key[len(NAMESPACE):] for key in (
         *former.extra_specs, *flavor.extra_specs) if key.startswith(NAMESPACE)}
-    if any(cpu_policy.POLICY in specs for specs in (
-            former.extra_specs, flavor.extra_specs)):
+    if any(cpu_policy.of(either, instance.system_metadata)
+           for either in (former, flavor)):
         named.add('dedicated_proc')
     size.write(lpar_w, size.merge(
         size.read(lpar_w), _size_of(host, instance, former), new, named,
@@ -205,6 +205,8 @@ class _Translation:
         self.flavor = flavor
         self.specs = self._parse()
         self.is_ibmi = is_ibmi(instance)
+        self._is_dedicated = cpu_policy.is_dedicated(
+            flavor, instance.system_metadata)
         self._check_policy()
 
     def attributes(self):
@@ -238,15 +240,36 @@ class _Translation:
         return specs
 
     def _check_policy(self):
-        """Refuse what hw:cpu_policy asks for and PowerVM does not have."""
+        """Refuse what hw:cpu_policy asks for and PowerVM does not have.
+
+        A server of a version that ignored the policy may have such a flavor.
+        Nobody can change that, as Nova keeps a copy of it with the server. The
+        server goes on without the policy.
+        """
         metadata = self.instance.system_metadata
         refused = cpu_policy.find_refused(self.flavor, metadata)
-        if refused:
-            raise self._error(*refused)
         conflict = cpu_policy.find_conflict(self.flavor, metadata, self.specs,
                                             size.SHARED_ONLY)
-        if conflict:
-            raise self._spec_error(*conflict)
+        if not refused and not conflict:
+            return
+        if self._was_made_so():
+            self._is_dedicated = False
+            return
+        if refused:
+            raise self._error(*refused)
+        raise self._spec_error(*conflict)
+
+    def _was_made_so(self):
+        """Whether the server has been made with this flavor already."""
+        instance = self.instance
+        if not (instance.obj_attr_is_set('launched_at') and
+                instance.launched_at):
+            return False
+        has = [getattr(instance, name) for name in ('flavor', 'old_flavor')
+               if instance.obj_attr_is_set(name)]
+        return any((flavor.name, flavor.extra_specs) == (
+            self.flavor.name, self.flavor.extra_specs)
+            for flavor in has if flavor is not None)
 
     def _error(self, key, value, reason, failure=exception.InvalidFlavor):
         return failure(flavor=self.flavor.name, key=key, value=value,
@@ -309,8 +332,7 @@ class _Translation:
     def _has_dedicated_processors(self):
         mode = 'dedicated_sharing_mode' in self.specs
         shared = [name for name in size.SHARED_ONLY if name in self.specs]
-        if cpu_policy.is_dedicated(self.flavor,
-                                   self.instance.system_metadata):
+        if self._is_dedicated:
             return True
         dedicated = self.specs.get('dedicated_proc', mode and not shared)
         if mode and not dedicated:

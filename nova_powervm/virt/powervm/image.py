@@ -68,11 +68,12 @@ def check_quiesce(host, instance):
 
 
 def no_quiesce(instance):
-    """The exception that says that a running server cannot be quiesced."""
+    """The exception that says that a server cannot be quiesced."""
     return nova_exc.InstanceQuiesceNotSupported(
-        'Server %s runs, and PowerVM cannot make its guest rest, as the '
-        'property os_require_quiesce of its image demands. Stop the server '
-        'first.' % instance.uuid)
+        'Server %s runs, or has crashed, and PowerVM cannot make its guest '
+        'rest, as the property os_require_quiesce of its image demands. Stop '
+        'the server first; start one that has crashed before you stop it.'
+        % instance.uuid)
 
 
 def check_rebuild(disk_dvr, context, instance, image_meta):

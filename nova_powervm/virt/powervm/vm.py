@@ -211,8 +211,9 @@ def is_off(host, instance, lpar_w=None, use_cache=True):
         return (lpar_w.state == _STATE.NOT_ACTIVATED if lpar_w.state
                 else None)
     try:
-        state = host.partition_states.get(get_pvm_uuid(instance),
-                                          use_cache=use_cache)
+        states = host.partition_states
+        state = (states.get if use_cache else states.ask)(
+            get_pvm_uuid(instance))
     except (nova_exc.InstanceNotFound, pvm_exc.Error):
         return None
     return state == _STATE.NOT_ACTIVATED

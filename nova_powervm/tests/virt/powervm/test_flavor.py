@@ -17,6 +17,7 @@ from unittest import mock
 
 from nova.compute import task_states
 from nova import exception as nova_exc
+from oslo_utils import timeutils
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.api import extra_specs
@@ -371,6 +372,30 @@ class PolicyTest(FlavorTestCase):
                        {'image': {'cpu_policy': 'shared'}}):
             self.assertFalse(self.build(**kwargs).proc_config.has_dedicated)
 
+    def test_of_a_version_that_ignored_it(self):
+        """Nobody can change the flavor that Nova keeps with a server."""
+        for specs in ({'hw:cpu_policy': 'dedicated',
+                       'powervm:proc_units': '0.5'},
+                      {'hw:cpu_policy': 'dedicated',
+                       'hw:cpu_thread_policy': 'require'},
+                      {'hw:cpu_policy': 'mixed'}):
+            host = types.SimpleNamespace(adapter=None, system=System())
+            instance = base.make_instance()
+            instance.flavor = base.make_flavor()
+            instance.flavor.extra_specs = specs
+            self.assertRaises(exception.InvalidFlavor, flavor.build_lpar,
+                              host, instance)
+            instance.launched_at = timeutils.utcnow()
+            self.assertFalse(flavor.build_lpar(
+                host, instance).proc_config.has_dedicated)
+            other = base.make_flavor()
+            other.name = 'other'
+            other.extra_specs = specs
+            self.assertRaises(exception.InvalidFlavor, flavor.build_lpar,
+                              host, instance, other)
+            instance.old_flavor = other
+            flavor.build_lpar(host, instance, other)
+
     def test_mixed(self):
         reason = ('the processors of a partition are all shared or all '
                   'dedicated')
@@ -496,6 +521,13 @@ class ChangeTest(FlavorTestCase):
     def make(self, **specs):
         made = base.make_flavor(**specs)
         return made, flavor.build_lpar(self.host, self.instance, made)
+
+    def test_policy_of_the_image(self):
+        """A version that ignored it had the server share processors."""
+        former, lpar_w = self.make()
+        self.instance.system_metadata['image_hw_cpu_policy'] = 'dedicated'
+        self.change(lpar_w, former, base.make_flavor(vcpus=3))
+        self.assertTrue(lpar_w.proc_config.has_dedicated)
 
     def change(self, lpar_w, former, new):
         flavor.change_lpar(self.host, self.instance, lpar_w, former, new)

@@ -89,6 +89,16 @@ class RunningMixin:
         self.assertIsNotNone(self.snapshot(server))
         self.start(server)
 
+    def test_another_has_started_it_meanwhile(self):
+        """What a job of ours led to is not trusted for a second."""
+        server = self.boot(properties={'os_require_quiesce': 'yes'})
+        self.stop(server)
+        with self.site.lock:
+            self.platform.store.get('LogicalPartition', self.lpar_of(server)[
+                'uuid']).booted()
+        fault, _image_id = self.users.snapshot(self.of(server))
+        self.assertIn('os_require_quiesce', str(fault))
+
     def test_shelved_though_quiesce_is_required(self):
         """Nova stops it before."""
         server = self.boot_at_rest()
