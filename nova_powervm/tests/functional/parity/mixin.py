@@ -17,6 +17,7 @@ import unittest
 
 import fixtures as fx
 from nova.tests import fixtures as nova_fixtures
+from nova.tests.functional import fixtures as nova_func_fixtures
 from nova.virt import fake as nova_fake
 from pypowervm.utils import lpar_builder
 
@@ -57,6 +58,17 @@ class GlanceFixture(func_fixtures.GlanceFixture):
         return image
 
 
+class PlacementApiClient(nova_func_fixtures.PlacementApiClient):
+    """Tells only what is used: no test of Nova expects PCPU of FakeDriver."""
+
+    def get(self, url, **kwargs):
+        response = super().get(url, **kwargs)
+        usages = response.body.get('usages') if response.body else None
+        if usages and usages.get('PCPU') == 0:
+            del usages['PCPU']
+        return response
+
+
 class NotificationFixture(nova_fixtures.NotificationFixture):
     """Waits as long as it takes here."""
 
@@ -79,6 +91,8 @@ class _ParityMixin(base.SimulatedPlatformMixin):
                 (nova_fixtures, 'GlanceFixture', GlanceFixture),
                 (nova_fixtures, 'CinderFixture', cinder.SanCinder),
                 (nova_fixtures, 'NotificationFixture', NotificationFixture),
+                (nova_func_fixtures, 'PlacementApiClient',
+                 PlacementApiClient),
                 (nova_fake, 'FakeDriver', driver.PowerVMDriver),
                 (lpar_builder, 'MEM_LOW_BOUND', MEMORY_REGION_MB)):
             self.useFixture(fx.MockPatchObject(where, name, replacement))
