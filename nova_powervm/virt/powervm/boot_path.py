@@ -46,9 +46,12 @@ def of_scsi(mapping):
     if mapping.client_adapter is None:
         return None
     if address is None:
-        LOG.warning('The address %s of a disk is not one that the firmware '
-                    'knows; it chooses what to boot from.',
-                    mapping.target_dev and mapping.target_dev.lua)
+        LOG.warning('The address %(address)s of a disk of partition %(lpar)s '
+                    'is not one that the firmware knows; it chooses what to '
+                    'boot from.', {
+                        'address': (mapping.target_dev and
+                                    mapping.target_dev.lua),
+                        'lpar': mapping.client_adapter.lpar_id})
         return None
     return '/vdevice/v-scsi@%x/disk@%s' % (
         _FIRST_VIO | mapping.client_adapter.lpar_slot_num, address[2:])

@@ -129,25 +129,26 @@ def collect(host, instance):
                   instance.flavor.memory_mb)
     counted = (metrics.read(host, lpar_w.uuid) if is_on
                else metrics.Metrics())
-    scsi, fibre_channel = _ask('mappings', _adapters, host, lpar_w.uuid,
-                               counted) or (None, None)
+    scsi, fibre_channel = _ask(instance, 'mappings', _adapters, host,
+                               lpar_w.uuid, counted) or (None, None)
     return Known(
         state=state, lpar_w=lpar_w, memory=memory, metrics=counted,
         num_cpus=size_now['vcpu'] or instance.flavor.vcpus,
         uptime=_uptime(lpar_w) if is_on else None,
-        nics=_ask('network adapters', _nics, host, instance, counted),
+        nics=_ask(instance, 'network adapters', _nics, host, instance,
+                  counted),
         scsi=scsi, fibre_channel=fibre_channel,
         **_recorded_disks(instance))
 
 
-def _ask(what, func, *args):
+def _ask(instance, what, func, *args):
     """Read something that there is an answer without; None if it fails."""
     try:
         with answers.understood(what):
             return func(*args)
     except pvm_exc.Error as exc:
         LOG.warning('The diagnostics lack the %(what)s: %(error)s',
-                    {'what': what, 'error': exc})
+                    {'what': what, 'error': exc}, instance=instance)
         return None
 
 
@@ -304,7 +305,7 @@ def as_dict(known):
 
     :param known: Known
     :returns: dict of str -> int or str, without what is not known. Names are
-        in the user's guide.
+        in the operator's guide.
     """
     lpar_w = known.lpar_w
     all_disks = disks(known)

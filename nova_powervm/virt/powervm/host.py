@@ -386,7 +386,8 @@ class PartitionStates:
             lpars = [lpar for lpar in pvm_lpar.LPAR.get(self._host.adapter)
                      if not lpar.is_mgmt_partition]
             if not all(lpar.uuid for lpar in lpars):
-                raise answers.UnusableAnswer('An LPAR has no UUID')
+                raise answers.UnusableAnswer(
+                    'The list of LPARs has one without a UUID')
             keep({lpar.uuid: lpar.state for lpar in lpars}, only=True)
         return lpars
 

@@ -108,11 +108,11 @@ def check_rescue(instance, image_meta):
     system = image_meta.properties.get('os_distro')
     if flavor.is_ibmi(instance) and (system or flavor.IBMI).lower() != (
             flavor.IBMI):
-        reason = ('an IBM i partition boots nothing else, and image %s says '
-                  'os_distro=%s' % (image_meta.id, system))
+        reason = ('an IBM i partition can only boot an image of IBM i; image '
+                  '%s has os_distro=%s' % (image_meta.id, system))
     elif device not in (None, 'disk'):
-        reason = ('a rescue disk is of hw_rescue_device=disk; image %s asks '
-                  'for %s' % (image_meta.id, device))
+        reason = ('the only hw_rescue_device is disk; image %s has %s' % (
+            image_meta.id, device))
     if reason:
         raise nova_exc.InstanceNotRescuable(instance_id=instance.uuid,
                                             reason=reason)

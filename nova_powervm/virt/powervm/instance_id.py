@@ -82,7 +82,8 @@ def take_over(nodename):
             keep(instance)
         except nova_exc.NovaException as exc:
             LOG.warning('The id that 9.0.0 gave the server could not be '
-                        'kept: %s', exc, instance=instance)
+                        'kept. Start nova-compute again before the server is '
+                        'moved or rebuilt: %s', exc, instance=instance)
 
 
 def _is_of_9(instance):

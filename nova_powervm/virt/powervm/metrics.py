@@ -103,7 +103,8 @@ def read(host, pvm_uuid):
         if _PHYP in latest:
             _Reader(host.adapter, pvm_uuid.upper(), latest, found).read()
     except pvm_exc.Error as exc:
-        LOG.warning('The performance monitor cannot be read: %s', exc)
+        LOG.warning('The performance monitor cannot be read, so the '
+                    'diagnostics have no counters, or not all: %s', exc)
     return found
 
 
@@ -188,8 +189,8 @@ class _Reader:
                 # Nor are the others waited for.
                 raise
             except pvm_exc.Error as exc:
-                LOG.warning('The performance monitor tells nothing of '
-                            '%(kind)s: %(error)s', {
+                LOG.warning('The sample of %(kind)s cannot be read, so the '
+                            'diagnostics lack its counters: %(error)s', {
                                 'kind': kind, 'error': exc})
 
     def _load(self, kind):

@@ -269,8 +269,8 @@ class PowerOp:
             self._stop_and_start(opts, exc)
 
     def _stop_and_start(self, opts, exc):
-        LOG.warning('The LPAR is stopped before it is started: %s', exc,
-                    instance=self._instance)
+        LOG.warning('The LPAR did not start. It is stopped, then started '
+                    'once more: %s', exc, instance=self._instance)
         self._pull_the_plug()
         self._run_start(opts)
 
@@ -319,8 +319,8 @@ class PowerOp:
                     self._run_start()
                 return
             except pvm_exc.JobRequestFailed as exc:
-                LOG.warning('%(opts)s did not do: %(error)s',
-                            {'opts': opts, 'error': exc},
+                LOG.warning('%(opts)s did not stop the LPAR; the next way is '
+                            'tried: %(error)s', {'opts': opts, 'error': exc},
                             instance=self._instance)
         # Not with restart: the platform refuses that if it is off by now.
         self._pull_the_plug()

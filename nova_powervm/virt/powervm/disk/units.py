@@ -151,5 +151,6 @@ def to_delete(found, metadata, name, mapped=()):
     try:
         return chosen + own(found, metadata, name, mapped)
     except exception.DiskNameAmbiguous as exc:
-        LOG.warning('They stay: %s', exc)
+        LOG.warning('Logical units named %(name)s stay in the pool: %(error)s',
+                    {'name': name, 'error': exc})
         return chosen
