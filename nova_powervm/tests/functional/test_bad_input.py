@@ -16,6 +16,7 @@ from unittest import mock
 
 from nova import exception as nova_exc
 from nova import test
+from nova.tests.functional.api import client
 
 from nova_powervm.simulator.resources import misc as sim_misc
 from nova_powervm.tests.functional import base
@@ -83,6 +84,27 @@ class BadServerTest(base.PowerVMTestCase):
         image_id = self.glance.image3['id']
         self.glance.images[image_id]['disk_format'] = 'vmdk'
         self.assert_refused('vmdk', image_uuid=image_id)
+
+
+class RefusedRebuildTest(base.PowerVMTestCase):
+
+    def test_image_is_given_back(self):
+        """Nova's API has put the other one on record before."""
+        server = self.boot(networks='none')
+        image = self.glance.images[self.glance.image3['id']]
+        image['disk_format'] = 'vmdk'
+        image['properties']['os_distro'] = 'ibmi'
+        # It is a call in tests.
+        self.assertRaises(client.OpenStackApiException,
+                          self.api.post_server_action, server['id'],
+                          {'rebuild': {'imageRef': image['id']}})
+        after = self._wait_for_server_parameter(
+            server, {'OS-EXT-STS:task_state': None})
+        self.assertEqual('ACTIVE', after['status'])
+        self.assertEqual(self.image_id, after['image']['id'])
+        self._stop_server(server)
+        self._start_server(server)
+        self.assertEqual('AIX/Linux', self.lpar_of(server)['type'])
 
 
 class OtherHostTest(moves.TwoHostMixin, base.PowerVMTestCase):

@@ -17,11 +17,15 @@ a partition of PowerVM. Placement grants it as PCPU, one that is shared as
 VCPU.
 """
 
+import functools
+
 from nova.objects import fields
+
+from nova_powervm.virt.powervm import made_of
 
 #: The extra spec of a flavor that says the policy.
 POLICY = 'hw:cpu_policy'
-_IMAGE_POLICY = 'image_hw_cpu_policy'
+_IMAGE_POLICY = 'hw_cpu_policy'
 _DEDICATED = fields.CPUAllocationPolicy.DEDICATED
 _SHARED = fields.CPUAllocationPolicy.SHARED
 
@@ -43,7 +47,8 @@ def of(flavor, metadata):
     :param metadata: dict, the server's system_metadata.
     :returns: str as the flavor or the image has it, or None.
     """
-    return flavor.extra_specs.get(POLICY) or metadata.get(_IMAGE_POLICY)
+    return flavor.extra_specs.get(POLICY) or made_of.read(metadata,
+                                                          _IMAGE_POLICY)
 
 
 def is_dedicated(flavor, metadata):
@@ -60,14 +65,14 @@ def find_refused(flavor, metadata):
     if policy not in (None, _DEDICATED, _SHARED):
         return (*_source(flavor, policy), 'the processors of a partition are '
                 'all shared or all dedicated')
-    for source, prefix in ((flavor.extra_specs, 'hw:'),
-                           (metadata, 'image_hw_')):
+    for read, prefix in (
+            (flavor.extra_specs.get, 'hw:'),
+            (functools.partial(made_of.read, metadata), 'hw_')):
         for name, harmless in _UNKNOWN.items():
             key = name.replace('hw:', prefix)
-            value = source.get(key)
+            value = read(key)
             if value is not None and str(value).lower() not in harmless:
-                return (key.removeprefix('image_'), value,
-                        'PowerVM has no such setting')
+                return key, value, 'PowerVM has no such setting'
     return None
 
 
@@ -98,4 +103,4 @@ def _source(flavor, policy):
     """What says the policy: the extra spec, or the property of the image."""
     if flavor.extra_specs.get(POLICY):
         return POLICY, policy
-    return _IMAGE_POLICY.removeprefix('image_'), policy
+    return _IMAGE_POLICY, policy

@@ -53,6 +53,7 @@ from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import inventory
+from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
@@ -227,6 +228,7 @@ class PowerVMDriver(driver.ComputeDriver):
               admin_password, allocations, network_info=None,
               block_device_info=None, power_on=True, accel_info=None):
         self._log_operation('spawn', instance)
+        made_of.note_spawn(instance, self.nodename)
         granted.note(instance, allocations)
         flow = flow_spawn.spawn(
             self.rooms, context, instance, image_meta, injected_files,
@@ -569,13 +571,24 @@ class PowerVMDriver(driver.ComputeDriver):
                       admin_password=admin_password)
 
     def _check_rebuild(self, context, instance, image_meta, bdms):
+        """Find out what would fail, while the server is there.
+
+        :raises nova.exception.InstanceFaultRollback: if something would; Nova
+            knows again what the server is made of.
+        """
         try:
-            flavor.build_lpar(self.rooms.host, instance)
+            flavor.build_lpar(self.rooms.host, made_of.as_on_record(instance))
             if not compute_utils.is_volume_backed_instance(
                     context, instance, bdms):
                 image.check_rebuild(self.rooms.disk, context, instance,
                                     image_meta)
         except (nova_exc.NovaException, pvm_exc.Error) as exc:
+            try:
+                made_of.give_back(instance, lambda: vm.is_ibmi(
+                    self.rooms.host, instance))
+            except (nova_exc.NovaException, pvm_exc.Error):
+                LOG.exception('Nova has the image of the rebuild on record.',
+                              instance=instance)
             raise nova_exc.InstanceFaultRollback(inner_exception=exc) from exc
 
     def _rebuild(self, context, instance, network_info, block_device_info,

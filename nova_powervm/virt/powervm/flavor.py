@@ -30,6 +30,7 @@ from pypowervm.wrappers import shared_proc_pool as pvm_spp
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import relations
 from nova_powervm.virt.powervm import size
@@ -38,7 +39,7 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 #: os_distro of images with IBM i.
-IBMI = 'ibmi'
+IBMI = made_of.IBMI
 NAMESPACE = 'powervm:'
 
 # ---- parsers of values: text -> value, or ValueError with the reason -------
@@ -147,9 +148,12 @@ def build_lpar(host, instance, flavor=None):
 
 
 def is_ibmi(instance):
-    """Whether the operating system of an instance is IBM i, by its image."""
-    return instance.system_metadata.get('image_os_distro',
-                                        '').lower() == IBMI
+    """Whether the operating system of an instance is IBM i, by its image.
+
+    That is the image that it is made of, see made_of.
+    """
+    system = made_of.read(instance.system_metadata, 'os_distro') or ''
+    return system.lower() == IBMI
 
 
 def change_lpar(host, instance, lpar_w, former, flavor):

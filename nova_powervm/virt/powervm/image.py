@@ -20,6 +20,7 @@ from oslo_utils import strutils
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor
+from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import vm
 
 
@@ -61,8 +62,8 @@ def check_quiesce(host, instance):
     :param instance: nova.objects.Instance
     :raises nova.exception.InstanceQuiesceNotSupported: unless it is off.
     """
-    if strutils.bool_from_string(instance.system_metadata.get(
-            'image_os_require_quiesce')) and not vm.is_off(
+    if strutils.bool_from_string(made_of.read(
+            instance.system_metadata, 'os_require_quiesce')) and not vm.is_off(
                 host, instance, use_cache=False):
         raise no_quiesce(instance)
 

@@ -25,6 +25,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import instance_id
+from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
@@ -77,6 +78,8 @@ def open_rooms(virtapi, host, nvram_manager=None):
     disk_dvr = disk.build(host, glance.API())
     former.take_over(host, disk_dvr, partitions.active_vioses)
     instance_id.take_over(host.nodename)
+    storage.try_to('keep what servers are made of', lambda: (
+        made_of.take_over(host.nodename, lambda: partitions.lpars)))
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
     volumes = leftovers.Leftovers(host)

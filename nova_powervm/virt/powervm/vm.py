@@ -122,6 +122,15 @@ def get_instance_wrapper(adapter, instance, xag=None):
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
 
 
+def is_ibmi(host, instance):
+    """Whether the LPAR of an instance is one for IBM i (1 request).
+
+    :raises: as get_instance_wrapper.
+    """
+    return (get_instance_wrapper(host.adapter, instance).env ==
+            pvm_bp.LPARType.OS400)
+
+
 def is_gone(host, instance):
     """Whether an instance surely has no LPAR here (1-2 requests).
 

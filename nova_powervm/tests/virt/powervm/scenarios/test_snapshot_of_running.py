@@ -64,11 +64,8 @@ class RunningMixin:
 
     def boot_at_rest(self):
         """A server whose image has os_require_quiesce."""
-        server = self.boot(networks='none')
-        instance = self.instance_of(server)
-        instance.system_metadata['image_os_require_quiesce'] = 'True'
-        instance.save()
-        return server
+        return self.boot(networks='none',
+                         properties={'os_require_quiesce': 'True'})
 
     def test_it_is_not_what_a_power_failure_leaves(self):
         """It has the later write without the earlier one."""

@@ -74,6 +74,8 @@ TROUBLE = {
     'test_npiv_trouble.PortIsDownTest': ('test_whole_fabric',),
     'test_npiv_trouble.ViosIsDownTest': ALL,
     'test_offers.MemoryTest': ('test_lost_lpar',),
+    'test_refused_rebuilds.IbmiTest': ALL,
+    'test_refused_rebuilds.LinuxTest': ALL,
     'test_rescue.FilePoolTest': ('test_what_a_crash_has_left',),
     'test_rescue.LocalDiskTest': (
         'test_failure',

@@ -1,0 +1,172 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The image that a server is made of, whatever Nova has on record.
+
+Nova writes the image of a rebuild, and its properties, into the record of a
+server before it asks the scheduler, the host and the driver; it does not take
+that back when one of them refuses (source: nova.compute.api.API.rebuild()). So
+the driver keeps both when it makes a server, decides by what it has kept, and
+gives it back when it refuses a rebuild itself.
+"""
+
+from nova.compute import task_states
+from nova.compute import vm_states
+from nova import context as nova_context
+from nova import exception as nova_exc
+from nova import objects
+from oslo_log import log as logging
+from pypowervm.utils import uuid as pvm_uuids
+from pypowervm.wrappers import base_partition as pvm_bp
+
+LOG = logging.getLogger(__name__)
+
+#: os_distro of images with IBM i.
+IBMI = 'ibmi'
+
+# Of properties of images in system_metadata; source: nova.utils.
+_PROPERTY = 'image_'
+# In system_metadata: the UUID of the image, empty if a volume takes its place;
+# and what precedes the names of its properties.
+_IMAGE = 'powervm_image'
+_KEPT = 'powervm_image_'
+# Attributes of an instance that Nova takes from properties of the image.
+_ATTRIBUTES = {'os_type': None, 'architecture': None, 'vm_mode': None,
+               'kernel_id': '', 'ramdisk_id': ''}
+
+
+def read(metadata, name):
+    """A property of the image that a server is made of: str, or None.
+
+    :param metadata: dict, the system_metadata of the server.
+    :param name: str, as in Glance.
+    """
+    prefix = _KEPT if _IMAGE in metadata else _PROPERTY
+    return metadata.get(prefix + name)
+
+
+def is_known(instance):
+    """Whether it is kept what a server is made of."""
+    return _IMAGE in instance.system_metadata
+
+
+def note_spawn(instance, nodename):
+    """Keep what a server is made of, when the driver is to make its disks.
+
+    That is what Nova has on record if the server is built, or rebuilt. One
+    that is unshelved or evacuated is what it was; of that which an older
+    version has made, the next start of nova-compute keeps it, see take_over().
+
+    :param instance: nova.objects.Instance, to be saved.
+    :param nodename: str, Nova's name of this host.
+    """
+    is_new = instance.vm_state == vm_states.BUILDING or (
+        instance.task_state == task_states.REBUILD_SPAWNING and
+        instance.host == nodename)
+    if is_new:
+        note(instance)
+
+
+def note(instance):
+    """Keep what Nova has on record (1 DB call, 0 if that is kept)."""
+    metadata = instance.system_metadata
+    wanted = {_KEPT + key[len(_PROPERTY):]: value
+              for key, value in metadata.items()
+              if key.startswith(_PROPERTY)}
+    wanted[_IMAGE] = instance.image_ref or ''
+    if wanted != {key: metadata[key] for key in _kept_keys(metadata)}:
+        _forget(metadata)
+        metadata.update(wanted)
+        instance.save()
+
+
+def as_on_record(instance):
+    """A copy of an instance that is made of what Nova has on record."""
+    copy = instance.obj_clone()
+    _forget(copy.system_metadata)
+    return copy
+
+
+def give_back(instance, is_ibmi):
+    """Have Nova know again what a server is made of (1 DB call).
+
+    Of a server that was made by an older version, and whose image is not
+    kept, only the operating system is known.
+
+    :param instance: nova.objects.Instance, to be saved.
+    :param is_ibmi: called without arguments if that is so; returns whether it
+        is IBM i.
+    """
+    metadata = instance.system_metadata
+    if not is_known(instance):
+        LOG.warning('The image that the server was made of is not known; Nova '
+                    'has that of the rebuild on record.', instance=instance)
+        _set_system(metadata, is_ibmi())
+        note(instance)
+        return
+    for key in list(metadata):
+        if key.startswith(_PROPERTY):
+            del metadata[key]
+    metadata.update({
+        _PROPERTY + key[len(_KEPT):]: metadata[key]
+        for key in _kept_keys(metadata) if key != _IMAGE})
+    instance.image_ref = metadata[_IMAGE]
+    for name, default in _ATTRIBUTES.items():
+        setattr(instance, name, metadata.get(_PROPERTY + name, default))
+    instance.save()
+
+
+def take_over(nodename, find_partitions):
+    """Keep what servers of older versions are made of.
+
+    :param nodename: str, Nova's name of the host.
+    :param find_partitions: called without arguments if there is such a server;
+        returns the LPAR wrappers of the host.
+    :raises pypowervm.exceptions.Error: if it does.
+    """
+    missing = [instance for instance in objects.InstanceList.get_by_host(
+        nova_context.get_admin_context(), nodename,
+        expected_attrs=['system_metadata'])
+        if instance.launched_at and not is_known(instance)]
+    if not missing:
+        return
+    systems = {lpar_w.uuid.upper(): lpar_w.env for lpar_w in
+               find_partitions()}
+    for instance in missing:
+        system = systems.get(pvm_uuids.convert_uuid_to_pvm(
+            instance.uuid).upper())
+        if system is not None:
+            _set_system(instance.system_metadata,
+                        system == pvm_bp.LPARType.OS400)
+        try:
+            note(instance)
+        except nova_exc.NovaException as exc:
+            LOG.warning('The image of the server could not be kept: %s', exc,
+                        instance=instance)
+
+
+def _set_system(metadata, is_ibmi):
+    """Have the properties say whether the server has IBM i."""
+    key = _PROPERTY + 'os_distro'
+    if is_ibmi:
+        metadata[key] = IBMI
+    elif metadata.get(key, '').lower() == IBMI:
+        del metadata[key]
+
+
+def _kept_keys(metadata):
+    return [key for key in metadata if key == _IMAGE or key.startswith(_KEPT)]
+
+
+def _forget(metadata):
+    for key in _kept_keys(metadata):
+        del metadata[key]
