@@ -36,7 +36,8 @@ def is_to_become_image(instance):
 def was_stopped_by_nova(instance):
     """Whether Nova has stopped a server, which was on, for its operation.
 
-    Nova has not changed the server's states yet, as it keeps them.
+    vm_state and power_state are still those of before: Nova changes them when
+    the operation has ended.
 
     :param instance: nova.objects.Instance
     """

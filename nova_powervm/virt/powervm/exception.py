@@ -42,7 +42,7 @@ class ViosNotAvailable(exception.NovaException):
 
 
 class OfThisHost(Exception):
-    """What another host may do, though its kind of failure is the request's.
+    """Marks a failure of this host only, of a class that fails on each host.
 
     See module failures.
     """

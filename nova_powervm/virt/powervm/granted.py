@@ -12,11 +12,11 @@
 
 """What placement has granted Nova's servers of a host, and what they take.
 
-A driver does not see allocations. So this tells them from Nova's servers and
-moves, as Nova does when it makes them. How the processors of a server that
-has dedicated ones were granted is kept with the server when it is made.
-Servers of a version that ignored hw:cpu_policy, or that started when placement
-had no dedicated processors to offer, were granted shared ones.
+A driver does not see allocations. So this computes them from Nova's servers
+and moves, as Nova does when it makes them. If a server has dedicated
+processors, it is kept with the server how they were granted: as PCPU, or as
+VCPU. The latter is so for servers of a version that ignored hw:cpu_policy, and
+for those made when placement had no PCPU to offer.
 """
 
 import math

@@ -16,8 +16,8 @@ IBM i has no boot list. The LPAR says which of its virtual slots has the
 adapter of the load source, which is the disk that it boots from, and which
 has that of the alternate load source, for installations (source: the
 description of pypowervm's tasks.ibmi). An LPAR without a load source does not
-start. Slots are the platform's choice, so the tags are looked after each time
-that a server is started.
+start. The platform chooses the slots, so each start of a server checks the
+tags, and changes those that are wrong.
 """
 
 import typing

@@ -36,8 +36,8 @@ MAX_KEPT = 100_000
 #: How many of the last requests are logged when one fails, at DEBUG.
 SHOWN = 5
 _HIDDEN = '<sensitive>'
-# Answers that callers expect, and what they are worth: what is missing may be
-# what is being made sure of, and who was too late tries again.
+# Levels for answers that callers expect: a caller may look whether something
+# is gone, and one that was too late with a change tries again.
 _LEVELS = {
     pvm_const.HTTPStatus.NOT_FOUND: logging.INFO,
     pvm_const.HTTPStatus.ETAG_MISMATCH: logging.DEBUG,

@@ -10,11 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-
 """How long a connection to the PowerVM REST API server is waited for.
 
-To connect, to send, and to be answered are three things. requests has no
-time-out for sending: it takes that for connecting, so that an upload would
+To connect, to send and to wait for an answer need different time-outs.
+requests has none for sending, and uses the one for connecting: an upload would
 fail if the server did not read for some seconds.
 """
 
@@ -31,7 +30,6 @@ CONF = cfg.CONF
 
 #: Seconds to connect in.
 CONNECT_TIMEOUT = 10
-
 
 #: Of a server that vanishes without a word: seconds until it is asked for a
 #: sign of life, between two of these, and how many it may miss.

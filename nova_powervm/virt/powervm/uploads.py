@@ -57,8 +57,9 @@ def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
 def _source(stream):
     """What pypowervm reads the bytes from.
 
-    Of what a stream raises it logs an ERROR with a trace, of a connection
-    that breaks one line. The reason is known to whoever has the stream.
+    If the stream raises something, pypowervm logs an ERROR with a trace; if a
+    connection breaks, one line. So it is told the latter. Whoever has the
+    stream knows the reason.
     """
     if hasattr(stream, 'read'):
         return stream

@@ -144,7 +144,7 @@ def own(found, metadata, name, mapped=()):
 def to_delete(found, metadata, name, mapped=()):
     """Choose those to delete; those that are ambiguous stay, which is logged.
 
-    See own(). Those that have to go since long are among them.
+    See own(). Those that could not be deleted before are among them.
     """
     old = doomed(metadata, [name])
     chosen = [lu_w for lu_w in found if lu_w.udid in old]
