@@ -169,6 +169,10 @@ class PowerVMDriver(driver.ComputeDriver):
             self._node_uuid = node.get_local_node_uuid()
         return self._node_uuid
 
+    @property
+    def _provider(self):
+        return granted.Provider(self.nodename, self.node_uuid)
+
     def get_nodenames_by_uuid(self, refresh=False):
         return {self.node_uuid: self.nodename}
 
@@ -229,7 +233,7 @@ class PowerVMDriver(driver.ComputeDriver):
               block_device_info=None, power_on=True, accel_info=None):
         self._log_operation('spawn', instance)
         made_of.note_spawn(instance, self.nodename)
-        granted.note(instance, allocations)
+        granted.note(instance, self._provider, allocations)
         flow = flow_spawn.spawn(
             self.rooms, context, instance, image_meta, injected_files,
             admin_password, network_info or [], block_device_info,
@@ -476,7 +480,13 @@ class PowerVMDriver(driver.ComputeDriver):
         there is no LPAR here, and a hard reboot makes it.
         """
         self._log_operation('finish_migration', instance)
-        granted.note(instance, allocations)
+        with granted.noted(instance, self._provider, allocations, migration):
+            self._arrive(context, migration, instance, disk_info,
+                         network_info, block_device_info, power_on)
+
+    def _arrive(self, context, migration, instance, disk_info, network_info,
+                block_device_info, power_on):
+        """See finish_migration."""
         if not move.is_same_host(migration):
             move.check_arrival(self.rooms.disk, disk_info,
                                flow_spawn.own_disk_types(block_device_info))
@@ -558,7 +568,7 @@ class PowerVMDriver(driver.ComputeDriver):
         if not evacuate or not self.instance_on_disk(instance):
             raise NotImplementedError()
         self._log_operation('evacuation', instance)
-        granted.note(instance, allocations)
+        granted.note(instance, self._provider, allocations)
         detach_block_devices(context, bdms)
         instance.task_state = task_states.REBUILD_BLOCK_DEVICE_MAPPING
         instance.save(expected_task_state=[task_states.REBUILDING])

@@ -12,27 +12,55 @@
 
 """What placement has granted Nova's servers of a host, and what they take.
 
-A driver does not see allocations. So this computes them from Nova's servers
-and moves, as Nova does when it makes them. If a server has dedicated
-processors, it is kept with the server how they were granted: as PCPU, or as
-VCPU. The latter is so for servers of a version that ignored hw:cpu_policy, and
-for those made when placement had no PCPU to offer.
+A driver sees what placement has granted only when a server is made or arrives.
+This keeps it with the server then, by host and flavor. So it is known still
+when a resize or a migration is reverted, and after a crash. What is not kept
+is computed from Nova's servers and moves, by the function with which Nova asks
+placement.
+
+If a server has dedicated processors, they were granted as PCPU, or as VCPU.
+The latter is so for servers of a version that ignored hw:cpu_policy, and for
+those made when placement had no PCPU to offer.
 """
 
+import contextlib
+import hashlib
+import json
 import math
 import typing
 
 from nova.compute import vm_states
 from nova import context as nova_context
+from nova import exception as nova_exc
 from nova import objects
+from nova.objects import fields
+from nova.scheduler import utils as scheduler_utils
 import os_resource_classes as orc
+from oslo_utils import excutils
 
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import lpar_sizes
 from nova_powervm.virt.powervm import vm
 
-# In system_metadata: the resource class of the processors.
-_KEY = 'powervm_processors'
+# In system_metadata, followed by what tells the host and the flavor; of each
+# resource class the amount, such as VCPU=2,MEMORY_MB=1024.
+_KEY = 'powervm_granted_'
+_CLASSES = (orc.VCPU, orc.PCPU, orc.MEMORY_MB, orc.DISK_GB)
+# States of a move before the host that it goes to has been asked for it.
+_NOT_ARRIVED = ('queued', 'accepted', 'pre-migrating', 'migrating')
+
+
+class Disks(typing.NamedTuple):
+    """How much of its disks a server was granted at most, in GB.
+
+    :ivar boot: int, of the boot disk.
+    :ivar blank: int, of ephemeral and swap disks together.
+    :ivar total: int, of all of them together.
+    """
+
+    boot: int
+    blank: int
+    total: int
 
 
 class Server(typing.NamedTuple):
@@ -44,6 +72,7 @@ class Server(typing.NamedTuple):
     :ivar flavors: list of nova.objects.Flavor, those that it was granted.
     :ivar pvm_uuid: str, UUID of its LPAR.
     :ivar resources: dict of resource class -> int, VCPU, PCPU and MEMORY_MB.
+    :ivar disks: Disks
     :ivar has: lpar_sizes.LparSize, what its LPAR takes at least, if there is
         one.
     :ivar needs: lpar_sizes.LparSize, what it may come to take.
@@ -53,28 +82,98 @@ class Server(typing.NamedTuple):
     flavors: typing.List[typing.Any]
     pvm_uuid: str
     resources: typing.Dict[str, int]
+    disks: Disks
     has: lpar_sizes.LparSize
     needs: lpar_sizes.LparSize
 
 
-def note(instance, allocations):
-    """Keep how the processors of a server are granted.
+class Provider(typing.NamedTuple):
+    """A host, as placement knows it.
 
-    Nothing is kept of a server whose policy gives it none of its own.
+    :ivar nodename: str, Nova's name of the host.
+    :ivar uuid: str, of its compute node.
+    """
+
+    nodename: str
+    uuid: str
+
+
+def note(instance, provider, allocations, flavor=None, former=()):
+    """Keep with a server what it is granted on a host, and nothing else.
 
     :param instance: nova.objects.Instance, to be saved.
-    :param allocations: dict as of ComputeDriver.spawn, or None.
+    :param provider: Provider, the host.
+    :param allocations: dict as of ComputeDriver.spawn, or None. A server that
+        is evacuated has some of its former host too.
+    :param flavor: nova.objects.Flavor that the server has with that; None
+        means its own.
+    :param former: list of (Nova's name of a host, nova.objects.Flavor), of
+        which stays what is kept: the server may go back to that.
     """
-    if not cpu_policy.is_dedicated(instance.flavor,
-                                   instance.system_metadata):
+    record = (allocations or {}).get(provider.uuid, {'resources': {}})
+    metadata = instance.system_metadata
+    wanted = {key: metadata[key] for key in (_key(*pair) for pair in former)
+              if key in metadata}
+    wanted.update(to_keep(provider.nodename, flavor or instance.flavor,
+                          record['resources']))
+    if wanted == {key: value for key, value in metadata.items()
+                  if key.startswith(_KEY)}:
         return
-    classes = {name for record in (allocations or {}).values()
-               for name in record['resources']}
-    for name in (orc.PCPU, orc.VCPU):
-        if name in classes:
-            instance.system_metadata[_KEY] = name
-            instance.save()
-            return
+    for key in [key for key in metadata if key.startswith(_KEY)]:
+        del metadata[key]
+    metadata.update(wanted)
+    instance.save()
+
+
+@contextlib.contextmanager
+def noted(instance, provider, allocations, migration):
+    """Keep what a server is granted that moves to a host; see note().
+
+    If the move fails in here, Nova gives the server its former flavor back,
+    but not what it was granted with that.
+
+    :param migration: nova.objects.Migration
+    """
+    former = instance.old_flavor or instance.flavor
+    note(instance, provider, allocations,
+         former=[(migration.source_compute, former)])
+    try:
+        yield
+    except Exception:
+        with excutils.save_and_reraise_exception():
+            with contextlib.suppress(nova_exc.NovaException):
+                note(instance, provider, allocations, former)
+
+
+def to_keep(nodename, flavor, resources):
+    """What tells in system_metadata what a server was granted: dict.
+
+    :param nodename: str, Nova's name of the host.
+    :param flavor: nova.objects.Flavor that the server has with that.
+    :param resources: dict of resource class -> int.
+    """
+    found = ','.join('%s=%d' % (name, resources[name])
+                     for name in _CLASSES if name in resources)
+    return {_key(nodename, flavor): found} if found else {}
+
+
+def _key(nodename, flavor):
+    """Tell apart what a server was granted on hosts with flavors: str."""
+    said = [nodename] + [
+        getattr(flavor, name) if name in flavor else None for name in (
+            'flavorid', 'memory_mb', 'vcpus', 'root_gb', 'ephemeral_gb',
+            'swap')]
+    said.append(sorted(flavor.extra_specs.items()))
+    return _KEY + hashlib.sha256(json.dumps(said).encode()).hexdigest()[:12]
+
+
+def _kept(metadata, nodename, flavor):
+    """What a server was granted by what is kept: dict, or None."""
+    text = metadata.get(_key(nodename, flavor))
+    if text is None:
+        return None
+    return {name: int(amount) for name, amount in (
+        part.split('=') for part in text.split(','))}
 
 
 def find(system, nodename):
@@ -89,7 +188,7 @@ def find(system, nodename):
         instance.uuid: instance for instance in
         objects.InstanceList.get_by_host(
             context, nodename, expected_attrs=['flavor', 'system_metadata'])}
-    flavors = {uuid: ([instance.flavor], [])
+    flavors = {uuid: ([instance.flavor], [], [])
                for uuid, instance in instances.items()}
     migrations = objects.MigrationList.get_in_progress_by_host_and_node(
         context, nodename, nodename)
@@ -98,8 +197,9 @@ def find(system, nodename):
         instance = instances.get(migration.instance_uuid)
         if instance is not None:
             flavors[instance.uuid] = _of_move(instance, migration, nodename)
-    return [describe(system, instances[uuid], stays + comes, comes)
-            for uuid, (stays, comes) in flavors.items() if stays + comes]
+    return [describe(system, nodename, instances[uuid], stays, comes, asks)
+            for uuid, (stays, comes, asks) in flavors.items()
+            if stays + comes + asks]
 
 
 def _find_others(context, migrations, instances):
@@ -117,41 +217,56 @@ def _find_others(context, migrations, instances):
 def _of_move(instance, migration, nodename):
     """Flavors that a server was granted on a host, while it moves.
 
-    :returns: list of those that it has, and of those that it is to have.
+    :returns: list of those that it has, of those that it is to have, and of
+        those of which the host has not been told yet what placement granted.
     """
-    stays, comes = [], []
+    stays, comes, asks = [], [], []
     if migration.source_compute == nodename and (
             migration.migration_type != 'evacuation'):
         stays.append(instance.old_flavor or instance.flavor)
     if migration.dest_compute == nodename:
-        comes.append(instance.new_flavor or instance.flavor)
-    return stays, comes
+        has_arrived = migration.status not in _NOT_ARRIVED
+        (comes if has_arrived else asks).append(
+            instance.new_flavor or instance.flavor)
+    return stays, comes, asks
 
 
-def describe(system, instance, flavors, comes=()):
+def describe(system, nodename, instance, stays, comes=(), asks=()):
     """Tell what a server was granted on a host, and takes there.
 
     :param system: System wrapper of the host.
+    :param nodename: str, Nova's name of the host.
     :param instance: nova.objects.Instance
-    :param flavors: list of nova.objects.Flavor, those that it was granted.
-    :param comes: list of those of them that a move is to give it.
+    :param stays: list of nova.objects.Flavor that it has.
+    :param comes: list of those that a move gives it.
+    :param asks: list of those that a move will give it.
     :returns: Server
     """
     metadata = instance.system_metadata
+    flavors = [*stays, *comes, *asks]
+    found = []
+    for flavor in stays:
+        found.append(_kept(metadata, nodename, flavor) or _asked(
+            flavor, metadata, is_new=not instance.launched_at))
+    for flavor in comes:
+        found.append(_kept(metadata, nodename, flavor) or _asked(
+            flavor, metadata, is_new=True))
+    found.extend(_asked(flavor, metadata, is_new=True) for flavor in asks)
+    resources = {}
+    for name in (orc.VCPU, orc.PCPU, orc.MEMORY_MB):
+        amounts = [granted[name] for granted in found if name in granted]
+        if amounts:
+            resources[name] = sum(amounts)
+    disks = [_disks(flavor, granted)
+             for flavor, granted in zip(flavors, found)]
     sizes = [lpar_sizes.of_flavor(system, flavor, metadata)
              for flavor in flavors]
-    resources = {}
-    for flavor in flavors:
-        is_new = not instance.launched_at or any(
-            flavor is new for new in comes)
-        for name, amount in (
-                (_processor_class(flavor, metadata, is_new), flavor.vcpus),
-                (orc.MEMORY_MB, flavor.memory_mb)):
-            resources[name] = resources.get(name, 0) + _amount(
-                flavor, name, amount)
     # Once a resize has ended, the LPAR has its new size.
     is_resized = instance.vm_state == vm_states.RESIZED
     return Server(instance, flavors, vm.get_pvm_uuid(instance), resources,
+                  Disks(max(disk.boot for disk in disks),
+                        max(disk.blank for disk in disks),
+                        sum(disk.total for disk in disks)),
                   sizes[-1] if is_resized else _each(min, sizes),
                   _each(max, sizes))
 
@@ -161,23 +276,38 @@ def _each(choose, sizes):
     return lpar_sizes.LparSize(*map(choose, zip(*sizes)))
 
 
-def _amount(flavor, name, amount):
-    """What is asked of placement; a flavor can say something else."""
-    try:
-        return int(flavor.extra_specs.get('resources:' + name, amount))
-    except ValueError:
-        return amount
-
-
-def _processor_class(flavor, metadata, is_new):
-    """How the processors of a server are granted: PCPU or VCPU.
+def _asked(flavor, metadata, is_new):
+    """What Nova asks of placement, if that is not kept: dict.
 
     :param is_new: bool, whether this version had placement grant it. If it is
-        not known how, it was as the policy says.
+        not known how, processors were granted as the policy says.
     """
-    if not cpu_policy.is_dedicated(flavor, metadata):
-        return orc.VCPU
-    return metadata.get(_KEY, orc.PCPU if is_new else orc.VCPU)
+    is_pinned = is_new and cpu_policy.is_dedicated(flavor, metadata)
+    spec = objects.RequestSpec(flavor=flavor, is_bfv=False)
+    if is_pinned:
+        spec.image = objects.ImageMeta(properties=objects.ImageMetaProps(
+            hw_cpu_policy=fields.CPUAllocationPolicy.DEDICATED))
+    try:
+        return scheduler_utils.ResourceRequest.from_request_spec(
+            spec, enable_pinning_translate=is_pinned).merged_resources()
+    except (nova_exc.NovaException, ValueError):
+        # Placement was never asked for such a flavor.
+        return {orc.PCPU if is_pinned else orc.VCPU: flavor.vcpus,
+                orc.MEMORY_MB: flavor.memory_mb}
+
+
+def _disks(flavor, granted):
+    """How much of its disks a server of a flavor was granted.
+
+    A flavor can ask for another amount than its disks have. Only if it does
+    not, it is known what is for which of them: of a server that boots from a
+    volume nothing is for a boot disk, nor if its size is left to the image.
+    """
+    blank = flavor.ephemeral_gb + math.ceil(flavor.swap / 1024)
+    total = granted.get(orc.DISK_GB, 0)
+    if total == flavor.root_gb + blank:
+        return Disks(flavor.root_gb, blank, total)
+    return Disks(total, total, total)
 
 
 def total(servers, name):

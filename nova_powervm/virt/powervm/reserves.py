@@ -93,19 +93,13 @@ def _own_gb(disk_dvr, disks, server):
     A flavor may leave the size of the boot disk to the image: then placement
     grants nothing for it.
     """
-    return sum(min(granted_gb, sum(disks.get(name, 0) for name in
-                                   disk_dvr.get_disk_names(
-                                       server.instance, disk_types)))
-               for granted_gb, disk_types in (
-                   (_granted_gb(server, 'root_gb'),
-                    [disk_driver.DiskType.BOOT]),
-                   (_granted_gb(server, 'ephemeral_gb') +
-                    math.ceil(_granted_gb(server, 'swap') / 1024),
-                    disk_driver.BLANK_DISK_TYPES)))
-
-
-def _granted_gb(server, name):
-    return max(getattr(flavor, name) for flavor in server.flavors)
+    boot, blank = (
+        sum(disks.get(name, 0) for name in disk_dvr.get_disk_names(
+            server.instance, disk_types))
+        for disk_types in ([disk_driver.DiskType.BOOT],
+                           disk_driver.BLANK_DISK_TYPES))
+    return min(server.disks.total, min(server.disks.boot, boot) +
+               min(server.disks.blank, blank))
 
 
 def disk(capacity, others, ratio, least):

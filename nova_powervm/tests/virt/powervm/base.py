@@ -34,6 +34,7 @@ def make_flavor(memory_mb=1024, vcpus=2, **extra_specs):
     """
     return objects.Flavor(
         name='m1.power', memory_mb=memory_mb, vcpus=vcpus, root_gb=1,
+        ephemeral_gb=0, swap=0,
         extra_specs={'powervm:' + name: value
                      for name, value in extra_specs.items()})
 

@@ -72,7 +72,7 @@ class OffersCase(base.SimulatedHostTestCase):
         return Disk()
 
     def _find_servers(self, system, _nodename):
-        return [granted.describe(system, instance, [instance.flavor])
+        return [granted.describe(system, NODE, instance, [instance.flavor])
                 for instance, _resources in self.servers.values()]
 
     def report(self, looks=True):

@@ -25,6 +25,13 @@ from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import vm
 
 HERE, OTHER = 'compute1', 'compute2'
+HOST = granted.Provider(HERE, '5e5e5e5e-0000-4000-8000-000000000001')
+
+
+def allocations(**resources):
+    """What Nova hands over of a server that this host has granted that."""
+    return {HOST.uuid: {'generation': 1, 'resources': dict(
+        resources, MEMORY_MB=512)}, 'pool': {'resources': {orc.DISK_GB: 1}}}
 
 
 def make_dedicated(vcpus):
@@ -67,10 +74,13 @@ class GrantedTest(base.SimulatedHostTestCase):
         self.instances.append(instance)
         return instance
 
-    def move(self, instance, source, dest, migration_type='resize'):
-        self.migrations.append(objects.Migration(
+    def move(self, instance, source, dest, migration_type='resize',
+             status='finished'):
+        migration = objects.Migration(
             instance_uuid=instance.uuid, source_compute=source,
-            dest_compute=dest, migration_type=migration_type))
+            dest_compute=dest, migration_type=migration_type, status=status)
+        self.migrations.append(migration)
+        return migration
 
     def find(self):
         return granted.find(self.system, HERE)
@@ -161,7 +171,7 @@ class GrantedTest(base.SimulatedHostTestCase):
     # ---- dedicated processors -------------------------------------------
 
     def resources(self, instance):
-        return granted.describe(self.system, instance,
+        return granted.describe(self.system, HERE, instance,
                                 [instance.flavor]).resources
 
     def test_dedicated(self):
@@ -189,21 +199,134 @@ class GrantedTest(base.SimulatedHostTestCase):
             'image_hw_cpu_policy': 'dedicated'})
         self.assertIn(orc.PCPU, self.resources(instance))
 
+    def note(self, instance, name, amount=2, **kwargs):
+        granted.note(instance, HOST, allocations(**{name: amount}), **kwargs)
+
     def test_what_was_granted_is_kept(self):
         for name in (orc.PCPU, orc.VCPU):
             instance = self.add(make_dedicated(2))
             with mock.patch.object(objects.Instance, 'save') as save:
-                granted.note(instance, {
-                    'provider': {'generation': 1, 'resources': {
-                        name: 2, orc.MEMORY_MB: 512}},
-                    'pool': {'resources': {orc.DISK_GB: 1}}})
+                for _time in range(2):
+                    self.note(instance, name)
             save.assert_called_once_with()
-            self.assertEqual(2, self.resources(instance)[name])
+            self.assertEqual({name: 2, orc.MEMORY_MB: 512},
+                             self.resources(instance))
+
+    def test_evacuation_from_a_host_that_granted_something_else(self):
+        """Nova hands over what both hosts have granted."""
+        instance = self.add(make_dedicated(2))
+        with mock.patch.object(objects.Instance, 'save'):
+            granted.note(instance, HOST, dict(
+                allocations(VCPU=2), theirs={'resources': {orc.PCPU: 2}}))
+        self.assertEqual({orc.VCPU: 2, orc.MEMORY_MB: 512},
+                         self.resources(instance))
 
     def test_nothing_to_keep(self):
-        for instance, allocations in (
-                (self.add(), {'provider': {'resources': {orc.VCPU: 1}}}),
-                (self.add(make_dedicated(1)), {}),
-                (self.add(make_dedicated(1)), None)):
-            granted.note(instance, allocations)
+        for given in ({}, None, {'theirs': {'resources': {orc.VCPU: 1}}}):
+            instance = self.add()
+            granted.note(instance, HOST, given)
             self.assertEqual({}, instance.system_metadata)
+
+    @mock.patch.object(objects.Instance, 'save', mock.Mock())
+    def test_move_that_is_reverted_or_confirmed(self):
+        for source in (HERE, OTHER):
+            former, new = make_dedicated(2), make_dedicated(5)
+            instance = self.add(former, host=source, old_flavor=former,
+                                new_flavor=new)
+            granted.note(instance, granted.Provider(source, 'uuid'),
+                         {'uuid': allocations(VCPU=2)[HOST.uuid]})
+            instance.flavor = new
+            instance.host = HERE
+            migration = self.move(instance, source, HERE)
+            with granted.noted(instance, HOST, allocations(PCPU=5),
+                               migration):
+                pass
+            found = self.find()
+            self.assertEqual(
+                (2 if source == HERE else 0, 5),
+                (granted.total(found, orc.VCPU),
+                 granted.total(found, orc.PCPU)))
+            self.migrations.clear()
+            self.assertEqual(5, self.resources(instance)[orc.PCPU])
+            # Nova gives it back what it had.
+            instance.flavor = former
+            reverted = granted.describe(self.system, source, instance,
+                                        [former]).resources
+            self.assertEqual({orc.VCPU: 2, orc.MEMORY_MB: 512}, reverted)
+            self.instances.clear()
+
+    @mock.patch.object(objects.Instance, 'save', mock.Mock())
+    def test_move_that_fails_on_arrival(self):
+        """The server has its former flavor, and what the new one has."""
+        former, new = make_dedicated(2), make_dedicated(5)
+        instance = self.add(new, old_flavor=former, new_flavor=new)
+        instance.system_metadata.update(granted.to_keep(
+            HERE, former, {orc.VCPU: 2, orc.MEMORY_MB: 512}))
+
+        def fail():
+            with granted.noted(instance, HOST, allocations(PCPU=5), self.move(
+                    instance, HERE, HERE)):
+                raise ValueError()
+
+        self.assertRaises(ValueError, fail)
+        instance.flavor = former
+        self.migrations.clear()
+        self.assertEqual({orc.PCPU: 5, orc.MEMORY_MB: 512},
+                         self.resources(instance))
+
+    def test_what_is_kept_of_an_earlier_stay(self):
+        """Placement is asked anew; the host is told in the end."""
+        flavor = make_dedicated(2)
+        instance = self.add(flavor, host=OTHER, old_flavor=flavor,
+                            new_flavor=flavor, system_metadata=granted.to_keep(
+                                HERE, flavor, {orc.VCPU: 2}))
+        migration = self.move(instance, OTHER, HERE, status='migrating')
+        self.assertEqual(2, granted.total(self.find(), orc.PCPU))
+        migration.status = 'post-migrating'
+        self.assertEqual(0, granted.total(self.find(), orc.PCPU))
+
+    # ---- what a flavor asks for -----------------------------------------
+
+    def asked(self, **attrs):
+        flavor = base.make_flavor(512, 2)
+        flavor.update(dict({'root_gb': 10, 'ephemeral_gb': 5, 'swap': 1025},
+                           **attrs))
+        return granted.describe(self.system, HERE, self.add(flavor),
+                                [flavor])
+
+    def test_disks(self):
+        self.assertEqual((10, 7, 17), self.asked().disks)
+        for specs, amount in (
+                ({'resources:DISK_GB': '0'}, 0),
+                ({'resources:DISK_GB': '12'}, 12),
+                ({'resources:DISK_GB': '40'}, 40),
+                ({'resources_A:DISK_GB': '8', 'resources1:DISK_GB': '3'},
+                 11)):
+            self.assertEqual((amount,) * 3,
+                             self.asked(extra_specs=specs).disks)
+        self.assertEqual((10, 7, 17), self.asked(
+            extra_specs={'resources:DISK_GB': 'much'}).disks)
+
+    def test_disks_while_it_is_resized(self):
+        flavor = base.make_flavor(512, 2)
+        flavor.root_gb = 30
+        other = base.make_flavor(512, 2)
+        other.extra_specs = {'resources:DISK_GB': '4'}
+        server = granted.describe(self.system, HERE, self.add(), [flavor],
+                                  [other])
+        self.assertEqual((30, 4, 34), server.disks)
+
+    def test_processors_that_a_flavor_asks_for(self):
+        """Whether its policy gives it dedicated ones or not."""
+        for specs, expected in (
+                ({'resources:PCPU': '2'}, {orc.PCPU: 2}),
+                ({'resources:VCPU': '1', 'resources1:VCPU': '2'},
+                 {orc.VCPU: 3})):
+            self.assertEqual(dict(expected, MEMORY_MB=512),
+                             self.asked(extra_specs=specs).resources)
+
+    def test_policy_that_nova_refuses(self):
+        instance = self.add(make_dedicated(2), launched_at=None)
+        instance.flavor.extra_specs['hw:cpu_thread_policy'] = 'odd'
+        self.assertEqual({orc.PCPU: 2, orc.MEMORY_MB: 512},
+                         self.resources(instance))

@@ -21,6 +21,7 @@ from testtools import content
 from nova_powervm.simulator import errors
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm import offers
+from nova_powervm.virt.powervm import granted
 
 BLOCK = offers.BLOCK
 
@@ -126,7 +127,9 @@ class SharedProcessorsTest(offers.OffersCase):
         instance = self.make(self.flavor(count, hw__cpu_policy='dedicated'),
                              {name: count, orc.MEMORY_MB: BLOCK}, **attrs)
         instance.launched_at = timeutils.utcnow()
-        instance.system_metadata['powervm_processors'] = name
+        instance.system_metadata.update(granted.to_keep(
+            offers.NODE, instance.flavor, {
+                name: count, orc.MEMORY_MB: BLOCK}))
         return instance
 
     def offers(self):
@@ -172,7 +175,7 @@ class SharedProcessorsTest(offers.OffersCase):
         self.report()
         for _number in range(7):
             instance = self.make_dedicated(3, name=orc.VCPU)
-            del instance.system_metadata['powervm_processors']
+            instance.system_metadata.clear()
         vcpus, pcpus = self.offers()
         self.assertEqual((21, 0), (self.used(orc.VCPU),
                                    self.used(orc.PCPU)))

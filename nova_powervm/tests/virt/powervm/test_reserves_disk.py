@@ -42,6 +42,8 @@ def make_flavor(root_gb=1, ephemeral_gb=0, swap=0):
 
 def granted_gb(flavor, from_volume=False):
     """What Nova asks placement for."""
+    if 'resources:DISK_GB' in flavor.extra_specs:
+        return int(flavor.extra_specs['resources:DISK_GB'])
     return (0 if from_volume else flavor.root_gb) + flavor.ephemeral_gb + (
         -(-flavor.swap // 1024))
 
@@ -132,6 +134,25 @@ class GroupTest(DiskCase):
         self.add(make_flavor(0), root_gb=30)
         self.assertEqual(1970, self.offers())
 
+    def test_flavor_that_asks_for_something_else(self):
+        """Of 37 GB of disks; what is not granted is reserved."""
+        for asked, offered in ((0, 1963), (20, 1963), (37, 1963),
+                               (50, 1950)):
+            flavor = make_flavor(30, 5, 1025)
+            flavor.extra_specs['resources:DISK_GB'] = str(asked)
+            self.add(flavor)
+            self.assertEqual(offered, self.offers(), asked)
+            self.assertEqual(1963, self.group.free // units.Gi)
+            for disk in list(self.group.disks.values()):
+                self.simulated.operator.delete_disk('vios1', disk.udid)
+            self.servers.clear()
+
+    def test_volume_backed_server_that_asks_for_something_else(self):
+        flavor = make_flavor(30, 5)
+        flavor.extra_specs['resources:DISK_GB'] = '2'
+        self.add(flavor, from_volume=True)
+        self.assertEqual(1995, self.offers())
+
     def test_deleted_since_the_last_look(self):
         self.add(make_flavor(100))
         self.report()
@@ -178,6 +199,10 @@ class GroupTest(DiskCase):
         if choose.random() < 0.2 and offered > 50:
             flavor.root_gb += offered - granted_gb(flavor)
             wanted = granted_gb(flavor, from_volume)
+        if choose.random() < 0.2:
+            # What is granted for no disk is as good as used.
+            flavor.extra_specs['resources:DISK_GB'] = str(
+                choose.randint(0, wanted))
         if flavor.root_gb > 0 and wanted <= offered:
             self.add(flavor, from_volume)
 

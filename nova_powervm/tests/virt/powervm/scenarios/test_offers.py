@@ -14,11 +14,24 @@
 
 from unittest import mock
 
+from nova import exception as nova_exc
 import os_resource_classes as orc
 
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.virt.powervm import granted
+
+
+def grants(name, amount, *node_uuids):
+    """Have placement say that it granted that; a context manager."""
+    found = {uuid: {'resources': {name: amount, orc.MEMORY_MB: 2048}}
+             for uuid in node_uuids}
+    return mock.patch.multiple(
+        neighbours.Placement,
+        get_allocations_for_consumer=mock.Mock(return_value=found),
+        get_allocs_for_consumer=mock.Mock(return_value={
+            'allocations': found, 'project_id': None, 'user_id': None,
+            'consumer_generation': 1}))
 
 
 class OffersCase(base.ScenarioCase):
@@ -89,9 +102,7 @@ class ProcessorsTest(OffersCase):
             'hw:cpu_policy': 'dedicated'})
 
     def boot_granted(self, name):
-        with mock.patch.object(
-                neighbours.Placement, 'get_allocations_for_consumer',
-                return_value={'node': {'resources': {name: 3}}}):
+        with grants(name, 3, self.driver.node_uuid):
             return self.boot(flavor_id=self.flavor)
 
     def test_dedicated(self):
@@ -128,6 +139,94 @@ class ProcessorsTest(OffersCase):
         self.delete(server)
 
 
+class FallbackMixin:
+    """A server with dedicated processors that was granted shared ones."""
+
+    OPTIONS = OffersCase.OPTIONS
+
+    def setUp(self):
+        super().setUp()
+        self.flags(allow_resize_to_same_host=True)
+        self.own, self.more = [
+            self.make_flavor(name, memory_mb=2048, vcpu=vcpus, extra_spec={
+                'hw:cpu_policy': 'dedicated'})
+            for name, vcpus in (('own', 6), ('more', 8))]
+        self.before = self.offers({orc.VCPU: 0, orc.PCPU: 0})
+        with self.granted(orc.VCPU, 6):
+            self.server = self.boot(flavor_id=self.own)
+
+    def granted(self, name, amount):
+        return grants(name, amount, *(
+            compute.driver.node_uuid
+            for compute in self.cloud.computes.values()))
+
+    def offers(self, used, host='compute1'):
+        """What placement would grant beyond what it really has."""
+        self.run_task('update_available_resource', host)
+        inventory = self.cloud.compute(host).reportclient.tree.data(
+            host).inventory
+        return {name: inventory[name]['total'] - inventory[name]['reserved'] -
+                amount for name, amount in used.items()}
+
+    def assert_offers(self, vcpus, pcpus, used, host='compute1'):
+        """All that is free, and no more, is offered as either."""
+        offers = self.offers({orc.VCPU: vcpus, orc.PCPU: pcpus}, host)
+        for name, least in self.before.items():
+            self.assertEqual(least - used, offers[name], name)
+
+
+class RevertedTest(FallbackMixin, base.MoveMixin, OffersCase):
+
+    def test_resize(self):
+        self.assert_offers(6, 0, 6)
+        with self.granted(orc.PCPU, 8):
+            self.resize(self.server, self.more)
+        # It has the one or the other.
+        self.assertEqual(
+            {orc.VCPU: 7, orc.PCPU: 13},
+            self.offers({orc.VCPU: 6, orc.PCPU: 8}))
+        self.assertEqual(13.5, self.platform.system.available_units)
+        self.act(self.server, 'revertResize')
+        self.assert_offers(6, 0, 6)
+        with self.granted(orc.PCPU, 8):
+            self.resize(self.server, self.more)
+        self.act(self.server, 'confirmResize')
+        self.assert_offers(0, 8, 8)
+
+    def test_resize_that_fails_in_the_end(self):
+        """Nova keeps what the new flavor was granted, not the flavor."""
+        with self.granted(orc.PCPU, 8), mock.patch.object(
+                self.driver, '_arrive', side_effect=nova_exc.ResizeError(
+                    reason='broken on purpose')):
+            self.act(self.server, 'resize', {'flavorRef': self.more})
+        self.assertEqual(6, self.instance_of(self.server).flavor.vcpus)
+        offers = self.offers({orc.VCPU: 0, orc.PCPU: 8})
+        self.assertLessEqual(offers[orc.PCPU],
+                             self.platform.system.available_units)
+        self.assertEqual(self.before[orc.VCPU] - 8, offers[orc.VCPU])
+
+    def test_resize_that_is_refused(self):
+        with mock.patch('nova_powervm.virt.powervm.move.check',
+                        side_effect=nova_exc.ResizeError(
+                            reason='refused on purpose')):
+            self.act(self.server, 'resize', {'flavorRef': self.more})
+        self.assert_offers(6, 0, 6)
+
+    def test_flavor_that_asks_for_no_disk(self):
+        def free():
+            found = self.driver.rooms.disk.capacity()
+            return found.total_gb - found.used_gb
+
+        for specs in ({'resources:DISK_GB': '0'}, {'resources:DISK_GB': '10'}):
+            asked = int(specs['resources:DISK_GB'])
+            self.boot(networks='none', flavor_id=self.make_flavor(
+                'odd%d' % asked, disk=30, extra_spec=specs))
+            # The last server was granted what it asked for.
+            offers = self.offers({orc.DISK_GB: asked + 1})
+            self.assertLessEqual(offers[orc.DISK_GB], free())
+            self.assertGreaterEqual(offers[orc.DISK_GB], free() - 1)
+
+
 class MigrationTest(base.TwoHostMixin, OffersCase):
 
     PROFILE = 'ssp-two-host'
@@ -146,3 +245,22 @@ class MigrationTest(base.TwoHostMixin, OffersCase):
         self.assertEqual(before['compute1'], self.assert_memory_fits())
         self.assertEqual(before['compute2'] - 8448,
                          self.assert_memory_fits(host='compute2'))
+
+
+class MigratedFallbackTest(FallbackMixin, base.TwoHostMixin, OffersCase):
+
+    PROFILE = 'ssp-two-host'
+    STORAGE = {'disk_driver': 'ssp'}
+
+    def test_reverted_and_confirmed(self):
+        """Of the same flavor, which the other host grants as PCPU."""
+        source = self.host_of(self.server)
+        target, = set(self.cloud.computes) - {source}
+        for act, used in (('revertResize', 6), ('confirmResize', 0)):
+            with self.granted(orc.PCPU, 6):
+                self.migrate(self.server)
+            self.assert_offers(6, 0, 6, source)
+            self.assert_offers(0, 6, 6, target)
+            self.act(self.server, act)
+            self.assert_offers(used, 0, used, source)
+            self.assert_offers(0, 6 - used, 6 - used, target)
