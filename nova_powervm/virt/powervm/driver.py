@@ -597,8 +597,9 @@ class PowerVMDriver(driver.ComputeDriver):
                 made_of.give_back(instance, lambda: vm.is_ibmi(
                     self.rooms.host, instance))
             except (nova_exc.NovaException, pvm_exc.Error):
-                LOG.exception('Nova has the image of the rebuild on record.',
-                              instance=instance)
+                LOG.exception('The rebuild is refused, but its image stays '
+                              'on record. Rebuild the server with an image '
+                              'that can be used.', instance=instance)
             raise nova_exc.InstanceFaultRollback(inner_exception=exc) from exc
 
     def _rebuild(self, context, instance, network_info, block_device_info,

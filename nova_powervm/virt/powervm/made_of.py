@@ -62,9 +62,10 @@ def is_known(instance):
 def note_spawn(instance, nodename):
     """Keep what a server is made of, when the driver is to make its disks.
 
-    That is what Nova has on record if the server is built, or rebuilt. One
-    that is unshelved or evacuated is what it was; of that which an older
-    version has made, the next start of nova-compute keeps it, see take_over().
+    If the server is built or rebuilt, that is what Nova has on record. If it
+    is unshelved or evacuated, it is made of what it was made of before. For a
+    server of an older version, the next start of nova-compute keeps that, see
+    take_over().
 
     :param instance: nova.objects.Instance, to be saved.
     :param nodename: str, Nova's name of this host.
@@ -108,8 +109,10 @@ def give_back(instance, is_ibmi):
     """
     metadata = instance.system_metadata
     if not is_known(instance):
-        LOG.warning('The image that the server was made of is not known; Nova '
-                    'has that of the rebuild on record.', instance=instance)
+        LOG.warning('The image that the server was made of is not known, so '
+                    'that of the refused rebuild stays on record. Rebuild the '
+                    'server with an image that can be used.',
+                    instance=instance)
         _set_system(metadata, is_ibmi())
         note(instance)
         return
@@ -150,8 +153,9 @@ def take_over(nodename, find_partitions):
         try:
             note(instance)
         except nova_exc.NovaException as exc:
-            LOG.warning('The image of the server could not be kept: %s', exc,
-                        instance=instance)
+            LOG.warning('The image that the server is made of could not be '
+                        'stored. The next start of nova-compute tries again: '
+                        '%s', exc, instance=instance)
 
 
 def _set_system(metadata, is_ibmi):
