@@ -17,6 +17,7 @@ Everything else that PowerVM knows of a partition, extra specs of the flavor
 can say: EXTRA_SPECS lists those, each with what its value may be.
 """
 
+import functools
 import math
 
 from nova.compute import task_states
@@ -30,6 +31,7 @@ from pypowervm.wrappers import shared_proc_pool as pvm_spp
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import hypervisor
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import relations
@@ -305,6 +307,9 @@ class _Translation:
     def _memory(self):
         found = self._related(relations.memory, self.flavor.memory_mb,
                               self.specs, self.system.memory_region_size)
+        self._related(relations.fit_memory, found, self.specs,
+                      self.system.memory_configurable,
+                      functools.partial(hypervisor.memory_mb, self.system))
         return {lpar_builder.MIN_MEM: found.least,
                 lpar_builder.MEM: found.desired,
                 lpar_builder.MAX_MEM: found.most}
@@ -318,8 +323,14 @@ class _Translation:
                       lpar_builder.VCPU: counts.desired,
                       lpar_builder.MAX_VCPU: counts.most,
                       lpar_builder.DED_PROCS: dedicated}
+        shares = {} if dedicated else self._shares(counts)
+        self._related(
+            relations.fit_processors,
+            shares.get(lpar_builder.PROC_UNITS, counts.desired),
+            counts.desired, {} if dedicated else self.specs,
+            self.system.proc_units_configurable)
         if not dedicated:
-            attributes.update(self._shares(counts))
+            attributes.update(shares)
         elif 'dedicated_sharing_mode' in self.specs:
             attributes[lpar_builder.SHARING_MODE] = (
                 self.specs['dedicated_sharing_mode'])

@@ -12,24 +12,16 @@
 
 """What the partition of a flavor takes from its host."""
 
-import math
 import typing
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import hypervisor
 from nova_powervm.virt.powervm import relations
 from nova_powervm.virt.powervm import size
 
 CONF = cfg.CONF
-
-# pypowervm does not tell it; source: capture managedsystem.txt.
-_PAGE_TABLE_RATIO = ('AssociatedSystemMemoryConfiguration/'
-                     'DefaultHardwarePageTableRatio')
-_USUAL_PAGE_TABLE_RATIO = 6
-# MB that the hypervisor needs for the virtual adapters of a partition
-# (assumed, no hardware).
-_ADAPTERS_MB = 32
 
 
 class LparSize(typing.NamedTuple):
@@ -45,22 +37,6 @@ class LparSize(typing.NamedTuple):
     dedicated: int
 
 
-def overhead_mb(system, max_mb):
-    """Tell what memory the hypervisor needs for a partition, in MB.
-
-    That is a page table of 1/64 of its maximum memory, or what else the host
-    has for a ratio, and memory for virtual adapters. The hypervisor takes
-    whole logical memory blocks (assumed, no hardware).
-
-    :param system: System wrapper of the host.
-    :param max_mb: int, the maximum memory of the partition.
-    """
-    block = system.memory_region_size or 1
-    ratio = int(system.element.findtext(_PAGE_TABLE_RATIO) or
-                _USUAL_PAGE_TABLE_RATIO)
-    return math.ceil((max_mb / 2 ** ratio + _ADAPTERS_MB) / block) * block
-
-
 def of_flavor(system, flavor, metadata):
     """Tell what the partition of a flavor takes.
 
@@ -73,7 +49,8 @@ def of_flavor(system, flavor, metadata):
     """
     specs = _parse(flavor)
     memory = flavor.memory_mb
-    memory += overhead_mb(system, max(memory, specs.get('max_mem', 0)))
+    memory += hypervisor.memory_mb(system, max(memory,
+                                               specs.get('max_mem', 0)))
     if is_dedicated(flavor, metadata, specs):
         return LparSize(memory, float(flavor.vcpus), flavor.vcpus)
     return LparSize(memory, _units(system, flavor.vcpus, specs), 0)
@@ -122,7 +99,8 @@ def largest_mb(system, free_mb, kept_mb=0):
     while low < high:
         middle = (low + high + 1) // 2
         memory = middle * block
-        if memory + max(kept_mb, overhead_mb(system, memory)) <= free_mb:
+        if memory + max(kept_mb, hypervisor.memory_mb(
+                system, memory)) <= free_mb:
             low = middle
         else:
             high = middle - 1

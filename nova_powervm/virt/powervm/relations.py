@@ -140,6 +140,50 @@ def units(counts, specs, least, factor):
         specs.get('max_proc_units', fit(desired, counts.most, least)))
 
 
+def fit_memory(found, specs, host_mb, overhead_mb):
+    """Refuse memory that a host could not give with nothing else on it.
+
+    A maximum beyond that of the host is no harm, but for the page table that
+    the hypervisor makes for it.
+
+    :param found: Range of MB.
+    :param specs: dict of extra specs -> parsed value.
+    :param host_mb: int, all memory of the host; 0 if it does not tell.
+    :param overhead_mb: called with the most memory of a partition; returns
+        what the hypervisor needs for that, in MB.
+    :raises Wrong:
+    """
+    if not host_mb or found.desired + overhead_mb(found.most) <= host_mb:
+        return
+    if found.desired + overhead_mb(found.desired) > host_mb:
+        raise Wrong('memory_mb', 'this host has %d MB in all, and the '
+                    'hypervisor needs %d MB of it for the server' % (
+                        host_mb, overhead_mb(found.desired)),
+                    found.desired, is_of_host=True)
+    raise Wrong('max_mem', 'the hypervisor needs %d MB for that; this host '
+                'has %d MB in all' % (overhead_mb(found.most), host_mb),
+                is_of_host=True)
+
+
+def fit_processors(units, vcpus, specs, host_units):
+    """Refuse processors that a host could not give with nothing else on it.
+
+    :param units: float, processing units that the partition is to have; those
+        of dedicated processors are whole ones.
+    :param vcpus: int
+    :param specs: dict of extra specs that count -> parsed value.
+    :param host_units: float, all that the host has; 0 if it does not tell.
+    :raises Wrong:
+    """
+    if not host_units or units <= host_units:
+        return
+    name = next((name for name in ('proc_units', 'min_proc_units')
+                 if specs.get(name) == units), 'vcpus')
+    raise Wrong(name, 'that is %s processors; this host has %s in all' % (
+        units, host_units), vcpus if name == 'vcpus' else None,
+        is_of_host=True)
+
+
 def desired_units(count, specs, least, factor):
     """Tell the units of a partition, between their bounds if need be.
 

@@ -33,6 +33,7 @@ import os_resource_classes as orc
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import granted
+from nova_powervm.virt.powervm import hypervisor
 from nova_powervm.virt.powervm import lpar_sizes
 
 CONF = cfg.CONF
@@ -135,7 +136,7 @@ def memory(system, others, servers, ratio):
     free = (total - others.memory_mb - needs.memory_mb -
             _more(least, others.memory_mb))
     # A flavor may have any maximum memory, and only the hypervisor knows.
-    kept = min(lpar_sizes.overhead_mb(system, total),
+    kept = min(hypervisor.memory_mb(system, total),
                _MOST_KEPT * (has + max(0, free)))
     room = lpar_sizes.largest_mb(system, free, kept)
     return _reserved(total, has, room, ratio, least)

@@ -31,6 +31,9 @@ class System:
     """What the translation asks a pypowervm System wrapper for."""
 
     memory_region_size = 256
+    #: Not told.
+    memory_configurable = 0
+    proc_units_configurable = 0.0
     min_proc_units = 0.05
     max_procs_per_aix_linux_lpar = 32
     max_sys_procs_limit = 40

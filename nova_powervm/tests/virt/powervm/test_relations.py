@@ -98,11 +98,68 @@ class WrongTest(base.TestCase):
             self.wrong(name, of_host, relations.units, counts, specs, least,
                        .1)
 
+    def test_memory_of_the_host(self):
+        for name, of_host, found, specs in (
+                ('memory_mb', True, relations.Range(1000, 1000, 1000), {}),
+                ('memory_mb', True, relations.Range(1, 2000, 2000),
+                 {'max_mem': 2000}),
+                ('max_mem', True, relations.Range(512, 512, 49000),
+                 {'max_mem': 49000})):
+            self.wrong(name, of_host, relations.fit_memory, found, specs,
+                       1000, lambda most: most // 64)
+        for host_mb, most in ((1000, 2000), (0, 49000)):
+            relations.fit_memory(
+                relations.Range(512, 512, most), {'max_mem': most}, host_mb,
+                lambda most: most // 64)
+
+    def test_processors_of_the_host(self):
+        for name, units, specs in (
+                ('vcpus', 25, {}), ('vcpus', 25.6, {'max_vcpu': 300}),
+                ('proc_units', 24.1, {'proc_units': 24.1}),
+                ('min_proc_units', 30, {'min_proc_units': 30})):
+            self.wrong(name, True, relations.fit_processors, units, 64, specs,
+                       24.0)
+        relations.fit_processors(24, 24, {}, 24.0)
+        relations.fit_processors(25, 25, {}, 0.0)
+
     def test_bounds_of_units_suit_those_of_vcpus(self):
         self.assertEqual((.1, .2, 2), relations.units(
             relations.Range(1, 2, 40), {'min_proc_units': .1}, .05, .1))
         self.assertEqual((.2, .2, 2), relations.units(
             relations.Range(1, 2, 40), {}, .05, .1))
+
+
+class HostTest(base.SimulatedHostTestCase):
+    """What a host cannot have, another may have."""
+
+    def test_no_request(self):
+        host = self.connect()
+        for key, flavor in (
+                ('powervm:max_mem', {'max_mem': '2147483648'}),
+                ('powervm:max_mem', {'max_mem': '33554432',
+                                     'min_mem': '256'}),
+                ('memory_mb', {'memory_mb': 2 ** 20}),
+                ('vcpus', {'vcpus': 64, 'dedicated_proc': 'true'}),
+                ('vcpus', {'vcpus': 26, 'dedicated_sharing_mode':
+                           'keep_idle_procs'}),
+                ('powervm:max_vcpu', {'max_vcpu': '65'}),
+                ('powervm:proc_units', {'vcpus': 64, 'proc_units': '30'}),
+                ('powervm:min_proc_units', {'vcpus': 64,
+                                            'min_proc_units': '30'})):
+            instance = base.make_instance(flavor=base.make_flavor(**flavor))
+            self.requests()
+            exc = self.assertRaises(exception.FlavorNotOnThisHost,
+                                    vm.create_lpar, host, instance)
+            self.assertEqual(key, exc.kwargs['key'])
+            self.assertEqual([], self.requests())
+
+    def test_more_than_the_host_has(self):
+        """A maximum may be more, as it may be for another host."""
+        host = self.connect()
+        instance = base.make_instance(flavor=base.make_flavor(
+            max_mem='1048576'))
+        vm.create_lpar(host, instance)
+        vm.delete_lpar(host, instance)
 
 
 class SimulatedTest(base.SimulatedHostTestCase):
