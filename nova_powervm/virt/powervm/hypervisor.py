@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the hypervisor needs for itself, so that a partition can be."""
+"""How much memory the hypervisor needs for a partition."""
 
 import math
 
