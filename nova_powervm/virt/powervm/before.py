@@ -14,6 +14,9 @@
 
 Nova stops a server before it has the driver rescue or shelve it. If the
 driver refuses then, or fails, it starts the server again.
+
+Nova forgets that a server is rescued when it deletes it softly: one that is
+restored is not.
 """
 
 from nova.compute import power_state
@@ -22,6 +25,8 @@ from nova.compute import vm_states
 
 #: Operations that Nova stops a server for, and then asks the driver to do.
 _STOPPED_FOR = (task_states.RESCUING, task_states.SHELVING)
+# In system_metadata of a server that has been deleted softly.
+_WAS_RESCUED = 'powervm_was_rescued'
 
 
 def is_to_become_image(instance):
@@ -46,3 +51,24 @@ def was_stopped_by_nova(instance):
     return (instance.vm_state == vm_states.ACTIVE or
             instance.vm_state != vm_states.STOPPED and
             instance.power_state == power_state.RUNNING)
+
+
+def note_rescue(instance):
+    """Keep that a server is rescued, if it is, before it is deleted softly.
+
+    :param instance: nova.objects.Instance, to be saved.
+    """
+    if instance.vm_state == vm_states.RESCUED:
+        instance.system_metadata[_WAS_RESCUED] = 'yes'
+        instance.save()
+
+
+def was_rescued(instance):
+    """Whether a server that has been deleted softly was rescued."""
+    return _WAS_RESCUED in instance.system_metadata
+
+
+def forget_rescue(instance):
+    """Forget what note_rescue() has kept."""
+    del instance.system_metadata[_WAS_RESCUED]
+    instance.save()

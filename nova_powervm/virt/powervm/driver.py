@@ -290,6 +290,22 @@ class PowerVMDriver(driver.ComputeDriver):
                           'removes what is left.', instance=instance)
             raise nova_exc.InstanceTerminationFailure(reason=str(exc))
 
+    def soft_delete(self, instance):
+        """Cut the power of a server that may be restored."""
+        before.note_rescue(instance)
+        self.power_off(instance)
+
+    def restore(self, instance):
+        """Start a server again; one that was rescued is not any more."""
+        self._log_operation('restore', instance)
+        if before.was_rescued(instance):
+            self._unrescue(instance)
+            before.forget_rescue(instance)
+        else:
+            self._run(flow_power.power_on(
+                self.rooms, instance, self._block_device_info(instance)),
+                instance)
+
     def power_on(self, context, instance, network_info,
                  block_device_info=None, accel_info=None, share_info=None):
         self._log_operation('power_on', instance)
@@ -435,10 +451,16 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def unrescue(self, context, instance):
         self._log_operation('unrescue', instance)
+        self._unrescue(instance)
+
+    def _unrescue(self, instance):
         self._run(flow_rescue.unrescue(
-            self.rooms, instance,
-            driver.get_block_device_info(instance, instance.get_bdms())),
+            self.rooms, instance, self._block_device_info(instance)),
             instance)
+
+    @staticmethod
+    def _block_device_info(instance):
+        return driver.get_block_device_info(instance, instance.get_bdms())
 
     # ---- resize and cold migration -------------------------------------
 
@@ -737,7 +759,7 @@ class PowerVMDriver(driver.ComputeDriver):
         with self.rooms.volumes.swapping(instance):
             self._run(flow_volume.swap(
                 self.rooms, instance, old, new,
-                driver.get_block_device_info(instance, instance.get_bdms()),
+                self._block_device_info(instance),
                 was_on=was_on, may_stop=CONF.powervm.swap_volume_stops_server,
                 timeout=CONF.shutdown_timeout), instance)
 
