@@ -45,6 +45,8 @@ from nova_powervm.virt.powervm import vm
 # In system_metadata, followed by what tells the host and the flavor; of each
 # resource class the amount, such as VCPU=2,MEMORY_MB=1024.
 _KEY = 'powervm_granted_'
+#: What its notes begin with, for instance_id.
+NOTES = _KEY
 _CLASSES = (orc.VCPU, orc.PCPU, orc.MEMORY_MB, orc.DISK_GB)
 # States of a move before the host that it goes to has been asked for it.
 _NOT_ARRIVED = ('queued', 'accepted', 'pre-migrating', 'migrating')

@@ -35,6 +35,8 @@ from oslo_log import log as logging
 
 from nova_powervm.virt.powervm.disk import former as disk_former
 from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import granted
+from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -42,6 +44,10 @@ LOG = logging.getLogger(__name__)
 _KEY = 'powervm_instance_id'
 #: What the notes of this driver begin with.
 _NOTES = 'powervm_'
+# Notes that may come before this one, also of servers of 9.0.0: what placement
+# grants is noted before the LPAR is made, and what a server is made of when
+# nova-compute starts, even if it could not keep the id then.
+_EARLIER = (granted.NOTES, made_of.NOTES)
 
 
 def of(instance):
@@ -99,4 +105,5 @@ def _is_of_9(instance):
     has_own_disk = (instance.image_ref and
                     instance.vm_state != vm_states.SHELVED_OFFLOADED)
     return not has_own_disk and not any(
-        key.startswith(_NOTES) for key in instance.system_metadata)
+        key.startswith(_NOTES) and not key.startswith(_EARLIER)
+        for key in instance.system_metadata)

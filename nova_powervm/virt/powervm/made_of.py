@@ -39,6 +39,8 @@ _PROPERTY = 'image_'
 # and what precedes the names of its properties.
 _IMAGE = 'powervm_image'
 _KEPT = 'powervm_image_'
+#: What its notes begin with, for instance_id.
+NOTES = _IMAGE
 # Attributes of an instance that Nova takes from properties of the image.
 _ATTRIBUTES = {'os_type': None, 'architecture': None, 'vm_mode': None,
                'kernel_id': '', 'ramdisk_id': ''}

@@ -22,7 +22,9 @@ import testtools
 
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import instance_id
+from nova_powervm.virt.powervm import made_of
 
 UUID = 'f1b2c3d4-0000-4000-8000-000000000001'
 IN_9 = '71b2c3d4-0000-4000-8000-000000000001'
@@ -54,6 +56,13 @@ class InstanceIdTest(testtools.TestCase):
             uuid = digit + UUID[1:]
             self.assertEqual('01234567'[int(digit, 16) % 8] + UUID[1:],
                              self.kept(uuid=uuid))
+
+    def test_notes_that_come_before(self):
+        """As of a server that is unshelved, with what placement grants."""
+        notes = {granted.NOTES + 'compute1_1': 'VCPU=2',
+                 made_of.NOTES: '', made_of.NOTES + '_os_distro': 'rhel'}
+        self.assertEqual(IN_9, self.kept(notes))
+        self.assertEqual(UUID, self.kept(dict(notes, powervm_lu_x='y')))
 
     def test_known_by_its_disk(self):
         self.assertEqual(IN_9, self.kept(DISK, image_ref='image'))

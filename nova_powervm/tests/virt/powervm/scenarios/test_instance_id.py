@@ -20,12 +20,14 @@ import io
 import itertools
 from unittest import mock
 
+import fixtures as fx
 import pycdlib
 
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_upgrade
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_volume_moves
+from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import instance_id
 
@@ -97,6 +99,9 @@ class InstanceIdMixin:
         self.assertEqual('SHELVED_OFFLOADED',
                          self.act(server, 'shelve')['status'])
         self.forget_notes(server)
+        self.useFixture(fx.MockPatchObject(
+            neighbours.Placement, 'get_allocations_for_consumer',
+            return_value={'node': {'resources': {'VCPU': 1}}}))
         self.assertEqual('ACTIVE', self.act(server, 'unshelve')['status'])
         self.assertEqual(self.former_id, self.id_of(server))
 
