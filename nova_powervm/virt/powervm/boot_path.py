@@ -42,8 +42,8 @@ def of_scsi(mapping):
     :param mapping: VSCSIMapping wrapper, as the platform returned it.
     :returns: str, or None if it is not known, as with a Linux VIOS.
     """
-    address = lua.of(mapping)
-    if mapping.client_adapter is None:
+    address, client = lua.of(mapping), mapping.client_adapter
+    if client is None:
         return None
     if address is None:
         LOG.warning('The address %(address)s of a disk of partition %(lpar)s '
@@ -51,10 +51,10 @@ def of_scsi(mapping):
                     'boot from.', {
                         'address': (mapping.target_dev and
                                     mapping.target_dev.lua),
-                        'lpar': mapping.client_adapter.lpar_id})
+                        'lpar': client.lpar_id})
         return None
     return '/vdevice/v-scsi@%x/disk@%s' % (
-        _FIRST_VIO | mapping.client_adapter.lpar_slot_num, address[2:])
+        _FIRST_VIO | client.lpar_slot_num, address[2:])
 
 
 def of_fc(mapping, target, lun):
@@ -67,11 +67,11 @@ def of_fc(mapping, target, lun):
     :param lun: str, 8 bytes in hexadecimal, see volume.luns.address().
     :returns: str, or None if the slot is not known.
     """
-    if mapping.client_adapter is None:
+    client = mapping.client_adapter
+    if client is None:
         return None
     return '/vdevice/vfc-client@%x/disk@%s,%s' % (
-        _FIRST_VIO | mapping.client_adapter.lpar_slot_num, target,
-        lun.lstrip('0') or '0')
+        _FIRST_VIO | client.lpar_slot_num, target, lun.lstrip('0') or '0')
 
 
 def join(paths):
