@@ -26,6 +26,10 @@ a marker is never used, and is removed before the next upload, by the
 periodic clean-up, or by scrub() when nova-compute starts. It costs neither
 room nor time for a second copy. pypowervm coordinates its uploads to a
 Shared Storage Pool by a marker likewise.
+
+The cache only has room that no disk needs. An image that does not fit beside
+the disk which is to have it is uploaded to the disk itself, and images go if
+there is no room for a disk otherwise: Glance still has them.
 """
 
 import contextlib
@@ -95,26 +99,30 @@ class ImageCache(imagecache.ImageCacheManager):
         self._unused_since = {}
         self._unused_lock = threading.Lock()
 
-    def create_copy(self, context, image, name, size_gb, proof):
+    def create_copy(self, context, image, name, size_gb, proof,
+                    half_made=contextlib.nullcontext):
         """Create a disk that begins with an image's bytes.
 
-        2 requests if the image is cached, else 9. A disk of that name that
-        is there already is a left-over, and replaced.
+        2 requests if the image is cached, else 9; 5 without room for both. A
+        disk of that name that is there already is a left-over, and replaced.
 
         :param image: image.Image, complete, or as far as Image.from_meta
             knows it.
         :param name: str, name of the new disk.
         :param size_gb: int, its size in GiB, or None for that of the image.
         :param proof: deletion.Proof for what has that name.
+        :param half_made: function that returns a context manager, in which
+            there may be a disk of that name without all of its content.
         :returns: wrapper of the new disk.
         :raises FlavorDiskSmallerThanImage: if that is too small.
         """
         with self._fetching(image):
             vg_w, disk = self.vg.edit(self._copy, image, name, size_gb, proof)
-            if disk is None:
-                with self._fetched(context, image, vg_w, size_gb):
-                    vg_w, disk = self.vg.edit(self._end_and_copy, image, name,
-                                              size_gb, proof)
+            for _attempt in range(2):
+                # Others may take the room between fetching and copying.
+                if disk is None:
+                    vg_w, disk = self._fetch_and_copy(
+                        context, image, vg_w, name, size_gb, proof, half_made)
             if disk is None:
                 raise nova_exc.CouldNotFetchImage(
                     'Image %s was removed from volume group %s by somebody '
@@ -131,10 +139,47 @@ class ImageCache(imagecache.ImageCacheManager):
             vg_w = self.vg.read()
             if self._is_complete(vg_w, disk_name(image)):
                 return False
-            with self._fetched(context, image, vg_w, _MARKER_GB,
-                               is_copied=False):
+            image, stream, image_gb = self._open(context, image)
+            with self._fetched(image, stream, vg_w, image_gb, _MARKER_GB):
                 self.vg.edit(self._end, image)
             return True
+
+    def give_way(self, vg_w, size_gb):
+        """Remove images, if that makes the room for a disk (1 request, or 0).
+
+        Those that are being fetched or copied stay.
+
+        :param vg_w: wrapper of the volume group, as in VolumeGroup.edit().
+        :param size_gb: int, GiB that must be free.
+        :returns: wrapper of the group.
+        """
+        free = vg_w.available_size
+        with contextlib.ExitStack() as held:
+            doomed = []
+            for name in _names(vg_w, names.is_group_image):
+                if free >= size_gb:
+                    break
+                with contextlib.suppress(
+                        lockutils.AcquireLockFailedException):
+                    held.enter_context(self._lock(name, blocking=False))
+                    doomed.append(name)
+                    free += volumegroup.find_disk(vg_w, name).capacity
+            if not doomed or free < size_gb:
+                return vg_w
+            LOG.info('Removing images %(images)s from the cache, for a disk '
+                     'of %(size)d GB.', {'images': ', '.join(doomed),
+                                         'size': size_gb})
+            return deletion.disks(vg_w, doomed, _PROOF)
+
+    def check_room(self, vg_w, size_gb):
+        """Raise ComputeResourcesUnavailable if give_way() does not help.
+
+        :param vg_w: wrapper of the volume group.
+        """
+        images_gb = sum(disk.capacity for disk in vg_w.virtual_disks if
+                        names.is_group_image(storage.base_name(disk)))
+        if vg_w.available_size + images_gb < size_gb:
+            volumegroup.check_room(vg_w, size_gb)
 
     def scrub(self):
         """Remove partial images that nobody is fetching (1 request).
@@ -178,16 +223,29 @@ class ImageCache(imagecache.ImageCacheManager):
 
     # ---- fetching an image, its lock held ------------------------------
 
-    @contextlib.contextmanager
-    def _fetched(self, context, image, vg_w, room_gb, is_copied=True):
-        """Fetch an image; whoever uses this removes the marker inside.
-
-        If anything fails, there too, no partial image is left.
+    def _fetch_and_copy(self, context, image, vg_w, name, size_gb, proof,
+                        half_made):
+        """See create_copy.
 
         :param vg_w: wrapper of the volume group, as it was read just now.
-        :param room_gb: int, GiB that must be left beside the image; None
-            means the size of the image.
-        :param is_copied: whether a disk of that size is to have the image.
+        :returns: (wrapper, wrapper of the disk; None if the image is gone)
+        """
+        image, stream, image_gb = self._open(context, image, size_gb)
+        disk_gb = size_gb or image_gb
+        if vg_w.available_size < image_gb + disk_gb:
+            with half_made():
+                return vg_w, self._upload_to_disk(image, stream, vg_w, name,
+                                                  disk_gb, proof)
+        with self._fetched(image, stream, vg_w, image_gb, disk_gb):
+            return self.vg.edit(self._end_and_copy, image, name, size_gb,
+                                proof)
+
+    def _open(self, context, image, size_gb=None):
+        """Begin to fetch an image.
+
+        :param size_gb: int, GiB of the disk that is to have it, if known.
+        :returns: (image.Image, image.CheckedStream, int GiB that it needs)
+        :raises FlavorDiskSmallerThanImage: if that is too small.
         """
         name = disk_name(image)
         image = disk_image.Image.from_glance(self.image_api, context,
@@ -196,24 +254,47 @@ class ImageCache(imagecache.ImageCacheManager):
             raise nova_exc.CouldNotFetchImage(
                 'Could not fetch image %s: it has been changed.' % image.id)
         stream = disk_image.CheckedStream(image, download.Download(
-            self.image_api, context, image.id, image.size))
+            self.image_api, context, image.id))
         virtual_size = stream.virtual_size()
-        if is_copied and room_gb is not None:
-            disk_image.check_fits(virtual_size, room_gb)
+        if size_gb is not None:
+            disk_image.check_fits(virtual_size, size_gb)
+        return image, stream, disk_image.size_gb(virtual_size)
+
+    @contextlib.contextmanager
+    def _fetched(self, image, stream, vg_w, image_gb, room_gb):
+        """Fetch an image; whoever uses this removes the marker inside.
+
+        If anything fails, there too, no partial image is left.
+
+        :param vg_w: wrapper of the volume group, as it was read just now.
+        :param image_gb: int, GiB that the image needs.
+        :param room_gb: int, GiB that must be left beside it.
+        """
+        name = disk_name(image)
         try:
-            target = self.vg.edit(
-                self._begin, image, disk_image.size_gb(virtual_size), room_gb,
-                known=vg_w)
-            self._fill(image, stream, target)
+            target = self.vg.edit(self._begin, image, image_gb, room_gb,
+                                  known=vg_w)
+            self._fill(image, stream, target, name)
             yield
         except Exception:
             with excutils.save_and_reraise_exception():
                 storage.try_to('remove the partial image %s' % name,
                                self.vg.edit, self._drop_if_partial, name)
 
-    def _fill(self, image, stream, target):
-        """Stream an image from Glance to its disk (3 requests)."""
-        name = disk_name(image)
+    def _upload_to_disk(self, image, stream, vg_w, name, size_gb, proof):
+        """Create a disk, and stream an image to it (5 requests)."""
+        disk = self.vg.edit(self._create, image, name, size_gb, proof,
+                            known=vg_w)
+        try:
+            self._fill(image, stream, disk, name)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                storage.try_to('remove the partial disk %s' % name,
+                               self.vg.edit, deletion.disks, [name], proof)
+        return disk
+
+    def _fill(self, image, stream, target, name):
+        """Stream an image from Glance to a disk (3 requests)."""
         LOG.info('Fetching image %(image)s into disk %(disk)s of volume '
                  'group %(vg)s.', {'image': image.id, 'disk': name,
                                    'vg': self.vg.name})
@@ -237,6 +318,12 @@ class ImageCache(imagecache.ImageCacheManager):
         if size_gb is None:
             size_gb = disk_image.size_gb(image_size)
         disk_image.check_fits(image_size, size_gb)
+        vg_w = self.give_way(vg_w, size_gb)
+        if vg_w.available_size < size_gb <= (
+                vg_w.available_size + source.capacity):
+            # This one has to go too, and is fetched once more.
+            return deletion.disks(vg_w, [disk_name(image)], _PROOF), None
+        source = volumegroup.find_disk(vg_w, disk_name(image))
         return volumegroup.create_disk(vg_w, name, size_gb, source=source,
                                        file_format=image.disk_format)
 
@@ -244,10 +331,18 @@ class ImageCache(imagecache.ImageCacheManager):
         """Make the marker, then the image's disk: in this order."""
         name = disk_name(image)
         vg_w = self._drop(vg_w, name)
-        volumegroup.check_room(vg_w, image_gb + (room_gb or image_gb))
+        volumegroup.check_room(vg_w, image_gb + room_gb)
         vg_w, _marker_w = volumegroup.create_disk(vg_w, _marker(name),
                                                   _MARKER_GB)
         return volumegroup.create_disk(vg_w, name, image_gb,
+                                       file_format=image.disk_format)[1]
+
+    def _create(self, vg_w, image, name, size_gb, proof):
+        """Make a disk for an image without a copy in the cache."""
+        vg_w = self._drop(vg_w, disk_name(image))
+        vg_w = deletion.disks(vg_w, [name], proof)
+        vg_w = self.give_way(vg_w, size_gb)
+        return volumegroup.create_disk(vg_w, name, size_gb,
                                        file_format=image.disk_format)[1]
 
     @staticmethod

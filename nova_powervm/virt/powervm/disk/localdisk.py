@@ -13,6 +13,7 @@
 """Disks that are logical volumes, or files, of one VIOS."""
 
 import contextlib
+import functools
 import math
 
 from nova import exception as nova_exc
@@ -29,12 +30,16 @@ from nova_powervm.virt.powervm.disk import holder
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import uploads
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volumegroup
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
+# In system_metadata: the name of a disk that does not have all of its content.
+# It is kept while an image is uploaded to the disk, so after a crash too.
+_HALF_MADE = 'powervm_half_made_disk'
 _FILE_FORMATS = (pvm_stg.FileFormatType.RAW, pvm_stg.FileFormatType.QCOW2)
 
 
@@ -116,8 +121,11 @@ class LocalStorage(disk_driver.DiskAdapter):
         size_gb = self.disk_size_gb(instance, image, image_type)
         name = self.get_disk_name(image_type, instance)
         with self._name_clash([name]):
-            return self._images.create_copy(context, image, name, size_gb,
-                                            self.proof(instance))
+            disk = self._images.create_copy(
+                context, image, name, size_gb, self.proof(instance),
+                functools.partial(_half_made, instance, name))
+        _keep_half_made(instance, None)
+        return disk
 
     def create_blank_disks(self, instance, disks, made=None):
         """See the base class. 2 requests, if nothing was left behind."""
@@ -125,7 +133,7 @@ class LocalStorage(disk_driver.DiskAdapter):
                  for disk in disks}
         with self._name_clash(sizes):
             return self._vg.edit(
-                _replace_blank_disks, sizes, self.proof(instance),
+                self._replace_blank_disks, sizes, self.proof(instance),
                 [] if made is None else made,
                 [disk.disk_type for disk in disks])
 
@@ -159,9 +167,11 @@ class LocalStorage(disk_driver.DiskAdapter):
 
     def get_disk_refs(self, instance, disk_types):
         vg_w = self._vg.read()
-        found = {disk_type: volumegroup.find_disk(
-            vg_w, self.get_disk_name(disk_type, instance))
-            for disk_type in disk_types}
+        by_type = {disk_type: self.get_disk_name(disk_type, instance)
+                   for disk_type in disk_types}
+        found = {disk_type: volumegroup.find_disk(vg_w, name)
+                 for disk_type, name in by_type.items()
+                 if name != instance.system_metadata.get(_HALF_MADE)}
         return {disk_type: disk for disk_type, disk in found.items()
                 if disk is not None}
 
@@ -176,6 +186,10 @@ class LocalStorage(disk_driver.DiskAdapter):
     def delete_disks(self, instance, disk_types=None, unmapped=()):
         """See the base class. 2 requests, or 1 if there are none."""
         names = self.get_disk_names(instance, disk_types)
+        half_made = instance.system_metadata.get(_HALF_MADE)
+        if half_made in names:
+            uploads.delete_files(self.host.adapter, [half_made],
+                                 self._vg.vios_uuid)
         try:
             self._vg.edit(deletion.disks, names, self.proof(instance))
         except pvm_exc.HttpError:
@@ -207,6 +221,10 @@ class LocalStorage(disk_driver.DiskAdapter):
     def _extend(self, vg_w, name, size_gb):
         disk = self._growing_disk(vg_w, name, size_gb)
         if disk.capacity != size_gb:
+            vg_w = self._images.give_way(
+                vg_w, math.ceil(size_gb - disk.capacity))
+            disk = volumegroup.find_disk(vg_w, name)
+            volumegroup.check_room(vg_w, math.ceil(size_gb - disk.capacity))
             disk.capacity = size_gb
             vg_w.update()
 
@@ -220,8 +238,15 @@ class LocalStorage(disk_driver.DiskAdapter):
             raise nova_exc.ResizeError(
                 reason='disk %s is file-backed; the platform cannot resize '
                 'it' % name)
-        volumegroup.check_room(vg_w, math.ceil(growth))
+        self._images.check_room(vg_w, math.ceil(growth))
         return disk
+
+    def _replace_blank_disks(self, vg_w, sizes, proof, made, disk_types):
+        """Create disks; note their types from when there may be new ones."""
+        vg_w = deletion.disks(vg_w, sizes, proof)
+        vg_w = self._images.give_way(vg_w, sum(sizes.values()))
+        made[:] = disk_types
+        return volumegroup.create_blank_disks(vg_w, sizes)
 
     # ---- images --------------------------------------------------------
 
@@ -233,8 +258,22 @@ class LocalStorage(disk_driver.DiskAdapter):
                                    self.find_image_by_id(context, image_id))
 
 
-def _replace_blank_disks(vg_w, sizes, proof, made, disk_types):
-    """Create disks; note their types from when there may be new ones."""
-    vg_w = deletion.disks(vg_w, sizes, proof)
-    made[:] = disk_types
-    return volumegroup.create_blank_disks(vg_w, sizes)
+@contextlib.contextmanager
+def _half_made(instance, name):
+    """Have Nova know of a disk that is being filled, until it has been.
+
+    If that fails, or ends with a crash, the name stays: so nobody takes the
+    disk for one that has its content, if it could not be deleted.
+    """
+    _keep_half_made(instance, name)
+    yield
+    _keep_half_made(instance, None)
+
+
+def _keep_half_made(instance, name):
+    if instance.system_metadata.get(_HALF_MADE) == name:
+        return
+    instance.system_metadata.pop(_HALF_MADE, None)
+    if name is not None:
+        instance.system_metadata[_HALF_MADE] = name
+    instance.save()

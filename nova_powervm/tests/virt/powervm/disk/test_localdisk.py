@@ -78,6 +78,7 @@ class LocalDiskTestCase(base.StorageTestCase):
 
     def setUp(self):
         super().setUp()
+        self.useFixture(fixtures.MockPatchObject(objects.Instance, 'save'))
         self.adapter = localdisk.LocalStorage(self.host, self.glance)
         self.instance = self.make_instance()
         self.content = b'PowerVM!' * 30000
@@ -229,17 +230,103 @@ class LocalStorageTestCase(LocalDiskTestCase):
     def test_volume_group_is_full(self):
         self.fill_cache()
         before = self.state()
-        instance = self.make_instance(root_gb=2000)
+        instance = self.make_instance(root_gb=2001)
         error = self.assertRaises(nova_exc.ComputeResourcesUnavailable,
                                   self.create, instance)
-        self.assertIn('2000 GB needed in volume group datavg, 1999.00 GB',
+        self.assertIn('2001 GB needed in volume group datavg, 1999.00 GB',
                       str(error))
         self.assertEqual(before, self.state())
 
-    def test_image_does_not_fit(self):
+    def test_disk_and_image_do_not_fit(self):
         self.assert_refused(nova_exc.ComputeResourcesUnavailable,
-                            instance=self.make_instance(root_gb=2000))
+                            instance=self.make_instance(root_gb=2001))
         self.assertEqual([], self.glance.downloads)
+
+    # ---- no room for the image beside the disk
+
+    def test_disk_of_all_that_is_free(self):
+        """Placement grants it, with the image cached or not."""
+        for is_cached in (False, True):
+            if is_cached:
+                self.fill_cache()
+            disk = self.create(self.make_instance(root_gb=2000))
+            self.assertEqual(2000, disk.capacity)
+            self.assertEqual([disk.name], self.disk_names())
+            self.assertEqual(self.content, self.content_of(
+                disk.name, len(self.content)))
+            self.assertEqual(0, self.group().free)
+            self.adapter.delete_disks(self.make_instance(root_gb=2000))
+
+    def test_requests_without_room_for_the_image(self):
+        self.create(self.make_instance(root_gb=2000))
+        self.assertEqual(
+            COPY + ['PUT File', 'PUT contents', 'DELETE File'],
+            self.requests())
+
+    def test_other_images_give_way(self):
+        """To disks, but not to other images."""
+        self.fill_cache()
+        self.adapter.create_blank_disks(
+            self.instance, [driver.BlankDisk(SWAP, 2000)])
+        self.assertEqual([self.name(SWAP)], self.disk_names())
+        self.adapter.delete_disks(self.instance)
+        self.fill_cache()
+        self.create()
+        self.adapter.check_extend(self.instance, 2000)
+        self.adapter.extend_disk(self.instance, 2000)
+        self.assertEqual([self.name()], self.disk_names())
+        self.adapter.delete_disks(self.instance)
+        self.fill_cache()
+        cached = self.disk_names()
+        self.image_id = self.glance.add(b'another image')
+        instance = self.make_instance(root_gb=1999)
+        self.create(instance)
+        self.assertEqual(sorted(cached + [self.name(BOOT, instance)]),
+                         self.disk_names())
+
+    def test_images_stay_if_that_does_not_help(self):
+        self.fill_cache()
+        before = self.state()
+        self.assertRaises(
+            nova_exc.ComputeResourcesUnavailable,
+            self.adapter.create_blank_disks, self.instance,
+            [driver.BlankDisk(SWAP, 2001)])
+        self.assertEqual(before, self.state())
+
+    def test_image_that_is_being_copied_stays(self):
+        self.fill_cache()
+        name, = self.disk_names()
+        with self.adapter._images._lock(name):
+            self.assertRaises(
+                nova_exc.ComputeResourcesUnavailable,
+                self.adapter.create_blank_disks, self.instance,
+                [driver.BlankDisk(SWAP, 2000)])
+        self.assertEqual([name], self.disk_names())
+
+    def test_glance_fails_half_way_without_room_for_the_image(self):
+        def send(content):
+            yield content[:base.CHUNK]
+            raise OSError('Glance is gone')
+
+        self.glance.send = send
+        self.assert_refused(nova_exc.CouldNotFetchImage,
+                            instance=self.make_instance(root_gb=2000))
+
+    def test_crash_without_room_for_the_image(self):
+        """The disk is there, and nobody takes it for a whole one."""
+        instance = self.make_instance(root_gb=2000)
+        before = self.state()
+        self.break_request('drop_before', nth=4)
+        self.break_request('drop_before', nth=5, count=0)
+        self.assertRaises(pvm_exc.Error, self.create, instance)
+        self.simulated.faults.clear()
+        self.assertEqual([self.name(BOOT, instance)], self.disk_names())
+        self.assertIsNone(self.adapter.get_disk_ref(instance, BOOT))
+        self.adapter.delete_disks(instance)
+        self.assertEqual(before, self.state())
+        instance.flavor.root_gb = 2
+        self.create(instance)
+        self.assertIsNotNone(self.adapter.get_disk_ref(instance, BOOT))
 
     def test_platform_refuses(self):
         self.fill_cache()

@@ -227,6 +227,30 @@ class RevertedTest(FallbackMixin, base.MoveMixin, OffersCase):
             self.assertGreaterEqual(offers[orc.DISK_GB], free() - 1)
 
 
+class DiskTest(base.MoveMixin, OffersCase):
+    """What is offered is granted, and the server has it."""
+
+    def offered_gb(self):
+        self.run_task('update_available_resource')
+        record = self.cloud.compute('compute1').reportclient.tree.data(
+            'compute1').inventory[orc.DISK_GB]
+        return record['total'] - record['reserved']
+
+    def test_server_of_all_that_is_offered(self):
+        """Of an image that is not in the cache."""
+        offered = self.offered_gb()
+        server = self.boot(image_uuid=self.glance.image3['id'],
+                           flavor_id=self.make_flavor('all', disk=offered))
+        self.delete(server)
+        self.assertEqual(offered, self.offered_gb())
+
+    def test_disks_of_all_that_is_offered(self):
+        """An image comes into the cache after the last look."""
+        offered = self.offered_gb()
+        flavor = self.make_flavor('many', disk=offered - 100, ephemeral=100)
+        self.boot(image_uuid=self.glance.image3['id'], flavor_id=flavor)
+
+
 class MigrationTest(base.TwoHostMixin, OffersCase):
 
     PROFILE = 'ssp-two-host'
