@@ -345,7 +345,8 @@ class PowerVMDriver(driver.ComputeDriver):
                accel_info=None, share_info=None):
         self._log_operation('%s reboot' % reboot_type.lower(), instance)
         if reboot_type != 'HARD':
-            self._run(flow_power.soft_reboot(self.rooms, instance), instance)
+            self._run(flow_power.soft_reboot(self.rooms, instance,
+                                             block_device_info), instance)
             return
         try:
             results = self._hard_reboot(instance, network_info,

@@ -58,11 +58,13 @@ class PowerOp:
 
     :param host: the Host.
     :param instance: nova.objects.Instance
+    :param prepare: called before a job that starts the LPAR, while it is off.
     """
 
-    def __init__(self, host, instance):
+    def __init__(self, host, instance, prepare=lambda: None):
         self._host = host
         self._instance = instance
+        self._prepare = prepare
         self._uuid = vm.get_pvm_uuid(instance)
 
     # ---- what is done ------------------------------------------------------
@@ -140,6 +142,9 @@ class PowerOp:
     def restart(self, hard):
         """Restart the LPAR, or start it if it is off (1 request, 1 job).
 
+        One that has crashed has no guest to ask: it is stopped and started
+        (2 jobs).
+
         :param hard: bool, whether to pull the plug instead of asking the
             guest.
         :raises nova.exception.InstanceRebootFailure: if it does not restart.
@@ -148,7 +153,10 @@ class PowerOp:
         with self._locked(), self._operation(
                 _STATE.RUNNING, nova_exc.InstanceRebootFailure, restart=True):
             lpar_w = self._read()
-            if lpar_w.state == _STATE.NOT_ACTIVATED:
+            if lpar_w.state == _STATE.ERROR:
+                self._pull_the_plug()
+                self._run_start()
+            elif lpar_w.state == _STATE.NOT_ACTIVATED:
                 self._run_start()
             elif timeout:
                 self._shut_down(lpar_w, timeout, restart=True)
@@ -248,6 +256,7 @@ class PowerOp:
 
     def _run_start(self, opts=None):
         """Start the LPAR, and tell whether it was on already."""
+        self._prepare()
         return _unless(_IS_ON, run_job, self._host.adapter, self._uuid,
                        opts or power_opts.PowerOnOpts())
 

@@ -64,6 +64,18 @@ def add_power_back_on(flow, rooms, instance, block_device_info,
                                         always=always))
 
 
+def add_reboot(flow, rooms, instance, block_device_info, hard):
+    """Restart a server, or start it if it has gone off by itself.
+
+    :param block_device_info: as Nova hands it to the driver, or None.
+    :param hard: whether the guest is not asked.
+    """
+    source = _of(rooms, instance, block_device_info)
+    if source is None:
+        return flow.add(tf_vm.Reboot(rooms.host, instance, hard=hard))
+    return flow.add(tf_load.Reboot(rooms.host, instance, source, hard=hard))
+
+
 def _of(rooms, instance, block_device_info, disk_type=_BOOT, swapped=None):
     """The LoadSource of a server with IBM i; None for any other."""
     if not flavors.is_ibmi(instance):

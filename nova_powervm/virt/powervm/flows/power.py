@@ -44,10 +44,11 @@ def power_off(rooms, instance, timeout):
                        timeout=timeout))
 
 
-def soft_reboot(rooms, instance):
+def soft_reboot(rooms, instance, block_device_info):
     """Flow that asks the guest to restart, and insists if it does not."""
-    return linear_flow.Flow('soft_reboot').add(
-        tf_vm.Reboot(rooms.host, instance, hard=False))
+    return load_source.add_reboot(
+        linear_flow.Flow('soft_reboot'), rooms, instance, block_device_info,
+        hard=False)
 
 
 def crash_dump(rooms, instance):

@@ -66,3 +66,18 @@ class PowerBackOn(tf_vm.PowerBackOn):
     def revert(self, result, flow_failures):
         """Power the LPAR on, unless it was off before"""
         super().revert(result, flow_failures)
+
+
+class Reboot(tf_vm.Reboot):
+    """Restart an LPAR with IBM i, or tag it and start it if it is off.
+
+    :param source: load_source.LoadSource
+    """
+
+    def __init__(self, host, instance, source, hard):
+        super().__init__(host, instance, hard)
+        self.source = source
+
+    def _operation(self):
+        return power_jobs.PowerOp(self.host, self.instance,
+                                  prepare=self.source.tag)

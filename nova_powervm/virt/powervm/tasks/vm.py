@@ -316,7 +316,10 @@ class Reboot(task.Task):
         self.hard = hard
 
     def execute(self):
-        power_jobs.PowerOp(self.host, self.instance).restart(self.hard)
+        self._operation().restart(self.hard)
+
+    def _operation(self):
+        return power_jobs.PowerOp(self.host, self.instance)
 
 
 class TriggerCrashDump(task.Task):

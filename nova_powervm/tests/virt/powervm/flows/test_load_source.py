@@ -31,11 +31,11 @@ from nova_powervm.virt.powervm.volume import npiv
 from nova_powervm.virt.powervm.volume import vscsi
 
 IBMI = {'image_os_distro': 'ibmi'}
-STARTS = ('pwr_vm', 'pwr_back_on')
+STARTS = ('pwr_vm', 'pwr_back_on', 'reboot_vm')
 # (Function, arguments that do not follow from the server.)
 FLOWS = (
     (spawn.spawn, {}), (spawn.rebuild, {}), (power.power_on, {}),
-    (power.hard_reboot, {}),
+    (power.hard_reboot, {}), (power.soft_reboot, {}),
     (resize.prepare, {'was_on': True}), (resize.finish, {'power_on': True}),
     (resize.revert, {'power_on': True}), (migrate.leave, {'was_on': True}),
     (migrate.come_back, {'power_on': True}),
@@ -44,7 +44,7 @@ FLOWS = (
 FLOWS_OF_DISKS = FLOWS + ((snapshot.snapshot, {'was_on': True}),)
 # What only other systems can do, or what is done to a server that runs: it
 # was started before.
-OTHERS = {'_add_boot_from', 'rescue', 'soft_reboot', 'crash_dump'}
+OTHERS = {'_add_boot_from', 'rescue', 'crash_dump'}
 
 
 class LoadSourceTest(base.FlowTestCase):
@@ -65,7 +65,8 @@ class LoadSourceTest(base.FlowTestCase):
         for function, arguments in FLOWS_OF_DISKS:
             for task in self.starts(function, arguments, system=IBMI):
                 self.assertIsInstance(
-                    task, (tf_load.PowerOn, tf_load.PowerBackOn))
+                    task, (tf_load.PowerOn, tf_load.PowerBackOn,
+                           tf_load.Reboot))
                 # The boot disk is one of the driver's.
                 self.assertEqual('boot', task.source._find.args[1])
 
@@ -79,7 +80,8 @@ class LoadSourceTest(base.FlowTestCase):
     def test_others(self):
         for function, arguments in FLOWS_OF_DISKS:
             for task in self.starts(function, arguments):
-                self.assertIn(type(task), (tf_vm.PowerOn, tf_vm.PowerBackOn))
+                self.assertIn(type(task), (tf_vm.PowerOn, tf_vm.PowerBackOn,
+                                           tf_vm.Reboot))
 
     def test_boot_volume(self):
         for transport, cls, group in (

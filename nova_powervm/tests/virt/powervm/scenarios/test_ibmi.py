@@ -204,16 +204,33 @@ class PoolTest(IbmiMixin, platforms.SharedPool, base.ScenarioCase):
         first = self.tags_of(server)['load_source']
         vios = self._vios_of(server, first)
         self.stop(server)
+        self._crash(server)
+        self.set_vios(vios, up=False)
+        self.start(server)
+        self.assert_boots(server)
+        self.assertNotEqual(first, self.tags_of(server)['load_source'])
+
+    def _crash(self, server):
         lpar = self.platform.store.get('LogicalPartition',
                                        self.lpar_of(server)['uuid'])
         with self.site.lock:
             lpar.booted()
             lpar.crashed()
         self.driver.rooms.host.partition_states.clear()
-        self.set_vios(vios, up=False)
-        self.start(server)
-        self.assert_boots(server)
-        self.assertNotEqual(first, self.tags_of(server)['load_source'])
+
+    def test_soft_reboot_and_a_vios_that_is_down(self):
+        """One that has gone off, or crashed, by itself is started."""
+        server = self.boot()
+        for go_off in (self.driver.power_off, self._crash):
+            first = self.tags_of(server)['load_source']
+            vios = self._vios_of(server, first)
+            go_off(self.instance_of(server) if go_off != self._crash
+                   else server)
+            self.set_vios(vios, up=False)
+            self.reboot(server)
+            self.assert_boots(server)
+            self.assertNotEqual(first, self.tags_of(server)['load_source'])
+            self.set_vios(vios, up=True)
 
     def _vios_of(self, server, slot):
         return next(mapping['vios'] for mapping in self._paths(server)
