@@ -167,3 +167,39 @@ class LateTest(ArrivalMixin, base.ScenarioCase):
         self.reboot(self.server, hard=True)
         self.where = 'compute2'
         self.assert_runs('compute2')
+
+
+class OtherWaysTest(ArrivalMixin, base.ScenarioCase):
+    """Nobody is asked before, as the source has let go, or is down.
+
+    Nova leaves the server where it is, and tells why.
+    """
+
+    def assert_goes_on(self, server):
+        self.where = 'compute1'
+        self.assertEqual('compute1', self.host_of(server))
+        self.assertEqual({'compute1': 'running'}, self.lpars_of(server))
+        self.assertEqual(b'precious', self.boot_disk_of(server).read(0, 8))
+
+    def test_evacuation(self):
+        server = self.boot_on_first(flavor_id=self.gold)
+        self.boot_disk_of(server).write_at(0, b'precious')
+        self.cloud.stop('compute1')
+        self._begin()
+        self.users.evacuate(self.of(server))
+        self.assertIn('this host has 0 pools', self.fault_of(server))
+        self.assertEqual('ERROR', self.status_of(server))
+        self.cloud.start('compute1')
+        self.reboot(server, hard=True)
+        self.assert_goes_on(server)
+
+    def test_unshelve(self):
+        server = self.boot_on_first(flavor_id=self.gold)
+        self.boot_disk_of(server).write_at(0, b'precious')
+        self.act(server, 'shelve')
+        self._begin()
+        self.users.unshelve(self.of(server), host='compute2')
+        self.assertIn('this host has 0 pools', self.fault_of(server))
+        self.assertEqual('SHELVED_OFFLOADED', self.status_of(server))
+        self.act(server, 'unshelve')
+        self.assert_goes_on(server)

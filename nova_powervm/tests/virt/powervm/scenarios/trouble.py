@@ -20,6 +20,7 @@ here has looked at what it logs, and found each warning worth one.
 ALL = ()
 TROUBLE = {
     'test_arrivals.LateTest': ALL,
+    'test_arrivals.OtherWaysTest': ALL,
     'test_blank_disks.EvacuationTest': ALL,
     'test_blank_disks.HardRebootPoolTest': ALL,
     'test_blank_disks.HardRebootTest': ALL,
