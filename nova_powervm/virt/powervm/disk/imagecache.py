@@ -254,7 +254,7 @@ class ImageCache(imagecache.ImageCacheManager):
             raise nova_exc.CouldNotFetchImage(
                 'Could not fetch image %s: it has been changed.' % image.id)
         stream = disk_image.CheckedStream(image, download.Download(
-            self.image_api, context, image.id))
+            self.image_api, context, image.id, image.size))
         virtual_size = stream.virtual_size()
         if size_gb is not None:
             disk_image.check_fits(virtual_size, size_gb)

@@ -78,6 +78,18 @@ class SignedImageMixin:
         server = self.boot(image_uuid=self.other)
         self.assert_content(self.boot_disk_of(server))
 
+    def test_glance_ends_early(self):
+        """That is no wrong signature: another host may get all of it."""
+        self.sign()
+        send = self.glance._chunks
+        with mock.patch.object(
+                self.glance, '_chunks',
+                lambda image_id: list(send(image_id))[:-1]):
+            server = self.boot('ERROR', image_uuid=self.other)
+        self.assertIn('bytes of', server['fault']['message'])
+        self.assertNotIn('signature', server['fault']['message'])
+        self.assertEqual(self.before, self.platform_state())
+
     def test_rescue(self):
         self.sign()
         server = self.boot(networks='none')
