@@ -22,6 +22,7 @@ What a config drive holds is written anew on the target. Neither the admin's
 password nor injected files are in it: Nova does not keep them.
 """
 
+from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
@@ -54,6 +55,9 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
                                spawn.own_disk_types(block_device_info)))
     volume.add_disconnect(flow, volumes, stg, server_going=True, undo=True)
     flow.add(tf_stg.UpdateVioses(stg))
+    if configdrive.required_by(instance):
+        flow.add(tf_stg.DeleteVOptOfLost(rooms.host, rooms.config_drive,
+                                         instance))
     return flow
 
 

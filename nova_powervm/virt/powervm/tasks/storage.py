@@ -439,6 +439,29 @@ class DeleteVOpt(task.Task):
         self.config_drive.delete(self.instance, may_wait=self.may_wait)
 
 
+class DeleteVOptOfLost(task.Task):
+    """Remove the config drive of a server that leaves, and has no LPAR.
+
+    One that comes back is made anew, with another. Without an LPAR, nothing
+    on this host would remind Nova of the server.
+    """
+
+    def __init__(self, host, config_drive, instance):
+        super().__init__('vopt_delete_of_lost')
+        self.host = host
+        self.config_drive = config_drive
+        self.instance = instance
+
+    def execute(self):
+        if (vm.instance_exists(self.host, self.instance) or
+                not vm.is_gone(self.host, self.instance)):
+            return
+        with storage.StorageTransaction.immediate(
+                self.host, 'delete_cfg_drive') as stg:
+            self.config_drive.detach(self.instance, stg)
+        self.config_drive.delete(self.instance, may_wait=True)
+
+
 class DetachStaleMappings(task.Task):
     """Queue the removal of what a former LPAR with the same id left."""
 

@@ -64,7 +64,8 @@ class LeaveTest(base.RecipesTestCase):
             store_nvram
             release_own_disks[boot,ephemeral0,swap]
             disconnect_volumes+server_going+undo
-            update_vioses'''),
+            update_vioses
+            vopt_delete_of_lost'''),
     }
 
     def test_time_to_shut_down(self):

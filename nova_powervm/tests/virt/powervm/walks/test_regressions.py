@@ -383,3 +383,15 @@ class RegressionTest(testtools.TestCase):
             history.evacuate(4, False)
             history.end()
         self.play(platforms.TWO_POOL, steps)
+
+    def test_lost_server_that_does_not_arrive(self):
+        """Its former host keeps no config drive of it."""
+        def steps(history):
+            history.make(2, 'large', (), False, 1)
+            history.lose(1)
+            history.evacuate(1, False)
+            history.start_compute(2)
+            history.lose(1)
+            history.migrate(1)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
