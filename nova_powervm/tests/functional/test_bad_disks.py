@@ -77,9 +77,11 @@ class BadDiskMixin:
                                 image_uuid=self.other_image())
 
     def test_full(self):
+        """There is no room even without the cached image of 1 GB."""
         self.fill_up()
         self.before = self.platform_state()
-        self.assert_refused('needed', image_uuid=self.other_image())
+        self.assert_refused('needed', image_uuid=self.other_image(),
+                            flavor_id=self._create_flavor(disk=2))
 
     def test_name_of_a_foreign_disk(self):
         """It is left alone, with its bytes."""

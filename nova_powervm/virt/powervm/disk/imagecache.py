@@ -144,24 +144,28 @@ class ImageCache(imagecache.ImageCacheManager):
                 self.vg.edit(self._end, image)
             return True
 
-    def give_way(self, vg_w, size_gb):
+    def give_way(self, vg_w, size_gb, own=None):
         """Remove images, if that makes the room for a disk (1 request, or 0).
 
         Those that are being fetched or copied stay.
 
         :param vg_w: wrapper of the volume group, as in VolumeGroup.edit().
         :param size_gb: int, GiB that must be free.
+        :param own: str, name of an image whose lock the caller holds; it goes
+            first. None: there is none.
         :returns: wrapper of the group.
         """
         free = vg_w.available_size
         with contextlib.ExitStack() as held:
             doomed = []
-            for name in _names(vg_w, names.is_group_image):
+            for name in sorted(_names(vg_w, names.is_group_image),
+                               key=lambda name: name != own):
                 if free >= size_gb:
                     break
                 with contextlib.suppress(
                         lockutils.AcquireLockFailedException):
-                    held.enter_context(self._lock(name, blocking=False))
+                    if name != own:
+                        held.enter_context(self._lock(name, blocking=False))
                     doomed.append(name)
                     free += volumegroup.find_disk(vg_w, name).capacity
             if not doomed or free < size_gb:
@@ -319,11 +323,12 @@ class ImageCache(imagecache.ImageCacheManager):
             size_gb = disk_image.size_gb(image_size)
         disk_image.check_fits(image_size, size_gb)
         vg_w = self.give_way(vg_w, size_gb)
-        if vg_w.available_size < size_gb <= (
-                vg_w.available_size + source.capacity):
-            # This one has to go too, and is fetched once more.
-            return deletion.disks(vg_w, [disk_name(image)], _PROOF), None
+        if vg_w.available_size < size_gb:
+            vg_w = self.give_way(vg_w, size_gb, own=disk_name(image))
         source = volumegroup.find_disk(vg_w, disk_name(image))
+        if source is None:
+            # It had to go too, and is fetched once more.
+            return vg_w, None
         return volumegroup.create_disk(vg_w, name, size_gb, source=source,
                                        file_format=image.disk_format)
 

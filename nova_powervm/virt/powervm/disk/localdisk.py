@@ -37,9 +37,11 @@ from nova_powervm.virt.powervm import volumegroup
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-# In system_metadata: the name of a disk that does not have all of its content.
-# It is kept while an image is uploaded to the disk, so after a crash too.
-_HALF_MADE = 'powervm_half_made_disk'
+# In system_metadata, before the name of a disk and that of the host: there may
+# be such a disk without all of its content. It is kept while an image is
+# uploaded to the disk, so after a crash too, until the disk is whole or gone.
+_HALF_MADE = 'powervm_half_made_'
+_MAX_KEY = 255  # Source: nova.db.main.models.InstanceSystemMetadata.
 _FILE_FORMATS = (pvm_stg.FileFormatType.RAW, pvm_stg.FileFormatType.QCOW2)
 
 
@@ -123,8 +125,8 @@ class LocalStorage(disk_driver.DiskAdapter):
         with self._name_clash([name]):
             disk = self._images.create_copy(
                 context, image, name, size_gb, self.proof(instance),
-                functools.partial(_half_made, instance, name))
-        _keep_half_made(instance, None)
+                functools.partial(self._half_made, instance, name))
+        self._forget_half_made(instance, [name])
         return disk
 
     def create_blank_disks(self, instance, disks, made=None):
@@ -171,7 +173,7 @@ class LocalStorage(disk_driver.DiskAdapter):
                    for disk_type in disk_types}
         found = {disk_type: volumegroup.find_disk(vg_w, name)
                  for disk_type, name in by_type.items()
-                 if name != instance.system_metadata.get(_HALF_MADE)}
+                 if self._key(name) not in instance.system_metadata}
         return {disk_type: disk for disk_type, disk in found.items()
                 if disk is not None}
 
@@ -186,9 +188,10 @@ class LocalStorage(disk_driver.DiskAdapter):
     def delete_disks(self, instance, disk_types=None, unmapped=()):
         """See the base class. 2 requests, or 1 if there are none."""
         names = self.get_disk_names(instance, disk_types)
-        half_made = instance.system_metadata.get(_HALF_MADE)
-        if half_made in names:
-            uploads.delete_files(self.host.adapter, [half_made],
+        half_made = [name for name in names
+                     if self._key(name) in instance.system_metadata]
+        if half_made:
+            uploads.delete_files(self.host.adapter, half_made,
                                  self._vg.vios_uuid)
         try:
             self._vg.edit(deletion.disks, names, self.proof(instance))
@@ -204,8 +207,9 @@ class LocalStorage(disk_driver.DiskAdapter):
                         'alone: %(disks)s', {
                             'vg': self._vg.name, 'disks': foreign},
                         instance=instance)
-            self._vg.edit(deletion.disks, set(names) - set(foreign),
-                          self.proof(instance))
+            names = set(names) - set(foreign)
+            self._vg.edit(deletion.disks, names, self.proof(instance))
+        self._forget_half_made(instance, names)
 
     def extend_disk(self, instance, size_gb,
                     disk_type=disk_driver.DiskType.BOOT):
@@ -248,6 +252,33 @@ class LocalStorage(disk_driver.DiskAdapter):
         made[:] = disk_types
         return volumegroup.create_blank_disks(vg_w, sizes)
 
+    # ---- disks that are being filled -----------------------------------
+
+    def _key(self, name):
+        return ('%s%s_%s' % (_HALF_MADE, name, self.host.nodename))[:_MAX_KEY]
+
+    @contextlib.contextmanager
+    def _half_made(self, instance, name):
+        """Have Nova know of a disk that is being filled, until it has been.
+
+        If that fails, or ends with a crash, it stays known: so nobody takes
+        the disk for one that has its content, if it could not be deleted.
+        """
+        if self._key(name) not in instance.system_metadata:
+            instance.system_metadata[self._key(name)] = 'yes'
+            instance.save()
+        yield
+        self._forget_half_made(instance, [name])
+
+    def _forget_half_made(self, instance, names):
+        """Have Nova know that disks of these names are whole, or gone."""
+        keys = set(map(self._key, names)) & instance.system_metadata.keys()
+        for key in keys:
+            del instance.system_metadata[key]
+        if keys:
+            with contextlib.suppress(nova_exc.InstanceNotFound):
+                instance.save()
+
     # ---- images --------------------------------------------------------
 
     def manage_image_cache(self, context, all_instances):
@@ -256,24 +287,3 @@ class LocalStorage(disk_driver.DiskAdapter):
     def cache_image(self, context, image_id):
         return self._images.ensure(context,
                                    self.find_image_by_id(context, image_id))
-
-
-@contextlib.contextmanager
-def _half_made(instance, name):
-    """Have Nova know of a disk that is being filled, until it has been.
-
-    If that fails, or ends with a crash, the name stays: so nobody takes the
-    disk for one that has its content, if it could not be deleted.
-    """
-    _keep_half_made(instance, name)
-    yield
-    _keep_half_made(instance, None)
-
-
-def _keep_half_made(instance, name):
-    if instance.system_metadata.get(_HALF_MADE) == name:
-        return
-    instance.system_metadata.pop(_HALF_MADE, None)
-    if name is not None:
-        instance.system_metadata[_HALF_MADE] = name
-    instance.save()

@@ -10,6 +10,8 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+from unittest import mock
+
 import fixtures
 from nova import exception as nova_exc
 from nova import objects
@@ -284,6 +286,34 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.assertEqual(sorted(cached + [self.name(BOOT, instance)]),
                          self.disk_names())
 
+    def test_all_images_give_way(self):
+        """None of them alone makes the room, that of the disk neither."""
+        for is_last in (False, True):
+            other = self.glance.add(b'another image')
+            for image_id in sorted([self.image_id, other],
+                                   key=self.image_id.__eq__, reverse=is_last):
+                self.adapter.cache_image(self.context, image_id)
+            instance = self.make_instance(root_gb=2000)
+            disk = self.create(instance)
+            self.assertEqual([disk.name], self.disk_names())
+            self.assertEqual(self.content, self.content_of(
+                disk.name, len(self.content)))
+            self.assertEqual({}, instance.system_metadata)
+            self.adapter.delete_disks(instance)
+
+    def test_own_image_alone_gives_way(self):
+        """Others stay that make no room."""
+        self.fill_cache()
+        own = self.disk_names()
+        other = self.glance.add(b'another image')
+        self.adapter.cache_image(self.context, other)
+        kept, = set(self.disk_names()) - set(own)
+        instance = self.make_instance(root_gb=1999)
+        with self.adapter._images._lock(kept):
+            self.create(instance)
+        self.assertEqual(sorted([kept, self.name(BOOT, instance)]),
+                         self.disk_names())
+
     def test_images_stay_if_that_does_not_help(self):
         self.fill_cache()
         before = self.state()
@@ -324,9 +354,73 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.assertIsNone(self.adapter.get_disk_ref(instance, BOOT))
         self.adapter.delete_disks(instance)
         self.assertEqual(before, self.state())
+        self.assertEqual({}, instance.system_metadata)
         instance.flavor.root_gb = 2
         self.create(instance)
         self.assertIsNotNone(self.adapter.get_disk_ref(instance, BOOT))
+
+    def crash(self):
+        """Have the boot disk be left behind without its content."""
+        instance = self.make_instance(root_gb=1999)
+        other = self.make_instance(2)
+        self.adapter.create_blank_disks(other, [driver.BlankDisk(SWAP, 1)])
+        self.break_request('drop_before', nth=4)
+        self.break_request('drop_before', nth=5, count=0)
+        self.assertRaises(pvm_exc.Error, self.create, instance)
+        self.simulated.faults.clear()
+        self.adapter.delete_disks(other)
+        self.assert_half_made(instance)
+        return instance
+
+    def assert_half_made(self, instance):
+        self.assertIn(self.name(BOOT, instance), self.disk_names())
+        self.assertIsNone(self.adapter.get_disk_ref(instance, BOOT))
+
+    def test_rescue_after_a_crash(self):
+        """The boot disk is no more whole than it was."""
+        instance = self.crash()
+        # Without room for the image beside it.
+        self.create(instance, image_type=RESCUE)
+        self.assert_half_made(instance)
+        self.assertIsNotNone(self.adapter.get_disk_ref(instance, RESCUE))
+        self.adapter.delete_disks(instance, [RESCUE])
+        self.assert_half_made(instance)
+        instance.flavor.root_gb = 2
+        self.create(instance)
+        self.assertIsNotNone(self.adapter.get_disk_ref(instance, BOOT))
+        self.assertEqual({}, instance.system_metadata)
+
+    def test_rescue_that_crashes_after_a_crash(self):
+        instance = self.crash()
+        self.break_request('drop_before', nth=4)
+        self.break_request('drop_before', nth=5, count=0)
+        self.assertRaises(pvm_exc.Error, self.create, instance,
+                          image_type=RESCUE)
+        self.simulated.faults.clear()
+        self.assert_half_made(instance)
+        self.assertIsNone(self.adapter.get_disk_ref(instance, RESCUE))
+        self.adapter.delete_disks(instance, [RESCUE])
+        self.assert_half_made(instance)
+
+    def test_another_host_after_a_crash(self):
+        """What it has made says nothing of the disk here."""
+        instance = self.crash()
+        kept = dict(instance.system_metadata)
+        with mock.patch.object(self.host, 'nodename', 'other' * 51):
+            with self.adapter._half_made(instance, self.name(BOOT, instance)):
+                self.assertEqual(2, len(instance.system_metadata))
+                self.assertEqual(255, max(map(len, instance.system_metadata)))
+            self.assertIsNotNone(self.adapter.get_disk_ref(instance, BOOT))
+        self.assertEqual(kept, instance.system_metadata)
+        self.assert_half_made(instance)
+
+    def test_server_is_gone_after_a_crash(self):
+        instance = self.crash()
+        with mock.patch.object(
+                objects.Instance, 'save',
+                side_effect=nova_exc.InstanceNotFound(instance_id='it')):
+            self.adapter.delete_disks(instance)
+        self.assertEqual([], self.disk_names())
 
     def test_platform_refuses(self):
         self.fill_cache()

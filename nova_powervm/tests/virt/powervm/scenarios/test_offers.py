@@ -18,7 +18,9 @@ from nova import exception as nova_exc
 import os_resource_classes as orc
 
 from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import neighbours
+from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm import granted
 
 
@@ -249,6 +251,44 @@ class DiskTest(base.MoveMixin, OffersCase):
         offered = self.offered_gb()
         flavor = self.make_flavor('many', disk=offered - 100, ephemeral=100)
         self.boot(image_uuid=self.glance.image3['id'], flavor_id=flavor)
+
+    def test_images_of_which_none_alone_makes_the_room(self):
+        """Both came into the cache after the last look."""
+        offered = self.offered_gb()
+        images = self.glance.image3['id'], self.glance.image4['id']
+        with self.cloud.on('compute1'):
+            for image_id in images:
+                self.driver.cache_image(self.context, image_id)
+        for image_id in images:
+            self.delete(self.boot(
+                image_uuid=image_id, flavor_id=self.make_flavor(
+                    disk=offered)))
+
+    def test_rescue_after_a_crash_in_an_upload(self):
+        """A server never runs from a disk without its content."""
+        other = self.boot()
+        server = self.boot(flavor_id=self.make_flavor(
+            disk=self.offered_gb()), networks='none')
+        with mock.patch.object(disk_image, 'upload',
+                               side_effect=effects.Killed):
+            self.act(server, 'rebuild', {
+                'imageRef': self.glance.image4['id']})
+        self.cloud.start_all()
+        self.delete(other)
+        for rescue in (False, True):
+            instance = self.instance_of(server)
+            instance.vm_state, instance.task_state = 'error', None
+            instance.save()
+            if rescue:
+                self.act(server, 'rescue', {
+                    'rescue_image_ref': self.glance.image3['id']})
+                self.act(server, 'unrescue')
+            self.assertEqual('ERROR', self.act(
+                server, 'reboot', {'type': 'HARD'})['status'], rescue)
+            self.assertIn('No disk at b_', str(self.fault_of(server)))
+        self.act(server, 'rebuild', {'imageRef': self.glance.image4['id']})
+        self.assertEqual('ACTIVE', self.act(
+            server, 'reboot', {'type': 'HARD'})['status'])
 
 
 class MigrationTest(base.TwoHostMixin, OffersCase):
