@@ -99,6 +99,18 @@ def find_conflict(flavor, metadata, specs, shared_only):
     return None
 
 
+def differs(metadata, other):
+    """Whether two images of a server say other things of its processors.
+
+    :param metadata: dict, its system_metadata.
+    :param other: the same with the other image.
+    """
+    names = [_IMAGE_POLICY, *(name.replace('hw:', 'hw_')
+                              for name in _UNKNOWN)]
+    return any(made_of.read(metadata, name) != made_of.read(other, name)
+               for name in names)
+
+
 def _source(flavor, policy):
     """What says the policy: the extra spec, or the property of the image."""
     if flavor.extra_specs.get(POLICY):

@@ -610,7 +610,7 @@ class PowerVMDriver(driver.ComputeDriver):
             knows again what the server is made of.
         """
         try:
-            flavor.build_lpar(self.rooms.host, made_of.as_on_record(instance))
+            flavor.check_rebuild(self.rooms.host, instance)
             if not compute_utils.is_volume_backed_instance(
                     context, instance, bdms):
                 image.check_rebuild(self.rooms.disk, context, instance,

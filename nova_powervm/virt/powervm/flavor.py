@@ -135,8 +135,27 @@ def build_lpar(host, instance, flavor=None):
         no host, can fulfil.
     :raises pypowervm.exceptions.Error: if the pools cannot be read.
     """
-    flavor = flavor or instance.flavor
-    attributes = _Translation(host, instance, flavor).attributes()
+    return _build(host, instance, flavor or instance.flavor)
+
+
+def check_rebuild(host, instance):
+    """Refuse a rebuild whose LPAR could not be made.
+
+    :param instance: nova.objects.Instance; Nova has the new image on record.
+    :raises: as build_lpar.
+    """
+    rebuilt = made_of.as_on_record(instance)
+    _build(host, rebuilt, instance.flavor, anew=cpu_policy.differs(
+        instance.system_metadata, rebuilt.system_metadata))
+
+
+def _build(host, instance, flavor, anew=False):
+    """See build_lpar.
+
+    :param anew: whether the policy for processors is another than the server
+        was made with, see _Translation.
+    """
+    attributes = _Translation(host, instance, flavor, anew).attributes()
     standardizer = lpar_builder.DefaultStandardize(
         host.system, proc_units_factor=CONF.powervm.proc_units_factor,
         uncapped_weight=CONF.powervm.uncapped_proc_weight)
@@ -204,7 +223,7 @@ def _size_of(host, instance, flavor):
 class _Translation:
     """A flavor as attributes of one instance for pypowervm's LPARBuilder."""
 
-    def __init__(self, host, instance, flavor):
+    def __init__(self, host, instance, flavor, anew=False):
         self.host = host
         self.system = host.system
         self.instance = instance
@@ -213,7 +232,7 @@ class _Translation:
         self.is_ibmi = is_ibmi(instance)
         self._is_dedicated = cpu_policy.is_dedicated(
             flavor, instance.system_metadata)
-        self._check_policy()
+        self._check_policy(anew)
 
     def attributes(self):
         attributes = {
@@ -245,7 +264,7 @@ class _Translation:
                 raise self._error(key, value, str(exc))
         return specs
 
-    def _check_policy(self):
+    def _check_policy(self, anew):
         """Refuse what hw:cpu_policy asks for and PowerVM does not have.
 
         A server of a version that ignored the policy may have such a flavor.
@@ -258,7 +277,7 @@ class _Translation:
                                             size.SHARED_ONLY)
         if not refused and not conflict:
             return
-        if self._was_made_so():
+        if not anew and self._was_made_so():
             self._is_dedicated = False
             return
         if refused:

@@ -22,7 +22,6 @@ gives it back when it refuses a rebuild itself.
 from nova.compute import task_states
 from nova.compute import vm_states
 from nova import context as nova_context
-from nova import exception as nova_exc
 from nova import objects
 from oslo_log import log as logging
 from pypowervm.utils import uuid as pvm_uuids
@@ -42,6 +41,8 @@ _KEPT = 'powervm_image_'
 #: What its notes begin with, for instance_id.
 NOTES = _IMAGE
 # Attributes of an instance that Nova takes from properties of the image.
+# Nova's column for keys of system_metadata has so many characters.
+_LONGEST_KEY = 255
 _ATTRIBUTES = {'os_type': None, 'architecture': None, 'vm_mode': None,
                'kernel_id': '', 'ramdisk_id': ''}
 
@@ -64,17 +65,18 @@ def is_known(instance):
 def note_spawn(instance, nodename):
     """Keep what a server is made of, when the driver is to make its disks.
 
-    If the server is built or rebuilt, that is what Nova has on record. If it
-    is unshelved or evacuated, it is made of what it was made of before. For a
-    server of an older version, the next start of nova-compute keeps that, see
-    take_over().
+    If the server is built or rebuilt, that is what Nova has on record; also
+    if it is evacuated without its disks, since Nova has the image on record
+    fetched for the new ones. If it is unshelved, or evacuated with volumes, it
+    is made of what it was made of before. For a server of an older version,
+    the next start of nova-compute keeps that, see take_over().
 
     :param instance: nova.objects.Instance, to be saved.
     :param nodename: str, Nova's name of this host.
     """
     is_new = instance.vm_state == vm_states.BUILDING or (
         instance.task_state == task_states.REBUILD_SPAWNING and
-        instance.host == nodename)
+        (instance.host == nodename or instance.image_ref))
     if is_new:
         note(instance)
 
@@ -82,9 +84,8 @@ def note_spawn(instance, nodename):
 def note(instance):
     """Keep what Nova has on record (1 DB call, 0 if that is kept)."""
     metadata = instance.system_metadata
-    wanted = {_KEPT + key[len(_PROPERTY):]: value
-              for key, value in metadata.items()
-              if key.startswith(_PROPERTY)}
+    wanted = {_kept_key(key): value for key, value in metadata.items()
+              if _is_kept(key)}
     wanted[_IMAGE] = instance.image_ref or ''
     if wanted != {key: metadata[key] for key in _kept_keys(metadata)}:
         _forget(metadata)
@@ -119,7 +120,7 @@ def give_back(instance, is_ibmi):
         note(instance)
         return
     for key in list(metadata):
-        if key.startswith(_PROPERTY):
+        if _is_kept(key):
             del metadata[key]
     metadata.update({
         _PROPERTY + key[len(_KEPT):]: metadata[key]
@@ -154,7 +155,7 @@ def take_over(nodename, find_partitions):
                         system == pvm_bp.LPARType.OS400)
         try:
             note(instance)
-        except nova_exc.NovaException as exc:
+        except Exception as exc:
             LOG.warning('The image that the server is made of could not be '
                         'stored. The next start of nova-compute tries again: '
                         '%s', exc, instance=instance)
@@ -167,6 +168,20 @@ def _set_system(metadata, is_ibmi):
         metadata[key] = IBMI
     elif metadata.get(key, '').lower() == IBMI:
         del metadata[key]
+
+
+def _kept_key(key):
+    """Where a property of Nova's record is kept."""
+    return _KEPT + key[len(_PROPERTY):]
+
+
+def _is_kept(key):
+    """Whether a key of system_metadata is a property that is kept.
+
+    One whose name is too long stays as Nova has it: the driver needs none.
+    """
+    return (key.startswith(_PROPERTY) and
+            len(_kept_key(key)) <= _LONGEST_KEY)
 
 
 def _kept_keys(metadata):

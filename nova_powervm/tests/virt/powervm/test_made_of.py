@@ -77,9 +77,31 @@ class MadeOfTest(base.TestCase):
         self.put_on_record()
         for states in ({'vm_state': vm_states.SHELVED_OFFLOADED},
                        {'vm_state': vm_states.ACTIVE, 'host': 'compute2',
+                        'image_ref': '',
                         'task_state': task_states.REBUILD_SPAWNING}):
             self.spawn(**states)
             self.assertEqual('ibmi', self.read('os_distro'))
+
+    def test_evacuated_without_its_disks(self):
+        """Nova has the image on record fetched, whatever it was made of."""
+        made_of.note(self.instance)
+        self.put_on_record()
+        self.spawn(host='compute2', task_state=task_states.REBUILD_SPAWNING)
+        self.assertEqual('linux', self.read('os_type'))
+        self.assertIsNone(self.read('os_distro'))
+
+    def test_long_names(self):
+        """Nova's database has 255 characters for a key."""
+        metadata = self.instance.system_metadata
+        for length in (241, 242, 249):
+            metadata['image_' + 'x' * length] = 'a'
+        made_of.note(self.instance)
+        self.assertLessEqual(max(map(len, metadata)), 255)
+        self.assertEqual('a', self.read('x' * 241))
+        before = dict(metadata)
+        metadata['image_' + 'x' * 241] = 'b'
+        made_of.give_back(self.instance, self.fail)
+        self.assertEqual(before, metadata)
 
     def test_give_back(self):
         made_of.note(self.instance)

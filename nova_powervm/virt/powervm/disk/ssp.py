@@ -88,6 +88,32 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
             for unit in units.to_delete(
                     left[name], census.metadata_of_owner(name), name):
                 self._delete(unit, proof)
+        for instance in census.instances:
+            if units.doomed(instance.system_metadata):
+                storage.try_to('delete former disks of server %s' %
+                               instance.uuid, self._delete_doomed, instance,
+                               lus)
+
+    def _delete_doomed(self, instance, lus):
+        """Delete what a server had when a VIOS was down.
+
+        That has it mapped still, maybe where the server has a disk by now.
+
+        :param lus: wrappers of the LUs that there are.
+        """
+        doomed = units.doomed(instance.system_metadata)
+        names, clients = set(doomed.values()), self.own_partitions(instance)
+        stg = storage.StorageTransaction(self.host, 'clean_former')
+        stg.edit_redundant(
+            self.vios_uuids, storage.remove_storage_mappings, pvm_stg.LU,
+            names, partitions=clients, udids=set(doomed),
+            missed=lambda vios_uuid: self._unfinished.add_mappings(
+                vios_uuid, names, clients, set(doomed)))
+        stg.execute()
+        proof = self.proof(instance)
+        left = {lu_w.udid for lu_w in lus if lu_w.udid in doomed and
+                not self._delete(pool.Unit.of(lu_w), proof)}
+        units.forget_doomed(instance, set(doomed) - left)
 
     # ---- disks of servers ----------------------------------------------
 
@@ -251,7 +277,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         udids = {element.udid for element in unmapped
                  if storage.is_named(element, pvm_stg.LU, names)}
         proof = self.proof(instance)
-        wanted = udids | units.doomed(instance.system_metadata, names)
+        wanted = {*udids, *units.doomed(instance.system_metadata, names)}
         left = [
             unit for name, found in
             _by_name(self._pool.find(names, wanted)).items()

@@ -73,14 +73,21 @@ def keep_doomed(instance, lus):
     _write(instance, {_DOOMED + lu_w.udid: lu_w.name for lu_w in lus})
 
 
-def doomed(metadata, names):
-    """UDIDs of the LUs of some names that have to go: set.
+def doomed(metadata, names=None):
+    """LUs that have to go: dict of UDID -> name.
 
     :param metadata: dict, system_metadata of their server.
+    :param names: collection of the names to look for; None means any.
     """
-    return {key.removeprefix(_DOOMED)
+    return {key.removeprefix(_DOOMED): name
             for key, name in (metadata or {}).items()
-            if key.startswith(_DOOMED) and name in names}
+            if key.startswith(_DOOMED) and (names is None or name in names)}
+
+
+def forget_doomed(instance, udids):
+    """Forget LUs that had to go, and are gone."""
+    keys = {_DOOMED + udid for udid in udids} & set(instance.system_metadata)
+    _write(instance, dict.fromkeys(keys))
 
 
 def forget(instance, names):

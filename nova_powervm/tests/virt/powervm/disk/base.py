@@ -33,6 +33,8 @@ ANY = deletion.Proof('a test wants it', lambda name: True)
 class NobodyLeft:
     """A census that finds no server which is gone."""
 
+    instances = ()
+
     @staticmethod
     def metadata_of_owner(_name):
         return {}

@@ -157,3 +157,28 @@ class EmptyListTest(platforms.SharedPool, PoolMixin, base.TwoHostMixin,
         self.assertEqual('compute2', self.host_of(server))
         self.where = 'compute2'
         self.assert_kept(server)
+
+
+class RebuiltTest(platforms.SharedPool, PoolMixin, base.ScenarioCase):
+    """A server is rebuilt while a VIOS is down, and nova-compute ends."""
+
+    def test_former_disk(self):
+        """It goes when the VIOS is back, with its mapping there."""
+        server = self.boot()
+        self.mark(server)
+        self.set_vios('vios2', False)
+        self.act(server, 'rebuild', {'imageRef': self.image_id})
+        self.assertEqual(2, len(self.units()))
+        self.cloud.stop('compute1')
+        self.set_vios('vios2', True)
+        self.cloud.start_all()
+        [(udid, _name)] = self.units()
+        self.assertIn(udid, str(self.instance_of(server).system_metadata))
+        self.assertEqual({}, units.doomed(
+            self.instance_of(server).system_metadata))
+        for vios in self.platform.state()['VirtualIOServer']:
+            self.assertLessEqual(len([
+                mapping for mapping in vios['mappings']
+                if mapping['storage'].startswith('b_')]), 1)
+        self.assertIsNone(self.delete(server))
+        self.assertEqual([], self.units())

@@ -185,3 +185,15 @@ class LinuxTest(RefusedMixin, base.ScenarioCase):
         self.assertEqual('ACTIVE', self.status_of(self.server))
         self.assertEqual('OS400', self.lpar_of(self.server)['type'])
         self.assertFalse(self.lpar_of(self.server)['dedicated'])
+
+
+class PolicyTest(RefusedMixin, base.ScenarioCase):
+    """An image that asks for what PowerVM does not have."""
+
+    OTHER = {'hw_cpu_policy': 'mixed'}
+
+    def test_refused(self):
+        self.rebuild()
+        self.assertEqual('ACTIVE', self.status_of(self.server))
+        self.assertIn('hw_cpu_policy', self.fault_of(self.server))
+        self.assertEqual(self.before, self.record())

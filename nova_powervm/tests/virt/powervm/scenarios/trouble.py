@@ -61,6 +61,7 @@ TROUBLE = {
     'test_lent_disks.SharedPoolTest': ALL,
     'test_lent_disks.VolumeGroupTest': ALL,
     'test_lent_media.LentTest': ALL,
+    'test_names_of_units.RebuiltTest': ALL,
     'test_names_of_units.SameNameTest': (
         'test_deleted_in_absence',
         'test_hard_reboot',
@@ -77,6 +78,7 @@ TROUBLE = {
     'test_offers.MemoryTest': ('test_lost_lpar',),
     'test_refused_rebuilds.IbmiTest': ALL,
     'test_refused_rebuilds.LinuxTest': ALL,
+    'test_refused_rebuilds.PolicyTest': ALL,
     'test_rescue.FilePoolTest': ('test_what_a_crash_has_left',),
     'test_rescue.LocalDiskTest': (
         'test_failure',
