@@ -221,7 +221,7 @@ class CreateTest(VmTestCase):
         self.assertEqual([], self.requests())
 
     def test_platform_refuses(self):
-        memory = self.simulated.system.memory_mb + 1024
+        memory = self.simulated.system.memory_mb - 16 * 1024
         self.instance.flavor = base.make_flavor(memory_mb=memory)
         exc = self.assertRaises(exception.PowerVMAPIFailed, vm.create_lpar,
                                 self.host, self.instance)
@@ -290,7 +290,7 @@ class ResizeTest(VmTestCase):
 
     def test_platform_refuses(self):
         self.flavor = base.make_flavor(
-            memory_mb=self.simulated.system.memory_mb + 1024)
+            memory_mb=self.simulated.system.memory_mb - 16 * 1024)
         exc = self.assertRaises(exception.PowerVMAPIFailed, self.resize)
         self.assertIn('HSCL03EC', str(exc))
         self.assert_size(1024, 2, 127)
