@@ -170,7 +170,12 @@ class Row:
         scene = self.scene
         if scene.status == 'resized':
             if self.row.operation.startswith('confirm'):
-                scene.api.confirm(scene.server)
+                if scene.api.confirm(scene.server) is None and (
+                        scene.status == 'resized'):
+                    # Nova died after it had noted the migration as confirmed,
+                    # and before it saved the server: nobody can confirm it
+                    # again, so an operator has to help.
+                    scene.api.reset_state(scene.server)
             else:
                 scene.api.revert(scene.server)
         if scene.status == 'rescued':
