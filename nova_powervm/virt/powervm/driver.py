@@ -510,14 +510,12 @@ class PowerVMDriver(driver.ComputeDriver):
     def _arrive(self, context, migration, instance, disk_info, network_info,
                 block_device_info, power_on):
         """See finish_migration."""
-        if not move.is_same_host(migration):
+        has_moved = not move.is_same_host(migration)
+        if has_moved:
             move.check_arrival(self.rooms.disk, disk_info,
                                flow_spawn.own_disk_types(block_device_info))
             self._remove_former(instance, network_info)
-            self._rebuild(context, instance, network_info, block_device_info,
-                          former=instance.old_flavor, power_on=power_on)
-            return
-        if self._is_lost(instance):
+        if has_moved or self._is_lost(instance):
             self._rebuild(context, instance, network_info, block_device_info,
                           former=instance.old_flavor, power_on=power_on)
             return
