@@ -20,8 +20,8 @@ since --begin. What tests cost is in .tox/costs, see
 nova_powervm/tests/watch.py; without it there are no CPU seconds, and no test
 takes too many.
 
-Exit status 1: a test failed or took too much, none ran, or a process that ran
-tests was killed, so that some of them may never have run.
+Exit status 1: a test failed, took or printed too much, none ran, or a process
+that ran tests was killed, so that some of them may never have run.
 """
 
 import argparse
@@ -38,6 +38,9 @@ import testtools
 FAILED = ('fail', 'inprogress', 'unknown', 'uxsuccess')
 #: CPU seconds that a test may take.
 LIMIT = 30
+#: Bytes that a test may log and print. stestr breaks off a run above 4 MiB,
+#: though all tests passed.
+OUTPUT_LIMIT = 2 * 10 ** 6
 #: Tests that may take more: {regular expression that matches the ID: why}.
 EXPENSIVE = {
     r'nova_powervm\.tests\.demo\.test_demo':
@@ -89,6 +92,7 @@ class Suite:
     :ivar wall: {test ID: seconds, with its set-up and clean-up}
     :ivar cpu: {test ID: CPU seconds}; what comes between two tests is one
         of them, by the name of "after" and the ID of the former.
+    :ivar output: {test ID: bytes that it logged and printed}
     :ivar killed: list of str, what processes did last that were killed
     :ivar seconds: float, from the start of the first test of each run to the
         end of the last, all runs together
@@ -98,6 +102,7 @@ class Suite:
         self.outcomes = {}
         self.wall = {}
         self.cpu = {}
+        self.output = {}
         self.seconds = 0
         self.killed = []
 
@@ -120,6 +125,9 @@ class Suite:
 
         def note(test):
             self.outcomes[test['id']] = test['status']
+            self.output[test['id']] = sum(
+                len(chunk) for detail in test['details'].values()
+                for chunk in detail.iter_bytes())
             known = [time for time in test['timestamps'] if time]
             times.extend(known)
             if len(known) == 2:
@@ -176,6 +184,11 @@ class Suite:
         return [(name, seconds) for name, seconds in sorted(self.cpu.items())
                 if seconds > LIMIT and not any(
                     re.match(pattern, name) for pattern in EXPENSIVE)]
+
+    def too_talkative(self):
+        """Those that print more than OUTPUT_LIMIT: list of (ID, bytes)."""
+        return [(name, size) for name, size in sorted(self.output.items())
+                if size > OUTPUT_LIMIT]
 
     def failed(self):
         """IDs of those that failed, or did not end."""
@@ -244,6 +257,7 @@ def report(suite):
     """Print what is known of the tests; return the exit status."""
     failed = suite.failed()
     expensive = suite.too_expensive()
+    talkative = suite.too_talkative()
     skipped = list(suite.outcomes.values()).count('skip')
     for line in (*suite.slowest(), '', *suite.parts(), ''):
         print(line)
@@ -251,6 +265,9 @@ def report(suite):
         print('%s: %s' % (suite.outcomes[name].upper(), name))
     for name, seconds in expensive:
         print('MORE THAN %d CPU SECONDS: %s: %.1f' % (LIMIT, name, seconds))
+    for name, size in talkative:
+        print('MORE THAN %d BYTES OF OUTPUT: %s: %d' % (
+            OUTPUT_LIMIT, name, size))
     for name in suite.killed:
         print('A PROCESS WAS KILLED, and did not run the rest of its tests. '
               'Its last: %s' % name)
@@ -258,7 +275,7 @@ def report(suite):
         print('NOTHING RAN')
     print('%d passed, %d failed, %d skipped' % (
         len(suite.outcomes) - len(failed) - skipped, len(failed), skipped))
-    return 1 if (failed or expensive or suite.killed or
+    return 1 if (failed or expensive or talkative or suite.killed or
                  not suite.outcomes) else 0
 
 

@@ -145,6 +145,23 @@ class SummaryTest(testtools.TestCase):
         self.assertEqual(['MORE THAN 30 CPU SECONDS: %s: 30.1' % WALK,
                           '2 passed, 0 failed, 0 skipped'], lines[-2:])
 
+    def test_a_test_prints_too_much(self):
+        inserter = self.repository.get_inserter()
+        inserter.startTestRun()
+        inserter.status(test_id=UNIT, test_status='inprogress',
+                        timestamp=START)
+        for _chunk in range(3):
+            inserter.status(test_id=UNIT, file_name='log',
+                            mime_type='text/plain;charset=utf8',
+                            file_bytes=b'x' * 10 ** 6)
+        inserter.status(test_id=UNIT, test_status='success', timestamp=START)
+        inserter.stopTestRun()
+        status, lines = self.run_summary()
+        self.assertEqual(1, status)
+        self.assertEqual(
+            ['MORE THAN 2000000 BYTES OF OUTPUT: %s: 3000000' % UNIT,
+             '1 passed, 0 failed, 0 skipped'], lines[-2:])
+
     def test_fixtures_take_too_much(self):
         self.add_run({UNIT: ('success', 1)})
         self.add_costs({'after ' + UNIT: 31})
