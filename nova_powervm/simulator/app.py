@@ -24,9 +24,9 @@ from nova_powervm.simulator import call as calls
 from nova_powervm.simulator import control
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import faults
-from nova_powervm.simulator import files
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import resources
+from nova_powervm.simulator.resources import uploads
 
 LOG = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Application:
         self._lock = host.site.lock
         self._control = control.Control(host)
         self._classes = {cls.URL_NAME or cls.TYPE: cls
-                         for cls in resources.ALL + (files.File,)}
+                         for cls in resources.ALL}
 
     def __call__(self, environ, start_response):
         """Answer a request.
@@ -409,5 +409,5 @@ class Application:
     def _contents(self, call, rest):
         if call.method not in ('PUT', 'POST') or len(rest) != 1:
             raise errors.NotAllowed('%s is not possible here' % call.method)
-        self._host.files.receive(rest[0], call)
+        uploads.receive(self._host, rest[0], call)
         return calls.empty()

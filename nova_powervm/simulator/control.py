@@ -30,8 +30,8 @@ from werkzeug import wsgi
 
 from nova_powervm.simulator import control_operator
 from nova_powervm.simulator import control_san
+from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
-from nova_powervm.simulator import inside
 
 LOG = logging.getLogger(__name__)
 
@@ -211,23 +211,23 @@ class Control:
     def _disks(self, body):
         with self._host.site.lock:
             return self._json({'disks': [disk.data() for disk in
-                                         inside.disks(self._host)]})
+                                         disk_io.list_disks(self._host)]})
 
     def _disk(self, method, name, digest, query, body):
         query = dict(urllib.parse.parse_qsl(query))
-        disk = inside.find(self._host, name, query.get('vios'))
+        disk = disk_io.find(self._host, name, query.get('vios'))
         offset = self._number(query, 'offset', 0)
         if method == 'POST' and not digest:
-            inside.write(disk, offset, body)
+            disk_io.write(disk, offset, body)
             return self._json({'written': len(body)})
         if method != 'GET':
             raise errors.NotAllowed('%s is not possible here' % method)
         if digest:
             length = self._number(query, 'length', disk.backing.disk.size)
-            return self._json({'sha256': inside.sha256(disk, length),
+            return self._json({'sha256': disk_io.sha256(disk, length),
                                'length': length})
-        length = self._number(query, 'length', inside.MAX_BYTES)
-        return werkzeug.Response(inside.read(disk, offset, length),
+        length = self._number(query, 'length', disk_io.MAX_BYTES)
+        return werkzeug.Response(disk_io.read(disk, offset, length),
                                  content_type='application/octet-stream')
 
     def _disks_of(self, name, query):

@@ -27,8 +27,8 @@ import os
 import re
 from urllib import parse
 
-from nova_powervm.simulator import disks
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import sparse_disk
 
 #: What can go wrong with a volume, see Volume.set_fault().
 NOT_EXPORTED = 'not_exported'
@@ -137,7 +137,7 @@ class Volume:
 
     :ivar id: str, what those who manage it call it
     :ivar naa: str of 32 hex digits, its identity in page 83
-    :ivar disk: disks.SparseDisk with its bytes
+    :ivar disk: sparse_disk.SparseDisk with its bytes
     :ivar exports: dict, initiator WWPN -> LUN as those who manage it want it
     :ivar hdisks: list of the san_disk.SanDisks that VIOSes have of it
     """
@@ -295,7 +295,7 @@ class San:
             raise errors.NotFound('There is no array %s' % (array or ''))
         place = max(found, key=lambda a: a.free)
         place.check_free(size)
-        volume = Volume(place, volume_id, disks.SparseDisk(
+        volume = Volume(place, volume_id, sparse_disk.SparseDisk(
             self._path_of(volume_id), size))
         place.volumes[volume_id] = volume
         return volume

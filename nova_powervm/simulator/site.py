@@ -25,13 +25,12 @@ from nova_powervm.simulator import clock
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import events
 from nova_powervm.simulator import faults
-from nova_powervm.simulator import files
 from nova_powervm.simulator import fingerprint
-from nova_powervm.simulator import guest
+from nova_powervm.simulator import guest_disks
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import journal
 from nova_powervm.simulator import management
-from nova_powervm.simulator import outside
+from nova_powervm.simulator import operator
 from nova_powervm.simulator import resources
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator import san
@@ -74,7 +73,7 @@ class Host:
     :ivar number: int, position in the site, from 0
     :ivar system: the ManagedSystem resource
     :ivar base_url: str, begins every URL that is handed out
-    :ivar operator: outside.Operator, who changes things past the REST API
+    :ivar operator: operator.Operator, who changes things past the REST API
     :ivar data_dir: str, where files of this host go
     """
 
@@ -102,9 +101,8 @@ class Host:
             os.path.join(self.data_dir, 'sessions'),
             site.timing['session_idle_seconds'],
             site.timing['session_max_seconds'])
-        self.files = files.Files(self)
         self.management = management.Management(self)
-        self.operator = outside.Operator(self)
+        self.operator = operator.Operator(self)
         self.faults = faults.Faults(self.operator.vios)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
 
@@ -184,8 +182,8 @@ class Host:
 
     @staticmethod
     def lpar_disks(partition):
-        """Return what a partition sees: list of guest.Disk; lock held."""
-        return guest.disks(partition)
+        """List what a partition sees: guest_disks.Disk; lock held."""
+        return guest_disks.list_disks(partition)
 
     def free_partition_id(self):
         """Return the lowest partition ID that is free."""

@@ -15,11 +15,13 @@
 from nova_powervm.simulator.resources import bridge
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator.resources import fibre_channel
+from nova_powervm.simulator.resources import file
 from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import lpar
-from nova_powervm.simulator.resources import misc
+from nova_powervm.simulator.resources import management_console
 from nova_powervm.simulator.resources import network
 from nova_powervm.simulator.resources import pcm
+from nova_powervm.simulator.resources import processor_pool
 from nova_powervm.simulator.resources import switch
 from nova_powervm.simulator.resources import system
 from nova_powervm.simulator.resources import vios
@@ -39,12 +41,14 @@ ALL = (
     network.ClientNetworkAdapter,
     fibre_channel.ClientAdapter,
     bridge.NetworkBridge,
-    misc.SharedProcessorPool,
-    misc.ManagementConsole,
+    processor_pool.SharedProcessorPool,
+    management_console.ManagementConsole,
     pcm.PcmPreference,
     pcm.LongTermMonitor,
+    file.File,
 )
 
 #: Modules whose build(host, spec) makes what a profile describes, in the
 #: order in which one needs the other.
-BUILDERS = (system, network, vios, bridge, lpar, misc)
+BUILDERS = (system, network, vios, bridge, lpar, processor_pool,
+            management_console, pcm)

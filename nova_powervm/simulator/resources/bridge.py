@@ -16,11 +16,11 @@ import hashlib
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import ethernet
 from nova_powervm.simulator.resources import network
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import switch as switches
-from nova_powervm.simulator import store
 
 el = atom.el
 
@@ -104,7 +104,7 @@ class SharedEthernetAdapter:
                            for trunk in self.trunks]}
 
 
-class NetworkBridge(store.Resource):
+class NetworkBridge(base.Resource):
     """One shared Ethernet adapter, or two that stand in for each other.
 
     The clients of a NovaLink edit the trunk adapters; the load groups only

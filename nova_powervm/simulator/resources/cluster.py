@@ -16,17 +16,17 @@ import base64
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import shared_pool
 from nova_powervm.simulator.resources import storage
-from nova_powervm.simulator import store
 
 el = atom.el
 
 _REPOSITORY_GB = 10
 
 
-class Cluster(store.Resource):
+class Cluster(base.Resource):
     """A cluster of VIOSes.
 
     :param pool: shared_pool.Pool
@@ -80,7 +80,7 @@ class Cluster(store.Resource):
                           for vios in self.pool.vioses]}
 
 
-class SharedStoragePool(store.Resource):
+class SharedStoragePool(base.Resource):
     """The storage pool of a cluster.
 
     :param cluster: Cluster
@@ -164,7 +164,7 @@ class SharedStoragePool(store.Resource):
                 'free_bytes': pool.free}
 
 
-class Tier(store.Resource):
+class Tier(base.Resource):
     """A tier of a pool.
 
     :param pool_view: SharedStoragePool

@@ -12,10 +12,10 @@
 
 """VirtualFibreChannelClientAdapter: a port of a partition, seen from there."""
 
-from nova_powervm.simulator import store
+from nova_powervm.simulator.resources import base
 
 
-class ClientAdapter(store.Resource):
+class ClientAdapter(base.Resource):
     """The client adapter of a virtual Fibre Channel mapping.
 
     It comes and goes with the mapping, which the document of the VIOS makes.

@@ -15,16 +15,16 @@
 import re
 
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import shared_pool
 from nova_powervm.simulator.resources import storage
-from nova_powervm.simulator import store
 
 #: source of the length: pypowervm.const.MaxLen.FILENAME_DEFAULT; assumed, no
 #: hardware, that the platform has the same limit.
 _NAME = re.compile(r'[A-Za-z0-9_.-]{1,79}')
 
 
-class LogicalUnit(store.Resource):
+class LogicalUnit(base.Resource):
     """A logical unit.
 
     :param tier_view: the cluster.Tier resource that it hangs under

@@ -17,16 +17,16 @@ import uuid
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import ethernet
 from nova_powervm.simulator.resources import switch as switches
-from nova_powervm.simulator import store
 
 el = atom.el
 
 _MAC = re.compile('[0-9A-F]{12}')
 
 
-class ClientNetworkAdapter(store.Resource):
+class ClientNetworkAdapter(base.Resource):
     """A virtual Ethernet adapter of an LPAR or a VIOS.
 
     With a trunk priority it is a trunk adapter: it carries the traffic of

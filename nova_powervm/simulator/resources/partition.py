@@ -19,8 +19,8 @@ import time
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import firmware
+from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import partition_config
-from nova_powervm.simulator import store
 
 el = atom.el
 
@@ -53,7 +53,7 @@ def _first_nvram(uuid):
     return base64.b64encode(block * 240).decode()
 
 
-class Partition(store.Resource):
+class Partition(base.Resource):
     """A partition: LPAR or VIOS.
 
     :ivar partition_id: int, the short ID

@@ -22,8 +22,8 @@ import time
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import pcm_samples
-from nova_powervm.simulator import store
 
 el = atom.el
 
@@ -38,7 +38,7 @@ KEPT = 20
 _PHYP, _GUESTS, _VIOS = 'phyp', 'lpar', 'vios_'
 
 
-class PcmPreference(store.Resource):
+class PcmPreference(base.Resource):
     """Which samples a system collects.
 
     :ivar enabled: dict, name of the switch -> bool
@@ -82,7 +82,7 @@ class PcmPreference(store.Resource):
         return dict({'uuid': self.uuid}, **self.enabled)
 
 
-class LongTermMonitor(store.Resource):
+class LongTermMonitor(base.Resource):
     """The samples of the long-term monitor; none is kept."""
 
     TYPE = 'LongTermMonitor'
@@ -137,6 +137,14 @@ def _samples(host):
             found.update((_name(host.system, kind, at), (kind, at))
                          for kind in kinds)
     return found
+
+
+def build(host, spec):
+    """Make the preferences of a host, as no client has changed them yet.
+
+    :param spec: dict, the host's part of the profile; nothing of it is used
+    """
+    host.add(PcmPreference(host))
 
 
 def _name(system, kind, at):

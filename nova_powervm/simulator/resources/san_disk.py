@@ -42,7 +42,7 @@ class SanDisk(storage.PhysicalVolume):
 
     @property
     def disk(self):
-        """disks.SparseDisk of the volume."""
+        """sparse_disk.SparseDisk of the volume."""
         return self.volume.disk
 
     @property

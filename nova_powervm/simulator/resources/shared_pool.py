@@ -21,9 +21,9 @@ import os
 import uuid
 
 from nova_powervm.simulator import atom
-from nova_powervm.simulator import disks
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import storage
+from nova_powervm.simulator import sparse_disk
 
 el = atom.el
 
@@ -209,7 +209,7 @@ class Unit(storage.Backing):
     :param kind: DISK or IMAGE
     :param thin: bool
     :param image: Unit that it is a linked clone of, or None
-    :ivar disk: disks.SparseDisk with its bytes
+    :ivar disk: sparse_disk.SparseDisk with its bytes
     :ivar views: list of the LogicalUnit resources that show it
     """
 
@@ -228,7 +228,7 @@ class Unit(storage.Backing):
         self.thin = thin
         self.image = image
         self.views = []
-        self.disk = disks.SparseDisk(os.path.join(
+        self.disk = sparse_disk.SparseDisk(os.path.join(
             pool.site.data_dir, 'pools', pool.name, self.udid), size)
         if image:
             self.disk.copy_from(image.disk)

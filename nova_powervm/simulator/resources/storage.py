@@ -24,8 +24,8 @@ from urllib import parse
 import uuid
 
 from nova_powervm.simulator import atom
-from nova_powervm.simulator import disks
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import sparse_disk
 
 el = atom.el
 
@@ -154,7 +154,7 @@ class VirtualDisk(Backing):
         self.group = group
         self.size = size
         self.label = label
-        self.disk = disks.SparseDisk(
+        self.disk = sparse_disk.SparseDisk(
             file_path(group.parent, 'disk', name), size)
         if group.parent.is_management:
             group.host.management.show(self.device_name, self.disk.path)
@@ -276,7 +276,7 @@ class OpticalMedia(Backing):
     """A medium (ISO file) in a media repository.
 
     :param repository: the MediaRepository that holds it
-    :param disk: disks.SparseDisk with its bytes
+    :param disk: sparse_disk.SparseDisk with its bytes
     :param mount_type: 'rw' or 'ro'; a read-only one may be in several
                        drives (source: mount_type of captures; assumed)
     """

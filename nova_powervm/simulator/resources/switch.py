@@ -20,7 +20,7 @@ import uuid
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
-from nova_powervm.simulator import store
+from nova_powervm.simulator.resources import base
 
 el = atom.el
 
@@ -37,7 +37,7 @@ MAX_VLAN = 4094
 MAX_TAGGED_VLANS = 20
 
 
-class VirtualSwitch(store.Resource):
+class VirtualSwitch(base.Resource):
     """A layer 2 switch inside the hypervisor.
 
     :ivar switch_id: int, the short ID
@@ -145,7 +145,7 @@ class VirtualSwitch(store.Resource):
                 'mode': self.mode}
 
 
-class VirtualNetwork(store.Resource):
+class VirtualNetwork(base.Resource):
     """A VLAN of a switch that some adapter uses.
 
     Clients only read it. (On an HMC they could also make some in advance;

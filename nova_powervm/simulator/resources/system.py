@@ -16,7 +16,7 @@ import zlib
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
-from nova_powervm.simulator import store
+from nova_powervm.simulator.resources import base
 
 el = atom.el
 
@@ -54,7 +54,7 @@ _CAPABILITIES = (
 _MAX_PROCESSORS = 64
 
 
-class ManagedSystem(store.Resource):
+class ManagedSystem(base.Resource):
     """A server.
 
     :ivar mtms: str, machine type, model and serial as in location codes

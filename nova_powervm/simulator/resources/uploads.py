@@ -10,26 +10,61 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What becomes of an upload: the bytes of a disk, or a medium."""
+"""Uploads: the bytes that a client sends for a disk or a medium."""
 
-from nova_powervm.simulator import disks
+import hashlib
+
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import storage
+from nova_powervm.simulator import sparse_disk
 
 
-def receive_upload(host, file, stream):
-    """Take the bytes of an upload; called without site.lock.
+def receive(host, uuid, source):
+    """Take the contents of a file; site.lock must not be held.
 
-    :param file: the File resource which describes it
-    :param stream: object with read(n) -> bytes
-    :returns: int bytes
-    :raises errors.RestError: the disk or repository is not there, or the
-        data do not fit. A disk keeps what it got until then; a medium only
-        comes into being once all its bytes are there
+    :param uuid: str, of the File
+    :param source: object with read(n) -> bytes
+    :raises errors.RestError: the disk or repository is not there, the bytes
+        do not fit, or are not what was promised. A disk keeps what it got
+        until then; a medium only comes into being once all its bytes are
+        there
     """
-    if file.type == 'BROKERED_MEDIA_ISO':
-        return _receive_medium(host, file, stream)
-    return _receive_disk_image(host, file, stream)
+    with host.site.lock:
+        file = host.store.get('File', uuid)
+    stream = _Stream(source, digest=file.sha256)
+    RECEIVERS[file.type](host, file, stream)
+    while stream.read(65536):
+        # What the receiver had no use for still counts.
+        pass
+    with host.site.lock:
+        file.received = stream.count
+        file.touch(event=False)
+    if file.size is not None and stream.count != file.size:
+        raise errors.Refused(
+            '%d bytes of %s arrived where %d were expected' % (
+                stream.count, file.filename, file.size))
+    if file.sha256 and stream.hexdigest() != file.sha256:
+        raise errors.Refused('The SHA-256 digest of %s is not %s' % (
+            file.filename, file.sha256))
+
+
+class _Stream:
+    """A readable that counts what passes, and digests it if need be."""
+
+    def __init__(self, source, digest):
+        self._source = source
+        self._digest = hashlib.sha256() if digest else None
+        self.count = 0
+
+    def read(self, size=None):
+        data = self._source.read(size)
+        self.count += len(data)
+        if self._digest is not None:
+            self._digest.update(data)
+        return data
+
+    def hexdigest(self):
+        return self._digest.hexdigest()
 
 
 def _receive_disk_image(host, file, stream):
@@ -56,8 +91,8 @@ def _receive_disk_image(host, file, stream):
 def _receive_medium(host, file, stream):
     with host.site.lock:
         repository = _repository_for(host, file, file.size or 0)
-        disk = disks.SparseDisk(repository.media_path(file.filename) + '.' +
-                                file.uuid, repository.free)
+        path = '%s.%s' % (repository.media_path(file.filename), file.uuid)
+        disk = sparse_disk.SparseDisk(path, repository.free)
     try:
         count = disk.write(stream)
         if file.size is not None and count != file.size:
@@ -99,3 +134,11 @@ def _repository_for(host, file, size):
                 repository.name, vios.name, repository.free, file.filename,
                 size))
     return repository
+
+
+#: FileEnumType -> function(host, file, stream) that puts the bytes where they
+#: belong. site.lock is not held meanwhile.
+RECEIVERS = {
+    'BROKERED_DISK_IMAGE': _receive_disk_image,
+    'BROKERED_MEDIA_ISO': _receive_medium,
+}

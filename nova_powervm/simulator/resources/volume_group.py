@@ -21,10 +21,10 @@ or removed.
 import re
 
 from nova_powervm.simulator import atom
-from nova_powervm.simulator import disks
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import storage
-from nova_powervm.simulator import store
+from nova_powervm.simulator import sparse_disk
 
 el = atom.el
 
@@ -34,7 +34,7 @@ _FILE_NAME = re.compile(r'[A-Za-z0-9_.-]{1,100}')
 _FILE_FORMATS = ('raw', 'qcow2')
 
 
-class VolumeGroup(store.Resource):
+class VolumeGroup(base.Resource):
     """A volume group of a VIOS, or a pool of file-backed disks.
 
     The latter is a volume group to clients, whose disks are files in a
@@ -147,13 +147,13 @@ class VolumeGroup(store.Resource):
                     '%r is no name for a virtual disk: it needs 1 to 15 '
                     'letters, digits and characters of "_.-"' % name)
             return name
-        directory, _, base = name.rpartition('/')
-        if not _FILE_NAME.fullmatch(base) or base in ('.', '..') or (
+        directory, _, file_name = name.rpartition('/')
+        if not _FILE_NAME.fullmatch(file_name) or file_name in ('.', '..') or (
                 directory not in ('', self.directory)):
             raise errors.Refused(
                 '%r is no name for a disk in %s: it needs 1 to 100 letters, '
                 'digits and characters of "_.-"' % (name, self.directory))
-        return base
+        return file_name
 
     def taken_names(self):
         """Return the names that a new disk cannot have: set of str."""
@@ -418,7 +418,8 @@ class _MediaPlan:
         else:
             self._old.size = self._size
         for name, size, mount_type in self._new:
-            disk = disks.SparseDisk(group.repository.media_path(name), size)
+            disk = sparse_disk.SparseDisk(
+                group.repository.media_path(name), size)
             group.repository.media[name] = storage.OpticalMedia(
                 group.repository, name, disk, mount_type)
         group.parent.touch('Other')
@@ -439,7 +440,7 @@ def find_disk(host, name, vios=None):
 
     :param name: str
     :param vios: str name of the VIOS, where a name alone is ambiguous
-    :returns: disks.SparseDisk
+    :returns: sparse_disk.SparseDisk
     :raises errors.NotFound:
     """
     for server in host.store.all('VirtualIOServer'):

@@ -20,7 +20,7 @@ import os
 import fixtures as fx
 from nova.tests import fixtures as nova_fixtures
 
-from nova_powervm.simulator import disks
+from nova_powervm.simulator import sparse_disk
 
 KIB = 1024
 MIB = KIB * KIB
@@ -117,7 +117,7 @@ class GlanceFixture(nova_fixtures.GlanceFixture):
 
         :returns: dict of what Glance knows of the image from then on.
         """
-        disk = disks.SparseDisk(
+        disk = sparse_disk.SparseDisk(
             os.path.join(self._folder.path, image_id), MAX_UPLOAD)
         disk.resize(disk.write(data))
         self._uploads[image_id] = disk

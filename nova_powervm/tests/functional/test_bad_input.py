@@ -18,7 +18,7 @@ from nova import exception as nova_exc
 from nova import test
 from nova.tests.functional.api import client
 
-from nova_powervm.simulator.resources import misc as sim_misc
+from nova_powervm.simulator.resources import processor_pool
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.virt.powervm import driver
@@ -116,7 +116,7 @@ class OtherHostTest(moves.TwoHostMixin, base.PowerVMTestCase):
         """Nova tries compute1 first, as compute2 has a server."""
         second = self.site.hosts[1]
         with self.site.lock:
-            second.add(sim_misc.SharedProcessorPool(
+            second.add(processor_pool.SharedProcessorPool(
                 second, second.new_uuid('pool', 3), 3, 'gold', maximum=8.0))
         self.enable('compute1', False)
         self.boot(flavor_id=self.large, networks='none')

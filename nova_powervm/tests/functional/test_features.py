@@ -20,7 +20,7 @@ from nova import exception as nova_exc
 from nova.tests.functional.api import client as api_client
 
 from nova_powervm.demo import image as demo_image
-from nova_powervm.simulator import inside
+from nova_powervm.simulator import disk_io
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
@@ -164,7 +164,7 @@ class ConfigDriveTest(base.PowerVMTestCase):
         """The content of a file of a server's config drive, bytes."""
         name = next(mapping['storage'] for mapping in self.mappings_of(server)
                     if mapping['storage'].startswith('cfg'))
-        disk = inside.find(self.platform, name).backing.disk
+        disk = disk_io.find(self.platform, name).backing.disk
         return demo_image.read_file(disk.read(0, disk.size), path)
 
     def test_what_the_user_gave(self):

@@ -18,7 +18,7 @@ from nova import context as nova_context
 from nova import objects
 
 from nova_powervm.demo import image
-from nova_powervm.simulator import inside
+from nova_powervm.simulator import disk_io
 from nova_powervm.tests.functional import volumes
 
 VOLUME = volumes.VOLUME
@@ -47,7 +47,7 @@ class TagTest(volumes.VolumeCase):
         """What the config drive says of devices: {tag: device}."""
         name = next(mapping['storage'] for mapping in self.mappings_of(server)
                     if mapping['storage'].startswith('cfg'))
-        disk = inside.find(self.platform, name).backing.disk
+        disk = disk_io.find(self.platform, name).backing.disk
         data = json.loads(image.read_file(
             disk.read(0, disk.size), 'openstack/latest/meta_data.json'))
         return {device['tags'][0]: device for device in data['devices']}

@@ -120,6 +120,6 @@ class FcTestCase(storage_base.StorageTestCase):
         return vios_w.update()
 
     def seen(self, lpar):
-        """What a partition sees: list of guest.Disk."""
+        """What a partition sees: list of guest_disks.Disk."""
         with self.site.lock:
             return self.host.lpar_disks(lpar)

@@ -247,7 +247,7 @@ class DiskContentsTestCase(storage_base.StorageTestCase):
             type='BROKERED_DISK_IMAGE', vios_uuid=self.vios.uuid,
             device_udid=disk.udid, size=None, filename='a')
         disk.disk.delete()
-        self.assertRaises(errors.Refused, uploads.receive_upload,
+        self.assertRaises(errors.Refused, uploads.RECEIVERS[file.type],
                           self.host, file, io.BytesIO(b'x'))
 
     def test_upload_to_no_disk(self):

@@ -21,7 +21,7 @@ from oslo_utils import timeutils
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.api import extra_specs
-from nova_powervm.simulator.resources import misc as sim_misc
+from nova_powervm.simulator.resources import processor_pool
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor
@@ -627,7 +627,7 @@ class PoolTest(base.SimulatedHostTestCase):
 
     def add_pool(self, pool_id, name):
         with self.site.lock:
-            self.simulated.add(sim_misc.SharedProcessorPool(
+            self.simulated.add(processor_pool.SharedProcessorPool(
                 self.simulated, self.simulated.new_uuid('pool', pool_id),
                 pool_id, name, maximum=8.0))
 

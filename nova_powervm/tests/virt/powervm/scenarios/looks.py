@@ -26,7 +26,7 @@ from nova import objects
 from oslo_utils import units
 from pypowervm.utils import uuid as uuids
 
-from nova_powervm.simulator import inside
+from nova_powervm.simulator import disk_io
 from nova_powervm.tests.functional import cinder
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.virt.powervm.volume import places
@@ -114,7 +114,7 @@ class PlatformLooks:
         boot = [name for name in names
                 if os.path.basename(name).startswith(('b_', 'boot_'))]
         self.assertEqual(1, len(boot), names)
-        return inside.find(self.platform, boot[0]).backing.disk
+        return disk_io.find(self.platform, boot[0]).backing.disk
 
     def assert_has_image(self, image_id, server):
         """The boot disk holds the image, byte by byte."""
@@ -181,7 +181,7 @@ class TwoHostLooks:
     def sizes_of_disks(self, server):
         """GiB of the disks that it has, by the first letter of their name."""
         return {
-            name[0]: inside.find(self.platform, name).backing.disk.size //
+            name[0]: disk_io.find(self.platform, name).backing.disk.size //
             units.Gi for name in {
                 mapping['storage'] for mapping in self.mappings_of(server)}
             if not name.startswith('cfg')}
@@ -225,7 +225,7 @@ class VolumeLooks:
                                        self.lpar_of(server)['uuid'])
 
     def disks_of(self, server):
-        """What a server sees of Cinder volumes: list of guest.Disk."""
+        """What a server sees of Cinder volumes: list of guest_disks.Disk."""
         partition = self.partition_of(server)
         with self.site.lock:
             return [disk for disk in self.platform.lpar_disks(partition)

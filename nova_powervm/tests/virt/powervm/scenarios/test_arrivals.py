@@ -20,7 +20,7 @@ from unittest import mock
 
 import oslo_messaging
 
-from nova_powervm.simulator.resources import misc as sim_misc
+from nova_powervm.simulator.resources import processor_pool
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.virt.powervm import peers
@@ -41,7 +41,7 @@ class ArrivalMixin(platforms.SharedPool, base.TwoHostMixin):
     @classmethod
     def add_pool(cls, host):
         with host.site.lock:
-            host.add(sim_misc.SharedProcessorPool(
+            host.add(processor_pool.SharedProcessorPool(
                 host, host.new_uuid('SharedProcessorPool', '1'), 1, 'gold'))
 
     def setUp(self):

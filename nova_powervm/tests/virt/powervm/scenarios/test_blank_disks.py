@@ -17,7 +17,7 @@ import os
 
 from oslo_utils import units
 
-from nova_powervm.simulator import inside
+from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
@@ -30,7 +30,7 @@ class SwapLooks:
 
     def swap_of(self, server):
         """Sizes in GiB of the swap disks that it has; [] for none."""
-        return [inside.find(self.platform, name).backing.disk.size // units.Gi
+        return [disk_io.find(self.platform, name).backing.disk.size // units.Gi
                 for name in {mapping['storage']
                              for mapping in self.mappings_of(server)}
                 if os.path.basename(name).startswith('s_')]
@@ -103,10 +103,10 @@ class HardRebootMixin(SwapLooks, base.MoveMixin):
         server = self.boot(flavor_id=self.with_swap)
         name, = {mapping['storage'] for mapping in self.mappings_of(server)
                  if os.path.basename(mapping['storage']).startswith('s_')}
-        disk = inside.find(self.platform, name).backing.disk
+        disk = disk_io.find(self.platform, name).backing.disk
         disk.write_at(0, b'swapped out')
         self.assertEqual('ACTIVE', self.mend(server)['status'])
-        self.assertIs(disk, inside.find(self.platform, name).backing.disk)
+        self.assertIs(disk, disk_io.find(self.platform, name).backing.disk)
         self.assertEqual(b'swapped out', disk.read(0, 11))
 
 
@@ -188,7 +188,7 @@ class EvacuationTest(SwapLooks, volumes.VolumeMixin, base.TwoHostMixin,
         server = self.boot_with((1,), boots=True, flavor_id=flavor)
         self.assertEqual('ACTIVE', server['status'], server.get('fault'))
         for name in self.disks():
-            inside.find(self.platform, name).backing.disk.write_at(
+            disk_io.find(self.platform, name).backing.disk.write_at(
                 0, b'written on compute1')
         self.cloud.stop('compute1')
         self.users.evacuate(self.of(server))
@@ -210,7 +210,7 @@ class EvacuationTest(SwapLooks, volumes.VolumeMixin, base.TwoHostMixin,
         server = self.evacuated(self.make_flavor(ephemeral=2, swap=1024))
         self.assertEqual(2, len(self.disks()))
         for name in self.disks():
-            self.assertEqual(b'written on compute1', inside.find(
+            self.assertEqual(b'written on compute1', disk_io.find(
                 self.platform, name).backing.disk.read(0, 19))
         self.assertEqual([1], self.swap_of(server))
 
@@ -231,5 +231,5 @@ class EvacuationTest(SwapLooks, volumes.VolumeMixin, base.TwoHostMixin,
         self.driver.rooms.disk.create_blank_disks = create_without_swap
         server = self.evacuated(flavor)
         self.assertEqual([1], self.swap_of(server))
-        self.assertEqual(b'written on compute1', inside.find(
+        self.assertEqual(b'written on compute1', disk_io.find(
             self.platform, self.disks()[0]).backing.disk.read(0, 19))

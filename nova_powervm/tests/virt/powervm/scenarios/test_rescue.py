@@ -16,7 +16,7 @@ import os
 
 from nova import objects
 
-from nova_powervm.simulator import inside
+from nova_powervm.simulator import disk_io
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_budgets
@@ -72,7 +72,7 @@ class LifeMixin(RescueMixin):
     def rescue_disk(self):
         """The SparseDisk that the server is rescued with."""
         name = self.lpar_of(self.server)['boot']['disk']
-        return inside.find(self.platform, name).backing.disk
+        return disk_io.find(self.platform, name).backing.disk
 
     def test_there_and_back(self):
         own = self.disks_of(self.server)

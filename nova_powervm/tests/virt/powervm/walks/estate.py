@@ -17,9 +17,9 @@ look like names of the driver's own things.
 """
 
 from nova_powervm.simulator import atom
-from nova_powervm.simulator import files
 from nova_powervm.simulator.resources import fc_mappings
 from nova_powervm.simulator.resources import fibre_channel
+from nova_powervm.simulator.resources import file
 from nova_powervm.simulator.resources import san_disk
 from nova_powervm.simulator import san as simulated_san
 from nova_powervm.tests.virt.powervm.walks import foreign
@@ -98,7 +98,7 @@ class Estate:
 
     def _make_upload(self, name):
         """The description of an upload that has not begun yet."""
-        self._host.add(files.File.create(self._host, None, atom.Document(
+        self._host.add(file.File.create(self._host, None, atom.Document(
             _UPLOAD % (name.encode(), self._vios.uuid.encode()))))
 
     def _make_volume(self):

@@ -490,7 +490,7 @@ def _volume(scene, number):
 
 
 def _paths(scene, number):
-    """What the server sees of a volume: list of guest.Disk."""
+    """What the server sees of a volume: list of guest_disks.Disk."""
     return [disk for disk in view.disks(scene.lpar())
             if disk.volume == volumes.VOLUME % number]
 

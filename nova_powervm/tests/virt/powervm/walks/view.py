@@ -21,7 +21,7 @@ import difflib
 import json
 import os
 
-from nova_powervm.simulator import guest
+from nova_powervm.simulator import guest_disks
 
 #: What the platform makes up, or changes by itself.
 _MADE_UP = frozenset(('adapter', 'naa', 'server_slot', 'sessions', 'target',
@@ -99,16 +99,17 @@ def is_on(lpar):
 
 
 def disks(lpar):
-    """What a partition can write to: list of guest.Disk that work."""
-    return [disk for disk in guest.disks(lpar) if disk.works]
+    """What a partition can write to: list of guest_disks.Disk that work."""
+    return [disk for disk in guest_disks.list_disks(lpar) if disk.works]
 
 
 def own_disks(host, uuid):
     """The disks, of ours, that are mapped to a server: name -> SparseDisk."""
     lpar = partition_of(host, uuid)
     return {} if lpar is None else {
-        os.path.basename(disk.backing.name): disk.disk for disk in
-        guest.disks(lpar) if disk.volume is None and disk.disk is not None}
+        os.path.basename(disk.backing.name): disk.disk
+        for disk in guest_disks.list_disks(lpar)
+        if disk.volume is None and disk.disk is not None}
 
 
 def writers(site):

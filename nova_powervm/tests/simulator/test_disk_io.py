@@ -20,8 +20,8 @@ import jsonschema
 from ruamel import yaml
 
 from nova_powervm.simulator import control
+from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
-from nova_powervm.simulator import inside
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import storage_base
 
@@ -98,17 +98,17 @@ class DiskTestCase(storage_base.StorageTestCase, DiskControlMixin):
         self.get('boot_1', 409)
         self.get('boot_1', vios='vios2')
         self.get('boot_1', 400, vios='vios1', offset='-1')
-        self.get('boot_1', 400, vios='vios1', length=inside.MAX_BYTES + 1)
+        self.get('boot_1', 400, vios='vios1', length=disk_io.MAX_BYTES + 1)
         self.post('boot_1', b'12', 400, vios='vios1', offset=disk.size - 1)
         reply = self.client.request('DELETE', DISKS + '/boot_1?vios=vios1')
         self.assertEqual(405, reply.status)
 
     def test_disk_that_goes_meanwhile(self):
         self.make_disk('boot_1')
-        found = inside.find(self.host, 'boot_1')
+        found = disk_io.find(self.host, 'boot_1')
         found.backing.delete()
-        self.assertRaises(errors.NotFound, inside.sha256, found)
-        self.assertRaises(errors.NotFound, inside.write, found, 0, b'x')
+        self.assertRaises(errors.NotFound, disk_io.sha256, found)
+        self.assertRaises(errors.NotFound, disk_io.write, found, 0, b'x')
 
 
 class UnitTestCase(storage_base.PoolTestCase, DiskControlMixin):

@@ -20,7 +20,6 @@ to a REST client it refuses to the operator, too.
 
 import contextlib
 
-from nova_powervm.simulator import disks
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import profile
 from nova_powervm.simulator.resources import logical_unit
@@ -30,10 +29,11 @@ from nova_powervm.simulator.resources import shared_pool
 from nova_powervm.simulator.resources import storage
 from nova_powervm.simulator.resources import volume_group
 from nova_powervm.simulator import schema_profile
+from nova_powervm.simulator import sparse_disk
 
 
 class Operator:
-    """Who stands beside a host.
+    """Changes a host past its REST API.
 
     The methods take names, as the commands of the platform do. Each takes
     the lock of the site, and changes nothing when it raises
@@ -162,7 +162,7 @@ class Operator:
                 raise errors.Refused(
                     'Media repository %s of VIOS %s has %d bytes free' % (
                         repository.name, vios.name, repository.free))
-            disk = disks.SparseDisk(repository.media_path(name), size)
+            disk = sparse_disk.SparseDisk(repository.media_path(name), size)
             disk.write_at(0, content)
             medium = repository.media[name] = storage.OpticalMedia(
                 repository, name, disk, mount_type)

@@ -10,29 +10,17 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Uploads: a File that describes one, and its contents."""
-
-import hashlib
-import importlib
+"""A File: the description of an upload."""
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
-from nova_powervm.simulator import store
+from nova_powervm.simulator.resources import base
+from nova_powervm.simulator.resources import uploads
 
 el = atom.el
 
-_UPLOADS = 'nova_powervm.simulator.resources.uploads'
 
-#: FileEnumType -> module whose receive_upload(host, file, stream) puts the
-#: bytes where they belong and returns their number. The lock of the site is
-#: not held meanwhile.
-RECEIVERS = {
-    'BROKERED_DISK_IMAGE': _UPLOADS,
-    'BROKERED_MEDIA_ISO': _UPLOADS,
-}
-
-
-class File(store.Resource):
+class File(base.Resource):
     """The description of an upload.
 
     :ivar filename: str
@@ -65,7 +53,7 @@ class File(store.Resource):
         made = cls(host, doc)
         if not made.filename:
             raise errors.Refused('Filename is missing')
-        if made.type not in RECEIVERS:
+        if made.type not in uploads.RECEIVERS:
             raise errors.Refused('Files of type %s cannot be uploaded here' %
                                  (made.type or '(none)'))
         host.store.get('VirtualIOServer', made.vios_uuid)
@@ -92,56 +80,3 @@ class File(store.Resource):
     def state(self):
         return {'uuid': self.uuid, 'name': self.filename, 'type': self.type,
                 'received': self.received}
-
-
-class _Stream:
-    """A readable that counts what passes, and digests it if need be."""
-
-    def __init__(self, source, digest):
-        self._source = source
-        self._digest = hashlib.sha256() if digest else None
-        self.count = 0
-
-    def read(self, size=None):
-        data = self._source.read(size)
-        self.count += len(data)
-        if self._digest is not None:
-            self._digest.update(data)
-        return data
-
-    def hexdigest(self):
-        return self._digest.hexdigest()
-
-
-class Files:
-    """The uploads of a host."""
-
-    def __init__(self, host):
-        self._host = host
-
-    def receive(self, uuid, source):
-        """Take the contents of a file; the lock must not be held.
-
-        :param uuid: str, of the File
-        :param source: readable with the bytes
-        :raises errors.RestError: when they are not what was promised, or
-                                  have no place to go
-        """
-        with self._host.site.lock:
-            wanted = self._host.store.get('File', uuid)
-        receiver = importlib.import_module(RECEIVERS[wanted.type])
-        stream = _Stream(source, digest=wanted.sha256)
-        receiver.receive_upload(self._host, wanted, stream)
-        while stream.read(65536):
-            # What the receiver had no use for still counts.
-            pass
-        with self._host.site.lock:
-            wanted.received = stream.count
-            wanted.touch(event=False)
-        if wanted.size is not None and stream.count != wanted.size:
-            raise errors.Refused(
-                '%d bytes of %s arrived where %d were expected' % (
-                    stream.count, wanted.filename, wanted.size))
-        if wanted.sha256 and stream.hexdigest() != wanted.sha256:
-            raise errors.Refused('The SHA-256 digest of %s is not %s' % (
-                wanted.filename, wanted.sha256))

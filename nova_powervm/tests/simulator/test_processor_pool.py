@@ -10,14 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Processor pools and the management console, through pypowervm."""
+"""Shared processor pools, through pypowervm."""
 
-import base64
-
-from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import management_console as pvm_mc
 from pypowervm.wrappers import managed_system as pvm_ms
-from pypowervm.wrappers import management_console as pvm_mc_wrap
 from pypowervm.wrappers import shared_proc_pool as pvm_spp
 
 from nova_powervm.tests.simulator import network_base
@@ -81,28 +76,3 @@ class TestSharedProcessorPool(network_base.NetworkTestCase):
             setattr(pool, key, value)
             self.refused(reason, pool.update)
         self.refused('DELETE', self.pool().delete)
-
-
-class TestManagementConsole(network_base.NetworkTestCase):
-
-    def test_document(self):
-        console, = pvm_mc_wrap.ManagementConsole.get(self.adapter)
-        self.assertEqual('novalink1', console.name)
-        self.assertEqual(self.host.system.serial, console.mtms.serial)
-        self.assertIsNotNone(console.network_interfaces)
-
-    def test_public_key(self):
-        kind, blob, _comment = pvm_mc.get_public_key(self.adapter).split()
-        self.assertEqual('ssh-rsa', kind)
-        self.assertIn(b'ssh-rsa', base64.b64decode(blob, validate=True))
-
-    def test_add_keys(self):
-        self.assertEqual((), pvm_mc.get_authorized_keys(self.adapter))
-        for key in ('ssh-rsa AAA one', 'ssh-rsa BBB two', 'ssh-rsa AAA one'):
-            pvm_mc.add_authorized_key(self.adapter, key)
-        self.assertEqual(('ssh-rsa AAA one', 'ssh-rsa BBB two'),
-                         pvm_mc.get_authorized_keys(self.adapter))
-
-    def test_stays(self):
-        console, = pvm_mc_wrap.ManagementConsole.get(self.adapter)
-        self.assertRaises(pvm_exc.HttpError, console.delete)

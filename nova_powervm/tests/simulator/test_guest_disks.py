@@ -23,7 +23,7 @@ from pypowervm.wrappers import storage as pvm_stor
 from ruamel import yaml
 
 from nova_powervm.simulator import control
-from nova_powervm.simulator import inside
+from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import san
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import fc_base
@@ -244,6 +244,6 @@ class ControlTest(GuestTest):
     def test_bytes_of_a_volume(self):
         self.client.request('POST', '/simulator/disks/one?offset=3', b'data')
         self.assertEqual(b'data', self.volume.disk.read(3, 4))
-        self.assertEqual(self.volume, inside.find(self.host, 'one').backing)
+        self.assertEqual(self.volume, disk_io.find(self.host, 'one').backing)
         self.assertIn('one', [disk['name'] for disk in self.client.get(
             '/simulator/disks').json['disks']])

@@ -21,8 +21,8 @@ from unittest import mock
 import fixtures
 import testtools
 
-from nova_powervm.simulator import disks
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import sparse_disk
 
 MIB = 1024 ** 2
 
@@ -41,7 +41,8 @@ class DiskTestBase(testtools.TestCase):
         self.folder = self.useFixture(fixtures.TempDir()).path
 
     def disk(self, name='a', size=8 * MIB):
-        return disks.SparseDisk(os.path.join(self.folder, 'x', name), size)
+        return sparse_disk.SparseDisk(
+            os.path.join(self.folder, 'x', name), size)
 
 
 class SparseDiskTestCase(DiskTestBase):
@@ -182,7 +183,7 @@ class DigestTestCase(DiskTestBase):
     def test_reads_no_holes(self):
         disk = self.disk(size=1024 ** 4)
         disk.write_at(1024 ** 3 + 7, b'data')
-        with mock.patch.object(disks.os, 'pread',
+        with mock.patch.object(sparse_disk.os, 'pread',
                                side_effect=os.pread) as read:
             disk.digest()
         self.assertEqual(1, read.call_count)
@@ -192,7 +193,7 @@ class DigestTestCase(DiskTestBase):
         disk.write_at(5, b'data')
         self.settle(disk)
         first = disk.digest()
-        with mock.patch.object(disks.os, 'pread') as read:
+        with mock.patch.object(sparse_disk.os, 'pread') as read:
             self.assertEqual(first, disk.digest())
         read.assert_not_called()
 
@@ -213,7 +214,7 @@ class DigestTestCase(DiskTestBase):
 
     def test_a_change_at_once_is_seen(self):
         """The time stamp of the file may be the same as before."""
-        self.patch(disks, '_SETTLED_NS', 10 ** 15)
+        self.patch(sparse_disk, '_SETTLED_NS', 10 ** 15)
         disk = self.disk()
         disk.write_at(0, b'x')
         stamp = os.stat(disk.path).st_mtime_ns

@@ -10,25 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Smaller resources: processor pools and the management console."""
-
-import base64
-import hashlib
-import struct
+"""Shared processor pools."""
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
-from nova_powervm.simulator.resources import pcm
-from nova_powervm.simulator import store
+from nova_powervm.simulator.resources import base
 
 el = atom.el
 
 #: source: pypowervm.wrappers.shared_proc_pool
 DEFAULT_POOL = 'DefaultPool'
-_KEY_BYTES = 256
 
 
-class SharedProcessorPool(store.Resource):
+class SharedProcessorPool(base.Resource):
     """Processors that partitions share; every system has the pool 0.
 
     :ivar pool_id: int
@@ -126,80 +120,20 @@ class SharedProcessorPool(store.Resource):
                 'maximum': self.maximum, 'reserved': self.reserved}
 
 
-class ManagementConsole(store.Resource):
-    """The NovaLink itself, and the SSH keys that live migration needs.
-
-    :ivar name: str, host name
-    :ivar public_key: str, SSH key of its own
-    :ivar authorized_keys: list of str, keys that may log on
-    """
-
-    TYPE = 'ManagementConsole'
-    METHODS = ('POST',)
-
-    def __init__(self, host, name, authorized_keys=()):
-        super().__init__(host, host.new_uuid(self.TYPE))
-        self.name = name
-        self.public_key = _ssh_key(host.name)
-        self.authorized_keys = list(authorized_keys)
-
-    def update(self, doc, groups):
-        if doc.has('AuthorizedKeys'):
-            self.authorized_keys = [
-                key.text('.') for key in
-                doc.all('AuthorizedKeys/AuthorizedKey')]
-        return 'AuthorizedKeys'
-
-    def render(self, groups):
-        system = self.host.system
-        return [
-            atom.section('MachineTypeModelAndSerialNumber',
-                         el('MachineType', system.machine_type),
-                         el('Model', system.model),
-                         el('SerialNumber', system.serial)),
-            el('ManagedFrames'),
-            el('ManagedSystems'),
-            el('ManagementConsoleName', self.name),
-            atom.section('NetworkInterfaces'),
-            el('PowerEnterprisePools'),
-            el('PublicSSHKey', self.public_key),
-            atom.section('AuthorizedKeys', [
-                el('AuthorizedKey', key) for key in self.authorized_keys])]
-
-    def state(self):
-        return {'uuid': self.uuid, 'name': self.name,
-                'public_key': self.public_key,
-                'authorized_keys': sorted(self.authorized_keys)}
-
-
 def build(host, spec):
-    """Make processor pools, the management console and PCM preferences.
+    """Make the default pool, and those of the profile.
 
     :param spec: dict, the host's part of the profile; its section ``misc``
                  may have ``processor_pools`` (list of name, maximum_units
-                 and reserved_units) and ``management_console`` (name,
-                 authorized_keys)
+                 and reserved_units)
     """
-    misc = spec['misc']
-    pools = [{'name': DEFAULT_POOL}] + misc.get('processor_pools', [])
+    pools = [{'name': DEFAULT_POOL}] + spec['misc'].get('processor_pools', [])
     for number, pool in enumerate(pools):
         host.add(SharedProcessorPool(
             host, host.new_uuid('SharedProcessorPool', str(number)), number,
             pool['name'], float(pool.get('maximum_units', 0)),
             float(pool.get('reserved_units', 0))))
-    console = misc.get('management_console', {})
-    host.add(ManagementConsole(host, console.get('name', 'localhost'),
-                               console.get('authorized_keys', ())))
-    host.add(pcm.PcmPreference(host))
 
 
 def _units(value):
     return '%.2f' % value
-
-
-def _ssh_key(name):
-    """Make what looks like an RSA key; nobody has its private half."""
-    modulus = b'\0' + hashlib.shake_256(name.encode()).digest(_KEY_BYTES)
-    parts = (b'ssh-rsa', b'\1\0\1', modulus)
-    blob = b''.join(struct.pack('>I', len(part)) + part for part in parts)
-    return 'ssh-rsa %s neo@%s' % (base64.b64encode(blob).decode(), name)

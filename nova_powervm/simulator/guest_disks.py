@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Disks as a partition sees them: one for each path to each of them."""
+"""The disks that a partition sees: one for each path to each disk."""
 
 from nova_powervm.simulator.resources import storage
 
@@ -27,8 +27,8 @@ class Disk:
     :ivar lua: str, logical unit address
     :ivar target: str, WWPN of the target port; None for VSCSI
     :ivar backing: storage.Backing, or san.Volume for NPIV
-    :ivar disk: disks.SparseDisk with the bytes; None if there are none, as
-                for physical volumes of a profile
+    :ivar disk: sparse_disk.SparseDisk with the bytes; None if there are none,
+                as for physical volumes of a profile
     :ivar size: int bytes, as the partition learns it
     :ivar works: bool, whether anything comes through
     """
@@ -64,7 +64,7 @@ class Disk:
                 'works': self.works}
 
 
-def disks(partition):
+def list_disks(partition):
     """List the disks of a partition, on all paths; site.lock is held.
 
     Paths that do not work are in it if the partition knows them: those of

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Disks as their servers see them: bytes that are read and written.
+"""Read and write the bytes of any disk of a host.
 
-Stands behind /simulator/disks of the control API, so that a test can be the
-guest that writes to its disk.
+The control API serves this under /simulator/disks, so that a test can write
+to a disk as the guest would.
 """
 
 import contextlib
@@ -54,10 +54,11 @@ class Disk:
                         self.backing.udid)
 
 
-def disks(host):
-    """Return the list of the Disks that a host can lend; lock held.
+def list_disks(host):
+    """List all disks of a host; site.lock is held.
 
     :param host: site.Host
+    :returns: list of Disk
     """
     found = []
     for vios in host.store.all('VirtualIOServer'):
@@ -85,7 +86,7 @@ def find(host, name, vios=None):
     :raises errors.Conflict: when the name is that of several
     """
     with host.site.lock:
-        found = [disk for disk in disks(host) if disk.is_called(name) and
+        found = [disk for disk in list_disks(host) if disk.is_called(name) and
                  vios in (None, disk.vios)]
     if not found:
         raise errors.NotFound('Host %s has no disk %s' % (host.name, name))

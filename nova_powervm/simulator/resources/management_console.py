@@ -1,0 +1,89 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The management console: the NovaLink itself, and its SSH keys."""
+
+import base64
+import hashlib
+import struct
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator.resources import base
+
+el = atom.el
+
+_KEY_BYTES = 256
+
+
+class ManagementConsole(base.Resource):
+    """The NovaLink itself, and the SSH keys that live migration needs.
+
+    :ivar name: str, host name
+    :ivar public_key: str, SSH key of its own
+    :ivar authorized_keys: list of str, keys that may log on
+    """
+
+    TYPE = 'ManagementConsole'
+    METHODS = ('POST',)
+
+    def __init__(self, host, name, authorized_keys=()):
+        super().__init__(host, host.new_uuid(self.TYPE))
+        self.name = name
+        self.public_key = _ssh_key(host.name)
+        self.authorized_keys = list(authorized_keys)
+
+    def update(self, doc, groups):
+        if doc.has('AuthorizedKeys'):
+            self.authorized_keys = [
+                key.text('.') for key in
+                doc.all('AuthorizedKeys/AuthorizedKey')]
+        return 'AuthorizedKeys'
+
+    def render(self, groups):
+        system = self.host.system
+        return [
+            atom.section('MachineTypeModelAndSerialNumber',
+                         el('MachineType', system.machine_type),
+                         el('Model', system.model),
+                         el('SerialNumber', system.serial)),
+            el('ManagedFrames'),
+            el('ManagedSystems'),
+            el('ManagementConsoleName', self.name),
+            atom.section('NetworkInterfaces'),
+            el('PowerEnterprisePools'),
+            el('PublicSSHKey', self.public_key),
+            atom.section('AuthorizedKeys', [
+                el('AuthorizedKey', key) for key in self.authorized_keys])]
+
+    def state(self):
+        return {'uuid': self.uuid, 'name': self.name,
+                'public_key': self.public_key,
+                'authorized_keys': sorted(self.authorized_keys)}
+
+
+def build(host, spec):
+    """Make the management console of a host.
+
+    :param spec: dict, the host's part of the profile; its section ``misc``
+                 may have ``management_console`` (name, authorized_keys)
+    """
+    console = spec['misc'].get('management_console', {})
+    host.add(ManagementConsole(host, console.get('name', 'localhost'),
+                               console.get('authorized_keys', ())))
+
+
+def _ssh_key(name):
+    """Make what looks like an RSA key; nobody has its private half."""
+    modulus = b'\0' + hashlib.shake_256(name.encode()).digest(_KEY_BYTES)
+    parts = (b'ssh-rsa', b'\1\0\1', modulus)
+    blob = b''.join(struct.pack('>I', len(part)) + part for part in parts)
+    return 'ssh-rsa %s neo@%s' % (base64.b64encode(blob).decode(), name)
