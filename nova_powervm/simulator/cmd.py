@@ -36,84 +36,86 @@ LOG = logging.getLogger(__name__)
 _HTTPS_PORT = 12443
 
 _DESCRIPTION = '''\
-Run a simulated IBM PowerVM site: for each host of a profile, a NovaLink REST
-server with its partitions, virtual I/O servers, disks and networks. It speaks
-the real protocol, so that the unmodified pypowervm library connects to it,
-and it keeps state: what is created is there, what is deleted is gone. All
-state is lost when the command ends.
+Run a simulated IBM PowerVM site. For each host in a profile the command starts
+a NovaLink REST server that has partitions, virtual I/O servers, disks and
+networks. The server speaks the real protocol, so the unmodified pypowervm
+library can connect to it. It keeps state: a client finds what it created, and
+does not find what it deleted. The state is lost when the command ends.
 
-It is for development and tests. Do not run it where others can reach it: it
-has no protection against misuse, and its control API asks for no password.
+Use the simulator for development and tests only. Do not run it where others
+can reach it: it has no protection against misuse, and its control API asks
+for no password.
 '''
 
 #: What --timing and the section "timing" of a profile can set.
 _TIMING = (
-    ('job_polls', 'a job has ended once clients have looked at it so often.'),
-    ('job_seconds', 'seconds after which a job has ended. If both are given '
-                    'it is what comes first, and without both at once.'),
-    ('rmc_seconds', 'seconds from a boot until RMC is active.'),
-    ('event_seconds', 'seconds that a poll for events waits at most.'),
-    ('event_gather_seconds', 'seconds that it waits for further events after '
-                             'the first one.'),
-    ('request_seconds', 'seconds that every REST request takes longer.'),
-    ('job_retention_seconds', 'seconds after which a job that has ended is '
-                              'forgotten, if no client deletes it.'),
-    ('session_idle_seconds', 'seconds after which a session that is not used '
-                             'ends.'),
-    ('session_max_seconds', 'seconds after which any session ends.'),
+    ('job_polls', 'A job ends when clients have polled it this many times.'),
+    ('job_seconds', 'A job ends after this many seconds. If job_polls is set '
+                    'too, the job ends when the first of the two is reached. '
+                    'If both are 0, a job ends at once.'),
+    ('rmc_seconds', 'Seconds from the end of a boot until RMC is active.'),
+    ('event_seconds', 'Seconds that a poll for events waits at most.'),
+    ('event_gather_seconds', 'Seconds that the poll waits for more events '
+                             'after the first one.'),
+    ('request_seconds', 'Seconds that are added to every REST request.'),
+    ('job_retention_seconds', 'The simulator deletes a job this many seconds '
+                              'after its end, unless a client deletes it '
+                              'earlier.'),
+    ('session_idle_seconds', 'A session that is not used ends after this many '
+                             'seconds.'),
+    ('session_max_seconds', 'Every session ends after this many seconds.'),
 )
 
 #: What follows the options: titles, and pairs of a term and what it means.
 _SECTIONS = (
     ('profiles', (
         ('PROFILES',
-         'come with the simulator. A profile is a YAML file that describes '
-         'hosts, virtual I/O servers, volume groups, switches, partitions, '
-         'clusters and a storage area network; an error in it is reported '
-         'with file and line.'),)),
+         'These profiles come with the simulator. A profile is a YAML file '
+         'that describes hosts, virtual I/O servers, volume groups, switches, '
+         'partitions, clusters and a storage area network. If a profile has '
+         'an error, the command reports its file and line.'),)),
     ('timing', _TIMING),
     ('files', (
         ('FOLDER/.powervm-simulator',
-         'marks a data folder: one with this file in it is emptied when the '
-         'command starts. The folder stays at the end if --data-dir names '
-         'it.'),
+         'Marks FOLDER as a data folder. When the command starts, it empties '
+         'a folder that has this file. When it ends, it keeps the folder that '
+         '--data-dir names.'),
         ('FOLDER/HOST/mgmt',
-         'what / is on the management partition of a host.'),
+         'The root directory of the management partition of a host.'),
         ('FOLDER/HOST/sessions',
-         'tokens of local logons, each in a file that only the user of the '
-         'command can read.'),
+         'The tokens of local logons. Only the user who runs the command can '
+         'read these files.'),
         ('FOLDER/san',
-         'the volumes of the storage area network, as sparse files.'),
+         'The volumes of the storage area network, as sparse files.'),
         ('FOLDER/ca.pem',
-         'with --https, the certificate of the authority that clients have '
+         'With --https, the certificate of the authority that clients have '
          'to trust.'))),
     ('environment variables', (
         ('NOTIFY_SOCKET',
-         'where systemd wants to be told that all hosts answer '
+         'The socket on which the command tells systemd that all hosts answer '
          '(Type=notify).'),
         ('TMPDIR',
-         'where the temporary data folder is made; /tmp when it is not set. '
-         'Disks take as much of it as was written to them.'))),
+         'Where the command creates its temporary data folder (default: '
+         '/tmp). A disk uses as much space there as was written to it.'))),
     ('exit status', (
-        ('0', 'after SIGTERM or SIGINT.'),
-        ('1', 'when a port cannot be had, or a file or the data folder '
-              'cannot be used.'),
-        ('2', 'for wrong options or a wrong profile.'))),
+        ('0', 'SIGTERM or SIGINT has ended the command.'),
+        ('1', 'The command cannot use a port, a file or the data folder.'),
+        ('2', 'An option or the profile is wrong.'))),
     ('examples', (
         ('powervm-simulator',
          'One host on http://localhost:12080. pypowervm.adapter.Session() '
-         'without arguments connects to it, from the same user account.'),
+         'without arguments connects to it, if the same user calls it.'),
         ('powervm-simulator --profile large --timing job_seconds=2',
-         'A host with 500 partitions, whose jobs take two seconds.'),
+         'A host with 500 partitions. Each job takes two seconds.'),
         ('powervm-simulator --profile two-host --port 0 --ready-file '
          '/tmp/ready',
-         'Two hosts on free ports, which the ready file tells.'),
+         'Two hosts on free ports. The ready file has the port numbers.'),
         ('powervm-simulator --https --data-dir /tmp/site',
-         'One host on https://localhost:12443, for clients that trust '
-         '/tmp/site/ca.pem and log on as user neo with password abc123, '
-         'which a profile can change.'),
+         'One host on https://localhost:12443. Clients have to trust '
+         '/tmp/site/ca.pem. They log on as user neo with password abc123; a '
+         'profile can set others.'),
         ('curl -s http://localhost:12080/simulator/state',
-         'The whole site as JSON. '
+         'The state of the whole site, as JSON. '
          'http://localhost:12080/simulator/openapi.yaml describes this '
          'control API: journal, faults, disks, and changes from outside.'))),
 )
@@ -164,47 +166,49 @@ def make_parser():
 def _add_site(group):
     group.add_argument(
         '--profile', default='default', metavar='NAME|FILE',
-        help='what the site consists of: the name of a profile that comes '
-             'with the simulator, or the path of a YAML file (default: '
-             '%(default)s)')
+        help='profile of the site: the name of a profile that comes with the '
+             'simulator, or the path of a YAML file (default: %(default)s)')
     group.add_argument(
         '--timing', action='append', default=[], metavar='NAME=VALUE',
-        help='override a value of the timing section of the profile; may be '
-             'given more than once (default: what the profile says, and '
-             'without that the defaults below)')
+        help='override a value in the timing section of the profile; you may '
+             'give this option several times (default: the value in the '
+             'profile, or the default below)')
     group.add_argument(
         '--data-dir', metavar='FOLDER',
-        help='where disks, uploads and token files are kept; new, empty, or '
-             'of an earlier run, which is deleted (default: a temporary '
-             'folder that is removed at the end)')
+        help='folder for disks, uploads and token files; it must be new, '
+             'empty, or left by an earlier run, whose files the command '
+             'deletes (default: a temporary folder that the command removes '
+             'when it ends)')
 
 
 def _add_network(group):
     group.add_argument(
         '--bind', default='127.0.0.1', metavar='ADDRESS',
         help='IP address or host name to listen on (default: %(default)s; '
-             'think twice before you give another one)')
+             'with another address, other machines may reach the simulator)')
     group.add_argument(
         '--port', type=_port, metavar='NUMBER',
-        help='TCP port of the first host, 0 to 65535, the others follow it; '
-             '0 for any free ports (default: those of the profile, or %d '
-             'with --https)' % _HTTPS_PORT)
+        help='TCP port of the first host, 0 to 65535; the other hosts take '
+             'the ports after it; 0 takes free ports (default: the ports in '
+             'the profile, or %d with --https)' % _HTTPS_PORT)
     group.add_argument(
         '--https', action='store_true',
-        help='serve https, with a certificate for localhost and the address '
-             'to listen on that is made on the spot; its authority is '
-             'written to ca.pem in the data folder (default: http)')
+        help='serve https; the command creates a certificate for localhost '
+             'and the address that it listens on, and writes the certificate '
+             'of its authority to ca.pem in the data folder (default: http)')
 
 
 def _add_output(group):
     group.add_argument(
         '--ready-file', metavar='FILE',
-        help='write a JSON file with pid, data folder, URLs and roots of the '
-             'management partitions once all hosts answer; it is removed at '
-             'the end (default: none)')
+        help='once all hosts answer, write a JSON file with the process ID, '
+             'the data folder, the URLs, and the root directories of the '
+             'management partitions; the command removes the file when it '
+             'ends (default: no file)')
     group.add_argument(
         '--debug', action='store_true',
-        help='log more to standard error (default: a line for each step)')
+        help='log debug messages, too, to standard error (default: a line '
+             'for each step)')
 
 
 def _port(text):
@@ -220,14 +224,14 @@ def _load(options):
         name, _, value = item.partition('=')
         if name not in data['timing']:
             raise profile.ProfileError(
-                '--timing: there is no %s; there are %s' % (
+                '--timing: unknown name %s; known names are %s' % (
                     name or repr(item), ', '.join(sorted(data['timing']))))
         try:
             number = float(value)
         except ValueError:
             number = -1
         if number < 0:
-            raise profile.ProfileError('--timing %s: %r is no number >= 0' %
+            raise profile.ProfileError('--timing %s: %r is not a number >= 0' %
                                        (name, value))
         data['timing'][name] = int(number) if number.is_integer() else number
     return data
@@ -238,7 +242,7 @@ def _make_tls(bind, directory):
 
     :returns: server.Tls
     """
-    # Not needed for http.
+    # Only https needs it.
     import trustme
     authority = trustme.CA()
     names = sorted({'localhost', '127.0.0.1', bind} - {'0.0.0.0', '::'})
@@ -261,7 +265,7 @@ def _write_ready(path, running):
                        'url': host.base_url,
                        'management_root': host.management_root}
                       for host in running.hosts]}
-    # Whoever waits for the file must never see half of it.
+    # A process that waits for the file must never read half of it.
     with tempfile.NamedTemporaryFile(
             'w', dir=os.path.dirname(os.path.abspath(path)),
             delete=False) as ready_file:
@@ -270,7 +274,7 @@ def _write_ready(path, running):
 
 
 def _notify():
-    """Tell systemd that the site is ready, if it wants to know."""
+    """Tell systemd that the site is ready, if systemd started us."""
     address = os.environ.get('NOTIFY_SOCKET', '')
     if not address:
         return
@@ -281,7 +285,7 @@ def _notify():
             notify.connect(address)
             notify.send(b'READY=1')
     except OSError as exc:
-        LOG.warning('systemd cannot be told that the site is ready: %s', exc)
+        LOG.warning('Cannot tell systemd that the site is ready: %s', exc)
 
 
 def _run(options, data, signals):
@@ -298,8 +302,8 @@ def _run(options, data, signals):
             LOG.info('Clients can trust %s',
                      os.path.join(running.data_dir, 'ca.pem'))
         if options.bind not in server.LOOPBACK:
-            LOG.warning('Others can reach this simulator at %s. It is not '
-                        'made to be safe from them.', options.bind)
+            LOG.warning('Other machines may reach this simulator at %s. It '
+                        'has no protection against misuse.', options.bind)
         running.start(options.bind, port, tls)
         for host in running.hosts:
             LOG.info('Host %s is at %s', host.name, host.base_url)
@@ -308,7 +312,7 @@ def _run(options, data, signals):
         _notify()
         LOG.info('Ready')
         signals.get()
-        LOG.info('The simulated site ends')
+        LOG.info('Stopping the simulated site')
     finally:
         if options.ready_file and os.path.exists(options.ready_file):
             os.unlink(options.ready_file)
@@ -330,8 +334,9 @@ def main(argv=None):
         data = _load(options)
     except profile.ProfileError as exc:
         parser.exit(2, 'powervm-simulator: %s\n' % exc)
-    # A handler may put into it at any moment. threading.Event would hang if
-    # the signal came while wait() has its lock.
+    # A signal handler can run at any moment. SimpleQueue.put() is safe there;
+    # threading.Event would hang if the signal came while wait() holds its
+    # lock.
     signals = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: signals.put(received))

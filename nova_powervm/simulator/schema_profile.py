@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""JSON schema of a profile. A ``default`` is filled in where it is absent."""
+"""JSON schema of a profile.
+
+The parser fills in the ``default`` of a key that is missing.
+"""
 
 
 def _object(properties, required=(), **more):
@@ -34,18 +37,19 @@ _COUNT = {'type': 'integer', 'minimum': 1}
 _GIGABYTES = {'type': 'number', 'exclusiveMinimum': 0}
 
 TIMING = _object({
-    # GET requests that a job needs to come to its end.
+    # Number of GET requests after which a job ends.
     'job_polls': {'type': 'integer', 'minimum': 0, 'default': 0},
     'job_seconds': dict(_SECONDS, default=0),
-    # From the end of a boot to an active RMC connection.
+    # From the end of a boot until RMC is active.
     'rmc_seconds': dict(_SECONDS, default=0),
-    # The longest that a poll for events waits.
+    # A poll for events waits at most this long.
     'event_seconds': dict(_SECONDS, default=5),
-    # It waits so much longer for further events once there is one.
+    # After the first event the poll waits this long for more events.
     'event_gather_seconds': dict(_SECONDS, default=0),
     # Added to every REST request.
     'request_seconds': dict(_SECONDS, default=0),
-    # A job that has ended is forgotten after it, if no client deletes it.
+    # The simulator deletes a job this long after its end, unless a client
+    # deletes it earlier.
     'job_retention_seconds': dict(_SECONDS, default=3600),
     'session_idle_seconds': dict(_SECONDS, default=3600),
     'session_max_seconds': dict(_SECONDS, default=86400),
@@ -57,7 +61,7 @@ SYSTEM = _object({
                      'default': '8286'},
     'model': {'type': 'string', 'pattern': '^[0-9A-Z]{3}$',
               'default': '42A'},
-    # Made from the name of the host when absent.
+    # Default: derived from the name of the host.
     'serial': {'type': 'string', 'pattern': '^[0-9A-Z]{7}$'},
     'memory_mb': dict(_COUNT, default=524288),
     'memory_region_mb': dict(_COUNT, default=256),
@@ -88,13 +92,13 @@ DISK = _object({
 
 VOLUME_GROUP = _object({
     'name': {'type': 'string', 'minLength': 1, 'maxLength': 64},
-    # lvm: its disks are logical volumes; file: they are files.
+    # lvm: the disks are logical volumes; file: the disks are files.
     'kind': {'enum': ['lvm', 'file'], 'default': 'lvm'},
-    # Where the files are.
+    # The folder of the files.
     'directory': {'type': 'string', 'pattern': '^(/[A-Za-z0-9_.-]+)+$',
                   'default': '/var/lib/pvm/fileio'},
     'capacity_gb': _GIGABYTES,
-    # Absent: the volume group has no media repository.
+    # Without it the volume group has no media repository.
     'media_repository_gb': _GIGABYTES,
     'disks': _array(DISK, default=[]),
 }, ['name', 'capacity_gb'], **{
@@ -111,15 +115,15 @@ FC_PORT = _object({
     'name': {'type': 'string', 'minLength': 1},
     'wwpn': _WWPN,
     'total_ports': {'type': 'integer', 'minimum': 0, 'default': 64},
-    # Absent: no cable is in it.
+    # Without it the port has no cable.
     'fabric': {'type': 'string'},
 }, ['name', 'wwpn'])
 
 #: A virtual SCSI server adapter that any partition may connect to.
 ANY_CLIENT_ADAPTER = _object({
-    # Virtual slot of the VIOS; the next free one when absent.
+    # Virtual slot of the VIOS (default: the next free one).
     'slot': {'type': 'integer', 'minimum': 2},
-    # Names of disks and physical volumes of the VIOS that stand on it.
+    # Names of disks and physical volumes of the VIOS, mapped on the adapter.
     'storage': _array({'type': 'string', 'minLength': 1}, default=[],
                       uniqueItems=True),
 })
@@ -173,7 +177,7 @@ LPAR = _object(dict(
     adapters=_array(ADAPTER, default=[]),
 ), ['name'])
 
-#: Many partitions alike: names are prefix and number.
+#: Many equal partitions. The name of each is the prefix and a number.
 LPAR_CROWD = _object({
     'count': _COUNT,
     'prefix': {'type': 'string', 'default': 'vm-', 'maxLength': 20},
@@ -181,7 +185,8 @@ LPAR_CROWD = _object({
     'processors': dict(_COUNT, default=1),
     'units': {'type': 'number', 'default': 0.05},
     'running': {'type': 'boolean', 'default': True},
-    # Virtual disks mapped to them, spread over the VIOSes.
+    # Number of virtual disks that are mapped to these partitions. They are
+    # spread over the VIOSes.
     'mappings': {'type': 'integer', 'minimum': 0, 'default': 0},
 }, ['count'])
 
@@ -199,7 +204,7 @@ MISC = dict(_object({
 
 HOST = _object({
     'name': _NAME,
-    # 0: any free port.
+    # 0 means any free port.
     'port': {'type': 'integer', 'minimum': 0, 'maximum': 65535},
     'system': SYSTEM,
     'switches': _array(SWITCH, minItems=1, default=[
@@ -215,7 +220,7 @@ HOST = _object({
 TIER = _object({
     'name': _NAME,
     'capacity_gb': _GIGABYTES,
-    # Without any, the first tier is the default.
+    # If no tier has this set, the first tier is the default.
     'default': {'type': 'boolean', 'default': False},
 }, ['name', 'capacity_gb'])
 
@@ -226,9 +231,9 @@ CLUSTER = _object({
     # Name of its shared storage pool.
     'pool': _NAME,
     'tiers': _array(TIER, minItems=1),
-    # Absent: every VIOS of every host.
+    # Default: every VIOS of every host.
     'nodes': _array(NODE, minItems=1),
-    # False: thin logical units take their whole size too.
+    # If false, a thin logical unit uses its whole size, too.
     'thin_overcommit': {'type': 'boolean', 'default': True},
 }, ['name', 'pool', 'tiers'])
 

@@ -139,7 +139,7 @@ class TestCommand(testtools.TestCase):
 
     def test_warning(self):
         command = Command(self, '--bind', '0.0.0.0')
-        self.assertIn('Others can reach this simulator', command.log)
+        self.assertIn('Other machines may reach this simulator', command.log)
         self.assertEqual(0, command.end())
 
 
@@ -170,9 +170,9 @@ class TestRefusals(testtools.TestCase):
         self.assertNotIn('Traceback', text)
 
     def test_timing(self):
-        for value, reason in (('naps=1', 'there is no naps'),
-                              ('job_polls=many', 'no number >= 0'),
-                              ('job_polls=-1', 'no number >= 0')):
+        for value, reason in (('naps=1', 'unknown name naps'),
+                              ('job_polls=many', 'not a number >= 0'),
+                              ('job_polls=-1', 'not a number >= 0')):
             status, text = self.run_command('--timing', value)
             self.assertEqual(2, status)
             self.assertIn(reason, text)
