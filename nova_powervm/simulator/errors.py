@@ -10,11 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The refusals of the simulated REST server.
+"""The refusals of the simulated REST server, and answers that never come.
 
-Raised anywhere below the WSGI application, they become an HTTP answer whose
-body is an Atom entry with an ``HttpErrorResponse``.
+A RestError that is raised anywhere below the WSGI application becomes an HTTP
+answer whose body is an Atom entry with an ``HttpErrorResponse``.
 """
+
+
+class Dropped(Exception):
+    """The connection shall be closed without an answer."""
+
+
+class Unanswered(Exception):
+    """The connection shall stay open, and nothing is ever answered."""
 
 
 class RestError(Exception):

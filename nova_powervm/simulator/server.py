@@ -21,8 +21,8 @@ from cheroot import wsgi
 from oslo_log import log as logging
 
 from nova_powervm.simulator import app
-from nova_powervm.simulator import call
 from nova_powervm.simulator import connection
+from nova_powervm.simulator import errors
 
 LOG = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ class _Gateway(wsgi.Gateway_10):
                 # What is left unread would reset the connection.
                 for _ in self.req.rfile.read_trailer_lines():
                     pass
-        except call.Dropped:
+        except errors.Dropped:
             self._hang_up()
-        except call.Unanswered:
+        except errors.Unanswered:
             self.req.server.silence.wait(self.req.conn.socket)
             self._hang_up()
 

@@ -110,7 +110,7 @@ class Resource:
     def render(self, groups):
         """Make the children of the root element, in schema order.
 
-        The Metadata of the root is not among them: the kernel adds it.
+        The Metadata of the root is not among them: document() adds it.
 
         :param groups: frozenset of the names in GROUPS that were asked for
         :returns: list of elements (atom.el) and fragments (bytes)
@@ -141,7 +141,7 @@ class Resource:
     def remove(self):
         """Check and carry out what a DELETE means elsewhere.
 
-        The kernel then takes the object, and all its children, out of the
+        The host then takes the object, and all its children, out of the
         store. It is also called when the parent goes away; a refusal is
         ignored then.
 

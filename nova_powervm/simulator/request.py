@@ -10,15 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Requests and answers of the REST API, as the WSGI server hands them over."""
+"""A request of the REST API, as the WSGI server hands it over."""
 
-import http
 import urllib.parse
 
 from oslo_log import log as logging
 from werkzeug import wsgi
 
-from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 
 LOG = logging.getLogger(__name__)
@@ -28,20 +26,22 @@ GROUPS = frozenset((
     'Advanced', 'EnergyManagement', 'Hypervisor', 'NVRAM', 'SystemNetwork',
     'TierThreshold', 'ViosFCMapping', 'ViosNetwork', 'ViosSCSIMapping',
     'ViosStorage', 'VNIC'))
-#: Statuses of answers without a body.
-_NO_BODY = frozenset((204, 304))
 
 
-class Dropped(Exception):
-    """The connection shall be closed without an answer."""
+class Request:
+    """A REST request.
 
-
-class Unanswered(Exception):
-    """The connection shall stay open, and nothing is ever answered."""
-
-
-class Call:
-    """A REST request."""
+    :param environ: dict of WSGI
+    :ivar method: str such as GET
+    :ivar path: str, as the client sent it, without the query
+    :ivar query: str, as the client sent it
+    :ivar segments: list of str, the path without its slashes, decoded
+    :ivar parameters: dict of str, the query decoded
+    :ivar group_query: str, the value of ``group=``; None without one
+    :ivar bytes_in: int, how much of the body was read so far
+    :ivar body: bytes, what receive() has read
+    :ivar fault: faults.Fault that it meets, or None
+    """
 
     def __init__(self, environ):
         self.environ = environ
@@ -54,12 +54,16 @@ class Call:
             self.query, keep_blank_values=True))
         self.group_query = self.parameters.get('group')
         self.bytes_in = 0
-        self._body = None
+        self.body = b''
         self.fault = None
+        self._stream = None
 
     @property
     def groups(self):
-        """frozenset of the attribute groups that the request asks for."""
+        """frozenset of the attribute groups that the request asks for.
+
+        :raises errors.Refused: when there is no such group
+        """
         if self.group_query is None:
             return GROUPS
         names = frozenset(self.group_query.split(','))
@@ -89,16 +93,18 @@ class Call:
         return self.header(name).strip().strip('"')
 
     def read(self, size=None):
-        """Read from the body: a Call is a stream of bytes.
+        """Read from the body: a Request is a stream of bytes.
 
-        :raises Dropped: when the client has hung up, or talks nonsense
+        :param size: int, the most bytes to read; None for all
+        :returns: bytes
+        :raises errors.Dropped: when the client has hung up, or talks nonsense
         """
-        if self._body is None:
-            self._body = wsgi.get_input_stream(self.environ)
+        if self._stream is None:
+            self._stream = wsgi.get_input_stream(self.environ)
         try:
             # To cheroot -1 means to read until the client hangs up.
-            data = (self._body.read() if size is None else
-                    self._body.read(size))
+            data = (self._stream.read() if size is None else
+                    self._stream.read(size))
             self.bytes_in += len(data)
             if ((size is None or len(data) < size) and
                     self.bytes_in < int(self.environ.get(
@@ -107,63 +113,35 @@ class Call:
         except (EOFError, OSError, ValueError) as exc:
             LOG.info('The body of %s %s broke off after %d bytes: %s',
                      self.method, self.path, self.bytes_in, exc)
-            raise Dropped()
+            raise errors.Dropped()
         return data
+
+    def receive(self):
+        """Read the whole body, and keep it; site.lock must not be held.
+
+        :returns: bytes
+        :raises errors.Dropped: as read() does
+        """
+        self.body = self.read()
+        return self.body
+
+    def drain(self):
+        """Read what a client still sends: it would not read the answer."""
+        if self.environ.get('HTTP_TRANSFER_ENCODING'):
+            while self.read(65536):
+                pass
+
+    def check_method(self, *allowed):
+        """Refuse methods that are not possible where the URL leads.
+
+        :param allowed: str, the methods that are
+        :raises errors.NotAllowed:
+        """
+        if self.method not in allowed:
+            raise errors.NotAllowed('%s is not possible here' % self.method)
 
     def job_failure(self):
         """Return the message of an injected job failure, or None."""
         if self.fault is None or self.fault.effect != 'job_failed':
             return None
         return self.fault.spec.get('message', 'A fault was injected')
-
-
-class Response:
-    """An answer.
-
-    :ivar headers: dict of str
-    :param body: bytes
-    :param status: int
-    """
-
-    def __init__(self, body, status=200, content_type=atom.CONTENT_TYPE):
-        self.body = b'' if status in _NO_BODY else body
-        self.status = status
-        self.headers = {}
-        if status != 304:
-            self.headers['Content-Type'] = content_type
-        if status not in _NO_BODY:
-            self.headers['Content-Length'] = str(len(body))
-
-    def __call__(self, environ, start_response):
-        """Be the WSGI application that answers it."""
-        start_response('%d %s' % (self.status, _phrase(self.status)),
-                       list(self.headers.items()))
-        return () if environ['REQUEST_METHOD'] == 'HEAD' else (self.body,)
-
-
-def xml(data, status=200, etag=None):
-    """Answer with a document.
-
-    :param data: bytes
-    :param etag: str, or None
-    :returns: Response
-    """
-    response = Response(data, status)
-    if etag:
-        response.headers['ETag'] = etag
-    return response
-
-
-def empty(status=204):
-    """Answer without a document.
-
-    :returns: Response
-    """
-    return Response(b'', status)
-
-
-def _phrase(status):
-    try:
-        return http.HTTPStatus(status).phrase.upper()
-    except ValueError:
-        return 'UNKNOWN'

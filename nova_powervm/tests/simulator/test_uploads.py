@@ -28,7 +28,7 @@ from nova_powervm.tests.simulator import fidelity
 DATA = bytes(range(256)) * 1000
 
 
-class TestFiles(testtools.TestCase):
+class TestUploads(testtools.TestCase):
 
     def setUp(self):
         super().setUp()

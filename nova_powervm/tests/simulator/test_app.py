@@ -25,16 +25,14 @@ from pypowervm.wrappers import managed_system
 from pypowervm.wrappers import virtual_io_server
 import testtools
 
-from nova_powervm.simulator import atom
-from nova_powervm.simulator import call
-from nova_powervm.simulator import errors
+from nova_powervm.simulator import request
 from nova_powervm.tests import fixtures
 
 ATOM = '{http://www.w3.org/2005/Atom}'
 UOM = '{http://www.ibm.com/xmlns/systems/power/firmware/uom/mc/2012_10/}'
 
 
-class KernelTest(testtools.TestCase):
+class RestTest(testtools.TestCase):
     """A site, a bare client and the management partition."""
 
     def setUp(self):
@@ -46,7 +44,7 @@ class KernelTest(testtools.TestCase):
         self.url = '/rest/api/uom/LogicalPartition/' + self.lpar.uuid
 
 
-class TestUrls(KernelTest):
+class TestUrls(RestTest):
 
     def test_root_and_child_are_one_object(self):
         system = self.host.system.uuid
@@ -144,7 +142,7 @@ class TestUrls(KernelTest):
             self.url + '?group=Nonsense').status)
 
 
-class TestEnvelopes(KernelTest):
+class TestEnvelopes(RestTest):
 
     def test_entry(self):
         reply = self.client.get(self.url + '?group=NVRAM')
@@ -202,7 +200,7 @@ class TestEnvelopes(KernelTest):
                 self.assertEqual('400', reply.text('HTTPStatus'))
 
 
-class TestEtags(KernelTest):
+class TestEtags(RestTest):
 
     def body(self):
         doc = self.client.get(self.url).xml.find(ATOM + 'content')[0]
@@ -319,91 +317,9 @@ class TestWithPypowervm(testtools.TestCase):
         self.assertEqual([2] * 20, found)
 
 
-class TestSite(testtools.TestCase):
-
-    def test_no_thread_stays(self):
-        before = set(threading.enumerate())
-        fixture = fixtures.SimulatedSite('two-host', rmc_seconds=1000)
-        with fixture:
-            for host in fixture.site.hosts:
-                with fixtures.Client(host) as client:
-                    client.get('/rest/api/uom/ManagedSystem')
-            fixture.site.clock.after(1000, self.fail)
-        self.assertEqual(before, set(threading.enumerate()))
-
-    def test_profiles_hold_what_they_say(self):
-        site = self.useFixture(fixtures.SimulatedSite('large')).site
-        host = site.hosts[0]
-        self.assertEqual(501, len(host.store.all('LogicalPartition')))
-        client = self.useFixture(fixtures.Client(host))
-        reply = client.get(
-            '/rest/api/uom/VirtualIOServer?group=ViosSCSIMapping')
-        mappings = reply.xml.findall('.//{*}VirtualSCSIMapping')
-        self.assertEqual(2000, len(mappings))
-
-    def test_hosts_differ(self):
-        site = self.useFixture(fixtures.SimulatedSite('two-host')).site
-        one, two = site.hosts
-        self.assertNotEqual(one.system.uuid, two.system.uuid)
-        self.assertNotEqual(one.mtms, two.mtms)
-        self.assertNotEqual(one.next_mac(), two.next_mac())
-        self.assertNotEqual(one.port, two.port)
-        self.assertIs(two, site.host('server2'))
-        self.assertIsNone(site.host('server3'))
-
-    def test_state_is_the_same_every_time(self):
-        states = []
-        for _ in range(2):
-            with fixtures.SimulatedSite() as fixture:
-                states.append(fixture.site.state())
-        self.assertEqual(*states)
-
-
-class TestAtom(testtools.TestCase):
-
-    def test_scalars(self):
-        for value, text in ((True, 'true'), (False, 'false'), (0.5, '0.5'),
-                            (10.0, '10'), (54.8125, '54.8125'), (7, '7'),
-                            ('a<b', 'a<b'), ('', ''), ('"&>"', '"&>"'),
-                            ('\t\n\r\xe4\u20ac', '\t\n\r\xe4\u20ac')):
-            source = atom.fragment(atom.el('a', value, b=text))
-            element = etree.fromstring(source)
-            self.assertEqual((text, text), (element.text or '',
-                                            element.get('b')))
-            self.assertTrue(source.isascii())
-
-    def test_what_xml_cannot_say(self):
-        for value in ('\0', 'a\x1f', '\ud800', '\uffff'):
-            self.assertRaises(ValueError, atom.el, 'a', value)
-            self.assertRaises(ValueError, atom.el, 'a', b=value)
-
-    def test_children(self):
-        element = atom.el('a', None, [atom.el('b'), None, [atom.el('c', 1)]],
-                          x='y')
-        self.assertEqual(b'<a x="y"><b/><c>1</c></a>',
-                         atom.fragment(element))
-        self.assertRaises(TypeError, atom.el, 'a', b'<b/>')
-
-    def test_document(self):
-        doc = atom.Document(
-            b'<x:a xmlns:x="urn:x"><x:n> 5 </x:n><!-- no --><x:e/>'
-            b'<x:l href="there"/><x:l href="away"/><x:t>True</x:t></x:a>')
-        self.assertEqual('a', doc.name)
-        self.assertEqual(5, doc.int('n'))
-        self.assertEqual(5.0, doc.float('n'))
-        self.assertEqual('', doc.text('e'))
-        self.assertEqual(9, doc.int('e', 9))
-        self.assertIsNone(doc.text('z'))
-        self.assertTrue(doc.bool('t'))
-        self.assertFalse(doc.bool('n'))
-        self.assertTrue(doc.has('e'))
-        self.assertIsNone(doc.find('z'))
-        self.assertEqual('there', doc.href('l'))
-        self.assertEqual(['there', 'away'], doc.hrefs('l'))
-        self.assertEqual(2, len(doc.all('l')))
-        self.assertRaises(errors.Refused, doc.int, 't')
+class TestGroups(testtools.TestCase):
 
     def test_groups_are_those_of_pypowervm(self):
         named = {value for name, value in vars(const.XAG).items()
                  if not name.startswith('_') and isinstance(value, str)}
-        self.assertEqual(named - {'All', 'None'}, set(call.GROUPS))
+        self.assertEqual(named - {'All', 'None'}, set(request.GROUPS))

@@ -1,0 +1,168 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""REST objects: entries, feeds, searches and quick properties.
+
+site.lock is held in all functions.
+"""
+
+import json
+import re
+
+from nova_powervm.simulator import atom
+from nova_powervm.simulator import errors
+from nova_powervm.simulator import response
+
+_SEARCH = re.compile(r"\((\w+)(==|!=)'(.*)'\)$", re.DOTALL)
+_SAMPLE_TYPE = 'application/vnd.ibm.powervm.pcm.json'
+
+
+def handle_type(host, request, cls, parent):
+    """Answer with all objects of a type, or create one.
+
+    :param cls: subclass of Resource
+    :param parent: Resource, whose children are meant; None for all objects
+    """
+    if request.method == 'GET':
+        return _feed(host, request, host.store.all(cls.TYPE)
+                     if parent is None else
+                     host.store.children(parent, cls.TYPE))
+    if request.method == 'PUT':
+        return _create(host, request, cls, parent)
+    found = host.store.children(parent, cls.TYPE) if parent else ()
+    if request.method == 'POST' and len(found) == 1:
+        return handle_object(host, request, found[0])
+    raise errors.NotAllowed('%s is not possible here' % request.method)
+
+
+def handle_object(host, request, resource):
+    """Answer with an object, change or delete it.
+
+    :param resource: Resource
+    """
+    request.check_method('GET', 'POST', 'DELETE')
+    if request.method == 'GET':
+        if request.etag('If-None-Match') == resource.etag:
+            return response.empty(304)
+        return _answer(request, resource)
+    if request.method not in resource.METHODS:
+        raise errors.NotAllowed('%s is not possible for %s objects' % (
+            request.method, resource.TYPE))
+    wanted = request.etag('If-Match')
+    if wanted and wanted != resource.etag:
+        raise errors.PreconditionFailed(
+            '%s %s has changed: its etag is %s, not %s' % (
+                resource.TYPE, resource.uuid, resource.etag, wanted))
+    if request.method == 'DELETE':
+        host.remove(resource)
+        return response.empty()
+    groups = request.groups.intersection(resource.GROUPS)
+    detail = resource.update(_document(request, type(resource)), groups)
+    resource.touch(detail or '')
+    return _answer(request, resource)
+
+
+def handle_made(host, request, cls, path):
+    """Answer with objects that are made when a client asks for them.
+
+    :param cls: subclass of Resource with IS_MADE
+    :param path: list of str, what comes after the type in the URL
+    """
+    request.check_method('GET')
+    if path:
+        return response.Response(cls.content(host, '/'.join(path)),
+                                 content_type=_SAMPLE_TYPE)
+    href = host.base_url + request.path
+    entries = cls.entries(host, href)
+    if not entries:
+        return response.empty()
+    return response.xml(atom.feed(host.system.uuid, href, entries,
+                                  host.site.clock.now()))
+
+
+def search(host, request, cls, path):
+    """Answer with the objects of a type that a search finds.
+
+    :param cls: subclass of Resource
+    :param path: list of str, what comes after ``search`` in the URL
+    """
+    match = _SEARCH.match('/'.join(path))
+    if not match:
+        raise errors.Refused('%s is no search' % '/'.join(path))
+    key, operator, value = match.groups()
+    if key not in cls.SEARCH:
+        raise errors.Refused('%s cannot be searched by %s' % (cls.TYPE, key))
+    read = cls.SEARCH[key]
+    return _feed(host, request, [
+        resource for resource in host.store.all(cls.TYPE)
+        if (str(read(resource)) == value) == (operator == '==')])
+
+
+def quick(request, resource, path):
+    """Answer with one quick property of an object, or all, as JSON.
+
+    :param resource: Resource
+    :param path: list of str, what comes after ``quick`` in the URL
+    """
+    request.check_method('GET')
+    if path in ([], ['All']):
+        value = {name: read(resource)
+                 for name, read in resource.QUICK.items()}
+    elif len(path) == 1 and path[0] in resource.QUICK:
+        value = resource.QUICK[path[0]](resource)
+    else:
+        raise errors.NotFound('%s has no quick property %s' % (
+            resource.TYPE, '/'.join(path)))
+    return response.Response(json.dumps(value).encode(),
+                             content_type='application/json; charset=UTF-8')
+
+
+def _create(host, request, cls, parent):
+    if 'PUT' not in cls.METHODS:
+        raise errors.NotAllowed('%s objects cannot be created' % cls.TYPE)
+    if parent is None and 'ManagedSystem' in cls.PARENTS:
+        parent = host.system
+    resource = cls.create(host, parent, _document(request, cls))
+    host.add(resource)
+    return _answer(request, resource)
+
+
+def _document(request, cls):
+    """Parse the body of a request, which must be of the right type."""
+    doc = atom.Document(request.body)
+    if doc.name != cls.TYPE:
+        raise errors.Refused('The request body is a %s, not a %s' % (
+            doc.name, cls.TYPE))
+    return doc
+
+
+def _entry(request, resource):
+    return atom.entry(
+        resource.TYPE, resource.SERVICE, resource.document(request.groups),
+        resource.uuid, resource.href(request.group_query), resource.etag,
+        resource.modified)
+
+
+def _answer(request, resource):
+    return response.xml(_entry(request, resource), etag=resource.etag)
+
+
+def _feed(host, request, found):
+    if not found:
+        return response.empty()
+    href = host.base_url + request.path
+    if request.group_query is not None:
+        href += '?group=' + request.group_query
+    return response.xml(atom.feed(
+        host.new_uuid('feed', request.path), href,
+        [_entry(request, resource) for resource in found],
+        host.site.clock.now()))
