@@ -47,6 +47,15 @@ FORBIDDEN = (
     ('nova_powervm.virt', 'pypowervm.tasks.power'),
 )
 
+# The only modules that read the platform, with the functions of pypowervm that
+# do: reader, and host, which keeps what hardly ever changes.
+READERS = (VIRT + '.reader', VIRT + '.host')
+READ_MODULES = ('pypowervm.tasks.partition', 'pypowervm.tasks.monitor')
+READ_CALLS = ('get', 'get_by_href', 'getter', 'search')
+ADAPTER_CALLS = ('read', 'read_by_href', 'read_by_path', 'read_job')
+# Objects of ours with a refresh(); any other is a wrapper of pypowervm.
+REFRESHED = ('partition_states', '_pool')
+
 MUTABLE_NODES = (ast.Dict, ast.DictComp, ast.List, ast.ListComp, ast.Set,
                  ast.SetComp)
 MUTABLE_CALLS = ('dict', 'list', 'set', 'bytearray', 'defaultdict',
@@ -188,6 +197,47 @@ def module_state(tree):
             yield node.lineno, 'global ' + ', '.join(node.names)
 
 
+def pypowervm_names(tree):
+    """The names that a module imports from pypowervm: set of str."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for alias in node.names:
+                origin = getattr(node, 'module', None) or alias.name
+                if is_in(origin, 'pypowervm'):
+                    names.add(alias.asname or alias.name.split('.')[0])
+    return names
+
+
+def platform_reads(tree):
+    """Yield (line, call) of what reads the platform through pypowervm."""
+    names = pypowervm_names(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(
+                node.func, ast.Attribute) and (
+                reads_by_class(node.func, names) or reads_by_object(node)):
+            yield node.lineno, ast.unparse(node.func)
+
+
+def reads_by_class(func, names):
+    """Whether a function is one such as pvm_vios.VIOS.get, or VIOS.get."""
+    first = func
+    while isinstance(first, ast.Attribute):
+        first = first.value
+    return (func.attr in READ_CALLS and isinstance(first, ast.Name) and
+            first.id in names)
+
+
+def reads_by_object(call):
+    """Whether a call is one such as host.adapter.read(...), vg_w.refresh()."""
+    owner = call.func.value
+    owner = getattr(owner, 'attr', getattr(owner, 'id', ''))
+    if owner.endswith('adapter'):
+        return call.func.attr in ADAPTER_CALLS
+    return (call.func.attr == 'refresh' and not call.args and
+            owner not in REFRESHED)
+
+
 class HouseRulesTest(unittest.TestCase):
 
     maxDiff = None
@@ -230,6 +280,43 @@ class HouseRulesTest(unittest.TestCase):
             if here in STRANGERS and there in STRANGERS and here != there:
                 return 'imports %s' % imported
         self.assertEqual([], self._found(check))
+
+    def test_only_the_readers_read_the_platform(self):
+        found = [
+            '%s:%d calls %s' % (name, line, call)
+            for name, tree in sorted(self.modules.items())
+            if is_in(name, VIRT) and name not in READERS
+            for line, call in platform_reads(tree)]
+
+        def check(importer, imported):
+            if is_in(importer, VIRT) and importer not in READERS and any(
+                    is_in(imported, module) for module in READ_MODULES):
+                return 'imports %s' % imported
+        self.assertEqual([], found + self._found(check))
+
+    def test_reads_are_seen(self):
+        source = '''
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+from pypowervm.wrappers.storage import VG
+import pypowervm.wrappers.cluster
+def f(host, adapter, instance):
+    vios_w = pvm_vios.VIOS.get(host.adapter)
+    VG.getter(adapter)
+    pypowervm.wrappers.cluster.Cluster.search(adapter)
+    host.adapter.read('VirtualIOServer')
+    adapter.read_by_href('')
+    vios_w.refresh()
+    host.vios('').refresh()
+    host.partition_states.refresh()
+    fabrics.refresh(instance)
+    instance.get('a')
+    host.adapter.delete('')
+    pvm_vios.VIOS.bld(adapter)
+    stream.read()
+'''
+        self.assertEqual(list(range(6, 13)), [
+            line for line, _call in sorted(platform_reads(
+                ast.parse(source)))])
 
     def test_imports_are_absolute_and_of_modules(self):
         found = []

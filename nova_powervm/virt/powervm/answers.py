@@ -17,7 +17,6 @@ Error, so that whoever tries again, reverts or does without does so here too.
 """
 
 import contextlib
-import json
 
 from pypowervm import exceptions as pvm_exc
 
@@ -37,27 +36,6 @@ class UnusableAnswer(pvm_exc.AtomError):
 
     def __init__(self, msg, response=None):
         super().__init__(msg, response)
-
-
-def read_quick(adapter, schema_type, uuid, name, **kwargs):
-    """Read a "quick" property that is a text (1 request).
-
-    :param adapter: pypowervm Adapter.
-    :param schema_type: str, the kind of object, as in 'LogicalPartition'.
-    :param uuid: str, that of the object.
-    :param name: str, the property, as in 'PartitionState'.
-    :param kwargs: as for Adapter.read().
-    :returns: str, not empty.
-    :raises UnusableAnswer: if the answer is anything else.
-    :raises pypowervm.exceptions.Error: if it cannot be read.
-    """
-    answer = adapter.read(schema_type, root_id=uuid, suffix_type='quick',
-                          suffix_parm=name, **kwargs)
-    with understood('%s of %s' % (name, uuid), answer):
-        value = json.loads(answer.body)
-        if not isinstance(value, str) or not value:
-            raise ValueError('it is no text')
-    return value
 
 
 @contextlib.contextmanager

@@ -47,7 +47,7 @@ def trigger(host, instance):
         _check_running(host, instance)
         try:
             power_jobs.run_job(
-                host.adapter, pvm_uuid, power_opts.PowerOffOpts().operation(
+                host, pvm_uuid, power_opts.PowerOffOpts().operation(
                     power_opts.PowerOffOperation.DUMPRESTART))
         except pvm_exc.Error as exc:
             host.partition_states.forget(pvm_uuid)

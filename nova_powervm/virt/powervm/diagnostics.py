@@ -30,13 +30,11 @@ from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import metrics
 from nova_powervm.virt.powervm import power_states
-from nova_powervm.virt.powervm import rest
 from nova_powervm.virt.powervm import size
 from nova_powervm.virt.powervm.vif import driver as vif_driver
 from nova_powervm.virt.powervm import vm
@@ -120,7 +118,7 @@ def collect(host, instance):
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises pypowervm.exceptions.Error: if the LPAR cannot be read.
     """
-    lpar_w = vm.get_instance_wrapper(host.adapter, instance)
+    lpar_w = vm.get_instance_wrapper(host, instance)
     state = power_states.of(lpar_w.state)
     is_on = state not in (power_state.SHUTDOWN, power_state.NOSTATE)
     with answers.understood('LPAR %s' % lpar_w.uuid):
@@ -180,10 +178,8 @@ def _adapters(host, lpar_uuid, counted):
 
     :returns: (list of Adapter by virtual SCSI, list by Fibre Channel).
     """
-    vioses = pvm_vios.VIOS.get(host.adapter, xag=_MAPPINGS,
-                               helpers=rest.UNLOGGED)
     scsi, fibre_channel = [], []
-    for vios_w in vioses:
+    for vios_w in host.vioses(_MAPPINGS, log_errors=False):
         scsi.extend(_scsi_adapters(vios_w, lpar_uuid, counted))
         for mapping in vios_w.vfc_mappings:
             if clients.is_client(mapping, lpar_uuid):

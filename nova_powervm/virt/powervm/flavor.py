@@ -25,8 +25,6 @@ from oslo_log import log as logging
 from oslo_utils import strutils
 from pypowervm.utils import lpar_builder
 from pypowervm.wrappers import base_partition as pvm_bp
-from pypowervm.wrappers import managed_system as pvm_ms
-from pypowervm.wrappers import shared_proc_pool as pvm_spp
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import cpu_policy
@@ -404,9 +402,8 @@ class _Translation:
         name = self.specs.get('shared_proc_pool_name', 'DefaultPool')
         if name == 'DefaultPool':
             return lpar_builder.DEF_SPP
-        found = [pool.id for pool in pvm_spp.SharedProcPool.get(
-            self.host.adapter, parent_type=pvm_ms.System,
-            parent_uuid=self.host.system_uuid) if pool.name == name]
+        found = [pool.id for pool in self.host.processor_pools()
+                 if pool.name == name]
         if len(found) != 1:
             raise self._host_error(
                 'shared_proc_pool_name',

@@ -10,13 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The PowerVM server: its REST connection, and what is known of it."""
+"""The PowerVM server: its REST connection, and what is known of it.
 
-import contextlib
+What the driver can read there is in module reader.
+"""
+
 import os
 import threading
-import time
-import typing
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -26,10 +26,6 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks.monitor import host_cpu
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.utils import retry as pvm_retry
-from pypowervm.wrappers import base_partition as pvm_bp
-from pypowervm.wrappers import logical_partition as pvm_lpar
-from pypowervm.wrappers import managed_system as pvm_ms
-from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
@@ -37,13 +33,15 @@ from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import facts
 from nova_powervm.virt.powervm import fc_ports
+from nova_powervm.virt.powervm import partition_states
+from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import rest
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 
-class Host:
+class Host(reader.PlatformReader):
     """The single owner of the REST connection to one PowerVM server.
 
     What hardly ever changes is read once; the events of the platform have it
@@ -57,7 +55,7 @@ class Host:
 
     def __init__(self, nodename):
         self.nodename = nodename
-        self.partition_states = PartitionStates(self)
+        self.partition_states = partition_states.PartitionStates(self)
         self._adapter = None
         self._system = None
         self._vswitches = facts.Fact(self._read_vswitches)
@@ -93,7 +91,7 @@ class Host:
     def _find_system(self):
         url = self.adapter.session.dest
         try:
-            systems = pvm_ms.System.get(self.adapter)
+            systems = self.systems()
         except pvm_exc.Error as exc:
             raise exception.RestServerUnavailable(
                 url=url, reason=str(exc)) from exc
@@ -172,7 +170,7 @@ class Host:
 
     def get_system(self):
         """Read the System wrapper afresh (1 request)."""
-        self._system = pvm_ms.System.get(self.adapter, uuid=self.system_uuid)
+        self._system = self.read_system()
         return self._system
 
     def get_vswitch(self, name):
@@ -192,9 +190,8 @@ class Host:
                 for name, vswitch in self._vswitches.get().items()}
 
     def _read_vswitches(self):
-        return {vswitch.name: vswitch for vswitch in pvm_net.VSwitch.get(
-            self.adapter, parent_type=pvm_ms.System,
-            parent_uuid=self.system_uuid)}, True
+        return {vswitch.name: vswitch
+                for vswitch in self.virtual_switches()}, True
 
     @property
     def mgmt_uuid(self):
@@ -210,8 +207,24 @@ class Host:
         """Whether the management partition is a VIOS, see mgmt_uuid."""
         return self._mgmt.get()[1]
 
+    def read_mgmt_partition(self):
+        """Read the management partition: VIOS or LPAR (1 request).
+
+        :raises: as mgmt_uuid, the first time.
+        """
+        read = self.vios if self.mgmt_is_vios else self.lpar
+        return read(self.mgmt_uuid)
+
+    def mgmt_network_adapters(self):
+        """Read the adapters of the management partition: list of CNA.
+
+        See read_mgmt_partition().
+        """
+        return self.network_adapters(self.mgmt_uuid,
+                                     is_vios=self.mgmt_is_vios)
+
     def _read_mgmt(self):
-        return _identity(pvm_partition.get_mgmt_partition(self.adapter)), True
+        return _identity(self.find_mgmt_partition()), True
 
     def note_partitions(self, partitions):
         """Find the management partition, which saves the requests for it.
@@ -222,17 +235,6 @@ class Host:
                  if partition_w.is_mgmt_partition]
         if len(found) == 1:
             self._mgmt.set(_identity(found[0]))
-
-    def active_vioses(self, xag=()):
-        """Read the VIOSes (1 request).
-
-        :param xag: extended attribute groups to read, pypowervm.const.XAG.
-        :returns: list of VIOS wrappers, those that are running and have RMC
-            or are the management partition, the latter first.
-        """
-        # To pypowervm an empty xag means all groups, which is expensive.
-        return pvm_partition.get_active_vioses(self.adapter,
-                                               xag=list(xag) or None)
 
     def note_missed_vios(self, vios_uuid):
         """Note that an operation did without a VIOS, by its UUID.
@@ -268,9 +270,8 @@ class Host:
 
         :returns: list of VIOS wrappers, and whether all are up.
         """
-        vioses = pvm_vios.VIOS.get(self.adapter, xag=[pvm_const.XAG.VIO_STOR])
-        return vioses, len(vioses) == len(pvm_partition.get_active_vioses(
-            self.adapter, vios_wraps=vioses))
+        vioses = self.vioses([pvm_const.XAG.VIO_STOR])
+        return vioses, len(vioses) == len(self.filter_active(vioses))
 
     def expect_vios_event(self, vios_uuid):
         """Announce that the driver is about to change the media of a VIOS."""
@@ -329,187 +330,6 @@ class Host:
 def _identity(mgmt_w):
     """UUID of the management partition, and whether it is a VIOS."""
     return mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)
-
-
-class _State(typing.NamedTuple):
-    """A state of an LPAR, and since when it is known.
-
-    :ivar by_job: whether a job of ours led to it.
-    """
-
-    name: str
-    since: float
-    by_job: bool = False
-
-
-class PartitionStates:
-    """What state each LPAR is in, from reads that are not too old.
-
-    A state is dropped when an event or the driver says that it changes, and
-    when it gets old, should an event be lost. States that do not last are
-    never kept. What a job of the driver has led to is known without a read.
-
-    :param host: the Host.
-    :param clock: returns seconds; for tests.
-    """
-
-    #: Seconds for which a state is good.
-    MAX_AGE = 60
-    #: Seconds after a job for which what it led to is as good as read now,
-    #: and for which an event is taken to tell of the job. If it told of more,
-    #: PowerVMLifecycleEventHandler finds that out soon: it asks later.
-    ECHO = 5
-
-    _LASTING = frozenset((
-        pvm_bp.LPARState.RUNNING, pvm_bp.LPARState.NOT_ACTIVATED,
-        pvm_bp.LPARState.OPEN_FIRMWARE, pvm_bp.LPARState.SUSPENDED,
-        pvm_bp.LPARState.ERROR))
-
-    def __init__(self, host, clock=time.monotonic):
-        self._host = host
-        self._clock = clock
-        self._lock = threading.Lock()
-        # UUID in upper case -> _State.
-        self._states = {}
-        # One set for each read that is under way: the UUIDs whose answer
-        # will be out of date when it comes; None in it means all.
-        self._reads = {}
-
-    def refresh(self):
-        """Read the state of all LPARs (1 request).
-
-        :returns: list of the LPAR wrappers that may be servers of Nova; the
-            management partition is not.
-        :raises pypowervm.exceptions.Error: if they cannot be read.
-        """
-        with self._read() as keep:
-            lpars = [lpar for lpar in pvm_lpar.LPAR.get(self._host.adapter)
-                     if not lpar.is_mgmt_partition]
-            if not all(lpar.uuid for lpar in lpars):
-                raise answers.UnusableAnswer(
-                    'The list of LPARs has one without a UUID')
-            keep({lpar.uuid: lpar.state for lpar in lpars}, only=True)
-        return lpars
-
-    def get(self, pvm_uuid, use_cache=True):
-        """Tell the state of an LPAR (1 request, 0 if it is known).
-
-        :param pvm_uuid: the LPAR's UUID.
-        :param use_cache: False means to ask the platform, unless a job has
-            just told.
-        :returns: a pypowervm LPARState, str.
-        :raises nova.exception.InstanceNotFound: if there is no such LPAR.
-        :raises pypowervm.exceptions.Error: if it cannot be read.
-        """
-        pvm_uuid = pvm_uuid.upper()
-        with self._lock:
-            known = self._states.get(pvm_uuid)
-        if known and self._clock() - known.since < (
-                self.MAX_AGE if use_cache else
-                self.ECHO if known.by_job else 0):
-            return known.name
-        return self.ask(pvm_uuid)
-
-    def ask(self, pvm_uuid):
-        """Have the platform tell the state of an LPAR (1 request).
-
-        It is for those who go by the state: what a job has led to need not
-        last for a second. The rest is as with get().
-        """
-        pvm_uuid = pvm_uuid.upper()
-        with self._read() as keep:
-            state = self._ask(pvm_uuid)
-            keep({pvm_uuid: state})
-        return state
-
-    def known(self, pvm_uuid):
-        """Tell the state of an LPAR as far as it is known, without a request.
-
-        :param pvm_uuid: the LPAR's UUID.
-        :returns: a pypowervm LPARState, str, which may be out of date; None if
-            it is not known.
-        """
-        with self._lock:
-            known = self._states.get(pvm_uuid.upper())
-        return known and known.name
-
-    def _ask(self, pvm_uuid):
-        try:
-            return answers.read_quick(
-                self._host.adapter, pvm_lpar.LPAR.schema_type, pvm_uuid,
-                'PartitionState', helpers=rest.UNLOGGED)
-        except pvm_exc.HttpNotFound:
-            self.forget(pvm_uuid)
-            raise nova_exc.InstanceNotFound(instance_id=pvm_uuid) from None
-
-    @contextlib.contextmanager
-    def _read(self):
-        """Yield a function that keeps the states that a read returns.
-
-        It leaves out those that were dropped since the read began; only=True
-        drops those that are not in the answer.
-        """
-        began = self._clock()
-        read, dropped = object(), set()
-
-        def keep(states, only=False):
-            with self._lock:
-                if only:
-                    self._states.clear()
-                for pvm_uuid, state in states.items():
-                    pvm_uuid = pvm_uuid.upper()
-                    self._states.pop(pvm_uuid, None)
-                    if state in self._LASTING and dropped.isdisjoint(
-                            (pvm_uuid, None)):
-                        self._states[pvm_uuid] = _State(state, began)
-
-        with self._lock:
-            self._reads[read] = dropped
-        try:
-            yield keep
-        finally:
-            with self._lock:
-                del self._reads[read]
-
-    def forget(self, pvm_uuid):
-        """Drop the state of an LPAR, as it changes.
-
-        :param pvm_uuid: the LPAR's UUID.
-        """
-        pvm_uuid = pvm_uuid.upper()
-        with self._lock:
-            self._states.pop(pvm_uuid, None)
-            for dropped in self._reads.values():
-                dropped.add(pvm_uuid)
-
-    def changed(self, pvm_uuid):
-        """Drop the state of an LPAR, as the platform tells that it changes.
-
-        :param pvm_uuid: the LPAR's UUID.
-        """
-        with self._lock:
-            known = self._states.get(pvm_uuid.upper())
-        if not (known and known.by_job and
-                self._clock() - known.since < self.ECHO):
-            self.forget(pvm_uuid)
-
-    def note(self, pvm_uuid, state):
-        """Take in what a job that has ended well has made of an LPAR.
-
-        :param pvm_uuid: the LPAR's UUID.
-        :param state: a pypowervm LPARState, str.
-        """
-        self.forget(pvm_uuid)
-        with self._lock:
-            self._states[pvm_uuid.upper()] = _State(state, self._clock(),
-                                                    by_job=True)
-
-    def clear(self):
-        """Drop all states."""
-        with self._lock:
-            self._states.clear()
-            for dropped in self._reads.values():
-                dropped.add(None)
 
 
 def get_uptime():

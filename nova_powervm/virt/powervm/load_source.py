@@ -24,11 +24,9 @@ import typing
 
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import partition as pvm_partition
 from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import power_states
@@ -135,8 +133,7 @@ class LoadSource:
         boot, others = self._look(list((vioses or {}).values()))
         if not boot or before.alternate not in (*_UNSET, *others):
             # The flow has edited other VIOSes, or not all.
-            boot, others = self._look(list(pvm_vios.VIOS.get(
-                self._host.adapter, xag=self._xag)))
+            boot, others = self._look(self._host.vioses(self._xag))
         if not boot:
             boot = self._guess(before, others)
         load_source = before.load_source
@@ -157,8 +154,7 @@ class LoadSource:
 
         Those of VIOSes that are down are left out, unless all are.
         """
-        up = pvm_partition.get_active_vioses(self._host.adapter,
-                                             vios_wraps=vioses)
+        up = self._host.filter_active(vioses)
         for wraps in (up, vioses):
             boot = [str(slot) for slot in self._find(wraps)]
             if boot:

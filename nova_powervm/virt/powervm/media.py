@@ -28,10 +28,8 @@ from nova.virt import configdrive
 from oslo_log import log as logging
 from oslo_utils import excutils
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import partition as pvm_partition
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import clients
@@ -165,14 +163,14 @@ class ConfigDrive:
         if not self._others - {own_uuid}:
             return own
         name, lpar_uuid = get_cfg_drv_name(instance), vm.get_pvm_uuid(instance)
-        vioses = self.host.active_vioses(xag=[storage.SCSI_MAPPING])
+        vioses = self.host.active_vioses([storage.SCSI_MAPPING])
         if any(storage.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
                                     name) for vios_w in vioses):
             return None
         for vios_w in sorted(vioses, key=lambda vios_w: (
                 vios_w.uuid != own_uuid, vios_w.name)):
             if vios_w.uuid in self._others | {own_uuid}:
-                for vg_w in self._volume_groups(vios_w.uuid):
+                for vg_w in self.host.volume_groups(vios_w.uuid):
                     if volumegroup.has_media(vg_w, name):
                         return volumegroup.VolumeGroup(self.host, vios_w.uuid,
                                                        vg_w)
@@ -222,9 +220,8 @@ class ConfigDrive:
 
     def _delete_elsewhere(self, name, proof, group):
         """Delete a medium that is not in a volume group from the others."""
-        vioses = pvm_vios.VIOS.get(self.host.adapter)
-        active = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
-            self.host.adapter, vios_wraps=vioses)}
+        vioses = self.host.vioses()
+        active = {vios_w.uuid for vios_w in self.host.filter_active(vioses)}
         for vios_w in vioses:
             if vios_w.uuid == group.vios_uuid:
                 continue
@@ -235,7 +232,7 @@ class ConfigDrive:
 
     def _delete_from(self, vios_uuid, name, proof):
         """Unmap a medium and delete it, if a VIOS has it (1-5 requests)."""
-        for vg_w in self._volume_groups(vios_uuid):
+        for vg_w in self.host.volume_groups(vios_uuid):
             if volumegroup.has_media(vg_w, name):
                 with storage.StorageTransaction.immediate(
                         self.host, 'delete_cfg_drive') as stg:
@@ -263,8 +260,7 @@ class ConfigDrive:
 
     def _lent(self, vios_uuid, wanted):
         """Those of some media that another LPAR has in a drive: set."""
-        vios_w = pvm_vios.VIOS.get(self.host.adapter, uuid=vios_uuid,
-                                   xag=[storage.SCSI_MAPPING])
+        vios_w = self.host.vios(vios_uuid, [storage.SCSI_MAPPING])
         return {mapping.backing_storage.name
                 for mapping in vios_w.scsi_mappings
                 if storage.is_named(mapping.backing_storage,
@@ -303,7 +299,7 @@ class ConfigDrive:
 
         If it has no config drives afterwards, it need not be searched again.
         """
-        left = {name for vg_w in self._volume_groups(vios_uuid)
+        left = {name for vg_w in self.host.volume_groups(vios_uuid)
                 for name in volumegroup.media_names(vg_w)
                 if names.is_config_drive_name(name)}
         proof = census.prove_former(left)
@@ -380,7 +376,7 @@ class ConfigDrive:
                 iso.seek(0)
                 self.host.expect_vios_event(group.vios_uuid)
                 uploads.upload(
-                    self.host.adapter, group.vios_uuid,
+                    self.host, group.vios_uuid,
                     vios_file.FileType.MEDIA_ISO, name, iso,
                     os.path.getsize(path), sha256=sha256)
             return group
@@ -417,7 +413,7 @@ class ConfigDrive:
     def _preferred_repository(self):
         if self._preferred in (None, self._avoided):
             return None
-        for vg_w in self._volume_groups(self._preferred):
+        for vg_w in self.host.volume_groups(self._preferred):
             if len(vg_w.vmedia_repos):
                 return volumegroup.VolumeGroup(self.host, self._preferred,
                                                vg_w)
@@ -426,7 +422,7 @@ class ConfigDrive:
     def _any_repository(self, create):
         place = None
         for vios_w in self._vioses():
-            for vg_w in self._volume_groups(vios_w.uuid):
+            for vg_w in self.host.volume_groups(vios_w.uuid):
                 group = volumegroup.VolumeGroup(self.host, vios_w.uuid, vg_w)
                 if len(vg_w.vmedia_repos):
                     return group
@@ -452,10 +448,6 @@ class ConfigDrive:
     def _vioses(self):
         return sorted(self.host.active_vioses(),
                       key=lambda vios_w: vios_w.name)
-
-    def _volume_groups(self, vios_uuid):
-        return pvm_stg.VG.get(self.host.adapter, parent_type=pvm_vios.VIOS,
-                              parent_uuid=vios_uuid)
 
 
 def _create_repository(vg_w, group):

@@ -24,10 +24,7 @@ import re
 import typing
 
 from oslo_log import log as logging
-from pypowervm import adapter as pvm_adapter
 from pypowervm import exceptions as pvm_exc
-from pypowervm.wrappers import managed_system as pvm_ms
-from pypowervm.wrappers import monitor as pvm_mon
 
 from nova_powervm.virt.powervm import answers
 
@@ -101,7 +98,7 @@ def read(host, pvm_uuid):
     try:
         latest = _latest_samples(host)
         if _PHYP in latest:
-            _Reader(host.adapter, pvm_uuid.upper(), latest, found).read()
+            _Reader(host, pvm_uuid.upper(), latest, found).read()
     except pvm_exc.Error as exc:
         LOG.warning('The performance monitor cannot be read, so the '
                     'diagnostics have no counters, or not all: %s', exc)
@@ -115,13 +112,7 @@ def _latest_samples(host):
 
     :returns: dict of the kind, such as 'phyp' or 'vios_2' -> URL.
     """
-    path = pvm_adapter.Adapter.build_path(
-        pvm_mon.PCM_SERVICE, pvm_ms.System.schema_type,
-        root_id=host.system_uuid, child_type=pvm_mon.RAW_METRICS,
-        child_id=pvm_mon.LONG_TERM_MONITOR, xag=[])
-    # Without helpers: a monitor that is busy is not waited for, and no part
-    # of these answers is kept for the log.
-    answer = host.adapter.read_by_path(path, timeout=TIMEOUT, helpers=[])
+    answer = host.latest_samples(TIMEOUT)
     with answers.understood('samples', answer):
         entries = list(answer.feed.entries)
     oldest = _oldest(answer)
@@ -161,8 +152,8 @@ class _Reader:
     :param latest: dict of kind -> URL
     """
 
-    def __init__(self, adapter, pvm_uuid, latest, found):
-        self._adapter = adapter
+    def __init__(self, host, pvm_uuid, latest, found):
+        self._host = host
         self._uuid = pvm_uuid
         self._latest = latest
         self._found = found
@@ -195,8 +186,7 @@ class _Reader:
 
     def _load(self, kind):
         """Read a sample; of other LPARs nothing stays in it."""
-        answer = self._adapter.read_by_href(
-            self._latest[kind], timeout=TIMEOUT, helpers=[], xag=[])
+        answer = self._host.sample(self._latest[kind], TIMEOUT)
         with answers.understood(kind, answer):
             return json.loads(answer.body, object_hook=self._drop_others)
 

@@ -26,7 +26,6 @@ from nova import exception as nova_exc
 import nova.privsep.path
 from oslo_log import log as logging
 from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import driver as disk_driver
@@ -124,8 +123,7 @@ class ManagementPartition:
 
     def _own_disk(self, disk_dvr, instance):
         vios_uuid = disk_dvr.vios_uuids[0]
-        vios_w = pvm_vios.VIOS.get(self.host.adapter, uuid=vios_uuid,
-                                   xag=[storage.SCSI_MAPPING])
+        vios_w = self.host.vios(vios_uuid, [storage.SCSI_MAPPING])
         mapping = disk_dvr.find_mapping(instance, _BOOT, {vios_uuid: vios_w})
         if mapping is None:
             raise exception.InstanceDiskMappingFailed(

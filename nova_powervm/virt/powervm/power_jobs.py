@@ -24,7 +24,6 @@ from nova.compute import utils as compute_utils
 from nova import exception as nova_exc
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
-from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power_opts
 from pypowervm.wrappers import base_partition as pvm_bp
@@ -244,7 +243,7 @@ class PowerOp:
         return info.state == power_states.of(state)
 
     def _read(self):
-        return vm.get_instance_wrapper(self._host.adapter, self._instance)
+        return vm.get_instance_wrapper(self._host, self._instance)
 
     def _shutdown_timeout(self):
         """Seconds that a guest has to shut down, as Nova finds them."""
@@ -257,12 +256,12 @@ class PowerOp:
     def _run_start(self, opts=None):
         """Start the LPAR, and tell whether it was on already."""
         self._prepare()
-        return _unless(_IS_ON, run_job, self._host.adapter, self._uuid,
+        return _unless(_IS_ON, run_job, self._host, self._uuid,
                        opts or power_opts.PowerOnOpts())
 
     def _run_stop(self, opts, timeout=None):
         """Stop or restart the LPAR, and tell whether it was off already."""
-        return _unless(_IS_OFF, run_job, self._host.adapter, self._uuid,
+        return _unless(_IS_OFF, run_job, self._host, self._uuid,
                        opts, timeout)
 
     def _pull_the_plug(self, restart=False):
@@ -337,10 +336,10 @@ class PowerOp:
             self._run_start()
 
 
-def run_job(adapter, lpar_uuid, opts, timeout=None):
+def run_job(host, lpar_uuid, opts, timeout=None):
     """Run a job that starts or stops a partition, and wait for it.
 
-    :param adapter: pypowervm Adapter.
+    :param host: the Host.
     :param lpar_uuid: str, UUID of the LPAR.
     :param opts: pypowervm PowerOnOpts or PowerOffOpts.
     :param timeout: seconds; None means pypowervm_job_request_timeout. The job
@@ -352,15 +351,12 @@ def run_job(adapter, lpar_uuid, opts, timeout=None):
     """
     if timeout is None:
         timeout = CONF.pypowervm_job_request_timeout
-    kind = pvm_lpar.LPAR.schema_type
-    job_w = pvm_job.Job.wrap(adapter.read(
-        kind, lpar_uuid, suffix_type=pvm_const.SUFFIX_TYPE_DO,
-        suffix_parm=opts.JOB_SUFFIX))
+    job_w = host.job_form(pvm_lpar.LPAR, lpar_uuid, opts.JOB_SUFFIX)
     job_w.add_job_parameters_to_existing(*opts.bld_jparms())
     LOG.debug('LPAR %s, in at most %d seconds: %s', lpar_uuid, timeout, opts)
     try:
-        job_w.entry = adapter.create_job(job_w.entry.element, kind,
-                                         lpar_uuid).entry
+        job_w.entry = host.adapter.create_job(
+            job_w.entry.element, pvm_lpar.LPAR.schema_type, lpar_uuid).entry
     except pvm_exc.Error as exc:
         raise pvm_exc.JobRequestFailed(operation_name=job_w.op,
                                        error=exc) from exc

@@ -26,7 +26,6 @@ import typing
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import scsi_mapper
 from pypowervm.utils import transaction
 from pypowervm.wrappers import virtual_io_server as pvm_vios
@@ -266,18 +265,18 @@ class StorageTransaction:
         return results
 
     def _read_together(self, uuids):
-        return {vios_w.uuid: vios_w for vios_w in pvm_vios.VIOS.get(
-            self.host.adapter, xag=self._xag) if vios_w.uuid in uuids}
+        return {vios_w.uuid: vios_w for vios_w in self.host.vioses(self._xag)
+                if vios_w.uuid in uuids}
 
     def _update(self, vios_uuid, known=None):
         """Read, edit and write one VIOS; None if it can do without."""
         edit = transaction.WrapperTask(
-            '%s_%s' % (self.name, vios_uuid), known or pvm_vios.VIOS.getter(
-                self.host.adapter, entry_uuid=vios_uuid, xag=self._xag))
+            '%s_%s' % (self.name, vios_uuid),
+            known or self.host.vios_getter(vios_uuid, self._xag))
         if vios_uuid in self._needed:
             self._add_subtasks(edit, vios_uuid)
             return edit.execute()[0]
-        edit.add_functor_subtask(_check_up)
+        edit.add_functor_subtask(self._check_up)
         self._add_subtasks(edit, vios_uuid)
         try:
             return edit.execute()[0]
@@ -288,6 +287,11 @@ class StorageTransaction:
             if is_up(self.host, vios_uuid):
                 raise
             return None
+
+    def _check_up(self, vios_w):
+        """Raise _ViosIsDown if a VIOS is, by its document."""
+        if not self.host.filter_active([vios_w]):
+            raise _ViosIsDown()
 
     def _add_subtasks(self, edit, vios_uuid):
         for number, (func, args, kwargs) in enumerate(
@@ -319,13 +323,6 @@ def is_up(host, vios_uuid):
                    for vios_w in host.active_vioses())
     except pvm_exc.Error:
         return True
-
-
-def _check_up(vios_w):
-    """Raise _ViosIsDown if a VIOS is, by its document."""
-    if not pvm_partition.get_active_vioses(vios_w.adapter,
-                                           vios_wraps=[vios_w]):
-        raise _ViosIsDown()
 
 
 # ---- edits of SCSI mappings --------------------------------------------

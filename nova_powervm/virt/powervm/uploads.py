@@ -21,13 +21,14 @@ from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import storage
 
 
-def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
+def upload(host, vios_uuid, file_type, name, stream, size, sha256=None,
            target_udid=None):
     """Send bytes to a VIOS (3 requests).
 
     The web File that describes the upload is deleted whatever happens; if
     even that fails, delete_files() finds it by its name.
 
+    :param host: the owner of the REST connection (host.Host).
     :param file_type: vios_file.FileType of what the bytes are.
     :param name: str, name of the File, and of the medium it becomes.
     :param stream: file or iterable of bytes; read once, chunk by chunk.
@@ -35,6 +36,7 @@ def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
     :param sha256: hex digest for the platform to check, if known.
     :param target_udid: UDID of the disk that takes the bytes.
     """
+    adapter = host.adapter
     try:
         file_w = vios_file.File.bld(
             adapter, name, file_type, vios_uuid, sha_chksum=sha256,
@@ -43,7 +45,7 @@ def upload(adapter, vios_uuid, file_type, name, stream, size, sha256=None,
         with excutils.save_and_reraise_exception():
             # The answer may have been lost after the File was made.
             storage.try_to('delete the web File %s' % name, delete_files,
-                           adapter, [name], vios_uuid)
+                           host, [name], vios_uuid)
     try:
         adapter.upload_file(file_w.element, _source(stream),
                             helpers=_upload_helpers(adapter))
@@ -89,17 +91,18 @@ def _upload_helpers(adapter):
             ] + [without_relogin]
 
 
-def delete_files(adapter, names, vios_uuid):
+def delete_files(host, names, vios_uuid):
     """Delete the web Files of these names (1 request, and 1 for each).
 
+    :param host: the owner of the REST connection (host.Host).
     :param names: collection of str.
     :param vios_uuid: UUID of the VIOS that they were to go to: an HMC has
         those of all its hosts.
     """
-    for file_w in vios_file.File.get(adapter, service='web', xag=[]):
+    for file_w in host.upload_files():
         if (file_w.file_name in names and
                 (file_w.vios_uuid or '').lower() == vios_uuid.lower()):
-            _delete_file(adapter, file_w)
+            _delete_file(host.adapter, file_w)
 
 
 def _delete_file(adapter, file_w):

@@ -105,19 +105,18 @@ def find_instance(pvm_uuid, nodename):
     return instances[0] if instances else None
 
 
-def get_instance_wrapper(adapter, instance, xag=None):
+def get_instance_wrapper(host, instance, groups=()):
     """Read the LPAR of an instance (1 request).
 
-    :param adapter: pypowervm Adapter.
+    :param host: the Host.
     :param instance: nova.objects.Instance
-    :param xag: extended attribute groups, pypowervm.const.XAG; None for none.
+    :param groups: extended attribute groups to read, pypowervm.const.XAG.
     :returns: LPAR wrapper
     :raises nova.exception.InstanceNotFound: if it has none.
     :raises pypowervm.exceptions.Error: if it cannot be read.
     """
     try:
-        return pvm_lpar.LPAR.get(adapter, uuid=get_pvm_uuid(instance),
-                                 xag=xag)
+        return host.lpar(get_pvm_uuid(instance), groups)
     except pvm_exc.HttpNotFound:
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
 
@@ -127,7 +126,7 @@ def is_ibmi(host, instance):
 
     :raises: as get_instance_wrapper.
     """
-    return (get_instance_wrapper(host.adapter, instance).env ==
+    return (get_instance_wrapper(host, instance).env ==
             pvm_bp.LPARType.OS400)
 
 
@@ -140,12 +139,11 @@ def is_gone(host, instance):
 
     :raises pypowervm.exceptions.Error: if the platform does not tell.
     """
-    uuids = {lpar_w.uuid.upper() for lpar_w in
-             pvm_lpar.LPAR.get(host.adapter)}
+    uuids = {lpar_w.uuid.upper() for lpar_w in host.lpars()}
     if uuids:
         return get_pvm_uuid(instance).upper() not in uuids
     try:
-        get_instance_wrapper(host.adapter, instance)
+        get_instance_wrapper(host, instance)
     except nova_exc.InstanceNotFound:
         return True
     return False
@@ -180,7 +178,7 @@ def why_no_io_change(host, instance):
         RMC; None if it can.
     :raises nova.exception.InstanceNotFound: if there is no LPAR here.
     """
-    return get_instance_wrapper(host.adapter, instance).can_modify_io()[1]
+    return get_instance_wrapper(host, instance).can_modify_io()[1]
 
 
 def instance_exists(host, instance):
@@ -364,8 +362,8 @@ def edit_lpar(host, instance, change):
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
     try:
-        return transaction.entry_transaction(change)(pvm_lpar.LPAR.getter(
-            host.adapter, entry_uuid=get_pvm_uuid(instance)))
+        return transaction.entry_transaction(change)(
+            host.lpar_getter(get_pvm_uuid(instance)))
     except pvm_exc.HttpNotFound:
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
     except pvm_exc.HttpError as exc:
@@ -405,7 +403,7 @@ def is_as_before(host, instance, was_on, may_be_resized):
     :returns: bool; False also if the platform does not tell.
     """
     try:
-        lpar_w = get_instance_wrapper(host.adapter, instance)
+        lpar_w = get_instance_wrapper(host, instance)
     except (nova_exc.InstanceNotFound, pvm_exc.Error) as exc:
         LOG.warning('The LPAR cannot be looked at: %s', exc,
                     instance=instance)

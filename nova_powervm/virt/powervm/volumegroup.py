@@ -17,7 +17,6 @@ from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction
 from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import storage
 
@@ -63,9 +62,7 @@ class VolumeGroup:
             known or self._getter(), *args)
 
     def _getter(self):
-        return pvm_stg.VG.getter(
-            self.host.adapter, entry_uuid=self.uuid,
-            parent_class=pvm_vios.VIOS, parent_uuid=self.vios_uuid)
+        return self.host.volume_group_getter(self.vios_uuid, self.uuid)
 
 
 def find_disk(vg_w, name):

@@ -13,7 +13,6 @@
 """Disks that are logical volumes of one VIOS, without a cache of images."""
 
 from nova import exception as nova_exc
-from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
@@ -36,7 +35,7 @@ class PlainStorage(driver.DiskAdapter):
         super().__init__(host, image_api)
         name = CONF.powervm.volume_group_name
         for vios_w in host.active_vioses():
-            for vg_w in pvm_stg.VG.get(host.adapter, parent=vios_w):
+            for vg_w in host.volume_groups(vios_w.uuid):
                 if vg_w.name == name:
                     self._vg = volumegroup.VolumeGroup(
                         host, vios_w.uuid, vg_w)
@@ -62,7 +61,7 @@ class PlainStorage(driver.DiskAdapter):
         [disk] = self._vg.edit(_replace, {name: size_gb},
                                self.proof(instance))
         image.upload(
-            self.host.adapter, self._vg.vios_uuid, name, source,
+            self.host, self._vg.vios_uuid, name, source,
             image.CheckedStream(source, download.Download(
                 self.image_api, context, source.id)), disk.udid)
         return disk

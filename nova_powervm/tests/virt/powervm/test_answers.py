@@ -82,7 +82,7 @@ class QuickTest(OddAnswers):
         self.assertFalse(vm.is_off(self.host, self.instance))
 
     def test_lpar_without_a_state(self):
-        lpar_w = vm.get_instance_wrapper(self.host.adapter, self.instance)
+        lpar_w = vm.get_instance_wrapper(self.host, self.instance)
         lpar_w.element.remove(lpar_w.element.find('PartitionState'))
         self.assertIsNone(vm.is_off(self.host, self.instance, lpar_w))
 
@@ -154,13 +154,13 @@ class DocumentTest(OddAnswers):
                 self.assertRaises(pvm_exc.Error,
                                   self.host.partition_states.refresh)
                 self.assertRaises(pvm_exc.Error, vm.get_instance_wrapper,
-                                  self.host.adapter, self.instance)
+                                  self.host, self.instance)
 
     def test_list_instead_of_an_object(self):
         whole = self.host.adapter.read('LogicalPartition').body
         with self.answering(whole, path=self.lpar.uuid):
             self.assertRaises(answers.UnusableAnswer, vm.get_instance_wrapper,
-                              self.host.adapter, self.instance)
+                              self.host, self.instance)
 
     def test_object_instead_of_a_list(self):
         one = self.host.adapter.read('LogicalPartition',
@@ -176,7 +176,7 @@ class DocumentTest(OddAnswers):
                 child_type='LogicalPartition')
 
     def test_nothing_after_a_change(self):
-        lpar_w = vm.get_instance_wrapper(self.host.adapter, self.instance)
+        lpar_w = vm.get_instance_wrapper(self.host, self.instance)
         lpar_w.name = 'other'
         with self.answering('', path=self.lpar.uuid, method='POST'):
             self.assertRaises(answers.UnusableAnswer, lpar_w.update)

@@ -150,10 +150,8 @@ class GatewayTest(base.StorageTestCase):
             self.host, self.vios().uuid, self._volume_group())
 
     def _volume_group(self):
-        return next(
-            vg_w for vg_w in volumegroup.pvm_stg.VG.get(
-                self.host.adapter, parent_type=volumegroup.pvm_vios.VIOS,
-                parent_uuid=self.vios().uuid) if vg_w.name == 'datavg')
+        return next(vg_w for vg_w in self.host.volume_groups(self.vios().uuid)
+                    if vg_w.name == 'datavg')
 
     def test_disks(self):
         own = names.disk_name('b_', self.instance.uuid)

@@ -23,6 +23,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import load_source
+from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import vm
 
 NEW = load_source.Tags('0', 'NONE', 'HMC', 'b', 'normal')
@@ -61,12 +62,12 @@ class ChooseTest(base.TestCase):
                      for vios_w in wraps for mapping in vios_w.scsi_mappings}
             return [slot for slot in boot if slot in there]
 
-        source = load_source.LoadSource(mock.Mock(), self.instance, find)
-        with mock.patch('pypowervm.wrappers.virtual_io_server.VIOS.get',
-                        return_value=list(vioses)) as get:
-            tags = source._choose(before, {
-                vios_w.name: vios_w for vios_w in vioses})
-        self.reads = get.call_count
+        host = mock.Mock(filter_active=reader.PlatformReader.filter_active)
+        host.vioses.return_value = list(vioses)
+        source = load_source.LoadSource(host, self.instance, find)
+        tags = source._choose(before, {
+            vios_w.name: vios_w for vios_w in vioses})
+        self.reads = host.vioses.call_count
         self.assertEqual(('HMC', 'b', 'normal'), tags[2:])
         return tags[:2]
 

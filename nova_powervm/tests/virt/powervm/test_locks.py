@@ -111,7 +111,7 @@ class ConfigDriveTest(base.StorageTestCase):
         """The periodic task goes on, and so does the end of a server."""
         drive = media.ConfigDrive(self.host, self.vios().uuid)
         gate = Gate(pvm_stg.VG.get)
-        self.patch(media.pvm_stg.VG, 'get', gate)
+        self.patch(pvm_stg.VG, 'get', gate)
         self.assertTrue(gate.run(drive._find_repository, drive.sweep))
 
 

@@ -422,7 +422,7 @@ class FailureTestCase(MediaTestCase):
                 self.simulated.faults.clear()
                 self.drive = self.restart()
                 self.drive.delete(self.instance)
-                uploads.delete_files(self.host.adapter, [self.name],
+                uploads.delete_files(self.host, [self.name],
                                      self.vios().uuid)
                 self.assert_nothing_left()
                 if not last.applied:

@@ -26,6 +26,7 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm.tests.simulator import test_pcm
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import metrics
+from nova_powervm.virt.powervm import reader
 
 #: The LPAR of the captures that has adapters. Its VIOS there is 1.
 UUID = '42AD4FD4-DC64-4935-9E29-9B7C6F35AFCC'
@@ -45,6 +46,16 @@ def entry(kind, when=NOW, link=None):
         links={None: [link or 'https://host/%s_%s' % (kind, when)]})
 
 
+class Reader(reader.PlatformReader):
+    """The host of a REST server that has nothing but samples."""
+
+    adapter = None
+    system_uuid = '1-2'
+
+    def __init__(self, adapter):
+        self.adapter = adapter
+
+
 class MetricsTest(base.TestCase):
 
     def setUp(self):
@@ -57,7 +68,7 @@ class MetricsTest(base.TestCase):
         self.entries = [entry(kind) for kind in self.samples]
         self.headers = {'Date': email_utils.format_datetime(NOW, usegmt=True)}
         self.asked = []
-        self.host = types.SimpleNamespace(system_uuid='1-2', adapter=self)
+        self.host = Reader(self)
 
     # ---- what the adapter has -------------------------------------------
 
@@ -218,7 +229,8 @@ class MetricsTest(base.TestCase):
 
     def test_others_are_dropped(self):
         """Of a sample with many LPARs, one stays in memory."""
-        reader = metrics._Reader(self, UUID, {'phyp': 'h://x/phyp_1'}, None)
-        sample = reader._load('phyp')['systemUtil']['utilSample']
+        samples = metrics._Reader(self.host, UUID, {'phyp': 'h://x/phyp_1'},
+                                  None)
+        sample = samples._load('phyp')['systemUtil']['utilSample']
         self.assertEqual([UUID], [lpar['uuid'] for lpar in
                                   sample['lparsUtil'] if lpar])

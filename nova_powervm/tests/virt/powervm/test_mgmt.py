@@ -168,7 +168,7 @@ class DeviceTest(ManagementMixin, ssp_base.PoolTestCase):
         self.mapping = self.get_mapping()
 
     def get_mapping(self):
-        vios_w = self.host.active_vioses(xag=[storage.SCSI_MAPPING])[0]
+        vios_w = self.host.active_vioses([storage.SCSI_MAPPING])[0]
         return storage.find_mapping(vios_w, self.host.mgmt_uuid, pvm_stg.LU,
                                     self.disk.name)
 
@@ -239,7 +239,7 @@ class DeviceTest(ManagementMixin, ssp_base.PoolTestCase):
                      self.host.mgmt_uuid, pvm_stg.LU.bld_ref(
                          self.host.adapter, self.disk.name, self.disk.udid))
         vios_w = next(vios_w for vios_w in self.host.active_vioses(
-            xag=[storage.SCSI_MAPPING]) if vios_w.name == 'vios2')
+            [storage.SCSI_MAPPING]) if vios_w.name == 'vios2')
         self.mgmt._scan('%x' % (0x30000000 | vios_w.scsi_mappings[0]
                                 .client_adapter.lpar_slot_num), set())
         self.simulated.management.sync()

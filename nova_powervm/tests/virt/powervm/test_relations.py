@@ -250,7 +250,7 @@ class SimulatedTest(base.SimulatedHostTestCase):
             other = flavors.build_lpar(self.host, instance, self.flavor())
         except exception.InvalidFlavor:
             return
-        lpar_w = vm.get_instance_wrapper(self.host.adapter, instance)
+        lpar_w = vm.get_instance_wrapper(self.host, instance)
         size.write(lpar_w, size.read(other))
         lpar_w.update()
 
@@ -265,5 +265,5 @@ class SimulatedTest(base.SimulatedHostTestCase):
         # The maximum of the units is that of the VCPUs, not of two of them.
         instance = self.create(base.make_flavor(vcpus=2, max_vcpu='40'))
         self.assertEqual(2.0, vm.get_instance_wrapper(
-            self.host.adapter,
+            self.host,
             instance).proc_config.shared_proc_cfg.max_units)

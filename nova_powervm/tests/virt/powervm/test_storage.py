@@ -280,7 +280,7 @@ class UploadTestCase(DisksTestCase):
 
     def upload(self, content=b'x' * 100000):
         uploads.upload(
-            self.host.adapter, self.vios().uuid,
+            self.host, self.vios().uuid,
             vios_file.FileType.DISK_IMAGE, 'i_test',
             self.glance.send(content), len(content),
             target_udid=self.disk.udid)
@@ -325,13 +325,13 @@ class UploadTestCase(DisksTestCase):
         self.upload()
         self.assertEqual(['i_test'], self.files())
         self.simulated.journal.clear()
-        uploads.delete_files(self.host.adapter, ['i_tes', 'other'],
+        uploads.delete_files(self.host, ['i_tes', 'other'],
                              self.vios().uuid)
         self.assertEqual((['i_test'], ['GET File']),
                          (self.files(), self.requests()))
-        uploads.delete_files(self.host.adapter, ['i_test'],
+        uploads.delete_files(self.host, ['i_test'],
                              self.vios().uuid)
         self.assertEqual(([], ['GET File', 'DELETE File']),
                          (self.files(), self.requests()))
-        uploads.delete_files(self.host.adapter, ['i_test'],
+        uploads.delete_files(self.host, ['i_test'],
                              self.vios().uuid)

@@ -122,12 +122,12 @@ class LookUpTest(VmTestCase):
     def test_wrapper(self):
         self.create()
         self.assertEqual('instance-00000001', vm.get_instance_wrapper(
-            self.host.adapter, self.instance).name)
+            self.host, self.instance).name)
 
     def test_no_wrapper(self):
         exc = self.assertRaises(
             nova_exc.InstanceNotFound, vm.get_instance_wrapper,
-            self.host.adapter, self.instance)
+            self.host, self.instance)
         self.assertIn(HIGH_BIT_UUID, str(exc))
 
     def test_whether_it_is_trouble_that_there_is_none(self):

@@ -21,9 +21,6 @@ from nova.compute import vm_states
 from nova import context as nova_context
 from nova import objects
 from oslo_log import log as logging
-from pypowervm.tasks import partition as pvm_partition
-from pypowervm.wrappers import logical_partition as pvm_lpar
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import former
@@ -53,18 +50,16 @@ class Census:
     @functools.cached_property
     def vioses(self):
         """Wrappers of the VIOSes, with SCSI_MAPPING and FC_MAPPING."""
-        return pvm_vios.VIOS.get(self._host.adapter, xag=[
-            storage.SCSI_MAPPING, storage.FC_MAPPING])
+        return self._host.vioses([storage.SCSI_MAPPING, storage.FC_MAPPING])
 
     @functools.cached_property
     def lpars(self):
         """Wrappers of the LPARs."""
-        return pvm_lpar.LPAR.get(self._host.adapter)
+        return self._host.lpars()
 
     @functools.cached_property
     def _active_vioses(self):
-        return pvm_partition.get_active_vioses(self._host.adapter,
-                                               vios_wraps=self.vioses)
+        return self._host.filter_active(self.vioses)
 
     def active_vioses(self):
         """Those of the VIOSes that are up, see Host.active_vioses."""

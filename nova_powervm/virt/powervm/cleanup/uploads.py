@@ -13,7 +13,6 @@
 """Descriptors of uploads that a dead process has left on the platform."""
 
 from oslo_log import log as logging
-from pypowervm.wrappers import vios_file as pvm_file
 
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import names as pvm_names
@@ -30,7 +29,7 @@ def remove(host, census):
     :param census: census.Census
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    left = pvm_file.File.get(host.adapter, service='web', xag=[])
+    left = host.upload_files()
     here = {vios_w.uuid.lower() for vios_w in census.vioses} if left else ()
     for file_w in left:
         name = file_w.file_name or ''

@@ -27,9 +27,6 @@ operator of a pool may make another tier the default one. Therefore:
 In any other case nova-compute does not start, and the message gives names.
 """
 
-from pypowervm.tasks import partition as pvm_partition
-from pypowervm.wrappers import cluster as pvm_cluster
-from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import kept
@@ -62,7 +59,7 @@ def find(host, vioses):
     """
     if CONF.powervm.cluster_name:
         return _named(host, CONF.powervm.cluster_name)
-    found = pvm_cluster.Cluster.get(host.adapter)
+    found = host.clusters()
     kept_uuid = kept.find(host).get(_CLUSTER_KEY)
     if kept_uuid:
         return _with_uuid(found, kept_uuid, _down(host, vioses))
@@ -91,7 +88,7 @@ def find_tier(host, cluster, ssp):
     name = CONF.powervm.ssp_tier
     kept_uuid = None if name else kept.find(
         host, **{_CLUSTER_KEY: cluster.uuid}).get(_TIER_KEY)
-    tiers = pvm_stg.Tier.get(host.adapter, parent=ssp)
+    tiers = host.tiers(ssp)
     for tier in tiers:
         if (tier.name == name if name else
                 tier.uuid == kept_uuid if kept_uuid else tier.is_default):
@@ -107,7 +104,7 @@ def member_uuids(cluster):
 
 
 def _named(host, name):
-    found = pvm_cluster.Cluster.search(host.adapter, name=name)
+    found = host.clusters_named(name)
     if not found:
         raise exception.ClusterNotFoundByName(clust_name=name)
     if len(found) > 1:
@@ -126,8 +123,7 @@ def _with_uuid(found, cluster_uuid, down):
 
 
 def _down(host, vioses):
-    up = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
-        host.adapter, vios_wraps=vioses)}
+    up = {vios_w.uuid for vios_w in host.filter_active(vioses)}
     return [vios_w for vios_w in vioses if vios_w.uuid not in up]
 
 

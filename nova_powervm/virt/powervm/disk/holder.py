@@ -26,9 +26,6 @@ In any other case nova-compute does not start, and the message names the
 VIOSes.
 """
 
-from pypowervm.tasks import partition as pvm_partition
-from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import kept
@@ -76,10 +73,9 @@ class _Search:
     def __init__(self, host, group_name):
         self._host = host
         self._name = group_name
-        self._vioses = sorted(pvm_vios.VIOS.get(host.adapter),
-                              key=lambda vios_w: vios_w.name)
-        self._up = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
-            host.adapter, vios_wraps=self._vioses)}
+        self._vioses = sorted(host.vioses(), key=lambda vios_w: vios_w.name)
+        self._up = {vios_w.uuid
+                    for vios_w in host.filter_active(self._vioses)}
 
     def find(self):
         vios_name = CONF.powervm.volume_group_vios_name
@@ -165,9 +161,8 @@ class _Search:
         return found[0]
 
     def _group(self, vios_w):
-        return next((vg_w for vg_w in pvm_stg.VG.get(
-            self._host.adapter, parent=vios_w) if vg_w.name == self._name),
-            None)
+        return next((vg_w for vg_w in self._host.volume_groups(vios_w.uuid)
+                     if vg_w.name == self._name), None)
 
 
 def _names(vioses):

@@ -223,9 +223,10 @@ class CheckedStream:
                     self._hash.hexdigest(), self._image.hash_value))
 
 
-def upload(adapter, vios_uuid, name, image, stream, target_udid):
+def upload(host, vios_uuid, name, image, stream, target_udid):
     """Stream an image to a disk (3 requests).
 
+    :param host: the owner of the REST connection (host.Host).
     :param vios_uuid: UUID of a VIOS that serves the disk.
     :param name: str, name of the disk.
     :param stream: CheckedStream of the image.
@@ -234,7 +235,7 @@ def upload(adapter, vios_uuid, name, image, stream, target_udid):
     """
     try:
         uploads.upload(
-            adapter, vios_uuid, vios_file.FileType.DISK_IMAGE, name, stream,
+            host, vios_uuid, vios_file.FileType.DISK_IMAGE, name, stream,
             image.size, target_udid=target_udid, sha256=(
                 image.hash_value if image.hash_algo == 'sha256' else None))
     except Exception:

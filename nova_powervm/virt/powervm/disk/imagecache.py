@@ -192,7 +192,7 @@ class ImageCache(imagecache.ImageCacheManager):
         """
         vg_w, partial = self.vg.edit(self._drop_partial)
         if partial:
-            uploads.delete_files(self.host.adapter, partial,
+            uploads.delete_files(self.host, partial,
                                  self.vg.vios_uuid)
         return vg_w
 
@@ -302,7 +302,7 @@ class ImageCache(imagecache.ImageCacheManager):
         LOG.info('Fetching image %(image)s into disk %(disk)s of volume '
                  'group %(vg)s.', {'image': image.id, 'disk': name,
                                    'vg': self.vg.name})
-        disk_image.upload(self.host.adapter, self.vg.vios_uuid, name, image,
+        disk_image.upload(self.host, self.vg.vios_uuid, name, image,
                           stream, target.udid)
 
     # ---- edits of the volume group's document --------------------------

@@ -20,7 +20,6 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import clients
@@ -157,9 +156,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         :returns: dict of name -> str, UUID of a partition, 'any' if it is on
             an adapter for any client, '' if the partition is gone.
         """
-        vios_w = pvm_vios.VIOS.get(self.host.adapter,
-                                   uuid=self._vg.vios_uuid,
-                                   xag=[storage.SCSI_MAPPING])
+        vios_w = self.host.vios(self._vg.vios_uuid, [storage.SCSI_MAPPING])
         return {
             storage.base_name(mapping.backing_storage):
                 'any' if clients.is_for_any_client(mapping) else
@@ -191,7 +188,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         half_made = [name for name in names
                      if self._key(name) in instance.system_metadata]
         if half_made:
-            uploads.delete_files(self.host.adapter, half_made,
+            uploads.delete_files(self.host, half_made,
                                  self._vg.vios_uuid)
         try:
             self._vg.edit(deletion.disks, names, self.proof(instance))

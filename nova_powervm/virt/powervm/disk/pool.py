@@ -18,11 +18,8 @@ import typing
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import partition as pvm_partition
 from pypowervm.utils import transaction
-from pypowervm.wrappers import cluster as pvm_cluster
 from pypowervm.wrappers import storage as pvm_stg
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import clusters
@@ -72,7 +69,7 @@ class Pool:
         cluster = clusters.find(host, vioses)
         self.cluster_name = cluster.name
         self._cluster_uuid = cluster.uuid
-        self._ssp = pvm_stg.SSP.get_by_href(host.adapter, cluster.ssp_uri)
+        self._ssp = host.shared_storage_pool(cluster)
         self._tier, self._is_only_tier = clusters.find_tier(host, cluster,
                                                             self._ssp)
         self.vios_uuids = self._members(cluster, vioses)
@@ -86,16 +83,14 @@ class Pool:
     # ---- the pool ------------------------------------------------------
 
     def _read_vioses(self):
-        return sorted(pvm_vios.VIOS.get(self.host.adapter),
-                      key=lambda vios_w: vios_w.name)
+        return sorted(self.host.vioses(), key=lambda vios_w: vios_w.name)
 
     def _members(self, cluster, vioses):
         """UUIDs of this host's VIOSes in the cluster, those that are up first.
 
         The cluster has VIOSes of other hosts too.
         """
-        active = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
-            self.host.adapter, vios_wraps=vioses)}
+        active = {vios_w.uuid for vios_w in self.host.filter_active(vioses)}
         members = clusters.member_uuids(cluster)
         return sorted((vios_w.uuid for vios_w in vioses
                        if vios_w.uuid.lower() in members),
@@ -124,10 +119,9 @@ class Pool:
 
     def refresh(self):
         """Find out which VIOSes serve it and how large it is (3 requests)."""
-        cluster = pvm_cluster.Cluster.get(self.host.adapter,
-                                          uuid=self._cluster_uuid)
+        cluster = self.host.cluster(self._cluster_uuid)
         self.vios_uuids = self._members(cluster, self._read_vioses())
-        self._tier = self._tier.refresh()
+        self._tier = self.host.read_again(self._tier)
 
     def active_vios_uuids(self):
         """UUIDs of the VIOSes that serve it and are up (1 request).
@@ -153,7 +147,7 @@ class Pool:
         """
         if self._is_only_tier:
             # Answered without content if nothing has changed.
-            self._ssp = ssp = self._ssp.refresh()
+            self._ssp = ssp = self.host.read_again(self._ssp)
             return _capacity(ssp.capacity, ssp.capacity - ssp.free_space,
                              ssp.logical_units)
         total = self._tier.capacity
@@ -183,9 +177,7 @@ class Pool:
         """
         with self._lock:
             before, doubts = dict(self._units), self._doubts
-        lus = pvm_stg.LUEnt.get(
-            self.host.adapter, parent_type=pvm_stg.Tier,
-            parent_uuid=self.tier_uuid)
+        lus = self.host.logical_units(self.tier_uuid)
         with self._lock:
             # What was made meanwhile may be missing in the answer.
             made = {uuid: unit for uuid, unit in self._units.items()
@@ -282,9 +274,7 @@ class Pool:
         return transaction.entry_transaction(func)(self._getter(uuid), *args)
 
     def _getter(self, uuid):
-        return pvm_stg.LUEnt.getter(
-            self.host.adapter, entry_uuid=uuid, parent_class=pvm_stg.Tier,
-            parent_uuid=self.tier_uuid)
+        return self.host.logical_unit_getter(self.tier_uuid, uuid)
 
 
 def _capacity(total, used, lus):

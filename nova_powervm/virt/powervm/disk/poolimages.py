@@ -323,7 +323,7 @@ class PoolImages(imagecache.ImageCacheManager):
         image_lu = marker.begin(pvm_util.convert_bytes_to_gb(image.size,
                                                              dp=2))
         disk_image.upload(
-            self.pool.host.adapter, vios_uuid, name, image,
+            self.pool.host, vios_uuid, name, image,
             disk_image.CheckedStream(image, marker.keep_alive(
                 download.Download(self.image_api, context, image.id,
                                   image.size))),

@@ -88,7 +88,7 @@ class NvramManager:
         """Read the NVRAM (1 request) and store it if it has changed."""
         try:
             nvram = vm.get_instance_wrapper(
-                self._host.adapter, instance, xag=[pvm_const.XAG.NVRAM]).nvram
+                self._host, instance, [pvm_const.XAG.NVRAM]).nvram
         except nova_exc.InstanceNotFound:
             LOG.debug('The LPAR is gone, and its NVRAM with it.',
                       instance=instance)

@@ -114,7 +114,7 @@ class Get(task.Task):
         self.instance = instance
 
     def execute(self):
-        return vm.get_instance_wrapper(self.host.adapter, self.instance)
+        return vm.get_instance_wrapper(self.host, self.instance)
 
 
 class PowerChange(task.Task):

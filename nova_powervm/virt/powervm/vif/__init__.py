@@ -72,7 +72,7 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
             vif_drv.replug(vif, cna)
         elif new_vif:
             cna = vif_drv.plug(vif, lpar_w or vm.get_instance_wrapper(
-                host.adapter, instance), slot_num=slot_num)
+                host, instance), slot_num=slot_num)
         if new_vif:
             events.push(host.adapter, events.PLUG, cna, vif['type'])
     except pvm_exc.Error as exc:

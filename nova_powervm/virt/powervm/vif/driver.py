@@ -19,7 +19,6 @@ from oslo_log import log as logging
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
-from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import network as pvm_net
 import six
 
@@ -37,9 +36,7 @@ def get_cnas(host, instance):
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     try:
-        return pvm_net.CNA.get(
-            host.adapter, parent_type=pvm_lpar.LPAR,
-            parent_uuid=vm.get_pvm_uuid(instance))
+        return host.network_adapters(vm.get_pvm_uuid(instance))
     except pvm_exc.HttpNotFound:
         return []
 

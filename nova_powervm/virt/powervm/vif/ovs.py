@@ -22,10 +22,8 @@ from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import cna as pvm_cna
 from pypowervm.utils import transaction as pvm_tx
-from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.vif import driver
@@ -103,8 +101,7 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
 
     def _create_trunk(self, vif, vlan=None):
         """Create the trunk of a port, in a VLAN that nobody else is in."""
-        mgmt_w = _mgmt_type(self.host).get(self.host.adapter,
-                                           uuid=self.host.mgmt_uuid)
+        mgmt_w = self.host.read_mgmt_partition()
         # The lock of pypowervm: a VLAN is free until its trunk is there.
         with lockutils.lock(pvm_cna.VLAN_LOCK):
             self._ensure_vswitch()
@@ -139,10 +136,8 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
         """Find a VLAN of the private switch that no adapter is in."""
         vswitch = self.host.get_vswitch(self._vswitch_name)
         # A virtual network exists for each VLAN in use (one request).
-        used = {vnet.vlan for vnet in pvm_net.VNet.get(
-            self.host.adapter, parent_type=pvm_ms.System,
-            parent_uuid=self.host.system_uuid)
-            if vnet.associated_switch_uri == vswitch.related_href}
+        used = {vnet.vlan for vnet in self.host.virtual_networks()
+                if vnet.associated_switch_uri == vswitch.related_href}
         for vlan in range(1, _LAST_VLAN + 1):
             if vlan not in used:
                 return vlan
@@ -150,15 +145,9 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
                             self._vswitch_name)
 
 
-def _mgmt_type(host):
-    return pvm_vios.VIOS if host.mgmt_is_vios else pvm_lpar.LPAR
-
-
 def _mgmt_trunks(host):
     """Read the trunk adapters of the management partition (1 request)."""
-    return [cna for cna in pvm_net.CNA.get(
-        host.adapter, parent_type=_mgmt_type(host),
-        parent_uuid=host.mgmt_uuid) if cna.is_trunk]
+    return [cna for cna in host.mgmt_network_adapters() if cna.is_trunk]
 
 
 def _ext_ids(trunk):

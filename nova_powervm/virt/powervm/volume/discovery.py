@@ -27,7 +27,6 @@ from oslo_log import log as logging
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import hdisk
-from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
@@ -119,12 +118,9 @@ def look(host, vios_uuid, wanted):
     :param wanted: see discover().
     :returns: (dict of key -> Hdisk, the pypowervm Error if it failed).
     """
-    adapter = host.adapter
     tags = {str(number): key for number, key in enumerate(wanted, 1)}
     try:
-        job = pvm_job.Job.wrap(adapter.read(
-            pvm_vios.VIOS.schema_type, root_id=vios_uuid,
-            suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=_LUA_RECOVERY))
+        job = host.job_form(pvm_vios.VIOS, vios_uuid, _LUA_RECOVERY)
         job.run_job(vios_uuid, job_parms=[job.create_job_parameter(
             'inputXML', _request(wanted, tags), cdata=True)],
             timeout=CONF.pypowervm_job_request_timeout)
@@ -245,8 +241,7 @@ def names_of(host, vios_uuid, udid):
     if not udid:
         return []
     try:
-        vios_w = pvm_vios.VIOS.get(host.adapter, uuid=vios_uuid,
-                                   xag=[pvm_const.XAG.VIO_STOR])
+        vios_w = host.vios(vios_uuid, [pvm_const.XAG.VIO_STOR])
     except pvm_exc.Error as exc:
         LOG.warning('What VIOS %(vios)s has left of volume %(udid)s is not '
                     'known: %(error)s', {'vios': vios_uuid, 'udid': udid,
@@ -265,8 +260,7 @@ def remove_unmapped(host, devices):
     :raises pypowervm.exceptions.Error: if nobody knows what is mapped.
     """
     mapped = {(vios_w.uuid, mapping.backing_storage.name)
-              for vios_w in pvm_vios.VIOS.get(host.adapter,
-                                              xag=[storage.SCSI_MAPPING])
+              for vios_w in host.vioses([storage.SCSI_MAPPING])
               for mapping in vios_w.scsi_mappings
               if mapping.backing_storage is not None}
     for vios_uuid, name in devices:

@@ -32,9 +32,7 @@ from nova import exception as nova_exc
 from nova import objects
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
-from pypowervm.tasks import partition as pvm_partition
 from pypowervm import util as pvm_util
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
@@ -104,12 +102,11 @@ def validate(host):
     cfg.register_fabrics()
     if CONF.powervm.fc_attach_strategy.lower() != 'npiv':
         return
-    vioses = pvm_vios.VIOS.get(host.adapter, xag=[pvm_const.XAG.VIO_FMAP])
+    vioses = host.vioses([pvm_const.XAG.VIO_FMAP])
     known = {pvm_util.sanitize_wwpn_for_api(port.wwpn)
              for vios_w in vioses for port in vios_w.pfc_ports}
     # A VIOS that is down may not tell its ports.
-    is_complete = len(vioses) == len(pvm_partition.get_active_vioses(
-        host.adapter, vios_wraps=vioses))
+    is_complete = len(vioses) == len(host.filter_active(vioses))
     for fabric in fabrics:
         _validate_ports(fabric, known, is_complete)
     _validate_once(fabrics)

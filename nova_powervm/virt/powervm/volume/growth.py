@@ -16,10 +16,8 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import storage as tsk_stg
 from pypowervm.wrappers import base_partition as pvm_bp
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
@@ -51,11 +49,11 @@ def check(host, volume_id, is_path, size, failures):
     if not paths:
         raise _failure(volume_id, ['no Virtual I/O Server maps it to the '
                                    'server'])
-    small = _too_small(paths, size)
+    small = _too_small(host, paths, size)
     if small:
         failures = dict(failures, **_rescan(host, paths, small))
         paths = _read(host, is_path)
-        small = _too_small(paths, size)
+        small = _too_small(host, paths, size)
     if small:
         raise _failure(volume_id, [
             '%s%s' % (reason, ': %s' % failures[vios_uuid]
@@ -70,15 +68,15 @@ def _failure(volume_id, reasons):
 
 def _read(host, is_path):
     """Read the paths of a volume: list of (VIOS wrapper, PV wrapper)."""
-    vioses = pvm_vios.VIOS.get(host.adapter, xag=[storage.SCSI_MAPPING])
-    return [(vios_w, mapping.backing_storage) for vios_w in vioses
+    return [(vios_w, mapping.backing_storage)
+            for vios_w in host.vioses([storage.SCSI_MAPPING])
             for mapping in vios_w.scsi_mappings if is_path(mapping)]
 
 
-def _too_small(paths, size):
+def _too_small(host, paths, size):
     """Tell the paths on which a volume is too small: VIOS UUID -> why."""
-    up = {vios_w.uuid for vios_w in pvm_partition.get_active_vioses(
-        None, vios_wraps=[vios_w for vios_w, _element in paths])}
+    up = {vios_w.uuid for vios_w in host.filter_active(
+        vios_w for vios_w, _element in paths)}
     found = {}
     for vios_w, element in paths:
         if (element.capacity or 0) * units.Mi >= size:

@@ -26,8 +26,6 @@ import time
 
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
-from pypowervm.tasks import partition as pvm_partition
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
@@ -114,9 +112,8 @@ class Leftovers:
             if not due or due.isdisjoint(
                     vios_w.uuid for vios_w in self._host.active_vioses()):
                 return
-        vioses = pvm_vios.VIOS.get(
-            self._host.adapter,
-            xag=[storage.SCSI_MAPPING, pvm_const.XAG.VIO_STOR])
+        vioses = self._host.vioses([storage.SCSI_MAPPING,
+                                    pvm_const.XAG.VIO_STOR])
         self._remove_devices(self._look(lambda: vioses))
         self._has_seen_devices = True
 
@@ -143,8 +140,7 @@ class Leftovers:
         :returns: wrappers of the VIOSes that are up, list.
         """
         vioses = read()
-        active = pvm_partition.get_active_vioses(self._host.adapter,
-                                                 vios_wraps=vioses)
+        active = self._host.filter_active(vioses)
         found = {vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
                                if mappings.is_of_volume(mapping)]
                  for vios_w in active}

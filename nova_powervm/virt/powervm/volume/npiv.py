@@ -26,12 +26,8 @@ from nova import exception as nova_exc
 from nova import objects
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
-from pypowervm.tasks import partition as pvm_partition
 from pypowervm.tasks import vfc_mapper
 from pypowervm import util as pvm_util
-from pypowervm.wrappers import logical_partition as pvm_lpar
-from pypowervm.wrappers import network as pvm_net
-from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
@@ -130,8 +126,7 @@ class NpivConnector(driver.VolumeConnector):
         there = {_wwpns_of(mapping): (vios_w.uuid, mapping.backing_port)
                  for vios_w in vioses.values()
                  for mapping in vios_w.vfc_mappings}
-        ports = _Ports(pvm_partition.get_active_vioses(
-            self.host.adapter, vios_wraps=list(vioses.values())))
+        ports = _Ports(self.host.filter_active(vioses.values()))
         for fabric in fabrics.names():
             adapters = fabrics.adapters(self.instance, fabric)
             if not adapters:
@@ -204,9 +199,8 @@ class NpivConnector(driver.VolumeConnector):
                  if mapping.client_adapter is not None and
                  clients.is_client(mapping, self.lpar_uuid)}
         if not _has_few_ports(self.instance):
-            taken.update(cna_w.slot for cna_w in pvm_net.CNA.get(
-                self.host.adapter, parent_type=pvm_lpar.LPAR,
-                parent_uuid=self.lpar_uuid))
+            taken.update(cna_w.slot for cna_w in
+                         self.host.network_adapters(self.lpar_uuid))
         return taken
 
     def _map(self, vios_w):
@@ -389,9 +383,7 @@ def _make_wwpns(host, instance, lacking):
     :param lacking: list of the fabrics in which it has none for this host.
     :raises FabricPortNotFound: if a fabric has no port; none were made then.
     """
-    ports = _Ports(pvm_partition.get_active_vioses(
-        host.adapter, vios_wraps=pvm_vios.VIOS.get(
-            host.adapter, xag=[storage.FC_MAPPING])))
+    ports = _Ports(host.active_vioses([storage.FC_MAPPING]))
     kept = {fabric: fabrics.adapters(instance, fabric)
             for fabric in fabrics.names() if fabric not in lacking}
     for adapters in kept.values():

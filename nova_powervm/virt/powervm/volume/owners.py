@@ -39,7 +39,6 @@ from nova import exception as nova_exc
 from nova import objects
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
-from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import vm
@@ -330,7 +329,7 @@ class Owners:
     def _lpar_ids(self):
         """The partition ids of the LPARs: dict of UUID -> int."""
         return {lpar_w.uuid.lower(): lpar_w.id
-                for lpar_w in pvm_lpar.LPAR.get(self._host.adapter)}
+                for lpar_w in self._host.lpars()}
 
     @functools.cached_property
     def _servers_needing(self):

@@ -238,7 +238,7 @@ class CrashTestCase(ImageCacheTestCase):
             self.assertGreater(number, 7)
 
     def delete_files(self):
-        imagecache.uploads.delete_files(self.host.adapter,
+        imagecache.uploads.delete_files(self.host,
                                         [self.image_name()], self.vios().uuid)
 
     def test_scrub_at_start(self):

@@ -12,11 +12,11 @@
 
 from nova import exception as nova_exc
 from oslo_utils import units
+from pypowervm.wrappers import cluster as pvm_cluster
 
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.disk import ssp_base
-from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm.disk import ssp
 from nova_powervm.virt.powervm import exception
@@ -60,7 +60,7 @@ class OneClusterTestCase(base.StorageTestCase):
 
     def test_several_of_that_name(self):
         self.flags(cluster_name='cluster1', group='powervm')
-        self.patch(clusters.pvm_cluster.Cluster, 'search',
+        self.patch(pvm_cluster.Cluster, 'search',
                    lambda adapter, name: [None, None])
         error = self.assertRaises(exception.TooManyClustersFound, pool.Pool,
                                   self.host)

@@ -244,7 +244,7 @@ class CrashTestCase(ssp_base.ImagesTestCase):
     def delete_files(self):
         for name in ('vios1', 'vios2'):
             image.uploads.delete_files(
-                self.host.adapter, [self.image_name()], self.vios(name).uuid)
+                self.host, [self.image_name()], self.vios(name).uuid)
 
     def test_scrub_at_start(self):
         self.walk(self.restart)

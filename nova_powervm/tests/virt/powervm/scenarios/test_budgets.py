@@ -21,7 +21,7 @@ import fixtures as fx
 from nova import thread_pool_factory
 
 from nova_powervm.tests.virt.powervm.scenarios import base
-from nova_powervm.virt.powervm import host
+from nova_powervm.virt.powervm import partition_states
 
 
 class BudgetBase(base.ScenarioCase):
@@ -49,7 +49,7 @@ class BudgetBase(base.ScenarioCase):
         """Run the periodic task, and what it has threads do."""
         # On a busy machine the events of former operations come so late that
         # the driver asks for the states that they tell of.
-        for owner, method in ((host.PartitionStates, 'changed'),
+        for owner, method in ((partition_states.PartitionStates, 'changed'),
                               (self.driver.events.lifecycle, 'emit')):
             self.useFixture(fx.MockPatchObject(owner, method))
         waiting = []

@@ -75,7 +75,7 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
         lpar = self.lpar(self.instance)
         lpar.set_state(state)
         lpar.set_rmc(rmc)
-        self.lpar_w = vm.get_instance_wrapper(self.host.adapter,
+        self.lpar_w = vm.get_instance_wrapper(self.host,
                                               self.instance)
         self.requests()
 

@@ -308,7 +308,7 @@ class SizeTest(VmTasksTestCase):
         self.assertIn('may have kept its new size', self.logger.output)
 
     def make_up(self):
-        lpar_w = vm.get_instance_wrapper(self.host.adapter, self.instance)
+        lpar_w = vm.get_instance_wrapper(self.host, self.instance)
         self.requests()
         self.run_flow(base.Provide(lpar_wrap=lpar_w),
                       tf_vm.MakeUpSize(self.host, self.instance))

@@ -1,0 +1,274 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the driver reads from the REST API of a PowerVM server.
+
+Every read of the driver is a method of PlatformReader; no other module calls
+the functions of pypowervm that read (tests/test_imports.py). Host is one, so
+services ask their host.
+"""
+
+import abc
+import json
+
+from pypowervm import adapter as pvm_adapter
+from pypowervm import const as pvm_const
+from pypowervm.tasks import partition as pvm_partition
+from pypowervm.wrappers import cluster as pvm_cluster
+from pypowervm.wrappers import job as pvm_job
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import monitor as pvm_mon
+from pypowervm.wrappers import network as pvm_net
+from pypowervm.wrappers import shared_proc_pool as pvm_spp
+from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import vios_file
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm.virt.powervm import answers
+from nova_powervm.virt.powervm import rest
+
+
+class PlatformReader(abc.ABC):
+    """Reads objects of one PowerVM server; keeps none.
+
+    Each method sends 1 request, unless it says otherwise, and returns
+    pypowervm wrappers. It raises pypowervm.exceptions.Error if the platform
+    refuses or does not answer; HttpNotFound, which is one, if there is no such
+    object. A getter sends its request when its get() is called, or the
+    transaction that it is given to is executed.
+
+    groups are the extended attribute groups, pypowervm.const.XAG, that the
+    answer is to have: it has only what belongs to none otherwise.
+    """
+
+    @property
+    @abc.abstractmethod
+    def adapter(self):
+        """The pypowervm Adapter."""
+
+    @property
+    @abc.abstractmethod
+    def system_uuid(self):
+        """The UUID of the managed system, str."""
+
+    # ---- the system ----------------------------------------------------
+
+    def systems(self):
+        """Read the systems that the REST server manages: list of System."""
+        return pvm_ms.System.get(self.adapter)
+
+    def read_system(self):
+        """Read the managed system: System."""
+        return pvm_ms.System.get(self.adapter, uuid=self.system_uuid)
+
+    def processor_pools(self):
+        """Read the shared processor pools: list of SharedProcPool."""
+        return self._children_of_system(pvm_spp.SharedProcPool)
+
+    def virtual_switches(self):
+        """Read the virtual switches: list of VSwitch."""
+        return self._children_of_system(pvm_net.VSwitch)
+
+    def virtual_networks(self):
+        """Read the virtual networks, 1 for each VLAN in use: list of VNet."""
+        return self._children_of_system(pvm_net.VNet)
+
+    def _children_of_system(self, wrapper_class):
+        return wrapper_class.get(self.adapter, parent_type=pvm_ms.System,
+                                 parent_uuid=self.system_uuid)
+
+    def latest_samples(self, timeout):
+        """Read which samples the long-term monitor has.
+
+        A busy monitor is not waited for, and the answer is not kept for the
+        log.
+
+        :param timeout: seconds to wait for the answer.
+        :returns: pypowervm Response with a feed.
+        """
+        path = pvm_adapter.Adapter.build_path(
+            pvm_mon.PCM_SERVICE, pvm_ms.System.schema_type,
+            root_id=self.system_uuid, child_type=pvm_mon.RAW_METRICS,
+            child_id=pvm_mon.LONG_TERM_MONITOR, xag=[])
+        return self.adapter.read_by_path(path, timeout=timeout, helpers=[])
+
+    def sample(self, url, timeout):
+        """Read a sample of the monitor, as latest_samples().
+
+        :param url: str, of the sample.
+        :returns: pypowervm Response whose body is JSON.
+        """
+        return self.adapter.read_by_href(url, timeout=timeout, helpers=[],
+                                         xag=[])
+
+    # ---- partitions ----------------------------------------------------
+
+    def vioses(self, groups=(), log_errors=True):
+        """Read all VIOSes: list of VIOS.
+
+        :param log_errors: whether an error of the platform is logged.
+        """
+        helpers = {} if log_errors else {'helpers': rest.UNLOGGED}
+        return pvm_vios.VIOS.get(self.adapter, xag=_xag(groups), **helpers)
+
+    def vios(self, vios_uuid, groups=()):
+        """Read a VIOS: VIOS."""
+        return pvm_vios.VIOS.get(self.adapter, uuid=vios_uuid,
+                                 xag=_xag(groups))
+
+    def vios_getter(self, vios_uuid, groups=()):
+        """Return a getter of a VIOS (no request)."""
+        return pvm_vios.VIOS.getter(self.adapter, entry_uuid=vios_uuid,
+                                    xag=_xag(groups))
+
+    def active_vioses(self, groups=()):
+        """Read the VIOSes that are up, see filter_active(): list of VIOS."""
+        return self.filter_active(self.vioses(groups))
+
+    @staticmethod
+    def filter_active(vioses):
+        """Find the VIOSes that are up (no request).
+
+        :param vioses: iterable of VIOS wrappers.
+        :returns: list of those that are running and have RMC or are the
+            management partition, the latter first.
+        """
+        return pvm_partition.get_active_vioses(None, vios_wraps=vioses)
+
+    def lpars(self):
+        """Read all LPARs, VIOSes are none: list of LPAR."""
+        return pvm_lpar.LPAR.get(self.adapter)
+
+    def lpar(self, lpar_uuid, groups=()):
+        """Read an LPAR: LPAR."""
+        return pvm_lpar.LPAR.get(self.adapter, uuid=lpar_uuid,
+                                 xag=_xag(groups))
+
+    def lpar_getter(self, lpar_uuid):
+        """Return a getter of an LPAR (no request)."""
+        return pvm_lpar.LPAR.getter(self.adapter, entry_uuid=lpar_uuid)
+
+    def lpar_state(self, lpar_uuid):
+        """Read the state of an LPAR: a pypowervm LPARState, str.
+
+        That there is no such LPAR is not logged.
+        """
+        what = 'PartitionState'
+        answer = self.adapter.read(
+            pvm_lpar.LPAR.schema_type, lpar_uuid, suffix_type='quick',
+            suffix_parm=what, helpers=rest.UNLOGGED)
+        with answers.understood('%s of %s' % (what, lpar_uuid), answer):
+            state = json.loads(answer.body)
+            if not isinstance(state, str) or not state:
+                raise ValueError('it is no text')
+        return state
+
+    def find_mgmt_partition(self):
+        """Find the management partition (1-2 requests).
+
+        :returns: VIOS or LPAR wrapper.
+        :raises pypowervm.exceptions.ManagementPartitionNotFoundException: if
+            there is not exactly one.
+        """
+        return pvm_partition.get_mgmt_partition(self.adapter)
+
+    def network_adapters(self, lpar_uuid, is_vios=False):
+        """Read the virtual Ethernet adapters of a partition: list of CNA.
+
+        :param is_vios: whether the partition is a VIOS.
+        """
+        return pvm_net.CNA.get(
+            self.adapter, parent_type=pvm_vios.VIOS if is_vios else
+            pvm_lpar.LPAR, parent_uuid=lpar_uuid)
+
+    def job_form(self, wrapper_class, uuid, operation):
+        """Read the form of a job, which is to be filled in: Job.
+
+        Each kind is read once, see rest.Adapter.
+
+        :param wrapper_class: of the object that the job is to be done on.
+        :param uuid: str, that of the object.
+        :param operation: str, the platform's name of the job.
+        """
+        return pvm_job.Job.wrap(self.adapter.read(
+            wrapper_class.schema_type, uuid,
+            suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=operation))
+
+    # ---- storage -------------------------------------------------------
+
+    def volume_groups(self, vios_uuid):
+        """Read the volume groups of a VIOS: list of VG."""
+        return pvm_stg.VG.get(self.adapter, parent_type=pvm_vios.VIOS,
+                              parent_uuid=vios_uuid)
+
+    def volume_group_getter(self, vios_uuid, vg_uuid):
+        """Return a getter of a volume group of a VIOS (no request)."""
+        return pvm_stg.VG.getter(
+            self.adapter, entry_uuid=vg_uuid, parent_class=pvm_vios.VIOS,
+            parent_uuid=vios_uuid)
+
+    def upload_files(self):
+        """Read the web Files, the descriptors of uploads: list of File.
+
+        An HMC has those of all its systems.
+        """
+        return vios_file.File.get(self.adapter, service='web', xag=[])
+
+    def clusters(self):
+        """Read the clusters that the VIOSes are in: list of Cluster."""
+        return pvm_cluster.Cluster.get(self.adapter)
+
+    def clusters_named(self, name):
+        """Find clusters by name: list of Cluster."""
+        return pvm_cluster.Cluster.search(self.adapter, name=name)
+
+    def cluster(self, cluster_uuid):
+        """Read a cluster: Cluster."""
+        return pvm_cluster.Cluster.get(self.adapter, uuid=cluster_uuid)
+
+    def shared_storage_pool(self, cluster):
+        """Read the pool of a Cluster wrapper: SSP."""
+        return pvm_stg.SSP.get_by_href(self.adapter, cluster.ssp_uri)
+
+    def tiers(self, ssp):
+        """Read the tiers of a pool, an SSP wrapper: list of Tier."""
+        return pvm_stg.Tier.get(self.adapter, parent=ssp)
+
+    def logical_units(self, tier_uuid):
+        """Read all logical units of a tier: list of LUEnt."""
+        return pvm_stg.LUEnt.get(self.adapter, parent_type=pvm_stg.Tier,
+                                 parent_uuid=tier_uuid)
+
+    def logical_unit_getter(self, tier_uuid, lu_uuid):
+        """Return a getter of a logical unit of a tier (no request)."""
+        return pvm_stg.LUEnt.getter(
+            self.adapter, entry_uuid=lu_uuid, parent_class=pvm_stg.Tier,
+            parent_uuid=tier_uuid)
+
+    # ---- anything ------------------------------------------------------
+
+    @staticmethod
+    def read_again(wrapper):
+        """Read an object once more.
+
+        The platform answers without content if it has not changed.
+
+        :param wrapper: pypowervm wrapper of the object, as read before.
+        :returns: wrapper, that of before if the object has not changed.
+        """
+        return wrapper.refresh()
+
+
+def _xag(groups):
+    # To pypowervm an empty list means all groups, which is expensive.
+    return list(groups) or None
