@@ -153,8 +153,10 @@ class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
 
     def setUp(self):
         super().setUp()
-        self.patch_dict(volume.VOLUME_CONNECTORS, 'pvm_lv',
-                        'lv_volume.LvConnector')
+        patch = mock.patch.object(volume, 'TRANSPORTS', (
+            *volume.TRANSPORTS, 'lv_volume.LvConnector'))
+        patch.start()
+        self.addCleanup(patch.stop)
         # What Cinder's driver would do.
         vios_w = next(vios_w for vios_w in self.host.active_vioses()
                       if vios_w.name == 'vios1')

@@ -38,7 +38,7 @@ from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import size
 from nova_powervm.virt.powervm.vif import driver as vif_driver
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import fibre_channel
 
 LOG = logging.getLogger(__name__)
 
@@ -229,9 +229,9 @@ def _recorded_disks(instance):
     """Count the disks that Nova has on record, as of Known (1 DB call)."""
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
         nova_context.get_admin_context(), instance.uuid)
-    num_npiv = sum(bdm.is_volume and volume.is_by_npiv(
-        instance, jsonutils.loads(bdm.connection_info or '{}') or {})
-        for bdm in bdms)
+    num_npiv = sum(bdm.is_volume and fibre_channel.strategy_of(
+        instance, jsonutils.loads(bdm.connection_info or '{}') or {}) ==
+        fibre_channel.NPIV for bdm in bdms)
     return {'num_npiv': num_npiv, 'num_recorded': len(bdms)}
 
 

@@ -709,12 +709,7 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def get_volume_connector(self, instance):
         """Describe to Cinder where to export volumes; needs no LPAR."""
-        transport = volume.fibre_channel_class(instance)
-        return {'ip': CONF.my_block_storage_ip,
-                'host': transport.hostname(instance),
-                'initiator': None,
-                'wwpns': transport.wwpns(self.rooms.host, instance),
-                'multipath': CONF.powervm.volume_use_multipath}
+        return volume.connector_properties(self.rooms.host, instance)
 
     def attach_volume(self, context, connection_info, instance, mountpoint,
                       disk_bus=None, device_type=None, encryption=None):

@@ -26,6 +26,8 @@ class LvConnector(driver.VolumeConnector):
     UUID of the VIOS, and ``lv``, the name of the logical volume.
     """
 
+    DRIVER_VOLUME_TYPE = 'pvm_lv'
+
     def __init__(self, host, instance, connection_info, boot=False):
         super().__init__(host, instance, connection_info, boot=boot)
         missing = {'vios', 'lv'} - self.data.keys()
@@ -33,10 +35,6 @@ class LvConnector(driver.VolumeConnector):
             raise nova_exc.InvalidVolume(
                 reason='volume %s has no %s' % (
                     self.volume_id, ' and no '.join(sorted(missing))))
-
-    @classmethod
-    def hostname(cls, instance):
-        return instance.host
 
     def connect(self, stg):
         """Queue the mapping; the flow writes it, with all others."""

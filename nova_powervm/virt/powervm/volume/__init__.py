@@ -10,16 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How Cinder volumes reach servers: a connector for each transport.
+"""How Cinder volumes reach servers: a transport for each way.
 
-VOLUME_CONNECTORS is the registry: a transport that Cinder knows by its
-driver_volume_type takes one module and one line here.
-
-Fibre Channel has two connectors. [powervm] fc_attach_strategy chooses one for
-a server that has no volumes yet. A server that has some keeps to the one that
-it has them by, and each volume is handled by the connector that attached it:
-the UDID that is kept of a volume tells of virtual SCSI, and so does an export
-to other initiators than the WWPNs which the server was given for NPIV.
+TRANSPORTS is the registry: a new transport takes one module and one line
+here.
 """
 
 import itertools
@@ -31,12 +25,8 @@ from oslo_utils import importutils
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import undoing
-from nova_powervm.virt.powervm.volume import fabrics
-from nova_powervm.virt.powervm.volume import luns
-from nova_powervm.virt.powervm.volume import npiv
 from nova_powervm.virt.powervm.volume import places
 
 LOG = logging.getLogger(__name__)
@@ -44,62 +34,49 @@ CONF = cfg.CONF
 
 _HERE = 'nova_powervm.virt.powervm.volume.'
 
-#: driver_volume_type of Cinder -> class path, or a dict of class paths by the
-#: values of [powervm] fc_attach_strategy.
-VOLUME_CONNECTORS = {
-    'fibre_channel': {
-        'vscsi': _HERE + 'vscsi.VscsiConnector',
-        'npiv': _HERE + 'npiv.NpivConnector',
-    },
-}
+#: Class paths of the transports.
+TRANSPORTS = (
+    _HERE + 'npiv.NpivConnector',
+    _HERE + 'vscsi.VscsiConnector',
+)
 
 
-def fibre_channel_class(instance=None):
-    """Return the class that connects new volumes of a server (no request).
+def _classes():
+    return [importutils.import_class(path) for path in TRANSPORTS]
 
-    :param instance: nova.objects.Instance; None for one without volumes.
+
+def connector_properties(host, instance):
+    """Describe to Cinder where to export volumes of an instance.
+
+    What each transport tells is merged, as the connectors of os-brick do it.
+    The LPAR need not exist.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :returns: dict
+    :raises FabricPortNotFound: if no port is free for an adapter (NPIV).
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    strategy = CONF.powervm.fc_attach_strategy.lower()
-    if instance is not None and places.of(instance):
-        strategy = 'vscsi'
-    elif fabrics.known_to(instance):
-        strategy = 'npiv'
-    return importutils.import_class(
-        VOLUME_CONNECTORS['fibre_channel'][strategy])
-
-
-def _strategy_of(instance, connection_info):
-    """How a Fibre Channel volume was, or is to be, attached: str."""
-    data = connection_info.get('data') or {}
-    if (data.get(places.UDID_KEY) or
-            connection_info.get('serial') in places.of(instance)):
-        return 'vscsi'
-    exported = luns.initiators(data)
-    if not exported:
-        return 'npiv' if fabrics.known_to(instance) else 'vscsi'
-    own = {luns.plain(wwpn) for wwpn in fabrics.wwpns_of(instance)}
-    return 'vscsi' if exported.isdisjoint(own) else 'npiv'
-
-
-def is_by_npiv(instance, connection_info):
-    """Whether a volume was, or is to be, attached by NPIV (no request).
-
-    :param connection_info: dict of Cinder; empty if Nova has none yet.
-    """
-    transport = connection_info.get('driver_volume_type', 'fibre_channel')
-    return (transport == 'fibre_channel' and
-            _strategy_of(instance, connection_info) == 'npiv')
+    properties = {'ip': CONF.my_block_storage_ip, 'host': CONF.host,
+                  'initiator': None,
+                  'multipath': CONF.powervm.volume_use_multipath}
+    for cls in _classes():
+        properties.update(cls.connector_properties(host, instance))
+    return properties
 
 
 def _class_for(instance, connection_info):
-    transport = connection_info.get('driver_volume_type')
-    found = VOLUME_CONNECTORS.get(transport)
-    if found is None:
-        raise exception.VolumeTypeNotSupported(
-            transport=transport, known=', '.join(sorted(VOLUME_CONNECTORS)))
-    if isinstance(found, dict):
-        found = found[_strategy_of(instance, connection_info)]
-    return importutils.import_class(found)
+    """The class of the transport that serves a volume.
+
+    :raises nova.exception.InvalidVolume: if none does.
+    """
+    classes = _classes()
+    for cls in classes:
+        if cls.serves(instance, connection_info):
+            return cls
+    raise exception.VolumeTypeNotSupported(
+        transport=connection_info.get('driver_volume_type'),
+        known=', '.join(sorted({cls.DRIVER_VOLUME_TYPE for cls in classes})))
 
 
 def build(host, instance, connection_info, boot=False):
@@ -145,10 +122,8 @@ def build_root(host, instance, bdms):
 def build_leaving(host, instance, bdms):
     """Make the connectors of a server that is removed (no request).
 
-    Volumes that could never be attached do not hinder that, and a server
-    that once had adapters of its own for volumes may have no volume now. If
-    it was evacuated from this host, Nova may have forgotten its WWPNs by now;
-    that its partition id here is kept tells that it had adapters.
+    Volumes that could never be attached do not hinder that. A transport may
+    have something of a server that has no volume by it now.
 
     :param bdms: see build_all().
     """
@@ -159,12 +134,10 @@ def build_leaving(host, instance, bdms):
         except nova_exc.InvalidVolume as exc:
             LOG.warning('There is nothing to disconnect: %s', exc,
                         instance=instance)
-    had_adapters = (fabrics.known_to(instance) or
-                    former.kept_id(instance, host.nodename) is not None)
-    if had_adapters and not any(
-            isinstance(vol, npiv.NpivConnector) for vol in connectors):
-        connectors.append(npiv.NpivConnector(host, instance, {}))
-    return connectors
+    served = {type(connector) for connector in connectors}
+    return connectors + [
+        cls(host, instance, {}) for cls in _classes()
+        if cls not in served and cls.may_have_left(host, instance)]
 
 
 def keep_connection(instance, connector):

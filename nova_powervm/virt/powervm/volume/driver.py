@@ -37,6 +37,8 @@ class VolumeConnector(abc.ABC):
     :raises nova.exception.InvalidVolume: if the data is not complete.
     """
 
+    #: The driver_volume_type of Cinder that it serves.
+    DRIVER_VOLUME_TYPE = None
     #: Attribute groups of VIOS documents that the queued edits need.
     xag = (storage.SCSI_MAPPING,)
     #: places.Place of the volume, on each path; None if it is not known.
@@ -81,6 +83,16 @@ class VolumeConnector(abc.ABC):
             raise nova_exc.VolumeEncryptionNotSupported(
                 volume_type=self.connection_info.get('driver_volume_type'),
                 volume_id=self.volume_id)
+
+    @classmethod
+    def serves(cls, instance, connection_info):
+        """Whether a volume was, or is to be, attached in this way.
+
+        :param instance: nova.objects.Instance
+        :param connection_info: dict of Cinder.
+        """
+        return connection_info.get(
+            'driver_volume_type') == cls.DRIVER_VOLUME_TYPE
 
     @classmethod
     def discover(cls, connectors):
@@ -176,16 +188,24 @@ class VolumeConnector(abc.ABC):
         """
 
     @classmethod
-    def hostname(cls, instance):
-        """The name under which Cinder is to export volumes of a server."""
-        raise NotImplementedError()
+    def connector_properties(cls, host, instance):
+        """Tell Cinder where to export new volumes of an instance.
+
+        It is merged into what the other transports tell. The LPAR need not
+        exist.
+
+        :param host: the owner of the REST connection (host.Host).
+        :param instance: nova.objects.Instance
+        :returns: dict with keys of os-brick's connector properties; empty if
+            new volumes of the instance do not come this way.
+        """
+        return {}
 
     @classmethod
-    def wwpns(cls, host, instance):
-        """WWPNs of the initiators to which Cinder is to export volumes.
+    def may_have_left(cls, host, instance):
+        """Whether an instance may have devices here without a volume.
 
-        The LPAR need not exist.
-
-        :returns: list of str
+        :param host: the owner of the REST connection (host.Host).
+        :param instance: nova.objects.Instance
         """
-        return []
+        return False

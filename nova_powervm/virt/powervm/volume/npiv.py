@@ -33,9 +33,11 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import luns
 
 LOG = logging.getLogger(__name__)
@@ -59,6 +61,7 @@ _REBUILDS = (task_states.REBUILDING, task_states.REBUILD_BLOCK_DEVICE_MAPPING,
 class NpivConnector(driver.VolumeConnector):
     """Connects a server, and so a volume, by virtual FC mappings."""
 
+    DRIVER_VOLUME_TYPE = fibre_channel.DRIVER_VOLUME_TYPE
     xag = (storage.FC_MAPPING,)
     disconnect_changes_io = False
 
@@ -73,24 +76,35 @@ class NpivConnector(driver.VolumeConnector):
     # ---- what Cinder is told -------------------------------------------
 
     @classmethod
-    def hostname(cls, instance):
-        name = (instance.name if isinstance(instance, objects.Instance)
-                else instance['name'])
-        return '%s_%s' % (CONF.host[:20], name)
+    def serves(cls, instance, connection_info):
+        """See VolumeConnector."""
+        return (super().serves(instance, connection_info) and
+                fibre_channel.strategy_of(instance, connection_info) ==
+                fibre_channel.NPIV)
 
     @classmethod
-    def wwpns(cls, host, instance):
-        """See VolumeConnector; made the first time (4 requests, then 0)."""
-        if not isinstance(instance, objects.Instance):
-            return []
-        with lockutils.lock('npiv_%s' % instance.uuid):
-            if _lacking(host, instance):
-                fabrics.refresh(instance)
-            lacking = _lacking(host, instance)
-            if lacking and instance.task_state != task_states.DELETING:
-                _make_wwpns(host, instance, lacking)
-            return [adapter.wwpns[0] for fabric in fabrics.names()
-                    for adapter in fabrics.adapters(instance, fabric)]
+    def connector_properties(cls, host, instance):
+        """See VolumeConnector; each server is a host of its own to Cinder.
+
+        The WWPNs are made the first time (4 requests, then 0).
+        """
+        if fibre_channel.strategy_for_new(instance) != fibre_channel.NPIV:
+            return {}
+        name = (instance.name if isinstance(instance, objects.Instance)
+                else instance['name'])
+        return {'host': '%s_%s' % (CONF.host[:20], name),
+                'wwpns': _wwpns(host, instance)}
+
+    @classmethod
+    def may_have_left(cls, host, instance):
+        """See VolumeConnector; adapters stay when volumes are detached.
+
+        If the server was evacuated from this host, Nova may have forgotten
+        its WWPNs by now; that its partition id here is kept tells that it had
+        adapters.
+        """
+        return bool(fabrics.known_to(instance)) or (
+            former.kept_id(instance, host.nodename) is not None)
 
     # ---- connection ----------------------------------------------------
 
@@ -349,6 +363,20 @@ def _has_few_ports(instance):
 
 
 # ---- WWPNs and ports ---------------------------------------------------
+
+def _wwpns(host, instance):
+    """The first WWPN of each adapter, made if need be: list of str."""
+    if not isinstance(instance, objects.Instance):
+        return []
+    with lockutils.lock('npiv_%s' % instance.uuid):
+        if _lacking(host, instance):
+            fabrics.refresh(instance)
+        lacking = _lacking(host, instance)
+        if lacking and instance.task_state != task_states.DELETING:
+            _make_wwpns(host, instance, lacking)
+        return [adapter.wwpns[0] for fabric in fabrics.names()
+                for adapter in fabrics.adapters(instance, fabric)]
+
 
 def _lacking(host, instance):
     """List the fabrics in which a server has no WWPNs for a host."""

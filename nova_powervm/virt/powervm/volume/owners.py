@@ -42,7 +42,7 @@ from oslo_serialization import jsonutils
 
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import places
 
@@ -120,7 +120,8 @@ def _volumes(instance, bdms):
     return [_Volume(bdm.volume_id.lower(), frozenset(udids(instance, bdm)),
                     bool(_recorded(bdm)), bdm.is_multiattach)
             for bdm in bdms if bdm.is_volume and bdm.volume_id and
-            not volume.is_by_npiv(instance, _connection_info(bdm))]
+            fibre_channel.strategy_of(instance, _connection_info(bdm)) !=
+            fibre_channel.NPIV]
 
 
 def is_known(volume_id):

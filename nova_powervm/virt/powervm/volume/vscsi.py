@@ -36,6 +36,7 @@ from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
+from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import growth
 from nova_powervm.virt.powervm.volume import luns
 from nova_powervm.virt.powervm.volume import mappings
@@ -59,6 +60,8 @@ _LUAS = tuple('0x%02x00000000000000' % unit for unit in range(0x90, 0xc0))
 class VscsiConnector(driver.VolumeConnector):
     """Connects a volume by virtual SCSI mappings of hdisks."""
 
+    DRIVER_VOLUME_TYPE = fibre_channel.DRIVER_VOLUME_TYPE
+
     def __init__(self, host, instance, connection_info, boot=False):
         super().__init__(host, instance, connection_info, boot=boot)
         self._hdisks = {}
@@ -72,12 +75,19 @@ class VscsiConnector(driver.VolumeConnector):
     # ---- what Cinder is told, and tells --------------------------------
 
     @classmethod
-    def wwpns(cls, host, instance):
-        return [wwpn for ports in host.fc_ports().values() for wwpn in ports]
+    def serves(cls, instance, connection_info):
+        """See VolumeConnector."""
+        return (super().serves(instance, connection_info) and
+                fibre_channel.strategy_of(instance, connection_info) ==
+                fibre_channel.VSCSI)
 
     @classmethod
-    def hostname(cls, instance):
-        return CONF.host
+    def connector_properties(cls, host, instance):
+        """See VolumeConnector; all ports of VIOSes (0 requests, 1 once)."""
+        if fibre_channel.strategy_for_new(instance) != fibre_channel.VSCSI:
+            return {}
+        return {'wwpns': [wwpn for ports in host.fc_ports().values()
+                          for wwpn in ports]}
 
     @property
     def udid(self):

@@ -148,7 +148,7 @@ class Platform(fixtures.Fixture):
     def connector(self, instance, number):
         """Make a volume, export it, and return its connector."""
         volume_id = VOLUME % number
-        wwpns = volume.fibre_channel_class().wwpns(self.host, instance)
+        wwpns = volume.connector_properties(self.host, instance)['wwpns']
         with self.site.lock:
             if volume_id not in self.site.san.volumes:
                 self.site.san.create_volume(volume_id, VOLUME_SIZE)

@@ -66,13 +66,17 @@ class VolumeTestCase(base.SimulatedHostTestCase):
     def connection(self, number=1, wwpns=None):
         """Export a volume: connection_info as Cinder makes it."""
         self.lun(number)
-        wwpns = wwpns or volume.fibre_channel_class().wwpns(self.host,
-                                                            self.instance)
+        wwpns = wwpns or self.wwpns()
         with self.site.lock:
             data = self.san.export(VOLUME % number, wwpns)
         return {'driver_volume_type': 'fibre_channel',
                 'serial': VOLUME % number,
                 'data': dict(data, volume_id=VOLUME % number)}
+
+    def wwpns(self, instance=None):
+        """The WWPNs that Cinder is told for an instance."""
+        return volume.connector_properties(
+            self.host, instance or self.instance)['wwpns']
 
     def withdraw(self, number=1):
         """Take a volume away from all initiators, and delete it."""

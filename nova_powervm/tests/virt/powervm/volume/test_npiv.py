@@ -27,7 +27,6 @@ from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
-from nova_powervm.virt.powervm.volume import npiv
 
 VOLUME = base.VOLUME
 PORTS = {'A': ['10000090FA1BA101', '10000090FA1BA201'],
@@ -83,9 +82,6 @@ class NpivTestCase(base.VolumeTestCase):
         attrs.setdefault('info_cache', objects.InstanceInfoCache(
             network_info=model.NetworkInfo()))
         return super().make_instance(number, **attrs)
-
-    def wwpns(self, instance=None):
-        return npiv.NpivConnector.wwpns(self.host, instance or self.instance)
 
     def kept(self, instance=None):
         return self.database.kept.get((instance or self.instance).uuid, {})
@@ -225,8 +221,9 @@ class WwpnsTest(NpivTestCase):
 
     def test_hostname(self):
         self.flags(host='a-very-long-name-of-a-host')
-        self.assertEqual('a-very-long-name-of-_instance-00000001',
-                         npiv.NpivConnector.hostname(self.instance))
+        self.assertEqual(
+            'a-very-long-name-of-_instance-00000001',
+            volume.connector_properties(self.host, self.instance)['host'])
 
 
 class ConnectedTestCase(NpivTestCase):

@@ -188,9 +188,6 @@ class VscsiTest(base.VolumeTestCase):
         volume.disconnect_now(self.host, vols)
         self.assert_as_before()
 
-    def wwpns(self):
-        return volume.fibre_channel_class().wwpns(self.host, self.instance)
-
     def test_connection_without_targets(self):
         info = self.connection()
         info['data'].pop('initiator_target_map')
