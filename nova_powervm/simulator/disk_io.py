@@ -28,7 +28,7 @@ class Disk:
     """A disk, a medium, a logical unit, or a volume of the SAN.
 
     :param host: site.Host
-    :param backing: storage.Backing or san.Volume whose bytes are in
+    :param backing: storage.Backing or san.volume.Volume whose bytes are in
                     ``backing.disk``
     :param vios: str, name of the VIOS that has it; None for a logical unit
                  or a volume

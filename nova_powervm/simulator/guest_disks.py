@@ -26,7 +26,7 @@ class Disk:
     :ivar slot: int, virtual slot of the partition
     :ivar lua: str, logical unit address
     :ivar target: str, WWPN of the target port; None for VSCSI
-    :ivar backing: storage.Backing, or san.Volume for NPIV
+    :ivar backing: storage.Backing, or san.volume.Volume for NPIV
     :ivar disk: sparse_disk.SparseDisk with the bytes; None if there are none,
                 as for physical volumes of a profile
     :ivar size: int bytes, as the partition learns it

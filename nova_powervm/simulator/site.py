@@ -33,7 +33,7 @@ from nova_powervm.simulator import management
 from nova_powervm.simulator import operator
 from nova_powervm.simulator import resources
 from nova_powervm.simulator.resources import cluster
-from nova_powervm.simulator import san
+from nova_powervm.simulator.san import network as san_network
 from nova_powervm.simulator import server
 from nova_powervm.simulator import sessions
 from nova_powervm.simulator import store
@@ -241,7 +241,7 @@ class Site:
 
     :ivar hosts: list of Host
     :ivar pools: list of shared_pool.Pool, one for each cluster
-    :ivar san: san.San, the storage area network
+    :ivar san: san.network.San, the storage area network
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
@@ -259,7 +259,7 @@ class Site:
             prefix='powervm-simulator-')
         _claim(self.data_dir)
         self.hosts = []
-        self.san = san.San(self, profile['san'])
+        self.san = san_network.San(self, profile['san'])
         for number, spec in enumerate(profile['hosts']):
             host = Host(self, spec, number)
             self.hosts.append(host)

@@ -21,7 +21,8 @@ from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.jobs import status
 from nova_powervm.simulator.resources import san_disk
-from nova_powervm.simulator import san
+from nova_powervm.simulator.san import address
+from nova_powervm.simulator.san import volume as san_volume
 
 el = atom.el
 
@@ -76,15 +77,15 @@ class _Search:
         self._tag = doc.text('deviceTag', '1')
         self._page83 = doc.text('deviceID')
         self._ports = {port.wwpn.lower(): port for port in vios.fc_ports}
-        #: (port or None, target WWPN, unit) -> san.Volume or None
+        #: (port or None, target WWPN, unit) -> san.volume.Volume or None
         self._found = {}
         for itl in doc.all('itlList/itl'):
             self._try(itl)
 
     def _try(self, itl):
         try:
-            initiator, target = san.plain(itl.text('Iwwpn')), san.plain(
-                itl.text('Twwpn'))
+            initiator = address.wwpn(itl.text('Iwwpn'))
+            target = address.wwpn(itl.text('Twwpn'))
             unit = int(itl.text('lua', ''), 16)
         except (errors.Refused, ValueError):
             raise status.JobFailed('An itl needs Iwwpn, Twwpn and lua, all '
@@ -113,7 +114,7 @@ class _Search:
                     'and is in use' % stale.name)
             san_disk.remove(self._vios, stale)
         hdisk = san_disk.configure(self._vios, volume, paths)
-        if any(volume.has_fault(san.RESERVED, port.wwpn.lower())
+        if any(volume.has_fault(san_volume.RESERVED, port.wwpn.lower())
                for port, _target, _unit in paths):
             return self._device(_UNKNOWN_UDID, '%s is reserved by another '
                                 'initiator' % hdisk.name, hdisk.name)

@@ -23,7 +23,7 @@ from nova_powervm.simulator.resources import adapters
 from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import mappings
 from nova_powervm.simulator.resources import partition
-from nova_powervm.simulator import san
+from nova_powervm.simulator.san import address
 
 el = atom.el
 
@@ -56,7 +56,7 @@ class Mapping(adapters.AdapterPair):
                 self.port.online)
 
     def luns(self):
-        """Return the list of (san.Volume, san.Target, unit) of the client."""
+        """Return the list of (Volume, Target, unit) of the client."""
         if not self.works:
             return []
         return self.vios.host.site.san.luns(self.port, self.wwpns[0])
@@ -307,7 +307,7 @@ def _read_wwpns(doc):
     text = doc.text('ClientAdapter/WWPNs')
     if not text:
         return None
-    wwpns = tuple(san.plain(wwpn) for wwpn in text.split())
+    wwpns = tuple(address.wwpn(wwpn) for wwpn in text.split())
     if len(set(wwpns)) != 2:
         raise errors.Refused('A client adapter has two different WWPNs, not '
                              '%r' % text)

@@ -36,7 +36,7 @@ class FcPort:
     :ivar total: int, virtual ports that it can carry; 0 without NPIV
     :ivar location: str, location code
     :ivar used: int, virtual ports in use
-    :ivar fabric: san.Fabric that it is on, or None
+    :ivar fabric: san.array.Fabric that it is on, or None
     :ivar up: bool, whether it works
     """
 

@@ -22,7 +22,7 @@ class SanDisk(storage.PhysicalVolume):
     keeps the size of the volume at the last discovery.
 
     :param vios: the VirtualIOServer
-    :param volume: san.Volume
+    :param volume: san.volume.Volume
     :param path: tuple (io_config.FcPort, target WWPN, unit) where it was
                  found first
     :ivar paths: set of such tuples
@@ -95,7 +95,7 @@ def configure(vios, volume, paths):
     The name is the lowest that is free, so it differs between VIOSes.
 
     :param vios: the VirtualIOServer
-    :param volume: san.Volume
+    :param volume: san.volume.Volume
     :param paths: set of tuples as in SanDisk.paths
     :returns: SanDisk
     """

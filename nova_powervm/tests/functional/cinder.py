@@ -65,11 +65,11 @@ class SanCinder(nova_fixtures.CinderFixture):
 
     @property
     def san(self):
-        """The san.San of the site."""
+        """The san.network.San of the site."""
         return self.test.site.san
 
     def lun(self, volume_id):
-        """Return the san.Volume of a volume, which is made if need be."""
+        """Return the san.volume.Volume of a volume; make it if need be."""
         with self.test.site.lock:
             if volume_id not in self.san.volumes:
                 self._make(volume_id)
@@ -88,7 +88,7 @@ class SanCinder(nova_fixtures.CinderFixture):
         """Create a volume.
 
         :param image_id: str, the image whose bytes it gets
-        :returns: san.Volume
+        :returns: san.volume.Volume
         """
         with self.test.site.lock:
             lun = self.san.create_volume(volume_id, int(size_gb * GIB))
@@ -278,7 +278,7 @@ class SanCinder(nova_fixtures.CinderFixture):
 
         Those of a VIOS that is down do not count.
 
-        :param lun: san.Volume
+        :param lun: san.volume.Volume
         :returns: list of str
         """
         return ['%s of %s is still there%s, on %s' % (

@@ -24,7 +24,7 @@ from ruamel import yaml
 
 from nova_powervm.simulator import control
 from nova_powervm.simulator import disk_io
-from nova_powervm.simulator import san
+from nova_powervm.simulator.san import volume as san_volume
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import fc_base
 
@@ -75,7 +75,7 @@ class GuestTest(fc_base.FcTestCase):
         self.connect(self.lpar)
         self.vios.set_state('not activated')
         self.assertEqual([False, True], [path[-1] for path in self.paths()])
-        self.volume.set_fault(san.PATH_DOWN)
+        self.volume.set_fault(san_volume.PATH_DOWN)
         self.assertEqual([False, False], [path[-1] for path in self.paths()])
         self.volume.clear_faults()
         self.san.unexport('one', self.wwpns(self.vios2))
@@ -121,9 +121,9 @@ class GuestTest(fc_base.FcTestCase):
         self.vios.set_state('not activated')
         self.assertEqual({'vios2'}, {path[1] for path in self.paths()})
         self.vios.set_state('running')
-        self.volume.set_fault(san.NOT_EXPORTED, [first])
+        self.volume.set_fault(san_volume.NOT_EXPORTED, [first])
         self.assertEqual({'vios2'}, {path[1] for path in self.paths()})
-        self.volume.set_fault(san.WRONG_LUN)
+        self.volume.set_fault(san_volume.WRONG_LUN)
         self.assertEqual({'0x0103000000000000'},
                          {path[3] for path in self.paths()})
         self.san.unexport('one')
@@ -155,7 +155,7 @@ class GuestTest(fc_base.FcTestCase):
 
     def test_no_boot_without_a_path(self):
         self.connect(self.lpar)
-        self.volume.set_fault(san.PATH_DOWN)
+        self.volume.set_fault(san_volume.PATH_DOWN)
         self.assertIsNone(self.boot()['disk'])
 
 

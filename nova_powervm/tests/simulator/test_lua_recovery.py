@@ -22,7 +22,7 @@ from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import storage as pvm_stor
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm.simulator import san
+from nova_powervm.simulator.san import volume as san_volume
 from nova_powervm.tests.simulator import fc_base
 
 STATUS = hdisk.LUAStatus
@@ -171,7 +171,8 @@ class DiscoveryTest(fc_base.FcTestCase):
 
     def test_faults(self):
         connection = self.export()
-        for fault in (san.NOT_EXPORTED, san.WRONG_LUN, san.PATH_DOWN):
+        for fault in (san_volume.NOT_EXPORTED, san_volume.WRONG_LUN,
+                      san_volume.PATH_DOWN):
             self.volume.set_fault(fault)
             self.assert_status(STATUS.INCORRECT_ITL, connection)
             self.volume.set_fault(fault, self.wwpns(self.vios)[:1])
@@ -179,12 +180,13 @@ class DiscoveryTest(fc_base.FcTestCase):
                                                       connection)
             self.volume.clear_faults()
             self.remove_hdisk(name)
-        self.volume.set_fault(san.PATH_DOWN, connection['target_wwn'][:1])
+        self.volume.set_fault(san_volume.PATH_DOWN,
+                              connection['target_wwn'][:1])
         self.assert_status(STATUS.FOUND_ITL_ERR, connection)
 
     def test_reservation(self):
         connection = self.export()
-        self.volume.set_fault(san.RESERVED)
+        self.volume.set_fault(san_volume.RESERVED)
         found = self.assert_status(STATUS.FOUND_DEVICE_UNKNOWN_UDID,
                                    connection)
         self.assertEqual(('hdisk2', None), found[1:])

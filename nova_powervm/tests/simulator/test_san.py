@@ -16,7 +16,7 @@ import testtools
 
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import profile
-from nova_powervm.simulator import san
+from nova_powervm.simulator.san import volume as san_volume
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import fc_base
 
@@ -131,7 +131,7 @@ class VolumeTest(fc_base.FcTestCase):
                      kind=errors.NotFound)
 
     def test_state(self):
-        self.volume.set_fault(san.PATH_DOWN)
+        self.volume.set_fault(san_volume.PATH_DOWN)
         self.export(initiators=self.wwpns(self.vios)[:1])
         self.assertEqual({'volumes': [{
             'id': 'one', 'array': 'array1', 'naa': self.volume.naa,

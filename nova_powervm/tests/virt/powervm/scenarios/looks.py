@@ -205,7 +205,7 @@ class VolumeLooks:
         lun.disk.write_at(0, volume_bytes(number))
 
     def lun(self, number):
-        """The san.Volume of a volume."""
+        """The san.volume.Volume of a volume."""
         return self.cinder.lun(VOLUME % number)
 
     def vios(self, name):

@@ -29,7 +29,7 @@ VOLUME = '5a5a0000-0000-4000-8000-0000000000%02d'
 class VolumeTestCase(base.SimulatedHostTestCase):
     """A simulated host, servers, and volumes to connect.
 
-    :ivar san: simulator.san.San
+    :ivar san: simulator.san.network.San
     """
 
     PROFILE = 'fc'
@@ -57,7 +57,7 @@ class VolumeTestCase(base.SimulatedHostTestCase):
         return base.make_instance(number, **attrs)
 
     def lun(self, number=1):
-        """The san.Volume of a number, which is made if need be."""
+        """The san.volume.Volume of a number, which is made if need be."""
         with self.site.lock:
             if VOLUME % number not in self.san.volumes:
                 self.san.create_volume(VOLUME % number, units.Gi)

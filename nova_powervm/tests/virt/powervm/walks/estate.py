@@ -21,7 +21,7 @@ from nova_powervm.simulator.resources import fc_mappings
 from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import file
 from nova_powervm.simulator.resources import san_disk
-from nova_powervm.simulator import san as simulated_san
+from nova_powervm.simulator.san import address
 from nova_powervm.tests.virt.powervm.walks import foreign
 
 _SIZE = 64 * 1024 ** 2
@@ -104,7 +104,7 @@ class Estate:
     def _make_volume(self):
         """A LUN that a VIOS knows: one is mapped, and one is not."""
         san = self._host.site.san
-        ports = {simulated_san.plain(port.wwpn): port
+        ports = {address.wwpn(port.wwpn): port
                  for port in self._vios.fc_ports if port.online}
         for name in ('used', 'unused'):
             volume = san.create_volume(self._name + name, _SIZE)

@@ -485,7 +485,7 @@ def detach(number):
 
 
 def _volume(scene, number):
-    """The simulated volume of a number, simulator.san.Volume."""
+    """The simulated volume of a number, simulator.san.volume.Volume."""
     return scene.cloud.cinder.lun(volumes.VOLUME % number)
 
 

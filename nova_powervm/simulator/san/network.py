@@ -10,229 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The storage area network of a site: fabrics, arrays and their volumes.
+"""The storage area network, as those see it who manage it or look at it."""
 
-A volume is a LUN with real bytes. Whoever manages an array (Cinder does)
-creates volumes there, and exports them to initiators: World-Wide Port Names
-(WWPNs) of physical ports of VIOSes, or of virtual ports of partitions. The
-methods of San are that interface, for tests in the same process; the control
-API has it for others. The volumes say nothing by themselves: a VIOS sees one
-after the job LUARecovery, a partition with a virtual port as soon as it looks.
-
-Everything is zoned: an initiator reaches all targets of its fabric.
-"""
-
-import base64
 import os
-import re
 from urllib import parse
 
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.san import address
+from nova_powervm.simulator.san import array as san_array
+from nova_powervm.simulator.san import volume as san_volume
 from nova_powervm.simulator import sparse_disk
 
-#: What can go wrong with a volume, see Volume.set_fault().
-NOT_EXPORTED = 'not_exported'
-WRONG_LUN = 'wrong_lun'
-PATH_DOWN = 'path_down'
-RESERVED = 'reserved'
-FAULTS = (NOT_EXPORTED, WRONG_LUN, PATH_DOWN, RESERVED)
-
-_WWPN = re.compile('[0-9a-f]{16}')
-_MAX_LUN = 16383
-#: How far off a volume is while its LUN is wrong.
-_WRONG_BY = 256
-#: Vendor part of the identities of volumes, and of WWPNs of virtual ports
-#: (source: capture fake_vios_ssp_npiv.txt).
-_NAA_PREFIX = '60050763008380413'
+#: source: capture fake_vios_ssp_npiv.txt
 _WWPN_PREFIX = 'c050760'
-
-
-def plain(wwpn):
-    """Bring a WWPN into the form that is used here.
-
-    :param wwpn: str, in either case, with or without colons
-    :returns: str of 16 lower case hex digits
-    :raises errors.Refused: when it is none
-    """
-    text = str(wwpn).lower().replace(':', '')
-    if not _WWPN.fullmatch(text):
-        raise errors.Refused('%r is no WWPN' % wwpn)
-    return text
-
-
-def unit_of(lun):
-    """Return the 8 bytes of the SCSI protocol that address a LUN.
-
-    :param lun: int
-    :returns: int, what pypowervm.tasks.hdisk writes in hexadecimal
-    """
-    return lun << (48 if lun < 1 << 28 else 32)
-
-
-class Fabric:
-    """A Fibre Channel fabric: what is on it reaches each other.
-
-    :ivar up: bool, whether it works
-    """
-
-    def __init__(self, name):
-        self.name = name
-        self.up = True
-
-
-class Target:
-    """A port of a storage array.
-
-    :ivar up: bool, whether it works
-    """
-
-    def __init__(self, array, wwpn, fabric):
-        self.array = array
-        self.wwpn = plain(wwpn)
-        self.fabric = fabric
-        self.up = True
-
-
-class Array:
-    """A storage array.
-
-    :param number: int, tells it from the other arrays of the site
-    :param capacity: int bytes
-    :ivar targets: list of Target
-    :ivar volumes: dict of id -> Volume
-    """
-
-    def __init__(self, name, number, capacity):
-        self.name = name
-        self.number = number
-        self.capacity = capacity
-        self.targets = []
-        self.volumes = {}
-        self._last_serial = 0
-
-    @property
-    def free(self):
-        """Bytes that are left; volumes are thick."""
-        return self.capacity - sum(volume.size for volume in
-                                   self.volumes.values())
-
-    def next_naa(self):
-        """Return an identity that no volume ever had: 32 hex digits."""
-        self._last_serial += 1
-        return '%s%03X%012X' % (_NAA_PREFIX, self.number, self._last_serial)
-
-    def check_free(self, size):
-        """Refuse what does not fit.
-
-        :param size: int bytes
-        """
-        if size > self.free:
-            raise errors.Refused(
-                'Array %s has %d bytes left, %d are needed' % (
-                    self.name, max(0, self.free), size))
-
-
-class Volume:
-    """A volume of an array.
-
-    :ivar id: str, what those who manage it call it
-    :ivar naa: str of 32 hex digits, its identity in page 83
-    :ivar disk: sparse_disk.SparseDisk with its bytes
-    :ivar exports: dict, initiator WWPN -> LUN as those who manage it want it
-    :ivar hdisks: list of the san_disk.SanDisks that VIOSes have of it
-    """
-
-    TAG = 'Volume'
-    file_format = 'raw'
-
-    def __init__(self, array, volume_id, disk):
-        self.array = array
-        self.id = volume_id
-        self.naa = array.next_naa()
-        self.disk = disk
-        self.exports = {}
-        self.hdisks = []
-        self._faults = {}
-
-    @property
-    def name(self):
-        """Its id: it has no other name."""
-        return self.id
-
-    base_name = name
-
-    @property
-    def size(self):
-        """Size in bytes."""
-        return self.disk.size
-
-    @property
-    def udid(self):
-        """UniqueDeviceID of its hdisks: the same on all VIOSes.
-
-        source: capture fake_vios_ssp_npiv.txt
-        """
-        return '01' + _base64('3IBM214524C' + self.naa)
-
-    @property
-    def page83(self):
-        """Its identity as DescriptorPage83 has it."""
-        return _base64(self.naa)
-
-    def clients(self):
-        """Return the sorted names of the partitions that have it mapped."""
-        return sorted({name for hdisk in self.hdisks
-                       for name in hdisk.clients()})
-
-    def bytes_changed(self):
-        """Note that data was written to it: nothing follows from that."""
-
-    # -- faults -----------------------------------------------------------
-
-    def set_fault(self, kind, wwpns=()):
-        """Let something go wrong with it.
-
-        not_exported: the array has not exported it, although it says so;
-        wrong_lun: it is at another LUN than the array says; path_down:
-        nothing comes through; reserved: a stranger holds a SCSI reservation,
-        so that it is there but cannot be read.
-
-        :param kind: one of FAULTS
-        :param wwpns: for these initiators (path_down: or targets) only;
-                      empty for all
-        """
-        if kind not in FAULTS:
-            raise errors.Refused('There is no fault %s; there are %s' % (
-                kind, ', '.join(FAULTS)))
-        self._faults[kind] = frozenset(plain(wwpn) for wwpn in wwpns)
-
-    def clear_faults(self):
-        """Let everything go well again."""
-        self._faults.clear()
-
-    def has_fault(self, kind, *wwpns):
-        """Tell whether something is wrong with it for one of some WWPNs."""
-        wanted = self._faults.get(kind)
-        return wanted is not None and (not wanted or
-                                       not wanted.isdisjoint(wwpns))
-
-    # -- what an initiator sees -------------------------------------------
-
-    def unit_for(self, initiator):
-        """Return the address where an initiator finds it, or None."""
-        lun = self.exports.get(initiator)
-        if lun is None or self.has_fault(NOT_EXPORTED, initiator):
-            return None
-        if self.has_fault(WRONG_LUN, initiator):
-            lun += _WRONG_BY
-        return unit_of(lun)
-
-    def state(self):
-        return {'id': self.id, 'array': self.array.name, 'naa': self.naa,
-                'size_bytes': self.size,
-                'exports': dict(sorted(self.exports.items())),
-                'faults': {kind: sorted(wwpns) for kind, wwpns in
-                           sorted(self._faults.items())}}
 
 
 class San:
@@ -248,16 +38,11 @@ class San:
 
     def __init__(self, site, spec):
         self._site = site
-        self.fabrics = {name: Fabric(name) for name in spec['fabrics']}
-        self.arrays = []
+        self.fabrics = {name: san_array.Fabric(name)
+                        for name in spec['fabrics']}
+        self.arrays = [san_array.from_spec(array, number, self.fabrics)
+                       for number, array in enumerate(spec['arrays'])]
         self._issued = {}
-        for number, array_spec in enumerate(spec['arrays']):
-            array = Array(array_spec['name'], number,
-                          int(array_spec['capacity_gb'] * 1024 ** 3))
-            array.targets = [
-                Target(array, target['wwpn'], self.fabrics[target['fabric']])
-                for target in array_spec['targets']]
-            self.arrays.append(array)
 
     # -- volumes ----------------------------------------------------------
 
@@ -295,7 +80,7 @@ class San:
             raise errors.NotFound('There is no array %s' % (array or ''))
         place = max(found, key=lambda a: a.free)
         place.check_free(size)
-        volume = Volume(place, volume_id, sparse_disk.SparseDisk(
+        volume = san_volume.Volume(place, volume_id, sparse_disk.SparseDisk(
             self._path_of(volume_id), size))
         place.volumes[volume_id] = volume
         return volume
@@ -356,7 +141,7 @@ class San:
             exported then
         """
         volume = self.volume(volume_id)
-        wanted = [plain(wwpn) for wwpn in initiators]
+        wanted = [address.wwpn(wwpn) for wwpn in initiators]
         if not wanted:
             raise errors.Refused('Volume %s cannot be exported to nobody' %
                                  volume_id)
@@ -378,8 +163,8 @@ class San:
         if lun is None:
             lun = next((n for n in sorted(old) if n not in taken), None)
         if lun is None:
-            lun = next(n for n in range(_MAX_LUN + 2) if n not in taken)
-        if lun in taken or not 0 <= lun <= _MAX_LUN:
+            lun = next(n for n in range(address.MAX_LUN + 2) if n not in taken)
+        if lun in taken or not 0 <= lun <= address.MAX_LUN:
             raise errors.Refused('LUN %d is not free for %s' % (
                 lun, ', '.join(new)))
         return lun
@@ -391,7 +176,7 @@ class San:
         """
         volume = self.volume(volume_id)
         for wwpn in (list(volume.exports) if initiators is None
-                     else map(plain, initiators)):
+                     else map(address.wwpn, initiators)):
             volume.exports.pop(wwpn, None)
 
     def connection(self, volume_id, initiators):
@@ -404,9 +189,10 @@ class San:
         :returns: dict, what Cinder has as data of a connection_info
         """
         volume = self.volume(volume_id)
-        reached = {wwpn: self._targets_of(volume, plain(wwpn))
+        reached = {wwpn: self._targets_of(volume, address.wwpn(wwpn))
                    for wwpn in initiators}
-        luns = {wwpn: volume.exports[plain(wwpn)] for wwpn in initiators}
+        luns = {wwpn: volume.exports[address.wwpn(wwpn)]
+                for wwpn in initiators}
         return {
             'target_discovered': True,
             'target_lun': luns[initiators[0]],
@@ -442,7 +228,7 @@ class San:
     def knows(self, wwpn):
         """Tell whether a WWPN is that of a port of the site.
 
-        :param wwpn: str, as plain() makes it
+        :param wwpn: str, as address.wwpn() makes it
         """
         return (wwpn in self._issued_wwpns() or
                 self.port_of(wwpn) is not None)
@@ -470,7 +256,7 @@ class San:
 
         :raises errors.NotFound:
         """
-        wwpn = plain(wwpn)
+        wwpn = address.wwpn(wwpn)
         for array in self.arrays:
             for target in array.targets:
                 if target.wwpn == wwpn:
@@ -503,7 +289,7 @@ class San:
         :param port: io_config.FcPort that the request goes through
         :param initiator: str WWPN, its own or that of a virtual port on it
         :param target_wwpn: str
-        :param unit: int, see unit_of()
+        :param unit: int, see address.unit_of()
         :returns: Volume, or None
         """
         for volume, target, where in self.luns(port, initiator):
@@ -523,14 +309,11 @@ class San:
                 if target.up and target.fabric is port.fabric
                 for volume in array.volumes.values()
                 if volume.unit_for(initiator) is not None and
-                not volume.has_fault(PATH_DOWN, initiator, target.wwpn)]
+                not volume.has_fault(san_volume.PATH_DOWN, initiator,
+                                     target.wwpn)]
 
     def state(self):
         """Return the volumes as data for GET /simulator/state."""
         volumes = self.volumes
         return {'volumes': [volumes[volume_id].state()
                             for volume_id in sorted(volumes)]}
-
-
-def _base64(text):
-    return base64.b64encode(text.encode()).decode()
