@@ -13,10 +13,10 @@
 """The command powervm-simulator."""
 
 import argparse
+import contextlib
 import json
 import logging as std_logging
 import os
-import queue
 import signal
 import socket
 import sys
@@ -34,6 +34,8 @@ from nova_powervm.simulator import site
 LOG = logging.getLogger(__name__)
 
 _HTTPS_PORT = 12443
+#: What ends the command.
+_SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT))
 
 _DESCRIPTION = '''\
 Run a simulated IBM PowerVM site. For each host in a profile the command starts
@@ -288,11 +290,27 @@ def _notify():
         LOG.warning('Cannot tell systemd that the site is ready: %s', exc)
 
 
-def _run(options, data, signals):
-    """Run the site until a signal comes.
+@contextlib.contextmanager
+def _blocked_signals():
+    """Block the signals in this thread and in all threads that it starts.
 
-    :param signals: queue.SimpleQueue that a signal is put into
+    sigwait() then receives a signal whenever it comes. A signal handler is
+    not enough: Python runs it between two instructions of the main thread. If
+    the signal comes just before the main thread waits for a lock, the wait
+    goes on.
     """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        # Ignore further signals that came while the site stopped.
+        while signal.sigtimedwait(_SIGNALS, 0):
+            pass
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run(options, data):
+    """Run the site until a signal comes. The signals must be blocked."""
     running = site.Site(data, options.data_dir)
     try:
         port, tls = options.port, None
@@ -311,7 +329,7 @@ def _run(options, data, signals):
             _write_ready(options.ready_file, running)
         _notify()
         LOG.info('Ready')
-        signals.get()
+        signal.sigwait(_SIGNALS)
         LOG.info('Stopping the simulated site')
     finally:
         if options.ready_file and os.path.exists(options.ready_file):
@@ -334,14 +352,9 @@ def main(argv=None):
         data = _load(options)
     except profile.ProfileError as exc:
         parser.exit(2, 'powervm-simulator: %s\n' % exc)
-    # A signal handler can run at any moment. SimpleQueue.put() is safe there;
-    # threading.Event would hang if the signal came while wait() holds its
-    # lock.
-    signals = queue.SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: signals.put(received))
     try:
-        _run(options, data, signals)
+        with _blocked_signals():
+            _run(options, data)
     except errors.RestError as exc:
         parser.exit(2, 'powervm-simulator: %s: %s\n' % (options.profile, exc))
     except OSError as exc:

@@ -225,7 +225,7 @@ class UnitTest(testtools.TestCase):
             'NOTIFY_SOCKET', '/nonexistent'))
         command = test_cmd.Command(self)
         self.assertEqual(0, command.end())
-        self.assertIn('systemd cannot be told', command.log)
+        self.assertIn('Cannot tell systemd', command.log)
 
     def test_systemd_accepts_it(self):
         program = shutil.which('systemd-analyze')

@@ -16,6 +16,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -111,6 +112,18 @@ class TestCommand(testtools.TestCase):
         thread.join()
         self.assertTrue(failed.is_set())
         session._logoff()
+
+    def test_only_the_main_thread_takes_signals(self):
+        """It takes them when it waits: none can come too early."""
+        pid = Command(self).ready['pid']
+        wanted = sum(1 << number - 1
+                     for number in (signal.SIGTERM, signal.SIGINT))
+        threads = set(os.listdir('/proc/%d/task' % pid)) - {str(pid)}
+        self.assertTrue(threads)
+        for thread in threads:
+            with open('/proc/%d/task/%s/status' % (pid, thread)) as status:
+                blocked = re.search('SigBlk:\t(.*)', status.read()).group(1)
+            self.assertEqual(wanted, int(blocked, 16) & wanted)
 
     def test_https(self):
         command = Command(self, '--https')
