@@ -89,7 +89,7 @@ class BudgetDocsTest(testtools.TestCase):
                          'destroy of a running server'))
 
     def test_disks(self):
-        heading = 'On what the disks are'
+        heading = 'By type of storage'
         # The first spawn is in the other table.
         self.assert_is_bench(heading, rows.ON_DISKS[1:])
         self.assertEqual(
@@ -145,7 +145,7 @@ class BudgetDocsTest(testtools.TestCase):
                     'further attach')])
 
     def test_looks_and_dumps(self):
-        heading = 'Looks and dumps'
+        heading = 'Diagnostics and dumps'
         self.assertEqual(
             literals(test_diagnostics.RunningTest.test_requests) +
             literals(test_crash_dump.CrashDumpTest.test_requests),
