@@ -11,7 +11,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-# DevStack calls this with a mode, and the phase of the mode "stack".
+# DevStack calls this script with a mode, and for "stack" with a phase.
 
 # The group whose members may read the token of NovaLink's local logon.
 NOVALINK_GROUP=pvm_admin
@@ -20,13 +20,13 @@ function install_nova_powervm {
     setup_develop "$NOVA_POWERVM_DIR"
 }
 
-# The user that nova-compute runs as must be able to log on.
+# Check that the user of nova-compute can log on.
 function check_novalink {
     if [[ "$POWERVM_SIMULATED" == "True" ]]; then
         return
     fi
     if ! getent group "$NOVALINK_GROUP" > /dev/null; then
-        die $LINENO "There is no group $NOVALINK_GROUP: this is not a NovaLink partition. Set POWERVM_SIMULATED=True to do without."
+        die $LINENO "There is no group $NOVALINK_GROUP: this is not a NovaLink partition. To use a simulated Power server, set POWERVM_SIMULATED=True."
     fi
     if ! id -nG "$STACK_USER" | tr ' ' '\n' | grep -qx "$NOVALINK_GROUP"; then
         die $LINENO "User $STACK_USER is not in group $NOVALINK_GROUP: sudo usermod -aG $NOVALINK_GROUP $STACK_USER, and log in again."
@@ -49,7 +49,8 @@ function configure_nova_powervm {
     fi
 }
 
-# It listens where NovaLink does, and nova-compute finds it without options.
+# The simulator listens on NovaLink's port, so nova-compute finds it without
+# options.
 function start_powervm_simulator {
     local command
     command="$(get_python_exec_prefix)/powervm-simulator"
@@ -62,7 +63,8 @@ function start_powervm_simulator {
     fi
 }
 
-# The ready file tells where the / of the first host's management partition is.
+# The ready file has the root directory of the first host's management
+# partition.
 function configure_simulated_server {
     local root
     root=$(python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))["hosts"][0]["management_root"])' "$POWERVM_SIMULATOR_READY_FILE")
