@@ -228,6 +228,12 @@ class PowerBackOnTest(VmTasksTestCase):
         self.create_lpar(on=True)
         self.assert_undone(self.stop)
 
+    def test_server_that_was_off_stays_off(self):
+        self.create_lpar()
+        self.assertRaises(base.TheEnd, self.run_flow, *self.stop(),
+                          base.Stop())
+        self.assertEqual(OFF, self.power)
+
     def test_server_that_cannot_be_started(self):
         """What made the flow fail is told, and the other reverts are run."""
         self.create_lpar(on=True)
