@@ -160,7 +160,7 @@ def build_leaving(host, instance, bdms):
             LOG.warning('There is nothing to disconnect: %s', exc,
                         instance=instance)
     had_adapters = (fabrics.known_to(instance) or
-                    former.kept_id(instance, host.nodename) is not None)
+                    former.kept_ids(instance, host.nodename))
     if had_adapters and not any(
             isinstance(vol, npiv.NpivConnector) for vol in connectors):
         connectors.append(npiv.NpivConnector(host, instance, {}))

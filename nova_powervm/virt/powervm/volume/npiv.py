@@ -37,6 +37,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import fabrics
@@ -117,11 +118,26 @@ class NpivConnector(driver.VolumeConnector):
         """See VolumeConnector; adapters that are there stay as they are."""
         if not self._leads:
             return
+        stg.plan(lambda vioses: self._keep_id(stg))
         stg.plan(self._place)
         stg.plan(lambda vioses: self._choose_slots(vioses, stg))
         stg.edit_redundant(list(self.host.fc_ports()), self._map,
                            missed=self.missed.add)
         stg.then(self._note_mapped)
+
+    def _keep_id(self, stg):
+        """Have Nova keep the id of the LPAR, before it has an adapter.
+
+        That of a new LPAR, which has no disk yet, is kept as it is made.
+        """
+        lpar_id = stg.partition_id(self.lpar_uuid)
+        if lpar_id is None:
+            return
+        try:
+            former.keep_id(self.instance, self.host.nodename, lpar_id)
+        except nova_exc.InstanceNotFound:
+            LOG.debug('The server is deleted; the id %d of its LPAR is not '
+                      'kept.', lpar_id, instance=self.instance)
 
     def _place(self, vioses):
         """Choose a port for each adapter that is not there."""
@@ -210,12 +226,18 @@ class NpivConnector(driver.VolumeConnector):
         return taken
 
     def _map(self, vios_w):
-        """Edit: make the adapters that are to be on a VIOS."""
+        """Edit: make the adapters that are to be on a VIOS.
+
+        Those that a former LPAR with one of its ids has left would lead
+        there, too.
+        """
+        has_stale = storage.remove_stale_fc_mappings(
+            vios_w, former.kept_ids(self.instance, self.host.nodename))
         made = [vfc_mapper.add_map(vios_w, self.host.system_uuid,
                                    self.lpar_uuid, adapter.port_map,
                                    lpar_slot_num=self._slots[adapter.key])
                 for adapter in self._wanted.get(vios_w.uuid, ())]
-        return any(mapping is not None for mapping in made)
+        return has_stale or any(mapping is not None for mapping in made)
 
     def _note_mapped(self):
         lacking = self.missed.intersection(self._wanted)
@@ -271,6 +293,7 @@ class NpivConnector(driver.VolumeConnector):
 
     def _queue_removal(self, stg, is_doomed):
         is_ours, left = self._ours(), []
+        stg.plan(lambda vioses: self._keep_id(stg))
         stg.plan(lambda vioses: left.extend(
             mapping for vios_w in vioses.values()
             for mapping in vios_w.vfc_mappings
