@@ -13,6 +13,8 @@
 """What VIOSes that were down keep of volumes harms nobody."""
 
 import fixtures as fx
+from nova import context as nova_context
+from nova import objects
 
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import volumes
@@ -95,6 +97,25 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.look_now()
         self.assertEqual(2, len(self.lun(1).hdisks))
         self.assert_deleted(self.server)
+
+    def test_device_of_a_volume_that_another_server_gets(self):
+        """A VIOS has found it for that server, and not mapped it yet."""
+        other = self.boot(networks='none')
+        for name in 'vios1', 'vios2':
+            self.unmap(name)
+        bdm = objects.BlockDeviceMapping(
+            nova_context.get_admin_context(), instance_uuid=other['id'],
+            source_type='volume', destination_type='volume',
+            volume_id=VOLUME % 1, device_name='/dev/sdz')
+        bdm.create()
+        self.assertIsNone(self.delete(self.server))
+        self.assertEqual(2, len(self.lun(1).hdisks))
+        # Cinder takes it from the first server; this one never gets it.
+        del self.cinder.complaints[:]
+        bdm.destroy()
+        self.look_now()
+        self.assertEqual([], self.lun(1).hdisks)
+        self.assert_deleted(other)
 
     def test_volume_goes_to_another_server(self):
         """The former server does not reach it any more."""

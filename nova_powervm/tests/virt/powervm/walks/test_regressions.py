@@ -436,3 +436,26 @@ class RegressionTest(testtools.TestCase):
             history.migrate(1)
             history.end()
         self.play(platforms.TWO_POOL, steps)
+
+    def play_killed_evacuation(self, number):
+        """Kill nova-compute in an evacuation, then delete the server.
+
+        :param number: int, the request to its host at which it is killed
+        """
+        def steps(history):
+            history.make(1, 'small', (1,), False, 1)
+            history.fault('killed_after', number, 2)
+            history.evacuate(1, False)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_evacuation_killed_as_a_volume_was_found(self):
+        """Nothing maps it; Cinder has taken it away when its LPAR goes."""
+        self.play_killed_evacuation(8)
+
+    def test_evacuation_killed_before_a_volume_is_mapped(self):
+        self.play_killed_evacuation(12)
+
+    def test_evacuation_killed_at_its_end(self):
+        """Seed 3018 of the soak, as it was shortened."""
+        self.play_killed_evacuation(17)
