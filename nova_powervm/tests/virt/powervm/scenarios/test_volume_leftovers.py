@@ -92,6 +92,22 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.assertEqual([], self.lun(1).hdisks)
         self.assert_deleted(self.server)
 
+    def test_device_that_an_operator_has_mapped(self):
+        """Nobody in Nova needs it, but it is not asked to be removed."""
+        self.detach_without(self.server, 1)
+        self.unmap()
+        udid = self.lun(1).udid
+        self.platform.operator.create_partition('theirs')
+        self.platform.operator.map_storage('vios2', udid, 'theirs')
+        _none, requests = self.requests_of(self.look_now)
+        self.assertEqual([], [request for request in requests
+                              if not request.startswith('GET')])
+        self.platform.operator.unmap_storage('vios2', udid, 'theirs')
+        self.platform.operator.delete_partition('theirs')
+        self.look_now()
+        self.assertEqual([], self.lun(1).hdisks)
+        self.assert_deleted(self.server)
+
     def test_device_that_a_server_needs(self):
         self.unmap()
         self.look_now()
