@@ -292,14 +292,14 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def soft_delete(self, instance):
         """Cut the power of a server that may be restored."""
-        before.note_rescue(instance)
-        self.power_off(instance)
+        with before.noting_rescue(instance):
+            self.power_off(instance)
 
     def restore(self, instance):
         """Start a server again; one that was rescued is not any more."""
         self._log_operation('restore', instance)
         if before.was_rescued(instance):
-            self._unrescue(instance)
+            self._unrescue(nova_context.get_admin_context(), instance)
             before.forget_rescue(instance)
         else:
             self._run(flow_power.power_on(
@@ -448,12 +448,18 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def unrescue(self, context, instance):
         self._log_operation('unrescue', instance)
-        self._unrescue(instance)
+        self._unrescue(context, instance)
 
-    def _unrescue(self, instance):
-        self._run(flow_rescue.unrescue(
-            self.rooms, instance, self._block_device_info(instance)),
-            instance)
+    def _unrescue(self, context, instance):
+        block_device_info = self._block_device_info(instance)
+        try:
+            self._run(flow_rescue.unrescue(self.rooms, instance,
+                                           block_device_info), instance)
+        except nova_exc.InstanceNotFound:
+            if not self._is_gone(instance):
+                raise
+            self._make_anew(context, instance, instance.get_network_info(),
+                            block_device_info)
 
     @staticmethod
     def _block_device_info(instance):
@@ -640,11 +646,18 @@ class PowerVMDriver(driver.ComputeDriver):
         """Make the LPAR of a server again that somebody has deleted.
 
         Its disks and volumes are there; so may be what it has left, such as
-        its config drive, which is in the way.
+        its config drive, which is in the way, and the disk of a rescue, which
+        ends with this.
         """
         LOG.warning('The LPAR is gone; it is made anew for the disks that '
                     'are there.', instance=instance)
         self._destroy(instance, network_info, destroy_disks=False)
+        try:
+            self._run(flow_rescue.discard(self.rooms, instance), instance)
+        except Exception:
+            LOG.exception('The rescue disk could not be deleted. It stays '
+                          'until the server is rescued again or deleted.',
+                          instance=instance)
         self._rebuild(context, instance, network_info, block_device_info,
                       **kwargs)
 
