@@ -201,6 +201,19 @@ class NoMoreThanNeededTest(RoomTestCase):
         self.create_swap(2000 - 55 + 1)
         self.assert_left(used)
 
+    def test_image_that_is_fetched_stays(self):
+        """Another boot has its lock."""
+        fetched, other = self.cache(50, 60)
+        with self.adapter._images._lock(fetched):
+            self.create_swap(2000 - 110 + 1)
+            self.assert_left(fetched)
+            before = self.state()
+            self.assertRaises(
+                nova_exc.ComputeResourcesUnavailable,
+                self.adapter.create_blank_disks, self.make_instance(9),
+                [driver.BlankDisk(SWAP, 100)])
+            self.assertEqual(before, self.state())
+
     def test_own_image_goes_last(self):
         """It is copied, and Glance is not asked."""
         own = self.cache_own()
