@@ -16,22 +16,27 @@ They are of use for tests that run parts of Nova.
 """
 
 import functools
+import inspect
 import itertools
 import logging
 import os
 import re
 import sys
+import types
 
 import fixtures
 from futurist import _thread as futurist_thread
+from nova.api.validation import validators
 from nova.tests import fixtures as nova_fixtures
 from nova import version
 from nova.virt import configdrive
 from oslo_policy import policy as oslo_policy
+from oslo_utils import reflection
 from oslo_versionedobjects import base as versioned
 import pycdlib
 from pycdlib import utils as iso_utils
 import sqlalchemy
+from sqlalchemy import orm
 from sqlalchemy import pool
 from sqlalchemy import util as sqlalchemy_util
 
@@ -72,9 +77,16 @@ class Databases(fixtures.Fixture):
 
     oslo.db opens a file of SQLite for each transaction, and reads its whole
     schema each time.
+
+    :param timeout: seconds for which a writer waits for another; None for
+        those of SQLite
     """
 
     _statements = _Statements()
+
+    def __init__(self, timeout=None):
+        super().__init__()
+        self._arguments = {} if timeout is None else {'timeout': timeout}
 
     def _setUp(self):
         self._create_engine = sqlalchemy.create_engine
@@ -86,10 +98,71 @@ class Databases(fixtures.Fixture):
                 sqlalchemy.make_url(url).drivername.startswith('sqlite')):
             return self._create_engine(url, **kwargs)
         kwargs.update(poolclass=pool.QueuePool, max_overflow=-1,
-                      pool_pre_ping=False)
+                      pool_pre_ping=False,
+                      connect_args=dict(kwargs.get('connect_args', {}),
+                                        **self._arguments))
         engine = self._create_engine(url, **kwargs)
         engine.update_execution_options(compiled_cache=self._statements)
         return engine
+
+
+class Collections(fixtures.Fixture):
+    """Metadata of servers that are read by the keys of the servers.
+
+    Nova reads them with the whole query for the servers as a part of another,
+    which SQLAlchemy puts together anew each time. The rows are the same.
+    """
+
+    def _setUp(self):
+        self.useFixture(fixtures.MockPatchObject(
+            orm, 'subqueryload', orm.selectinload))
+
+
+class Schemas(fixtures.Fixture):
+    """Makes one validator for each schema of Nova's API in a process.
+
+    Nova makes a class and a validator for each request, and for each schema
+    that it has to match. A validator keeps nothing of what it validates.
+    """
+
+    # ID of the schema, and the other arguments -> the schema, which keeps its
+    # ID, and the validator.
+    _made = {}
+    _make = validators._SchemaValidator
+
+    def _setUp(self):
+        self.useFixture(fixtures.MockPatchObject(
+            validators, '_SchemaValidator', self._get))
+
+    @classmethod
+    def _get(cls, schema, relax_additional_properties=False, is_body=True):
+        key = id(schema), relax_additional_properties, is_body
+        if key not in cls._made:
+            cls._made[key] = schema, cls._make(
+                schema, relax_additional_properties, is_body)
+        return cls._made[key][1]
+
+
+class Signatures(fixtures.Fixture):
+    """Looks at the arguments of each method once in a process.
+
+    TaskFlow looks four times at the methods of a task, for each flow.
+    """
+
+    # What a method is bound to does not matter.
+    _of_method = staticmethod(functools.lru_cache(maxsize=2000)(
+        lambda function: inspect.signature(
+            types.MethodType(function, object()))))
+
+    def _setUp(self):
+        self.useFixture(fixtures.MockPatchObject(
+            reflection, 'get_signature', self._get))
+
+    @classmethod
+    def _get(cls, function):
+        if isinstance(function, types.MethodType):
+            return cls._of_method(function.__func__)
+        return inspect.signature(function)
 
 
 class Policies(fixtures.Fixture):
@@ -277,6 +350,9 @@ class QuickNova(fixtures.Fixture):
 
     def _setUp(self):
         self.useFixture(Databases())
+        self.useFixture(Collections())
+        self.useFixture(Schemas())
+        self.useFixture(Signatures())
         self.useFixture(Policies())
         self.useFixture(Expressions())
         self.useFixture(Objects())

@@ -12,6 +12,7 @@
 
 """What saves time in tests gives them what they had without it."""
 
+import functools
 import io
 import logging
 import os
@@ -20,12 +21,17 @@ import threading
 
 import fixtures
 import futurist
+from nova.api.validation import validators
+from nova import context as nova_context
+from nova import exception
 from nova import objects
 from nova import test
+from nova.tests import fixtures as nova_fixtures
 from nova.virt import configdrive
 from oslo_config import fixture as config_fixture
 from oslo_db.sqlalchemy import engines
 from oslo_policy import policy as oslo_policy
+from oslo_utils import reflection
 import pycdlib
 import sqlalchemy
 from sqlalchemy import pool
@@ -152,6 +158,98 @@ class DatabasesTest(testtools.TestCase):
         engine = engines.create_engine('sqlite://')
         self.addCleanup(engine.dispose)
         self.assertIsInstance(engine.pool, pool.StaticPool)
+
+
+class CollectionsTest(testtools.TestCase):
+
+    def test_same_metadata(self):
+        self.useFixture(quick.Databases(timeout=60))
+        self.useFixture(nova_fixtures.Database(database='main'))
+        context = nova_context.get_admin_context()
+        uuids = []
+        for number in range(3):
+            instance = objects.Instance(
+                context, system_metadata={'image_%d' % n: str(number)
+                                          for n in range(number)},
+                metadata={'name': 'server%d' % number})
+            instance.create()
+            uuids.append(instance.uuid)
+
+        def read():
+            return [(each.uuid, each.metadata, each.system_metadata)
+                    for each in objects.InstanceList.get_all(
+                        context, ['metadata', 'system_metadata'])]
+        expected = read()
+        self.assertEqual(set(uuids), {uuid for uuid, _, _ in expected})
+        self.assertIn({'name': 'server2'}, [item[1] for item in expected])
+        with quick.Collections():
+            self.assertEqual(expected, read())
+            one = objects.Instance.get_by_uuid(
+                context, uuids[2], ['metadata', 'system_metadata'])
+        self.assertEqual({'image_0': '2', 'image_1': '2'},
+                         one.system_metadata)
+
+
+class SchemasTest(testtools.TestCase):
+
+    ONE = {'type': 'object', 'properties': {'a': {'minimum': 3}},
+           'additionalProperties': False}
+    TWO = {'type': 'object', 'properties': {'a': {'minimum': 5}},
+           'additionalProperties': False}
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(quick.Schemas())
+
+    def _validate(self, schema, instance, *args):
+        validators._SchemaValidator(schema, *args).validate(instance)
+
+    def test_each_schema_has_its_own(self):
+        for _ in range(2):
+            self._validate(self.ONE, {'a': '4'})
+            self.assertRaises(exception.ValidationError,
+                              self._validate, self.TWO, {'a': '4'})
+            self.assertRaises(exception.ValidationError,
+                              self._validate, self.ONE, {'a': '2'})
+
+    def test_more_properties_are_let_pass_only_if_asked(self):
+        for _ in range(2):
+            more = {'a': '4', 'b': 1}
+            self.assertRaises(exception.ValidationError,
+                              self._validate, self.ONE, more)
+            self._validate(self.ONE, more, True)
+            self.assertEqual({'a': '4'}, more)
+
+    def test_one_is_made(self):
+        self.assertIs(validators._SchemaValidator(self.ONE),
+                      validators._SchemaValidator(self.ONE))
+
+
+class SignaturesTest(testtools.TestCase):
+
+    class _Task:
+        def __init__(self, execute=None):
+            if execute is not None:
+                self.execute = execute
+
+        def execute(self, disk, size=1):
+            pass
+
+    def _arguments(self, function):
+        return (reflection.get_callable_args(function),
+                reflection.get_callable_args(function, required_only=True),
+                reflection.accepts_kwargs(function))
+
+    def test_same_as_the_library(self):
+        functions = [self._Task().execute, self._Task.execute,
+                     self._Task(lambda vm, **kwargs: None).execute,
+                     self._Task().execute, self._Task, self.id,
+                     functools.partial(self._Task().execute, 1)]
+        expected = [self._arguments(function) for function in functions]
+        self.assertEqual((['disk', 'size'], ['disk'], False), expected[0])
+        self.useFixture(quick.Signatures())
+        self.assertEqual(expected, [self._arguments(function)
+                                    for function in functions])
 
 
 class PoliciesTest(testtools.TestCase):

@@ -19,9 +19,12 @@ Nova forgets that a server is rescued when it deletes it softly: one that is
 restored is not.
 """
 
+import contextlib
+
 from nova.compute import power_state
 from nova.compute import task_states
 from nova.compute import vm_states
+from oslo_utils import excutils
 
 #: Operations that Nova stops a server for, and then asks the driver to do.
 _STOPPED_FOR = (task_states.RESCUING, task_states.SHELVING)
@@ -53,14 +56,25 @@ def was_stopped_by_nova(instance):
             instance.power_state == power_state.RUNNING)
 
 
-def note_rescue(instance):
-    """Keep that a server is rescued, if it is, before it is deleted softly.
+@contextlib.contextmanager
+def noting_rescue(instance):
+    """Keep whether a server is rescued, while it is deleted softly.
+
+    If that fails, the server is as it was, and so is what is kept. What is
+    left of an attempt that a crash has ended is replaced.
 
     :param instance: nova.objects.Instance, to be saved.
     """
     if instance.vm_state == vm_states.RESCUED:
         instance.system_metadata[_WAS_RESCUED] = 'yes'
         instance.save()
+    else:
+        forget_rescue(instance)
+    try:
+        yield
+    except Exception:
+        with excutils.save_and_reraise_exception():
+            forget_rescue(instance)
 
 
 def was_rescued(instance):
@@ -69,6 +83,6 @@ def was_rescued(instance):
 
 
 def forget_rescue(instance):
-    """Forget what note_rescue() has kept."""
-    del instance.system_metadata[_WAS_RESCUED]
-    instance.save()
+    """Forget that a server was rescued, if that is kept."""
+    if instance.system_metadata.pop(_WAS_RESCUED, None):
+        instance.save()

@@ -292,14 +292,14 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def soft_delete(self, instance):
         """Cut the power of a server that may be restored."""
-        before.note_rescue(instance)
-        self.power_off(instance)
+        with before.noting_rescue(instance):
+            self.power_off(instance)
 
     def restore(self, instance):
         """Start a server again; one that was rescued is not any more."""
         self._log_operation('restore', instance)
         if before.was_rescued(instance):
-            self._unrescue(instance)
+            self._unrescue(nova_context.get_admin_context(), instance)
             before.forget_rescue(instance)
         else:
             self._run(flow_power.power_on(
@@ -352,12 +352,8 @@ class PowerVMDriver(driver.ComputeDriver):
             results = self._hard_reboot(instance, network_info,
                                         block_device_info)
         except nova_exc.InstanceNotFound:
-            LOG.warning('The LPAR is gone; it is made anew for the disks '
-                        'that are there.', instance=instance)
-            # What it left is in the way, such as its config drive.
-            self._destroy(instance, network_info, destroy_disks=False)
-            self._rebuild(context, instance, network_info, block_device_info,
-                          grow=True)
+            self._make_anew(context, instance, network_info,
+                            block_device_info, grow=True)
             return
         bad_volumes = volume.devices(results.get('bad_volumes'),
                                      block_device_info)
@@ -452,12 +448,18 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def unrescue(self, context, instance):
         self._log_operation('unrescue', instance)
-        self._unrescue(instance)
+        self._unrescue(context, instance)
 
-    def _unrescue(self, instance):
-        self._run(flow_rescue.unrescue(
-            self.rooms, instance, self._block_device_info(instance)),
-            instance)
+    def _unrescue(self, context, instance):
+        block_device_info = self._block_device_info(instance)
+        try:
+            self._run(flow_rescue.unrescue(self.rooms, instance,
+                                           block_device_info), instance)
+        except nova_exc.InstanceNotFound:
+            if not self._is_gone(instance):
+                raise
+            self._make_anew(context, instance, instance.get_network_info(),
+                            block_device_info)
 
     @staticmethod
     def _block_device_info(instance):
@@ -516,8 +518,9 @@ class PowerVMDriver(driver.ComputeDriver):
                                flow_spawn.own_disk_types(block_device_info))
             self._remove_former(instance, network_info)
         if has_moved or self._is_lost(instance):
-            self._rebuild(context, instance, network_info, block_device_info,
-                          former=instance.old_flavor, power_on=power_on)
+            make = self._rebuild if has_moved else self._make_anew
+            make(context, instance, network_info, block_device_info,
+                 former=instance.old_flavor, power_on=power_on)
             return
         try:
             self._run(flow_resize.finish(
@@ -557,9 +560,16 @@ class PowerVMDriver(driver.ComputeDriver):
         self._log_operation('finish_revert_migration', instance)
         former = instance.new_flavor or instance.flavor
         if move.is_same_host(migration):
-            self._run(flow_resize.revert(
-                self.rooms, instance, block_device_info, former, power_on),
-                instance)
+            try:
+                self._run(flow_resize.revert(
+                    self.rooms, instance, block_device_info, former,
+                    power_on), instance)
+            except nova_exc.InstanceNotFound:
+                if not self._is_gone(instance):
+                    raise
+                self._make_anew(context, instance, network_info,
+                                block_device_info, former=former,
+                                power_on=power_on)
             size.forget(instance)
         elif self.instance_exists(instance):
             self._run(flow_migrate.come_back(
@@ -630,6 +640,26 @@ class PowerVMDriver(driver.ComputeDriver):
             self.rooms, context, instance, network_info or [],
             block_device_info, power_opts=self._spawn_power_opts(instance),
             **kwargs), instance)
+
+    def _make_anew(self, context, instance, network_info, block_device_info,
+                   **kwargs):
+        """Make the LPAR of a server again that somebody has deleted.
+
+        Its disks and volumes are there; so may be what it has left, such as
+        its config drive, which is in the way, and the disk of a rescue, which
+        ends with this.
+        """
+        LOG.warning('The LPAR is gone; it is made anew for the disks that '
+                    'are there.', instance=instance)
+        self._destroy(instance, network_info, destroy_disks=False)
+        try:
+            self._run(flow_rescue.discard(self.rooms, instance), instance)
+        except Exception:
+            LOG.exception('The rescue disk could not be deleted. It stays '
+                          'until the server is rescued again or deleted.',
+                          instance=instance)
+        self._rebuild(context, instance, network_info, block_device_info,
+                      **kwargs)
 
     def _remove_former(self, instance, network_info):
         """Remove what a move that failed has left of a server that comes."""

@@ -103,7 +103,8 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
         elif rest_type == 'VirtualIOServer':
             self._vios_event(event, uuid)
         elif event.etype in _MADE_OR_GONE:
-            self.host.invalidate()
+            self.host.vswitch_changed(
+                uuid, is_there=event.etype == _TYPE.ADD_URI)
 
     def _partition_event(self, event, pvm_uuid):
         if event.etype == _TYPE.DELETE_URI:

@@ -68,8 +68,13 @@ class Fact:
         with self._lock:
             self._value, self._is_kept = value, True
 
-    def forget(self):
-        """Have it read again, as it may have changed."""
+    def forget(self, is_true=lambda value: False):
+        """Have it read again, as it may have changed.
+
+        :param is_true: called with what is kept; whether that is true still.
+        """
         with self._lock:
+            if self._is_kept and is_true(self._value):
+                return
             self._value, self._is_kept = None, False
             self._version += 1

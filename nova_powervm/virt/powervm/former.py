@@ -20,8 +20,10 @@ That is a proof that something which bears the server's name here is ours.
 The mapping of a Fibre Channel adapter does not tell whose it was once its
 LPAR is gone, but for the partition id. So the id is kept, too, for each host
 that the server was on: a host that was down when the server was evacuated, or
-deleted after that, has such mappings when it is back. Ids are used again:
-that of a mapping without LPAR counts only as long as no LPAR has it.
+deleted after that, has such mappings when it is back. An LPAR that is made
+anew may get another id: those of before are kept as well, since a VIOS that
+was down then still has their mappings. Ids are used again: that of a mapping
+without LPAR counts only as long as no LPAR of others has it.
 """
 
 #: Followed by the name of the host. Alone, it is of the host that the server
@@ -29,6 +31,8 @@ that of a mapping without LPAR counts only as long as no LPAR has it.
 _KEY = 'powervm_lpar_id'
 _WAS_ON = 'powervm_was_on_'
 _YES = 'yes'
+#: How many ids are kept of a server on one host.
+_MOST_IDS = 16
 
 
 def _key(nodename):
@@ -41,20 +45,24 @@ def keep_id(instance, nodename, lpar_id):
     :param nodename: str, Nova's name of the host.
     :param lpar_id: int
     """
-    if instance.system_metadata.get(_key(nodename)) != str(lpar_id):
-        instance.system_metadata[_key(nodename)] = str(lpar_id)
+    former = kept_ids(instance, nodename)
+    ids = [*(kept for kept in former if kept != lpar_id), lpar_id]
+    if ids != former or _key(nodename) not in instance.system_metadata:
+        instance.system_metadata[_key(nodename)] = ','.join(
+            map(str, ids[-_MOST_IDS:]))
         instance.save()
 
 
-def kept_id(instance, nodename):
-    """The partition id that a server had last on a host: int, or None.
+def kept_ids(instance, nodename):
+    """The partition ids that a server had on a host, the last one last.
 
     :param nodename: str, Nova's name of the host.
+    :returns: list of int
     """
     kept = instance.system_metadata.get(_key(nodename))
     if kept is None and instance.host in (None, nodename):
         kept = instance.system_metadata.get(_KEY)
-    return None if kept is None else int(kept)
+    return [int(lpar_id) for lpar_id in (kept or '').split(',') if lpar_id]
 
 
 def keep_host(instance, nodename):

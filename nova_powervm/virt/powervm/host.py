@@ -291,6 +291,22 @@ class Host(reader.PlatformReader):
         """Forget what was read of the VIOSes: one has come, or is gone."""
         self._fc_ports.forget()
 
+    def vswitch_changed(self, uuid, is_there):
+        """Forget the virtual switches, if one is news.
+
+        The platform tells late of one that this driver has made itself.
+
+        :param uuid: UUID of the switch.
+        :param is_there: bool, whether it was made; else it was deleted.
+        """
+        self._vswitches.forget(lambda vswitches: is_there == (
+            uuid.lower() in {vswitch.uuid.lower()
+                             for vswitch in vswitches.values()}))
+
+    def vswitches_changed(self):
+        """Forget the virtual switches: one was made, or may be another."""
+        self._vswitches.forget()
+
     def invalidate(self):
         """Forget all that was read, as it may have changed."""
         for fact in (self._vswitches, self._mgmt, self._fc_ports):

@@ -28,11 +28,14 @@ class _State(typing.NamedTuple):
     """A state of an LPAR, and since when it is known.
 
     :ivar by_job: whether a job of ours led to it.
+    :ivar untold: ident of the thread that ran the job, and has not asked for
+        the state yet; None if there is none.
     """
 
     name: str
     since: float
     by_job: bool = False
+    untold: typing.Optional[int] = None
 
 
 class PartitionStates:
@@ -48,8 +51,9 @@ class PartitionStates:
 
     #: Seconds for which a state is good.
     MAX_AGE = 60
-    #: Seconds after a job for which what it led to is as good as read now,
-    #: and for which an event is taken to tell of the job. If it told of more,
+    #: Seconds after a job for which what it led to is as good as read now to
+    #: the thread that ran it, if that asks for the first time; and for which
+    #: an event is taken to tell of the job. If it told of more,
     #: PowerVMLifecycleEventHandler finds that out soon: it asks later.
     ECHO = 5
 
@@ -88,8 +92,9 @@ class PartitionStates:
         """Tell the state of an LPAR (1 request, 0 if it is known).
 
         :param pvm_uuid: the LPAR's UUID.
-        :param use_cache: False means to ask the platform, unless a job has
-            just told.
+        :param use_cache: False means to ask the platform. Only the thread
+            that has just run a job need not: it is told once what that has
+            led to. Nova asks right after each of them.
         :returns: a pypowervm LPARState, str.
         :raises nova.exception.InstanceNotFound: if there is no such LPAR.
         :raises pypowervm.exceptions.Error: if it cannot be read.
@@ -97,9 +102,11 @@ class PartitionStates:
         pvm_uuid = pvm_uuid.upper()
         with self._lock:
             known = self._states.get(pvm_uuid)
+            if known and not use_cache:
+                self._states[pvm_uuid] = known._replace(untold=None)
         if known and self._clock() - known.since < (
                 self.MAX_AGE if use_cache else
-                self.ECHO if known.by_job else 0):
+                self.ECHO if known.untold == threading.get_ident() else 0):
             return known.name
         return self.ask(pvm_uuid)
 
@@ -192,8 +199,9 @@ class PartitionStates:
         """
         self.forget(pvm_uuid)
         with self._lock:
-            self._states[pvm_uuid.upper()] = _State(state, self._clock(),
-                                                    by_job=True)
+            self._states[pvm_uuid.upper()] = _State(
+                state, self._clock(), by_job=True,
+                untold=threading.get_ident())
 
     def clear(self):
         """Drop all states."""

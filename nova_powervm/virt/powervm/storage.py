@@ -75,6 +75,7 @@ class StorageTransaction:
         self._needed = set()
         self._redundant = []
         self._returned = {}
+        self._read = []
 
     @classmethod
     @contextlib.contextmanager
@@ -194,6 +195,23 @@ class StorageTransaction:
         """
         self._plans.append(func)
 
+    def partition_id(self, lpar_uuid):
+        """Tell a plan the id of a partition (no request).
+
+        :param lpar_uuid: str, PowerVM UUID of the partition.
+        :returns: int, as the mappings of all VIOSes tell; None if it has
+            none.
+        """
+        return next((mapping.server_adapter.lpar_id for vios_w in self._read
+                     for mapping in self._mappings_of(vios_w)
+                     if clients.is_client(mapping, lpar_uuid)), None)
+
+    def _mappings_of(self, vios_w):
+        """The mappings of a VIOS, of those groups that were read: list."""
+        return [
+            *(vios_w.scsi_mappings if self.reads(SCSI_MAPPING) else ()),
+            *(vios_w.vfc_mappings if self.reads(FC_MAPPING) else ())]
+
     def then(self, func, *args, **kwargs):
         """Queue a call for when all VIOSes have been written."""
         self._afterwards.append((func, args, kwargs))
@@ -265,7 +283,8 @@ class StorageTransaction:
         return results
 
     def _read_together(self, uuids):
-        return {vios_w.uuid: vios_w for vios_w in self.host.vioses(self._xag)
+        self._read = self.host.vioses(self._xag)
+        return {vios_w.uuid: vios_w for vios_w in self._read
                 if vios_w.uuid in uuids}
 
     def _update(self, vios_uuid, known=None):
@@ -451,21 +470,23 @@ def remove_stale_mappings(vios_w, lpar_id):
     return stale
 
 
-def remove_stale_fc_mappings(vios_w, lpar_id):
+def remove_stale_fc_mappings(vios_w, lpar_ids):
     """Do the same for mappings of virtual Fibre Channel adapters.
 
     :param vios_w: VIOS wrapper, read with FC_MAPPING.
-    :param lpar_id: int, id of the partition that exists now.
+    :param lpar_ids: collection of int, ids of the partition that exists now,
+        and of those that it was before.
     :returns: bool, whether there were any.
     """
     mappings = vios_w.vfc_mappings
     stale = [mapping for mapping in mappings if clients.is_fc_orphan(mapping)
-             and mapping.server_adapter.lpar_id == lpar_id]
+             and mapping.server_adapter.lpar_id in lpar_ids]
     for mapping in stale:
         LOG.warning('Removing Fibre Channel adapter %(name)s of VIOS %(vios)s,'
                     ' which a former partition with the id %(id)d left.',
                     {'name': mapping.server_adapter.name,
-                     'vios': vios_w.name, 'id': lpar_id})
+                     'vios': vios_w.name,
+                     'id': mapping.server_adapter.lpar_id})
         mappings.remove(mapping)
     return bool(stale)
 

@@ -18,6 +18,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction
 from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import storage
 
 LOG = logging.getLogger(__name__)
@@ -60,6 +61,21 @@ class VolumeGroup:
 
         return transaction.entry_transaction(announced)(
             known or self._getter(), *args)
+
+    def clients(self, names):
+        """Tell which of some disks are mapped (1 request).
+
+        :param names: collection of str, without paths.
+        :returns: dict of name -> str, UUID of a partition, 'any' if it is on
+            an adapter for any client, '' if the partition is gone.
+        """
+        vios_w = self.host.vios(self.vios_uuid, [storage.SCSI_MAPPING])
+        return {
+            storage.base_name(mapping.backing_storage):
+                'any' if clients.is_for_any_client(mapping) else
+                (clients.client(mapping) or '').upper()
+            for mapping in vios_w.scsi_mappings if storage.is_named(
+                mapping.backing_storage, pvm_stg.VDisk, names)}
 
     def _getter(self):
         return self.host.volume_group_getter(self.vios_uuid, self.uuid)

@@ -22,10 +22,16 @@ import unittest
 from unittest import mock
 
 import fixtures as fx
+from nova.api.openstack.compute.schemas import hypervisors as \
+    hypervisors_schema
+from nova.api.openstack.compute.schemas import server_diagnostics as \
+    diagnostics_schema
 from nova.compute import provider_tree
 from nova.compute import task_states
 from nova import exception as nova_exc
 from nova import objects
+from nova.objects import diagnostics as nova_diagnostics
+from nova.scheduler import host_manager
 from nova import test
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.unit import utils as test_utils
@@ -45,6 +51,42 @@ VOLUME = '5a5a0000-0000-4000-8000-000000000001'
 WWPN = '10000090FA1B%04X'
 # What Nova's test finds not implemented, and logs.
 MISSING = re.compile('does not implement (\\w+) required')
+
+
+class ForcedTest(unittest.TestCase):
+    """What Nova lets a driver say; if this fails, say it better."""
+
+    def test_no_word_for_powervm(self):
+        """The name of the driver in diagnostics has to be one of these."""
+        shown = diagnostics_schema.index_response_v248
+        self.assertIn('driver', shown['required'])
+        self.assertEqual({'type': 'string', 'enum': [
+            'ironic', 'libvirt', 'vmwareapi', 'xenapi']},
+            shown['properties']['driver'])
+        for other in ('powervm', 'phyp', None):
+            self.assertRaises(ValueError, nova_diagnostics.Diagnostics,
+                              driver=other)
+
+    def test_disk_without_least(self):
+        """Without disk_available_least the scheduler goes by placement."""
+        objects.register_all()
+        self.assertTrue(
+            objects.ComputeNode.fields['disk_available_least'].nullable)
+        shown = hypervisors_schema.show_response['properties']['hypervisor']
+        self.assertIn('null', shown['properties']['disk_available_least'][
+            'type'])
+        state = host_manager.HostState('host', NODE, 'cell')
+        for least, free_mb in ((None, 7 * 1024), (3, 3 * 1024)):
+            state._update_from_compute_node(objects.ComputeNode(
+                uuid=VOLUME, free_disk_gb=7, disk_available_least=least,
+                memory_mb=1, free_ram_mb=1, local_gb=9, local_gb_used=2,
+                vcpus=1, vcpus_used=0, updated_at=None, numa_topology=None,
+                pci_device_pools=None, host_ip=None, hypervisor_type='phyp',
+                hypervisor_version=8, hypervisor_hostname=NODE,
+                cpu_info='{}', supported_hv_specs=[], stats={}, metrics=None,
+                cpu_allocation_ratio=1.0, ram_allocation_ratio=1.0,
+                disk_allocation_ratio=1.0))
+            self.assertEqual(free_mb, state.free_disk_mb)
 
 
 class EachMethodTest(unittest.TestCase):

@@ -105,9 +105,12 @@ class HandlerTestCase(testtools.TestCase):
             self.assertEqual([], self.lifecycle.mock_calls)
 
     def test_switch_made_or_deleted(self):
-        for etype in ('ADD_URI', 'DELETE_URI'):
+        """Nothing but the switches is forgotten."""
+        for etype, is_there in (('ADD_URI', True), ('DELETE_URI', False)):
             self.process(etype, SWITCH % UUID_1, '')
-            self.host.invalidate.assert_called_once_with()
+            self.assertEqual(
+                [mock.call.vswitch_changed(UUID_1, is_there=is_there)],
+                self.host.mock_calls)
 
     def test_vios_made_or_deleted(self):
         for etype in ('ADD_URI', 'DELETE_URI'):

@@ -77,6 +77,15 @@ class FactTest(testtools.TestCase):
         self.answer(2)
         self.assertEqual(2, self.fact.get())
 
+    def test_forgotten_unless_it_is_true(self):
+        for value in (1, 2):
+            self.answer(value)
+        self.fact.get()
+        self.fact.forget(lambda value: value == 1)
+        self.assertEqual(1, self.fact.get())
+        self.fact.forget(lambda value: value != 1)
+        self.assertEqual(2, self.fact.get())
+
     def test_set(self):
         self.fact.set(1)
         self.assertEqual(1, self.fact.get())

@@ -197,6 +197,26 @@ class CacheTest(base.SimulatedHostTestCase):
         self.host.get_vswitch('ETHERNET0')
         self.assertEqual(['GET ManagedSystem/VirtualSwitch'], self.requests())
 
+    def test_vswitch_that_is_made_or_deleted(self):
+        """Only news has the switches, and nothing else, read again."""
+        known = self.host.get_vswitch('ETHERNET0').uuid
+        self.host.mgmt_uuid
+        self.requests()
+        for switch, is_there, is_news in (
+                (known, True, False), (known.upper(), True, False),
+                (str(uuid.uuid4()), False, False),
+                (known, False, True), (str(uuid.uuid4()), True, True)):
+            self.host.vswitch_changed(switch, is_there=is_there)
+            self.host.get_vswitch('ETHERNET0')
+            self.host.mgmt_uuid
+            self.assertEqual(
+                ['GET ManagedSystem/VirtualSwitch'] if is_news else [],
+                self.requests())
+        self.host.vswitches_changed()
+        self.host.get_vswitch('ETHERNET0')
+        self.host.mgmt_uuid
+        self.assertEqual(['GET ManagedSystem/VirtualSwitch'], self.requests())
+
     def test_vswitch_from_many_threads(self):
         threads = [threading.Thread(target=self.host.get_vswitch,
                                     args=('ETHERNET0',)) for _ in range(8)]

@@ -12,6 +12,7 @@
 
 """The states of the LPARs, on a simulated site."""
 
+import threading
 import uuid
 
 import fixtures
@@ -111,6 +112,30 @@ class PartitionStatesTest(base.SimulatedHostTestCase):
         self.states.changed(self.lpar.uuid)
         self.get()
         self.assertEqual(2, len(self.requests()))
+
+    def note_and_change(self):
+        """Have a job start the LPAR, and its guest shut down at once."""
+        self.states.note(self.lpar.uuid, 'running')
+        self.lpar.set_state('not activated')
+        self.states.changed(self.lpar.uuid)
+
+    def test_what_a_job_has_done_is_told_once(self):
+        """Nova asks right after it: what it asks later is another thing."""
+        self.note_and_change()
+        self.assertEqual('running', self.get(use_cache=False))
+        self.assertEqual('not activated', self.get(use_cache=False))
+        self.assertEqual('not activated', self.get())
+
+    def test_what_a_job_has_done_is_told_to_its_thread(self):
+        """Nova's comparison of power states asks the platform, say."""
+        self.note_and_change()
+        told = []
+        thread = threading.Thread(
+            target=lambda: told.append(self.get(use_cache=False)))
+        thread.start()
+        thread.join()
+        self.assertEqual(['not activated'], told)
+        self.assertEqual('not activated', self.get(use_cache=False))
 
     def test_read_that_began_before_a_job_ended(self):
         with self.states._read() as keep:

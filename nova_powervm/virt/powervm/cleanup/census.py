@@ -118,17 +118,20 @@ class Census:
         return [instance for instance in self._former if _is_gone(instance)]
 
     def former_ids(self):
-        """Partition ids that servers had here, and no partition has now.
+        """Partition ids that servers had here, and no partition of others has.
 
         They are of servers that Nova has deleted, or does not have here and
-        does nothing with.
+        does nothing with. The LPAR of another server here may have the id by
+        now: the adapters that this driver makes for it tell of it.
 
         :returns: set of int.
         """
-        kept = {former.kept_id(instance, self._host.nodename)
-                for instance in self._gone()}
-        return kept - {None} - {partition_w.id
-                                for partition_w in self.partitions()}
+        kept = {lpar_id for instance in self._gone() for lpar_id in
+                former.kept_ids(instance, self._host.nodename)}
+        ours = {instance.uuid for instance in self.instances}
+        return kept - {vios_w.id for vios_w in self.vioses} - {
+            lpar_w.id for lpar_w in self.lpars
+            if ours.isdisjoint(vm.instance_uuids(lpar_w.uuid))}
 
     def prove_gone(self, found):
         """Prove what of the storage that mappings show nobody needs here.

@@ -44,9 +44,9 @@ def remove(host, census):
             host, 'cleanup', xag=[storage.SCSI_MAPPING,
                                   storage.FC_MAPPING]) as stg:
         for vios_w in census.active_vioses():
-            for lpar_id in _orphan_ids(vios_w, census):
-                stg.edit(vios_w.uuid, storage.remove_stale_fc_mappings,
-                         lpar_id)
+            ids = _orphan_ids(vios_w, census)
+            if ids:
+                stg.edit(vios_w.uuid, storage.remove_stale_fc_mappings, ids)
         for vios_uuid, mappings in left.items():
             names = proof.of({_name(mapping) for mapping in mappings})
             if names:

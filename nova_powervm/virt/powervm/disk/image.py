@@ -14,6 +14,7 @@
 
 import dataclasses
 import hashlib
+import itertools
 import math
 
 from nova import exception as nova_exc
@@ -171,6 +172,22 @@ class CheckedStream:
             raise nova_exc.ImageUnacceptable(
                 image_id=self._image.id, reason='its content is not a safe '
                 '%s image: %s' % (self._image.disk_format, exc)) from exc
+
+    def begin(self):
+        """Wait for the first bytes: whoever gets them knows that they come.
+
+        :raises CouldNotFetchImage: and what Nova's image API raises, if they
+            do not.
+        """
+        if self._head:
+            return
+        try:
+            self._head.extend(itertools.islice(self._chunks(), 1))
+        except Exception:
+            self.raise_if_to_blame()
+            raise
+        if self._ended:
+            self.verify()
 
     def __iter__(self):
         head, self._head = self._head, []

@@ -29,7 +29,12 @@ Shared Storage Pool by a marker likewise.
 
 The cache only has room that no disk needs. An image that does not fit beside
 the disk which is to have it is uploaded to the disk itself, and images go if
-there is no room for a disk otherwise: Glance still has them.
+there is no room for a disk otherwise: Glance still has them. No more go than
+the disk needs, and the image of the disk itself only when Glance has begun to
+send it.
+
+An image that somebody has mapped to a partition by hand is never deleted. The
+platform refuses that; the others go without it.
 """
 
 import contextlib
@@ -42,11 +47,13 @@ from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from oslo_utils import excutils
 from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
+from nova_powervm.virt.powervm.disk import room
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import uploads
@@ -139,58 +146,46 @@ class ImageCache(imagecache.ImageCacheManager):
             vg_w = self.vg.read()
             if self._is_complete(vg_w, disk_name(image)):
                 return False
-            image, stream, image_gb = self._open(context, image)
-            with self._fetched(image, stream, vg_w, image_gb, _MARKER_GB):
-                self.vg.edit(self._end, image)
+            with self._opened(context, image) as (image, stream, image_gb):
+                with self._fetched(image, stream, vg_w, image_gb, _MARKER_GB):
+                    self.vg.edit(self._end, image)
             return True
 
     def give_way(self, vg_w, size_gb, own=None):
-        """Remove images, if that makes the room for a disk (1 request, or 0).
+        """Remove images, if that makes the room for a disk.
 
-        Those that are being fetched or copied stay.
+        1 request, or 0; 3 more if the platform refuses. No more images go
+        than that takes; those that are being fetched or copied, or that
+        somebody has mapped, stay.
 
         :param vg_w: wrapper of the volume group, as in VolumeGroup.edit().
         :param size_gb: int, GiB that must be free.
-        :param own: str, name of an image whose lock the caller holds; it goes
-            first. None: there is none.
+        :param own: str, name of an image whose lock the caller holds, and
+            which may go too; it goes last. None: there is none.
         :returns: wrapper of the group.
         """
-        free = vg_w.available_size
-        with contextlib.ExitStack() as held:
-            doomed = []
-            for name in sorted(_names(vg_w, names.is_group_image),
-                               key=lambda name: name != own):
-                if free >= size_gb:
-                    break
-                with contextlib.suppress(
-                        lockutils.AcquireLockFailedException):
-                    if name != own:
-                        held.enter_context(self._lock(name, blocking=False))
-                    doomed.append(name)
-                    free += volumegroup.find_disk(vg_w, name).capacity
-            if not doomed or free < size_gb:
-                return vg_w
-            LOG.info('Removing images %(images)s from the cache, for a disk '
-                     'of %(size)d GB.', {'images': ', '.join(doomed),
-                                         'size': size_gb})
-            return deletion.disks(vg_w, doomed, _PROOF)
+        return self._sparing_mapped(vg_w, self._give_way, size_gb, own)
 
     def check_room(self, vg_w, size_gb):
         """Raise ComputeResourcesUnavailable if give_way() does not help.
 
+        0 requests; 1 if it is to help.
+
         :param vg_w: wrapper of the volume group.
         """
-        images_gb = sum(disk.capacity for disk in vg_w.virtual_disks if
-                        names.is_group_image(storage.base_name(disk)))
-        if vg_w.available_size + images_gb < size_gb:
-            volumegroup.check_room(vg_w, size_gb)
+        if vg_w.available_size < size_gb <= self._room(vg_w):
+            mapped = self.vg.clients(_names(vg_w, names.is_group_image))
+            if size_gb <= self._room(vg_w, but=mapped):
+                return
+        volumegroup.check_room(vg_w, size_gb)
 
     def scrub(self):
         """Remove partial images that nobody is fetching (1 request).
 
         :returns: wrapper of the volume group.
         """
-        vg_w, partial = self.vg.edit(self._drop_partial)
+        partial = []
+        vg_w = self.vg.edit(self._sparing_mapped, self._drop_partial, partial)
         if partial:
             uploads.delete_files(self.host, partial,
                                  self.vg.vios_uuid)
@@ -211,7 +206,7 @@ class ImageCache(imagecache.ImageCacheManager):
             return
         in_use = {names.group_image_prefix(instance.image_ref)
                   for instance in all_instances if instance.image_ref}
-        self.vg.edit(self._prune, in_use)
+        self.vg.edit(self._sparing_mapped, self._prune, in_use)
 
     def _lock(self, name, **kwargs):
         return lockutils.lock(name, semaphores=self._locks, **kwargs)
@@ -234,21 +229,26 @@ class ImageCache(imagecache.ImageCacheManager):
         :param vg_w: wrapper of the volume group, as it was read just now.
         :returns: (wrapper, wrapper of the disk; None if the image is gone)
         """
-        image, stream, image_gb = self._open(context, image, size_gb)
-        disk_gb = size_gb or image_gb
-        if vg_w.available_size < image_gb + disk_gb:
-            with half_made():
-                return vg_w, self._upload_to_disk(image, stream, vg_w, name,
-                                                  disk_gb, proof)
-        with self._fetched(image, stream, vg_w, image_gb, disk_gb):
-            return self.vg.edit(self._end_and_copy, image, name, size_gb,
-                                proof)
+        with self._opened(context, image, size_gb) as (
+                image, stream, image_gb):
+            disk_gb = size_gb or image_gb
+            if vg_w.available_size < image_gb + disk_gb:
+                self._check_room_instead(vg_w, name, disk_gb)
+                stream.begin()
+                with half_made():
+                    return vg_w, self._upload_to_disk(
+                        image, stream, vg_w, name, disk_gb, proof)
+            with self._fetched(image, stream, vg_w, image_gb, disk_gb):
+                return self.vg.edit(self._end_and_copy, image, name, size_gb,
+                                    proof)
 
-    def _open(self, context, image, size_gb=None):
-        """Begin to fetch an image.
+    @contextlib.contextmanager
+    def _opened(self, context, image, size_gb=None):
+        """Begin to fetch an image; the download ends with it.
 
         :param size_gb: int, GiB of the disk that is to have it, if known.
-        :returns: (image.Image, image.CheckedStream, int GiB that it needs)
+        :returns: context manager that yields (image.Image,
+            image.CheckedStream, int GiB that it needs).
         :raises FlavorDiskSmallerThanImage: if that is too small.
         """
         name = disk_name(image)
@@ -259,10 +259,11 @@ class ImageCache(imagecache.ImageCacheManager):
                 'Could not fetch image %s: it has been changed.' % image.id)
         stream = disk_image.CheckedStream(image, download.Download(
             self.image_api, context, image.id, image.size))
-        virtual_size = stream.virtual_size()
-        if size_gb is not None:
-            disk_image.check_fits(virtual_size, size_gb)
-        return image, stream, disk_image.size_gb(virtual_size)
+        with contextlib.closing(stream):
+            virtual_size = stream.virtual_size()
+            if size_gb is not None:
+                disk_image.check_fits(virtual_size, size_gb)
+            yield image, stream, disk_image.size_gb(virtual_size)
 
     @contextlib.contextmanager
     def _fetched(self, image, stream, vg_w, image_gb, room_gb):
@@ -323,12 +324,10 @@ class ImageCache(imagecache.ImageCacheManager):
             size_gb = disk_image.size_gb(image_size)
         disk_image.check_fits(image_size, size_gb)
         vg_w = self.give_way(vg_w, size_gb)
-        if vg_w.available_size < size_gb:
-            vg_w = self.give_way(vg_w, size_gb, own=disk_name(image))
-        source = volumegroup.find_disk(vg_w, disk_name(image))
-        if source is None:
-            # It had to go too, and is fetched once more.
+        if vg_w.available_size < size_gb <= self._room(vg_w):
+            # It has to go too, so it is to be fetched before.
             return vg_w, None
+        source = volumegroup.find_disk(vg_w, disk_name(image))
         return volumegroup.create_disk(vg_w, name, size_gb, source=source,
                                        file_format=image.disk_format)
 
@@ -344,9 +343,10 @@ class ImageCache(imagecache.ImageCacheManager):
 
     def _create(self, vg_w, image, name, size_gb, proof):
         """Make a disk for an image without a copy in the cache."""
-        vg_w = self._drop(vg_w, disk_name(image))
+        own = disk_name(image)
+        vg_w = self._drop_if_partial(vg_w, own)
         vg_w = deletion.disks(vg_w, [name], proof)
-        vg_w = self.give_way(vg_w, size_gb)
+        vg_w = self.give_way(vg_w, size_gb, own=own)
         return volumegroup.create_disk(vg_w, name, size_gb,
                                        file_format=image.disk_format)[1]
 
@@ -370,33 +370,30 @@ class ImageCache(imagecache.ImageCacheManager):
             vg_w = self._drop(vg_w, name)
         return vg_w
 
-    def _drop_partial(self, vg_w):
+    def _drop_partial(self, vg_w, mapped, dropped):
         """Delete partial images, except those that are being fetched.
 
-        :returns: (wrapper, list of the names of the images)
+        :param mapped: names of disks that stay.
+        :param dropped: list that takes the names of the images.
+        :returns: wrapper
         """
-        dropped = []
         for name in _names(vg_w, _is_marker):
             image_name = 'i' + name[1:]
+            if not mapped.isdisjoint((name, image_name)):
+                continue
             with contextlib.suppress(lockutils.AcquireLockFailedException), \
                     self._lock(image_name, blocking=False):
                 LOG.warning('Removing image %s: its upload was broken off.',
                             image_name)
                 vg_w = self._drop(vg_w, image_name)
                 dropped.append(image_name)
-        return vg_w, dropped
+        return vg_w
 
-    def _prune(self, vg_w, in_use):
+    def _prune(self, vg_w, mapped, in_use):
         """Delete what is partial, and what is out of use for long enough."""
-        vg_w = self._drop_partial(vg_w)[0]
-        with contextlib.ExitStack() as held:
-            doomed = []
-            for name in self._expired(
-                    _names(vg_w, names.is_group_image), in_use):
-                with contextlib.suppress(
-                        lockutils.AcquireLockFailedException):
-                    held.enter_context(self._lock(name, blocking=False))
-                    doomed.append(name)
+        vg_w = self._drop_partial(vg_w, mapped, [])
+        expired = self._expired(_names(vg_w, names.is_group_image), in_use)
+        with self._locked(set(expired) - mapped) as doomed:
             deletion.disks(vg_w, doomed, _PROOF)
 
     def _expired(self, found, in_use):
@@ -410,6 +407,83 @@ class ImageCache(imagecache.ImageCacheManager):
             return [
                 name for name in unused if now - self._unused_since[name] >=
                 CONF.image_cache.remove_unused_original_minimum_age_seconds]
+
+    # ---- room ----------------------------------------------------------
+
+    @staticmethod
+    def _room(vg_w, but=()):
+        """GiB that would be free without cached images.
+
+        :param but: names of images that are to stay.
+        """
+        return vg_w.available_size + sum(
+            volumegroup.find_disk(vg_w, name).capacity
+            for name in _names(vg_w, names.is_group_image)
+            if name not in but)
+
+    def _check_room_instead(self, vg_w, name, size_gb):
+        """Do as check_room(), for a disk that may replace one of its name."""
+        former = volumegroup.find_disk(vg_w, name)
+        self.check_room(vg_w, size_gb - (former.capacity if former else 0))
+
+    def _give_way(self, vg_w, mapped, size_gb, own):
+        """See give_way().
+
+        :param mapped: names of disks that stay.
+        """
+        if vg_w.available_size >= size_gb:
+            return vg_w
+        found = set(_names(vg_w, names.is_group_image)) - mapped
+        with self._locked(found - {own}) as free:
+            with self._unused_lock:
+                unused = set(self._unused_since)
+            doomed = room.needed(
+                {name: volumegroup.find_disk(vg_w, name).capacity
+                 for name in free + sorted(found & {own})},
+                size_gb, vg_w.available_size,
+                to_keep=lambda name: (name == own, name not in unused))
+            if doomed:
+                LOG.info('Removing images %(images)s from the cache, for a '
+                         'disk of %(size)d GB.', {
+                             'images': ', '.join(doomed), 'size': size_gb})
+            return deletion.disks(vg_w, doomed, _PROOF)
+
+    @contextlib.contextmanager
+    def _locked(self, wanted):
+        """Hold the locks of those images that nobody fetches or copies.
+
+        :param wanted: iterable of names.
+        :returns: context manager that yields the list of their names.
+        """
+        with contextlib.ExitStack() as held:
+            free = []
+            for name in sorted(wanted):
+                with contextlib.suppress(
+                        lockutils.AcquireLockFailedException):
+                    held.enter_context(self._lock(name, blocking=False))
+                    free.append(name)
+            yield free
+
+    def _sparing_mapped(self, vg_w, delete, *args):
+        """Delete disks of the cache, but none that somebody has mapped.
+
+        Which those are is only asked if the platform refuses.
+
+        :param delete: called as delete(vg_w, mapped, *args) with a set of the
+            names of disks that stay.
+        :returns: what delete returns.
+        """
+        cached = _names(vg_w, _PROOF.owns)
+        try:
+            return delete(vg_w, frozenset(), *args)
+        except pvm_exc.HttpError:
+            mapped = self.vg.clients(cached)
+            if not mapped:
+                raise
+        LOG.warning('Cached images in volume group %(vg)s that somebody has '
+                    'mapped to partitions are left alone: %(disks)s', {
+                        'vg': self.vg.name, 'disks': mapped})
+        return delete(self.vg.read(), frozenset(mapped), *args)
 
 
 def _names(vg_w, is_wanted):

@@ -22,7 +22,6 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import holder
@@ -110,7 +109,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         proof = census.prove_former(left)
         doomed = proof.of(left)
         if doomed:
-            doomed = set(doomed) - set(self._clients(doomed))
+            doomed = set(doomed) - set(self._vg.clients(doomed))
             self._vg.edit(deletion.disks, doomed, proof)
 
     # ---- disks of servers ----------------------------------------------
@@ -144,25 +143,11 @@ class LocalStorage(disk_driver.DiskAdapter):
         try:
             yield
         except pvm_exc.HttpError as exc:
-            for name, client in self._clients(names).items():
+            for name, client in self._vg.clients(names).items():
                 raise exception.DiskNameInUse(
                     name=name, place='volume group %s' % self._vg.name,
                     reason='it is mapped to partition %s' % client) from exc
             raise
-
-    def _clients(self, names):
-        """Tell which of some disks are mapped (1 request).
-
-        :returns: dict of name -> str, UUID of a partition, 'any' if it is on
-            an adapter for any client, '' if the partition is gone.
-        """
-        vios_w = self.host.vios(self._vg.vios_uuid, [storage.SCSI_MAPPING])
-        return {
-            storage.base_name(mapping.backing_storage):
-                'any' if clients.is_for_any_client(mapping) else
-                (clients.client(mapping) or '').upper()
-            for mapping in vios_w.scsi_mappings if storage.is_named(
-                mapping.backing_storage, pvm_stg.VDisk, names)}
 
     def get_disk_refs(self, instance, disk_types):
         vg_w = self._vg.read()
@@ -195,7 +180,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         except pvm_exc.HttpError:
             own = self.own_partitions(instance)
             foreign = {name: client
-                       for name, client in self._clients(names).items()
+                       for name, client in self._vg.clients(names).items()
                        if client not in own + ['']}
             if not foreign:
                 raise

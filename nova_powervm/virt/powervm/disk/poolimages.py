@@ -351,6 +351,9 @@ class PoolImages(imagecache.ImageCacheManager):
     def _remove_dead(self, lus, held_name=None, but_not=None):
         """Delete markers without life, and the partial images that they mark.
 
+        What the platform refuses to delete stays, and is tried again with the
+        next look.
+
         :param lus: list of all LUs, as they have just been read.
         :param held_name: name of the image whose lock this thread holds.
         :param but_not: the _Marker of this thread, or None.
@@ -370,14 +373,31 @@ class PoolImages(imagecache.ImageCacheManager):
                 if name != held_name:
                     held.enter_context(self._image_lock(name,
                                                         blocking=False))
-                LOG.warning('The upload of image %(image)s was broken off; '
-                            'removing what is left, and its marker '
-                            '%(marker)s.', {'image': name,
-                                            'marker': marker_lu.name})
-                for lu_w in _images(lus, name) + [marker_lu]:
-                    self.pool.delete(lu_w, _PROOF)
-                    removed.add(lu_w.uuid)
+                self._remove_partial(_images(lus, name) + [marker_lu], name,
+                                     removed, may_stay=name != held_name)
         return [lu_w for lu_w in lus if lu_w.uuid not in removed]
+
+    def _remove_partial(self, doomed, name, removed, may_stay):
+        """Delete a partial image and its marker.
+
+        :param doomed: list of LUs.
+        :param removed: set that takes the UUIDs of those that are gone.
+        :param may_stay: whether it is fine if the platform refuses, as it does
+            if somebody has mapped one by hand.
+        """
+        LOG.warning('The upload of image %(image)s was broken off; removing '
+                    'what is left, and its marker %(marker)s.',
+                    {'image': name, 'marker': doomed[-1].name})
+        try:
+            for lu_w in doomed:
+                self.pool.delete(lu_w, _PROOF)
+                removed.add(lu_w.uuid)
+        except pvm_exc.HttpError as exc:
+            if not may_stay:
+                raise
+            LOG.warning('What is left of image %(image)s cannot be removed; '
+                        'it stays for now: %(exc)s',
+                        {'image': name, 'exc': exc})
 
     def _is_of_this_host(self, marker_lu):
         match = _our_marker(marker_lu.name)

@@ -93,6 +93,15 @@ def unrescue(rooms, instance, block_device_info):
     return flow
 
 
+def discard(rooms, instance):
+    """Flow that deletes the rescue disk of a server that is rescued no more.
+
+    Nothing maps it any more.
+    """
+    return linear_flow.Flow('discard_rescue_disk').add(
+        tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE]))
+
+
 def _add_boot_from(flow, rooms, instance, disk_type, afresh=True,
                    volumes=(), block_device_info=None):
     if flavors.is_ibmi(instance):

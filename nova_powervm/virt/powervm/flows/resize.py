@@ -95,11 +95,12 @@ def finish(rooms, instance, block_device_info, former, power_on):
 def pause(rooms, instance, block_device_info):
     """Flow that has a server ready for its volumes to be detached.
 
-    Nova wants the server removed, to begin a revert.
+    Nova wants the server removed, to begin a revert. If there is no LPAR, the
+    end of the revert makes it.
     """
     flow = linear_flow.Flow('resize_pause')
     if volume.of(rooms, instance, block_device_info):
-        flow.add(tf_vm.PowerOff(rooms.host, instance))
+        flow.add(tf_vm.PowerOff(rooms.host, instance, missing_ok=True))
         _add_disconnect(flow, rooms, instance, block_device_info)
     return flow
 

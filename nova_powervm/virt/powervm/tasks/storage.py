@@ -473,10 +473,10 @@ class DetachStaleMappings(task.Task):
     def execute(self, lpar_wrap):
         self.stg.edit_touched(storage.remove_stale_mappings, lpar_wrap.id)
         if self.stg.reads(storage.FC_MAPPING):
+            nodename = self.stg.host.nodename
+            former.keep_id(self.instance, nodename, lpar_wrap.id)
             self.stg.edit_touched(storage.remove_stale_fc_mappings,
-                                  lpar_wrap.id)
-            former.keep_id(self.instance, self.stg.host.nodename,
-                           lpar_wrap.id)
+                                  former.kept_ids(self.instance, nodename))
 
 
 class DetachPartition(task.Task):
@@ -490,10 +490,10 @@ class DetachPartition(task.Task):
     def execute(self):
         self.stg.edit_touched(storage.remove_partition_mappings,
                               vm.get_pvm_uuid(self.instance))
-        lpar_id = former.kept_id(self.instance, self.stg.host.nodename)
-        if lpar_id is not None and self.stg.reads(storage.FC_MAPPING):
+        ids = former.kept_ids(self.instance, self.stg.host.nodename)
+        if ids and self.stg.reads(storage.FC_MAPPING):
             # Without its LPAR, a mapping tells the id only.
-            self.stg.edit_touched(storage.remove_stale_fc_mappings, lpar_id)
+            self.stg.edit_touched(storage.remove_stale_fc_mappings, ids)
 
 
 class FindBootDevice(task.Task):

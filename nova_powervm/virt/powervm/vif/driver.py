@@ -78,7 +78,7 @@ def create_cna(host, parent_w, vswitch_name, pvid, **attrs):
     except pvm_exc.HttpError as exc:
         if not 400 <= exc.response.status < 500:
             raise
-        host.invalidate()
+        host.vswitches_changed()
         fresh_href = _vswitch_href(host, vswitch_name)
         if fresh_href == href:
             raise

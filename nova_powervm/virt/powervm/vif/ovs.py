@@ -130,7 +130,7 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
             LOG.info('Creating virtual switch %s.', self._vswitch_name)
             pvm_net.VSwitch.bld(self.host.adapter, self._vswitch_name).create(
                 parent_type=pvm_ms.System, parent_uuid=self.host.system_uuid)
-            self.host.invalidate()
+            self.host.vswitches_changed()
 
     def _find_free_vlan(self):
         """Find a VLAN of the private switch that no adapter is in."""

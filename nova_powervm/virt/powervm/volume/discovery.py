@@ -233,19 +233,19 @@ def _unmap_stale(vios_w, host):
 def names_of(host, vios_uuid, udid):
     """Ask a VIOS which devices of a volume it has (1 request).
 
-    Nothing is looked for on the fabric. A failure is logged.
+    Nothing is looked for on the fabric. A failure is logged; the periodic
+    tasks look at the VIOS again then.
 
-    :param udid: str, UDID of the volume; None if nobody knows it.
+    :param udid: str, UDID of the volume.
     :returns: list of str, as in 'hdisk7'.
     """
-    if not udid:
-        return []
     try:
         vios_w = host.vios(vios_uuid, [pvm_const.XAG.VIO_STOR])
     except pvm_exc.Error as exc:
         LOG.warning('What VIOS %(vios)s has left of volume %(udid)s is not '
                     'known: %(error)s', {'vios': vios_uuid, 'udid': udid,
                                          'error': exc})
+        host.note_missed_vios(vios_uuid)
         return []
     return [device.name for device in vios_w.phys_vols
             if device.udid == udid]

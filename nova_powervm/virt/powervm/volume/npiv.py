@@ -103,8 +103,8 @@ class NpivConnector(driver.VolumeConnector):
         its WWPNs by now; that its partition id here is kept tells that it had
         adapters.
         """
-        return bool(fabrics.known_to(instance)) or (
-            former.kept_id(instance, host.nodename) is not None)
+        return bool(fabrics.known_to(instance) or
+                    former.kept_ids(instance, host.nodename))
 
     # ---- connection ----------------------------------------------------
 
@@ -127,11 +127,26 @@ class NpivConnector(driver.VolumeConnector):
         """See VolumeConnector; adapters that are there stay as they are."""
         if not self._leads:
             return
+        stg.plan(lambda vioses: self._keep_id(stg))
         stg.plan(self._place)
         stg.plan(lambda vioses: self._choose_slots(vioses, stg))
         stg.edit_redundant(list(self.host.fc_ports()), self._map,
                            missed=self.missed.add)
         stg.then(self._note_mapped)
+
+    def _keep_id(self, stg):
+        """Have Nova keep the id of the LPAR, before it has an adapter.
+
+        That of a new LPAR, which has no disk yet, is kept as it is made.
+        """
+        lpar_id = stg.partition_id(self.lpar_uuid)
+        if lpar_id is None:
+            return
+        try:
+            former.keep_id(self.instance, self.host.nodename, lpar_id)
+        except nova_exc.InstanceNotFound:
+            LOG.debug('The server is deleted; the id %d of its LPAR is not '
+                      'kept.', lpar_id, instance=self.instance)
 
     def _place(self, vioses):
         """Choose a port for each adapter that is not there."""
@@ -218,12 +233,18 @@ class NpivConnector(driver.VolumeConnector):
         return taken
 
     def _map(self, vios_w):
-        """Edit: make the adapters that are to be on a VIOS."""
+        """Edit: make the adapters that are to be on a VIOS.
+
+        Those that a former LPAR with one of its ids has left would lead
+        there, too.
+        """
+        has_stale = storage.remove_stale_fc_mappings(
+            vios_w, former.kept_ids(self.instance, self.host.nodename))
         made = [vfc_mapper.add_map(vios_w, self.host.system_uuid,
                                    self.lpar_uuid, adapter.port_map,
                                    lpar_slot_num=self._slots[adapter.key])
                 for adapter in self._wanted.get(vios_w.uuid, ())]
-        return any(mapping is not None for mapping in made)
+        return has_stale or any(mapping is not None for mapping in made)
 
     def _note_mapped(self):
         lacking = self.missed.intersection(self._wanted)
@@ -279,6 +300,7 @@ class NpivConnector(driver.VolumeConnector):
 
     def _queue_removal(self, stg, is_doomed):
         is_ours, left = self._ours(), []
+        stg.plan(lambda vioses: self._keep_id(stg))
         stg.plan(lambda vioses: left.extend(
             mapping for vios_w in vioses.values()
             for mapping in vios_w.vfc_mappings

@@ -159,6 +159,20 @@ def left_devices(host, found):
     return set() if needed is None else left - needed
 
 
+def is_of_others(host, instance, volume_id, udid):
+    """Whether another server of this host has a volume, or is about to get it.
+
+    It takes no request, and a few calls of Nova's database.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance of the server that lets go of it.
+    :param volume_id: str, Cinder's id of it.
+    :param udid: str, its UDID.
+    """
+    return Owners(host, []).is_needed(volume_id.lower(), udid,
+                                      besides=instance.uuid)
+
+
 class Owners:
     """What Nova knows of the LPARs and volumes of some mappings.
 
@@ -396,6 +410,16 @@ class Owners:
                 return None
             needed.update(*(vol.udids for vol in server.volumes))
         return needed
+
+    def is_needed(self, volume_id, udid, besides):
+        """Whether a server has a volume, or gets it; see is_of_others().
+
+        :param besides: UUID of a server that does not count.
+        """
+        return any(vol.id == volume_id or udid in vol.udids
+                   for server in self._servers_needing
+                   if server.instance.uuid != besides
+                   for vol in server.volumes)
 
     def _servers_here(self, context):
         """Instances of servers that are, or were, on this host: list."""

@@ -474,45 +474,29 @@ class VscsiConnector(driver.VolumeConnector):
                     instance=self.instance)
 
     def _remove_hdisks(self):
+        removed = self._removed
+        if not all(removed.values()) and not self._may_be_left():
+            removed = {uuid: names for uuid, names in removed.items() if names}
         for _vios_uuid, result in discovery.on_each(
-                self._remove_on, self.host, self._removed):
+                self._remove_on, self.host, removed):
             result()
         self._hdisks.clear()
 
     def _remove_on(self, host, vios_uuid, names):
-        for name in sorted(names) or self._look_for_leftover(vios_uuid):
+        for name in sorted(names) or discovery.names_of(host, vios_uuid,
+                                                        self.udid):
             discovery.remove(host, vios_uuid, name)
 
-    def _look_for_leftover(self, vios_uuid):
-        """Find the device of a volume that is not mapped.
+    def _may_be_left(self):
+        """Whether a VIOS may have a device of the volume without a mapping.
 
-        An attachment or a detachment that broke off may have left it. If the
-        volume is not exported to this host any more, as when its server was
-        evacuated after that, the VIOS can only be asked what it has.
-
-        :returns: list of its name, or empty.
+        An attachment or a detachment that broke off may have left it. The
+        VIOS is asked what it has then: the volume may not be exported to it
+        any more, and a discovery would make a VIOS have it that does not.
         """
-        if not self.udid or self._is_detached:
-            # To look for it is to make the VIOS have it.
-            return []
-        try:
-            by_vios = {uuid: self._paths(ports)
-                       for uuid, ports in self.host.fc_ports().items()}
-        except nova_exc.InvalidVolume:
-            return []
-        if not any(by_vios.values()):
-            return discovery.names_of(self.host, vios_uuid, self.udid)
-        paths = by_vios.get(vios_uuid)
-        if not paths:
-            return []
-        found, failure = discovery.look(
-            self.host, vios_uuid, {self.volume_id: paths})
-        if failure is not None:
-            # It may have found the device, and only its answer was lost.
-            self.host.note_missed_vios(vios_uuid)
-            return discovery.names_of(self.host, vios_uuid, self.udid)
-        return [device.name for device in found.values()
-                if device.udid == self.udid]
+        return bool(self.udid) and not self._is_detached and (
+            not owners.is_of_others(self.host, self.instance, self.volume_id,
+                                    self.udid))
 
     # ---- growth --------------------------------------------------------
 

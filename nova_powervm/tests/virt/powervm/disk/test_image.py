@@ -12,6 +12,7 @@
 
 import io
 import struct
+from unittest import mock
 
 from nova import exception as nova_exc
 from nova import objects
@@ -127,6 +128,27 @@ class CheckedStreamTestCase(testtools.TestCase):
 
         del self.api.content[self.image_id]
         self.assertRaises(nova_exc.ImageNotFound, stream.virtual_size)
+
+    def test_begin(self):
+        for disk_format in ('raw', 'qcow2'):
+            content = make_qcow2()
+            stream = self.stream(content, disk_format)
+            stream.virtual_size()
+            stream.begin()
+            stream.begin()
+            self.assertEqual(content, b''.join(stream))
+            self.assertEqual(1, self.api.downloads.count(self.image_id))
+            stream.verify()
+
+    def test_does_not_begin(self):
+        stream = self.stream(make_qcow2(), 'raw')
+        self.api.content[self.image_id] = b''
+        error = self.assertRaises(nova_exc.CouldNotFetchImage, stream.begin)
+        self.assertIn('0 bytes of 200000', str(error))
+        stream = self.stream(make_qcow2(), 'raw')
+        self.api.send = mock.Mock(side_effect=OSError('Glance is gone'))
+        error = self.assertRaises(nova_exc.CouldNotFetchImage, stream.begin)
+        self.assertIn('Glance is gone', str(error))
 
     def test_what_is_missing_is_found_after_a_look(self):
         stream = self.stream(make_qcow2())

@@ -21,6 +21,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import image
+from nova_powervm.virt.powervm import storage
 
 SECONDS = 60  # the most that a test waits for another thread
 IMAGE = pvm_stg.LUType.IMAGE
@@ -96,6 +97,26 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
                 self.delete_unit(self.image_name())
             self.assertEqual([], self.unit_names())
         self.assertEqual(1000, self.now)
+
+    def test_partial_image_that_somebody_has_mapped(self):
+        """It stays, and is in the way of no other image."""
+        other = self.image_name(self.glance.add(b'another image'))
+        marker = self.marker_of(self.adapter._images._host_token, other)
+        partial = self.make_unit(other, 0.01, IMAGE)
+        lpar = self.create_lpar(self.make_instance(9))
+        with self.edits() as stg:
+            stg.edit(self.vios('vios1').uuid, storage.add_mapping_apart,
+                     lpar.uuid, partial)
+        self.create()
+        self.adapter.clean(ssp_base.base.NobodyLeft())
+        self.adapter.manage_image_cache(self.context, [])
+        self.assert_content(self.image_name())
+        self.assertLess({other, marker}, set(self.unit_names()))
+        with self.edits() as stg:
+            stg.edit(self.vios('vios1').uuid,
+                     storage.remove_partition_mappings, lpar.uuid)
+        self.adapter.manage_image_cache(self.context, [])
+        self.assertTrue({other, marker}.isdisjoint(self.unit_names()))
 
     def test_dead_marker_of_another_host(self):
         self.marker_of()

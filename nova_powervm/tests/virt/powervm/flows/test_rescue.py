@@ -104,6 +104,13 @@ class IbmiUnrescueTest(base.RecipesTestCase):
         pwr_vm+afresh''')}
 
 
+class DiscardTest(base.RecipesTestCase):
+
+    MODULE = rescue
+    FLOW = 'discard'
+    RECIPES = {'plain': ({}, {}, 'dlt_storage[rescue]')}
+
+
 class PowerOnTest(base.RecipesTestCase):
     """A rescue disk that was there before stays mapped if it fails."""
 

@@ -115,7 +115,7 @@ class PauseTest(base.RecipesTestCase):
     RECIPES = {
         'without volumes': ({}, {}, ''),
         'with volumes': ({'volumes': 1}, {}, '''
-            pwr_off_vm
+            pwr_off_vm+missing_ok
             disconnect_volumes+undo
             update_vioses'''),
     }

@@ -189,6 +189,20 @@ class AdapterTest(LeftMixin, looks.NpivLooks, volumes.VolumeCase):
         self.set_rmc('vios2', 'active')
         self.assert_deleted(server)
 
+    def test_lost_lpar(self):
+        """The server is on this host: its adapters stay, for a hard reboot."""
+        server = self.boot_with([1], boots=True)
+        before = self.platform_state()
+        self.platform.operator.delete_partition(self.lpar_of(server)['uuid'])
+        left = self.platform_state()
+        self.assertNotEqual(before, left)
+        self.restart()
+        self.look_around()
+        self.assert_state_equal(left, self.platform_state(), 'Changed')
+        self.act(server, 'reboot', {'type': 'HARD'})
+        self.assert_sees(server, 1, boots=True)
+        self.assert_deleted(server)
+
 
 class MigrationTest(platforms.SharedPool, LeftMixin, base.TwoHostMixin,
                     base.ScenarioCase):

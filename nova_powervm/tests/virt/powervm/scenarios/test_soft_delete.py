@@ -14,6 +14,8 @@
 
 from unittest import mock
 
+from nova import exception as nova_exc
+
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_ibmi
@@ -66,6 +68,35 @@ class SoftDeleteMixin(test_rescue.RescueMixin):
 
     def test_not_rescued(self):
         self.soft_delete()
+        self.restore()
+
+    def fail_to_soft_delete(self):
+        with mock.patch.object(self.driver, '_run',
+                               side_effect=nova_exc.InstancePowerOffFailure(
+                                   reason='for the test')):
+            self.assertRaises(nova_exc.InstancePowerOffFailure, self.do,
+                              'soft-deleting', 'soft_delete_instance')
+        self.assertEqual('RESCUE', self.status_of(self.server))
+
+    def test_power_off_fails(self):
+        """It is rescued as before, and nothing is kept of the attempt."""
+        self.rescue(self.server)
+        noted = dict(self.instance_of(self.server).system_metadata)
+        self.fail_to_soft_delete()
+        self.assertEqual(
+            noted, self.instance_of(self.server).system_metadata)
+        self.unrescue(self.server)
+        self.soft_delete()
+        self.restore()
+
+    def test_nova_compute_dies_in_the_power_off(self):
+        """What is noted then says nothing of the next time."""
+        self.rescue(self.server)
+        with mock.patch.object(before, 'forget_rescue'):
+            self.fail_to_soft_delete()
+        self.unrescue(self.server)
+        self.soft_delete()
+        self.assertFalse(before.was_rescued(self.instance_of(self.server)))
         self.restore()
 
     def test_deleted_for_good(self):

@@ -13,6 +13,8 @@
 """What VIOSes that were down keep of volumes harms nobody."""
 
 import fixtures as fx
+from nova import context as nova_context
+from nova import objects
 
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import volumes
@@ -90,11 +92,46 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.assertEqual([], self.lun(1).hdisks)
         self.assert_deleted(self.server)
 
+    def test_device_that_an_operator_has_mapped(self):
+        """Nobody in Nova needs it, but it is not asked to be removed."""
+        self.detach_without(self.server, 1)
+        self.unmap()
+        udid = self.lun(1).udid
+        self.platform.operator.create_partition('theirs')
+        self.platform.operator.map_storage('vios2', udid, 'theirs')
+        _none, requests = self.requests_of(self.look_now)
+        self.assertEqual([], [request for request in requests
+                              if not request.startswith('GET')])
+        self.platform.operator.unmap_storage('vios2', udid, 'theirs')
+        self.platform.operator.delete_partition('theirs')
+        self.look_now()
+        self.assertEqual([], self.lun(1).hdisks)
+        self.assert_deleted(self.server)
+
     def test_device_that_a_server_needs(self):
         self.unmap()
         self.look_now()
         self.assertEqual(2, len(self.lun(1).hdisks))
         self.assert_deleted(self.server)
+
+    def test_device_of_a_volume_that_another_server_gets(self):
+        """A VIOS has found it for that server, and not mapped it yet."""
+        other = self.boot(networks='none')
+        for name in 'vios1', 'vios2':
+            self.unmap(name)
+        bdm = objects.BlockDeviceMapping(
+            nova_context.get_admin_context(), instance_uuid=other['id'],
+            source_type='volume', destination_type='volume',
+            volume_id=VOLUME % 1, device_name='/dev/sdz')
+        bdm.create()
+        self.assertIsNone(self.delete(self.server))
+        self.assertEqual(2, len(self.lun(1).hdisks))
+        # Cinder takes it from the first server; this one never gets it.
+        del self.cinder.complaints[:]
+        bdm.destroy()
+        self.look_now()
+        self.assertEqual([], self.lun(1).hdisks)
+        self.assert_deleted(other)
 
     def test_volume_goes_to_another_server(self):
         """The former server does not reach it any more."""

@@ -60,6 +60,12 @@ TROUBLE = {
     'test_lent_disks.SharedPoolTest': ALL,
     'test_lent_disks.VolumeGroupTest': ALL,
     'test_lent_media.LentTest': ALL,
+    'test_lost_lpars.LocalDiskTest': ALL,
+    'test_lost_lpars.NpivTest': ALL,
+    'test_lost_lpars.RescuedLocalDiskTest': ALL,
+    'test_lost_lpars.RescuedSharedPoolTest': ALL,
+    'test_lost_lpars.SharedPoolTest': ALL,
+    'test_lost_lpars.VolumesTest': ALL,
     'test_names_of_units.RebuiltTest': ALL,
     'test_names_of_units.SameNameTest': (
         'test_deleted_in_absence',

@@ -228,6 +228,12 @@ class PowerBackOnTest(VmTasksTestCase):
         self.create_lpar(on=True)
         self.assert_undone(self.stop)
 
+    def test_server_that_was_off_stays_off(self):
+        self.create_lpar()
+        self.assertRaises(base.TheEnd, self.run_flow, *self.stop(),
+                          base.Stop())
+        self.assertEqual(OFF, self.power)
+
     def test_server_that_cannot_be_started(self):
         """What made the flow fail is told, and the other reverts are run."""
         self.create_lpar(on=True)
@@ -295,6 +301,18 @@ class SizeTest(VmTasksTestCase):
         before = self.size()
         self.set_flavor(memory_mb=2048)
         self.run_to_the_end(*self.resize())
+        self.assertEqual(before, self.size())
+
+    def test_reverted_resize_stays_reverted(self):
+        """Nova has the flavor of before again, whatever fails then."""
+        before = self.size()
+        old, new = self.former, site.make_flavor(memory_mb=2048, vcpus=4)
+        self.instance.flavor = new
+        vm.resize_lpar(self.host, self.instance, old, new)
+        self.instance.flavor = old
+        self.assertNotEqual(before, self.size())
+        self.assertRaises(base.TheEnd, self.run_flow, tf_vm.Resize(
+            self.host, self.instance, new, back=True), base.Stop())
         self.assertEqual(before, self.size())
 
     def test_size_that_cannot_be_taken_back(self):

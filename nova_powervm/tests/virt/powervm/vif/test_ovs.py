@@ -19,6 +19,7 @@ from nova.network import model
 from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.vif import plugger
 
@@ -70,6 +71,19 @@ class OvsTestCase(base.SimulatedHostTestCase):
             ['GET LogicalPartition', 'PUT VirtualSwitch', 'GET VirtualSwitch',
              'GET VirtualNetwork', 'PUT ClientNetworkAdapter',
              'PUT ClientNetworkAdapter', 'PUT Event'], self.requests())
+
+    def test_late_event_of_the_switch(self):
+        """The management partition, and the switch, are known all the same."""
+        self.plug()
+        self.requests()
+        event.PowerVMNovaEventHandler(mock.Mock(), self.host).process([
+            mock.Mock(etype='ADD_URI', data=self.host.get_vswitch(
+                VSWITCH).href)])
+        self.plug(make_vif(2))
+        self.assertEqual(
+            ['GET LogicalPartition', 'GET VirtualNetwork',
+             'PUT ClientNetworkAdapter', 'PUT ClientNetworkAdapter',
+             'PUT Event'], self.requests())
 
     def test_plug(self):
         cna = self.plug()

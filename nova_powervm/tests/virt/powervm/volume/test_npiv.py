@@ -24,6 +24,7 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.volume import base
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import storage
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
@@ -31,6 +32,7 @@ from nova_powervm.virt.powervm.volume import fabrics
 VOLUME = base.VOLUME
 PORTS = {'A': ['10000090FA1BA101', '10000090FA1BA201'],
          'AB': ['10000090FA1BA102', '10000090FA1BA202']}
+ID_KEY = 'powervm_lpar_id'
 
 
 class Database:
@@ -84,6 +86,15 @@ class NpivTestCase(base.VolumeTestCase):
         return super().make_instance(number, **attrs)
 
     def kept(self, instance=None):
+        """What Nova keeps of the adapters of a server: dict."""
+        return {key: value for key, value in self._metadata(instance).items()
+                if not key.startswith(ID_KEY)}
+
+    def kept_id(self):
+        """The partition ids that Nova keeps of the server: str, or None."""
+        return self._metadata().get('%s_%s' % (ID_KEY, self.host.nodename))
+
+    def _metadata(self, instance=None):
         return self.database.kept.get((instance or self.instance).uuid, {})
 
     def adapters(self, instance=None):
@@ -382,10 +393,49 @@ class ConnectTest(ConnectedTestCase):
         with storage.StorageTransaction.immediate(
                 self.host, 'test', xag=connector.xag) as stg:
             connector.connect(stg)
-            stg.edit_touched(storage.remove_stale_fc_mappings, lpar_w.id)
+            stg.edit_touched(storage.remove_stale_fc_mappings, [lpar_w.id])
         self.assertEqual(before, self.adapters())
         self.assertEqual([1, 1], [len(vios.fc_mappings)
                                   for vios in self.vioses()])
+
+    def test_what_another_lpar_left(self):
+        """The server had no volumes when it got the id of that LPAR."""
+        self.connect(self.build(self.connection()))
+        with self.site.lock:
+            self.simulated.remove(self.lpar(self.instance))
+        other = self.make_instance(2)
+        former.keep_id(other, self.host.nodename, self.create_lpar(other).id)
+        self.connect(self.build(
+            self.connection(2, wwpns=self.wwpns(other)), other))
+        self.assertEqual(2, len(self.adapters(other)))
+        self.assertEqual([1, 1], [len(vios.fc_mappings)
+                                  for vios in self.vioses()])
+
+    def test_id_of_the_lpar(self):
+        """It is kept when it can be read, before anything is changed."""
+        lpar_id = str(self.lpar(self.instance).partition_id)
+        self.connect(self.build(self.connection()))
+        self.fail_write('vios1')
+        self.lose_adapters('vios1')
+        self.assertRaises(pvm_exc.Error, self.connect,
+                          self.build(self.connection()))
+        self.assertEqual(lpar_id, self.kept_id())
+
+    def test_id_of_the_lpar_of_a_server_that_goes(self):
+        """An earlier version has attached the volume."""
+        self.connect(self.build(self.connection()))
+        self.assertIsNone(self.kept_id())
+        lpar_id = str(self.lpar(self.instance).partition_id)
+        self.instance.task_state = task_states.DELETING
+        self.disconnect(self.build(self.connection()), server_going=True)
+        self.assertEqual((lpar_id, {}), (self.kept_id(), self.kept()))
+
+    def test_id_of_the_lpar_of_a_server_that_is_deleted(self):
+        self.connect(self.build(self.connection()))
+        gone = nova_exc.InstanceNotFound(instance_id=self.instance.uuid)
+        with mock.patch.object(objects.Instance, 'save', side_effect=gone):
+            self.disconnect(self.build(self.connection()), server_going=True)
+        self.assertEqual({}, self.adapters())
 
     def test_no_wwpns(self):
         connector = self.build(self.connection())

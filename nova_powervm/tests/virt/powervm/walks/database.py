@@ -13,8 +13,9 @@
 """Nova's database for the walks: real, in a file, and quick.
 
 Nova's fixture opens the file anew for each statement; here connections are
-kept. Most of what Nova saves of a server is a few columns, for which its
-Instance.save() sends a dozen statements; here it sends three.
+kept, and so is what SQLAlchemy has made of a statement. Most of what Nova
+saves of a server is a few columns, for which its Instance.save() sends a dozen
+statements; here it sends three.
 """
 
 import fixtures as fx
@@ -27,7 +28,8 @@ from nova.objects import fields
 from nova.tests import fixtures as nova_fixtures
 from oslo_serialization import jsonutils
 import sqlalchemy
-from sqlalchemy import pool
+
+from nova_powervm.tests import quick
 
 #: Tables with rows of one server, and the column with its UUID.
 _TABLES = (
@@ -72,8 +74,9 @@ class Database(fx.Fixture):
         self._before_write = before_write
 
     def _setUp(self):
-        self.useFixture(fx.MonkeyPatch(
-            'sqlalchemy.create_engine', _engine_maker()))
+        self.useFixture(quick.Databases(timeout=60))
+        self.useFixture(quick.Collections())
+        self.useFixture(quick.Objects())
         self.useFixture(nova_fixtures.Database(database='main'))
         original = objects.Instance.save
         before_write = self._before_write
@@ -81,8 +84,10 @@ class Database(fx.Fixture):
         def save(instance, expected_vm_state=None, expected_task_state=None,
                  admin_state_reset=False):
             before_write()
-            if instance.obj_what_changed() <= _QUICK:
-                _save(instance, expected_vm_state, expected_task_state)
+            changes = instance.obj_what_changed()
+            if changes <= _QUICK:
+                _save(instance, changes, expected_vm_state,
+                      expected_task_state)
             else:
                 original(instance, expected_vm_state=expected_vm_state,
                          expected_task_state=expected_task_state)
@@ -121,21 +126,8 @@ class Database(fx.Fixture):
                     table.c[column] == uuid))
 
 
-def _engine_maker():
-    original = sqlalchemy.create_engine
-
-    def create_engine(url, **kwargs):
-        if str(url).startswith('sqlite:///'):
-            kwargs['poolclass'] = pool.QueuePool
-            kwargs['connect_args'] = {'check_same_thread': False,
-                                      'timeout': 60}
-        return original(url, **kwargs)
-    return create_engine
-
-
-def _save(instance, expected_vm_state, expected_task_state):
+def _save(instance, changes, expected_vm_state, expected_task_state):
     """Save columns, and system_metadata, of an instance."""
-    changes = instance.obj_what_changed()
     with main_db_api.get_engine().begin() as connection:
         now = connection.execute(
             sqlalchemy.select(_INSTANCE.c.task_state, _INSTANCE.c.vm_state)

@@ -402,6 +402,8 @@ class Base:
             if found.status != 'gone':
                 raise Broken(self.tell('server %d cannot be deleted' %
                                        number))
+        # The periodic tasks remove LPARs that excuse what is left so far.
+        self.check()
         for _pass in range(2 if self._has_shared_late() else 1):
             self.cloud.run_periodic_tasks()
         self.check()

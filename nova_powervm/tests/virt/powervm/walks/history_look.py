@@ -33,6 +33,14 @@ _VOLUMES = sqlalchemy.text(
     'FROM block_device_mapping WHERE instance_uuid = :uuid AND deleted = 0 '
     "AND destination_type = 'volume' ORDER BY id")
 
+_CUT_OFF = sqlalchemy.text(
+    'SELECT last.instance_uuid, last.dest_compute FROM migrations AS last '
+    'JOIN instances ON instances.uuid = last.instance_uuid '
+    "WHERE last.migration_type = 'evacuation' AND last.id = ("
+    'SELECT MAX(id) FROM migrations '
+    'WHERE instance_uuid = last.instance_uuid) '
+    'AND instances.host != last.dest_compute')
+
 
 class Volume(typing.NamedTuple):
     """A volume of a server.
@@ -93,3 +101,13 @@ def instances():
     """
     with main_db_api.get_engine().connect() as connection:
         return list(connection.execute(_ALL))
+
+
+def evacuations_cut_off():
+    """List evacuations after which Nova has the server where it was before.
+
+    :returns: list of rows with instance_uuid and dest_compute, also of
+        servers that Nova has deleted since then
+    """
+    with main_db_api.get_engine().connect() as connection:
+        return list(connection.execute(_CUT_OFF))

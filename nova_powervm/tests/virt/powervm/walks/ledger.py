@@ -174,16 +174,27 @@ class Watch:
         """Find hard disks of volumes that a detach left on a VIOS.
 
         Where nova-compute is down they go when it is up again, and where a
-        VIOS was down, with the next periodic tasks.
+        VIOS was down, with the next periodic tasks. So do those of an LPAR
+        that an evacuation which was cut off has left: Nova deletes the server
+        on the host that has it, and nobody tells the other one. A history
+        ends with nothing left of them.
         """
-        down = tuple(host.name for number, host in enumerate(
-            self._site.hosts, 1)
-            if 'compute%d' % number not in self._cloud.computes or
-            host.name in self.unswept)
         complaints = self._cloud.cinder.complaints
+        if not complaints:
+            return []
+        excused = self._hosts_of_evacuations_cut_off() | self.unswept | {
+            host.name for number, host in enumerate(self._site.hosts, 1)
+            if 'compute%d' % number not in self._cloud.computes}
         complaints[:] = [complaint for complaint in complaints
-                         if not complaint.endswith(down)]
+                         if not complaint.endswith(tuple(excused))]
         return list(complaints)
+
+    def _hosts_of_evacuations_cut_off(self):
+        """Names of hosts with an LPAR of a server that has not arrived."""
+        return {host.name for uuid, host in (
+            (row.instance_uuid, self._cloud.host_of(row.dest_compute))
+            for row in history_look.evacuations_cut_off())
+            if view.partition_of(host, uuid) is not None}
 
     def _changes_of_foreign(self):
         return ['not ours: ' + line for line in self._foreign.changes()]

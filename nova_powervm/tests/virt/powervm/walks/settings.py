@@ -22,6 +22,7 @@ from nova.virt import node
 import pycdlib
 
 from nova_powervm import conf as cfg
+from nova_powervm.tests import quick
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.virt.powervm import instance_id
 
@@ -47,6 +48,7 @@ class NovaSettings(fx.Fixture):
     def _setUp(self):
         self.useFixture(nova_fixtures.ConfFixture(CONF))
         self.useFixture(nova_fixtures.PrivsepNoHelperFixture())
+        self.useFixture(quick.Signatures())
         for name, value in {
                 'compute_driver': 'powervm_ext.driver.PowerVMDriver',
                 'force_config_drive': True,

@@ -101,6 +101,47 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
+    def test_fibre_channel_of_lost_lpar_that_got_it_later(self):
+        """Seed 6007 of the soak, as it was shrunk."""
+        def steps(history):
+            history.make(2, 'small', (), False, 1)
+            history.attach(1, 2)
+            history.lose(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
+    def test_fibre_channel_that_came_later_while_vios_is_down(self):
+        def steps(history):
+            history.make(1, 'small', (), False, 1)
+            history.attach(1, 1)
+            history.vios_down(1, 'vios2')
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
+    def test_partition_id_of_another_server(self):
+        """Seed 5011 of the soak; another server has the id of a lost one."""
+        def steps(history):
+            history.make(1, 'small', (1,), False, 1)
+            history.lose(1)
+            history.make(1, 'small', (), False, 2)
+            history.stop_compute(1)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
+    def test_partition_id_of_before_while_vios_is_down(self):
+        """Another server has it when the LPAR of the first is made anew."""
+        def steps(history):
+            history.make(1, 'small', (1,), False, 1)
+            history.lose(1)
+            history.make(1, 'small', (), False, 2)
+            history.vios_down(1, 'vios2')
+            history.hard_reboot(1)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
     def test_deleted_while_vios_is_down(self):
         def steps(history):
             history.make(1)
@@ -395,3 +436,26 @@ class RegressionTest(testtools.TestCase):
             history.migrate(1)
             history.end()
         self.play(platforms.TWO_POOL, steps)
+
+    def play_killed_evacuation(self, number):
+        """Kill nova-compute in an evacuation, then delete the server.
+
+        :param number: int, the request to its host at which it is killed
+        """
+        def steps(history):
+            history.make(1, 'small', (1,), False, 1)
+            history.fault('killed_after', number, 2)
+            history.evacuate(1, False)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_evacuation_killed_as_a_volume_was_found(self):
+        """Nothing maps it; Cinder has taken it away when its LPAR goes."""
+        self.play_killed_evacuation(8)
+
+    def test_evacuation_killed_before_a_volume_is_mapped(self):
+        self.play_killed_evacuation(12)
+
+    def test_evacuation_killed_at_its_end(self):
+        """Seed 3018 of the soak, as it was shortened."""
+        self.play_killed_evacuation(17)

@@ -62,11 +62,6 @@ class Step:
         return '%s at %s' % (self.operation, self.host)
 
 
-#: Lists of partitions, and a partition that is none of Nova's test servers.
-_FINDS_MGMT = re.compile(r'/rest/api/uom/(VirtualIOServer|'
-                         r'LogicalPartition(/(?!0000)[^/]*)?)$')
-
-
 class Walk:
     """One walk.
 
@@ -202,14 +197,7 @@ class _Cycle:
         return scene.view()
 
     def _count_to_break(self, requests):
-        """Count the requests of a clean turn that the effect must break.
-
-        Those that find the management partition are in some turns only: an
-        event may have made the driver forget which one it is.
-        """
-        requests = [request for request in requests
-                    if request[0] != 'GET' or not _FINDS_MGMT.match(
-                        request[1])]
+        """Count the requests of a clean turn that the effect must break."""
         methods = _BROKEN.get(self.walk.effect.name)
         if self.walk.effect.is_for_each:
             return len({request for request in requests
