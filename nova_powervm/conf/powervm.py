@@ -18,8 +18,8 @@ powervm_group = cfg.OptGroup(
     'powervm',
     title='PowerVM options',
     help="""
-Options of the driver for IBM PowerVM. They have an effect in the
-nova.conf of nova-compute, if ``[DEFAULT]/compute_driver`` is
+Options of the driver for IBM PowerVM. nova-compute uses them if
+``[DEFAULT]/compute_driver`` is
 ``powervm_ext.driver.PowerVMDriver``.
 """)
 
@@ -30,33 +30,33 @@ connection_opts = [
         help="""
 Host name or IP address of the PowerVM REST API server (NovaLink).
 
-The default is right if nova-compute runs on the management
-partition of the server that it manages.
+Keep the default if nova-compute runs on the management partition
+of the server that it manages.
 """),
     cfg.PortOpt(
         'rest_port',
         help="""
 TCP port of the PowerVM REST API server.
 
-Unset means 12080 for http and 12443 for https.
+If unset, the port is 12080 for http and 12443 for https.
 """),
     cfg.StrOpt(
         'rest_protocol',
-        choices=[('http', 'Not encrypted; for a server on the same machine'),
+        choices=[('http', 'Not encrypted, for a server on the same machine'),
                  ('https', 'Encrypted and verified')],
         ignore_case=True,
         help="""
 Protocol of the PowerVM REST API server.
 
-Unset means http without a password, as for a server on the same
-partition, and https with one. With https every request is
-verified, see ``rest_ca_file``.
+If unset, nova-compute uses https if a password is set, otherwise
+http to a server on the same partition. With https it verifies the
+certificate with every request; see ``rest_ca_file``.
 """),
     cfg.StrOpt(
         'rest_user',
         help="""
-User for the PowerVM REST API server. Needed with ``rest_password``
-only.
+User for the PowerVM REST API server. Needed only with
+``rest_password``.
 """),
     cfg.StrOpt(
         'rest_password',
@@ -64,40 +64,43 @@ only.
         help="""
 Password for the PowerVM REST API server.
 
-Unset means local file authentication: the server writes a token to
-a file that nova-compute must be able to read. For this it runs on
-the management partition, as a user in the group pvm_admin.
+If unset, nova-compute uses local file authentication: the server
+writes a token to a file, and nova-compute reads it. For this
+nova-compute must run on the management partition, as a user in
+the group pvm_admin.
 """),
     cfg.StrOpt(
         'rest_ca_file',
         help="""
-PEM file with the certificates of the authorities that may vouch
-for the PowerVM REST API server. Has an effect with https.
+PEM file with the certificates of the authorities that may sign
+the certificate of the PowerVM REST API server. Used with https.
 
-Unset means the authorities that the Python library requests
-trusts. The environment variables REQUESTS_CA_BUNDLE and
-CURL_CA_BUNDLE change those; as they would also override this
-option, nova-compute refuses to start if one of them names another
-file.
+If unset, nova-compute trusts the authorities that the Python
+library requests trusts. The environment variables
+REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE change these authorities.
+They would also override this option, so nova-compute does not
+start if one of them names another file.
 """),
     cfg.IntOpt(
         'rest_connect_timeout',
         default=600,
         min=0,
         help="""
-Seconds for which nova-compute, when it starts, tries again to
-reach the PowerVM REST API server. 0 means a single attempt.
+Number of seconds for which nova-compute, when it starts, retries
+to connect to the PowerVM REST API server. 0 means a single
+attempt.
 """),
     cfg.IntOpt(
         'rest_read_timeout',
         default=300,
         min=60,
         help="""
-Seconds after which a request to the PowerVM REST API server fails
-if nothing moves: the server takes nothing more of what is sent, or
-sends nothing of its answer. An upload takes as long as the server
-goes on reading it. Changes of objects have an hour, or this if it
-is more, and jobs ``pypowervm_job_request_timeout``.
+Number of seconds after which a request to the PowerVM REST API
+server fails if the server reads no byte of the request, or sends
+no byte of its answer. An upload may take as long as the server
+continues to read. A change of an object may take one hour, or
+this value if it is larger. For jobs see
+``pypowervm_job_request_timeout``.
 """),
 ]
 
@@ -107,12 +110,12 @@ start_opts = [
         default=300,
         min=0,
         help="""
-Seconds for which nova-compute, when it starts, waits until each
-Virtual I/O Server that is powered on can be managed (its RMC
-connection is active).
+Number of seconds for which nova-compute, when it starts, waits
+until the RMC connection of each Virtual I/O Server that is
+powered on is active.
 
-It goes on without those that are not ready by then, as long as one
-is.
+After this time it continues without the Virtual I/O Servers that
+are not ready, if at least one is ready.
 """),
     cfg.StrOpt(
         'management_root',
@@ -120,8 +123,7 @@ is.
         advanced=True,
         help="""
 Directory below which the driver finds /proc, /sys and /dev of the
-management partition. Something other than / is of use in tests
-only.
+management partition. Only tests need another value than /.
 """),
 ]
 
@@ -132,12 +134,12 @@ partition_opts = [
         min=0.05,
         max=1,
         help="""
-Processing units (shares of a processor) that a server gets per
-virtual processor, if its flavor has no extra spec
+Processing units (shares of a processor) that a server gets for
+each virtual processor, if its flavor has no extra spec
 powervm:proc_units.
 
-0.1 means that a flavor with 4 VCPUs is entitled to 0.4 of a
-processor. An uncapped server can use more while others are idle.
+With 0.1, a server with 4 VCPUs is entitled to 0.4 of a processor.
+An uncapped server can use more while others are idle.
 """),
     cfg.IntOpt(
         'uncapped_proc_weight',
@@ -146,19 +148,19 @@ processor. An uncapped server can use more while others are idle.
         max=255,
         help="""
 Weight with which an uncapped server competes for idle processors,
-if its flavor has no extra spec powervm:shared_weight. More is
-better.
+if its flavor has no extra spec powervm:shared_weight. A server
+with a larger weight gets a larger share.
 """),
     cfg.StrOpt(
         'rescue_boot_mode',
         default='disk',
-        choices=[('disk', 'The server boots from the rescue disk by itself'),
+        choices=[('disk', 'The server boots from the rescue disk'),
                  ('sms', 'The server stops at the menu of its firmware (SMS, '
-                  'System Management Services), where a person chooses the '
+                  'System Management Services), where somebody chooses the '
                   'disk at the console')],
         ignore_case=True,
         help="""
-How a server starts when it is rescued.
+How a rescued server starts.
 """),
 ]
 
@@ -170,26 +172,28 @@ network_opts = [
 Give each server a network adapter for Resource Monitoring and
 Control (RMC).
 
-The platform needs RMC to change a running server and to shut its
-operating system down. The adapter is on the virtual switch
-MGMTSWITCH, VLAN 4094, which reaches the management partition and
-nothing else. Without that switch on the host no adapter is added.
+The platform needs RMC to change a running server and to shut down
+its operating system. The adapter is on the virtual switch
+MGMTSWITCH, in VLAN 4094, which reaches only the management
+partition. If the host has no such switch, the driver adds no
+adapter.
 """),
     cfg.BoolOpt(
         'use_rmc_ipv6_scheme',
         default=True,
         help="""
 Describe the RMC network adapter in the config drive, with an IPv6
-link-local address made of its MAC address. Has an effect with
+link-local address derived from its MAC address. Used with
 ``use_rmc_mgmt_vif``.
 """),
     cfg.StrOpt(
         'pvm_vswitch_for_novalink_io',
         default='NovaLinkVEABridge',
         help="""
-Virtual switch of the hypervisor over which ports of the type ovs
-reach Open vSwitch on the management partition. Nothing else may
-use it: the driver makes a VLAN of it for each port.
+Virtual switch of the hypervisor that connects ports of the type
+ovs with Open vSwitch on the management partition. Nothing else
+may use this switch, because the driver uses one of its VLANs for
+each port.
 """),
 ]
 
@@ -200,104 +204,106 @@ storage_opts = [
         choices=[('localdisk', 'Virtual disks (logical volumes) in a volume '
                   'group of a Virtual I/O Server'),
                  ('ssp', 'Logical units in a Shared Storage Pool, which other '
-                  'hosts may use too')],
+                  'hosts may also use')],
         ignore_case=True,
         help="""
-What the disks of servers are made of, and where.
+Type of storage for the disks of servers.
 """),
     cfg.StrOpt(
         'volume_group_name',
         default='',
         help="""
 Volume group on a Virtual I/O Server for the disks of servers, or
-pool of file-backed disks, such as "QCOW VG - default". Must be set
-if ``disk_driver`` is localdisk. rootvg, where the Virtual I/O
-Server itself is installed, should be avoided.
+pool of file-backed disks, such as "QCOW VG - default". Required
+if ``disk_driver`` is localdisk. Avoid rootvg, because it contains
+the Virtual I/O Server itself.
 """),
     cfg.StrOpt(
         'volume_group_vios_name',
         default='',
         help="""
-Name of the Virtual I/O Server whose volume group
-``volume_group_name`` is used. It must be set if several of them
-have a group of that name. If it is set, nova-compute does not
-start while that Virtual I/O Server is down.
+Name of the Virtual I/O Server that has the volume group
+``volume_group_name``. Required if several Virtual I/O Servers
+have a group of this name. If it is set, nova-compute does not
+start while this Virtual I/O Server is down.
 
-Unset means the Virtual I/O Server that was used at the last start,
-or, at the first one, the only one that has such a group.
+If unset, nova-compute uses the Virtual I/O Server of its last
+start. At its first start it uses the only one that has such a
+group.
 """),
     cfg.StrOpt(
         'cluster_name',
         default='',
         help="""
-Cluster of Virtual I/O Servers whose Shared Storage Pool takes the
-disks of servers. Has an effect if ``disk_driver`` is ssp.
+Cluster of Virtual I/O Servers whose Shared Storage Pool contains
+the disks of servers. Used if ``disk_driver`` is ssp.
 
-Unset means the one that was used until now, which nova-compute
-remembers, or, at the first start, the only cluster of this host.
+If unset, nova-compute uses the cluster of its last start. At its
+first start it uses the only cluster of this host.
 """),
     cfg.StrOpt(
         'ssp_tier',
         default='',
         help="""
-Tier of the Shared Storage Pool for the disks of servers. Has an
-effect if ``disk_driver`` is ssp.
+Tier of the Shared Storage Pool for the disks of servers. Used if
+``disk_driver`` is ssp.
 
-Unset means the one that was used until now, which nova-compute
-remembers, or, at the first start, the default tier of the pool.
-Hosts between which servers move must use the same tier.
+If unset, nova-compute uses the tier of its last start. At its
+first start it uses the default tier of the pool. Hosts between
+which servers move must use the same tier.
 """),
     cfg.BoolOpt(
         'ssp_sharing_provider',
         default=True,
         help="""
 Report the Shared Storage Pool to placement as one provider that
-its hosts share, so that its space counts once. Has an effect if
+its hosts share, so that placement counts its space once. Used if
 ``disk_driver`` is ssp.
 
-Nova does not look at shared providers if a request names the
-host that a server is to be on: to create, migrate, evacuate or
-unshelve a server to a given host finds no valid host. If that is
-needed, turn this off on all hosts of the pool. Then each of them
-reports the whole pool as its own, and placement may promise more
-space than there is.
+Nova ignores shared providers if a request names the host for a
+server. So a request to create, migrate, evacuate or unshelve a
+server on a given host finds no valid host. If you need such
+requests, turn this off on all hosts of the pool. Each host then
+reports the whole pool as its own, and placement may grant more
+space than the pool has.
 
-Disk space that servers have is moved in placement when
-nova-compute starts with the other value.
+When nova-compute starts with the other value, it moves the disk
+space of servers to the other provider in placement.
 """),
     cfg.StrOpt(
         'vopt_media_volume_group',
         default='rootvg',
         help="""
-Volume group in which the driver makes a virtual optical media
-repository, for config drives, if no Virtual I/O Server has a
-repository yet. None is made on a Virtual I/O Server that is the
-management partition.
+Volume group in which the driver creates a virtual optical media
+repository for config drives, if no Virtual I/O Server has a
+repository yet. The driver creates none on a Virtual I/O Server
+that is the management partition.
 """),
     cfg.IntOpt(
         'vopt_media_rep_size',
         default=1,
         min=1,
         help="""
-Size in GB of the virtual optical media repository, if the driver
-makes it.
+Size in GB of a virtual optical media repository that the driver
+creates.
 """),
     cfg.BoolOpt(
         'remove_vopt_media_on_boot',
         default=False,
         help="""
-Have the platform remove the config drive of a server some time
-after its first boot, see ``remove_vopt_media_time``. This saves
-space in the media repository, but such a server no longer has its
-config drive later on.
+Let the platform remove the config drive of a server some time
+after its first boot; see ``remove_vopt_media_time``. This saves
+space in the media repository, but the server then no longer has
+its config drive.
 """),
     cfg.IntOpt(
         'remove_vopt_media_time',
         default=60,
         min=0,
         help="""
-Minutes after the first boot of a server when its config drive is
-removed. Has an effect with ``remove_vopt_media_on_boot``.
+Number of minutes after the first boot of a server after which the
+platform removes its config drive. Used with
+``remove_vopt_media_on_boot``.
 """),
 ]
 
@@ -307,14 +313,14 @@ volume_opts = [
         default='vscsi',
         choices=[('vscsi', 'The Virtual I/O Servers see a volume and map it '
                   'to the server'),
-                 ('npiv', 'The server has Fibre Channel adapters of its own, '
-                  'virtual ones, and sees its volumes itself')],
+                 ('npiv', 'The server has virtual Fibre Channel adapters and '
+                  'sees its volumes itself')],
         ignore_case=True,
         help="""
-How Cinder volumes on Fibre Channel are connected to servers.
+Transport of Cinder volumes on Fibre Channel.
 
-A server that has volumes goes on to use the way by which it has
-them; this is for servers without any.
+This applies to servers without volumes. A server that has volumes
+keeps its transport.
 """),
     cfg.IntOpt(
         'vscsi_vios_connections_required',
@@ -322,18 +328,18 @@ them; this is for servers without any.
         min=1,
         help="""
 Number of Virtual I/O Servers that must be able to connect a
-volume, for it to be attached. More of them make more paths. Has an
-effect if ``fc_attach_strategy`` is vscsi.
+volume; otherwise an attachment fails. Each of them provides a
+path. Used if ``fc_attach_strategy`` is vscsi.
 """),
     cfg.BoolOpt(
         'swap_volume_stops_server',
         default=False,
         help="""
-Stop a server that is on when one of its volumes is to be replaced
-with a copy, and start it afterwards. Cinder asks for that when a
-volume in use is retyped or migrated. The platform cannot copy a
-volume while the server writes to it, so without this option such a
-request fails, and the server keeps its volume.
+Allow Nova to stop a running server to replace one of its volumes
+with a copy, and to start it after that. Cinder requests this when
+somebody retypes or migrates an attached volume. The platform
+cannot copy a volume while the server writes to it, so without
+this option the request fails, and the server keeps its volume.
 """),
     cfg.BoolOpt(
         'volume_use_multipath',
@@ -345,18 +351,17 @@ Ask Cinder for all paths to a volume instead of a single one.
         'fabrics',
         default=['A'],
         help="""
-Names of the Fibre Channel fabrics that servers are connected to,
-made of letters and digits. Each needs an option
-``fabric_<name>_port_wwpns``. Has an effect if
-``fc_attach_strategy`` is npiv.
+Names of the Fibre Channel fabrics of the servers, of letters and
+digits. Each fabric needs an option ``fabric_<name>_port_wwpns``.
+Used if ``fc_attach_strategy`` is npiv.
 """),
     cfg.IntOpt(
         'ports_per_fabric',
         default=1,
         min=1,
         help="""
-Number of virtual Fibre Channel adapters that a server has in each
-fabric. More of them make more paths. Has an effect if
+Number of virtual Fibre Channel adapters of a server in each
+fabric. Each of them provides a path. Used if
 ``fc_attach_strategy`` is npiv.
 """),
 ]
@@ -365,22 +370,22 @@ nvram_opts = [
     cfg.StrOpt(
         'nvram_store',
         default='none',
-        choices=[('none', 'They are not kept'),
-                 ('swift', 'In a container of Swift, see the options swift_*; '
-                  'needs the Python package python-swiftclient')],
+        choices=[('none', 'They are not stored'),
+                 ('swift', 'In a container of Swift; see the options swift_*. '
+                  'Needs the Python package python-swiftclient')],
         ignore_case=True,
         help="""
-Where the NVRAM of servers and their slot maps are kept, so that
-a server that is made anew, on this host or another, finds its
-devices where they were.
+Store for the NVRAM and the slot maps of servers. With a store, a
+server keeps the addresses of its devices when the driver creates
+its LPAR again, on this host or another.
 """),
     cfg.StrOpt(
         'swift_container',
         default='powervm_nvram',
         help="""
-Container of Swift that takes NVRAM and slot maps. It is made when
-it is missing. It must be the same on all hosts between which
-servers move, and nobody else may write to it.
+Container of Swift for NVRAM and slot maps. The driver creates it
+if it does not exist. All hosts between which servers move must
+use the same container, and nobody else may write to it.
 """),
     cfg.StrOpt(
         'swift_username',
@@ -398,7 +403,7 @@ Domain in Keystone of the user.
         'swift_password',
         secret=True,
         help="""
-Password of the user. Must be set if ``nvram_store`` is swift.
+Password of the user. Required if ``nvram_store`` is swift.
 """),
     cfg.StrOpt(
         'swift_project_name',
@@ -421,25 +426,24 @@ Version of the Identity API of Keystone, 3 or 2.
     cfg.StrOpt(
         'swift_auth_url',
         help="""
-URL of Keystone, as in https://controller:5000/v3. Must be set if
+URL of Keystone, such as https://controller:5000/v3. Required if
 ``nvram_store`` is swift.
 """),
     cfg.StrOpt(
         'swift_cacert',
         help="""
-PEM file with the certificates of the authorities that may vouch
-for Keystone and Swift.
+PEM file with the certificates of the authorities that may sign
+the certificates of Keystone and Swift.
 
-Unset means the authorities that the Python library requests
-trusts.
+If unset, the driver trusts the authorities that the Python
+library requests trusts.
 """),
     cfg.StrOpt(
         'swift_endpoint_type',
         help="""
-Which endpoint of Swift in the catalog of Keystone is used, such as
-internalURL.
+Endpoint of Swift in the catalog of Keystone, such as internalURL.
 
-Unset means the public one.
+If unset, the driver uses the public endpoint.
 """),
 ]
 
@@ -448,7 +452,7 @@ ALL_OPTS = (connection_opts + start_opts + partition_opts + network_opts +
 
 
 def fabric_opt(fabric):
-    """The option that lists the ports of one Fibre Channel fabric.
+    """Return the option that lists the ports of one Fibre Channel fabric.
 
     :param fabric: str, one of the option ``fabrics``.
     """
@@ -456,9 +460,9 @@ def fabric_opt(fabric):
         'fabric_%s_port_wwpns' % fabric,
         default=[],
         help="""
-World-wide port names of the physical Fibre Channel ports of the
-Virtual I/O Servers that are in fabric %s, with or without colons.
-There is such an option for each fabric of ``fabrics``.
+World-wide port names of the physical Fibre Channel ports in
+fabric %s, with or without colons. The ports belong to Virtual I/O
+Servers. There is one such option for each fabric in ``fabrics``.
 """ % fabric)
 
 
@@ -481,7 +485,7 @@ def register_opts(conf):
 
 
 def list_opts():
-    """Options by group.
+    """Return the options by group.
 
     :returns: list of (group, list of options).
     """
