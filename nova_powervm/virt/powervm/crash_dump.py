@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Crash dumps: the guest writes what is in its memory, and restarts."""
+"""Crash dumps: the guest writes its memory to disk, and restarts."""
 
 from nova.compute import power_state
 from nova import exception as nova_exc
@@ -25,24 +25,24 @@ from nova_powervm.virt.powervm import vm
 
 
 def trigger(host, instance):
-    """Have the guest of an instance dump its memory, then restart.
+    """Let the guest of an instance dump its memory and restart.
 
-    4 requests, and 1 more for the first job that stops an LPAR. The platform
-    interrupts the operating system, which writes the dump if it is set up to
-    do so, and is booted again (source: operation dumprestart of the job
-    PowerOff, pypowervm.tasks.power_opts).
+    Needs 4 requests, and 1 more for the first job that stops an LPAR. The
+    platform interrupts the operating system, which writes the dump if it is
+    configured to. Then the platform boots the LPAR again (source: operation
+    dumprestart of the job PowerOff, pypowervm.tasks.power_opts).
 
     :param host: the Host.
     :param instance: nova.objects.Instance
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises nova.exception.InstanceNotRunning: if it does not run.
-    :raises PowerVMAPIFailed: if the platform refuses, or does not tell how it
-        went. The guest may be restarted all the same in the latter case.
+    :raises PowerVMAPIFailed: if the platform refuses, or does not report the
+        result. In the second case the guest may restart nevertheless.
     :raises pypowervm.exceptions.Error: if the platform does not answer before
-        anything was done.
+        the driver has changed anything.
     """
     pvm_uuid = vm.get_pvm_uuid(instance)
-    # Not while it is started or stopped, see power_jobs.
+    # Not while another thread starts or stops the LPAR, see power_jobs.
     with lockutils.lock('power_%s' % instance.uuid):
         _check_running(host, instance)
         try:
@@ -56,18 +56,18 @@ def trigger(host, instance):
             raise exception.PowerVMAPIFailed(
                 inst_name=instance.name, reason=str(exc)) from exc
         finally:
-            # It goes down and comes up at its own pace.
+            # The guest needs an unknown time to go down and come up.
             host.partition_states.forget(pvm_uuid)
 
 
 def _check_running(host, instance):
-    """Make sure that the LPAR of an instance runs (1 request)."""
+    """Raise an exception unless the LPAR of an instance runs (1 request)."""
     info = vm.get_vm_info(host, instance, use_cache=False)
     if info.state != power_state.RUNNING:
         raise nova_exc.InstanceNotRunning(instance_id=instance.uuid)
 
 
 def _is_refusal(exc):
-    """Whether it is known that the platform has not done the job."""
+    """Return whether the platform certainly has not done the job."""
     return (isinstance(exc, pvm_exc.JobRequestFailed) and
             not isinstance(exc.__context__, answers.NO_ANSWER))

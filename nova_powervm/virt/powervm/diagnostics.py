@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Diagnostics of a server: what the platform knows of it.
+"""Diagnostics of a server, as the platform reports them.
 
-What the platform does not tell is left out, or None. Nova asks for servers
-that run; of others there is just less to tell.
+Values that the platform does not report are missing or None. Nova asks for
+servers that run. For others the platform reports less.
 """
 
 import typing
@@ -42,8 +42,8 @@ from nova_powervm.virt.powervm.volume import fibre_channel
 
 LOG = logging.getLogger(__name__)
 
-#: The schema of Nova's API has no word for PowerVM, and takes only those of
-#: its own drivers (nova.objects.fields.HypervisorDriver).
+#: The schema of Nova's API has no value for PowerVM, and accepts only the
+#: names of Nova's own drivers (nova.objects.fields.HypervisorDriver).
 DRIVER = fields.HypervisorDriver.LIBVIRT
 HYPERVISOR = fields.HVType.PHYP
 
@@ -68,9 +68,9 @@ class Nic(typing.NamedTuple):
 class Adapter(typing.NamedTuple):
     """A storage adapter: one of a VIOS and one of the LPAR.
 
-    :ivar name: str, that of the VIOS and of its adapter, as in vios1_vhost3
-    :ivar disks: frozenset of what the disks behind it are known by; empty for
-        Fibre Channel, of whose disks the platform knows nothing
+    :ivar name: str, the names of the VIOS and its adapter, as in vios1_vhost3
+    :ivar disks: frozenset of identifiers of the disks on it; empty for Fibre
+        Channel, because the platform does not know these disks
     :ivar io: metrics.IO
     """
 
@@ -80,20 +80,21 @@ class Adapter(typing.NamedTuple):
 
 
 class Known(typing.NamedTuple):
-    """What is known of a server.
+    """The known values of a server.
 
     :ivar state: nova.compute.power_state
     :ivar lpar_w: LPAR wrapper
     :ivar uptime: int seconds, or None
-    :ivar num_cpus: int, its virtual processors, or those that it has alone;
-        those of its flavor if the platform does not tell
-    :ivar memory: int MiB that it has, or as for num_cpus
+    :ivar num_cpus: int, virtual or dedicated processors of the LPAR, or of the
+        flavor if the platform does not report them
+    :ivar memory: int MiB of the LPAR, or of the flavor
     :ivar metrics: metrics.Metrics
-    :ivar nics: list of Nic; None if the platform does not tell
-    :ivar scsi: list of Adapter; None if the platform does not tell
-    :ivar fibre_channel: list of Adapter; None if the platform does not tell
-    :ivar num_npiv: int, volumes behind the latter, which Nova has on record
-    :ivar num_recorded: int, all disks that Nova has on record
+    :ivar nics: list of Nic; None if the platform does not report them
+    :ivar scsi: list of Adapter; None if the platform does not report them
+    :ivar fibre_channel: list of Adapter; None if the platform does not report
+        them
+    :ivar num_npiv: int, volumes on fibre_channel, by Nova's records
+    :ivar num_recorded: int, all disks, by Nova's records
     """
 
     state: int
@@ -110,7 +111,7 @@ class Known(typing.NamedTuple):
 
 
 def collect(host, instance):
-    """Find out what is known of a server (3 requests, metrics.read()).
+    """Collect the known values of a server (3 requests, metrics.read()).
 
     :param host: the Host.
     :param instance: nova.objects.Instance
@@ -140,7 +141,7 @@ def collect(host, instance):
 
 
 def _ask(instance, what, func, *args):
-    """Read something that there is an answer without; None if it fails."""
+    """Read an optional part of the answer; return None if this fails."""
     try:
         with answers.understood(what):
             return func(*args)
@@ -151,11 +152,11 @@ def _ask(instance, what, func, *args):
 
 
 def _uptime(lpar_w):
-    """Seconds since an LPAR that is on was started; None if not told.
+    """Return the seconds since the start of an LPAR that is on, or None.
 
-    That of one that is off says nothing: it may be that of before (source:
-    capture lpar.txt of pypowervm, an LPAR that is not activated). Servers
-    that do not have the element yet tell nothing either.
+    The value of an LPAR that is off may be old (source: capture lpar.txt of
+    pypowervm, an LPAR that is not activated). Older Power servers do not have
+    the element.
     """
     if lpar_w.element.find(_UPTIME) is None:
         return None
@@ -169,12 +170,12 @@ def _nics(host, instance, counted):
 
 
 def _mac(digits):
-    """A MAC address as Nova writes it."""
+    """Return a MAC address as Nova writes it."""
     return ':'.join(digits[at:at + 2] for at in range(0, 12, 2)).lower()
 
 
 def _adapters(host, lpar_uuid, counted):
-    """Find the storage adapters of an LPAR (1 request).
+    """Return the storage adapters of an LPAR (1 request).
 
     :returns: (list of Adapter by virtual SCSI, list by Fibre Channel).
     """
@@ -201,7 +202,7 @@ def _scsi_adapters(vios_w, lpar_uuid, counted):
 
 
 def _disks(vios_w, mapping):
-    """What the disk of a mapping, if it has one, is known by: a list."""
+    """Return a list with the identifier of a mapping's disk, or []."""
     storage = mapping.backing_storage
     if storage is None or isinstance(storage, pvm_stg.VOptMedia):
         return []
@@ -219,14 +220,14 @@ def _fc_adapter(vios_w, mapping, counted):
 
 
 def _sum(counters):
-    """Add IO of several paths; what is not told of one is not known."""
+    """Add IO of several paths; a value that one path lacks is None."""
     return metrics.IO(*[
         None if None in values else sum(values)
         for values in (zip(*counters) if counters else ((None,),) * 4)])
 
 
 def _recorded_disks(instance):
-    """Count the disks that Nova has on record, as of Known (1 DB call)."""
+    """Count the disks in Nova's records, see Known (1 DB call)."""
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
         nova_context.get_admin_context(), instance.uuid)
     num_npiv = sum(bdm.is_volume and fibre_channel.strategy_of(
@@ -235,17 +236,17 @@ def _recorded_disks(instance):
     return {'num_npiv': num_npiv, 'num_recorded': len(bdms)}
 
 
-# ---- as Nova wants it ------------------------------------------------------
+# ---- in Nova's formats -----------------------------------------------------
 
 def disks(known):
-    """Tell what is counted of each disk.
+    """Return the counters of each disk.
 
-    An adapter that several disks share counts for all of them together, so
-    nothing is known of each. What is read of a config drive beside the only
-    disk is counted with it.
+    An adapter with several disks counts for all of them together, so the
+    counters of each are unknown. The counters of a single disk include reads
+    of a config drive on the same adapter.
 
     :param known: Known
-    :returns: list of metrics.IO; None if the platform does not tell of disks.
+    :returns: list of metrics.IO; None if the platform does not report disks.
     """
     if known.scsi is None:
         return None
@@ -262,12 +263,12 @@ def disks(known):
 
 
 def as_object(known, instance):
-    """Put what is known into Nova's object.
+    """Convert the known values into Nova's object.
 
-    The platform counts the processors of a server together; each of them is
-    told an equal part of their time. If it does not tell of adapters, there
-    is what Nova has on record: the object has no way to say that a number is
-    not known.
+    The platform counts the time of all processors of a server together, so
+    each processor gets an equal part. If the platform does not report
+    adapters, use Nova's records, because the object cannot express an unknown
+    number.
 
     :param known: Known
     :returns: nova.objects.diagnostics.Diagnostics
@@ -291,17 +292,17 @@ def as_object(known, instance):
 
 
 def _recorded_nics(instance):
-    """The ports that a server has by what Nova has on record."""
+    """Return the ports of a server in Nova's records."""
     return [Nic(vif['address'], metrics.Traffic(*_NO_COUNTERS))
             for vif in instance.get_network_info()]
 
 
 def as_dict(known):
-    """Put what is known into a dict, for Nova's API before 2.48.
+    """Convert the known values into a dict, for Nova's API before 2.48.
 
     :param known: Known
-    :returns: dict of str -> int or str, without what is not known. Names are
-        in the operator's guide.
+    :returns: dict of str -> int or str, without unknown values. The operator's
+        guide lists the names.
     """
     lpar_w = known.lpar_w
     all_disks = disks(known)
@@ -325,6 +326,6 @@ def as_dict(known):
 
 
 def _memory_used(known):
-    """MiB that the guest uses; None if it does not tell."""
+    """Return the MiB that the guest uses; None if unknown."""
     percent = known.metrics.memory_used
     return None if percent is None else known.memory * percent // 100

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The event feed of the platform: caches kept true, Nova told of changes."""
+"""The event feed of the platform: update caches, and report to Nova."""
 
 import collections
 import re
@@ -35,8 +35,8 @@ SETTLE_SECONDS = 15
 
 _SHUTDOWN_WAIT_SECONDS = 5
 
-# While Nova works on a server it sets the power state itself. Of all task
-# states only these leave the power of the server alone.
+# While Nova works on a server, it sets the power state itself. Only in these
+# task states Nova does not change the power of the server.
 _NO_EVENT_TASK_STATES = frozenset(fields.InstanceTaskState.ALL) - {
     task_states.IMAGE_SNAPSHOT, task_states.IMAGE_SNAPSHOT_PENDING,
     task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING,
@@ -53,7 +53,7 @@ _CHANGED = (_TYPE.ADD_URI, _TYPE.MODIFY_URI, _TYPE.INVALID_URI)
 
 
 def _tells_of_state(event):
-    """Whether the state may have changed: an event may not say what did."""
+    """Return whether the state may have changed; an event may be vague."""
     return (event.etype != _TYPE.MODIFY_URI or not event.detail or
             'PartitionState' in event.detail.split(','))
 
@@ -68,9 +68,10 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
 
     :param driver: the PowerVMDriver that emits lifecycle events.
     :param host: the Host whose caches the events keep true.
-    :param settle: seconds for which a state has to last before Nova is told.
-    :ivar nvram: the nvram.manager.NvramManager that is told of NVRAM that has
-        changed; None, as it is at first, if it is not kept.
+    :param settle: number of seconds that a state has to last before it is
+        reported to Nova.
+    :ivar nvram: the nvram.manager.NvramManager to call when NVRAM changes;
+        None, as at first, if NVRAM is not stored.
     """
 
     def __init__(self, driver, host, settle=SETTLE_SECONDS):
@@ -128,29 +129,29 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
 
 
 class PowerVMLifecycleEventHandler(object):
-    """Tells Nova of the power state of LPARs, once it has settled.
+    """Report the power states of LPARs to Nova once they have settled.
 
-    One thread serves all LPARs. It is started by the first event and ends
-    with shutdown().
+    One thread serves all LPARs. The first event starts it, and shutdown() ends
+    it.
 
     :param driver: the PowerVMDriver that emits the events.
     :param host: the Host that knows the states.
-    :param settle: seconds for which a state has to last.
+    :param settle: number of seconds that a state has to last.
     """
 
     def __init__(self, driver, host, settle=SETTLE_SECONDS):
         self._driver = driver
         self._host = host
         self._settle = settle
-        # LPAR UUID -> time.monotonic() when it is due. As all wait equally
-        # long, the order of insertion is the order of time.
+        # LPAR UUID -> time.monotonic() when it is due. All wait equally long,
+        # so they are due in the order in which they were added.
         self._due = collections.OrderedDict()
         self._changed = threading.Condition()
         self._thread = None
         self._stopped = False
 
     def process(self, pvm_uuid):
-        """Look at an LPAR when its state has settled, counted from now.
+        """Check an LPAR when its state has settled, counted from now.
 
         :param pvm_uuid: the LPAR's UUID, upper case.
         """
@@ -166,7 +167,7 @@ class PowerVMLifecycleEventHandler(object):
             self._changed.notify()
 
     def cancel(self, pvm_uuid):
-        """Do not look at an LPAR after all.
+        """Do not check an LPAR.
 
         :param pvm_uuid: the LPAR's UUID, upper case.
         """
@@ -181,7 +182,7 @@ class PowerVMLifecycleEventHandler(object):
             self._changed.notify()
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            # It may be in a request, which nothing can cut short.
+            # The thread may be in a request, which cannot be interrupted.
             thread.join(_SHUTDOWN_WAIT_SECONDS)
 
     def _run(self):
@@ -208,7 +209,7 @@ class PowerVMLifecycleEventHandler(object):
         return None
 
     def emit(self, pvm_uuid):
-        """Emit the lifecycle event that the state of an LPAR calls for.
+        """Emit the lifecycle event for the state of an LPAR.
 
         :param pvm_uuid: the LPAR's UUID, upper case.
         :raises pypowervm.exceptions.Error: if the state cannot be read.

@@ -10,17 +10,18 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What placement has granted Nova's servers of a host, and what they take.
+"""What placement has granted to Nova's servers on a host, and what they use.
 
-A driver sees what placement has granted only when a server is made or arrives.
-This keeps it with the server then, by host and flavor. So it is known still
-when a resize or a migration is reverted, and after a crash. What is not kept
-is computed from Nova's servers and moves, by the function with which Nova asks
+Nova passes allocations to the driver only when it creates a server or when a
+server moves to the host. The driver then stores them with the server, by host
+and flavor, so it still knows them when a resize or a migration is reverted,
+and after a crash. If nothing is stored, the driver computes the allocations
+from Nova's servers and moves, with the function that Nova uses to ask
 placement.
 
-If a server has dedicated processors, they were granted as PCPU, or as VCPU.
-The latter is so for servers of a version that ignored hw:cpu_policy, and for
-those made when placement had no PCPU to offer.
+Placement has granted dedicated processors as PCPU or as VCPU. It granted VCPU
+if an earlier version of the driver ignored hw:cpu_policy, or if there was no
+PCPU left when Nova created the server.
 """
 
 import contextlib
@@ -42,22 +43,23 @@ from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import lpar_sizes
 from nova_powervm.virt.powervm import vm
 
-# In system_metadata, followed by what tells the host and the flavor; of each
-# resource class the amount, such as VCPU=2,MEMORY_MB=1024.
+# Prefix of a key in system_metadata; a digest of the host and the flavor
+# follows. The value has the amount of each resource class, such as
+# VCPU=2,MEMORY_MB=1024.
 _KEY = 'powervm_granted_'
-#: What its notes begin with, for instance_id.
+#: Prefix of the keys that this module writes, for instance_id.
 NOTES = _KEY
 _CLASSES = (orc.VCPU, orc.PCPU, orc.MEMORY_MB, orc.DISK_GB)
-# States of a move before the host that it goes to has been asked for it.
+# States of a move before Nova has called the driver of the target host.
 _NOT_ARRIVED = ('queued', 'accepted', 'pre-migrating', 'migrating')
 
 
 class Disks(typing.NamedTuple):
-    """How much of its disks a server was granted at most, in GB.
+    """Disk space that a server was granted at most, in GB.
 
-    :ivar boot: int, of the boot disk.
-    :ivar blank: int, of ephemeral and swap disks together.
-    :ivar total: int, of all of them together.
+    :ivar boot: int, for the boot disk.
+    :ivar blank: int, for all ephemeral and swap disks.
+    :ivar total: int, for all disks.
     """
 
     boot: int
@@ -66,18 +68,18 @@ class Disks(typing.NamedTuple):
 
 
 class Server(typing.NamedTuple):
-    """What a server was granted here, and what it takes.
+    """What a server was granted on this host, and what it uses.
 
-    A server that is being resized on its host was granted both sizes.
+    During a resize on the same host, a server was granted both sizes.
 
     :ivar instance: nova.objects.Instance
-    :ivar flavors: list of nova.objects.Flavor, those that it was granted.
+    :ivar flavors: list of nova.objects.Flavor for which it was granted.
     :ivar pvm_uuid: str, UUID of its LPAR.
     :ivar resources: dict of resource class -> int, VCPU, PCPU and MEMORY_MB.
     :ivar disks: Disks
-    :ivar has: lpar_sizes.LparSize, what its LPAR takes at least, if there is
-        one.
-    :ivar needs: lpar_sizes.LparSize, what it may come to take.
+    :ivar has: lpar_sizes.LparSize that its LPAR uses at least, if it has an
+        LPAR.
+    :ivar needs: lpar_sizes.LparSize that it may use later.
     """
 
     instance: typing.Any
@@ -101,16 +103,18 @@ class Provider(typing.NamedTuple):
 
 
 def note(instance, provider, allocations, flavor=None, former=()):
-    """Keep with a server what it is granted on a host, and nothing else.
+    """Store with a server what it is granted on a host.
 
-    :param instance: nova.objects.Instance, to be saved.
+    Remove other records, except those of ``former``.
+
+    :param instance: nova.objects.Instance, which is saved.
     :param provider: Provider, the host.
-    :param allocations: dict as of ComputeDriver.spawn, or None. A server that
-        is evacuated has some of its former host too.
-    :param flavor: nova.objects.Flavor that the server has with that; None
-        means its own.
-    :param former: list of (Nova's name of a host, nova.objects.Flavor), of
-        which stays what is kept: the server may go back to that.
+    :param allocations: dict as in ComputeDriver.spawn, or None. An evacuated
+        server also has allocations on its old host.
+    :param flavor: nova.objects.Flavor of the server with these allocations;
+        None means its own.
+    :param former: list of (Nova's name of a host, nova.objects.Flavor) whose
+        records stay, because the server may return to them.
     """
     record = (allocations or {}).get(provider.uuid, {'resources': {}})
     metadata = instance.system_metadata
@@ -129,10 +133,10 @@ def note(instance, provider, allocations, flavor=None, former=()):
 
 @contextlib.contextmanager
 def noted(instance, provider, allocations, migration):
-    """Keep what a server is granted that moves to a host; see note().
+    """Store what a server is granted when it moves to a host; see note().
 
-    If the move fails in here, Nova gives the server its former flavor back,
-    but not what it was granted with that.
+    If the move fails in this context, Nova gives the server its old flavor
+    back, but in placement the server keeps the new allocations.
 
     :param migration: nova.objects.Migration
     """
@@ -148,10 +152,10 @@ def noted(instance, provider, allocations, migration):
 
 
 def to_keep(nodename, flavor, resources):
-    """What tells in system_metadata what a server was granted: dict.
+    """Return the entry of system_metadata for an allocation, as a dict.
 
     :param nodename: str, Nova's name of the host.
-    :param flavor: nova.objects.Flavor that the server has with that.
+    :param flavor: nova.objects.Flavor of the server with this allocation.
     :param resources: dict of resource class -> int.
     """
     found = ','.join('%s=%d' % (name, resources[name])
@@ -160,7 +164,7 @@ def to_keep(nodename, flavor, resources):
 
 
 def _key(nodename, flavor):
-    """Tell apart what a server was granted on hosts with flavors: str."""
+    """Return the key in system_metadata for a host and a flavor, str."""
     said = [nodename] + [
         getattr(flavor, name) if name in flavor else None for name in (
             'flavorid', 'memory_mb', 'vcpus', 'root_gb', 'ephemeral_gb',
@@ -170,7 +174,7 @@ def _key(nodename, flavor):
 
 
 def _kept(metadata, nodename, flavor):
-    """What a server was granted by what is kept: dict, or None."""
+    """Return the stored allocation of a server, a dict, or None."""
     text = metadata.get(_key(nodename, flavor))
     if text is None:
         return None
@@ -179,7 +183,7 @@ def _kept(metadata, nodename, flavor):
 
 
 def find(system, nodename):
-    """Find what servers were granted on a host (no request).
+    """Return what servers were granted on a host (no request).
 
     :param system: System wrapper of the host.
     :param nodename: str, Nova's name of the host.
@@ -205,7 +209,7 @@ def find(system, nodename):
 
 
 def _find_others(context, migrations, instances):
-    """Servers that are on another host, and move from or to this one."""
+    """Return servers on other hosts that move from or to this host."""
     uuids = sorted({migration.instance_uuid
                     for migration in migrations} - set(instances))
     if not uuids:
@@ -217,10 +221,11 @@ def _find_others(context, migrations, instances):
 
 
 def _of_move(instance, migration, nodename):
-    """Flavors that a server was granted on a host, while it moves.
+    """Return the flavors that a moving server was granted on a host.
 
-    :returns: list of those that it has, of those that it is to have, and of
-        those of which the host has not been told yet what placement granted.
+    :returns: three lists: the flavors that the server has, the flavors that
+        it will have, and the flavors whose allocations Nova has not passed to
+        the driver of this host yet.
     """
     stays, comes, asks = [], [], []
     if migration.source_compute == nodename and (
@@ -234,14 +239,14 @@ def _of_move(instance, migration, nodename):
 
 
 def describe(system, nodename, instance, stays, comes=(), asks=()):
-    """Tell what a server was granted on a host, and takes there.
+    """Return what a server was granted on a host, and what it uses there.
 
     :param system: System wrapper of the host.
     :param nodename: str, Nova's name of the host.
     :param instance: nova.objects.Instance
-    :param stays: list of nova.objects.Flavor that it has.
-    :param comes: list of those that a move gives it.
-    :param asks: list of those that a move will give it.
+    :param stays: list of nova.objects.Flavor that the server has.
+    :param comes: list of flavors that a running move gives it.
+    :param asks: list of flavors that a move will give it later.
     :returns: Server
     """
     metadata = instance.system_metadata
@@ -274,15 +279,16 @@ def describe(system, nodename, instance, stays, comes=(), asks=()):
 
 
 def _each(choose, sizes):
-    """The least or the most of each part of some sizes."""
+    """Return the minimum or the maximum of each part of some sizes."""
     return lpar_sizes.LparSize(*map(choose, zip(*sizes)))
 
 
 def _asked(flavor, metadata, is_new):
-    """What Nova asks of placement, if that is not kept: dict.
+    """Return what Nova asks placement for, if it is not stored, as a dict.
 
-    :param is_new: bool, whether this version had placement grant it. If it is
-        not known how, processors were granted as the policy says.
+    :param is_new: bool, whether this version of the driver got the
+        allocation. If nothing is known, assume that placement granted
+        processors as the policy says.
     """
     is_pinned = is_new and cpu_policy.is_dedicated(flavor, metadata)
     spec = objects.RequestSpec(flavor=flavor, is_bfv=False)
@@ -293,17 +299,18 @@ def _asked(flavor, metadata, is_new):
         return scheduler_utils.ResourceRequest.from_request_spec(
             spec, enable_pinning_translate=is_pinned).merged_resources()
     except (nova_exc.NovaException, ValueError):
-        # Placement was never asked for such a flavor.
+        # Nova never asked placement for such a flavor.
         return {orc.PCPU if is_pinned else orc.VCPU: flavor.vcpus,
                 orc.MEMORY_MB: flavor.memory_mb}
 
 
 def _disks(flavor, granted):
-    """How much of its disks a server of a flavor was granted.
+    """Return the disk space that a server with a flavor was granted.
 
-    A flavor can ask for another amount than its disks have. Only if it does
-    not, it is known what is for which of them: of a server that boots from a
-    volume nothing is for a boot disk, nor if its size is left to the image.
+    If the flavor asks for another amount than the size of its disks, nobody
+    knows which part belongs to which disk. Otherwise nothing is for the boot
+    disk if the server boots from a volume, or if the flavor leaves the size of
+    the boot disk to the image.
     """
     blank = flavor.ephemeral_gb + math.ceil(flavor.swap / 1024)
     total = granted.get(orc.DISK_GB, 0)
@@ -313,12 +320,12 @@ def _disks(flavor, granted):
 
 
 def total(servers, name):
-    """Add up what servers were granted of a resource class."""
+    """Return the sum of what servers were granted of a resource class."""
     return sum(server.resources.get(name, 0) for server in servers)
 
 
 def taken(sizes):
-    """Add up LparSizes.
+    """Return the sum of LparSizes.
 
     :returns: lpar_sizes.LparSize
     """

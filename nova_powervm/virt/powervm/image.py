@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Images that are made of servers, and that servers are rescued with."""
+"""Images that are created from servers, and images to rescue servers."""
 
 import os
 
@@ -25,9 +25,9 @@ from nova_powervm.virt.powervm import vm
 
 
 def check_snapshot(host, disk_dvr, mgmt, instance):
-    """Raise an exception unless a snapshot of a server can be made.
+    """Raise an exception unless a snapshot of a server is possible.
 
-    Takes no request if the server's state is known.
+    Needs no request if the server's state is known.
 
     :param host: the owner of the REST connection (host.Host).
     :param disk_dvr: disk.driver.DiskAdapter
@@ -52,11 +52,11 @@ def check_snapshot(host, disk_dvr, mgmt, instance):
 
 
 def check_quiesce(host, instance):
-    """Raise an exception if a snapshot is to be one of a guest at rest.
+    """Raise an exception if a snapshot requires a quiesced guest.
 
-    That is what the property os_require_quiesce of an image says. Nothing on
-    the platform makes a guest rest, so its server has to be off. Takes 1
-    request with that property, none without.
+    The property os_require_quiesce of an image requires this. The platform
+    cannot quiesce a guest, so the server has to be off. Needs 1 request with
+    the property, none without.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
@@ -69,7 +69,7 @@ def check_quiesce(host, instance):
 
 
 def no_quiesce(instance):
-    """The exception that says that a server cannot be quiesced."""
+    """Return the exception for a server that cannot be quiesced."""
     return nova_exc.InstanceQuiesceNotSupported(
         'Server %s runs, or has crashed, and PowerVM cannot make its guest '
         'rest, as the property os_require_quiesce of its image demands. Stop '
@@ -78,13 +78,13 @@ def no_quiesce(instance):
 
 
 def check_rebuild(disk_dvr, context, instance, image_meta):
-    """Raise what would make the boot disk of a server fail for its image.
+    """Raise an exception if an image does not fit the boot disk of a server.
 
     :param disk_dvr: disk.driver.DiskAdapter
     :param context: nova.context.RequestContext
     :param instance: nova.objects.Instance
-    :param image_meta: nova.objects.ImageMeta that the disk is to have.
-    :raises nova.exception.ImageUnacceptable: if disks cannot have it.
+    :param image_meta: nova.objects.ImageMeta for the disk.
+    :raises nova.exception.ImageUnacceptable: if disks cannot have its format.
     :raises nova.exception.FlavorDiskSmallerThanImage: if it is too large.
     """
     disk_dvr.disk_size_gb(instance, disk_dvr.find_image(context, image_meta),
@@ -92,13 +92,12 @@ def check_rebuild(disk_dvr, context, instance, image_meta):
 
 
 def check_rescue(instance, image_meta):
-    """Raise an exception unless a server can be booted from a rescue disk.
+    """Raise an exception unless a server can boot from a rescue disk.
 
-    A rescue disk is one more disk on the server's virtual SCSI adapter; the
-    server's own disks are where they were. That is what Nova calls a stable
-    rescue. All disks of our own are on that bus, so that an image which asks
-    for another one has it there, too. But bytes that are meant for a CD-ROM
-    or a floppy drive do not boot from a disk.
+    A rescue disk is an additional disk on the server's virtual SCSI adapter.
+    The server's own disks keep their addresses. Nova calls this a stable
+    rescue. All our disks are on this bus, even if the image names another bus.
+    An image for a CD-ROM or a floppy drive does not boot from a disk.
 
     :param instance: nova.objects.Instance
     :param image_meta: nova.objects.ImageMeta of the rescue image.
@@ -124,7 +123,7 @@ def generate_snapshot_metadata(context, image_api, image_id, instance,
     """Describe a snapshot to Glance.
 
     :param image_api: nova.image.glance.API
-    :param image_id: UUID of the image that Nova has made for it.
+    :param image_id: UUID of the image that Nova has created for it.
     :param instance: nova.objects.Instance
     :param disk_format: of the content, as Glance calls it.
     :returns: dict, for image_api.update().
@@ -148,7 +147,7 @@ def stream_blockdev_to_glance(context, image_api, image_id, metadata, mgmt,
     """Send the bytes of a disk to Glance, piece by piece.
 
     :param image_api: nova.image.glance.API
-    :param image_id: UUID of the image that Nova has made for it.
+    :param image_id: UUID of the image that Nova has created for it.
     :param metadata: dict, see generate_snapshot_metadata.
     :param mgmt: mgmt.ManagementPartition, which has the disk.
     :param path: str, device or file.
@@ -158,7 +157,7 @@ def stream_blockdev_to_glance(context, image_api, image_id, metadata, mgmt,
         size = disk.seek(0, os.SEEK_END)
         disk.seek(0)
         image = image_api.update(context, image_id, metadata, data=disk)
-    # After a broken connection Nova goes on where the first upload ended.
+    # After a broken connection Nova continues where the first upload ended.
     if image.get('size') != size:
         raise exception.SnapshotIncomplete(
             image_id=image_id, stored=image.get('size'), size=size)

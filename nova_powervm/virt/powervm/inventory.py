@@ -10,10 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the host has to offer: to the resource tracker and to placement.
+"""The inventory of the host, for the resource tracker and for placement.
 
-What others use of it is reserved, see reserves. VCPU and PCPU are made of the
-same processors: what is granted as one cannot be granted as the other.
+Resources that others use are reserved, see module reserves. VCPU and PCPU
+share the same processors: a processor that placement grants as one of them
+cannot be granted as the other.
 """
 
 import math
@@ -69,9 +70,9 @@ _OUR_TRAITS = re.compile(
 
 
 class _Snapshot(typing.NamedTuple):
-    """What one look at the host has shown.
+    """The result of one reading of the host.
 
-    :ivar others: reserves.Others, what was not of Nova's servers then.
+    :ivar others: reserves.Others, what others than Nova's servers used then.
     """
 
     system: typing.Any
@@ -81,7 +82,7 @@ class _Snapshot(typing.NamedTuple):
 
 
 class Inventory:
-    """Reports the resources of one host. Its methods may run in any thread.
+    """Report the resources of one host. The methods may run in any thread.
 
     :param host: the Host.
     :param disk: the disk adapter, disk.driver.DiskAdapter.
@@ -95,11 +96,11 @@ class Inventory:
         self._disk = disk
         self._clock = clock
         self._find_servers = find_servers
-        # Held while the host is read, which may take long. Nobody who is
-        # content with the snapshot that there is waits for it.
+        # Held while a thread reads the host, which may take long. A thread
+        # that can use the existing snapshot does not wait for it.
         self._reading = threading.Lock()
         self._snapshot = None
-        # Another value needs a reshape, which is for the start only.
+        # Another value needs a reshape, which Nova allows only at its start.
         self._share_pool = CONF.powervm.ssp_sharing_provider
 
     def _take(self, max_age):
@@ -108,7 +109,7 @@ class Inventory:
         if self._is_fresh(found, max_age):
             return found
         with self._reading:
-            # Another thread may have read it meanwhile.
+            # Another thread may have read the host in the meantime.
             if not self._is_fresh(self._snapshot, max_age):
                 taken = self._clock()
                 system, disk = self._host.get_system(), self._disk.capacity()
@@ -126,12 +127,12 @@ class Inventory:
                 self._clock() - snapshot.taken < max_age)
 
     def get_available_resource(self, nodename):
-        """Tell what the host has and what of it is in use (2 requests).
+        """Return what the host has and what is in use (2 requests).
 
         :param nodename: Nova's name of the host.
         :returns: dict, see ComputeDriver.get_available_resource. Memory is in
-            MB, disk in GB, processors are whole ones.
-        :raises pypowervm.exceptions.Error: if it cannot be read.
+            MB, disk space in GB, and processors are whole numbers.
+        :raises pypowervm.exceptions.Error: if the host cannot be read.
         """
         system, disk, _others, _taken = self._take(max_age=0)
         units = system.proc_units_configurable
@@ -150,10 +151,10 @@ class Inventory:
             'memory_mb_used': memory - system.memory_free,
             'local_gb': int(disk.total_gb),
             'local_gb_used': math.ceil(disk.used_gb),
-            # Nova's scheduler takes this for the room of new servers, beside
-            # placement, and warns when it is more than what its own count
-            # leaves: disks that grow later, and thin ones, are less than what
-            # servers were granted.
+            # Nova's scheduler would compare this with the size of new servers
+            # in addition to placement. It warns if the value is larger than
+            # its own count, but thin disks, and disks that grow later, are
+            # smaller than what servers were granted.
             'disk_available_least': None,
             'stats': {
                 'proc_units': '%.2f' % units,
@@ -165,22 +166,24 @@ class Inventory:
     def update_provider_tree(self, provider_tree, nodename,
                              allocation_ratios, reserved_disk_gb,
                              allocations=None):
-        """Put inventory and traits in placement's tree (0-2 requests).
+        """Set inventory and traits in placement's tree (0-2 requests).
 
-        Resource classes and traits that are not of this driver stay.
+        Resource classes and traits of others stay.
 
         :param provider_tree: nova.compute.provider_tree.ProviderTree
         :param nodename: name of the host's provider in it.
         :param allocation_ratios: ComputeDriver._get_allocation_ratios
-        :param reserved_disk_gb: GB of the storage that are not for Nova.
-        :param allocations: see ComputeDriver.update_provider_tree; changed
-            if disk space is to move to the provider of a shared pool.
-        :raises ReshapeNeeded: if that is so, and they are not given.
+        :param reserved_disk_gb: GB of the storage that Nova must not use.
+        :param allocations: see ComputeDriver.update_provider_tree. The method
+            changes them if disk space has to move to the provider of a shared
+            pool.
+        :raises ReshapeNeeded: if disk space has to move, and allocations is
+            None.
         :raises pypowervm.exceptions.Error: if the host cannot be read.
         """
         system, disk, others, _taken = self._take(max_age=_SNAPSHOT_MAX_AGE)
         provider = provider_tree.data(nodename)
-        # Dedicated processors cannot be granted twice.
+        # Placement must not grant dedicated processors twice.
         ratios = dict(allocation_ratios(provider.inventory), **{orc.PCPU: 1.0})
         servers = self._servers(system)
         inventory = {
@@ -200,7 +203,8 @@ class Inventory:
             reshaped = _reshape_if_needed(provider, pool, self._share_pool,
                                           allocations)
             if self._share_pool or reshaped:
-                # A reshape takes the inventory of who is not in the tree.
+                # A reshape removes the inventory of a provider that is not
+                # in the tree.
                 _put_pool(provider_tree, pool, inventory[orc.DISK_GB],
                           allocation_ratios)
             if self._share_pool:
@@ -209,7 +213,7 @@ class Inventory:
             else:
                 provider_tree.remove_aggregates(nodename,
                                                 _pool_aggregate(pool))
-        # Placement takes no inventory of nothing.
+        # Placement accepts no inventory with a total of 0.
         provider_tree.update_inventory(nodename, dict(others, **{
             name: dict(record, allocation_ratio=ratios[name])
             for name, record in inventory.items() if record['total']}))
@@ -222,22 +226,22 @@ class Inventory:
 
 
 def _pool_uuid(pool):
-    """UUID of the provider of a shared pool, the same on all hosts."""
+    """Return the UUID of a shared pool's provider, equal on all hosts."""
     return str(uuid.uuid5(_NAMESPACE, pool.uuid))
 
 
 def _pool_aggregate(pool):
-    """UUID of the aggregate of a shared pool and its hosts."""
+    """Return the UUID of the aggregate of a shared pool and its hosts."""
     return str(uuid.uuid5(_NAMESPACE, 'aggregate of %s' % pool.uuid))
 
 
 def _put_pool(provider_tree, pool, record, allocation_ratios):
-    """Put the provider of a shared pool in the tree.
+    """Add the provider of a shared pool to the tree.
 
-    Every host of the pool does so, with the same UUIDs and sizes; so disk
-    space counts once, however many hosts there are. Nova 34 hands the driver
-    a tree without sharing providers, and flushes what it finds there: the
-    traits and aggregates of this provider are those put here and no others.
+    Every host of the pool does this with the same UUIDs and sizes, so
+    placement counts the disk space once. Nova 34 passes a tree without sharing
+    providers to the driver, and then writes the whole tree. So this provider
+    has exactly the traits and aggregates that this function sets.
 
     :param pool: disk.driver.SharedPool
     :param record: dict, its inventory of DISK_GB.
@@ -256,13 +260,13 @@ def _put_pool(provider_tree, pool, record, allocation_ratios):
 
 
 def _reshape_if_needed(provider, pool, is_shared, allocations):
-    """Move what servers have of disks to the provider that now has disks.
+    """Move the disk space of servers to the provider that now has the disks.
 
     :param provider: data of the provider of the host.
     :param pool: disk.driver.SharedPool
     :param is_shared: whether the pool has a provider of its own.
-    :returns: bool, whether something was to move.
-    :raises ReshapeNeeded: if something is to move, and allocations is None.
+    :returns: bool, whether something had to move.
+    :raises ReshapeNeeded: if something has to move, and allocations is None.
     """
     places = [provider.uuid, _pool_uuid(pool)]
     if is_shared:
@@ -315,7 +319,7 @@ def _disk(disk):
 
 
 def _traits(system):
-    """Traits of the processor, by its compatibility modes, and firmware."""
+    """Return traits of the processor (compatibility modes) and firmware."""
     traits = {trait for capability, trait in _CAPABILITY_TRAITS
               if system.get_capability(capability)}
     traits.add(os_traits.HW_ARCH_PPC64)

@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the performance monitor of the platform (PCM) counts of one LPAR.
+"""Counters of one LPAR from the performance monitor of the platform (PCM).
 
-A sample of the hypervisor has all LPARs in it, and one of a VIOS all that it
-lends. Only the latest ones are read, and only what is of the LPAR is kept of
-them. Nothing here turns the monitor on.
+A sample of the hypervisor contains all LPARs, and a sample of a VIOS contains
+all its adapters. This module reads only the latest samples, and keeps only the
+values of the LPAR. It does not turn the monitor on.
 """
 
 import datetime
@@ -30,24 +30,24 @@ from nova_powervm.virt.powervm import answers
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds after which a sample tells nothing of the present. The platform
-#: makes one every 30 seconds, of guests every 2 minutes (source:
+#: Seconds after which a sample is too old. The platform takes a sample every
+#: 30 seconds, and a sample of guests every 2 minutes (source:
 #: pypowervm.tasks.monitor.util).
 MAX_AGE = 300
-#: Seconds to wait for an answer. Whoever asks Nova waits for all of them.
+#: Seconds to wait for an answer. A user of Nova waits for all answers.
 TIMEOUT = 15
 
 _PHYP, _GUESTS, _VIOS = 'phyp', 'lpar', 'vios_%d'
 # The end of the location code of a virtual adapter.
 _SLOT = re.compile(r'-C(\d+)(?:-T\d+)?$')
-# What has no place in a sample of guests: the platform could not ask.
+# A guest in a sample has this key if the platform could not ask it.
 _NOT_ASKED = 'errorInfo'
 
 
 class Traffic(typing.NamedTuple):
-    """What went through a network adapter since the LPAR was started.
+    """Traffic of a network adapter since the start of the LPAR.
 
-    All are int, None if it is not told.
+    All values are int, or None if they are not known.
     """
 
     rx_octets: int
@@ -57,9 +57,9 @@ class Traffic(typing.NamedTuple):
 
 
 class IO(typing.NamedTuple):
-    """What went through a storage adapter since the LPAR was started.
+    """Traffic of a storage adapter since the start of the LPAR.
 
-    All are int, None if it is not told.
+    All values are int, or None if they are not known.
     """
 
     read_bytes: int
@@ -69,10 +69,10 @@ class IO(typing.NamedTuple):
 
 
 class Metrics:
-    """What is counted of an LPAR. What is not known is missing, or None.
+    """Counters of an LPAR. Unknown values are missing or None.
 
-    :ivar cpu_time: int, nanoseconds that its processors have worked, all of
-        them together
+    :ivar cpu_time: int, nanoseconds that all its processors together have
+        worked
     :ivar memory_used: int, percent of its memory that the guest uses
     :ivar traffic: dict of virtual slot, int -> Traffic
     :ivar scsi: dict of (ID of the VIOS, virtual slot of its adapter) -> IO
@@ -85,14 +85,14 @@ class Metrics:
 
 
 def read(host, pvm_uuid):
-    """Read what is counted of an LPAR. Never raises.
+    """Read the counters of an LPAR. Never raises.
 
-    1 request; if the monitor is on, 2 more, and 1 for each VIOS that lends
-    something to the LPAR.
+    Needs 1 request. If the monitor is on, it needs 2 more, and 1 for each VIOS
+    from which the LPAR has adapters.
 
     :param host: the Host.
     :param pvm_uuid: str, UUID of the LPAR.
-    :returns: Metrics; empty if the monitor is off, or cannot be read.
+    :returns: Metrics, empty if the monitor is off or does not answer.
     """
     found = Metrics()
     try:
@@ -105,7 +105,7 @@ def read(host, pvm_uuid):
     return found
 
 
-# ---- which samples there are -----------------------------------------------
+# ---- find samples ----------------------------------------------------------
 
 def _latest_samples(host):
     """Find the latest sample of each kind that is not too old (1 request).
@@ -130,7 +130,7 @@ def _latest_samples(host):
 
 
 def _oldest(answer):
-    """From when on a sample is not too old, by the clock of the platform."""
+    """Return the minimum time of a usable sample, by the platform's clock."""
     now = email_utils.parsedate_tz(answer.headers.get('Date'))
     if now is None:
         return datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)
@@ -144,7 +144,7 @@ def _time(text):
     return found.astimezone(datetime.timezone.utc)
 
 
-# ---- what is in them -------------------------------------------------------
+# ---- read samples ----------------------------------------------------------
 
 class _Reader:
     """Reads the latest samples into Metrics.
@@ -159,10 +159,10 @@ class _Reader:
         self._found = found
 
     def read(self):
-        """Read the sample of the hypervisor, and those that it leads to.
+        """Read the sample of the hypervisor, and samples that it refers to.
 
-        :raises pypowervm.exceptions.Error: if the former cannot be read, or
-            any does not come in time.
+        :raises pypowervm.exceptions.Error: if the hypervisor's sample cannot
+            be read, or any sample does not come in time.
         """
         sample = self._load(_PHYP)
         system = _dig(sample, 'systemUtil', 'utilSample')
@@ -177,7 +177,7 @@ class _Reader:
             try:
                 part(self._load(kind))
             except pvm_exc.TimeoutError:
-                # Nor are the others waited for.
+                # Do not wait for the other samples either.
                 raise
             except pvm_exc.Error as exc:
                 LOG.warning('The sample of %(kind)s cannot be read, so the '
@@ -185,7 +185,7 @@ class _Reader:
                                 'kind': kind, 'error': exc})
 
     def _load(self, kind):
-        """Read a sample; of other LPARs nothing stays in it."""
+        """Read a sample without the values of other LPARs."""
         answer = self._host.sample(self._latest[kind], TIMEOUT)
         with answers.understood(kind, answer):
             return json.loads(answer.body, object_hook=self._drop_others)
@@ -204,7 +204,7 @@ class _Reader:
                      if self._is_own(_dig(found, 'uuid'))), None)
 
     def _others(self, lpar):
-        """Yield the kinds of other samples to read, and what reads them."""
+        """Yield the kinds of other samples, and functions to read them."""
         vioses = {}
         for adapter in _list(lpar, 'storage', 'genericVirtualAdapters'):
             vios_id = _number(_dig(adapter, 'viosId'))
@@ -223,9 +223,9 @@ class _Reader:
             yield _GUESTS, self._memory
 
     def _processors(self, counted, frequency):
-        """Note the processor time.
+        """Set the processor time.
 
-        Idle cycles are part of those that are used (source: pypowervm,
+        The used cycles include the idle cycles (source: pypowervm,
         HostCPUMetricCache._delta_user_cycles).
         """
         used, beyond, idle = [_number(_dig(counted, name)) for name in (
@@ -259,10 +259,10 @@ class _Reader:
         return read
 
     def _memory(self, sample):
-        """Note how much memory the guest uses, if it could be asked.
+        """Set the memory that the guest uses, if the platform could ask it.
 
-        Newer guests tell how much is available, which counts what is only
-        cached as free (source: pypowervm.tasks.monitor.lpar.LparMemory).
+        Newer guests report the available memory, which includes their caches
+        (source: pypowervm.tasks.monitor.lpar.LparMemory).
         """
         guest = self._own(_dig(sample, 'lparUtil'))
         if guest is None or _NOT_ASKED in guest:
@@ -280,7 +280,7 @@ def _io(adapter):
 
 
 def _dig(value, *names):
-    """Follow names through dicts; None where there is none."""
+    """Follow names through nested dicts; return None if one is missing."""
     for name in names:
         if not isinstance(value, dict):
             return None
@@ -294,7 +294,7 @@ def _list(value, *names):
 
 
 def _number(value):
-    """A number as int; None if it is none, or less than 0."""
+    """Return a number as int; None if it is no number or negative."""
     try:
         return int(value) if float(value) >= 0 else None
     except (OverflowError, TypeError, ValueError):
@@ -307,7 +307,10 @@ def _slot(adapter):
 
 
 def _wwpn(value):
-    """A WWPN as 16 digits: the hypervisor tells a number, a VIOS digits."""
+    """Return a WWPN as 16 digits.
+
+    The hypervisor reports a number, and a VIOS reports digits.
+    """
     if isinstance(value, int):
         return '%016X' % value
     return str(value).replace(':', '').upper()

@@ -10,34 +10,37 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How what a flavor says of memory and processors must go together.
+"""Rules between the numbers of a flavor for memory and processors.
 
-Each number that a flavor gives is sound by itself (see flavor.EXTRA_SPECS);
-here they are compared with each other and with what the host can do, before
-anything is sent to the platform. Extra specs are named without 'powervm:'.
+Each number of a flavor is valid by itself (see flavor.EXTRA_SPECS). This
+module compares the numbers with each other and with the limits of the host,
+before the driver sends anything to the platform. Names of extra specs are
+without 'powervm:'.
 
-The rules of the hypervisor (assumed, no hardware, but where a source is
-given): the least and the most of a resource enclose what the partition has;
-memory comes in blocks; each virtual processor takes a least share of a
-processor and at most a whole one, at both ends too.
+The hypervisor has these rules (assumed, no hardware, unless a source is
+given). The value of a resource lies between its minimum and its maximum.
+Memory comes in blocks. Each virtual processor needs a minimum share of a
+processor and can have at most a whole one; this also applies to the minimum
+and the maximum.
 """
 
 import typing
 
 from pypowervm.utils import lpar_builder
 
-#: Units that a virtual processor takes at least on whatever host; source:
+#: Units that a virtual processor needs at least on any host; source:
 #: pypowervm.utils.lpar_builder.
 LEAST_UNITS = lpar_builder.PROC_UNITS_LOW_BOUND
 
 
 class Wrong(Exception):
-    """A number does not suit the others, or the host.
+    """A number does not fit the other numbers, or the host.
 
     :ivar name: 'memory_mb', 'vcpus' or the name of an extra spec.
-    :ivar value: what the flavor says; None if the name says that.
+    :ivar value: the value in the flavor; None if it is the extra spec of that
+        name.
     :ivar reason: str.
-    :ivar is_of_host: bool, whether another host may do.
+    :ivar is_of_host: bool, whether another host may accept it.
     """
 
     def __init__(self, name, reason, value=None, is_of_host=False):
@@ -49,7 +52,7 @@ class Wrong(Exception):
 
 
 class Range(typing.NamedTuple):
-    """What a partition has of a resource, and can have while it runs."""
+    """The amount of a resource, and its limits while the partition runs."""
 
     least: float
     desired: float
@@ -57,7 +60,7 @@ class Range(typing.NamedTuple):
 
 
 def memory(desired, specs, block):
-    """Tell the memory of a partition.
+    """Return the memory of a partition.
 
     :param desired: int, MB.
     :param specs: dict of extra specs -> parsed value.
@@ -83,7 +86,7 @@ def _check_blocks(name, memory_mb, block, value=None):
 
 
 def _range(resource, desired, specs):
-    """The range of a resource; what is not said of it is what it has."""
+    """Return the range of a resource; the limits default to the value."""
     least = specs.get('min_' + resource, desired)
     most = specs.get('max_' + resource, desired)
     if not least <= desired:
@@ -94,13 +97,14 @@ def _range(resource, desired, specs):
 
 
 def processors(vcpus, specs, limit, limit_of_most):
-    """Tell the processors of a partition, virtual or physical ones.
+    """Return the processors of a partition, virtual or dedicated.
 
     :param vcpus: int
     :param specs: dict of extra specs -> parsed value.
-    :param limit: int, how many a partition of the host can have; 0 if the
-        host does not tell.
-    :param limit_of_most: int, how many it can ever have, or 0.
+    :param limit: int, number that a partition of the host can have; 0 if the
+        host does not report it.
+    :param limit_of_most: int, number that the maximum can have; 0 if the host
+        does not report it.
     :returns: Range of int.
     :raises Wrong:
     """
@@ -115,14 +119,16 @@ def processors(vcpus, specs, limit, limit_of_most):
 
 
 def units(counts, specs, least, factor):
-    """Tell the processing units of a partition that shares processors.
+    """Return the processing units of a partition that shares processors.
 
-    A bound that no extra spec names suits the bound of the processors.
+    If no extra spec sets a limit, it is derived from the limit of the
+    processors.
 
     :param counts: Range of the virtual processors.
     :param specs: dict of extra specs -> parsed value.
-    :param least: float, units that each takes at least on this host.
-    :param factor: float, units for each, if the flavor does not say.
+    :param least: float, units that each processor needs at least on this host.
+    :param factor: float, units for each processor, if the flavor does not set
+        them.
     :returns: Range of float, in processors.
     :raises Wrong:
     """
@@ -141,16 +147,16 @@ def units(counts, specs, least, factor):
 
 
 def fit_memory(found, specs, host_mb, overhead_mb):
-    """Refuse memory that a host could not give with nothing else on it.
+    """Refuse memory that even an empty host could not give.
 
-    A maximum beyond that of the host is no harm, but for the page table that
-    the hypervisor makes for it.
+    The maximum may be larger than the memory of the host, but the hypervisor
+    needs a page table for it.
 
     :param found: Range of MB.
     :param specs: dict of extra specs -> parsed value.
-    :param host_mb: int, all memory of the host; 0 if it does not tell.
-    :param overhead_mb: called with the most memory of a partition; returns
-        what the hypervisor needs for that, in MB.
+    :param host_mb: int, all memory of the host; 0 if it does not report it.
+    :param overhead_mb: function of the maximum memory of a partition, which
+        returns what the hypervisor needs for it, in MB.
     :raises Wrong:
     """
     if not host_mb or found.desired + overhead_mb(found.most) <= host_mb:
@@ -166,13 +172,14 @@ def fit_memory(found, specs, host_mb, overhead_mb):
 
 
 def fit_processors(units, vcpus, specs, host_units):
-    """Refuse processors that a host could not give with nothing else on it.
+    """Refuse processors that even an empty host could not give.
 
-    :param units: float, processing units that the partition is to have; those
-        of dedicated processors are whole ones.
+    :param units: float, processing units of the partition; for dedicated
+        processors their number.
     :param vcpus: int
     :param specs: dict of extra specs that count -> parsed value.
-    :param host_units: float, all that the host has; 0 if it does not tell.
+    :param host_units: float, all units of the host; 0 if it does not report
+        them.
     :raises Wrong:
     """
     if not host_units or units <= host_units:
@@ -185,10 +192,10 @@ def fit_processors(units, vcpus, specs, host_units):
 
 
 def desired_units(count, specs, least, factor):
-    """Tell the units of a partition, between their bounds if need be.
+    """Return the units of a partition.
 
     :param count: int, its virtual processors.
-    :returns: float; what the flavor says, if it does.
+    :returns: float, the value of the flavor, or a default within the limits.
     """
     if 'proc_units' in specs:
         return specs['proc_units']
@@ -198,19 +205,19 @@ def desired_units(count, specs, least, factor):
 
 
 def least_units(count, least):
-    """Units that so many processors take at least."""
+    """Return the units that this many processors need at least."""
     return round(count * least, 2)
 
 
 def fit(value, count, least):
-    """Have units suit so many processors."""
+    """Adapt units to this many processors."""
     return min(max(value, least_units(count, least)), count)
 
 
 def _check_units(name, value, count, least, source):
-    """Refuse units that do not suit so many processors.
+    """Refuse units that do not fit this many processors.
 
-    :param source: str, what says how many these are.
+    :param source: str, the extra spec that sets the number of processors.
     """
     lowest = least_units(count, least)
     if not lowest <= value <= count:

@@ -10,19 +10,19 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What others use of a host, so that Nova must not have it.
+"""Resources of a host that others use, so placement must not grant them.
 
-Others are the hypervisor, the VIOSes, the management partition and LPARs
-that are not of servers of this host. What they use is all that is neither
-free nor used by such a server, by one answer of the platform.
+Others are the hypervisor, the VIOSes, the management partition and all LPARs
+except the servers of this host. They use everything that is neither free nor
+used by such a server, according to one answer of the platform.
 
-What is granted is less than what it takes: the hypervisor needs memory for
-each LPAR, and a server may have more processing units than its VCPUs are
-worth with the operator's allocation ratio. That is reserved too.
+A server uses more than placement grants: the hypervisor needs memory for each
+LPAR, and a server may have more processing units than its VCPUs stand for with
+the operator's allocation ratio. The driver reserves the difference, too.
 
-Of the storage for disks others use what is no disk that a server was granted:
-cached images, disks for rescue, what former servers have left, and disks that
-are not of Nova.
+Of the storage for disks, others use everything except the disks that servers
+were granted: cached images, rescue disks, stale disks, and disks that are not
+Nova's.
 """
 
 import math
@@ -38,19 +38,19 @@ from nova_powervm.virt.powervm import lpar_sizes
 
 CONF = cfg.CONF
 
-#: How much of the memory that Nova can have is kept back at most, so that the
-#: hypervisor has enough for the next LPAR, however large its maximum memory.
+#: Share of Nova's memory that is reserved at most, so that the hypervisor has
+#: enough for the next LPAR, however large its maximum memory is.
 _MOST_KEPT = 0.04
-# Processing units have two digits.
+# Processing units have two decimal places.
 _ROUNDING = 0.001
 
 
 class Others(typing.NamedTuple):
-    """What others than Nova's servers use of a host.
+    """Resources of a host that others than Nova's servers use.
 
     :ivar memory_mb: int
     :ivar units: float, processing units.
-    :ivar disk_gb: float, of the storage that the disks come from, in GiB.
+    :ivar disk_gb: float, GiB of the storage for disks.
     """
 
     memory_mb: int
@@ -59,14 +59,14 @@ class Others(typing.NamedTuple):
 
 
 def find_others(system, disk_dvr, capacity, servers):
-    """Tell what others use.
+    """Return what others use.
 
     :param system: System wrapper, as just read.
     :param disk_dvr: disk.driver.DiskAdapter
     :param capacity: disk.driver.DiskCapacity, as just read.
     :param servers: list of granted.Server of this host.
-    :returns: Others. It may be negative, if servers have less than their
-        flavors say.
+    :returns: Others. The values may be negative if servers have less than
+        in their flavors.
     """
     lpars = {href.rsplit('/', 1)[-1].upper() for href in
              system.get_href('AssociatedLogicalPartitions/link')}
@@ -79,7 +79,7 @@ def find_others(system, disk_dvr, capacity, servers):
 
 
 def _others_gb(disk_dvr, capacity, servers):
-    """What of the storage no server of Nova was granted, in GiB."""
+    """Return the used storage that no server was granted, in GiB."""
     if capacity.others_gb is not None:
         return capacity.others_gb
     if capacity.disks is None:
@@ -89,9 +89,9 @@ def _others_gb(disk_dvr, capacity, servers):
 
 
 def _own_gb(disk_dvr, disks, server):
-    """What of its disks a server was granted, in GiB.
+    """Return the part of its disks that a server was granted, in GiB.
 
-    A flavor may leave the size of the boot disk to the image: then placement
+    If the flavor leaves the size of the boot disk to the image, placement
     grants nothing for it.
     """
     boot, blank = (
@@ -104,7 +104,7 @@ def _own_gb(disk_dvr, disks, server):
 
 
 def disk(capacity, others, ratio, least):
-    """Tell how much of the storage placement must not grant, in GB.
+    """Return how much of the storage placement must not grant, in GB.
 
     :param capacity: disk.driver.DiskCapacity
     :param others: Others
@@ -120,9 +120,10 @@ def disk(capacity, others, ratio, least):
 
 
 def memory(system, others, servers, ratio):
-    """Tell how much memory placement must not grant, in MB.
+    """Return how much memory placement must not grant, in MB.
 
-    It can grant what servers have, and the largest server that still fits.
+    Placement can grant what servers have, and the largest server that still
+    fits.
 
     :param others: Others
     :param servers: list of granted.Server of this host.
@@ -143,12 +144,12 @@ def memory(system, others, servers, ratio):
 
 
 def processors(system):
-    """How many whole processors a host has."""
+    """Return the number of whole processors of a host."""
     return math.floor(system.proc_units_configurable + _ROUNDING)
 
 
 def vcpus(system, others, servers, ratio):
-    """Tell how many processors are not for more VCPUs; see memory()."""
+    """Return how many processors are reserved for VCPU; see memory()."""
     least = CONF.reserved_host_cpus
     used = max(others.units, least) + granted.total(servers, orc.PCPU)
     return _reserved(
@@ -157,9 +158,9 @@ def vcpus(system, others, servers, ratio):
 
 
 def pcpus(system, others, servers):
-    """Tell how many processors are not for more PCPUs; see memory().
+    """Return how many processors are reserved for PCPU; see memory().
 
-    Those that partitions share cannot be dedicated.
+    Processors that partitions share cannot be dedicated.
     """
     room = math.floor(_free_units(system, others, servers) + _ROUNDING)
     return _reserved(processors(system), granted.total(servers, orc.PCPU),
@@ -173,20 +174,20 @@ def _free_units(system, others, servers):
 
 
 def _more(least, used):
-    """How much more the operator reserves than others use."""
+    """Return how much more the operator reserves than others use."""
     return max(0, least - max(0, used))
 
 
 def _reserved(total, has, room, ratio, least, used=0):
-    """Tell how much placement must not grant.
+    """Return how much placement must not grant.
 
-    What was granted stays granted: without that, placement would not let a
-    server move away either.
+    The result never takes away what was granted; otherwise placement would
+    not let a server move away.
 
-    :param total: int, what there is.
-    :param has: int, what was granted.
-    :param room: float, what more there is.
-    :param ratio: float, how much is granted for one that there is.
+    :param total: int, the whole resource.
+    :param has: int, what servers were granted.
+    :param room: float, what is still free.
+    :param ratio: float, the allocation ratio.
     :param least: int, what the operator reserves.
     :param used: float, what is reserved at least, if it is not granted.
     :returns: int, 0 to total.

@@ -10,17 +10,19 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The size of an LPAR: all settings of it that a flavor can name.
+"""The size of an LPAR: all its settings that a flavor can set.
 
-A resize compares three sizes: what the LPAR has, what the former flavor makes,
-and what the new one makes. Where the first two differ, somebody has changed
-the LPAR by hand, and that stays unless one of the flavors names the setting.
-Memory and VCPUs stay if both flavors have as much.
+A resize compares three sizes: the size of the LPAR, the size for the old
+flavor, and the size for the new flavor. If the first two differ, somebody has
+changed the LPAR by hand. The resize keeps this change unless one of the
+flavors sets the value. It keeps memory and VCPUs if both flavors have the same
+amount.
 
-Before the LPAR is changed, its size is kept in the server's system_metadata.
-So the revert of the resize brings back exactly that, and a hard reboot knows
-whether a resize has failed half-way; an LPAR of another size than its flavor
-is no proof of that, as an administrator of the platform may change it.
+Before the driver changes the LPAR, it stores the LPAR's size in the server's
+system_metadata. So the revert of the resize restores exactly this size, and a
+hard reboot knows whether a resize has failed halfway. An LPAR with another
+size than its flavor does not prove this, because an administrator of the
+platform may have changed it.
 """
 
 import hashlib
@@ -33,8 +35,8 @@ from pypowervm.wrappers import base_partition as pvm_bp
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import relations
 
-#: Optional settings that an LPAR has in any case: extra spec -> attribute to
-#: read and attribute to write, of an LPAR wrapper.
+#: Optional settings that each LPAR has: extra spec -> attribute of the LPAR
+#: wrapper to read, and attribute to write.
 SETTINGS = (
     ('availability_priority', 'avail_priority', 'avail_priority'),
     ('enable_lpar_metric', 'allow_perf_data_collection',
@@ -44,7 +46,7 @@ SETTINGS = (
     ('srr_capability', 'srr_enabled', 'srr_enabled'),
     ('secure_boot', 'pending_secure_boot', 'pending_secure_boot'),
 )
-#: Those that say whether processors are shared or dedicated.
+#: The settings that make processors shared or dedicated.
 SHARED_ONLY = ('proc_units', 'min_proc_units', 'max_proc_units',
                'shared_weight', 'uncapped', 'shared_proc_pool_name')
 _KIND = {'dedicated_proc', 'dedicated_sharing_mode', *SHARED_ONLY}
@@ -53,19 +55,19 @@ _VCPUS = ('min_vcpu', 'vcpu', 'max_vcpu')
 _RANGES = (('min_mem', 'mem', 'max_mem'), _VCPUS, _UNITS)
 _PROCESSORS = ('min_vcpu', 'max_vcpu', *_UNITS, 'dedicated_proc',
                'sharing_mode', 'shared_weight', 'shared_proc_pool_name')
-# The names of what is in a size, in the order in which it is kept.
+# The names of the values in a size, in the order in which they are stored.
 _NAMES = ('min_mem', 'mem', 'max_mem', 'exp_factor', 'ppt_ratio', 'vcpu',
           *_PROCESSORS, *(name for name, _source, _target in SETTINGS))
 _KEY = 'powervm_size_before'
 
 
 def read(lpar_w):
-    """Tell the size of an LPAR.
+    """Return the size of an LPAR.
 
     :param lpar_w: LPAR wrapper, as read, or as built.
     :returns: dict of the name of an extra spec, or 'mem', 'vcpu', 'exp_factor'
-        or 'sharing_mode' -> value as the wrapper has it: memory in MB, the ID
-        of a processor pool. What the LPAR does not have is None.
+        or 'sharing_mode' -> value in the wrapper: memory in MB, the ID of a
+        processor pool. A value that the LPAR does not have is None.
     """
     memory, processors = lpar_w.mem_config, lpar_w.proc_config
     found = dict.fromkeys(_NAMES)
@@ -92,9 +94,9 @@ def read(lpar_w):
 
 
 def write(lpar_w, size):
-    """Give an LPAR wrapper a size, where it has another; sends no request.
+    """Set those values of an LPAR wrapper that differ (no request).
 
-    :param lpar_w: LPAR wrapper, to be changed.
+    :param lpar_w: LPAR wrapper, which is changed.
     :param size: dict, see read().
     """
     memory = lpar_w.mem_config
@@ -127,12 +129,12 @@ def _processors(adapter, size):
 # ---- what stays -------------------------------------------------------------
 
 def merge(has, former, new, named, system):
-    """Tell the size that an LPAR is to have after a resize.
+    """Return the size that an LPAR gets in a resize.
 
-    :param has: dict, the size that it has now, see read().
-    :param former: dict, the size that the former flavor makes; None if this
-        host can no longer tell.
-    :param new: dict, the size that the new flavor makes.
+    :param has: dict, the current size, see read().
+    :param former: dict, the size for the old flavor; None if this host can
+        no longer compute it.
+    :param new: dict, the size for the new flavor.
     :param named: set of the names of extra specs that one of the flavors has.
     :param system: System wrapper of the host.
     :returns: dict, see read().
@@ -154,7 +156,7 @@ def merge(has, former, new, named, system):
             merged[high] = max(merged[high], merged[desired])
     _fit_units(merged, new, system)
     for name, _source, _target in SETTINGS:
-        # A host that is not capable of something is not told of it.
+        # Do not send a setting to a host that does not support it.
         if name not in named or new[name] is None:
             merged[name] = has[name]
     merged['exp_factor'] = has['exp_factor']
@@ -165,13 +167,13 @@ def merge(has, former, new, named, system):
 
 
 def _merge_processors(has, new, keeps):
-    """What stays of the processors: dict, a part of a size."""
+    """Return the settings of the processors that stay, a part of a size."""
     is_dedicated = (has if keeps('dedicated_proc', *_KIND)
                     else new)['dedicated_proc']
     if is_dedicated != has['dedicated_proc']:
         return {}
     if is_dedicated != new['dedicated_proc']:
-        # All but their number, as no flavor makes such processors.
+        # Everything but their number, because no flavor has such processors.
         return {name: has[name] for name in _PROCESSORS}
     kept = {name: has[name] for name in (
         *_UNITS, 'min_vcpu', 'max_vcpu', 'shared_proc_pool_name')
@@ -185,7 +187,7 @@ def _merge_processors(has, new, keeps):
 
 
 def _limit_units(merged, new, named):
-    """Have units that were kept obey the limits that a flavor names."""
+    """Adapt kept units to the limits that a flavor sets."""
     units = merged['proc_units']
     if units is None or units == new['proc_units']:
         return
@@ -197,7 +199,7 @@ def _limit_units(merged, new, named):
 
 
 def _fit_units(merged, new, system):
-    """Have units fit the VCPUs, if either was kept.
+    """Adapt units to the VCPUs, if the resize keeps either of them.
 
     These are rules of the hypervisor, see module relations.
     """
@@ -212,7 +214,7 @@ def _fit_units(merged, new, system):
 # ---- what is kept with the server -------------------------------------------
 
 def _digest(flavor):
-    """Tell flavors apart by what they say of an LPAR: 12 characters."""
+    """Return a digest of what a flavor sets of an LPAR, 12 characters."""
     specs = sorted(item for item in flavor.extra_specs.items()
                    if item[0].startswith('powervm:') or
                    item[0] == cpu_policy.POLICY)
@@ -226,12 +228,12 @@ def are_same(flavor, other):
 
 
 def keep(instance, flavor, size):
-    """Have Nova keep the size that an LPAR has before a resize.
+    """Store the size of an LPAR before a resize.
 
-    What was kept for a resize that has not ended stays: the LPAR may have
-    been changed since.
+    If a size is stored for a resize that has not ended, it stays, because the
+    LPAR may have changed since.
 
-    :param flavor: nova.objects.Flavor that the LPAR has been made for.
+    :param flavor: nova.objects.Flavor for which the LPAR was created.
     :param size: dict, see read().
     """
     if _KEY in instance.system_metadata:
@@ -242,11 +244,11 @@ def keep(instance, flavor, size):
 
 
 def kept(instance, flavor=None):
-    """Tell the size that an LPAR had before a resize that has not ended.
+    """Return the size of an LPAR before a resize that has not ended.
 
-    :param flavor: nova.objects.Flavor; if given, only a size is told that is
-        that of the LPAR for this flavor.
-    :returns: dict, see read(); None if there is none.
+    :param flavor: nova.objects.Flavor; if given, return a size only if it was
+        stored for this flavor.
+    :returns: dict, see read(), or None.
     """
     text = instance.system_metadata.get(_KEY)
     if text is None:
@@ -259,20 +261,20 @@ def kept(instance, flavor=None):
 
 
 def forget(instance):
-    """Note that a resize has ended: the LPAR is what its flavor says."""
+    """Record that a resize has ended, so that the LPAR fits its flavor."""
     if _KEY in instance.system_metadata:
         _save(instance, None)
 
 
 def _save(instance, text):
-    """Save that and nothing else: Nova may have changed the instance."""
+    """Save only this change, because Nova may have changed the instance."""
     def change(found):
         found.system_metadata.pop(_KEY, None)
         if text is not None:
             found.system_metadata[_KEY] = text
 
     if instance._context is None:
-        # It cannot be saved, and never will.
+        # The instance is gone and cannot be saved.
         change(instance)
         return
     try:

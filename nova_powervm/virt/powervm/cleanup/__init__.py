@@ -10,17 +10,19 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""All cleaning: what crashes, outages and deletions leave on the platform.
+"""Clean-up of what crashes, outages and deletions leave on the platform.
 
-START is done once, when nova-compute starts and neither makes nor moves a
-server yet; PERIODIC about once a minute. Each has one line for each cleaner,
-in their order. A cleaner that fails is logged, and the next one goes on: the
-host can be used all the same. What a flow has to undo, its tasks do.
+START runs once when nova-compute starts, before it creates or moves servers.
+PERIODIC runs about once a minute. Each lists its cleaners, one per line, in
+their order. If a cleaner fails, the failure is logged and the next cleaner
+runs, because the host works nevertheless. Flows do not need this package:
+their tasks undo what they did.
 
-Nothing here needs a memory. What could not be deleted, as its VIOS was down,
-is kept in memory to be deleted soon; after a restart, START finds it again by
-its name. As long as VIOSes are down, or servers live elsewhere that have left
-something, PERIODIC does AGAIN what START does about it.
+The cleaners need no records. If the driver could not delete something, because
+a VIOS was down for example, it remembers this in memory to delete it soon.
+After a restart, START finds it again by its name. While a VIOS is down, or a
+server that is now on another host has left something here, PERIODIC repeats
+the cleaners in AGAIN.
 """
 
 import dataclasses
@@ -41,16 +43,16 @@ LOG = logging.getLogger(__name__)
 
 @dataclasses.dataclass
 class Work:
-    """What cleaners work with.
+    """The objects that cleaners use.
 
     :ivar host: the owner of the REST connection (host.Host), connected.
     :ivar disk: disk.driver.DiskAdapter
     :ivar config_drive: media.ConfigDrive
     :ivar volumes: volume.leftovers.Leftovers
     :ivar mgmt: mgmt.ManagementPartition
-    :ivar census: census.Census, taken anew each time.
-    :ivar unseen: set of UUIDs of VIOSes that were down when mappings were
-        looked at last, or that an operation did without since then.
+    :ivar census: census.Census, read again for each clean-up.
+    :ivar unseen: set of UUIDs of VIOSes that were down when a cleaner last
+        checked mappings, or that an operation has skipped since then.
     """
 
     host: typing.Any
@@ -63,7 +65,7 @@ class Work:
 
 
 class Cleaner(typing.NamedTuple):
-    """Something that is to be cleaned.
+    """One cleaner.
 
     :ivar what: str, for the log.
     :ivar clean: called with the Work.
@@ -73,7 +75,7 @@ class Cleaner(typing.NamedTuple):
     clean: typing.Callable
 
 
-#: What servers have left that Nova has deleted.
+#: Cleaners for servers that Nova has deleted.
 AGAIN = (
     Cleaner('mappings of former servers',
             lambda work: mappings.remove(work.host, work.census)),
@@ -117,7 +119,7 @@ def start(work):
 
 
 def periodic(work):
-    """Clean up what could not be cleaned; no request if there is nothing.
+    """Retry what failed before (no request if nothing failed).
 
     :param work: Work that start() was called with.
     """
@@ -140,10 +142,10 @@ def _again(work):
 
 
 def _warn_of_others(work):
-    """Say in the log that another nova-compute manages this system, too.
+    """Log that another nova-compute manages this system, too.
 
-    Its servers stay as they are. Uploads that it is about to make do not:
-    they cannot be told from those that a crash has cut off.
+    The cleaners keep its servers. They remove its running uploads, because
+    these look like uploads that a crash has interrupted.
     """
     others = work.census.others()
     if others:

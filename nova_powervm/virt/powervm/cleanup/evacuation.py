@@ -11,7 +11,7 @@
 #    under the License.
 
 
-"""What an evacuation that did not end has left running."""
+"""Power off servers that an interrupted evacuation has left running."""
 
 from nova.compute import task_states
 from nova import context as nova_context
@@ -25,7 +25,7 @@ from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
-#: Statuses of a migration that was begun, and has not succeeded.
+#: Statuses of a migration that has begun but not succeeded.
 _UNFINISHED = ['accepted', 'pre-migrating', 'failed', 'error']
 
 
@@ -33,9 +33,9 @@ def stop_unfinished(host, census):
     """Power off servers that were being evacuated to this host.
 
     If nova-compute ends while it evacuates a server to this host, Nova keeps
-    the server on its former host. When that comes back, both hosts would
-    write to the server's disks. The LPAR here keeps what it has; it goes with
-    the next evacuation to this host, or is Nova's to delete.
+    the server on its old host. When the old host comes back, both hosts would
+    write to the server's disks. The LPAR here keeps its devices. The next
+    evacuation to this host replaces it, or Nova deletes it.
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param census: census.Census
@@ -57,7 +57,7 @@ def stop_unfinished(host, census):
 
 
 def _instances(nodename):
-    """Servers that Nova has elsewhere after an evacuation to this host."""
+    """Return servers on other hosts with an evacuation to this host."""
     context = nova_context.get_admin_context()
     migrations = objects.MigrationList.get_by_filters(context, {
         'host': nodename, 'migration_type': 'evacuation',

@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The registry of disk adapters: what keeps the disks that Nova creates.
+"""The registry of disk adapters, which manage the disks that Nova creates.
 
-To add one, write a module with a subclass of driver.DiskAdapter and name it
-here.
+To add one, write a module with a subclass of driver.DiskAdapter and add it to
+DISK_ADAPTERS.
 """
 
 from oslo_utils import importutils
@@ -33,10 +33,10 @@ DISK_ADAPTERS = {
 
 
 def build(host, image_api):
-    """Make the disk adapter that [powervm] disk_driver names.
+    """Return the disk adapter that [powervm] disk_driver names.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param image_api: nova.image.glance.API, or what has its methods.
+    :param image_api: nova.image.glance.API, or an object with its methods.
     :returns: driver.DiskAdapter
     :raises InvalidOption: if there is no such adapter.
     """

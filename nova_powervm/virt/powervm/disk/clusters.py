@@ -10,19 +10,19 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which cluster, and which tier of its pool, the disks of servers are in.
+"""The cluster, and the tier of its pool, for the disks of servers.
 
-A VIOS that is down tells nothing of its cluster. If the VIOSes of a host are
-in several clusters, and the driver took the only one that it sees, the disks
-would go to another pool after a start at the wrong moment. Likewise, the
-operator of a pool may make another tier the default one. Therefore:
+A VIOS that is down does not report its cluster. If the VIOSes of a host are in
+several clusters, and the driver used the only one that it sees, new disks
+could go to another pool after a start at the wrong moment. The operator of a
+pool may also make another tier the default. Therefore these rules apply:
 
-* The options cluster_name and ssp_tier name both, and nothing else counts.
-* Without them, those of the last start are used. Nova keeps their UUIDs with
-  the host, see kept.
-* If Nova keeps none, as after an upgrade from 9.0.0, the only cluster is used,
-  provided that no VIOS which is down can be in another one, and its default
-  tier.
+* If the options cluster_name and ssp_tier are set, only they count.
+* Without them, the driver uses the cluster and the tier of its last start.
+  Nova stores their UUIDs with the host, see module kept.
+* If Nova has stored none, as after an upgrade from 9.0.0, the driver uses the
+  only cluster and its default tier, provided that no VIOS that is down can be
+  in another cluster.
 
 In any other case nova-compute does not start, and the message gives names.
 """
@@ -39,7 +39,7 @@ _TIER_KEY = 'powervm_tier'
 
 
 def to_keep(cluster_uuid, tier_uuid):
-    """What Nova is to keep with the host, for the next start: dict of str."""
+    """Return what Nova stores with the host for the next start, a dict."""
     return {_CLUSTER_KEY: cluster_uuid, _TIER_KEY: tier_uuid}
 
 
@@ -51,10 +51,10 @@ def find(host, vioses):
     :returns: Cluster wrapper.
     :raises ClusterNotFoundByName: and
     :raises TooManyClustersFound: if cluster_name names none, or several.
-    :raises ClusterNotUsable: if the cluster of the last start is not seen.
+    :raises ClusterNotUsable: if no VIOS reports the cluster of the last start.
     :raises NoConfigNoClusterFound: and
-    :raises NoConfigTooManyClusters: if there is none, or are several.
-    :raises ClusterUnknown: if one is seen, and a VIOS that cannot be asked
+    :raises NoConfigTooManyClusters: if there is none, or if there are several.
+    :raises ClusterUnknown: if there is one, but a VIOS that does not answer
         may be in another one.
     """
     if CONF.powervm.cluster_name:
@@ -99,7 +99,7 @@ def find_tier(host, cluster, ssp):
 
 
 def member_uuids(cluster):
-    """UUIDs of the VIOSes of a cluster, on all hosts: set, lower case."""
+    """Return the UUIDs of a cluster's VIOSes on all hosts: set, lower case."""
     return {(node.vios_uuid or '').lower() for node in cluster.nodes}
 
 

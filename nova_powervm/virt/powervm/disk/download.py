@@ -10,9 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The bytes of images, as Glance sends them.
+"""The bytes of images from Glance.
 
-This is the one place that asks Nova's image API for content.
+Only this module asks Nova's image API for content.
 """
 
 import queue
@@ -26,22 +26,22 @@ from nova_powervm import conf as cfg
 
 CONF = cfg.CONF
 
-#: Chunks that wait for an upload that is slower than Glance.
+#: Number of chunks to buffer if the upload is slower than Glance.
 _AHEAD = 4
 
 
 class Download:
-    """The content of an image; each iteration downloads it anew.
+    """The content of an image; each iteration downloads it again.
 
-    If Nova is to verify signatures (option verify_glance_signatures of group
-    [glance], or certificates to trust by default), the last chunk is only
-    handed on when the signature is good. So an upload of an image that was
-    tampered with is never complete.
+    If Nova verifies signatures (option verify_glance_signatures of group
+    [glance], or certificates to trust by default), the last chunk follows only
+    when the signature is valid. So the upload of a modified image is never
+    complete.
 
-    :param image_api: nova.image.glance.API, or what has its methods.
+    :param image_api: nova.image.glance.API, or an object with its methods.
     :param context: nova.context.RequestContext
     :param image_id: UUID of the image.
-    :param size: int, its bytes, as Glance tells them; None if it does not.
+    :param size: int, number of bytes in Glance; None if it is not known.
     """
 
     def __init__(self, image_api, context, image_id, size=None):
@@ -55,8 +55,8 @@ class Download:
 
         :raises nova.exception.ImageUnacceptable: if its signature is missing
             or wrong.
-        :raises nova.exception.CouldNotFetchImage: if the signature is wrong
-            as Glance has not sent all of it.
+        :raises nova.exception.CouldNotFetchImage: if Glance has not sent all
+            bytes, so that the signature is wrong.
         """
         pipe = _Pipe()
         try:
@@ -77,10 +77,10 @@ class Download:
                     str(exc) or 'it is not that of its content')) from exc
 
     def _verified(self, pipe):
-        """Yield the chunks, the last one when they are verified.
+        """Yield the chunks, the last one after the verification.
 
-        To verify an image Nova reads it to its end. If it is asked for an
-        iterator, that is the one it has read. So it is asked to write.
+        To verify an image Nova reads it to its end. An iterator from Nova
+        would be at its end then, so Nova has to write to a file object.
         """
         thread = threading.Thread(
             target=pipe.fill, name='image-%s' % self._image_id, daemon=True,
@@ -100,18 +100,18 @@ class Download:
 
 
 def _is_verified():
-    """Whether Nova verifies the images that it downloads."""
+    """Return whether Nova verifies the images that it downloads."""
     return bool(CONF.glance.verify_glance_signatures or (
         CONF.glance.enable_certificate_validation and
         CONF.glance.default_trusted_certificate_ids))
 
 
 class _Closed(Exception):
-    """Nobody wants the rest of the image."""
+    """The reader does not need the rest of the image."""
 
 
 class _Pipe:
-    """A file for Nova to write to in a thread, read chunk by chunk."""
+    """A file object to which Nova writes in a thread, read in chunks."""
 
     def __init__(self):
         self._chunks = queue.Queue(_AHEAD)
@@ -121,7 +121,7 @@ class _Pipe:
         self.received = 0
 
     def fill(self, image_api, context, image_id):
-        """Download an image into it; an error is told to the reader."""
+        """Download an image into it; pass an error on to the reader."""
         try:
             image_api.download(context, image_id, data=self)
         except BaseException as exc:
@@ -130,7 +130,7 @@ class _Pipe:
             self._chunks.put(None)
 
     def write(self, chunk):
-        """Take some bytes; waits for the reader."""
+        """Accept some bytes; wait for the reader if necessary."""
         if self._is_closed:
             raise _Closed('The upload has ended')
         self.received += len(chunk)
@@ -138,7 +138,7 @@ class _Pipe:
             self._chunks.put(chunk)
 
     def truncate(self, size):
-        """Nova calls this if the signature is wrong; the error tells it."""
+        """Do nothing. Nova calls this if the signature is wrong."""
 
     def __iter__(self):
         while (chunk := self._chunks.get()) is not None:
@@ -148,7 +148,7 @@ class _Pipe:
             raise self._error
 
     def close(self):
-        """End the download, if it is under way."""
+        """End the download, if it is running."""
         self._is_closed = True
         while self._chunks.get() is not None:
             pass

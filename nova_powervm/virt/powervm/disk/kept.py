@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What Nova keeps with this host between two starts of nova-compute.
+"""Values that Nova stores with this host between two starts of nova-compute.
 
-It is in the statistics of the compute node, which each report of resources
-writes: see DiskAdapter.kept_with_host. Nova reports before it lets a server
-in.
+They are in the statistics of the compute node, which each report of resources
+writes; see DiskAdapter.kept_with_host. Nova reports before it creates a server
+on the host.
 """
 
 from nova import context as nova_context
@@ -23,11 +23,11 @@ from nova import objects
 
 
 def find(host, **wanted):
-    """Read what is kept with a host (no request; Nova's database is asked).
+    """Read the values of a host from Nova's database (no request).
 
     :param host: the Host.
-    :param wanted: statistics that it must have: name -> str.
-    :returns: dict of str, all statistics; {} if Nova knows none like that.
+    :param wanted: statistics that the compute node must have: name -> str.
+    :returns: dict of str, all statistics; {} if there is no such node.
     """
     try:
         nodes = objects.ComputeNodeList.get_all_by_host(

@@ -10,16 +10,18 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which logical units of a pool are a server's: names of LUs may repeat.
+"""The logical units of a server in a pool. Several LUs may have one name.
 
-The UDID of each LU that is made for a server is kept in its system_metadata,
-with the pool that it is in. That is forgotten before another LU is made in
-its place: if nova-compute ends then, the name alone counts, as it does for
-the servers of earlier versions. Several LUs of one name, and none of them
-kept, are left alone.
+The driver stores the UDID of each LU that it creates for a server in the
+server's system_metadata, with the UUID of the pool. It removes this record
+before it creates another LU in the place of the first. If nova-compute ends at
+this moment, only the name counts, as for servers of earlier versions. If
+several LUs have the name and none of them is on record, the driver leaves them
+alone.
 
-An LU that cannot be deleted, as a VIOS that is down may have it mapped, is
-kept apart when another takes its place: it is the server's, and has to go.
+If the driver cannot delete an LU, because a VIOS that is down may map it, and
+creates another one in its place, it stores the old LU separately, to delete it
+later.
 """
 
 import typing
@@ -31,18 +33,19 @@ from nova_powervm.virt.powervm import exception
 
 LOG = logging.getLogger(__name__)
 
-#: Followed by the name of the LU; the value is the pool's UUID and the UDID.
+#: Prefix; the name of the LU follows. The value is the pool's UUID and the
+#: UDID.
 KEY = 'powervm_lu_'
-# Followed by the UDID of an LU that has to go; the value is its name.
+# Prefix; the UDID of an LU to delete follows. The value is its name.
 _DOOMED = 'powervm_old_lu_'
-#: In place of the pool, once the LU has been deleted.
+#: Replaces the UUID of the pool once the LU is deleted.
 _GONE = '-'
 
 
 class Kept(typing.NamedTuple):
-    """What is kept of an LU.
+    """The record of an LU.
 
-    :ivar pool: UUID of its pool; '-' once it has been deleted.
+    :ivar pool: UUID of its pool; '-' once the LU is deleted.
     """
 
     pool: str
@@ -50,7 +53,7 @@ class Kept(typing.NamedTuple):
 
 
 def kept(metadata, name):
-    """What is kept of an LU: Kept, or None.
+    """Return the record of an LU, Kept, or None.
 
     :param metadata: dict, system_metadata of its server.
     :param name: str, its name.
@@ -60,21 +63,21 @@ def kept(metadata, name):
 
 
 def keep(instance, lus, pool_uuid):
-    """Have Nova keep LUs that have been made for a server.
+    """Store LUs that were created for a server.
 
-    :param lus: wrappers of them, or what has their name and udid.
+    :param lus: their wrappers, or objects with name and udid.
     """
     _write(instance, {KEY + lu_w.name: '%s %s' % (pool_uuid, lu_w.udid)
                       for lu_w in lus})
 
 
 def keep_doomed(instance, lus):
-    """Have Nova keep LUs that have to go, and cannot be deleted yet."""
+    """Store LUs that have to be deleted later."""
     _write(instance, {_DOOMED + lu_w.udid: lu_w.name for lu_w in lus})
 
 
 def doomed(metadata, names=None):
-    """LUs that have to go: dict of UDID -> name.
+    """Return the LUs that have to be deleted: dict of UDID -> name.
 
     :param metadata: dict, system_metadata of their server.
     :param names: collection of the names to look for; None means any.
@@ -85,19 +88,19 @@ def doomed(metadata, names=None):
 
 
 def forget_doomed(instance, udids):
-    """Forget LUs that had to go, and are gone."""
+    """Remove the records of LUs that have been deleted."""
     keys = {_DOOMED + udid for udid in udids} & set(instance.system_metadata)
     _write(instance, dict.fromkeys(keys))
 
 
 def forget(instance, names):
-    """Forget LUs, before others of these names are made."""
+    """Remove the records of LUs before creating others with their names."""
     keys = {KEY + name for name in names} & instance.system_metadata.keys()
     _write(instance, dict.fromkeys(keys))
 
 
 def note_deleted(instance, names):
-    """Keep that LUs are gone: what has their names now is somebody else's."""
+    """Record that LUs are deleted; others with their names are not ours."""
     _write(instance, {
         KEY + name: '%s %s' % (_GONE, found.udid) for name in names
         for found in [kept(instance.system_metadata, name)] if found})
@@ -119,21 +122,21 @@ def _write(instance, new):
 
 
 def lost(instance, names, pool_uuid):
-    """Those names of which the server certainly has LUs in a pool: list."""
+    """Return the list of those names whose LUs the server surely has."""
     found = {name: kept(instance.system_metadata, name) for name in names}
     return [name for name, unit in found.items()
             if unit is not None and unit.pool == pool_uuid]
 
 
 def own(found, metadata, name, mapped=()):
-    """Choose the LUs of a server among those of one name.
+    """Choose the LUs of a server among LUs with one name.
 
     :param found: list of Unit, or of LUEnt wrappers, with that name.
     :param metadata: dict, system_metadata of the server.
-    :param mapped: UDIDs of what was mapped to the server until now.
-    :returns: list; one at most, if nothing else was mapped. Those that have
-        to go are not among them.
-    :raises DiskNameAmbiguous: if there are several, and none is known.
+    :param mapped: UDIDs of the LUs that were mapped to the server until now.
+    :returns: list, with one LU at most unless several were mapped. It does not
+        contain LUs that have to be deleted.
+    :raises DiskNameAmbiguous: if there are several, and none is on record.
     """
     old = doomed(metadata, [name])
     found = [lu_w for lu_w in found if lu_w.udid not in old]
@@ -149,9 +152,9 @@ def own(found, metadata, name, mapped=()):
 
 
 def to_delete(found, metadata, name, mapped=()):
-    """Choose those to delete; those that are ambiguous stay, which is logged.
+    """Choose the LUs to delete, see own(). Keep and log ambiguous LUs.
 
-    See own(). Those that could not be deleted before are among them.
+    The result includes LUs that could not be deleted before.
     """
     old = doomed(metadata, [name])
     chosen = [lu_w for lu_w in found if lu_w.udid in old]

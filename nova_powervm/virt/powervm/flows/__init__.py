@@ -12,6 +12,6 @@
 
 """What the driver does, one module per user action.
 
-A function here composes the linear flow of an operation out of tasks, and
-does nothing else: it reads as the recipe of the operation.
+Each function composes the linear flow of an operation from tasks, and does
+nothing else. It reads like a recipe of the operation.
 """

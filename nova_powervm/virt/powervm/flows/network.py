@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipes of attaching and detaching network ports."""
+"""The flows that attach and detach network ports."""
 
 from taskflow.patterns import linear_flow
 
@@ -20,7 +20,7 @@ from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
 def plug(rooms, instance, network_info):
-    """Flow that gives a server the ports that it does not have yet."""
+    """Flow that plugs the missing ports of a server."""
     slots = slot.of(rooms, instance)
     return slot.add_save(linear_flow.Flow('plug_vifs').add(
         tf_vm.Get(rooms.host, instance),
@@ -29,7 +29,7 @@ def plug(rooms, instance, network_info):
 
 
 def unplug(rooms, instance, network_info):
-    """Flow that takes ports from a server."""
+    """Flow that unplugs ports of a server."""
     slots = slot.of(rooms, instance)
     return slot.add_save(linear_flow.Flow('unplug_vifs').add(
         tf_vm.Get(rooms.host, instance),

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipe of making an image of a server."""
+"""The flow that creates an image of a server."""
 
 from nova.compute import task_states
 from taskflow.patterns import linear_flow
@@ -24,15 +24,15 @@ def snapshot(rooms, context, instance, image_id, update_task_state,
              was_on=False):
     """Flow that sends a server's boot disk to Glance.
 
-    The server may be on. Then its disk changes while it is read: the image is
-    not what was on the disk at any one moment.
+    The server may be on. Then its disk changes while the flow reads it, so
+    the image does not show the disk at one moment.
 
-    :param was_on: whether Nova has stopped it for that: it is started again
-        if the flow fails.
+    :param was_on: whether Nova has stopped the server for the snapshot. If the
+        flow fails, it starts the server again.
     """
     flow = linear_flow.Flow('snapshot')
     if was_on:
-        # It does not boot from a volume: Nova makes no image of it then.
+        # The server does not boot from a volume: Nova creates no image then.
         load_source.add_power_back_on(flow, rooms, instance, None,
                                       always=True)
     return flow.add(
