@@ -15,12 +15,13 @@
 ``.. modules:: nova_powervm/simulator`` is a table of the modules of a folder,
 each with the first line of its docstring.
 
-``.. imports::`` is a table of the parts of the driver: the layer of each by
-the rules of nova_powervm/tests/test_imports.py, what its docstring says, and
-what it imports of the others.
+``.. imports::`` is a table of the parts of the driver: what the docstring of
+each says, and what it imports of the others. A part stands above all that it
+imports.
 """
 
 import ast
+import graphlib
 import importlib.util
 import os
 
@@ -81,8 +82,9 @@ def _rules():
 def imports():
     """Tell which part of the driver imports which.
 
-    :returns: list of (part, layer, first line of its docstring, list of the
-        parts that it imports), the highest layer first.
+    :returns: list of (part, first line of its docstring, list of the parts
+        that it imports); each part comes before those that it imports.
+    :raises graphlib.CycleError: if parts import each other in a circle
     """
     rules = _rules()
     trees = rules.read_modules()
@@ -94,12 +96,15 @@ def imports():
         known = found.setdefault(here, set())
         for _line, module, imported in rules.imports(tree):
             known.add(rules.room(rules.dotted(module, imported)))
-    return sorted(
-        ((part, rules.LAYERS.get(part, 0),
-          _first_line(trees['%s.%s' % (rules.VIRT, part)], part),
-          sorted(known & found.keys() - {part}))
-         for part, known in found.items()),
-        key=lambda row: (-row[1], row[0]))
+    graph = {part: sorted(known & found.keys() - {part})
+             for part, known in found.items()}
+    depths = {}
+    for part in graphlib.TopologicalSorter(graph).static_order():
+        depths[part] = 1 + max((depths[one] for one in graph[part]),
+                               default=-1)
+    return [(part, _first_line(trees['%s.%s' % (rules.VIRT, part)], part),
+             graph[part])
+            for part in sorted(graph, key=lambda part: (-depths[part], part))]
 
 
 class Imports(rst.Directive):
@@ -107,10 +112,10 @@ class Imports(rst.Directive):
 
     def run(self):
         return [_table(
-            ('Part', 'Layer', 'What it is', 'Imports'), (12, 8, 40, 40), [
-                ([nodes.literal('', part)], [nodes.Text(str(layer))],
-                 [nodes.Text(text)], _names(imported))
-                for part, layer, text, imported in imports()])]
+            ('Part', 'What it is', 'Imports'), (15, 45, 40), [
+                ([nodes.literal('', part)], [nodes.Text(text)],
+                 _names(imported))
+                for part, text, imported in imports()])]
 
 
 def _names(names):
