@@ -20,7 +20,6 @@ this driver has to know of pypowervm's private parts is in this module.
 import copy
 import json
 import os
-import time
 import types
 
 from oslo_log import log as logging
@@ -29,6 +28,7 @@ from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.helpers import vios_busy
 from pypowervm.wrappers import event as pvm_event
+import tenacity
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
@@ -174,22 +174,30 @@ def connect():
     """
     settings = _settings()
     url = '%(protocol)s://%(host)s:%(port)d' % settings
-    deadline = time.monotonic() + CONF.powervm.rest_connect_timeout
-    while True:
-        try:
-            return Adapter(
-                Session(**settings),
-                helpers=[rest_log.RestLog(), *UNLOGGED])
-        except pvm_exc.HttpUnauth:
-            raise exception.RestAuthenticationFailed(
-                url=url, user=settings['username']) from None
-        except pvm_exc.Error as exc:
-            if not _may_pass(exc) or time.monotonic() >= deadline:
-                raise exception.RestServerUnavailable(
-                    url=url, reason=str(exc)) from exc
-            LOG.warning('Waiting for the PowerVM REST API server at %(url)s: '
-                        '%(error)s', {'url': url, 'error': exc})
-        time.sleep(RETRY_INTERVAL)
+
+    def log_wait(attempt):
+        LOG.warning('Waiting for the PowerVM REST API server at %(url)s: '
+                    '%(error)s', {'url': url,
+                                  'error': attempt.outcome.exception()})
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        stop=tenacity.stop_after_delay(CONF.powervm.rest_connect_timeout),
+        wait=tenacity.wait_fixed(RETRY_INTERVAL),
+        before_sleep=log_wait, reraise=True)
+    try:
+        return retrying(_log_on, settings)
+    except pvm_exc.HttpUnauth:
+        raise exception.RestAuthenticationFailed(
+            url=url, user=settings['username']) from None
+    except pvm_exc.Error as exc:
+        raise exception.RestServerUnavailable(
+            url=url, reason=str(exc)) from exc
+
+
+def _log_on(settings):
+    return Adapter(Session(**settings),
+                   helpers=[rest_log.RestLog(), *UNLOGGED])
 
 
 def _may_pass(exc):

@@ -12,6 +12,7 @@
 
 """Tests of the connection to the REST server."""
 
+import itertools
 import socket
 from unittest import mock
 
@@ -116,8 +117,7 @@ class ConnectTest(base.SimulatedHostTestCase):
         self.fail_request(path='Logon', effect='drop_before')
         self.fail_request(path='Logon', effect='status', status=404)
         self.fail_request(path='Logon', effect='status', status=503)
-        with mock.patch.object(rest, 'time') as time:
-            time.monotonic.return_value = 0
+        with mock.patch('tenacity.nap.time') as time:
             self.connect_rest()
         self.assertEqual([mock.call(rest.RETRY_INTERVAL)] * 3,
                          time.sleep.mock_calls)
@@ -126,8 +126,9 @@ class ConnectTest(base.SimulatedHostTestCase):
         self.flags(group='powervm', rest_connect_timeout=60)
         self.fail_request(path='Logon', effect='status', status=503, count=0,
                           message='Starting up')
-        with mock.patch.object(rest, 'time') as time:
-            time.monotonic.side_effect = range(0, 100, 25)
+        with mock.patch('tenacity.nap.time') as time, (
+                mock.patch('tenacity.time')) as clock:
+            clock.monotonic.side_effect = itertools.count(0, 25)
             exc = self.assertRaises(exception.RestServerUnavailable,
                                     rest.connect)
         self.assertIn('Starting up', str(exc))
