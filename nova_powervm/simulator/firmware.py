@@ -45,7 +45,7 @@ def disks(partition):
     """List the disks that the firmware of a partition finds.
 
     :param partition: partition.Partition
-    :returns: dict of (slot, logical unit address) -> mappings.Target, or
+    :returns: dict of (slot, logical unit address) -> scsi_mappings.Target, or
         something else with a ``backing``, in the order in which they are
         tried
     """

@@ -24,7 +24,7 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator import profile
 from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import lpar as lpars
-from nova_powervm.simulator.resources import mappings
+from nova_powervm.simulator.resources import scsi_mappings
 from nova_powervm.simulator.resources import shared_pool
 from nova_powervm.simulator.resources import storage
 from nova_powervm.simulator.resources import volume_group
@@ -258,7 +258,7 @@ class Operator:
         :param slot: int, virtual slot of the partition; None for any
         :param server_slot: int, virtual slot of the VIOS; None for any
         :param target_name: str, name of the target device
-        :returns: mappings.Target
+        :returns: scsi_mappings.Target
         """
         with self._lock:
             vios = self._serving(vios)
@@ -269,7 +269,7 @@ class Operator:
             _check_mapping(vios, client, backing, slot, target_name)
             bus = _find_bus(vios, client, slot, server_slot)
             if bus is None:
-                bus = mappings.Bus(vios, client, slot, server_slot)
+                bus = scsi_mappings.Bus(vios, client, slot, server_slot)
                 vios.buses.append(bus)
             target = bus.add_target(backing, name=target_name)
             self._mappings_changed(vios)

@@ -29,7 +29,7 @@ from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator import guest_disks
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import journal
-from nova_powervm.simulator import management
+from nova_powervm.simulator import management_partition
 from nova_powervm.simulator import operator
 from nova_powervm.simulator import resources
 from nova_powervm.simulator.resources import cluster
@@ -101,7 +101,7 @@ class Host:
             os.path.join(self.data_dir, 'sessions'),
             site.timing['session_idle_seconds'],
             site.timing['session_max_seconds'])
-        self.management = management.Management(self)
+        self.management = management_partition.Management(self)
         self.operator = operator.Operator(self)
         self.faults = faults.Faults(self.operator.vios)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)

@@ -19,7 +19,7 @@ from nova_powervm.simulator.resources import file
 from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import lpar
 from nova_powervm.simulator.resources import management_console
-from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import pcm
 from nova_powervm.simulator.resources import processor_pool
 from nova_powervm.simulator.resources import switch
@@ -38,7 +38,7 @@ ALL = (
     logical_unit.LogicalUnit,
     switch.VirtualSwitch,
     switch.VirtualNetwork,
-    network.ClientNetworkAdapter,
+    network_adapters.ClientNetworkAdapter,
     fibre_channel.ClientAdapter,
     bridge.NetworkBridge,
     processor_pool.SharedProcessorPool,
@@ -50,5 +50,5 @@ ALL = (
 
 #: Modules whose build(host, spec) makes what a profile describes, in the
 #: order in which one needs the other.
-BUILDERS = (system, network, vios, bridge, lpar, processor_pool,
+BUILDERS = (system, network_adapters, vios, bridge, lpar, processor_pool,
             management_console, pcm)

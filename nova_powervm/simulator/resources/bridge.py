@@ -18,7 +18,7 @@ from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import ethernet
-from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import switch as switches
 
@@ -38,7 +38,8 @@ class SharedEthernetAdapter:
     :ivar device: str, such as ent5
     :ivar backing: str, name of the physical port, such as ent0
     :ivar priority: int, trunk priority; 1 for the primary of a pair
-    :ivar trunks: list of network.ClientNetworkAdapter, the primary first
+    :ivar trunks: list of network_adapters.ClientNetworkAdapter, the primary
+                  first
     """
 
     def __init__(self, vios, device, backing, priority):
@@ -56,7 +57,7 @@ class SharedEthernetAdapter:
 
     def add_trunk(self, switch, pvid, tagged=()):
         """Give it one more trunk adapter."""
-        trunk = network.add_adapter(
+        trunk = network_adapters.add_adapter(
             self.vios, switch, pvid, tagged=tagged,
             trunk_priority=self.priority)
         trunk.sea = self
@@ -155,7 +156,7 @@ class NetworkBridge(base.Resource):
         parts = {}
         for part in doc.all('SharedEthernetAdapters/SharedEthernetAdapter'):
             href = part.href('AssignedVirtualIOServer') or ''
-            parts[network.href_uuid(href).upper()] = part
+            parts[network_adapters.href_uuid(href).upper()] = part
         if set(parts) != {sea.vios.uuid.upper() for sea in self.seas}:
             raise errors.Refused('The shared Ethernet adapters of a '
                                  'bridge cannot be exchanged')
@@ -275,7 +276,7 @@ class _Edit:
         :raises errors.Refused:
         """
         sea = self.sea
-        network.check_dynamic_io(sea.vios)
+        network_adapters.check_dynamic_io(sea.vios)
         for pvid, tagged in self.wanted():
             switches.check_vlans(pvid, tagged)
         primary = sea.trunks[0]

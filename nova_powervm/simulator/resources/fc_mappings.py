@@ -21,8 +21,8 @@ from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import adapters
 from nova_powervm.simulator.resources import fibre_channel
-from nova_powervm.simulator.resources import mappings
 from nova_powervm.simulator.resources import partition
+from nova_powervm.simulator.resources import scsi_mappings
 from nova_powervm.simulator.san import address
 
 el = atom.el
@@ -179,7 +179,7 @@ class Change:
         port = self._find_port(doc.text('Port/PortName'))
         udid = doc.text('ServerAdapter/UniqueDeviceID')
         if not udid:
-            client, slot = mappings.read_client(self._vios, doc)
+            client, slot = scsi_mappings.read_client(self._vios, doc)
             if client.TYPE != 'LogicalPartition':
                 raise errors.Refused('VIOS %s cannot have a virtual Fibre '
                                      'Channel adapter' % client.name)

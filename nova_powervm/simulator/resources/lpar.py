@@ -17,7 +17,7 @@ import re
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import fibre_channel
-from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator.resources import tagged_io
@@ -147,7 +147,7 @@ def from_spec(host, spec):
         memory_from_spec(spec), processors_from_spec(spec), spec['type'],
         spec['max_slots'], spec['management'])
     host.add(lpar)
-    network.build_adapters(lpar, spec['adapters'])
+    network_adapters.build_adapters(lpar, spec['adapters'])
     if spec['running']:
         start_from_spec(lpar)
     return lpar

@@ -51,7 +51,7 @@ class Backing:
 
     :ivar name: str, unique among its kind in its VIOS
     :ivar udid: str, UniqueDeviceID
-    :ivar targets: list of mappings.Target which use it
+    :ivar targets: list of scsi_mappings.Target which use it
     """
 
     #: Tag of its element.
@@ -108,7 +108,7 @@ class Backing:
     def attach(self, target):
         """Note that a mapping stands on it.
 
-        :param target: mappings.Target
+        :param target: scsi_mappings.Target
         """
         self.targets.append(target)
 

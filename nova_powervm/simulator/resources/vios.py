@@ -19,10 +19,10 @@ from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import fc_mappings
 from nova_powervm.simulator.resources import io_config
-from nova_powervm.simulator.resources import mappings
-from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator.resources import scsi_mappings
 from nova_powervm.simulator.resources import storage
 from nova_powervm.simulator.resources import volume_group
 
@@ -49,7 +49,7 @@ _ORDER = (
 #: Group, element of the list, element of a mapping, and what changes them.
 _MAPPINGS = (
     ('ViosSCSIMapping', 'VirtualSCSIMappings', 'VirtualSCSIMapping',
-     mappings.Change),
+     scsi_mappings.Change),
     ('ViosFCMapping', 'VirtualFibreChannelMappings',
      'VirtualFibreChannelMapping', fc_mappings.Change),
 )
@@ -59,7 +59,7 @@ _SERVING_RMC = ('active', 'busy')
 class VirtualIOServer(partition.Partition):
     """A virtual I/O server.
 
-    :ivar buses: list of mappings.Bus
+    :ivar buses: list of scsi_mappings.Bus
     :ivar volumes: dict of name -> storage.PhysicalVolume
     :ivar cards: list of io_config.Card
     :ivar fc_mappings: list of fc_mappings.Mapping
@@ -284,7 +284,7 @@ class VirtualIOServer(partition.Partition):
             items['VirtualSCSIMappings'] = self._render_mappings()
         if 'ViosNetwork' in groups:
             items.update((element.tag, element)
-                         for element in network.vios_network(self))
+                         for element in network_adapters.vios_network(self))
         return self.render_base(groups) + [
             items[name] for name in _ORDER if name in items]
 
@@ -421,7 +421,7 @@ def _build_vios(host, spec):
     # First those that want a certain slot.
     for adapter in sorted(spec['any_client_adapters'],
                           key=lambda adapter: 'slot' not in adapter):
-        bus = mappings.Bus(vios, None, server_slot=adapter.get('slot'))
+        bus = scsi_mappings.Bus(vios, None, server_slot=adapter.get('slot'))
         vios.buses.append(bus)
         for name in adapter['storage']:
             bus.add_target(vios.find_storage(name))
@@ -483,7 +483,7 @@ def build_mappings(host, count):
         which = number // len(lpars) % len(vioses)
         vios, group = vioses[which], groups[which]
         if (lpar, vios) not in buses:
-            buses[lpar, vios] = mappings.Bus(vios, lpar)
+            buses[lpar, vios] = scsi_mappings.Bus(vios, lpar)
             vios.buses.append(buses[lpar, vios])
         disk = group.add_disk('crowd_%d' % number, storage.GIB)
         buses[lpar, vios].add_target(disk, name='vtscsi%d' % number)

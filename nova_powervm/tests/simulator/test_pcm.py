@@ -20,7 +20,7 @@ from pypowervm.tasks.monitor import host_cpu as pvm_host_cpu
 from pypowervm.tasks.monitor import util as pvm_monitor
 from pypowervm import tests as pvm_tests
 
-from nova_powervm.simulator.resources import network
+from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import pcm
 from nova_powervm.simulator.resources import pcm_samples
 from nova_powervm.simulator.resources import switch
@@ -107,7 +107,7 @@ class TestSamples(fc_base.FcTestCase):
         self.lpar = self.make_lpar('server')
         self.make_lpar('off')
         with self.site.lock:
-            network.add_adapter(
+            network_adapters.add_adapter(
                 self.lpar, switch.find_switch(self.host, 'ETHERNET0'), 7)
         self.connect(self.lpar)
         with self.site.lock:

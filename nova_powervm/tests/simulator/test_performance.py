@@ -22,7 +22,7 @@ from unittest import mock
 import testtools
 
 from nova_powervm.simulator import profile as sim_profile
-from nova_powervm.simulator.resources import mappings
+from nova_powervm.simulator.resources import scsi_mappings
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import measure
 
@@ -86,8 +86,9 @@ class TestCaches(testtools.TestCase):
         render.assert_not_called()
 
     def test_only_what_changed_is_made_anew(self):
-        with mock.patch.object(mappings.atom, 'fragment',
-                               side_effect=mappings.atom.fragment) as made:
+        with mock.patch.object(
+                scsi_mappings.atom, 'fragment',
+                side_effect=scsi_mappings.atom.fragment) as made:
             with self.site.lock:
                 self.vios.touch()
             self.feed()

@@ -25,7 +25,7 @@ from pypowervm.wrappers import storage as pvm_stor
 from pypowervm.wrappers import vios_file as pvm_file
 
 from nova_powervm.simulator import errors
-from nova_powervm.simulator.resources import mappings
+from nova_powervm.simulator.resources import scsi_mappings
 from nova_powervm.simulator.resources import uploads
 from nova_powervm.simulator.resources import volume_group
 from nova_powervm.tests.simulator import storage_base
@@ -457,7 +457,7 @@ class MediaTestCase(storage_base.StorageTestCase):
 
 def lpar_bus(vios, lpar):
     """Put a bus between a VIOS and a partition."""
-    bus = mappings.Bus(vios, lpar)
+    bus = scsi_mappings.Bus(vios, lpar)
     vios.buses.append(bus)
     vios.touch()
     return bus

@@ -19,7 +19,7 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm.simulator.resources import network as sim_network
+from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.tests.simulator import network_base
 
 
@@ -180,7 +180,7 @@ class TestClientNetworkAdapter(network_base.NetworkTestCase):
 
     def test_adapters_of_a_profile(self):
         with self.site.lock:
-            sim_network.build_adapters(self.lpar, [
+            network_adapters.build_adapters(self.lpar, [
                 {'switch': 'ETHERNET0', 'vlan': 7, 'mac': 'fa163e000001'},
                 {'switch': 'MGMTSWITCH', 'vlan': 8}])
         first, second = self.cnas(self.lpar)

@@ -196,7 +196,7 @@ class MappingTestCase(MappingTestBase):
 
     def test_too_many_devices(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_powervm.simulator.resources.mappings._LAST_LUN', 0x82))
+            'nova_powervm.simulator.resources.scsi_mappings._LAST_LUN', 0x82))
         for name in 'ab':
             self.add(self.disk_w(name))
         self.assertRefused('cannot have 3 devices', self.add,

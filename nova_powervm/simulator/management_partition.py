@@ -69,7 +69,7 @@ class _Device:
     """A disk of the management partition.
 
     :param name: str such as sdb
-    :param target: mappings.Target behind it
+    :param target: scsi_mappings.Target behind it
     """
 
     def __init__(self, name, target):

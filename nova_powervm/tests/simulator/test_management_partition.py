@@ -22,7 +22,7 @@ from pypowervm.wrappers import storage as pvm_stor
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 import testtools
 
-from nova_powervm.simulator import management
+from nova_powervm.simulator import management_partition
 from nova_powervm.tests.simulator import storage_base
 
 _SCAN = 'sys/bus/vio/devices/%x/host*/scsi_host/host*/scan'
@@ -243,7 +243,7 @@ class VolumeTestCase(storage_base.StorageTestCase):
 class NamesTestCase(testtools.TestCase):
 
     def test_disk_names(self):
-        names = list(management._disk_names())
+        names = list(management_partition._disk_names())
         self.assertEqual(['sdb', 'sdc'], names[:2])
         self.assertEqual(['sdz', 'sdaa', 'sdab'], names[24:27])
         self.assertEqual(len(names), len(set(names)))
