@@ -319,10 +319,10 @@ def _calls(function):
         if not isinstance(node, ast.Call):
             continue
         called = _dotted(node.func)
-        if called == 'storage.try_to':  # (what for, function, ...)
+        if called == 'utils.try_to':  # (what for, function, ...)
             called = _dotted(node.args[1])
         if '.' in called and not called.startswith(('LOG.', 'result.')) and (
-                called != 'storage.StorageTransaction.immediate'):
+                called != 'transaction.StorageTransaction.immediate'):
             found.append(called.removeprefix('pvm_'))
     return list(dict.fromkeys(found))
 

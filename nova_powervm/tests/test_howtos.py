@@ -29,10 +29,10 @@ from nova_powervm.tests.virt.powervm.volume import base as volume_base
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm import volume
-from nova_powervm.virt.powervm import volumegroup
 
 CONTRIBUTOR = ('doc', 'source', 'contributor')
 
@@ -269,7 +269,7 @@ class NewDiskDriverTest(ExampleMixin, disk_base.StorageTestCase):
         self.assertEqual(before, self.state())
 
     def transaction_now(self):
-        return storage.StorageTransaction.immediate(self.host, 'test')
+        return transaction.StorageTransaction.immediate(self.host, 'test')
 
     def test_swap_disk(self):
         self.adapter.create_blank_disks(

@@ -23,7 +23,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import platforms
-from nova_powervm.virt.powervm import deletion
+from nova_powervm.virt.powervm.storage import deletion
 
 FOREIGN = b'of somebody else'
 

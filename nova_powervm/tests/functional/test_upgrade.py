@@ -20,9 +20,9 @@ from unittest import mock
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import former
+from nova_powervm.virt.powervm.storage import deletion
 
 
 def name_in_9(disk_dvr, _disk_type, instance):

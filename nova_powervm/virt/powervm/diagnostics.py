@@ -32,10 +32,10 @@ from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.virt.powervm import answers
-from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import metrics
 from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import size
+from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.vif import driver as vif_driver
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import fibre_channel

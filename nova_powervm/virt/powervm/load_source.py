@@ -28,9 +28,9 @@ from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import power_states
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -73,11 +73,12 @@ class LoadSource:
     :param xag: attribute groups of VIOS documents that find() needs.
     """
 
-    def __init__(self, host, instance, find, xag=(storage.SCSI_MAPPING,)):
+    def __init__(self, host, instance, find,
+                 xag=(vios_mappings.SCSI_MAPPING,)):
         self._host = host
         self._instance = instance
         self._find = find
-        self._xag = sorted({storage.SCSI_MAPPING, *xag})
+        self._xag = sorted({vios_mappings.SCSI_MAPPING, *xag})
         # What there was before tag(); None if it has changed nothing.
         self._before = None
 
@@ -166,7 +167,7 @@ class LoadSource:
         found = {}
         for vios_w in vioses:
             mappings = list(vios_w.scsi_mappings)
-            if storage.FC_MAPPING in self._xag:
+            if vios_mappings.FC_MAPPING in self._xag:
                 mappings += vios_w.vfc_mappings
             for mapping in mappings:
                 if mapping.client_adapter is not None and clients.is_client(

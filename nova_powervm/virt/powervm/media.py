@@ -32,15 +32,18 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import clients
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm import storage
-from nova_powervm.virt.powervm import uploads
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import uploads
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm.storage import volumegroup
+from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm import volumegroup
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -129,7 +132,7 @@ class ConfigDrive:
         """Queue the mapping of a config drive to the server's LPAR.
 
         :param media: what create returned.
-        :param stg: storage.StorageTransaction
+        :param stg: transaction.StorageTransaction
         """
         stg.map(media.vios_uuid, vm.get_pvm_uuid(instance), media.element)
 
@@ -141,7 +144,7 @@ class ConfigDrive:
         be media beside the repository in use, it takes 1 request, and 1 for
         each VIOS that may have them.
 
-        :param stg: storage.StorageTransaction
+        :param stg: transaction.StorageTransaction
         """
         group = self._find_medium(instance)
         if group is not None:
@@ -163,9 +166,9 @@ class ConfigDrive:
         if not self._others - {own_uuid}:
             return own
         name, lpar_uuid = get_cfg_drv_name(instance), vm.get_pvm_uuid(instance)
-        vioses = self.host.active_vioses([storage.SCSI_MAPPING])
-        if any(storage.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
-                                    name) for vios_w in vioses):
+        vioses = self.host.active_vioses([vios_mappings.SCSI_MAPPING])
+        if any(vios_mappings.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
+                                          name) for vios_w in vioses):
             return None
         for vios_w in sorted(vioses, key=lambda vios_w: (
                 vios_w.uuid != own_uuid, vios_w.name)):
@@ -181,7 +184,7 @@ class ConfigDrive:
 
         It is found by the name of the medium, also when the LPAR is gone.
 
-        :param stg: storage.StorageTransaction
+        :param stg: transaction.StorageTransaction
         """
         group = self._find_repository()
         if group is not None:
@@ -210,7 +213,7 @@ class ConfigDrive:
                     not self._others - {group.vios_uuid}):
                 return
         except pvm_exc.Error as exc:
-            if not may_wait and storage.is_up(self.host, group.vios_uuid):
+            if not may_wait and self.host.is_vios_up(group.vios_uuid):
                 raise
             LOG.warning('Config drive %s will be deleted later: %s', name,
                         exc, instance=instance)
@@ -234,7 +237,7 @@ class ConfigDrive:
         """Unmap a medium and delete it, if a VIOS has it (1-5 requests)."""
         for vg_w in self.host.volume_groups(vios_uuid):
             if volumegroup.has_media(vg_w, name):
-                with storage.StorageTransaction.immediate(
+                with transaction.StorageTransaction.immediate(
                         self.host, 'delete_cfg_drive') as stg:
                     stg.edit(vios_uuid, _unmap, name)
                 self._delete_media(volumegroup.VolumeGroup(
@@ -260,11 +263,11 @@ class ConfigDrive:
 
     def _lent(self, vios_uuid, wanted):
         """Those of some media that another LPAR has in a drive: set."""
-        vios_w = self.host.vios(vios_uuid, [storage.SCSI_MAPPING])
+        vios_w = self.host.vios(vios_uuid, [vios_mappings.SCSI_MAPPING])
         return {mapping.backing_storage.name
                 for mapping in vios_w.scsi_mappings
-                if storage.is_named(mapping.backing_storage,
-                                    pvm_stg.VOptMedia, wanted) and
+                if elements.is_named(mapping.backing_storage,
+                                     pvm_stg.VOptMedia, wanted) and
                 _is_lent(mapping, mapping.backing_storage.name)}
 
     # ---- what an earlier process has left ------------------------------
@@ -349,11 +352,11 @@ class ConfigDrive:
             doomed = {vios_uuid: dict(proofs)
                       for vios_uuid, proofs in self._doomed.items()}
         for vios_uuid, proofs in doomed.items():
-            storage.try_to('delete config drives of VIOS %s' % vios_uuid,
-                           self._sweep_vios, vios_uuid, proofs)
+            utils.try_to('delete config drives of VIOS %s' % vios_uuid,
+                         self._sweep_vios, vios_uuid, proofs)
 
     def _sweep_vios(self, vios_uuid, proofs):
-        if not storage.is_up(self.host, vios_uuid):
+        if not self.host.is_vios_up(vios_uuid):
             return
         with self._sweeping:
             for name, proof in proofs.items():
@@ -383,9 +386,9 @@ class ConfigDrive:
         except Exception:
             with excutils.save_and_reraise_exception() as reraise:
                 # The answer may have been lost after it was made.
-                storage.try_to('delete the config drive %s' % name,
-                               group.edit, deletion.media, [name], proof)
-                reraise.reraise = storage.is_up(self.host, group.vios_uuid)
+                utils.try_to('delete the config drive %s' % name,
+                             group.edit, deletion.media, [name], proof)
+                reraise.reraise = self.host.is_vios_up(group.vios_uuid)
                 with self._finding:
                     self._repository = None
                     self._avoided = (None if reraise.reraise
@@ -463,11 +466,11 @@ def _create_repository(vg_w, group):
 
 def _map_again(vios_w, group, lpar_uuid, element, place):
     """Map a medium to a partition, if it is there and not mapped yet."""
-    if (storage.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
-                             element.name) or
+    if (vios_mappings.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
+                                   element.name) or
             not volumegroup.has_media(group.read(), element.name)):
         return None
-    return storage.add_mapping(vios_w, lpar_uuid, element, place)
+    return vios_mappings.add_mapping(vios_w, lpar_uuid, element, place)
 
 
 def _unmap(vios_w, name):
@@ -477,8 +480,8 @@ def _unmap(vios_w, name):
 
     :returns: list of the mappings that were removed.
     """
-    return storage.remove_mappings(vios_w, lambda mapping: (
-        storage.is_named(mapping.backing_storage, pvm_stg.VOptMedia, [name])
+    return vios_mappings.remove_mappings(vios_w, lambda mapping: (
+        elements.is_named(mapping.backing_storage, pvm_stg.VOptMedia, [name])
         and not _is_lent(mapping, name)))
 
 

@@ -30,7 +30,10 @@ from pypowervm.wrappers import storage as pvm_stg
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -118,12 +121,12 @@ class ManagementPartition:
             return
         what = 'unmap the boot disk of %s from the management partition' % (
             instance.name)
-        if not storage.try_to(what, self._unmap, disk_dvr, instance):
+        if not utils.try_to(what, self._unmap, disk_dvr, instance):
             self._unmap(disk_dvr, instance)
 
     def _own_disk(self, disk_dvr, instance):
         vios_uuid = disk_dvr.vios_uuids[0]
-        vios_w = self.host.vios(vios_uuid, [storage.SCSI_MAPPING])
+        vios_w = self.host.vios(vios_uuid, [vios_mappings.SCSI_MAPPING])
         mapping = disk_dvr.find_mapping(instance, _BOOT, {vios_uuid: vios_w})
         if mapping is None:
             raise exception.InstanceDiskMappingFailed(
@@ -139,13 +142,13 @@ class ManagementPartition:
         [vios_w] = disk_dvr.edit_first_vios(
             instance, 'map_boot_disk_to_mgmt', _share_mapping,
             self.host.mgmt_uuid, disk_dvr.storage_class, name).values()
-        return storage.find_mapping(vios_w, self.host.mgmt_uuid,
-                                    disk_dvr.storage_class, name)
+        return vios_mappings.find_mapping(vios_w, self.host.mgmt_uuid,
+                                          disk_dvr.storage_class, name)
 
     def _unmap(self, disk_dvr, instance):
         name = disk_dvr.get_disk_name(_BOOT, instance)
-        stg = storage.StorageTransaction(self.host,
-                                         'unmap_boot_disk_from_mgmt')
+        stg = transaction.StorageTransaction(self.host,
+                                             'unmap_boot_disk_from_mgmt')
         disk_dvr.disconnect_disk(instance, stg, [_BOOT],
                                  clients=[self.host.mgmt_uuid])
         vioses = stg.execute()
@@ -154,10 +157,10 @@ class ManagementPartition:
         disks = stg.removed_storage + [
             mapping.backing_storage for vios_w in vioses.values()
             for mapping in vios_w.scsi_mappings]
-        for udid in {disk.udid for disk in disks if storage.is_named(
+        for udid in {disk.udid for disk in disks if elements.is_named(
                 disk, disk_dvr.storage_class, [name])}:
-            storage.try_to('remove the devices of disk %s' % udid,
-                           self.remove_disk, udid)
+            utils.try_to('remove the devices of disk %s' % udid,
+                         self.remove_disk, udid)
 
     # ---- devices -------------------------------------------------------
 
@@ -305,9 +308,9 @@ def _share_mapping(vios_w, lpar_uuid, wrapper_class, name):
     :raises NewMgmtMappingNotFoundException: if the VIOS does not lend it.
     """
     for mapping in vios_w.scsi_mappings:
-        if storage.is_named(mapping.backing_storage, wrapper_class, [name]):
-            return storage.add_mapping(vios_w, lpar_uuid,
-                                       mapping.backing_storage)
+        if elements.is_named(mapping.backing_storage, wrapper_class, [name]):
+            return vios_mappings.add_mapping(vios_w, lpar_uuid,
+                                             mapping.backing_storage)
     raise exception.NewMgmtMappingNotFoundException(stg_name=name,
                                                     vios_name=vios_w.name)
 

@@ -24,7 +24,7 @@ from pypowervm.tasks import slot_map
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.virt.powervm import lua
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import elements
 
 _IO = slot_map.IOCLASS
 #: Our classes of a slot: {VIOS UUID: its name} and {name: LUA}.
@@ -44,7 +44,7 @@ def identities(element):
     :param element: wrapper of a disk, medium, logical unit or volume.
     """
     name = (() if isinstance(element, pvm_stg.PV) else
-            (storage.base_name(element),))
+            (elements.base_name(element),))
     # A reference to a medium that is not mapped yet has no UDID.
     return name + ((element.udid,) if element.udid else ())
 

@@ -22,6 +22,7 @@ import json
 
 from pypowervm import adapter as pvm_adapter
 from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.wrappers import cluster as pvm_cluster
 from pypowervm.wrappers import job as pvm_job
@@ -134,6 +135,17 @@ class PlatformReader(abc.ABC):
     def active_vioses(self, groups=()):
         """Read the VIOSes that are up, see filter_active(): list of VIOS."""
         return self.filter_active(self.vioses(groups))
+
+    def is_vios_up(self, vios_uuid):
+        """Whether a VIOS is up, or the platform does not tell. Never raises.
+
+        :returns: bool
+        """
+        try:
+            return any(vios_w.uuid.lower() == vios_uuid.lower()
+                       for vios_w in self.active_vioses())
+        except pvm_exc.Error:
+            return True
 
     @staticmethod
     def filter_active(vioses):

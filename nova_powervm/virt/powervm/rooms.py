@@ -30,7 +30,7 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import slot
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import leftovers
 
@@ -72,13 +72,13 @@ def open_rooms(virtapi, host, nvram_manager=None):
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
     partitions = census.Census(host)
-    storage.try_to('find the management partition among all', lambda: (
+    utils.try_to('find the management partition among all', lambda: (
         host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
     disk_dvr = disk.build(host, glance.API())
     former.take_over(host, disk_dvr, partitions.active_vioses)
     instance_id.take_over(host.nodename)
-    storage.try_to('keep what servers are made of', lambda: (
+    utils.try_to('keep what servers are made of', lambda: (
         made_of.take_over(host.nodename, lambda: partitions.lpars)))
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])

@@ -63,10 +63,10 @@ from pypowervm.tasks import slot_map
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm.nvram import api
 from nova_powervm.virt.powervm import placement
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -188,7 +188,7 @@ class _Scratch(slot_map.SlotMapStore):
         self.register_vios(vios_w, slot)
         if not isinstance(element, pvm_stg.PV):
             # A physical volume has another name on each VIOS.
-            self._reg_slot(placement.NAMES, storage.base_name(element), slot,
+            self._reg_slot(placement.NAMES, elements.base_name(element), slot,
                            extra_spec=target.lua)
 
     def register_vios(self, vios_w, slot):

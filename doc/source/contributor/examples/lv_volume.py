@@ -15,7 +15,7 @@
 from nova import exception as nova_exc
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import driver
 
 
@@ -43,7 +43,7 @@ class LvConnector(driver.VolumeConnector):
 
     def disconnect(self, stg, server_going=False):
         """Queue the end of the mapping; nothing if there is none."""
-        stg.edit(self.data['vios'], storage.remove_storage_mappings,
+        stg.edit(self.data['vios'], vios_mappings.remove_storage_mappings,
                  pvm_stg.VDisk, [self.data['lv']], partitions=[self.lpar_uuid])
 
     def extend(self, size):

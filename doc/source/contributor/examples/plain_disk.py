@@ -15,14 +15,14 @@
 from nova import exception as nova_exc
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm import volumegroup
 
 CONF = cfg.CONF
 BOOT = driver.DiskType.BOOT
@@ -82,7 +82,7 @@ class PlainStorage(driver.DiskAdapter):
         stg.map(self._vg.vios_uuid, vm.get_pvm_uuid(instance), disk)
 
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
-        stg.edit(self._vg.vios_uuid, storage.remove_storage_mappings,
+        stg.edit(self._vg.vios_uuid, vios_mappings.remove_storage_mappings,
                  self.storage_class,
                  self.get_disk_names(instance, disk_types),
                  partitions=clients or self.own_partitions(instance))

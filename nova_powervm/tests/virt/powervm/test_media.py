@@ -31,8 +31,8 @@ from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import media
-from nova_powervm.virt.powervm import storage
-from nova_powervm.virt.powervm import uploads
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import uploads
 
 UPLOAD = ['PUT File', 'PUT contents', 'DELETE File']
 DISCOVERY = ['GET VolumeGroup']
@@ -86,7 +86,8 @@ class MediaTestCase(base.StorageTestCase):
             [('/etc/motd', b'Hello')], network_info, admin_pass, **kwargs)
 
     def transaction(self, action, *args):
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             action(self.instance, *args, stg)
 
     def media_names(self, vios='vios1'):

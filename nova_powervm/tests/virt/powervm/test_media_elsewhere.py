@@ -15,9 +15,9 @@
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.tests.virt.powervm import test_media
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import media
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 
 class Census:
@@ -30,7 +30,7 @@ class Census:
         self._host = host
         self._former = [instance.uuid for instance in former]
         self.vioses = pvm_vios.VIOS.get(host.adapter,
-                                        xag=[storage.SCSI_MAPPING])
+                                        xag=[vios_mappings.SCSI_MAPPING])
 
     def active_vioses(self):
         return self._host.active_vioses()

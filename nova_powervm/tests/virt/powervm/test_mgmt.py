@@ -26,7 +26,8 @@ from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import mgmt
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 
 class ManagementMixin:
@@ -162,15 +163,15 @@ class DeviceTest(ManagementMixin, ssp_base.PoolTestCase):
         self.open_mgmt()
         self.disk = self.create()
         with self.edits() as stg:
-            stg.edit(self.vios().uuid, storage.add_mapping,
+            stg.edit(self.vios().uuid, vios_mappings.add_mapping,
                      self.host.mgmt_uuid, pvm_stg.LU.bld_ref(
                          self.host.adapter, self.disk.name, self.disk.udid))
         self.mapping = self.get_mapping()
 
     def get_mapping(self):
-        vios_w = self.host.active_vioses([storage.SCSI_MAPPING])[0]
-        return storage.find_mapping(vios_w, self.host.mgmt_uuid, pvm_stg.LU,
-                                    self.disk.name)
+        vios_w = self.host.active_vioses([vios_mappings.SCSI_MAPPING])[0]
+        return vios_mappings.find_mapping(vios_w, self.host.mgmt_uuid,
+                                          pvm_stg.LU, self.disk.name)
 
     def test_found(self):
         self.assertEqual(self.path('dev/sdb'),
@@ -235,11 +236,11 @@ class DeviceTest(ManagementMixin, ssp_base.PoolTestCase):
     def test_one_disk_through_two_vioses(self):
         self.mgmt.discover_vscsi_disk(self.mapping)
         with self.edits() as stg:
-            stg.edit(self.vios('vios2').uuid, storage.add_mapping,
+            stg.edit(self.vios('vios2').uuid, vios_mappings.add_mapping,
                      self.host.mgmt_uuid, pvm_stg.LU.bld_ref(
                          self.host.adapter, self.disk.name, self.disk.udid))
         vios_w = next(vios_w for vios_w in self.host.active_vioses(
-            [storage.SCSI_MAPPING]) if vios_w.name == 'vios2')
+            [vios_mappings.SCSI_MAPPING]) if vios_w.name == 'vios2')
         self.mgmt._scan('%x' % (0x30000000 | vios_w.scsi_mappings[0]
                                 .client_adapter.lpar_slot_num), set())
         self.simulated.management.sync()
@@ -267,7 +268,8 @@ class OwnDiskTest(ManagementMixin, disk_base.StorageTestCase):
         disk = self.adapter.create_disk_from_image(
             self.context, self.instance, self.glance.meta(image_id))
         self.create_lpar(self.instance)
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             self.adapter.connect_disk(self.instance, disk, stg)
         self.before = self.state()
         self.simulated.journal.clear()
@@ -286,7 +288,8 @@ class OwnDiskTest(ManagementMixin, disk_base.StorageTestCase):
 
     def test_not_mapped(self):
         self.boot()
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             self.adapter.disconnect_disk(self.instance, stg)
         exc = self.assertRaises(
             exception.InstanceDiskMappingFailed, self.mgmt.attach_boot_disk,

@@ -21,11 +21,12 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.tests.virt.powervm.nvram import store
-from nova_powervm.tests.virt.powervm import test_storage
+from nova_powervm.tests.virt.powervm.storage import base as storage_base
 from nova_powervm.virt.powervm.nvram import worker
 from nova_powervm.virt.powervm import placement
 from nova_powervm.virt.powervm import slot
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 UUID = 'a1b2c3d4-0000-4000-8000-000000000001'
@@ -40,7 +41,7 @@ class Mark:
         return os.mkdir, ('/nowhere/at/all',)
 
 
-class SlotsTestCase(test_storage.DisksTestCase):
+class SlotsTestCase(storage_base.DisksTestCase):
 
     def setUp(self):
         super().setUp()
@@ -68,14 +69,14 @@ class SlotsTestCase(test_storage.DisksTestCase):
         """Map disks, and unmap some; returns the slots."""
         slots = self.maps.of(self.instance, **kwargs)
         slots.note_partition(self.lpar_w)
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.host, 'test', slots=slots) as stg:
             for disk in disks:
                 stg.map(self.vios(vios).uuid, vm.get_pvm_uuid(self.instance),
                         disk)
             if unmap:
                 stg.edit(self.vios(vios).uuid,
-                         storage.remove_storage_mappings, pvm_stg.VDisk,
+                         vios_mappings.remove_storage_mappings, pvm_stg.VDisk,
                          unmap)
         slots.save()
         return slots
@@ -150,8 +151,8 @@ class SlotMapsTest(SlotsTestCase):
     def test_what_was_lost_otherwise_is_noticed(self):
         """An operation that read the VIOS knows all that is there."""
         self.operate(self.disk, self.other, anew=True)
-        with storage.StorageTransaction.immediate(self.host, 'x') as stg:
-            stg.edit(self.vios().uuid, storage.remove_storage_mappings,
+        with transaction.StorageTransaction.immediate(self.host, 'x') as stg:
+            stg.edit(self.vios().uuid, vios_mappings.remove_storage_mappings,
                      pvm_stg.VDisk, ['b_test'])
         self.operate(self.other)
         self.assertEqual([['s_test']], list(self.names().values()))
@@ -318,7 +319,7 @@ class GuideTest(SlotsTestCase):
         self.flush()
         del self.store.calls[:]
         slots = self.maps.of(self.instance, guided=True)
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.host, 'test', slots=slots) as stg:
             stg.map(self.vios().uuid, vm.get_pvm_uuid(self.instance),
                     self.boot)
@@ -394,7 +395,7 @@ class SharedPoolGuideTest(ssp_base.PoolTestCase):
                 5: {'NAMES': {boot: LUA % 4}, 'VIOS': owners[1]}})
             slots = maps.of(instance, anew=True, guided=True)
             slots.note_partition(lpar_w)
-            with storage.StorageTransaction.immediate(
+            with transaction.StorageTransaction.immediate(
                     self.host, 'test', slots=slots) as stg:
                 self.adapter.connect_disk(instance, unit, stg)
             found = {(mapping['client_slot'], mapping['lua']): vios.uuid
@@ -403,7 +404,7 @@ class SharedPoolGuideTest(ssp_base.PoolTestCase):
                      if mapping['lpar_id'] == lpar_w.id}
             self.assertEqual({(8, LUA % 3): expected[0],
                               (5, LUA % 4): expected[1]}, found)
-            with storage.StorageTransaction.immediate(
+            with transaction.StorageTransaction.immediate(
                     self.host, 'test') as stg:
                 self.adapter.disconnect_disk(instance, stg)
 

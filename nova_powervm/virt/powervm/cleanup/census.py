@@ -22,10 +22,10 @@ from nova import context as nova_context
 from nova import objects
 from oslo_log import log as logging
 
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import names as pvm_names
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +50,8 @@ class Census:
     @functools.cached_property
     def vioses(self):
         """Wrappers of the VIOSes, with SCSI_MAPPING and FC_MAPPING."""
-        return self._host.vioses([storage.SCSI_MAPPING, storage.FC_MAPPING])
+        return self._host.vioses([vios_mappings.SCSI_MAPPING,
+                                  vios_mappings.FC_MAPPING])
 
     @functools.cached_property
     def lpars(self):

@@ -22,8 +22,10 @@ are: they go by the partition id, see former. The storage itself stays.
 
 from oslo_log import log as logging
 
-from nova_powervm.virt.powervm import clients
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 LOG = logging.getLogger(__name__)
 
@@ -40,20 +42,21 @@ def remove(host, census):
             for vios_w in census.active_vioses()}
     proof = census.prove_gone({_name(mapping) for mappings in left.values()
                                for mapping in mappings})
-    with storage.StorageTransaction.immediate(
-            host, 'cleanup', xag=[storage.SCSI_MAPPING,
-                                  storage.FC_MAPPING]) as stg:
+    with transaction.StorageTransaction.immediate(
+            host, 'cleanup', xag=[vios_mappings.SCSI_MAPPING,
+                                  vios_mappings.FC_MAPPING]) as stg:
         for vios_w in census.active_vioses():
             ids = _orphan_ids(vios_w, census)
             if ids:
-                stg.edit(vios_w.uuid, storage.remove_stale_fc_mappings, ids)
+                stg.edit(vios_w.uuid, vios_mappings.remove_stale_fc_mappings,
+                         ids)
         for vios_uuid, mappings in left.items():
             names = proof.of({_name(mapping) for mapping in mappings})
             if names:
                 LOG.warning('Removing mappings of servers that are gone from '
                             'VIOS %(vios)s: %(names)s.',
                             {'vios': vios_uuid, 'names': ', '.join(names)})
-                stg.edit(vios_uuid, storage.remove_mappings,
+                stg.edit(vios_uuid, vios_mappings.remove_mappings,
                          lambda mapping, names=names: (
                              _is_orphan(mapping) and _name(mapping) in names))
 
@@ -73,4 +76,4 @@ def _is_orphan(mapping):
 
 
 def _name(mapping):
-    return storage.base_name(mapping.backing_storage)
+    return elements.base_name(mapping.backing_storage)

@@ -14,8 +14,8 @@
 
 from oslo_log import log as logging
 
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import names as pvm_names
+from nova_powervm.virt.powervm.storage import deletion
 
 LOG = logging.getLogger(__name__)
 

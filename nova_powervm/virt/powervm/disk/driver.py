@@ -40,12 +40,13 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 import six
 
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -298,7 +299,7 @@ class DiskAdapter:
         """Queue the mapping of a disk to the server's LPAR.
 
         :param disk: what create_disk_from_image returned.
-        :param stg: storage.StorageTransaction
+        :param stg: transaction.StorageTransaction
         """
 
     def connect_disk_by_one(self, instance, disk, apart=False):
@@ -312,7 +313,8 @@ class DiskAdapter:
         :returns: dict of UUID -> VIOS wrapper, of that VIOS.
         :raises InstanceDiskMappingFailed: if no VIOS maps it.
         """
-        add = storage.add_mapping_apart if apart else storage.add_mapping
+        add = (vios_mappings.add_mapping_apart if apart else
+               vios_mappings.add_mapping)
         return self.edit_first_vios(
             instance, 'connect_disk', add, vm.get_pvm_uuid(instance),
             self.reference(disk))
@@ -321,14 +323,14 @@ class DiskAdapter:
         """Edit the first VIOS of the disks that can be edited.
 
         :param name: str, tells in logs what it is for.
-        :param func: see storage.StorageTransaction.edit(); to have the next
-            VIOS tried, it raises an AbstractDiskException.
+        :param func: see transaction.StorageTransaction.edit(); to have the
+            next VIOS tried, it raises an AbstractDiskException.
         :returns: dict of UUID -> wrapper of that VIOS, as it is then.
         :raises InstanceDiskMappingFailed: if all fail.
         """
         failures = []
         for vios_uuid in self.vios_uuids:
-            stg = storage.StorageTransaction(self.host, name)
+            stg = transaction.StorageTransaction(self.host, name)
             stg.edit_redundant([vios_uuid], func, *args)
             try:
                 return stg.execute()
@@ -355,7 +357,7 @@ class DiskAdapter:
         and when they are mapped to the management partition. Those of other
         partitions are left alone.
 
-        :param stg: storage.StorageTransaction
+        :param stg: transaction.StorageTransaction
         :param disk_types: iterable of DiskType; None means all.
         :param clients: UUIDs of the partitions to unmap them from; None means
             those of own_partitions().
@@ -416,12 +418,12 @@ class DiskAdapter:
 
         :param disk_types: list of DiskType, in the order in which the guest
             is to find the disks.
-        :param stg: storage.StorageTransaction
+        :param stg: transaction.StorageTransaction
         :param swap_gb: list of int, what swap_sizes() tells: a swap disk that
             is missing, or has another size, is made anew, and one that is not
             to be there is deleted. None means that disk_types tells whether
             there is one, of whatever size.
-        :param slots: slot.ServerSlots, see storage.StorageTransaction.
+        :param slots: slot.ServerSlots, see transaction.StorageTransaction.
         :returns: dict of DiskType -> wrapper of the disk.
         :raises DiskNotFound: if the server does not have one of them.
         """
@@ -470,14 +472,14 @@ class DiskAdapter:
         :param size_mb: int, 0 for none; rounded up to whole GiB.
         :param mapped: whether the old one is mapped to the LPAR, and the new
             one is to be.
-        :param slots: slot.ServerSlots, see storage.StorageTransaction.
+        :param slots: slot.ServerSlots, see transaction.StorageTransaction.
         :returns: wrapper of the new disk, or None.
         :raises: as delete_disks and create_blank_disks.
         """
         host, swap = self.host, [DiskType.SWAP]
         unmapped = ()
         if mapped:
-            with storage.StorageTransaction.immediate(
+            with transaction.StorageTransaction.immediate(
                     host, 'disconnect_swap', slots=slots) as stg:
                 self.disconnect_disk(instance, stg, swap)
             unmapped = stg.removed_storage
@@ -487,7 +489,7 @@ class DiskAdapter:
         [disk] = self.create_blank_disks(instance, [
             BlankDisk(DiskType.SWAP, _whole_gb(size_mb))])
         if mapped:
-            with storage.StorageTransaction.immediate(
+            with transaction.StorageTransaction.immediate(
                     host, 'connect_swap', slots=slots) as stg:
                 self.connect_disk(instance, disk, stg)
         return disk
@@ -549,7 +551,7 @@ class DiskAdapter:
     def _mappings(self, instance, disk_type, vioses):
         name = self.get_disk_name(disk_type, instance)
         for vios_uuid in self.vios_uuids:
-            mapping = vios_uuid in vioses and storage.find_mapping(
+            mapping = vios_uuid in vioses and vios_mappings.find_mapping(
                 vioses[vios_uuid], vm.get_pvm_uuid(instance),
                 self.storage_class, name)
             if mapping:

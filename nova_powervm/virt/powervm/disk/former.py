@@ -25,7 +25,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -65,8 +65,9 @@ def take_over(host, disk_dvr, read_mappings):
 
 def _take_over(instance, storage_class, vioses):
     name = name_in_9(instance, storage_class)
-    if any(storage.find_mapping(vios_w, vm.get_pvm_uuid(instance),
-                                storage_class, name) for vios_w in vioses):
+    if any(vios_mappings.find_mapping(
+            vios_w, vm.get_pvm_uuid(instance), storage_class, name)
+            for vios_w in vioses):
         LOG.info('Disk %s of nova-powervm 9.0.0 is taken over.', name,
                  instance=instance)
         instance.system_metadata[_KEY] = name

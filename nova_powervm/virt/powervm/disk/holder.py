@@ -31,7 +31,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import kept
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names as pvm_names
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import elements
 
 CONF = cfg.CONF
 
@@ -113,7 +113,7 @@ class _Search:
         else:
             vg_w = self._group(former)
             left = sorted(filter(pvm_names.is_disk_name, map(
-                storage.base_name, vg_w.virtual_disks))) if vg_w else []
+                elements.base_name, vg_w.virtual_disks))) if vg_w else []
             if not left:
                 return
             reason = 'it has disks of servers: %s' % ', '.join(left)

@@ -23,7 +23,7 @@ from oslo_utils import units
 from pypowervm.wrappers import vios_file
 
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import uploads
+from nova_powervm.virt.powervm.storage import uploads
 
 #: All that the one or the other kind of disks can be made of.
 FORMATS = ('raw', 'qcow2')

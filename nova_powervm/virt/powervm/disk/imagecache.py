@@ -50,14 +50,15 @@ from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm.disk import room
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm import storage
-from nova_powervm.virt.powervm import uploads
-from nova_powervm.virt.powervm import volumegroup
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import uploads
+from nova_powervm.virt.powervm.storage import volumegroup
+from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -283,8 +284,8 @@ class ImageCache(imagecache.ImageCacheManager):
             yield
         except Exception:
             with excutils.save_and_reraise_exception():
-                storage.try_to('remove the partial image %s' % name,
-                               self.vg.edit, self._drop_if_partial, name)
+                utils.try_to('remove the partial image %s' % name,
+                             self.vg.edit, self._drop_if_partial, name)
 
     def _upload_to_disk(self, image, stream, vg_w, name, size_gb, proof):
         """Create a disk, and stream an image to it (5 requests)."""
@@ -294,8 +295,8 @@ class ImageCache(imagecache.ImageCacheManager):
             self._fill(image, stream, disk, name)
         except Exception:
             with excutils.save_and_reraise_exception():
-                storage.try_to('remove the partial disk %s' % name,
-                               self.vg.edit, deletion.disks, [name], proof)
+                utils.try_to('remove the partial disk %s' % name,
+                             self.vg.edit, deletion.disks, [name], proof)
         return disk
 
     def _fill(self, image, stream, target, name):
@@ -488,4 +489,4 @@ class ImageCache(imagecache.ImageCacheManager):
 
 def _names(vg_w, is_wanted):
     """Names of some of the disks in a volume group."""
-    return list(filter(is_wanted, map(storage.base_name, vg_w.virtual_disks)))
+    return list(filter(is_wanted, map(elements.base_name, vg_w.virtual_disks)))

@@ -22,15 +22,16 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import holder
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
-from nova_powervm.virt.powervm import uploads
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import uploads
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm import volumegroup
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -99,13 +100,13 @@ class LocalStorage(disk_driver.DiskAdapter):
         return disk_driver.DiskCapacity(
             total_gb=vg_w.capacity,
             used_gb=vg_w.capacity - vg_w.available_size,
-            disks={storage.base_name(disk): disk.capacity
+            disks={elements.base_name(disk): disk.capacity
                    for disk in vg_w.virtual_disks})
 
     def clean(self, census):
         """See the base class. 1 request, and 1 if there is something."""
         vg_w = self._images.scrub()
-        left = set(map(storage.base_name, vg_w.virtual_disks))
+        left = set(map(elements.base_name, vg_w.virtual_disks))
         proof = census.prove_former(left)
         doomed = proof.of(left)
         if doomed:
@@ -163,7 +164,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         stg.map(self._vg.vios_uuid, vm.get_pvm_uuid(instance), disk)
 
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
-        stg.edit(self._vg.vios_uuid, storage.remove_storage_mappings,
+        stg.edit(self._vg.vios_uuid, vios_mappings.remove_storage_mappings,
                  pvm_stg.VDisk, self.get_disk_names(instance, disk_types),
                  partitions=clients or self.own_partitions(instance))
 

@@ -21,11 +21,11 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
+from nova_powervm.virt.powervm.storage import deletion
 
 LOG = logging.getLogger(__name__)
 

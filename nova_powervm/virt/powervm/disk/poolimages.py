@@ -53,11 +53,11 @@ from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -500,8 +500,8 @@ class _Marker:
         """Yield chunks; replace the marker if they take their time."""
         for chunk in chunks:
             if self._images.clock() - self._made >= _RENEW_SECONDS:
-                storage.try_to('renew the marker of image %s' %
-                               self.image_name, self._renew)
+                utils.try_to('renew the marker of image %s' %
+                             self.image_name, self._renew)
             yield chunk
 
     def _renew(self):
@@ -537,8 +537,8 @@ class _Marker:
 
     def _clean_up(self):
         """Delete the marker, after the image if there is one."""
-        storage.try_to('remove the marker of image %s' % self.image_name,
-                       self._remove)
+        utils.try_to('remove the marker of image %s' % self.image_name,
+                     self._remove)
 
     def _remove(self):
         if self._image_lu is not None:

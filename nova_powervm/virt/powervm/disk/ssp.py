@@ -28,7 +28,10 @@ from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm.disk import poolimages
 from nova_powervm.virt.powervm.disk import units
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -90,9 +93,9 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                 self._delete(unit, proof)
         for instance in census.instances:
             if units.doomed(instance.system_metadata):
-                storage.try_to('delete former disks of server %s' %
-                               instance.uuid, self._delete_doomed, instance,
-                               lus)
+                utils.try_to('delete former disks of server %s' %
+                             instance.uuid, self._delete_doomed, instance,
+                             lus)
 
     def _delete_doomed(self, instance, lus):
         """Delete what a server had when a VIOS was down.
@@ -103,9 +106,9 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         """
         doomed = units.doomed(instance.system_metadata)
         names, clients = set(doomed.values()), self.own_partitions(instance)
-        stg = storage.StorageTransaction(self.host, 'clean_former')
+        stg = transaction.StorageTransaction(self.host, 'clean_former')
         stg.edit_redundant(
-            self.vios_uuids, storage.remove_storage_mappings, pvm_stg.LU,
+            self.vios_uuids, vios_mappings.remove_storage_mappings, pvm_stg.LU,
             names, partitions=clients, udids=set(doomed),
             missed=lambda vios_uuid: self._unfinished.add_mappings(
                 vios_uuid, names, clients, set(doomed)))
@@ -256,7 +259,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         names = self.get_disk_names(instance, disk_types)
         clients = clients or self.own_partitions(instance)
         stg.edit_redundant(
-            self.vios_uuids, storage.remove_storage_mappings, pvm_stg.LU,
+            self.vios_uuids, vios_mappings.remove_storage_mappings, pvm_stg.LU,
             names, partitions=clients, missed=functools.partial(
                 self._note_missed, stg, names, clients))
 
@@ -264,7 +267,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         """Remember what to unmap from a VIOS when it is up again."""
         udids = {unit.udid for unit in self._pool.known(names)}
         udids.update(element.udid for element in stg.removed_storage
-                     if storage.is_named(element, pvm_stg.LU, names))
+                     if elements.is_named(element, pvm_stg.LU, names))
         self._unfinished.add_mappings(vios_uuid, names, clients, udids)
 
     def delete_disks(self, instance, disk_types=None, unmapped=()):
@@ -275,7 +278,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         """
         names = self.get_disk_names(instance, disk_types)
         udids = {element.udid for element in unmapped
-                 if storage.is_named(element, pvm_stg.LU, names)}
+                 if elements.is_named(element, pvm_stg.LU, names)}
         proof = self.proof(instance)
         wanted = {*udids, *units.doomed(instance.system_metadata, names)}
         left = [
@@ -354,22 +357,22 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
 
     def sweep(self):
         for vios_uuid in self._unfinished.vios_uuids():
-            storage.try_to('clean up VIOS %s' % vios_uuid, self._sweep_vios,
-                           vios_uuid)
+            utils.try_to('clean up VIOS %s' % vios_uuid, self._sweep_vios,
+                         vios_uuid)
         for unit, proof in self._unfinished.take_used():
-            if not storage.try_to('delete logical unit %s' % unit.name,
-                                  self._delete, unit, proof):
+            if not utils.try_to('delete logical unit %s' % unit.name,
+                                self._delete, unit, proof):
                 self._unfinished.add_used(unit, proof)
 
     def _sweep_vios(self, vios_uuid):
         """Remove mappings that a VIOS kept while it was down."""
         if vios_uuid in self._pool.vios_uuids:
-            if not storage.is_up(self.host, vios_uuid):
+            if not self.host.is_vios_up(vios_uuid):
                 return
-            with storage.StorageTransaction.immediate(self.host,
-                                                      'sweep') as stg:
+            with transaction.StorageTransaction.immediate(self.host,
+                                                          'sweep') as stg:
                 for missed in self._unfinished.mappings(vios_uuid):
-                    stg.edit(vios_uuid, storage.remove_storage_mappings,
+                    stg.edit(vios_uuid, vios_mappings.remove_storage_mappings,
                              pvm_stg.LU, missed.names,
                              partitions=missed.clients, udids=missed.udids)
         for unit, proof in self._unfinished.end(vios_uuid):

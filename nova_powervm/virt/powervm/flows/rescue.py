@@ -19,7 +19,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import volume
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.tasks import image as tf_img
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -67,7 +67,7 @@ def power_on(rooms, instance, block_device_info=None):
     if flavors.is_ibmi(instance):
         flow.add(tf_stg.ReconnectRescueDisk(rooms.disk, instance))
     else:
-        stg = storage.StorageTransaction(rooms.host, 'power_on_rescued')
+        stg = transaction.StorageTransaction(rooms.host, 'power_on_rescued')
         flow.add(
             tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, [_RESCUE],
                                    undo=False),

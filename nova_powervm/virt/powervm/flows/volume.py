@@ -17,7 +17,7 @@ from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction as stg_transaction
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm.tasks import volume as tf_vol
@@ -50,7 +50,7 @@ def transaction(rooms, name, connectors, slots=None):
 
     :param slots: slot.ServerSlots of the flow, or None.
     """
-    return storage.StorageTransaction(
+    return stg_transaction.StorageTransaction(
         rooms.host, name, xag=volume.xag(connectors), slots=slots)
 
 

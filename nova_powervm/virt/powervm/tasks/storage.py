@@ -26,7 +26,8 @@ from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 
@@ -74,7 +75,7 @@ class CreateRescueDisk(CreateDiskForImg):
         try:
             return super().execute()
         except exception.DiskNameInUse:
-            with storage.StorageTransaction.immediate(
+            with transaction.StorageTransaction.immediate(
                     self.disk_dvr.host, 'disconnect_old_rescue_disk') as stg:
                 self.disk_dvr.disconnect_disk(self.instance, stg,
                                               [self.image_type])
@@ -95,7 +96,7 @@ class ConnectDisk(task.Task):
         self.disk_dvr.connect_disk(self.instance, disk_dev_info, self.stg)
 
     def revert(self, result, flow_failures, disk_dev_info):
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.stg.host, 'revert_connect_disk') as stg:
             self.disk_dvr.disconnect_disk(self.instance, stg,
                                           [self.image_type])
@@ -118,7 +119,7 @@ class ConnectRescueDisk(task.Task):
                                                  apart=self.apart)
 
     def revert(self, result, flow_failures, disk_dev_info):
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.disk_dvr.host, 'revert_connect_rescue_disk') as stg:
             self.disk_dvr.disconnect_disk(self.instance, stg,
                                           [disk_driver.DiskType.RESCUE])
@@ -188,7 +189,7 @@ class ConnectBlankDisks(task.Task):
             self.disk_dvr.connect_disk(self.instance, disk, self.stg)
 
     def revert(self, result, flow_failures, blank_disks):
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.stg.host, 'revert_connect_blank_disks') as stg:
             self.disk_dvr.disconnect_disk(self.instance, stg, [
                 disk.disk_type for disk in self.disks])
@@ -224,7 +225,7 @@ class ConnectOwnDisks(task.Task):
 
     def revert(self, result, flow_failures):
         if self.undo and self.disk_types:
-            with storage.StorageTransaction.immediate(
+            with transaction.StorageTransaction.immediate(
                     self.stg.host, 'revert_connect_own_disks') as stg:
                 self.disk_dvr.disconnect_disk(self.instance, stg,
                                               self.disk_types)
@@ -249,7 +250,7 @@ class ReleaseOwnDisks(task.Task):
                                       self.disk_types)
 
     def revert(self, result, flow_failures):
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.stg.host, 'revert_release_own_disks') as stg:
             self.disk_dvr.connect_own_disks(self.instance, self.disk_types,
                                             stg)
@@ -392,7 +393,7 @@ class ConnectCfgDrive(task.Task):
         self.config_drive.attach(self.instance, cfg_drive, self.stg)
 
     def revert(self, result, flow_failures, cfg_drive):
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.stg.host, 'revert_cfg_drive') as stg:
             self.config_drive.detach(self.instance, stg)
 
@@ -456,7 +457,7 @@ class DeleteVOptOfLost(task.Task):
         if (vm.instance_exists(self.host, self.instance) or
                 not vm.is_gone(self.host, self.instance)):
             return
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.host, 'delete_cfg_drive') as stg:
             self.config_drive.detach(self.instance, stg)
         self.config_drive.delete(self.instance, may_wait=True)
@@ -471,11 +472,12 @@ class DetachStaleMappings(task.Task):
         self.stg = stg
 
     def execute(self, lpar_wrap):
-        self.stg.edit_touched(storage.remove_stale_mappings, lpar_wrap.id)
-        if self.stg.reads(storage.FC_MAPPING):
+        self.stg.edit_touched(vios_mappings.remove_stale_mappings,
+                              lpar_wrap.id)
+        if self.stg.reads(vios_mappings.FC_MAPPING):
             nodename = self.stg.host.nodename
             former.keep_id(self.instance, nodename, lpar_wrap.id)
-            self.stg.edit_touched(storage.remove_stale_fc_mappings,
+            self.stg.edit_touched(vios_mappings.remove_stale_fc_mappings,
                                   former.kept_ids(self.instance, nodename))
 
 
@@ -488,12 +490,12 @@ class DetachPartition(task.Task):
         self.stg = stg
 
     def execute(self):
-        self.stg.edit_touched(storage.remove_partition_mappings,
+        self.stg.edit_touched(vios_mappings.remove_partition_mappings,
                               vm.get_pvm_uuid(self.instance))
         ids = former.kept_ids(self.instance, self.stg.host.nodename)
-        if ids and self.stg.reads(storage.FC_MAPPING):
+        if ids and self.stg.reads(vios_mappings.FC_MAPPING):
             # Without its LPAR, a mapping tells the id only.
-            self.stg.edit_touched(storage.remove_stale_fc_mappings, ids)
+            self.stg.edit_touched(vios_mappings.remove_stale_fc_mappings, ids)
 
 
 class FindBootDevice(task.Task):

@@ -25,7 +25,8 @@ from oslo_utils import importutils
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm.volume import places
 
@@ -217,7 +218,7 @@ def discover(connectors):
 
 def xag(connectors):
     """The attribute groups of VIOSes that the connectors' edits need."""
-    groups = {storage.SCSI_MAPPING}
+    groups = {vios_mappings.SCSI_MAPPING}
     for cls, _group in _by_class(connectors):
         groups.update(cls.xag)
     return sorted(groups)
@@ -247,7 +248,7 @@ def connect_now(host, connectors):
     """
     def connect(vols):
         discover(vols)
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 host, 'undo_disconnect_volumes', xag=xag(vols)) as stg:
             for vol in vols:
                 vol.connect(stg)
@@ -265,7 +266,7 @@ def disconnect_now(host, connectors):
     :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
     """
     def disconnect(vols):
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 host, 'undo_connect_volumes', xag=xag(vols)) as stg:
             for vol in vols:
                 vol.undo_connect(stg)

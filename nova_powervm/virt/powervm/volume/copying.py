@@ -21,8 +21,10 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm import clients
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 
@@ -87,10 +89,10 @@ class VolumeCopier:
             elements = [pvm_stg.PV.bld(
                 vios_w.adapter, vol.hdisks[vios_uuid].name, udid=vol.udid,
                 tag=vol.volume_id) for vol in connectors]
-            return [storage.add_mapping(vios_w, self.host.mgmt_uuid, element)
-                    for element in elements]
+            return [vios_mappings.add_mapping(
+                vios_w, self.host.mgmt_uuid, element) for element in elements]
 
-        stg = storage.StorageTransaction(self.host, 'lend_volumes')
+        stg = transaction.StorageTransaction(self.host, 'lend_volumes')
         # Nobody else may have what is written to, on any path. All VIOSes
         # are read with one request.
         stg.plan(lambda _vioses: None)
@@ -114,17 +116,17 @@ class VolumeCopier:
         :param connectors: list of vscsi.VscsiConnector, discovered
         """
         def take_back():
-            with storage.StorageTransaction.immediate(
+            with transaction.StorageTransaction.immediate(
                     self.host, 'take_back_volumes') as stg:
-                stg.edit(vios_uuid, storage.remove_mappings,
+                stg.edit(vios_uuid, vios_mappings.remove_mappings,
                          lambda mapping: self._is_lent(mapping, connectors))
 
         what = 'unmap volumes from the management partition'
-        if not storage.try_to(what, take_back):
-            storage.try_to(what, take_back)
+        if not utils.try_to(what, take_back):
+            utils.try_to(what, take_back)
         for vol in connectors:
-            storage.try_to('remove the device of volume %s' % vol.volume_id,
-                           self.mgmt.remove_disk, vol.udid)
+            utils.try_to('remove the device of volume %s' % vol.volume_id,
+                         self.mgmt.remove_disk, vol.udid)
 
 
 def _copy(source, target):

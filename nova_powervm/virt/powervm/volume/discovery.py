@@ -30,9 +30,10 @@ from pypowervm.tasks import hdisk
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import clients
-from nova_powervm.virt.powervm import deletion
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import owners
 
@@ -209,7 +210,7 @@ def _remove_stale(host, vios_uuid):
 
     :returns: bool, whether there were any.
     """
-    stg = storage.StorageTransaction(host, 'stale_volumes')
+    stg = transaction.StorageTransaction(host, 'stale_volumes')
     stg.edit(vios_uuid, _unmap_stale, host)
     stg.execute()
     found = sorted({element.udid or 'no UDID'
@@ -227,7 +228,8 @@ def _unmap_stale(vios_w, host):
     orphans = list(filter(clients.is_orphan, found))
     known = owners.Owners(host, found) if orphans else None
     stale = list(filter(known.is_abandoned, orphans)) if orphans else []
-    return storage.remove_mappings(vios_w, lambda mapping: mapping in stale)
+    return vios_mappings.remove_mappings(
+        vios_w, lambda mapping: mapping in stale)
 
 
 def names_of(host, vios_uuid, udid):
@@ -260,7 +262,7 @@ def remove_unmapped(host, devices):
     :raises pypowervm.exceptions.Error: if nobody knows what is mapped.
     """
     mapped = {(vios_w.uuid, mapping.backing_storage.name)
-              for vios_w in host.vioses([storage.SCSI_MAPPING])
+              for vios_w in host.vioses([vios_mappings.SCSI_MAPPING])
               for mapping in vios_w.scsi_mappings
               if mapping.backing_storage is not None}
     for vios_uuid, name in devices:

@@ -16,7 +16,7 @@ import abc
 
 from nova import exception as nova_exc
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 
@@ -40,7 +40,7 @@ class VolumeConnector(abc.ABC):
     #: The driver_volume_type of Cinder that it serves.
     DRIVER_VOLUME_TYPE = None
     #: Attribute groups of VIOS documents that the queued edits need.
-    xag = (storage.SCSI_MAPPING,)
+    xag = (vios_mappings.SCSI_MAPPING,)
     #: places.Place of the volume, on each path; None if it is not known.
     place = None
     #: Whether the server does not have the volume yet, so that what is kept

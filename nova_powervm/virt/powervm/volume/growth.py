@@ -19,7 +19,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import storage as tsk_stg
 from pypowervm.wrappers import base_partition as pvm_bp
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import discovery
 
 LOG = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def _failure(volume_id, reasons):
 def _read(host, is_path):
     """Read the paths of a volume: list of (VIOS wrapper, PV wrapper)."""
     return [(vios_w, mapping.backing_storage)
-            for vios_w in host.vioses([storage.SCSI_MAPPING])
+            for vios_w in host.vioses([vios_mappings.SCSI_MAPPING])
             for mapping in vios_w.scsi_mappings if is_path(mapping)]
 
 

@@ -27,7 +27,9 @@ import time
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
 
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import owners
@@ -84,8 +86,8 @@ class Leftovers:
         :param vioses: function that returns the wrappers of all VIOSes, read
             with SCSI_MAPPING.
         """
-        if not storage.try_to('remove what is left of volumes', self._look,
-                              vioses):
+        if not utils.try_to('remove what is left of volumes', self._look,
+                            vioses):
             # Nobody has looked yet.
             self._last = self._clock() - self.INTERVAL
 
@@ -101,7 +103,7 @@ class Leftovers:
         """Look if there is a reason (0 requests else); log failures."""
         if self._sweeping.acquire(blocking=False):
             try:
-                storage.try_to('remove what is left of volumes', self._sweep)
+                utils.try_to('remove what is left of volumes', self._sweep)
             finally:
                 self._sweeping.release()
 
@@ -112,7 +114,7 @@ class Leftovers:
             if not due or due.isdisjoint(
                     vios_w.uuid for vios_w in self._host.active_vioses()):
                 return
-        vioses = self._host.vioses([storage.SCSI_MAPPING,
+        vioses = self._host.vioses([vios_mappings.SCSI_MAPPING,
                                     pvm_const.XAG.VIO_STOR])
         self._remove_devices(self._look(lambda: vioses))
         self._has_seen_devices = True
@@ -148,8 +150,8 @@ class Leftovers:
         failed = {vios_uuid for vios_uuid, stale in (
             (vios_uuid, judge.stale(volumes))
             for vios_uuid, volumes in found.items()) if stale and
-            not storage.try_to('remove volumes from VIOS %s' % vios_uuid,
-                               judge.remove_from, vios_uuid)}
+            not utils.try_to('remove volumes from VIOS %s' % vios_uuid,
+                             judge.remove_from, vios_uuid)}
         self._unseen = failed | ({vios_w.uuid for vios_w in vioses} -
                                  {vios_w.uuid for vios_w in active})
         self._last = self._clock()
@@ -183,7 +185,7 @@ class _Judge:
                      if mappings.is_of_volume(mapping)]
             known = owners.Owners(self._host, found)
             is_idle = self._is_idle
-            removed = storage.remove_mappings(
+            removed = vios_mappings.remove_mappings(
                 vios_w, lambda mapping: known.is_stale(mapping, is_idle))
             names.update(
                 mapping.backing_storage.name for mapping in removed
@@ -194,7 +196,7 @@ class _Judge:
                 if mapping.backing_storage is not None)
             return removed
 
-        stg = storage.StorageTransaction(self._host, 'leftovers')
+        stg = transaction.StorageTransaction(self._host, 'leftovers')
         stg.edit(vios_uuid, unmap)
         stg.execute()
         for element in stg.removed_storage:

@@ -31,10 +31,10 @@ from pypowervm import util as pvm_util
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
-from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import fibre_channel
@@ -62,7 +62,7 @@ class NpivConnector(driver.VolumeConnector):
     """Connects a server, and so a volume, by virtual FC mappings."""
 
     DRIVER_VOLUME_TYPE = fibre_channel.DRIVER_VOLUME_TYPE
-    xag = (storage.FC_MAPPING,)
+    xag = (vios_mappings.FC_MAPPING,)
     disconnect_changes_io = False
 
     def __init__(self, host, instance, connection_info, boot=False):
@@ -221,7 +221,7 @@ class NpivConnector(driver.VolumeConnector):
         """
         mappings = [mapping for vios_w in vioses.values()
                     for mapping in vios_w.vfc_mappings]
-        if stg.reads(storage.SCSI_MAPPING):
+        if stg.reads(vios_mappings.SCSI_MAPPING):
             mappings += [mapping for vios_w in vioses.values()
                          for mapping in vios_w.scsi_mappings]
         taken = {mapping.client_adapter.lpar_slot_num for mapping in mappings
@@ -238,7 +238,7 @@ class NpivConnector(driver.VolumeConnector):
         Those that a former LPAR with one of its ids has left would lead
         there, too.
         """
-        has_stale = storage.remove_stale_fc_mappings(
+        has_stale = vios_mappings.remove_stale_fc_mappings(
             vios_w, former.kept_ids(self.instance, self.host.nodename))
         made = [vfc_mapper.add_map(vios_w, self.host.system_uuid,
                                    self.lpar_uuid, adapter.port_map,
@@ -433,7 +433,7 @@ def _make_wwpns(host, instance, lacking):
     :param lacking: list of the fabrics in which it has none for this host.
     :raises FabricPortNotFound: if a fabric has no port; none were made then.
     """
-    ports = _Ports(host.active_vioses([storage.FC_MAPPING]))
+    ports = _Ports(host.active_vioses([vios_mappings.FC_MAPPING]))
     kept = {fabric: fabrics.adapters(instance, fabric)
             for fabric in fabrics.names() if fabric not in lacking}
     for adapters in kept.values():

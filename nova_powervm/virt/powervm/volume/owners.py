@@ -40,7 +40,7 @@ from nova import objects
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
-from nova_powervm.virt.powervm import clients
+from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import mappings

@@ -31,9 +31,10 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
-from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import lua
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import fibre_channel
@@ -179,7 +180,7 @@ class VscsiConnector(driver.VolumeConnector):
             elif connector._hdisks:
                 [connector.data[places.UDID_KEY]] = connector._udids_seen()
         if failures:
-            storage.try_to(
+            utils.try_to(
                 'remove devices of volumes that are not those looked for',
                 discovery.remove_strangers, connectors[0].host, strange)
             raise failures[0]
@@ -311,8 +312,8 @@ class VscsiConnector(driver.VolumeConnector):
                     reason='something else took its address meanwhile')
         element = self._element(self._hdisks[vios_w.uuid])
         slot, _lua = place(vios_w, element)
-        mapping = storage.build_mapping(vios_w, self.lpar_uuid, element, slot,
-                                        self._lua)
+        mapping = vios_mappings.build_mapping(
+            vios_w, self.lpar_uuid, element, slot, self._lua)
         vios_w.scsi_mappings.append(mapping)
         return mapping
 
@@ -334,7 +335,7 @@ class VscsiConnector(driver.VolumeConnector):
         living = [mapping for mapping in others if mapping not in removable]
         if living and not self.connection_info.get('multiattach'):
             removable += self._given_up(vios_w, living)
-        return storage.remove_mappings(
+        return vios_mappings.remove_mappings(
             vios_w, lambda mapping: mapping in removable)
 
     def _given_up(self, vios_w, others):
@@ -459,15 +460,15 @@ class VscsiConnector(driver.VolumeConnector):
         other mapping in the document that it writes, removes the device.
         """
         self._note_device(vios_w)
-        return storage.remove_mappings(vios_w, lambda mapping: (
+        return vios_mappings.remove_mappings(vios_w, lambda mapping: (
             self._is_volume(mapping) and self._is_ours(mapping)))
 
     def _miss(self, vios_uuid):
         self.missed.add(vios_uuid)
         self._removed.pop(vios_uuid, None)
         if self.udid:
-            storage.try_to('have Nova keep that', places.keep_missed,
-                           self.instance, self.volume_id, self.udid)
+            utils.try_to('have Nova keep that', places.keep_missed,
+                         self.instance, self.volume_id, self.udid)
         LOG.warning('VIOS %(vios)s, which is down, may still have volume '
                     '%(volume)s; that is removed when it is back.',
                     {'vios': vios_uuid, 'volume': self.volume_id},

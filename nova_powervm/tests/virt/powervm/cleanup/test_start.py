@@ -33,7 +33,7 @@ from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import leftovers
 
@@ -97,7 +97,8 @@ class CleanupTestCase(base.StorageTestCase):
         self.create_lpar(instance)
         disk = adapter.create_disk_from_image(
             self.context, instance, self.glance.meta(self.image_id))
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             adapter.connect_disk(instance, disk, stg)
         self.simulated.journal.clear()
 

@@ -22,8 +22,8 @@ from nova import objects
 from oslo_utils import units
 
 from nova_powervm.tests.virt.powervm.vif import base
-from nova_powervm.virt.powervm import deletion
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import transaction
 
 CHUNK = 64 * units.Ki
 #: Proof for whatever a test wants to delete.
@@ -175,4 +175,4 @@ class StorageTestCase(base.SimulatedHostTestCase):
         return sorted(found)
 
     def transaction(self, name='test'):
-        return storage.StorageTransaction(self.host, name)
+        return transaction.StorageTransaction(self.host, name)

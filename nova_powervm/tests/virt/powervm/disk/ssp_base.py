@@ -22,7 +22,7 @@ from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import poolimages
 from nova_powervm.virt.powervm.disk import ssp
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
 
 
 class PoolTestCase(base.StorageTestCase):
@@ -93,7 +93,8 @@ class PoolTestCase(base.StorageTestCase):
     @contextlib.contextmanager
     def edits(self):
         """A transaction whose edits are made at the end."""
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             yield stg
 
     def connect(self, instance, disk):

@@ -20,10 +20,10 @@ from pypowervm import exceptions as pvm_exc
 import testtools
 
 from nova_powervm.tests.virt.powervm.disk import base
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm.disk import localdisk
+from nova_powervm.virt.powervm.storage import deletion
 
 SECONDS = 60  # the most that a test waits for another thread
 

@@ -23,7 +23,8 @@ from nova_powervm.tests.virt.powervm.disk import test_localdisk
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import imagecache
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 BOOT, SWAP = driver.DiskType.BOOT, driver.DiskType.SWAP
 
@@ -65,9 +66,10 @@ class RoomTestCase(test_localdisk.LocalDiskTestCase):
         """Have an operator map a disk to an LPAR."""
         self.lpars += 1
         lpar = self.create_lpar(self.make_instance(self.lpars))
-        with storage.StorageTransaction.immediate(self.host, 'hand') as stg:
-            stg.edit(self.vios().uuid, storage.add_mapping_apart, lpar.uuid,
-                     imagecache.volumegroup.find_disk(
+        with transaction.StorageTransaction.immediate(
+                self.host, 'hand') as stg:
+            stg.edit(self.vios().uuid, vios_mappings.add_mapping_apart,
+                     lpar.uuid, imagecache.volumegroup.find_disk(
                          self.adapter._vg.read(), name))
         self.simulated.journal.clear()
 

@@ -20,12 +20,13 @@ from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.disk import test_image
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
-from nova_powervm.virt.powervm import volumegroup
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm.storage import volumegroup
 
 BOOT, RESCUE, SWAP = (driver.DiskType.BOOT, driver.DiskType.RESCUE,
                       driver.DiskType.SWAP)
@@ -105,12 +106,14 @@ class LocalDiskTestCase(base.StorageTestCase):
         self.create_lpar(self.instance)
         disk = self.create()
         self.simulated.journal.clear()
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             self.adapter.connect_disk(self.instance, disk, stg)
             self.assertEqual([], self.requests())
 
     def disconnect(self, disk_types=None):
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             self.adapter.disconnect_disk(self.instance, stg, disk_types)
             self.assertEqual([], self.requests())
 
@@ -447,8 +450,9 @@ class LocalStorageTestCase(LocalDiskTestCase):
         vios_uuid = self.vios().uuid
         group = self.adapter._vg
         volume = group.edit(volumegroup.create_disk, 'volume-1', 1)[1]
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
-            stg.edit(vios_uuid, storage.add_mapping,
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
+            stg.edit(vios_uuid, vios_mappings.add_mapping,
                      self.lpar(self.instance).uuid, volume)
         self.simulated.journal.clear()
         self.disconnect()
@@ -524,7 +528,8 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.assertEqual(list(zip(names, [3.0, 2.0, 1.0])),
                          [(disk.name, disk.capacity) for disk in disks])
         self.create_lpar(self.instance)
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             for disk in disks:
                 self.adapter.connect_disk(self.instance, disk, stg)
         self.assertEqual(MAPPING, self.requests())
@@ -628,7 +633,8 @@ class ForeignDiskTestCase(LocalDiskTestCase):
                                      1)[1]
         other = self.make_instance(2)
         self.create_lpar(other)
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             self.adapter.connect_disk(other, disk, stg)
         self.simulated.journal.clear()
         self.before = self.state()
@@ -702,14 +708,16 @@ class FileBackedTestCase(base.StorageTestCase):
                          (disk.capacity, disk.file_format))
         self.assertEqual(content, self.content_of(name, len(content)))
         self.create_lpar(self.instance)
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             self.adapter.connect_disk(self.instance, disk, stg)
         self.assertEqual([(disk.name, 'lpar1')], self.mappings())
         error = self.assertRaises(nova_exc.ResizeError,
                                   self.adapter.extend_disk, self.instance, 5)
         self.assertIn('file-backed', str(error))
         self.adapter.extend_disk(self.instance, 4)
-        with storage.StorageTransaction.immediate(self.host, 'test') as stg:
+        with transaction.StorageTransaction.immediate(
+                self.host, 'test') as stg:
             self.adapter.disconnect_disk(self.instance, stg)
         self.host.adapter.delete('LogicalPartition',
                                  root_id=self.lpar(self.instance).uuid)

@@ -138,7 +138,7 @@ class MoveMixin:
 class LocalDiskMoveTestCase(MoveMixin, test_localdisk.LocalDiskTestCase):
 
     def transact(self):
-        return base.storage.StorageTransaction.immediate(self.host, 'test')
+        return base.transaction.StorageTransaction.immediate(self.host, 'test')
 
     def mapped_names(self):
         return [name for name, _client in self.mappings()]

@@ -21,7 +21,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import image
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 SECONDS = 60  # the most that a test waits for another thread
 IMAGE = pvm_stg.LUType.IMAGE
@@ -105,7 +105,7 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
         partial = self.make_unit(other, 0.01, IMAGE)
         lpar = self.create_lpar(self.make_instance(9))
         with self.edits() as stg:
-            stg.edit(self.vios('vios1').uuid, storage.add_mapping_apart,
+            stg.edit(self.vios('vios1').uuid, vios_mappings.add_mapping_apart,
                      lpar.uuid, partial)
         self.create()
         self.adapter.clean(ssp_base.base.NobodyLeft())
@@ -114,7 +114,7 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
         self.assertLess({other, marker}, set(self.unit_names()))
         with self.edits() as stg:
             stg.edit(self.vios('vios1').uuid,
-                     storage.remove_partition_mappings, lpar.uuid)
+                     vios_mappings.remove_partition_mappings, lpar.uuid)
         self.adapter.manage_image_cache(self.context, [])
         self.assertTrue({other, marker}.isdisjoint(self.unit_names()))
 

@@ -18,7 +18,7 @@ from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import ssp
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 BOOT, RESCUE, SWAP = (driver.DiskType.BOOT, driver.DiskType.RESCUE,
                       driver.DiskType.SWAP)
@@ -226,7 +226,7 @@ class ManagementPartitionTestCase(SSPTestCase):
         """What a snapshot left goes with the server."""
         disk = self.spawn()
         with self.edits() as stg:
-            stg.edit(self.vios().uuid, storage.add_mapping,
+            stg.edit(self.vios().uuid, vios_mappings.add_mapping,
                      self.host.mgmt_uuid,
                      pvm_stg.LU.bld_ref(self.host.adapter, disk.name,
                                         disk.udid))

@@ -19,7 +19,7 @@ from taskflow.patterns import linear_flow
 
 from nova_powervm.tests.virt.powervm.flows import base
 from nova_powervm.virt.powervm.flows import volume
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 
 class AttachTest(base.RecipesTestCase):
@@ -178,15 +178,17 @@ class PartsTest(base.FlowTestCase):
 
     def test_transaction_reads_what_the_transport_needs(self):
         for transport, groups in (
-                ('vscsi', {storage.SCSI_MAPPING}),
-                ('npiv', {storage.SCSI_MAPPING, storage.FC_MAPPING})):
+                ('vscsi', {vios_mappings.SCSI_MAPPING}),
+                ('npiv', {vios_mappings.SCSI_MAPPING,
+                          vios_mappings.FC_MAPPING})):
             self.server.transport = transport
             stg = volume.transaction(self.rooms, 'test', self.connectors())
             self.assertEqual(groups, {
-                group for group in (storage.SCSI_MAPPING, storage.FC_MAPPING)
+                group for group in (vios_mappings.SCSI_MAPPING,
+                                    vios_mappings.FC_MAPPING)
                 if stg.reads(group)})
         self.assertFalse(volume.transaction(
-            self.rooms, 'test', []).reads(storage.FC_MAPPING))
+            self.rooms, 'test', []).reads(vios_mappings.FC_MAPPING))
 
     def test_nothing_is_added_without_volumes(self):
         flow = linear_flow.Flow('test')

@@ -30,7 +30,7 @@ from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import power_jobs
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
@@ -206,12 +206,12 @@ class TaskTestCase(base.TestCase):
             *divmod(self.number, 256), number))
 
     def transaction(self, *connectors):
-        return storage.StorageTransaction(self.host, 'test',
-                                          xag=volume.xag(connectors))
+        return transaction.StorageTransaction(self.host, 'test',
+                                              xag=volume.xag(connectors))
 
     def edits(self):
         """A transaction whose edits are made at the end."""
-        return storage.StorageTransaction.immediate(self.host, 'test')
+        return transaction.StorageTransaction.immediate(self.host, 'test')
 
     # ---- flows ---------------------------------------------------------
 

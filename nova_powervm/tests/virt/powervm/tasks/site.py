@@ -42,11 +42,11 @@ from nova_powervm.virt.powervm import host as pvm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import power_jobs
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm.vif import plugger
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
-from nova_powervm.virt.powervm import volumegroup
 
 # The names of config drives come from the beginning of it, those of disks
 # from the end.
@@ -248,7 +248,7 @@ class Neighbours:
         medium = self._upload(medium)
         vol = self.platform.connector(instance, instance.id)
         volume.discover([vol])
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.host, 'inhabit', xag=volume.xag([vol])) as stg:
             for disk in disks:
                 disk_dvr = (self.pool if hasattr(disk, 'lu_type')

@@ -27,7 +27,7 @@ from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import power_jobs
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 
 setUpModule = base.set_up_module
@@ -436,8 +436,8 @@ class PartitionTest(StorageTasksTestCase):
     def test_fibre_channel_mappings_of_what_was_read_only(self):
         """Edits may touch only those groups of documents that were read."""
         self.useFixture(fixtures.MockPatchObject(tf_stg.former, 'keep_id'))
-        for groups in ([storage.SCSI_MAPPING],
-                       [storage.SCSI_MAPPING, storage.FC_MAPPING]):
+        for groups in ([vios_mappings.SCSI_MAPPING],
+                       [vios_mappings.SCSI_MAPPING, vios_mappings.FC_MAPPING]):
             stg = mock.Mock(reads=groups.__contains__)
             tf_stg.DetachStaleMappings(self.instance, stg).execute(self.lpar_w)
             self.assertEqual(len(groups), len(stg.edit_touched.mock_calls))

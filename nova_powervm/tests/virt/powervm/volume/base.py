@@ -17,7 +17,7 @@ from nova import objects
 from oslo_utils import units
 
 from nova_powervm.tests.virt.powervm.vif import base
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import owners
@@ -89,16 +89,16 @@ class VolumeTestCase(base.SimulatedHostTestCase):
                             connection_info, **kwargs)
 
     def connect(self, *connectors):
-        stg = storage.StorageTransaction(self.host, 'test',
-                                         xag=volume.xag(connectors))
+        stg = transaction.StorageTransaction(self.host, 'test',
+                                             xag=volume.xag(connectors))
         volume.discover(connectors)
         for connector in connectors:
             connector.connect(stg)
         stg.execute()
 
     def disconnect(self, *connectors, **kwargs):
-        stg = storage.StorageTransaction(self.host, 'test',
-                                         xag=volume.xag(connectors))
+        stg = transaction.StorageTransaction(self.host, 'test',
+                                             xag=volume.xag(connectors))
         for connector in connectors:
             connector.disconnect(stg, **kwargs)
         stg.execute()

@@ -25,7 +25,8 @@ from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.volume import base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import fabrics
 
@@ -352,7 +353,7 @@ class ConnectTest(ConnectedTestCase):
         def stop(vioses):
             self.vios('vios2').set_rmc('inactive')
 
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.host, 'test', xag=connector.xag) as stg:
             stg.plan(stop)
             connector.connect(stg)
@@ -390,10 +391,11 @@ class ConnectTest(ConnectedTestCase):
             self.simulated.remove(self.lpar(self.instance))
         lpar_w = self.create_lpar(self.instance)
         connector = self.build(self.connection())
-        with storage.StorageTransaction.immediate(
+        with transaction.StorageTransaction.immediate(
                 self.host, 'test', xag=connector.xag) as stg:
             connector.connect(stg)
-            stg.edit_touched(storage.remove_stale_fc_mappings, [lpar_w.id])
+            stg.edit_touched(vios_mappings.remove_stale_fc_mappings,
+                             [lpar_w.id])
         self.assertEqual(before, self.adapters())
         self.assertEqual([1, 1], [len(vios.fc_mappings)
                                   for vios in self.vioses()])

@@ -20,7 +20,7 @@ from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.tests.virt.powervm.volume import test_npiv
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import vm
 
 
@@ -81,7 +81,7 @@ class SlotTest(test_npiv.NpivTestCase):
             has_plan=False, reserved={40, 42},
             place_vfc=lambda fabric, wwpns: 50 if fabric == 'AB' else None)
         connector = self.build(self.connection())
-        stg = storage.StorageTransaction(
+        stg = transaction.StorageTransaction(
             self.host, 'test', xag=connector.xag, slots=slots)
         connector.connect(stg)
         stg.execute()

@@ -17,8 +17,8 @@ from pypowervm.helpers import vios_busy
 from pypowervm.wrappers import vios_file
 import requests
 
-from nova_powervm.virt.powervm import deletion
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm import utils
 
 
 def upload(host, vios_uuid, file_type, name, stream, size, sha256=None,
@@ -44,16 +44,16 @@ def upload(host, vios_uuid, file_type, name, stream, size, sha256=None,
     except Exception:
         with excutils.save_and_reraise_exception():
             # The answer may have been lost after the File was made.
-            storage.try_to('delete the web File %s' % name, delete_files,
-                           host, [name], vios_uuid)
+            utils.try_to('delete the web File %s' % name, delete_files,
+                         host, [name], vios_uuid)
     try:
         adapter.upload_file(file_w.element, _source(stream),
                             helpers=_upload_helpers(adapter))
     finally:
         # The second try is for an answer that was lost.
         what = 'delete the web File %s' % name
-        if not storage.try_to(what, _delete_file, adapter, file_w):
-            storage.try_to(what, _delete_file, adapter, file_w)
+        if not utils.try_to(what, _delete_file, adapter, file_w):
+            utils.try_to(what, _delete_file, adapter, file_w)
 
 
 def _source(stream):

@@ -19,12 +19,12 @@ import testtools
 
 from nova_powervm.tests import test_imports
 from nova_powervm.tests.virt.powervm.disk import base
-from nova_powervm.virt.powervm import deletion
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm import volumegroup
+from nova_powervm.virt.powervm.storage import deletion
+from nova_powervm.virt.powervm.storage import volumegroup
 
-GATEWAY = 'nova_powervm.virt.powervm.deletion'
+GATEWAY = 'nova_powervm.virt.powervm.storage.deletion'
 #: Functions of pypowervm that delete storage, or do so by default.
 DELETING = {
     'add_lpar_storage_scrub_tasks', 'add_orphan_storage_scrub_tasks',

@@ -18,8 +18,9 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm import clients
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 LOG = logging.getLogger(__name__)
 
@@ -69,12 +70,12 @@ class VolumeGroup:
         :returns: dict of name -> str, UUID of a partition, 'any' if it is on
             an adapter for any client, '' if the partition is gone.
         """
-        vios_w = self.host.vios(self.vios_uuid, [storage.SCSI_MAPPING])
+        vios_w = self.host.vios(self.vios_uuid, [vios_mappings.SCSI_MAPPING])
         return {
-            storage.base_name(mapping.backing_storage):
+            elements.base_name(mapping.backing_storage):
                 'any' if clients.is_for_any_client(mapping) else
                 (clients.client(mapping) or '').upper()
-            for mapping in vios_w.scsi_mappings if storage.is_named(
+            for mapping in vios_w.scsi_mappings if elements.is_named(
                 mapping.backing_storage, pvm_stg.VDisk, names)}
 
     def _getter(self):
@@ -84,7 +85,7 @@ class VolumeGroup:
 def find_disk(vg_w, name):
     """Return the virtual disk of that name in a volume group, or None."""
     return next((disk for disk in vg_w.virtual_disks
-                 if storage.base_name(disk) == name), None)
+                 if elements.base_name(disk) == name), None)
 
 
 def is_file_backed(vg_w):

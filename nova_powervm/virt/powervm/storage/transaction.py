@@ -10,33 +10,20 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How documents of Virtual I/O Servers are edited.
-
-Mappings are edited by POSTing the document of a VIOS, disks and media by
-POSTing the document of a volume group. Both are read as late as possible,
-written back with the etag that was read, and edited anew if somebody else
-was faster (HTTP 412). So the functions that edit a document may run several
-times: they must depend on nothing but the document and their arguments.
-"""
+"""The edits of VIOS documents that one operation makes."""
 
 import contextlib
-import copy
 import typing
 
 from oslo_log import log as logging
-from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import scsi_mapper
-from pypowervm.utils import transaction
-from pypowervm.wrappers import virtual_io_server as pvm_vios
+from pypowervm.utils import transaction as pvm_tx
 
-from nova_powervm.virt.powervm import clients
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 LOG = logging.getLogger(__name__)
-
-SCSI_MAPPING = pvm_const.XAG.VIO_SMAP
-FC_MAPPING = pvm_const.XAG.VIO_FMAP
 
 
 class _ViosIsDown(Exception):
@@ -63,7 +50,8 @@ class StorageTransaction:
                   keeps what it has in its places; None if nobody does.
     """
 
-    def __init__(self, host, name, xag=(SCSI_MAPPING,), slots=None):
+    def __init__(self, host, name, xag=(vios_mappings.SCSI_MAPPING,),
+                 slots=None):
         self.host = host
         self.name = name
         self._slots = slots
@@ -79,7 +67,8 @@ class StorageTransaction:
 
     @classmethod
     @contextlib.contextmanager
-    def immediate(cls, host, name, xag=(SCSI_MAPPING,), slots=None):
+    def immediate(cls, host, name, xag=(vios_mappings.SCSI_MAPPING,),
+                  slots=None):
         """Gather edits in a with statement, make them at its end."""
         stg = cls(host, name, xag=xag, slots=slots)
         yield stg
@@ -122,7 +111,7 @@ class StorageTransaction:
         :param element: wrapper of a disk, medium, logical unit or volume.
         """
         self.expect([vios_uuid], element)
-        self.edit(vios_uuid, add_mapping, lpar_uuid, element,
+        self.edit(vios_uuid, vios_mappings.add_mapping, lpar_uuid, element,
                   place=self.place)
 
     def map_redundant(self, vios_uuids, lpar_uuid, element):
@@ -131,8 +120,8 @@ class StorageTransaction:
         See map() and edit_redundant().
         """
         self.expect(vios_uuids, element)
-        self.edit_redundant(vios_uuids, add_mapping, lpar_uuid, element,
-                            place=self.place)
+        self.edit_redundant(vios_uuids, vios_mappings.add_mapping, lpar_uuid,
+                            element, place=self.place)
 
     def expect(self, vios_uuids, element):
         """Announce that an edit maps storage to the server.
@@ -148,8 +137,8 @@ class StorageTransaction:
     def place(self, vios_w, element):
         """Tell an edit where the server is to find storage.
 
-        :returns: (int slot, str LUA) for build_mapping(); None in place of
-            either, or both, if the platform is to choose.
+        :returns: (int slot, str LUA) for vios_mappings.build_mapping(); None
+            in place of either, or both, if the platform is to choose.
         """
         if self._slots is None:
             return None, None
@@ -209,8 +198,10 @@ class StorageTransaction:
     def _mappings_of(self, vios_w):
         """The mappings of a VIOS, of those groups that were read: list."""
         return [
-            *(vios_w.scsi_mappings if self.reads(SCSI_MAPPING) else ()),
-            *(vios_w.vfc_mappings if self.reads(FC_MAPPING) else ())]
+            *(vios_w.scsi_mappings
+              if self.reads(vios_mappings.SCSI_MAPPING) else ()),
+            *(vios_w.vfc_mappings
+              if self.reads(vios_mappings.FC_MAPPING) else ())]
 
     def then(self, func, *args, **kwargs):
         """Queue a call for when all VIOSes have been written."""
@@ -289,7 +280,7 @@ class StorageTransaction:
 
     def _update(self, vios_uuid, known=None):
         """Read, edit and write one VIOS; None if it can do without."""
-        edit = transaction.WrapperTask(
+        edit = pvm_tx.WrapperTask(
             '%s_%s' % (self.name, vios_uuid),
             known or self.host.vios_getter(vios_uuid, self._xag))
         if vios_uuid in self._needed:
@@ -303,7 +294,7 @@ class StorageTransaction:
             return None
         except pvm_exc.Error:
             # It may have gone down, or away, meanwhile.
-            if is_up(self.host, vios_uuid):
+            if self.host.is_vios_up(vios_uuid):
                 raise
             return None
 
@@ -333,203 +324,3 @@ class StorageTransaction:
         raise pvm_exc.Error('; '.join(
             'VIOS %s: %s' % failure for failure in failures.items())
         ) from first
-
-
-def is_up(host, vios_uuid):
-    """Whether a VIOS is up, or nobody can tell (1 request)."""
-    try:
-        return any(vios_w.uuid.lower() == vios_uuid.lower()
-                   for vios_w in host.active_vioses())
-    except pvm_exc.Error:
-        return True
-
-
-# ---- edits of SCSI mappings --------------------------------------------
-
-def add_mapping(vios_w, lpar_uuid, element, place=None):
-    """Map storage to a partition, unless that is done already.
-
-    Costs no request.
-
-    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
-    :param lpar_uuid: str, PowerVM UUID of the client partition.
-    :param element: wrapper of a disk, medium, logical unit or volume.
-    :param place: function that tells where to, see StorageTransaction.place;
-        None if the platform is to choose.
-    :returns: the new mapping, or None if it was there.
-    """
-    slot, lua = (None, None) if place is None else place(vios_w, element)
-    return scsi_mapper.add_map(vios_w, build_mapping(
-        vios_w, lpar_uuid, element, slot, lua))
-
-
-def add_mapping_apart(vios_w, lpar_uuid, element):
-    """Map storage to a partition by an adapter of its own.
-
-    Nothing is done if the storage is mapped already. Costs no request; the
-    platform chooses the slot.
-
-    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
-    :param lpar_uuid: str, PowerVM UUID of the client partition.
-    :param element: wrapper of a disk, medium, logical unit or volume.
-    :returns: the new mapping, or None if it was there.
-    """
-    return scsi_mapper.add_map(vios_w, pvm_vios.VSCSIMapping.bld(
-        vios_w.adapter, None, lpar_uuid, copy.deepcopy(element)))
-
-
-def build_mapping(vios_w, lpar_uuid, element, slot=None, lua=None):
-    """Build the mapping of storage to a partition.
-
-    :param vios_w: VIOS wrapper, read with SCSI_MAPPING; it is not changed.
-    :param slot: int, that of the client adapter. None means an adapter of the
-        partition that has room, or a new one in a slot that the platform
-        chooses.
-    :param lua: str, logical unit address; None if the platform is to choose.
-    :returns: VSCSIMapping wrapper, to be added to those of the VIOS.
-    """
-    element = copy.deepcopy(element)
-    if slot is None:
-        return scsi_mapper.build_vscsi_mapping(None, vios_w, lpar_uuid,
-                                               element, lua=lua)
-    for mapping in vios_w.scsi_mappings:
-        if (mapping.client_adapter is not None and
-                mapping.client_adapter.lpar_slot_num == slot and
-                clients.is_client(mapping, lpar_uuid)):
-            return pvm_vios.VSCSIMapping.bld_from_existing(mapping, element,
-                                                           lua=lua)
-    return pvm_vios.VSCSIMapping.bld(vios_w.adapter, None, lpar_uuid, element,
-                                     lpar_slot_num=slot, lua=lua)
-
-
-def remove_storage_mappings(vios_w, wrapper_class, names, partitions=None,
-                            udids=None):
-    """Unmap storage by its name.
-
-    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
-    :param wrapper_class: pypowervm class of the storage, such as VDisk.
-    :param names: collection of names; those of disks without a path.
-    :param partitions: collection of the PowerVM UUIDs of the partitions that
-                       it may be taken from; None means any. It is always
-                       taken from those that are gone.
-    :param udids: collection of the UDIDs that the storage may have; None
-                  means any.
-    :returns: list of the mappings that were removed.
-    """
-    def is_ours(mapping):
-        element = mapping.backing_storage
-        return (is_named(element, wrapper_class, names) and
-                (udids is None or element.udid in udids) and
-                (partitions is None or clients.is_orphan(mapping) or
-                 any(clients.is_client(mapping, lpar) for lpar in partitions)))
-
-    return remove_mappings(vios_w, is_ours)
-
-
-def is_named(element, wrapper_class, names):
-    """Whether storage is of a class and has one of the names.
-
-    :param element: wrapper of storage, or None.
-    """
-    return isinstance(element, wrapper_class) and base_name(element) in names
-
-
-def remove_partition_mappings(vios_w, lpar_uuid):
-    """Remove all mappings of a partition, also those without storage.
-
-    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
-    :param lpar_uuid: str, PowerVM UUID of the client partition.
-    :returns: list of the mappings that were removed.
-    """
-    return remove_mappings(vios_w, lambda mapping: clients.is_client(
-        mapping, lpar_uuid))
-
-
-def remove_stale_mappings(vios_w, lpar_id):
-    """Remove mappings of a former partition whose id is in use again.
-
-    The platform may keep the server side of a mapping when its client is
-    deleted; the next partition with that id would inherit it. The storage
-    behind it is left alone: it goes with the server that owns its name.
-    A mapping that tells of another partition stays: that has it.
-
-    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
-    :param lpar_id: int, id of the partition that exists now.
-    :returns: list of the mappings that were removed.
-    """
-    def is_stale(mapping):
-        return (mapping.server_adapter.lpar_id == lpar_id and
-                clients.is_orphan(mapping))
-
-    stale = remove_mappings(vios_w, is_stale)
-    if stale:
-        LOG.warning('Removed %(count)d mappings that a former partition with '
-                    'the id %(id)d left on VIOS %(vios)s.',
-                    {'count': len(stale), 'id': lpar_id,
-                     'vios': vios_w.name})
-    return stale
-
-
-def remove_stale_fc_mappings(vios_w, lpar_ids):
-    """Do the same for mappings of virtual Fibre Channel adapters.
-
-    :param vios_w: VIOS wrapper, read with FC_MAPPING.
-    :param lpar_ids: collection of int, ids of the partition that exists now,
-        and of those that it was before.
-    :returns: bool, whether there were any.
-    """
-    mappings = vios_w.vfc_mappings
-    stale = [mapping for mapping in mappings if clients.is_fc_orphan(mapping)
-             and mapping.server_adapter.lpar_id in lpar_ids]
-    for mapping in stale:
-        LOG.warning('Removing Fibre Channel adapter %(name)s of VIOS %(vios)s,'
-                    ' which a former partition with the id %(id)d left.',
-                    {'name': mapping.server_adapter.name,
-                     'vios': vios_w.name,
-                     'id': mapping.server_adapter.lpar_id})
-        mappings.remove(mapping)
-    return bool(stale)
-
-
-def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
-    """Find the mapping of storage to a partition.
-
-    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
-    :param lpar_uuid: str, PowerVM UUID of the client partition.
-    :param wrapper_class: pypowervm class of the storage, such as VDisk.
-    :param name: str, its name; that of a disk without a path.
-    :returns: the mapping, or None.
-    """
-    return next((mapping for mapping in vios_w.scsi_mappings
-                 if is_named(mapping.backing_storage, wrapper_class, [name])
-                 and clients.is_client(mapping, lpar_uuid)), None)
-
-
-def base_name(element):
-    """Name of storage without a path (file-backed disks have one)."""
-    return element.name.rsplit('/', 1)[-1]
-
-
-def remove_mappings(vios_w, is_match):
-    """Remove the mappings of which a function is true; returns a list."""
-    mappings = vios_w.scsi_mappings
-    removed = [mapping for mapping in mappings if is_match(mapping)]
-    for mapping in removed:
-        mappings.remove(mapping)
-    return removed
-
-
-# ---- clean-up ------------------------------------------------------------
-
-def try_to(what, func, *args):
-    """Call func to clean up; log a failure instead of raising it.
-
-    :param what: str, what it is to do.
-    :returns: bool, whether it succeeded.
-    """
-    try:
-        func(*args)
-        return True
-    except Exception:
-        LOG.exception('Could not %s; it is left behind for now.', what)
-        return False

@@ -26,7 +26,7 @@ Storage without proof stays, whatever it looks like: that of an operator, of
 another nova-compute, and of servers that have lost their LPARs. pypowervm's
 scrubbers are not used: they delete whatever is mapped to nobody.
 
-tests/virt/powervm/test_deletion.py finds every other call that deletes
+tests/virt/powervm/storage/test_deletion.py finds every other call that deletes
 storage, and fails.
 """
 
@@ -41,7 +41,7 @@ from pypowervm.wrappers import vios_file
 
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names as pvm_names
-from nova_powervm.virt.powervm import storage
+from nova_powervm.virt.powervm.storage import elements
 
 LOG = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def disks(vg_w, names, proof):
     """
     _check(names, proof)
     doomed = [disk for disk in vg_w.virtual_disks
-              if storage.base_name(disk) in names]
+              if elements.base_name(disk) in names]
     for disk in doomed:
         LOG.info('Deleting disk %(disk)s from volume group %(vg)s: %(why)s.',
                  {'disk': disk.name, 'vg': vg_w.name, 'why': proof.why})

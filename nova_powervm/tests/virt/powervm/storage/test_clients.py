@@ -17,7 +17,7 @@ import types
 import testtools
 
 from nova_powervm.tests import tree
-from nova_powervm.virt.powervm import clients
+from nova_powervm.virt.powervm.storage import clients
 
 _HREF = ('http://localhost:12080/rest/api/uom/ManagedSystem/1/'
          'LogicalPartition/089FFB20-5D19-4A8C-BB80-13650627D985')

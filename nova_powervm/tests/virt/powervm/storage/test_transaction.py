@@ -1,0 +1,124 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""One operation edits VIOSes."""
+
+import threading
+
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.tests.virt.powervm.storage import base
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import vm
+
+
+class StorageTransactionTestCase(base.DisksTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.instance = self.make_instance()
+        self.create_lpar(self.instance)
+        self.disk = self.create_disk('b_test')
+        self.stg = self.transaction()
+
+    def add(self, vios='vios1', disk=None):
+        self.stg.edit(self.vios(vios).uuid, vios_mappings.add_mapping,
+                      vm.get_pvm_uuid(self.instance), disk or self.disk)
+
+    def test_one_read_and_one_write(self):
+        self.add()
+        self.assertEqual([], self.requests())
+        self.stg.execute()
+        queries = {record['query'] for record in
+                   self.simulated.journal.records()}
+        self.assertEqual({'group=ViosSCSIMapping'}, queries)
+        self.assertEqual(['GET VirtualIOServer', 'POST VirtualIOServer'],
+                         self.requests())
+        self.assertEqual([('b_test', 'lpar1')], self.mappings())
+
+    def test_no_write_without_a_change(self):
+        self.map_disk(self.instance, self.disk)
+        self.add()
+        results = self.stg.execute()
+        self.assertEqual(['GET VirtualIOServer'], self.requests())
+        self.assertEqual({self.vios().uuid: 'vios1'}, {
+            uuid: vios_w.name for uuid, vios_w in results.items()})
+
+    def test_no_read_without_an_edit(self):
+        done = []
+        self.stg.edit_touched(self.fail)
+        self.stg.then(done.append, 1)
+        self.assertEqual({}, self.stg.execute())
+        self.assertEqual(([1], []), (done, self.requests()))
+
+    def test_done_anew_if_somebody_was_faster(self):
+        self.break_request('precondition', 'POST', 'VirtualIOServer')
+        self.add()
+        self.stg.execute()
+        self.assertEqual(['GET VirtualIOServer', 'POST VirtualIOServer'] * 2,
+                         self.requests())
+        self.assertEqual([('b_test', 'lpar1')], self.mappings())
+
+    def test_edits_of_a_vios_are_written_together(self):
+        self.add()
+        self.add(disk=self.create_disk('r_test'))
+        self.stg.execute()
+        self.assertEqual(['GET VirtualIOServer', 'POST VirtualIOServer'],
+                         self.requests())
+        self.assertEqual([('b_test', 'lpar1'), ('r_test', 'lpar1')],
+                         self.mappings())
+
+    def test_several_vioses(self):
+        threads = threading.active_count()
+        self.add()
+        self.add('vios2', self.create_disk('r_test', 'vios2'))
+        done = []
+        self.stg.then(lambda: done.append(self.mappings('vios2')))
+        self.stg.execute()
+        self.assertEqual(['GET VirtualIOServer'] * 2 +
+                         ['POST VirtualIOServer'] * 2,
+                         sorted(self.requests()))
+        self.assertEqual([[('r_test', 'lpar1')]], done)
+        self.assertEqual(threads, threading.active_count())
+
+    def test_one_of_several_fails(self):
+        self.add()
+        self.add('vios2', self.create_disk('r_test', 'vios2'))
+        self.break_request('status', 'GET', self.vios('vios2').uuid,
+                           status=500, message='Broken on purpose')
+        self.stg.then(self.fail)
+        error = self.assertRaises(pvm_exc.HttpError, self.stg.execute)
+        self.assertIn('Broken on purpose', str(error))
+        self.assertEqual([('b_test', 'lpar1')], self.mappings())
+
+    def test_all_of_several_fail(self):
+        self.add()
+        self.add('vios2', self.create_disk('r_test', 'vios2'))
+        self.break_request('status', 'POST', 'VirtualIOServer', count=2,
+                           status=500, message='Broken on purpose')
+        threads = threading.active_count()
+        error = self.assertRaises(pvm_exc.Error, self.stg.execute)
+        for vios in ('vios1', 'vios2'):
+            self.assertIn(self.vios(vios).uuid, str(error))
+        self.assertIn('Broken on purpose', str(error))
+        self.assertEqual(threads, threading.active_count())
+
+    def test_immediate_does_nothing_after_an_error(self):
+        def use():
+            with transaction.StorageTransaction.immediate(self.host,
+                                                          'test') as stg:
+                stg.edit(self.vios().uuid, self.fail)
+                raise ValueError()
+
+        self.assertRaises(ValueError, use)
+        self.assertEqual([], self.requests())

@@ -1,0 +1,194 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Edits of the mappings of a VIOS: which partition has which storage.
+
+Each function takes the document of a VIOS that was read, and changes it or
+looks into it; none sends a request.
+"""
+
+import copy
+
+from oslo_log import log as logging
+from pypowervm import const as pvm_const
+from pypowervm.tasks import scsi_mapper
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import elements
+
+LOG = logging.getLogger(__name__)
+
+#: The extended attribute groups of a VIOS that have its mappings.
+SCSI_MAPPING = pvm_const.XAG.VIO_SMAP
+FC_MAPPING = pvm_const.XAG.VIO_FMAP
+
+
+def add_mapping(vios_w, lpar_uuid, element, place=None):
+    """Map storage to a partition, unless that is done already.
+
+    Costs no request.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :param element: wrapper of a disk, medium, logical unit or volume.
+    :param place: function that tells where to, see StorageTransaction.place;
+        None if the platform is to choose.
+    :returns: the new mapping, or None if it was there.
+    """
+    slot, lua = (None, None) if place is None else place(vios_w, element)
+    return scsi_mapper.add_map(vios_w, build_mapping(
+        vios_w, lpar_uuid, element, slot, lua))
+
+
+def add_mapping_apart(vios_w, lpar_uuid, element):
+    """Map storage to a partition by an adapter of its own.
+
+    Nothing is done if the storage is mapped already. Costs no request; the
+    platform chooses the slot.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :param element: wrapper of a disk, medium, logical unit or volume.
+    :returns: the new mapping, or None if it was there.
+    """
+    return scsi_mapper.add_map(vios_w, pvm_vios.VSCSIMapping.bld(
+        vios_w.adapter, None, lpar_uuid, copy.deepcopy(element)))
+
+
+def build_mapping(vios_w, lpar_uuid, element, slot=None, lua=None):
+    """Build the mapping of storage to a partition.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING; it is not changed.
+    :param slot: int, that of the client adapter. None means an adapter of the
+        partition that has room, or a new one in a slot that the platform
+        chooses.
+    :param lua: str, logical unit address; None if the platform is to choose.
+    :returns: VSCSIMapping wrapper, to be added to those of the VIOS.
+    """
+    element = copy.deepcopy(element)
+    if slot is None:
+        return scsi_mapper.build_vscsi_mapping(None, vios_w, lpar_uuid,
+                                               element, lua=lua)
+    for mapping in vios_w.scsi_mappings:
+        if (mapping.client_adapter is not None and
+                mapping.client_adapter.lpar_slot_num == slot and
+                clients.is_client(mapping, lpar_uuid)):
+            return pvm_vios.VSCSIMapping.bld_from_existing(mapping, element,
+                                                           lua=lua)
+    return pvm_vios.VSCSIMapping.bld(vios_w.adapter, None, lpar_uuid, element,
+                                     lpar_slot_num=slot, lua=lua)
+
+
+def remove_storage_mappings(vios_w, wrapper_class, names, partitions=None,
+                            udids=None):
+    """Unmap storage by its name.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param wrapper_class: pypowervm class of the storage, such as VDisk.
+    :param names: collection of names; those of disks without a path.
+    :param partitions: collection of the PowerVM UUIDs of the partitions that
+                       it may be taken from; None means any. It is always
+                       taken from those that are gone.
+    :param udids: collection of the UDIDs that the storage may have; None
+                  means any.
+    :returns: list of the mappings that were removed.
+    """
+    def is_ours(mapping):
+        element = mapping.backing_storage
+        return (elements.is_named(element, wrapper_class, names) and
+                (udids is None or element.udid in udids) and
+                (partitions is None or clients.is_orphan(mapping) or
+                 any(clients.is_client(mapping, lpar) for lpar in partitions)))
+
+    return remove_mappings(vios_w, is_ours)
+
+
+def remove_partition_mappings(vios_w, lpar_uuid):
+    """Remove all mappings of a partition, also those without storage.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :returns: list of the mappings that were removed.
+    """
+    return remove_mappings(vios_w, lambda mapping: clients.is_client(
+        mapping, lpar_uuid))
+
+
+def remove_stale_mappings(vios_w, lpar_id):
+    """Remove mappings of a former partition whose id is in use again.
+
+    The platform may keep the server side of a mapping when its client is
+    deleted; the next partition with that id would inherit it. The storage
+    behind it is left alone: it goes with the server that owns its name.
+    A mapping that tells of another partition stays: that has it.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_id: int, id of the partition that exists now.
+    :returns: list of the mappings that were removed.
+    """
+    def is_stale(mapping):
+        return (mapping.server_adapter.lpar_id == lpar_id and
+                clients.is_orphan(mapping))
+
+    stale = remove_mappings(vios_w, is_stale)
+    if stale:
+        LOG.warning('Removed %(count)d mappings that a former partition with '
+                    'the id %(id)d left on VIOS %(vios)s.',
+                    {'count': len(stale), 'id': lpar_id,
+                     'vios': vios_w.name})
+    return stale
+
+
+def remove_stale_fc_mappings(vios_w, lpar_ids):
+    """Do the same for mappings of virtual Fibre Channel adapters.
+
+    :param vios_w: VIOS wrapper, read with FC_MAPPING.
+    :param lpar_ids: collection of int, ids of the partition that exists now,
+        and of those that it was before.
+    :returns: bool, whether there were any.
+    """
+    mappings = vios_w.vfc_mappings
+    stale = [mapping for mapping in mappings if clients.is_fc_orphan(mapping)
+             and mapping.server_adapter.lpar_id in lpar_ids]
+    for mapping in stale:
+        LOG.warning('Removing Fibre Channel adapter %(name)s of VIOS %(vios)s,'
+                    ' which a former partition with the id %(id)d left.',
+                    {'name': mapping.server_adapter.name,
+                     'vios': vios_w.name,
+                     'id': mapping.server_adapter.lpar_id})
+        mappings.remove(mapping)
+    return bool(stale)
+
+
+def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
+    """Find the mapping of storage to a partition.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :param wrapper_class: pypowervm class of the storage, such as VDisk.
+    :param name: str, its name; that of a disk without a path.
+    :returns: the mapping, or None.
+    """
+    return next((mapping for mapping in vios_w.scsi_mappings
+                 if elements.is_named(mapping.backing_storage, wrapper_class,
+                                      [name])
+                 and clients.is_client(mapping, lpar_uuid)), None)
+
+
+def remove_mappings(vios_w, is_match):
+    """Remove the mappings of which a function is true; returns a list."""
+    mappings = vios_w.scsi_mappings
+    removed = [mapping for mapping in mappings if is_match(mapping)]
+    for mapping in removed:
+        mappings.remove(mapping)
+    return removed
