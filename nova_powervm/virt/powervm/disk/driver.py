@@ -38,7 +38,6 @@ from oslo_log import log as logging
 from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
-import six
 
 from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm.disk import image
@@ -153,8 +152,7 @@ def swap_sizes(instance, block_device_info):
                                                        size_gb))
 
 
-@six.add_metaclass(abc.ABCMeta)
-class DiskAdapter:
+class DiskAdapter(abc.ABC):
     """Base of the disk adapters.
 
     One object serves all flows at the same time, in several threads. Methods

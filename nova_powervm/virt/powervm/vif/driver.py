@@ -20,7 +20,6 @@ from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import network as pvm_net
-import six
 
 from nova_powervm.virt.powervm import vm
 
@@ -112,8 +111,7 @@ def delete_cna(host, cna):
         LOG.debug('Network adapter %s is gone already.', cna.mac)
 
 
-@six.add_metaclass(abc.ABCMeta)
-class PvmVifDriver(object):
+class PvmVifDriver(abc.ABC):
     """Makes and removes what stands for one kind of Neutron port.
 
     :cvar outlives_host: whether all of a port is kept by the platform while
