@@ -114,13 +114,13 @@ class PowerVMDriver(driver.ComputeDriver):
         self.nodename = host
         platform = pvm_host.Host(host)
         store = nvram.build_store()
-        self.events = event.PowerVMNovaEventHandler(self, platform)
         if store is not None:
             self.nvram = nvram_manager.NvramManager(platform, store)
+        self.events = event.PowerVMNovaEventHandler(self, platform,
+                                                    nvram=self.nvram)
         try:
             self._open_rooms(platform)
             if self.nvram is not None:
-                self.events.nvram = self.nvram
                 self.nvram.store_all()
         except Exception:
             with excutils.save_and_reraise_exception():

@@ -68,15 +68,15 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
 
     :param driver: the PowerVMDriver that emits lifecycle events.
     :param host: the Host whose caches the events keep true.
+    :param nvram: the nvram.manager.NvramManager to call when NVRAM changes;
+        None if NVRAM is not stored.
     :param settle: number of seconds that a state has to last before it is
         reported to Nova.
-    :ivar nvram: the nvram.manager.NvramManager to call when NVRAM changes;
-        None, as at first, if NVRAM is not stored.
     """
 
-    def __init__(self, driver, host, settle=SETTLE_SECONDS):
+    def __init__(self, driver, host, nvram=None, settle=SETTLE_SECONDS):
         self.host = host
-        self.nvram = None
+        self._nvram = nvram
         self.lifecycle = PowerVMLifecycleEventHandler(driver, host, settle)
 
     def process(self, events):
@@ -114,8 +114,8 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
         elif event.etype in _CHANGED and _tells_of_state(event):
             self.host.partition_states.changed(pvm_uuid)
             self.lifecycle.process(pvm_uuid)
-        if self.nvram is not None and _tells_of_nvram(event):
-            self.nvram.store_changed(pvm_uuid)
+        if self._nvram is not None and _tells_of_nvram(event):
+            self._nvram.store_changed(pvm_uuid)
 
     def _vios_event(self, event, vios_uuid):
         if event.etype in _MADE_OR_GONE:

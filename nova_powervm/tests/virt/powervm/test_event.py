@@ -49,7 +49,11 @@ class HandlerTestCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.host = mock.Mock()
-        self.handler = event.PowerVMNovaEventHandler(mock.Mock(), self.host)
+        self.use_handler()
+
+    def use_handler(self, nvram=None):
+        self.handler = event.PowerVMNovaEventHandler(mock.Mock(), self.host,
+                                                     nvram=nvram)
         self.lifecycle = self.handler.lifecycle = mock.Mock()
 
     def process(self, *args):
@@ -64,16 +68,17 @@ class HandlerTestCase(testtools.TestCase):
             self.host.partition_states.clear.assert_called_once_with()
 
     def test_nvram_changed(self):
-        self.handler.nvram = mock.Mock()
+        nvram = mock.Mock()
+        self.use_handler(nvram)
         for etype, detail, expected in (
                 ('MODIFY_URI', 'NVRAM', True),
                 ('MODIFY_URI', 'PartitionState,NVRAM', True),
                 ('MODIFY_URI', 'Other', False), ('MODIFY_URI', None, False),
                 ('ADD_URI', 'NVRAM', False), ('DELETE_URI', 'NVRAM', False)):
-            self.handler.nvram.reset_mock()
+            nvram.reset_mock()
             self.process(etype, LPAR % UUID_1, detail)
             self.assertEqual([mock.call(UUID_1)] if expected else [],
-                             self.handler.nvram.store_changed.mock_calls)
+                             nvram.store_changed.mock_calls)
 
     def test_nvram_that_nobody_keeps(self):
         self.process('MODIFY_URI', LPAR % UUID_1, 'NVRAM')
