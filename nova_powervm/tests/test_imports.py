@@ -32,6 +32,10 @@ READERS = (VIRT + '.reader', VIRT + '.host')
 READ_MODULES = ('pypowervm.tasks.partition', 'pypowervm.tasks.monitor')
 READ_CALLS = ('get', 'get_by_href', 'getter', 'search')
 ADAPTER_CALLS = ('read', 'read_by_href', 'read_by_path', 'read_job')
+# The only module that reads and writes the management partition, and runs
+# commands there.
+MGMT = VIRT + '.mgmt'
+MGMT_MODULES = ('subprocess', 'oslo_concurrency.processutils', 'nova.privsep')
 # Objects of ours with a refresh(); any other is a wrapper of pypowervm.
 REFRESHED = ('partition_states', '_pool')
 
@@ -258,6 +262,19 @@ class RulesTest(unittest.TestCase):
                     is_in(imported, module) for module in READ_MODULES):
                 return 'imports %s' % imported
         self.assertEqual([], found + self._found(check))
+
+    def test_one_door_to_the_management_partition(self):
+        def check(importer, imported):
+            if is_in(importer, VIRT) and importer != MGMT and any(
+                    is_in(imported, module) for module in MGMT_MODULES):
+                return 'imports %s' % imported
+        roots = ['%s:%d' % (name, node.lineno)
+                 for name, tree in sorted(self.modules.items())
+                 if is_in(name, VIRT) and name != MGMT
+                 for node in ast.walk(tree)
+                 if isinstance(node, ast.Attribute) and
+                 node.attr == 'management_root']
+        self.assertEqual([], roots + self._found(check))
 
     def test_reads_are_seen(self):
         source = '''

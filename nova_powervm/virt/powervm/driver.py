@@ -55,6 +55,7 @@ from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import inventory
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
+from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
@@ -863,7 +864,7 @@ class PowerVMDriver(driver.ComputeDriver):
         return CONF.my_ip
 
     def get_host_uptime(self):
-        return pvm_host.get_uptime()
+        return pvm_mgmt.read_uptime()
 
     def get_host_cpu_stats(self):
         return self.rooms.host.get_cpu_stats()

@@ -15,7 +15,6 @@
 What the driver can read there is in module reader.
 """
 
-import os
 import threading
 
 from nova import exception as nova_exc
@@ -142,14 +141,6 @@ class Host(reader.PlatformReader):
         if adapter is None:
             raise nova_exc.VirtDriverNotReady()
         return adapter
-
-    @property
-    def is_local(self):
-        """Whether this process runs on the management partition.
-
-        Local file authentication, which works nowhere else, tells.
-        """
-        return self.adapter.traits.local_api
 
     # ---- the system ----------------------------------------------------
 
@@ -346,20 +337,3 @@ class Host(reader.PlatformReader):
 def _identity(mgmt_w):
     """UUID of the management partition, and whether it is a VIOS."""
     return mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)
-
-
-def get_uptime():
-    """Tell since when this machine is up, in the manner of uptime(1).
-
-    :returns: str, as in 'up 3 days, 04:05, load average: 0.10, 0.20, 0.30'.
-    :raises OSError: if /proc cannot be read.
-    """
-    proc = os.path.join(CONF.powervm.management_root, 'proc')
-    with open(os.path.join(proc, 'uptime')) as uptime:
-        minutes = int(float(uptime.read().split()[0])) // 60
-    with open(os.path.join(proc, 'loadavg')) as loadavg:
-        load = ', '.join(loadavg.read().split()[:3])
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    return 'up %d days, %02d:%02d, load average: %s' % (
-        days, hours, minutes, load)

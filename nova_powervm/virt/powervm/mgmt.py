@@ -12,8 +12,8 @@
 
 """The management partition: the one that this process runs on.
 
-Its files are those of a Linux on Power. All of them that the driver needs for
-the disks of servers are found here, below [powervm] management_root.
+Whatever the driver does outside of the REST API, it does here. The files are
+those of a Linux on Power, below [powervm] management_root.
 """
 
 import contextlib
@@ -298,7 +298,28 @@ class ManagementPartition:
 
     def _path(self, name):
         """Where a file of the management partition is."""
-        return os.path.join(self._root, name.lstrip('/'))
+        return _below(self._root, name)
+
+
+def read_uptime():
+    """Tell since when this machine is up, in the manner of uptime(1).
+
+    :returns: str, as in 'up 3 days, 04:05, load average: 0.10, 0.20, 0.30'.
+    :raises OSError: if /proc cannot be read.
+    """
+    proc = _below(CONF.powervm.management_root, 'proc')
+    with open(os.path.join(proc, 'uptime')) as uptime:
+        minutes = int(float(uptime.read().split()[0])) // 60
+    with open(os.path.join(proc, 'loadavg')) as loadavg:
+        load = ', '.join(loadavg.read().split()[:3])
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return 'up %d days, %02d:%02d, load average: %s' % (
+        days, hours, minutes, load)
+
+
+def _below(root, name):
+    return os.path.join(root, name.lstrip('/'))
 
 
 def _share_mapping(vios_w, lpar_uuid, wrapper_class, name):

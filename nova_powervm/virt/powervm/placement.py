@@ -88,7 +88,6 @@ class Placement:
     def __init__(self, guide, vioses, there, lacking, taken, free_slot):
         self._guide = guide
         self._vioses = vioses
-        self._there = there
         self._lacking = {uuid: list(disks) for uuid, disks in lacking.items()
                          if uuid in vioses}
         self._free_slot = free_slot

@@ -12,7 +12,6 @@
 
 """Logical partitions: those of Nova, and what is done to one."""
 
-import shutil
 
 from nova.compute import power_state
 from nova.compute import task_states
@@ -21,7 +20,6 @@ from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
 from nova.virt import hardware
-from oslo_concurrency import processutils
 from oslo_log import log as logging
 from oslo_utils import excutils
 from pypowervm import exceptions as pvm_exc
@@ -415,7 +413,7 @@ def is_as_before(host, instance, was_on, may_be_resized):
             before == lpar_size.read(lpar_w))
 
 
-def delete_lpar(host, instance, lpar_id=None):
+def delete_lpar(host, instance):
     """Delete the LPAR of an instance, which is off (1 request).
 
     Its virtual adapters go with it. An LPAR that is gone is fine, also if
@@ -423,14 +421,10 @@ def delete_lpar(host, instance, lpar_id=None):
 
     :param host: the Host.
     :param instance: nova.objects.Instance
-    :param lpar_id: int, the LPAR's short ID if the caller has it: a console
-        that is open on the management partition is closed first.
     :raises PowerVMAPIFailed: if the platform refuses.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
     pvm_uuid = get_pvm_uuid(instance)
-    if lpar_id is not None:
-        _close_vterm(host, lpar_id, instance)
     try:
         host.adapter.delete(pvm_lpar.LPAR.schema_type, root_id=pvm_uuid)
     except pvm_exc.HttpNotFound:
@@ -443,17 +437,6 @@ def delete_lpar(host, instance, lpar_id=None):
             reraise.reraise = instance_exists(host, instance)
     finally:
         host.partition_states.forget(pvm_uuid)
-
-
-def _close_vterm(host, lpar_id, instance):
-    """Close a console, where there can be one. Never raises."""
-    if not host.is_local or not shutil.which('rmvterm'):
-        return
-    try:
-        processutils.execute('rmvterm', '--id', str(lpar_id))
-    except (OSError, processutils.ProcessExecutionError) as exc:
-        LOG.warning('The console of the LPAR could not be closed: %s', exc,
-                    instance=instance)
 
 
 def _refusal(instance, exc):

@@ -13,7 +13,6 @@
 """Tests of the host: connection, start-up, what is cached."""
 
 import contextlib
-import os
 import threading
 import uuid
 
@@ -59,7 +58,7 @@ class ConnectionTest(base.SimulatedHostTestCase):
         self.host.connect()
         self.assertEqual(self.simulated.system.uuid, self.host.system_uuid)
         self.assertEqual(['PUT Logon', 'GET ManagedSystem'], self.requests())
-        self.assertFalse(self.host.is_local)
+        self.assertFalse(self.host.adapter.traits.local_api)
         self.assertEqual([], poll_threads())
 
     def test_not_connected(self):
@@ -285,17 +284,6 @@ class CacheTest(base.SimulatedHostTestCase):
 
 
 class StatisticsTest(base.SimulatedHostTestCase):
-
-    def test_uptime(self):
-        root = self.useFixture(fixtures.TempDir())
-        os.mkdir(root.join('proc'))
-        for name, content in (('uptime', '273915.27 1000.00\n'),
-                              ('loadavg', '0.10 0.20 0.30 1/100 4711\n')):
-            with open(root.join('proc', name), 'w') as target:
-                target.write(content)
-        self.flags(group='powervm', management_root=root.path)
-        self.assertEqual('up 3 days, 04:05, load average: 0.10, 0.20, 0.30',
-                         pvm_host.get_uptime())
 
     def test_cpu_stats(self):
         host = self.connect()

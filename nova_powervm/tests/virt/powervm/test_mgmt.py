@@ -373,3 +373,17 @@ class FilesTest(base.TestCase):
                           'rb')
         self.assertRaises(PermissionError, partition._write, self.path, '1')
         self.assertFalse(self.chown.called or self.writefile.called)
+
+
+class UptimeTest(base.TestCase):
+
+    def test_uptime(self):
+        root = self.useFixture(fixtures.TempDir())
+        os.mkdir(root.join('proc'))
+        for name, content in (('uptime', '273915.27 1000.00\n'),
+                              ('loadavg', '0.10 0.20 0.30 1/100 4711\n')):
+            with open(root.join('proc', name), 'w') as target:
+                target.write(content)
+        self.flags(group='powervm', management_root=root.path)
+        self.assertEqual('up 3 days, 04:05, load average: 0.10, 0.20, 0.30',
+                         mgmt.read_uptime())
