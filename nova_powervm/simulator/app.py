@@ -123,7 +123,7 @@ class Application:
         try:
             self._router.dispatch(request)
         except errors.RestError as exc:
-            LOG.info('The refusal of %s %s is lost: %s', request.method,
+            LOG.info('Dropping the refusal of %s %s: %s', request.method,
                      request.path, exc)
         raise self._loss(fault)
 

@@ -299,7 +299,7 @@ class Document:
         try:
             self.root = etree.fromstring(source, parser)
         except etree.XMLSyntaxError as exc:
-            raise errors.Refused('The request body is no XML: %s' % exc)
+            raise errors.Refused('The request body is not XML: %s' % exc)
         if self.root.getroottree().docinfo.doctype:
             raise errors.Refused('The request body has a document type')
         for element in self.root.iter('*'):

@@ -147,9 +147,9 @@ class Control:
         try:
             data = json.loads(body)
         except ValueError as exc:
-            raise errors.Refused('The request body is no JSON: %s' % exc)
+            raise errors.Refused('The request body is not JSON: %s' % exc)
         if not isinstance(data, dict):
-            raise errors.Refused('The request body is no JSON object')
+            raise errors.Refused('The request body is not a JSON object')
         return data
 
     @staticmethod
@@ -193,7 +193,7 @@ class Control:
         try:
             fault = self._host.faults.add(spec)
         except re.error as exc:
-            raise errors.Refused('%r is no regular expression: %s' % (
+            raise errors.Refused('%r is not a regular expression: %s' % (
                 exc.pattern, exc))
         return self._json(fault.data(), 201)
 
@@ -251,7 +251,7 @@ class Control:
     def _number(query, name, default):
         text = query.get(name, str(default))
         if not re.fullmatch('[0-9]{1,18}', text):
-            raise errors.Refused('%s is no number: %r' % (name, text))
+            raise errors.Refused('%s is not a number: %r' % (name, text))
         return int(text)
 
     # -- actions ----------------------------------------------------------

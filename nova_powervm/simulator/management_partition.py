@@ -187,7 +187,7 @@ class Management:
             try:
                 self.sync()
             except OSError:
-                LOG.exception('The management partition of %s cannot follow',
+                LOG.exception('Cannot update the management partition of %s',
                               self._host.name)
             with self._host.site.lock:
                 if not self._adapters and not self._devices:

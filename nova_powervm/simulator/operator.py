@@ -72,7 +72,7 @@ class Operator:
         """
         found = self.partition(wanted)
         if found.TYPE != 'VirtualIOServer':
-            raise errors.Refused('%s is no VIOS' % found.name)
+            raise errors.Refused('%s is not a VIOS' % found.name)
         return found
 
     def _serving(self, wanted):
@@ -115,7 +115,7 @@ class Operator:
             name = group.check_name(name)
             if name in group.taken_names():
                 raise errors.Conflict(
-                    'There is a disk with the name %s already in VIOS %s' % (
+                    'A disk with the name %s already exists in VIOS %s' % (
                         name, vios.name))
             _check_size(name, size_bytes, content)
             group.check_free(size_bytes)
@@ -154,7 +154,7 @@ class Operator:
                 raise errors.Refused('VIOS %s has no media repository' %
                                      vios.name)
             if name in repository.media:
-                raise errors.Conflict('There is a medium %s already in VIOS '
+                raise errors.Conflict('Medium %s already exists in VIOS '
                                       '%s' % (name, vios.name))
             size = len(content) if size_bytes is None else size_bytes
             _check_size(name, size, content)
@@ -343,15 +343,15 @@ class Operator:
         except profile.ProfileError as exc:
             raise errors.Refused(str(exc))
         if spec['management']:
-            raise errors.Refused('There is a management partition already')
+            raise errors.Refused('The host already has a management partition')
         host = self._host
         lpars.LogicalPartition.check_name(host, spec['name'])
         if 'id' in spec and host.partition(spec['id']) is not None:
             raise errors.Conflict('Partition ID %d is not free' % spec['id'])
         if any(p.uuid == spec.get('uuid', '').upper()
                for p in host.partitions()):
-            raise errors.Conflict('There is a partition with the UUID %s '
-                                  'already' % spec['uuid'])
+            raise errors.Conflict('A partition with the UUID %s already '
+                                  'exists' % spec['uuid'])
         host.system.check_resources(lpars.memory_from_spec(spec),
                                     lpars.processors_from_spec(spec))
         return spec
@@ -389,21 +389,21 @@ def _check_size(name, size_bytes, content):
 def _check_mapping(vios, client, backing, slot, target_name):
     """Refuse a mapping that a VIOS would not make."""
     if client is vios:
-        raise errors.Refused('VIOS %s cannot lend storage to itself' %
+        raise errors.Refused('VIOS %s cannot map storage to itself' %
                              vios.name)
     if client is None and slot is not None:
         raise errors.Refused('An adapter for any client has no slot of a '
                              'partition')
     if backing.in_use and not backing.shareable:
-        raise errors.Refused('%s %s is mapped already to %s' % (
+        raise errors.Refused('%s %s is already mapped to %s' % (
             backing.TAG, backing.name, ', '.join(backing.clients())))
     for bus in vios.buses:
         for target in bus.targets:
             if target.name == target_name:
-                raise errors.Refused('VIOS %s has a target device %s '
-                                     'already' % (vios.name, target_name))
+                raise errors.Refused('VIOS %s already has a target device '
+                                     '%s' % (vios.name, target_name))
             if target.backing is backing and bus.client is client is not None:
-                raise errors.Refused('%s is mapped already to %s' % (
+                raise errors.Refused('%s is already mapped to %s' % (
                     backing.name, client.name))
 
 

@@ -247,7 +247,7 @@ def _adapter_contradictions(vios):
         slots.add(slot)
         for name in adapter['storage']:
             if name not in known:
-                yield ((n, 'storage'), 'VIOS %s has no disk %s to lend' % (
+                yield ((n, 'storage'), 'VIOS %s has no disk %s to map' % (
                     vios['name'], name))
             if name in taken:
                 yield (n, 'storage'), '%s is on two adapters' % name
@@ -262,7 +262,7 @@ def _too_much(host, partitions):
         partitions = partitions + [crowd] * crowd['count']
     for partition in partitions:
         if partition['memory_mb'] % region:
-            yield (), '%d MB of memory is no multiple of %d MB' % (
+            yield (), '%d MB of memory is not a multiple of %d MB' % (
                 partition['memory_mb'], region)
             return
     memory = sum(p['memory_mb'] for p in partitions)

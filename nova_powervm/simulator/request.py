@@ -111,7 +111,7 @@ class Request:
                         'CONTENT_LENGTH') or 0)):
                 raise EOFError('That is not all')
         except (EOFError, OSError, ValueError) as exc:
-            LOG.info('The body of %s %s broke off after %d bytes: %s',
+            LOG.info('The body of %s %s ended after %d bytes: %s',
                      self.method, self.path, self.bytes_in, exc)
             raise errors.Dropped()
         return data

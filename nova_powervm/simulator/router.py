@@ -98,10 +98,10 @@ class Router:
         if cls is None:
             raise errors.NotFound('There is no type %s' % path[0])
         if parent is None and not cls.ROOT:
-            raise errors.NotFound('%s is no ROOT type' % cls.TYPE)
+            raise errors.NotFound('%s is not a ROOT type' % cls.TYPE)
         if parent is not None and parent.TYPE not in cls.PARENTS:
-            raise errors.NotFound('%s is no CHILD of %s' % (cls.TYPE,
-                                                            parent.TYPE))
+            raise errors.NotFound('%s is not a CHILD of %s' % (
+                cls.TYPE, parent.TYPE))
         return cls, path[used:]
 
     @staticmethod

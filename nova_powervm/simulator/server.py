@@ -75,7 +75,7 @@ class _Gateway(wsgi.Gateway_10):
         try:
             self.req.conn.socket.shutdown(socket.SHUT_RDWR)
         except OSError as exc:
-            LOG.debug('The connection was closed already: %s', exc)
+            LOG.debug('The connection is already closed: %s', exc)
 
 
 class _Silence:

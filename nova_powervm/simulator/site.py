@@ -53,8 +53,8 @@ def _claim(directory):
     found = os.listdir(directory)
     if found and not os.path.exists(mark):
         raise FileExistsError(
-            errno.EEXIST, 'The folder is not empty, and not of an earlier '
-            'simulated site', directory)
+            errno.EEXIST, 'The folder is not empty, and no earlier '
+            'simulated site has created it', directory)
     for name in found:
         path = os.path.join(directory, name)
         if os.path.isdir(path):
@@ -218,7 +218,7 @@ class Host:
             try:
                 child.remove()
             except errors.RestError as exc:
-                LOG.debug('%r goes with its parent although it refuses: %s',
+                LOG.debug('Removing %r with its parent, although refused: %s',
                           child, exc)
             self._take_out(child)
         self.store.remove(resource)

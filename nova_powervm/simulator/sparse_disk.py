@@ -122,7 +122,7 @@ class SparseDisk:
         :raises errors.Refused: when they do not lie on the disk
         """
         if offset < 0 or offset + len(data) > self.size:
-            raise errors.Refused('Bytes %d to %d do not lie on the disk' % (
+            raise errors.Refused('Bytes %d to %d are not on the disk' % (
                 offset, offset + len(data)))
         self._changes += 1
         with self._open(os.O_RDWR) as fd:

@@ -30,7 +30,7 @@ class Store:
         objects = self._by_type.setdefault(resource.TYPE, {})
         key = resource.uuid.upper()
         if key in objects:
-            raise errors.Conflict('A %s with UUID %s exists already' % (
+            raise errors.Conflict('A %s with UUID %s already exists' % (
                 resource.TYPE, resource.uuid))
         objects[key] = resource
         if resource.parent is not None:

@@ -97,7 +97,7 @@ def search(host, request, cls, path):
     """
     match = _SEARCH.match('/'.join(path))
     if not match:
-        raise errors.Refused('%s is no search' % '/'.join(path))
+        raise errors.Refused('%s is not a search' % '/'.join(path))
     key, operator, value = match.groups()
     if key not in cls.SEARCH:
         raise errors.Refused('%s cannot be searched by %s' % (cls.TYPE, key))

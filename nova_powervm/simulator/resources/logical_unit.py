@@ -85,7 +85,7 @@ def check_name(name):
     """
     if not _NAME.fullmatch(name):
         raise errors.Refused(
-            '%r is no name for a logical unit: it needs 1 to 79 letters, '
+            '%r is not a name for a logical unit: it needs 1 to 79 letters, '
             'digits and characters of "_.-"' % name)
     return name
 
@@ -124,8 +124,8 @@ def _read_image(tier, name, size, udid):
         raise errors.Refused('There is no logical unit with UDID %s to clone' %
                              udid)
     if image.kind != shared_pool.IMAGE:
-        raise errors.Refused('Logical unit %s is no image and cannot be '
-                             'cloned' % image.name)
+        raise errors.Refused('Logical unit %s is not an image and cannot '
+                             'be cloned' % image.name)
     if image.tier is not tier:
         raise errors.Refused('Logical unit %s is in tier %s, a clone cannot '
                              'be in tier %s' % (image.name, image.tier.name,

@@ -46,11 +46,11 @@ class LogicalPartition(partition.Partition):
                 doc.text('Metadata/Atom/AtomID') or host.random_uuid())
         uuid = uuid.upper()
         if not _UUID.match(uuid):
-            raise errors.Refused('%s is no UUID of a partition: the top bit '
+            raise errors.Refused('%s is not a partition UUID: the top bit '
                                  'must be 0' % uuid)
         if any(p.uuid == uuid for p in host.partitions()):
-            raise errors.Conflict('There is a partition with the UUID %s '
-                                  'already' % uuid)
+            raise errors.Conflict('A partition with the UUID %s already '
+                                  'exists' % uuid)
         type_ = doc.text('PartitionType') or 'AIX/Linux'
         if type_ not in _TYPES:
             raise errors.Refused('A partition of type %s cannot be created '

@@ -424,6 +424,6 @@ def _read_mac(doc):
         return None
     mac = text.replace(':', '').upper()
     if not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
-        raise errors.Refused('%s is no MAC address of an adapter' %
+        raise errors.Refused('%s is not a MAC address of an adapter' %
                              text)
     return mac

@@ -268,8 +268,8 @@ class Partition(base.Resource):
                 '%d' % (MAX_NAME, name, len(name or '')))
         for other in host.partitions():
             if other.name == name and other is not own:
-                raise errors.Conflict('HSCL1553 There is a partition with '
-                                      'the name %s already' % name)
+                raise errors.Conflict('HSCL1553 A partition with the name '
+                                      '%s already exists' % name)
 
     def update_base(self, doc):
         """Apply the common parts of a POST document.

@@ -222,7 +222,7 @@ class Processors:
             if not (min_units_per_processor * count - 1e-6 <= units <=
                     count + 1e-6):
                 raise errors.Refused(
-                    'HSCL1562 %s processing units do not suit %d virtual '
+                    'HSCL1562 %s processing units do not fit %d virtual '
                     'processors: each takes %s to 1 unit' % (
                         units, count, min_units_per_processor))
 

@@ -92,8 +92,8 @@ class SharedProcessorPool(base.Resource):
             raise errors.Refused('PoolName is empty')
         for other in self.host.store.all(self.TYPE):
             if other.name == name and other is not self:
-                raise errors.Conflict('There is a processor pool '
-                                      'with the name %s already' % name)
+                raise errors.Conflict('A processor pool with the name %s '
+                                      'already exists' % name)
         used = sum(units for _partition, units in self.members())
         if not 0 <= reserved <= maximum or used > maximum:
             raise errors.Refused(

@@ -290,7 +290,7 @@ class Change:
             backing = wish.backing
             if backing in seen and not backing.shareable:
                 raise errors.Refused(
-                    '%s %s is mapped already%s' % (
+                    '%s %s is already mapped%s' % (
                         backing.TAG, backing.name, ''.join(
                             ' to ' + name for name in backing.clients())))
             seen.add(backing)
@@ -396,7 +396,7 @@ def read_client(vios, doc):
         raise errors.Refused('There is no partition with UUID %s to map '
                              'storage to' % uuid)
     if client is vios:
-        raise errors.Refused('VIOS %s cannot lend storage to itself' %
+        raise errors.Refused('VIOS %s cannot map storage to itself' %
                              client.name)
     if doc.bool('ClientAdapter/UseNextAvailableSlotID', False):
         return client, None
@@ -415,7 +415,7 @@ def _read_lua(text):
     try:
         return '0x%016x' % int(text, 16)
     except ValueError:
-        raise errors.Refused('%r is no logical unit address' % text)
+        raise errors.Refused('%r is not a logical unit address' % text)
 
 
 def _refuse_twice(what, values):

@@ -64,8 +64,8 @@ class VirtualSwitch(base.Resource):
         _check_switch_name(host, name)
         free = set(range(MAX_SWITCHES)) - {s.switch_id for s in switches}
         if not free:
-            raise errors.Refused('The system has %d virtual '
-                                 'switches already' % MAX_SWITCHES)
+            raise errors.Refused('The system already has %d virtual '
+                                 'switches' % MAX_SWITCHES)
         return cls(host, str(uuid.uuid4()), name, min(free), mode)
 
     def update(self, doc, groups):
@@ -248,7 +248,7 @@ def parse_vlans(text):
     try:
         return tuple(int(word) for word in (text or '').split())
     except ValueError:
-        raise errors.Refused('TaggedVLANIDs are no numbers: %r' % text)
+        raise errors.Refused('TaggedVLANIDs are not numbers: %r' % text)
 
 
 def _switch_name(doc, default=None):
@@ -268,5 +268,5 @@ def _switch_mode(doc, default='Veb'):
 
 def _check_switch_name(host, name):
     if find_switch(host, name) is not None:
-        raise errors.Conflict('There is a virtual switch with the '
-                              'name %s already' % name)
+        raise errors.Conflict('A virtual switch with the name %s '
+                              'already exists' % name)

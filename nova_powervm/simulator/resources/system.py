@@ -126,12 +126,12 @@ class ManagedSystem(base.Resource):
         if memory.desired + overhead > free_mb:
             raise errors.Refused(
                 'HSCL03EC There is not enough memory: %d MB and %d MB for the '
-                'hypervisor are wanted, %d MB are available' % (
+                'hypervisor are needed, %d MB are available' % (
                     memory.desired, overhead, free_mb))
         if processors.used_units > free_units + 1e-6:
             raise errors.Refused(
                 'HSCL03ED There are not enough processing resources: %s '
-                'units are wanted, %s are available' % (
+                'units are needed, %s are available' % (
                     processors.used_units, free_units))
 
     def _overhead_mb(self, memory, partition):

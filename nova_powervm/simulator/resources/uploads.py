@@ -41,7 +41,7 @@ def receive(host, uuid, source):
         file.touch(event=False)
     if file.size is not None and stream.count != file.size:
         raise errors.Refused(
-            '%d bytes of %s arrived where %d were expected' % (
+            '%d bytes of %s arrived, but %d were expected' % (
                 stream.count, file.filename, file.size))
     if file.sha256 and stream.hexdigest() != file.sha256:
         raise errors.Refused('The SHA-256 digest of %s is not %s' % (
@@ -96,7 +96,7 @@ def _receive_medium(host, file, stream):
     try:
         count = disk.write(stream)
         if file.size is not None and count != file.size:
-            raise errors.Refused('%d bytes were announced, %d came' % (
+            raise errors.Refused('%d bytes were announced, %d received' % (
                 file.size, count))
         disk.resize(count)
         if file.sha256 and disk.sha256() != file.sha256:
@@ -126,7 +126,7 @@ def _repository_for(host, file, size):
     if repository is None:
         raise errors.Refused('VIOS %s has no media repository' % vios.name)
     if file.filename in repository.media:
-        raise errors.Conflict('There is a medium %s already in VIOS %s' % (
+        raise errors.Conflict('Medium %s already exists in VIOS %s' % (
             file.filename, vios.name))
     if size > repository.free:
         raise errors.Refused(

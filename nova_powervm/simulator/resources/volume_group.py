@@ -144,15 +144,16 @@ class VolumeGroup(base.Resource):
         if not self.file_backed:
             if not _DISK_NAME.fullmatch(name):
                 raise errors.Refused(
-                    '%r is no name for a virtual disk: it needs 1 to 15 '
+                    '%r is not a name for a virtual disk: it needs 1 to 15 '
                     'letters, digits and characters of "_.-"' % name)
             return name
         directory, _, file_name = name.rpartition('/')
         if not _FILE_NAME.fullmatch(file_name) or file_name in ('.', '..') or (
                 directory not in ('', self.directory)):
             raise errors.Refused(
-                '%r is no name for a disk in %s: it needs 1 to 100 letters, '
-                'digits and characters of "_.-"' % (name, self.directory))
+                '%r is not a name for a disk in %s: it needs 1 to 100 '
+                'letters, digits and characters of "_.-"' % (
+                    name, self.directory))
         return file_name
 
     def taken_names(self):
@@ -250,7 +251,7 @@ class _DiskPlan:
         if kind != 'LogicalVolume' and not (kind == 'File' and
                                             self._group.file_backed):
             raise errors.Refused(
-                'A disk of type %s cannot be made in a volume group' % kind)
+                'A disk of type %s cannot be created in a volume group' % kind)
         if (doc.text('FileFormat') or 'raw') not in _FILE_FORMATS:
             raise errors.Refused('The file format of disk %s is not one of '
                                  '%s' % (name, ', '.join(_FILE_FORMATS)))
@@ -306,7 +307,7 @@ class _DiskPlan:
                                      'removed' % source.name)
             if name in taken:
                 raise errors.Conflict(
-                    'There is a disk with the name %s already in VIOS %s' % (
+                    'A disk with the name %s already exists in VIOS %s' % (
                         name, self._group.parent.name))
             taken.add(name)
 
@@ -368,7 +369,7 @@ class _MediaPlan:
         if old is None:
             self._name = doc.text('RepositoryName') or 'VMLibrary'
             if self._group.parent.repository is not None:
-                raise errors.Refused('VIOS %s has a media repository already' %
+                raise errors.Refused('VIOS %s already has a media repository' %
                                      self._group.parent.name)
         elif self._size < old.size:
             raise errors.Refused('Media repository %s cannot shrink' %

@@ -30,7 +30,7 @@ def wwpn(text):
     """
     digits = str(text).lower().replace(':', '')
     if not _WWPN.fullmatch(digits):
-        raise errors.Refused('%r is no WWPN' % text)
+        raise errors.Refused('%r is not a WWPN' % text)
     return digits
 
 

@@ -72,7 +72,7 @@ class San:
         :raises errors.RestError: when the id is taken or there is no space
         """
         if volume_id in self.volumes:
-            raise errors.Conflict('There is a volume %s already' % volume_id)
+            raise errors.Conflict('Volume %s already exists' % volume_id)
         if size <= 0:
             raise errors.Refused('A volume needs a size')
         found = [a for a in self.arrays if array in (None, a.name)]
@@ -108,7 +108,7 @@ class San:
         """
         volume = self.volume(volume_id)
         if new_id in self.volumes:
-            raise errors.Conflict('There is a volume %s already' % new_id)
+            raise errors.Conflict('Volume %s already exists' % new_id)
         del volume.array.volumes[volume_id]
         volume.array.volumes[new_id] = volume
         volume.id = new_id
@@ -143,11 +143,11 @@ class San:
         volume = self.volume(volume_id)
         wanted = [address.wwpn(wwpn) for wwpn in initiators]
         if not wanted:
-            raise errors.Refused('Volume %s cannot be exported to nobody' %
-                                 volume_id)
+            raise errors.Refused('Volume %s cannot be exported without '
+                                 'initiators' % volume_id)
         strangers = [wwpn for wwpn in wanted if not self.knows(wwpn)]
         if strangers:
-            raise errors.Refused('Array %s has never seen the initiators %s' %
+            raise errors.Refused('Array %s does not know the initiators %s' %
                                  (volume.array.name, ', '.join(strangers)))
         new = [wwpn for wwpn in wanted if wwpn not in volume.exports]
         lun = self._choose_lun(volume, wanted, new, lun)

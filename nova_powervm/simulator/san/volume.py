@@ -98,7 +98,7 @@ class Volume:
                       empty for all
         """
         if kind not in FAULTS:
-            raise errors.Refused('There is no fault %s; there are %s' % (
+            raise errors.Refused('Unknown fault %s; known faults are %s' % (
                 kind, ', '.join(FAULTS)))
         self._faults[kind] = frozenset(address.wwpn(wwpn) for wwpn in wwpns)
 

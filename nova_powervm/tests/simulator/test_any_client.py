@@ -185,7 +185,7 @@ hosts:
 
     def test_contradictions(self):
         for find, replace, line, reason in (
-                ('[lv1]', '[lv2]', 15, 'VIOS v1 has no disk lv2 to lend'),
+                ('[lv1]', '[lv2]', 15, 'VIOS v1 has no disk lv2 to map'),
                 ('[lv1]', '[hdisk0]', 15, 'VIOS v1 has no disk hdisk0'),
                 ('[lv1]', '[hdisk7]', 17, 'hdisk7 is on two adapters'),
                 ('[lv1]', '[lv1]\n            slot: 2', 17,

@@ -58,7 +58,7 @@ class BrokenUploadTestCase(testtools.TestCase):
         self.assertEqual(b'', connection.recv(100))
         self.assertIsNone(self.host.journal.records()[-1]['status'])
         self.assertEqual({}, self.vios.repository.media)
-        self.assertIn('broke off', self.log.output)
+        self.assertIn('ended after', self.log.output)
         self.assertNotIn('Traceback', self.log.output)
 
     def test_between_chunks(self):

@@ -171,7 +171,7 @@ class FcMappingTest(fc_base.FcTestCase):
         for lpar_uuid, port, wwpns, reason in (
                 (uuid, 'fcs7', None, 'no Fibre Channel port fcs7'),
                 (uuid, 'fcs0', ['12' * 8, '12' * 8], 'two different WWPNs'),
-                (uuid, 'fcs0', ['hello', 'you'], 'is no WWPN'),
+                (uuid, 'fcs0', ['hello', 'you'], 'is not a WWPN'),
                 (self.host.new_uuid('x'), 'fcs0', None, 'no partition'),
                 (self.vios2.uuid, 'fcs0', None, 'cannot have a virtual')):
             vios_w = self.fc_w()

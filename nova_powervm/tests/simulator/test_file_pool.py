@@ -72,7 +72,7 @@ class FilePoolTestCase(storage_base.StorageTestCase):
     def test_bad_requests(self):
         before = self.host.state()
         for name in ('', 'a b', 'a' * 101, '..', '/tmp/boot_1', 'a/b'):
-            self.assertRefused('no name for a disk', self.crt_vdisk, name)
+            self.assertRefused('not a name for a disk', self.crt_vdisk, name)
         self.assertRefused('file format of disk', self.crt_vdisk,
                            file_format='vmdk')
         self.assertRefused('has 1000 GB free', self.crt_vdisk, size_gb=1001)

@@ -235,7 +235,7 @@ class VolumeTestCase(storage_base.StorageTestCase):
     def test_not_to_itself(self):
         self.make_disk('own')
         self.assertRefused(
-            'cannot lend storage to itself', pvm_smap.add_vscsi_mapping, None,
+            'cannot map storage to itself', pvm_smap.add_vscsi_mapping, None,
             self.vios.uuid, self.vios.uuid,
             pvm_stor.VDisk.bld_ref(self.adapter, 'own'))
 

@@ -221,7 +221,7 @@ class TestClientNetworkAdapter(network_base.NetworkTestCase):
                      mac_addr='FA163E000001')
         self.create(other, switch='MGMTSWITCH', mac_addr='FA163E000001')
         for mac in ('FB163E000001', 'FA163E0000', 'nonsense'):
-            self.refused('no MAC', self.create, mac_addr=mac)
+            self.refused('not a MAC', self.create, mac_addr=mac)
         for vlan in (0, 4095):
             self.refused('VLAN', self.create, pvid=vlan)
         self.refused('VLAN', self.create, addl_tagged_vlans=[5000])

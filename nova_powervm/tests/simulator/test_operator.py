@@ -62,10 +62,10 @@ class StorageTest(OperatorTest):
     def test_disks_that_cannot_be(self):
         self.operator.create_disk(**DISK)
         for text, changes in (
-                ('already in VIOS vios1', {}),
-                ('no name for a virtual disk', {'name': 'x' * 16}),
+                ('already exists in VIOS vios1', {}),
+                ('not a name for a virtual disk', {'name': 'x' * 16}),
                 ('no volume group nope', {'volume_group': 'nope'}),
-                ('is no VIOS', {'vios': 'novalink'}),
+                ('is not a VIOS', {'vios': 'novalink'}),
                 ('no partition vios9', {'vios': 'vios9'}),
                 ('GB free', {'name': 'big', 'size_bytes': 4000 * GIB}),
                 ('6 bytes do not fit', {'name': 'b', 'size_bytes': 5}),
@@ -120,8 +120,8 @@ class StorageTest(OperatorTest):
         self.assertEqual(('mine', 70), (smap.target_dev.name,
                                         smap.server_adapter.vios_slot_num))
         for text, arguments in (
-                ('mapped already', {'storage': 'hdisk10'}),
-                ('cannot lend storage to itself',
+                ('already mapped', {'storage': 'hdisk10'}),
+                ('cannot map storage to itself',
                  {'partition': 'vios1', 'storage': 'their.iso'}),
                 ('belongs to volume group', {'storage': 'hdisk0'}),
                 ('no storage nope', {'storage': 'nope'})):
@@ -136,7 +136,7 @@ class StorageTest(OperatorTest):
     def test_what_adapters_for_any_client_refuse(self):
         self.operator.map_storage('vios1', 'hdisk10', target_name='a')
         for text, arguments in (
-                ('target device a already', {'target_name': 'a'}),
+                ('already has a target device a', {'target_name': 'a'}),
                 ('no slot of a partition', {'slot': 3})):
             self.assertRefuses(text, self.operator.map_storage, 'vios1',
                                'hdisk11', **arguments)
@@ -216,7 +216,7 @@ class PartitionTest(OperatorTest):
         self.make_disk('taken')
         vios_id = self.vios.partition_id
         for text, arguments in (
-                ('name novalink already', {'name': 'novalink'}),
+                ('name novalink already exists', {'name': 'novalink'}),
                 ('is not free', {'id': vios_id}),
                 ('with the UUID', {'uuid': self.vios.uuid.lower()}),
                 ('not enough memory', {'memory_mb': 1024 ** 2}),

@@ -94,7 +94,7 @@ class TestProfile(testtools.TestCase):
                 ('    lpars', '    bridges: [{vioses: [v]}]\n    lpars', 4,
                  'there is no VIOS v'),
                 ('management: true', 'management: true\n        memory_mb: '
-                 '300', 3, '300 MB of memory is no multiple of 256 MB'),
+                 '300', 3, '300 MB of memory is not a multiple of 256 MB'),
                 ('management: true', 'management: true\n        memory_mb: '
                  '516352', 3, 'the partitions have 516352 MB'),
                 ('management: true', 'management: true\n        units: 25',

@@ -98,9 +98,10 @@ class VolumeTest(fc_base.FcTestCase):
         self.assertEqual(7, self.export('three', first, 7)['target_lun'])
 
     def test_bad_exports(self):
-        self.refused('to nobody', self.san.export, 'one', [])
-        self.refused('never seen', self.export, 'one', ['12' * 8])
-        self.refused('is no WWPN', self.export, 'one', ['hello'])
+        self.refused('without initiators', self.san.export, 'one', [])
+        self.refused('does not know the initiators', self.export, 'one',
+                     ['12' * 8])
+        self.refused('is not a WWPN', self.export, 'one', ['hello'])
         self.assertEqual({}, self.volume.exports)
 
     def test_forms_of_wwpns(self):
@@ -124,7 +125,7 @@ class VolumeTest(fc_base.FcTestCase):
                                    count)
 
     def test_unknown_names(self):
-        self.refused('no fault', self.volume.set_fault, 'bad_luck')
+        self.refused('Unknown fault', self.volume.set_fault, 'bad_luck')
         self.refused('no port', self.san.set_port, '12' * 8, False,
                      kind=errors.NotFound)
         self.refused('no fabric', self.san.set_fabric, 'C', False,

@@ -171,7 +171,7 @@ class MappingTestCase(MappingTestBase):
         self.assertRefused(
             'address 0x8100000000000000 is used twice', self.add, disk,
             lua='0x8100000000000000')
-        self.assertRefused('is no logical unit address', self.append,
+        self.assertRefused('is not a logical unit address', self.append,
                            self.new_map(disk, lua='one'))
         with self.site.lock:
             del self.group.disks['b']
@@ -248,7 +248,7 @@ class MappingTestCase(MappingTestBase):
     def test_disk_is_mapped_to_another(self):
         self.add(self.disk_w())
         self.assertRefused(
-            'VirtualDisk boot_1 is mapped already to vm1', self.add,
+            'VirtualDisk boot_1 is already mapped to vm1', self.add,
             pvm_stor.VDisk.bld_ref(self.adapter, 'boot_1'),
             self.make_lpar('vm2'))
 
@@ -256,7 +256,7 @@ class MappingTestCase(MappingTestBase):
         self.add(self.upload())
         other = self.make_lpar('vm2')
         vopt = pvm_stor.VOptMedia.bld_ref(self.adapter, 'cfg.iso')
-        self.assertRefused('cfg.iso is mapped already to vm1', self.add, vopt,
+        self.assertRefused('cfg.iso is already mapped to vm1', self.add, vopt,
                            other)
         self.vios.repository.media['cfg.iso'].mount_type = 'ro'
         self.add(vopt, other)

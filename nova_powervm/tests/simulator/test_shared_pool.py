@@ -155,7 +155,7 @@ class UnitTestCase(storage_base.PoolTestCase):
     def test_bad_requests(self):
         before = self.site.state()
         for name in ('', 'a b', 'a/b', 'a' * 80):
-            self.assertRefused('no name for a logical unit', self.crt_lu,
+            self.assertRefused('not a name for a logical unit', self.crt_lu,
                                name)
         self.assertRefused('needs a UnitCapacity', self.crt_lu, 'a', 0)
         self.assertRefused('cannot be created', self.crt_lu, 'a', 1,
@@ -305,7 +305,7 @@ class ImageTestCase(storage_base.PoolTestCase):
 
     def test_bad_clones(self):
         image, disk = self.crt_lu('i', 2, typ=IMAGE), self.crt_lu('d', 1)
-        self.assertRefused('is no image', self.crt_lu, 'c', 1, clone=disk)
+        self.assertRefused('is not an image', self.crt_lu, 'c', 1, clone=disk)
         self.assertRefused('cannot be thick', self.crt_lu, 'c', 2,
                            clone=image, thin=False)
         small = pvm_stor.LUEnt.bld(self.adapter, 'c', 1, clone=image)

@@ -116,7 +116,7 @@ class ViosTestCase(storage_base.StorageTestCase):
         vios_w.scsi_mappings.append(pvm_vios.VSCSIMapping.bld(
             self.adapter, None, lpar.uuid, self.group_w().virtual_disks[0]))
         vios_w.name = 'vios2'
-        self.assertRefused('vios2 already', vios_w.update)
+        self.assertRefused('vios2 already exists', vios_w.update)
         self.assertEqual(before, self.host.state())
         self.assertEqual({}, lpar.slots)
         self.assertFalse(disk.in_use)

@@ -82,13 +82,13 @@ class DiskTestCase(storage_base.StorageTestCase):
         exc = self.assertRaises(pvm_exc.HttpError, self.crt_vdisk, 'a')
         self.assertEqual(409, exc.response.status)
         self.make_disk('b', group=self.group_of(self.vios, 'rootvg'))
-        self.assertRefused('the name b already', self.crt_vdisk, 'b')
+        self.assertRefused('the name b already exists', self.crt_vdisk, 'b')
         self.make_disk('c', group=self.group_of(self.vios2, 'datavg'))
         self.crt_vdisk('c')
 
     def test_bad_names(self):
         for name in ('a' * 16, 'a b', 'a/b', ''):
-            self.assertRefused('no name for a virtual disk',
+            self.assertRefused('not a name for a virtual disk',
                                self.crt_vdisk, name)
 
     def test_group_is_too_small(self):
@@ -140,7 +140,7 @@ class DiskTestCase(storage_base.StorageTestCase):
     def test_other_kind_of_disk(self):
         vdisk = pvm_stor.VDisk.bld(self.adapter, 'a', 1)
         vdisk._vdtype(pvm_stor.VDiskType.FILE)
-        self.assertRefused('A disk of type File cannot be made', self.update,
+        self.assertRefused('type File cannot be created in', self.update,
                            lambda w: w.virtual_disks.append(vdisk))
 
     def test_unknown_udid(self):
@@ -346,7 +346,7 @@ class MediaTestCase(storage_base.StorageTestCase):
     def test_uploads_that_fail_leave_no_medium(self):
         before = self.host.state()
         folder = os.path.dirname(self.repository.media_path('x'))
-        self.assertRefused('20 bytes were announced, 3 came',
+        self.assertRefused('20 bytes were announced, 3 received',
                            self.upload_vopt, size=20)
         self.assertRefused('SHA-256', self.upload_vopt, sha_chksum='0' * 64)
         self.assertRefused('has 10737418240 bytes free',
@@ -356,7 +356,7 @@ class MediaTestCase(storage_base.StorageTestCase):
 
     def test_name_is_taken(self):
         self.upload()
-        self.assertRefused('There is a medium cfg.iso already', self.upload)
+        self.assertRefused('Medium cfg.iso already exists', self.upload)
 
     def test_no_repository(self):
         self.assertRefused(
@@ -383,7 +383,7 @@ class MediaTestCase(storage_base.StorageTestCase):
         group_w = self.group_w()
         group_w.vmedia_repos = [
             pvm_stor.VMediaRepos.bld(self.adapter, 'vopt', 1)]
-        self.assertRefused('has a media repository already', group_w.update)
+        self.assertRefused('already has a media repository', group_w.update)
 
     def test_repository_without_a_size(self):
         group_w = self.group_w(self.group_of(self.vios2, 'datavg'))
