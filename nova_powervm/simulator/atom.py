@@ -31,7 +31,7 @@ SCHEMA_VERSION = 'V1_3_0'
 AUTHOR = 'IBM Power Systems Management Console'
 CONTENT_TYPE = 'application/atom+xml; charset=UTF-8'
 
-#: What must be escaped, and what XML has no way to write.
+#: Characters to escape, and characters that XML cannot contain.
 _IMPOSSIBLE = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff'
                          '\ufffe\uffff]')
 _SPECIAL = re.compile('[&<>"\t\n\r]|' + _IMPOSSIBLE.pattern)
@@ -57,7 +57,7 @@ def text(value):
 
 
 def _escape(value, table):
-    """Escape text, or refuse what XML cannot say.
+    """Escape text, or refuse characters that XML cannot contain.
 
     :raises ValueError: for control characters and the like
     """
@@ -69,7 +69,7 @@ def _escape(value, table):
 
 
 class Element:
-    """An element that is written down as soon as it is made.
+    """An element that is serialised when it is created.
 
     A tree of lxml elements takes several times as long to build.
 
@@ -226,9 +226,9 @@ def entry(type_, service, body, atom_id, href=None, etag=None, published=0.0):
 
 
 def link_entry(atom_id, title, href, term, updated):
-    """Make an entry that only points to something else.
+    """Make an entry that only points to another object.
 
-    As those of the performance monitor do (source: capture ltm_feed.txt).
+    The performance monitor has such entries (source: capture ltm_feed.txt).
 
     :param term: str, the category
     :param updated: float seconds of the epoch
@@ -278,7 +278,7 @@ def error_entry(error_id, status, uri, reason, message, headers,
 
 
 def _clean(value):
-    # XML has no way to write most control characters.
+    # XML cannot contain most control characters.
     return ''.join(c if c in '\t\n' or c >= ' ' else '?' for c in value)
 
 

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The connections of the HTTP server, read and written by the C of Python.
+"""Fast connections for the HTTP server, which use Python's C module io.
 
-Those of cheroot use the slow module _pyio, and send each answer in two
-pieces.
+The connections of cheroot use the slow module _pyio, and send each answer in
+two pieces.
 """
 
 import io
@@ -30,10 +30,7 @@ class _Reader(io.BufferedReader):
 
     @staticmethod
     def has_data():
-        """Tell whether a next request is there already.
-
-        There is none: every connection is for one request.
-        """
+        """Return False: every connection is for one request."""
         return False
 
 

@@ -12,8 +12,7 @@
 
 """The control API: JSON under /simulator/ on every REST port.
 
-control-openapi.yaml describes it, and holds the schemas that requests are
-checked with.
+control-openapi.yaml describes it, and has the schemas to check requests with.
 """
 
 import functools
@@ -81,7 +80,7 @@ class Control:
 
     @functools.cached_property
     def _document(self):
-        # Takes longer to read than all the rest of a site.
+        # Reading it takes longer than building a site.
         return yaml.YAML(typ='safe', pure=True).load(openapi_text())
 
     @functools.cached_property
@@ -159,7 +158,7 @@ class Control:
             raise errors.Refused(': '.join(
                 [str(part) for part in error.path] + [error.message]))
 
-    # -- what there is to read --------------------------------------------
+    # -- read -------------------------------------------------------------
 
     def _index(self, body):
         return self._json({'paths': sorted({

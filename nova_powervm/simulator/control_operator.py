@@ -18,8 +18,8 @@ from nova_powervm.simulator.resources import partition
 class OperatorControl:
     """The actions on partitions, VIOSes, storage and mappings.
 
-    Each takes the checked data of a request and returns what came of it; the
-    lock of the site is held.
+    Each takes the checked data of a request and returns the result. The caller
+    holds the lock of the site.
 
     :param host: site.Host
     """
@@ -68,7 +68,7 @@ class OperatorControl:
         target.booted()
         return target.state_base()
 
-    # -- things that come and go ------------------------------------------
+    # -- objects to create and delete -------------------------------------
 
     @staticmethod
     def _arguments(data):

@@ -10,14 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The part of the control API for who manages the storage area network."""
+"""The part of the control API that manages the storage area network."""
 
 
 class SanControl:
     """The actions on the storage area network.
 
-    Each takes the checked data of a request and returns what came of it; the
-    lock of the site is held.
+    Each takes the checked data of a request and returns the result. The caller
+    holds the lock of the site.
 
     :param site: site.Site
     """

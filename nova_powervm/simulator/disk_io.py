@@ -40,7 +40,7 @@ class Disk:
         self.vios = vios
 
     def data(self):
-        """Return what it is as a dict fit for JSON."""
+        """Return the disk as a dict for JSON."""
         backing = self.backing
         return {'kind': backing.TAG, 'name': backing.name,
                 'udid': backing.udid, 'vios': self.vios,
@@ -49,7 +49,7 @@ class Disk:
                 'mapped_to': backing.clients()}
 
     def is_called(self, name):
-        """Tell whether a name or a UDID means it."""
+        """Return whether the disk has a name or a UDID."""
         return name in (self.backing.name, self.backing.base_name,
                         self.backing.udid)
 
@@ -83,7 +83,7 @@ def find(host, name, vios=None):
     :param vios: str, name of a VIOS: only its disks
     :returns: Disk
     :raises errors.NotFound:
-    :raises errors.Conflict: when the name is that of several
+    :raises errors.Conflict: when several disks have the name
     """
     with host.site.lock:
         found = [disk for disk in list_disks(host) if disk.is_called(name) and
@@ -105,7 +105,7 @@ def _present(disk):
 
 
 def read(disk, offset, length):
-    """Read bytes; fewer come back at the end of the disk.
+    """Read bytes; at the end of the disk fewer than asked for.
 
     :param disk: Disk
     :returns: bytes
@@ -133,7 +133,7 @@ def write(disk, offset, data):
 
     :param disk: Disk
     :param data: bytes
-    :raises errors.Refused: when they do not lie on the disk
+    :raises errors.Refused: when they are beyond the end of the disk
     """
     with _present(disk) as sparse:
         sparse.write_at(offset, data)

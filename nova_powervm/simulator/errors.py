@@ -18,18 +18,18 @@ answer whose body is an Atom entry with an ``HttpErrorResponse``.
 
 
 class Dropped(Exception):
-    """The connection shall be closed without an answer."""
+    """The server closes the connection without an answer."""
 
 
 class Unanswered(Exception):
-    """The connection shall stay open, and nothing is ever answered."""
+    """The server keeps the connection open and never answers."""
 
 
 class RestError(Exception):
     """A request that fails.
 
-    :param message: str, what the client shall read
-    :param status: int, HTTP status; default is that of the class
+    :param message: str, for the client
+    :param status: int, HTTP status (default: the status of the class)
     :param reason_code: str, the ReasonCode of the error document
     """
 
@@ -44,7 +44,7 @@ class RestError(Exception):
 
 
 class Refused(RestError):
-    """The platform says no: the request makes no sense in this state."""
+    """The platform refuses the request in its current state."""
 
     STATUS = 400
     REASON = 'Invalid request.'

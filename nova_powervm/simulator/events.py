@@ -77,7 +77,7 @@ class Events:
             return Event(type_, self._last_id, data, detail, now)
 
     def emit(self, type_, data='', detail=''):
-        """Send an event to everyone who polls.
+        """Send an event to every client that polls.
 
         :returns: Event
         """
@@ -132,7 +132,7 @@ class Events:
             self._changed.notify_all()
 
     def close(self):
-        """Answer all who wait, and let nobody wait again."""
+        """Answer all waiting polls, and answer later polls at once."""
         with self._changed:
             self._closed.set()
             self._changed.notify_all()

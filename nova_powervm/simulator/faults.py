@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What goes wrong on purpose."""
+"""Faults that a test adds on purpose."""
 
 import itertools
 import re
@@ -136,15 +136,15 @@ class Faults:
     def add(self, spec, action=None):
         """Add a fault.
 
-        :param spec: dict that the schema of the control API has accepted;
-                     with an action the effect may be absent: then the request
-                     is handled as ever
-        :param action: callable of the method and the path of the request,
-                       called each time that the fault hits, before the
-                       request is handled. It runs in the thread of the
-                       request and holds no lock: it may change the site, end
-                       sessions, or wait. What it raises the client gets as an
-                       error 500; errors.RestError is a refusal
+        :param spec: dict that the schema of the control API has accepted.
+                     With an action it may have no effect: then the server
+                     handles the request as usual
+        :param action: function of the method and the path of the request. The
+                       server calls it before it handles a matching request,
+                       in the thread of the request and without a lock. It may
+                       change the site, end sessions, or wait. If it raises
+                       errors.RestError, the client gets this refusal, and an
+                       error 500 for any other exception
         :returns: Fault
         :raises errors.RestError: when there is no such VIOS
         """

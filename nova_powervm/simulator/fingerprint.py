@@ -115,7 +115,7 @@ def _add_bytes(found, path, backing):
 
 
 def _add(found, path, state):
-    """Add a state, with a part of its own for each dict in it."""
+    """Add a state, with a separate part for each dict in it."""
     plain = {}
     for key, value in state.items():
         below = '%s/%s' % (path, key)

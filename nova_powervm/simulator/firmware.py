@@ -16,11 +16,11 @@ The firmware knows a disk by the path that Linux shows of the device tree:
 /vdevice/v-scsi@<30000000 plus the slot of the adapter>/disk@<logical unit
 address>, both in hexadecimal, or /vdevice/vfc-client@<the same>/disk@<WWPN of
 the target>,<logical unit> (source: ofpathname of powerpc-utils). Without
-a boot string it takes the first disk of the first adapter, as a boot list
-that nobody has changed does (assumed, no hardware).
+a boot string it boots from the first disk of the first adapter, as with an
+unchanged boot list (assumed, no hardware).
 
-A partition with IBM i has no boot list: it takes the disk of the adapter that
-is tagged as its load source (source: the description of pypowervm's
+A partition with IBM i has no boot list. It boots from the disk of the adapter
+that is tagged as its load source (source: the description of pypowervm's
 tasks.ibmi).
 """
 
@@ -37,7 +37,7 @@ _DISK = re.compile('/vdevice/v-scsi@([0-9a-f]{8})/disk@([0-9a-f]{16})'
 _FC_DISK = re.compile('/vdevice/vfc-client@([0-9a-f]{8})/disk@[0-9a-f]{16},'
                       '([0-9a-f]{1,16})(?:[:,].*)?$')
 
-#: What there is of a disk that comes through a virtual Fibre Channel port.
+#: A disk on a virtual Fibre Channel port.
 _Lun = collections.namedtuple('_Lun', 'backing')
 
 
@@ -85,8 +85,7 @@ def choose(partition, boot_string=''):
 def load_source(partition, ipl_source=None):
     """Choose the disk that a partition with IBM i boots from.
 
-    :param ipl_source: str, one of a, b, c and d; None for that of the
-        partition
+    :param ipl_source: str, one of a, b, c and d; None for the partition's own
     :returns: one of the values of disks(), the first of the adapter that is
         tagged; None if it has none, or nothing is tagged
     """

@@ -21,7 +21,7 @@ class Disk:
     """A disk of a partition, on one path.
 
     :ivar transport: VSCSI or NPIV
-    :ivar vios: str, name of the VIOS that it comes through
+    :ivar vios: str, name of the VIOS of this path
     :ivar adapter: str, name of the adapter there: vhost<n> or vfchost<n>
     :ivar slot: int, virtual slot of the partition
     :ivar lua: str, logical unit address
@@ -30,7 +30,7 @@ class Disk:
     :ivar disk: sparse_disk.SparseDisk with the bytes; None if there are none,
                 as for physical volumes of a profile
     :ivar size: int bytes, as the partition learns it
-    :ivar works: bool, whether anything comes through
+    :ivar works: bool, whether the path works
     """
 
     def __init__(self, adapter, backing, lua, size, works, transport,
@@ -67,8 +67,8 @@ class Disk:
 def list_disks(partition):
     """List the disks of a partition, on all paths; site.lock is held.
 
-    Paths that do not work are in it if the partition knows them: those of
-    virtual SCSI.
+    The list includes broken paths of virtual SCSI, because the partition knows
+    them.
 
     :param partition: partition.Partition
     :returns: list of Disk, in the order of slots and addresses

@@ -12,7 +12,7 @@
 
 """The management partition of a host, as a directory tree.
 
-What a driver does on the machine that it runs on, below a root of its own::
+A driver works on its own machine in these files, below a root directory::
 
     proc/ppc64/lparcfg   proc/uptime   proc/loadavg
     sys/bus/vio/devices/30000002/host2/scsi_host/host2/scan
@@ -32,9 +32,8 @@ name that a mapping gives as BackingDeviceName: /dev/<volume group>/<name>, or
 the path of a file-backed disk. (Assumed, no hardware: such a VIOS is a Linux
 with logical volumes.)
 
-A device is a hard link to the sparse file of the disk: who reads and writes
-it does so with the bytes of the disk. Optical media and physical volumes
-have no device.
+A device is a hard link to the sparse file of the disk, so a write to the
+device changes the disk. Optical media and physical volumes have no device.
 
 ``scan`` and ``delete`` are regular files, which a thread looks at while there
 are any: what was written is carried out and the file emptied within
@@ -90,7 +89,7 @@ class Management:
     """The directory tree of a host.
 
     :param host: site.Host
-    :ivar root: str, path of the directory that stands for /
+    :ivar root: str, path of the directory that represents /
     """
 
     def __init__(self, host):
@@ -136,7 +135,7 @@ class Management:
     # -- disks of a management partition that is a VIOS ----------------------
 
     def show(self, name, path):
-        """Show a disk under a name of its own.
+        """Create a device for a disk.
 
         :param name: str, absolute below the root
         :param path: str, of its sparse file
@@ -238,7 +237,7 @@ class Management:
         self._link_by_id(device.by_id)
 
     def _link_by_id(self, by_id):
-        """Let the link lead to the newest device of a disk, if any."""
+        """Point the link to the newest device of a disk, if there is one."""
         path = self._path('dev/disk/by-id/' + by_id)
         if os.path.lexists(path):
             os.unlink(path)

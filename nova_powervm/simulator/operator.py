@@ -100,7 +100,7 @@ class Operator:
     # -- virtual disks ----------------------------------------------------
 
     def create_disk(self, vios, volume_group, name, size_bytes, content=b''):
-        """Create a virtual disk that is mapped to nobody.
+        """Create a virtual disk without a mapping.
 
         :param vios: str, name, UUID or short ID
         :param volume_group: str, its name
@@ -199,7 +199,7 @@ class Operator:
 
     def create_logical_unit(self, name, size_bytes, content=b'', cluster=None,
                             tier=None, kind=shared_pool.DISK, thin=True):
-        """Create a logical unit that is mapped to nobody.
+        """Create a logical unit without a mapping.
 
         :param content: bytes that it begins with
         :param cluster: str, its name; None for the first that the host sees
@@ -227,7 +227,7 @@ class Operator:
 
         :param name: str, name or UDID
         :raises errors.RestError: when it is mapped, has clones, or the name
-            is that of several
+            belongs to several
         """
         with self._lock:
             pool = self._pool(cluster)
@@ -306,7 +306,7 @@ class Operator:
     # -- partitions -------------------------------------------------------
 
     def create_partition(self, name, disk=None, medium=None, **settings):
-        """Create a logical partition, and boot it if it shall run.
+        """Create a logical partition, and boot it if it should run.
 
         :param name: str
         :param disk: dict, the arguments of create_disk() for a disk that is
@@ -364,8 +364,8 @@ class Operator:
     def delete_partition(self, partition):
         """Delete a logical partition; one that is on is stopped before.
 
-        What the VIOSes have lent to it stays there: server adapters, target
-        devices and storage (assumed, no hardware; see vios.lpar_removed()).
+        Its server adapters, target devices and storage stay on the VIOSes
+        (assumed, no hardware; see vios.lpar_removed()).
 
         :param partition: str or int
         """

@@ -13,8 +13,8 @@
 """Which handler answers a URL of the REST API.
 
 URLs are /rest/api/<service>/<type>/<UUID>/<type of children>/<UUID>..., with
-``quick``, ``search`` or ``do`` behind a type or an object; beside them are
-those of the logon, of events, of jobs and of the contents of files.
+``quick``, ``search`` or ``do`` behind a type or an object. There are also URLs
+for the logon, for events, for jobs and for the contents of files.
 """
 
 from nova_powervm.simulator import errors
@@ -63,7 +63,7 @@ class Router:
             return self._follow(request, service, path)
 
     def _follow(self, request, service, path):
-        """Follow a URL from its first type to what it names, and answer."""
+        """Follow a URL from its first type to its object, and answer."""
         parent = None
         while True:
             cls, path = self._class(parent, path)
@@ -111,7 +111,7 @@ class Router:
                 cls.TYPE, service))
 
     def _object(self, cls, parent, uuid):
-        """Find an object, which must be a child of its parent, if any."""
+        """Find an object, which must be a child of the parent, if given."""
         resource = self._host.store.get(cls.TYPE, uuid)
         if parent is not None and resource.parent is not parent:
             raise errors.NotFound('%s %s is not in %s %s' % (

@@ -96,11 +96,11 @@ class _Silence:
         poll.poll()
 
     def end(self):
-        """Let all who wait return, now and later."""
+        """Let all waiting threads return, now and later."""
         self._other_end.close()
 
     def close(self):
-        """Close what is left when nobody waits any more."""
+        """Close the other end. No thread may wait any more."""
         self._end.close()
 
 

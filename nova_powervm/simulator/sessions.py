@@ -40,11 +40,11 @@ class Sessions:
     """The sessions of a host.
 
     :param clock: clock.Clock
-    :param user: str, and
-    :param password: str: who may log on with a password
-    :param directory: str, where the token files go
-    :param idle_seconds: float, a session that is not used so long ends
-    :param max_seconds: float, a session ends after it in any case
+    :param user: str, name of the user who may log on with a password
+    :param password: str
+    :param directory: str, folder for the token files
+    :param idle_seconds: float, time after which an unused session ends
+    :param max_seconds: float, time after which any session ends
     """
 
     def __init__(self, clock, user, password, directory, idle_seconds,
@@ -75,7 +75,7 @@ class Sessions:
     def logon_file(self, user):
         """Start a session whose token is put in a file of mode 0600.
 
-        Who can read the file is who may use the session.
+        Whoever can read the file may use the session.
 
         :returns: Session
         """

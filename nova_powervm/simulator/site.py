@@ -47,7 +47,7 @@ _MARK = '.powervm-simulator'
 
 
 def _claim(directory):
-    """Make a data folder, or empty that of an earlier site."""
+    """Create a data folder, or empty the folder of an earlier site."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
     mark = os.path.join(directory, _MARK)
     found = os.listdir(directory)
@@ -73,7 +73,8 @@ class Host:
     :ivar number: int, position in the site, from 0
     :ivar system: the ManagedSystem resource
     :ivar base_url: str, begins every URL that is handed out
-    :ivar operator: operator.Operator, who changes things past the REST API
+    :ivar operator: operator.Operator, which changes things outside of the REST
+                    API
     :ivar data_dir: str, where files of this host go
     """
 
@@ -273,7 +274,7 @@ class Site:
 
         :param bind: str, address to listen on
         :param port: int, of the first host, the others follow; 0 for any
-                     free ports; None for those of the profile
+                     free ports; None for the ports in the profile
         :param tls: server.Tls to serve https, or None
         """
         try:

@@ -25,7 +25,7 @@ from nova_powervm.simulator import errors
 
 _CHUNK = 1024 * 1024
 _ZEROES = bytes(_CHUNK)
-#: A digest looks at blocks of so many bytes, and passes over those of zeroes.
+#: Size of the blocks of a digest, which skips blocks of zeroes.
 _BLOCK = 64 * 1024
 #: The time stamps of files are not finer than a few milliseconds. A file that
 #: was changed less than this ago may change again without a new time stamp.
@@ -38,7 +38,7 @@ class SparseDisk:
     No file descriptor is kept open between calls, so a disk needs no close;
     two threads may write to the same disk.
 
-    :param path: str, where the file shall be; its directory is made
+    :param path: str, path of the new file; its directory is created
     :param size_bytes: int, the size of the disk
     """
 

@@ -214,9 +214,8 @@ class Job:
 class Jobs:
     """The jobs of a host that no client has deleted yet.
 
-    Those that ended job_retention_seconds ago are forgotten (assumed, no
-    hardware: who loses the connection before he could delete a job cannot do
-    so later).
+    A job is deleted job_retention_seconds after its end (assumed, no hardware:
+    a client that loses its connection cannot delete its job).
     """
 
     def __init__(self, host):

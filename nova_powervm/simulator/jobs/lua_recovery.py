@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""LUARecovery: a VIOS looks for LUNs that it is told of.
+"""LUARecovery: a VIOS discovers LUNs that a client names.
 
 The parameter inputXML is a list of devices, each with the paths (ITL:
-initiator, target and LUN) to try; or it asks for what the VIOS knows of an
+initiator, target and LUN) to try; or it asks what the VIOS knows about an
 hdisk. Source of the documents: pypowervm.tasks.hdisk and its tests.
 """
 

@@ -22,7 +22,7 @@ CANCELED = 'CANCELED_WHILE_RUNNING'
 class JobFailed(Exception):
     """An operation did not succeed.
 
-    :param message: str, what the client shall read
+    :param message: str, for the client
     :param status: str, how the job ends
     :param results: dict of str, results that are there nevertheless
     """

@@ -20,7 +20,7 @@ _NOT_FOUND = -1
 
 
 def rescan_virtual_disk(job):
-    """Look anew at a disk, whose size may have changed.
+    """Read the size of a disk again.
 
     :raises status.JobFailed: when there is no such disk
     """

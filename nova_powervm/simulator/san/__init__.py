@@ -15,10 +15,9 @@
 A volume is a LUN with real bytes. Whoever manages an array (Cinder does)
 creates volumes there, and exports them to initiators: World-Wide Port Names
 (WWPNs) of physical ports of VIOSes, or of virtual ports of partitions. The
-methods of network.San are that interface, for tests in the same process; the
-control API has it for others. The volumes say nothing by themselves: a VIOS
-sees one after the job LUARecovery, a partition with a virtual port as soon as
-it looks.
+methods of network.San are this interface for tests in the same process; other
+clients use the control API. A VIOS sees a volume after the job LUARecovery. A
+partition with a virtual port sees it the next time it looks.
 
-Everything is zoned: an initiator reaches all targets of its fabric.
+The zones allow everything: an initiator reaches all targets of its fabric.
 """

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The storage area network, as those see it who manage it or look at it."""
+"""The storage area network, with methods to manage and to read it."""
 
 import os
 from urllib import parse
@@ -182,10 +182,10 @@ class San:
     def connection(self, volume_id, initiators):
         """Describe how initiators reach a volume that is exported to them.
 
-        Initiators that are on no fabric yet, as virtual ports before their
-        partition is made, are told of all targets.
+        For initiators that are on no fabric yet, such as virtual ports without
+        a partition, the answer has all targets.
 
-        :param initiators: WWPNs, which come back as they are
+        :param initiators: WWPNs; the answer has them in the same form
         :returns: dict, what Cinder has as data of a connection_info
         """
         volume = self.volume(volume_id)
@@ -226,7 +226,7 @@ class San:
                     None)
 
     def knows(self, wwpn):
-        """Tell whether a WWPN is that of a port of the site.
+        """Return whether a WWPN belongs to a port of the site.
 
         :param wwpn: str, as address.wwpn() makes it
         """
@@ -237,7 +237,7 @@ class San:
         return {wwpn for pairs in self._issued.values() for wwpn in pairs}
 
     def issue_wwpns(self, host):
-        """Make a pair of WWPNs that nobody ever had.
+        """Return a pair of new WWPNs.
 
         :param host: site.Host whose platform makes them
         :returns: tuple of two str
@@ -249,7 +249,7 @@ class San:
         issued.extend(pair)
         return pair
 
-    # -- what comes through -----------------------------------------------
+    # -- which volumes an initiator reaches -------------------------------
 
     def set_port(self, wwpn, up):
         """Let a physical port, or a target, work or not.
@@ -287,7 +287,7 @@ class San:
         """Find what is at an address.
 
         :param port: io_config.FcPort that the request goes through
-        :param initiator: str WWPN, its own or that of a virtual port on it
+        :param initiator: str WWPN of the port, or of a virtual port on it
         :param target_wwpn: str
         :param unit: int, see address.unit_of()
         :returns: Volume, or None

@@ -31,10 +31,10 @@ _WRONG_BY = 256
 class Volume:
     """A volume of an array.
 
-    :ivar id: str, what those who manage it call it
+    :ivar id: str, the name in the array
     :ivar naa: str of 32 hex digits, its identity in page 83
     :ivar disk: sparse_disk.SparseDisk with its bytes
-    :ivar exports: dict, initiator WWPN -> LUN as those who manage it want it
+    :ivar exports: dict, initiator WWPN -> LUN of the export
     :ivar hdisks: list of the san_disk.SanDisks that VIOSes have of it
     """
 
@@ -72,7 +72,7 @@ class Volume:
 
     @property
     def page83(self):
-        """Its identity as DescriptorPage83 has it."""
+        """str, the identity in the format of DescriptorPage83."""
         return _base64(self.naa)
 
     def clients(self):
@@ -88,14 +88,14 @@ class Volume:
     def set_fault(self, kind, wwpns=()):
         """Let something go wrong with it.
 
-        not_exported: the array has not exported it, although it says so;
-        wrong_lun: it is at another LUN than the array says; path_down:
-        nothing comes through; reserved: a stranger holds a SCSI reservation,
-        so that it is there but cannot be read.
+        not_exported: the array says that it exports the volume, but does not;
+        wrong_lun: the volume has another LUN than the array says; path_down:
+        the paths are broken; reserved: another host holds a SCSI reservation,
+        so an initiator finds the volume but cannot read it.
 
         :param kind: one of FAULTS
-        :param wwpns: for these initiators (path_down: or targets) only;
-                      empty for all
+        :param wwpns: the initiators (or targets, for path_down) with the
+                      fault; empty for all
         """
         if kind not in FAULTS:
             raise errors.Refused('Unknown fault %s; known faults are %s' % (
