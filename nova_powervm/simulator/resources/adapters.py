@@ -24,11 +24,11 @@ ANY = 65535
 class AdapterPair:
     """A virtual server adapter of a VIOS and its client adapter.
 
-    Making one takes a slot on either side. A server adapter for any client
-    stands alone: no partition has a client adapter for it.
+    A pair needs a slot on either side. A server adapter for any client has no
+    client adapter.
 
-    :cvar NAME: what the names of such adapters in a VIOS begin with.
-    :cvar UDID: what the UniqueDeviceIDs of the server adapters begin with.
+    :cvar NAME: prefix of the names of such adapters in a VIOS.
+    :cvar UDID: prefix of the UniqueDeviceIDs of the server adapters.
     :param vios: the VirtualIOServer
     :param client: the Partition that gets the client adapter; None to make a
                    server adapter for any client

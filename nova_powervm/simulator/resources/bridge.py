@@ -32,7 +32,7 @@ MAX_ADDITIONAL_TRUNKS = 15
 class SharedEthernetAdapter:
     """A bridge, in a VIOS, from a virtual switch to a physical port.
 
-    Part of a NetworkBridge, without a URL of its own.
+    It is part of a NetworkBridge and has no URL.
 
     :ivar vios: VirtualIOServer
     :ivar device: str, such as ent5
@@ -255,7 +255,7 @@ class _Edit:
         return list(self.kept.values()) + self.added
 
     def vlans(self):
-        """Return the list of all VLANs that it shall have."""
+        """Return the list of all VLANs after the change."""
         return [vlan for pvid, tagged in self.wanted()
                 for vlan in (pvid, *tagged)]
 

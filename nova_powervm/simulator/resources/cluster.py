@@ -56,8 +56,8 @@ class Cluster(base.Resource):
     def _node(self, vios):
         """Make the element of a VIOS.
 
-        Only one of this server has a link: the REST server does not know
-        those of other servers (source: pypowervm.wrappers.cluster).
+        Only a VIOS of this server has a link: the REST server does not know
+        the VIOSes of other servers (source: pypowervm.wrappers.cluster).
         """
         system = vios.host.system
         return atom.section(
@@ -181,7 +181,7 @@ class Tier(base.Resource):
         tier.pool.views.append(self)
 
     def path(self):
-        """It has a URL of its own (source: capture tier.txt)."""
+        """Return its URL (source: capture tier.txt)."""
         return '/rest/api/uom/Tier/%s' % self.uuid
 
     def render(self, groups):
@@ -221,7 +221,7 @@ def _tier_disk(tier):
 
 
 def _disk(pool, name, size):
-    """Make the element of a disk of the SAN that a pool stands on."""
+    """Make the element of a disk of the SAN below a pool."""
     udid = '3IBM2145' + storage.digits(pool.serial, name).upper()
     return atom.section(
         'PhysicalVolume',

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Virtual Fibre Channel mappings: how a VIOS lends its ports to partitions.
+"""Virtual Fibre Channel mappings: partitions use the ports of a VIOS.
 
-A mapping is a pair of adapters, as that of virtual SCSI, but what passes
-through it is the fabric behind a physical port: the client adapter has World-
-Wide Port Names (WWPNs) of its own there (N_Port ID virtualisation, NPIV).
+A mapping is a pair of adapters, like a mapping of virtual SCSI. It connects
+the client adapter with the fabric of a physical port. The client adapter has
+its own World-Wide Port Names (WWPNs) there (N_Port ID virtualisation, NPIV).
 """
 
 from nova_powervm.simulator import atom
@@ -45,7 +45,7 @@ class Mapping(adapters.AdapterPair):
 
     @property
     def adapter_uuid(self):
-        """UUID of the client adapter as an object of its own."""
+        """str, UUID of the client adapter, which is also a REST object."""
         return self.vios.host.new_uuid('vfc', self._client_location)
 
     @property
@@ -99,8 +99,8 @@ class Mapping(adapters.AdapterPair):
     def client_elements(self, in_mapping=False):
         """Return the elements of the client adapter.
 
-        :param in_mapping: bool, False for the object of its own, which has
-                           the server adapter in it
+        :param in_mapping: bool, False for the separate REST object, which
+                           contains the server adapter
         """
         location = self._client_location
         return [
@@ -149,7 +149,7 @@ def _adapter_state(in_mapping):
 
 
 class Change:
-    """What a POST makes of the Fibre Channel mappings of a VIOS.
+    """The changes that a POST makes to the Fibre Channel mappings of a VIOS.
 
     It works as mappings.Change does.
 
@@ -162,7 +162,7 @@ class Change:
         self._vios = vios
         self._before = list(vios.fc_mappings)
         self._by_udid = {mapping.udid: mapping for mapping in self._before}
-        #: Mapping -> the port that it shall be on, or None.
+        #: Mapping -> its port after the change, or None.
         self._kept = {}
         #: (client, slot or None, WWPNs or None, port or None)
         self._new = []
@@ -247,7 +247,7 @@ class Change:
 
     @property
     def is_change(self):
-        """Whether anything differs from what there is."""
+        """Whether the POST changes anything."""
         return bool(self._new or self._removed or any(
             port is not mapping.port for mapping, port in
             self._kept.items()))
@@ -303,7 +303,7 @@ class Change:
 
 
 def _read_wwpns(doc):
-    """Return the two WWPNs that a client adapter shall have, or None."""
+    """Return the two WWPNs for a client adapter, or None."""
     text = doc.text('ClientAdapter/WWPNs')
     if not text:
         return None

@@ -18,7 +18,7 @@ from nova_powervm.simulator.resources import base
 class ClientAdapter(base.Resource):
     """The client adapter of a virtual Fibre Channel mapping.
 
-    It comes and goes with the mapping, which the document of the VIOS makes.
+    It is created and removed with the mapping in the document of the VIOS.
 
     :param mapping: fc_mappings.Mapping
     """

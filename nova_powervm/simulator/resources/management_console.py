@@ -28,7 +28,7 @@ class ManagementConsole(base.Resource):
     """The NovaLink itself, and the SSH keys that live migration needs.
 
     :ivar name: str, host name
-    :ivar public_key: str, SSH key of its own
+    :ivar public_key: str, its own SSH key
     :ivar authorized_keys: list of str, keys that may log on
     """
 
@@ -82,7 +82,7 @@ def build(host, spec):
 
 
 def _ssh_key(name):
-    """Make what looks like an RSA key; nobody has its private half."""
+    """Return a made-up RSA public key without a private key."""
     modulus = b'\0' + hashlib.shake_256(name.encode()).digest(_KEY_BYTES)
     parts = (b'ssh-rsa', b'\1\0\1', modulus)
     blob = b''.join(struct.pack('>I', len(part)) + part for part in parts)

@@ -262,10 +262,10 @@ class ClientNetworkAdapter(base.Resource):
 def check_dynamic_io(partition):
     """Refuse to add, change or remove adapters of a running partition.
 
-    Without an RMC connection nobody tells its operating system. IBM i needs
-    none, nor does the partition that the REST server runs on. (The rule of
-    pypowervm's ``can_modify_io``. That the REST server itself holds it, and
-    answers with an error document, is assumed: no hardware.)
+    Without an RMC connection the operating system cannot follow the change.
+    IBM i needs no RMC, and neither does the partition of the REST server
+    (source: pypowervm's ``can_modify_io``). We assume (no hardware) that the
+    REST server itself checks this and answers with an error document.
 
     :raises errors.Refused:
     """
@@ -280,7 +280,7 @@ def check_dynamic_io(partition):
 def next_device(partition):
     """Return the name that a VIOS gives to its next Ethernet device.
 
-    :returns: str; None for other partitions, whose names nobody reports
+    :returns: str; None for other partitions, which do not report names
     """
     if partition.TYPE != 'VirtualIOServer':
         return None

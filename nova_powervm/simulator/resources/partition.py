@@ -174,7 +174,7 @@ class Partition(base.Resource):
 
         :param mode: str, boot mode of the job PowerOn
         :param boot_string: str, paths of disks as the firmware knows them
-        :param ipl_source: str, of IBM i; None for that of the partition
+        :param ipl_source: str, for IBM i; None for the partition's own
         """
         self.has_dumped = False
         at_menu = mode in firmware.MENUS and not self.is_ibmi
@@ -217,7 +217,7 @@ class Partition(base.Resource):
         self.set_state(OFF, 'PartitionState,ReferenceCode')
 
     def crashed(self):
-        """Carry out a crash: RMC goes with the operating system."""
+        """Crash the partition: its operating system and its RMC end."""
         self.boot_time = None
         self.rmc = 'inactive'
         self.os_version = 'Unknown'

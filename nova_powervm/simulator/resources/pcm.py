@@ -12,9 +12,10 @@
 
 """Performance and capacity monitoring (PCM): preferences and samples.
 
-The feed of samples is empty at first, as that of a real system whose monitor
-was just turned on. A sample is made when it is asked for, of what is there
-then; only its counters are those of its time.
+The feed of samples is empty at first, as on a real system whose monitor was
+just turned on. The simulator creates a sample when a client reads it. The
+sample has the objects at the time of the read, with the counters at the time
+of the sample.
 """
 
 import json
@@ -29,7 +30,7 @@ el = atom.el
 
 _SWITCHES = ('LongTermMonitorEnabled', 'AggregationEnabled',
              'ShortTermMonitorEnabled', 'ComputeLTMEnabled')
-#: Seconds between samples, and between those of the guests (source:
+#: Seconds between samples, and between samples of the guests (source:
 #: pypowervm.tasks.monitor.util).
 INTERVAL, GUEST_INTERVAL = 30, 120
 #: How many samples of a kind there are at most (assumed, no hardware; in

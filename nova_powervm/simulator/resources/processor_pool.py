@@ -75,8 +75,8 @@ class SharedProcessorPool(base.Resource):
     def available(self):
         """Processing units that are left.
 
-        0 for the default pool, which has no limit of its own (source:
-        capture shrprocpool.txt).
+        0 for the default pool, which has no limit (source: capture
+        shrprocpool.txt).
         """
         used = sum(units for _partition, units in self.members())
         return max(0.0, self.maximum - self.reserved - used)

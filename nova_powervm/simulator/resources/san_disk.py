@@ -90,9 +90,9 @@ class SanDisk(storage.PhysicalVolume):
 
 
 def configure(vios, volume, paths):
-    """Give a VIOS the hdisk of a volume, or look anew at the one it has.
+    """Add the hdisk of a volume to a VIOS, or update an existing one.
 
-    The name is the lowest that is free, so it differs between VIOSes.
+    The name is the lowest free one, so it differs between VIOSes.
 
     :param vios: the VirtualIOServer
     :param volume: san.volume.Volume
@@ -117,7 +117,7 @@ def configure(vios, volume, paths):
 def remove(vios, hdisk):
     """Take an hdisk from a VIOS.
 
-    :param hdisk: storage.PhysicalVolume that nothing stands on
+    :param hdisk: storage.PhysicalVolume that nothing uses
     """
     del vios.volumes[hdisk.name]
     hdisk.forget()

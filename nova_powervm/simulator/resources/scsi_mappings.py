@@ -11,11 +11,11 @@
 # under the License.
 
 
-"""Virtual SCSI mappings: how a VIOS lends storage to partitions.
+"""Virtual SCSI mappings: partitions use the storage of a VIOS.
 
 A bus is a pair of adapters: one in a slot of the VIOS, one in a slot of the
-client partition. Target devices stand on it, each backed by a disk, a medium
-or a volume. On the wire there is no bus: every target device is a
+client partition. It has target devices, each backed by a disk, a medium or a
+volume. The documents have no bus: every target device is a
 VirtualSCSIMapping which repeats the adapters, and a bus without devices is a
 mapping without Storage. A server adapter for any client is a bus without a
 client adapter.
@@ -179,7 +179,7 @@ class Target:
 
     @property
     def udid(self):
-        """UniqueDeviceID: the same as long as it stands at its address."""
+        """str, UniqueDeviceID, the same while the address is the same."""
         return self.backing.TARGET_UDID_PREFIX + storage.digits(
             self.bus.vios.uuid, self.bus.udid, self.lua)
 
@@ -191,7 +191,7 @@ class Target:
         self.bus.changed()
 
     def render(self):
-        """Return the element of the device, as it stands in TargetDevice."""
+        """Return the element of the device in TargetDevice."""
         return atom.section(
             self.backing.TARGET_TAG,
             el('LogicalUnitAddress', self.lua),
@@ -210,11 +210,11 @@ _Wish = collections.namedtuple('_Wish', 'backing target lua name tag')
 
 
 class Change:
-    """What a POST makes of the SCSI mappings of a VIOS.
+    """The changes that a POST makes to the SCSI mappings of a VIOS.
 
-    Making one reads and checks the request; prepare() then takes slots,
-    which undo() gives back and commit() brings to use. Mappings that the
-    request leaves out are removed.
+    The constructor reads and checks the request. prepare() takes slots,
+    undo() releases them, and commit() performs the changes. The platform
+    removes mappings that are not in the request.
 
     :param vios: the VirtualIOServer
     :param docs: atom.Documents of the VirtualSCSIMapping elements
@@ -308,7 +308,7 @@ class Change:
 
     @property
     def is_change(self):
-        """Whether anything differs from what there is."""
+        """Whether the POST changes anything."""
         if self._new or self._removed:
             return True
         return any(
@@ -378,9 +378,9 @@ class Change:
 
 
 def read_client(vios, doc):
-    """Read whom a new mapping is for.
+    """Read the client of a new mapping.
 
-    :param vios: the VirtualIOServer that lends
+    :param vios: the VirtualIOServer of the mapping
     :param doc: atom.Document of the mapping
     :returns: tuple of the client partition and its wanted slot (None for any)
     :raises errors.Refused: when there is no such partition

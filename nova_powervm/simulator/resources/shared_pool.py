@@ -81,7 +81,7 @@ class Pool:
 
     @property
     def default_tier(self):
-        """The Tier for those who name none."""
+        """The Tier for units without a given tier."""
         return next(tier for tier in self.tiers if tier.is_default)
 
     @property
@@ -140,7 +140,7 @@ class Pool:
 
 
 class Tier:
-    """A part of a pool with a capacity of its own.
+    """A part of a pool with its own capacity.
 
     :param pool: Pool
     :param name: str
@@ -168,7 +168,7 @@ class Tier:
 
         :param size: int bytes
         :param kind: DISK or IMAGE
-        :param image: Unit of which it shall be a linked clone, or None
+        :param image: Unit to create a linked clone of, or None
         :returns: Unit
         :raises errors.Refused: when there is no space for it
         """
@@ -199,7 +199,7 @@ class Tier:
 
 
 class Unit(storage.Backing):
-    """A logical unit: a disk that every VIOS of the cluster can lend.
+    """A logical unit: a disk that every VIOS of the cluster can map.
 
     A linked clone is made with the data of its image, as a sparse copy; what
     it has in common with the image is not counted as used.
@@ -297,7 +297,7 @@ class Unit(storage.Backing):
                 self.bytes_changed()
 
     def bytes_changed(self):
-        """Find out anew how much was written to it."""
+        """Compute again how much was written to the unit."""
         if self not in self.tier.units:
             return
         before = self.used
@@ -306,7 +306,7 @@ class Unit(storage.Backing):
             self.tier.pool.changed('LogicalUnit', 'SharedStoragePool')
 
     def resize(self, size):
-        """Make it larger, for all who have it mapped too.
+        """Extend the unit, also for the partitions that have it mapped.
 
         :param size: int bytes
         :raises errors.Refused: to shrink, or when there is no space
@@ -350,7 +350,7 @@ class Unit(storage.Backing):
     def elements(self, in_use=True):
         """Make the children of its element (source: capture lufeed.txt).
 
-        :param in_use: whether to tell about it; in a mapping it is not told
+        :param in_use: whether to include in_use; a mapping does not have it
                        (source: capture fake_vios_ssp_npiv.txt)
         """
         return [
@@ -366,7 +366,7 @@ class Unit(storage.Backing):
         return atom.section(self.TAG, self.elements(in_use))
 
     def state(self):
-        """Return it as data; the UUID is that of the REST object."""
+        """Return the unit as data, with the UUID of the REST object."""
         return {'uuid': self.uuid, 'name': self.name, 'tier': self.tier.name,
                 'kind': self.kind, 'thin': self.thin,
                 'size_gb': float(storage.gigabytes(self.size)),

@@ -11,10 +11,10 @@
 # under the License.
 
 
-"""What a VIOS can lend to a partition: disks, optical media, volumes.
+"""Storage that a VIOS can map to a partition: disks, media, volumes.
 
-Plain objects of the model without a URL of their own; they are rendered
-inside a VolumeGroup, a VirtualIOServer and a VirtualSCSIMapping.
+These objects have no URL. The documents of VolumeGroup, VirtualIOServer and
+VirtualSCSIMapping contain them.
 """
 
 import base64
@@ -58,9 +58,9 @@ class Backing:
     TAG = None
     #: Whether the client sees it as a disk whose bytes are in ``self.disk``.
     is_disk = False
-    #: What its bytes are.
+    #: The format of its bytes.
     file_format = 'raw'
-    #: Tag of the target device which stands on it.
+    #: Tag of the target device of a mapping.
     TARGET_TAG = None
     #: First digits of the UDID of that device, and start of its name.
     #: (source: captures fake_vios_ssp_npiv.txt and fake_vios_mappings.txt)
@@ -78,12 +78,12 @@ class Backing:
 
     @property
     def in_use(self):
-        """Whether a mapping stands on it."""
+        """Whether it has a mapping."""
         return bool(self.targets)
 
     @property
     def shareable(self):
-        """Whether several mappings may stand on it at a time."""
+        """Whether it may have several mappings at a time."""
         return False
 
     @property
@@ -106,18 +106,18 @@ class Backing:
         """Note that data was written to it; site.lock is held."""
 
     def attach(self, target):
-        """Note that a mapping stands on it.
+        """Record a new mapping.
 
         :param target: scsi_mappings.Target
         """
         self.targets.append(target)
 
     def detach(self, target):
-        """Note that a mapping stands on it no more."""
+        """Record that a mapping was removed."""
         self.targets.remove(target)
 
     def set_tag(self, tag):
-        """Remember what a client calls it; most kinds do not.
+        """Store the tag from a client; most kinds do not.
 
         :param tag: str, or None
         """
@@ -128,7 +128,7 @@ class Backing:
             target.bus.changed()
 
     def render(self):
-        """Return its element, as it stands in a mapping."""
+        """Return its element in a mapping."""
         raise NotImplementedError()
 
     def clients(self):
@@ -161,7 +161,7 @@ class VirtualDisk(Backing):
 
     @property
     def device_name(self):
-        """A path if the management partition is the VIOS that has it."""
+        """Its path if the management partition is the VIOS that has it."""
         if self.group.parent.is_management:
             return '/dev/%s/%s' % (self.group.name, self.name)
         return self.name
@@ -352,7 +352,7 @@ class PhysicalVolume(Backing):
 
     @property
     def page83(self):
-        """Its NAA identity, as DescriptorPage83 has it."""
+        """Its NAA identity in the format of DescriptorPage83."""
         return _base64(self.serial.rjust(32, '0'))
 
     @property
@@ -380,7 +380,7 @@ class PhysicalVolume(Backing):
         return False
 
     def forget(self):
-        """Note that its VIOS has it no more."""
+        """Record that its VIOS no longer has it."""
 
     def detach(self, target):
         super().detach(target)

@@ -12,8 +12,8 @@
 
 """Virtual switches, and the networks on them.
 
-A virtual network is no object of its own right: there is one for each VLAN
-that some adapter uses on a switch, and none for any other VLAN.
+Nobody creates a virtual network: a switch has one for each VLAN that one of
+its adapters uses, and none for any other VLAN.
 """
 
 import uuid
@@ -171,8 +171,8 @@ class VirtualNetwork(base.Resource):
     def is_tagged(self):
         """Whether frames keep their tag when they leave the system.
 
-        Not in VLAN 1, nor where a trunk adapter has it as its port VLAN
-        (source: capture nbbr_virtual_network.txt).
+        They do not in VLAN 1, and not if it is the port VLAN of a trunk
+        adapter (source: capture nbbr_virtual_network.txt).
         """
         return self.vlan != 1 and not any(
             a.trunk_priority and a.pvid == self.vlan for a in self.adapters)

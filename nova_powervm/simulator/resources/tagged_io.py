@@ -28,7 +28,7 @@ _HMC = 'HMC'
 class TaggedIO:
     """The tagged I/O of a partition.
 
-    The values at first are those of capture lpar_ibmi.txt.
+    The initial values come from capture lpar_ibmi.txt.
 
     :ivar load_source: str, a virtual slot, or NONE; 0 is none either
     :ivar alternate: str, likewise, of the alternate load source
@@ -41,10 +41,10 @@ class TaggedIO:
 
     @classmethod
     def read(cls, doc, old):
-        """Read those of a document.
+        """Read the values from a document.
 
         :param doc: atom.Document of the partition
-        :param old: TaggedIO that tells the values which the document omits
+        :param old: TaggedIO with the values that the document omits
         :raises errors.Refused: for values that are neither slots nor words
         """
         return cls(
@@ -63,7 +63,7 @@ class TaggedIO:
         return int(tag) if tag.isdigit() and int(tag) else None
 
     def render(self):
-        """Return its element; the order is that of capture lpar_ibmi.txt."""
+        """Return its element, in the order of capture lpar_ibmi.txt."""
         return atom.section(
             'TaggedIO',
             el('AlternateLoadSource', self.alternate),

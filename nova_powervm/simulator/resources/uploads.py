@@ -116,7 +116,7 @@ def _receive_medium(host, file, stream):
 
 
 def _repository_for(host, file, size):
-    """Return the repository that shall take a medium.
+    """Return the repository for a medium.
 
     :raises errors.RestError: when it cannot
     """

@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""VirtualIOServer: the partition that owns disks and lends them."""
+"""VirtualIOServer: the partition that owns disks and maps them."""
 
 import itertools
 
@@ -202,12 +202,12 @@ class VirtualIOServer(partition.Partition):
         return None
 
     def find_storage(self, name):
-        """Find what it can lend by a name or a UDID.
+        """Find storage to map by a name or a UDID.
 
-        :param name: str; that of a file may do without its directory
+        :param name: str; the name of a file may lack its directory
         :returns: storage.Backing
-        :raises errors.RestError: when there is no such thing, when the name
-            is that of several, or when a volume group stands on it
+        :raises errors.RestError: when there is none, when several have the
+            name, or when a volume group uses it
         """
         found = [disk for group in self.volume_groups
                  for disk in group.disks.values()]
@@ -369,8 +369,8 @@ class VirtualIOServer(partition.Partition):
 def lpar_removed(host, lpar):
     """Leave the mappings of a deleted partition behind as orphans.
 
-    The server adapter and what stands on it remain (assumed, no hardware;
-    the scrub code of pypowervm exists for that).
+    The server adapter and its mappings remain (assumed, no hardware; the scrub
+    code of pypowervm exists for that).
     """
     for vios in host.store.all('VirtualIOServer'):
         orphans = [bus for bus in vios.buses if bus.client is lpar]
@@ -460,7 +460,7 @@ def _build_group(vios, number, spec):
 
 
 def _group_volume(vios, number, spec):
-    """Return the physical volume that a volume group stands on."""
+    """Return the physical volume of a volume group."""
     name = 'hdisk%d' % number
     if name in vios.volumes:
         return vios.volumes[name]

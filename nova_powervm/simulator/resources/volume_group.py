@@ -135,9 +135,9 @@ class VolumeGroup(base.Resource):
                         self.name, volume.text('VolumeName')))
 
     def check_name(self, name):
-        """Refuse what is no name for a new disk.
+        """Refuse an invalid name for a new disk.
 
-        :param name: str, that of a file may have the directory of the files
+        :param name: str; the name of a file may include its directory
         :returns: str, the name without a directory
         :raises errors.Refused:
         """
@@ -163,7 +163,7 @@ class VolumeGroup(base.Resource):
         return self.parent.disk_names()
 
     def check_free(self, needed):
-        """Refuse what there is no space for.
+        """Refuse a request for more space than is free.
 
         :param needed: int bytes
         :raises errors.Refused:
@@ -427,7 +427,7 @@ class _MediaPlan:
 
 
 def refuse_if_mapped(backing):
-    """Refuse to remove a disk or a medium while a mapping stands on it.
+    """Refuse to remove a disk or a medium that has a mapping.
 
     :raises errors.Refused:
     """
