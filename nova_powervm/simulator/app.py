@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 class Application:
     """Serves the REST API of a host, and the control API of its site.
 
-    :param host: site.Host
+    :param host: host.Host
     """
 
     def __init__(self, host):

@@ -49,7 +49,7 @@ def _validator(document, reference):
 class Control:
     """Answers the control requests that reach a host.
 
-    :param host: site.Host
+    :param host: host.Host
     """
 
     def __init__(self, host):

@@ -21,7 +21,7 @@ class OperatorControl:
     Each takes the checked data of a request and returns the result. The caller
     holds the lock of the site.
 
-    :param host: site.Host
+    :param host: host.Host
     """
 
     def __init__(self, host):

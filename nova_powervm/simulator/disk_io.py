@@ -27,7 +27,7 @@ MAX_BYTES = 16 * 1024 ** 2
 class Disk:
     """A disk, a medium, a logical unit, or a volume of the SAN.
 
-    :param host: site.Host
+    :param host: host.Host
     :param backing: storage.Backing or san.volume.Volume whose bytes are in
                     ``backing.disk``
     :param vios: str, name of the VIOS that has it; None for a logical unit
@@ -57,7 +57,7 @@ class Disk:
 def list_disks(host):
     """List all disks of a host; site.lock is held.
 
-    :param host: site.Host
+    :param host: host.Host
     :returns: list of Disk
     """
     found = []
@@ -78,7 +78,7 @@ def list_disks(host):
 def find(host, name, vios=None):
     """Find a disk.
 
-    :param host: site.Host
+    :param host: host.Host
     :param name: str, its name, path or UDID
     :param vios: str, name of a VIOS: only its disks
     :returns: Disk

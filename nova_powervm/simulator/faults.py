@@ -200,7 +200,7 @@ class Faults:
 def vios_of(host, segments):
     """Find the VIOS that a request is for.
 
-    :param host: site.Host
+    :param host: host.Host
     :param segments: list of str, the path of the URL. A VIOS is in it, a
                      file that is for one, or a job of one
     :returns: vios.VirtualIOServer, or None

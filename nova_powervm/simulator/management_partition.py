@@ -88,7 +88,7 @@ class _Device:
 class Management:
     """The directory tree of a host.
 
-    :param host: site.Host
+    :param host: host.Host
     :ivar root: str, path of the directory that represents /
     """
 

@@ -39,7 +39,7 @@ class Operator:
     the lock of the site, and changes nothing when it raises
     errors.RestError.
 
-    :param host: site.Host
+    :param host: host.Host
     """
 
     def __init__(self, host):

@@ -29,7 +29,7 @@ from nova_powervm.simulator import resources
 class Router:
     """Finds the handler of a request.
 
-    :param host: site.Host
+    :param host: host.Host
     """
 
     def __init__(self, host):

@@ -139,7 +139,7 @@ class _ThreadPool(threadpool.ThreadPool):
 class HostServer:
     """Serves the REST API of a host from threads of its own.
 
-    :param host: site.Host
+    :param host: host.Host
     :param bind: str, address to listen on
     :param port: int; 0 for any free one
     :param tls: Tls, or None for http

@@ -10,37 +10,20 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A simulated site: hosts with what is on them, and the servers for them."""
+"""A simulated site: its hosts, what they share, and the servers for them."""
 
 import errno
 import os
 import shutil
 import tempfile
 import threading
-import uuid
-
-from oslo_log import log as logging
 
 from nova_powervm.simulator import clock
-from nova_powervm.simulator import errors
-from nova_powervm.simulator import events
-from nova_powervm.simulator import faults
 from nova_powervm.simulator import fingerprint
-from nova_powervm.simulator import guest_disks
-from nova_powervm.simulator import jobs
-from nova_powervm.simulator import journal
-from nova_powervm.simulator import management_partition
-from nova_powervm.simulator import operator
-from nova_powervm.simulator import resources
+from nova_powervm.simulator import host as site_host
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator.san import network as san_network
 from nova_powervm.simulator import server
-from nova_powervm.simulator import sessions
-from nova_powervm.simulator import store
-
-LOG = logging.getLogger(__name__)
-
-_NAMESPACE = uuid.UUID('5a1c7f4e-0d1b-4f53-8d8e-6a0d7d0f7c10')
 
 #: A data folder with this file in it may be emptied.
 _MARK = '.powervm-simulator'
@@ -65,182 +48,10 @@ def _claim(directory):
         pass
 
 
-class Host:
-    """A server of the site, with its NovaLink REST server.
-
-    :ivar site: Site
-    :ivar name: str
-    :ivar number: int, position in the site, from 0
-    :ivar system: the ManagedSystem resource
-    :ivar base_url: str, begins every URL that is handed out
-    :ivar operator: operator.Operator, which changes things outside of the REST
-                    API
-    :ivar data_dir: str, where files of this host go
-    """
-
-    def __init__(self, site, spec, number):
-        profile = site.profile
-        self.site = site
-        self.name = spec['name']
-        self.number = number
-        self.spec = spec
-        self.data_dir = os.path.join(site.data_dir, self.name)
-        self.base_url = 'http://localhost'
-        self.system = None
-        self.server = None
-        self._last_etag = 0
-        self._last_mac = 0
-        self._reserved_ids = {part['id'] for part in
-                              spec['vioses'] + spec['lpars']
-                              if 'id' in part}
-        self.store = store.Store()
-        self.events = events.Events(site.clock, profile['event_limit'])
-        self.jobs = jobs.Jobs(self)
-        self.journal = journal.Journal()
-        self.sessions = sessions.Sessions(
-            site.clock, profile['user'], profile['password'],
-            os.path.join(self.data_dir, 'sessions'),
-            site.timing['session_idle_seconds'],
-            site.timing['session_max_seconds'])
-        self.management = management_partition.Management(self)
-        self.operator = operator.Operator(self)
-        self.faults = faults.Faults(self.operator.vios)
-        os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
-
-    def build(self):
-        """Make what the profile describes."""
-        with self.site.lock:
-            for module in resources.BUILDERS:
-                module.build(self, self.spec)
-            self._reserved_ids = set()
-            self.management.build()
-
-    def render_all(self):
-        """Render every object once: its parts are kept."""
-        with self.site.lock:
-            for cls in resources.ALL:
-                for resource in self.store.all(cls.TYPE):
-                    for groups in (frozenset(), frozenset(cls.GROUPS)):
-                        resource.document(groups)
-
-    @property
-    def mtms(self):
-        """str, machine type, model and serial: U8286.42A.21AB12C."""
-        return 'U' + self.system.mtms
-
-    @property
-    def management_root(self):
-        """str, the directory that is / of the management partition."""
-        return self.management.root
-
-    @property
-    def port(self):
-        """int, the TCP port of the REST server, once it is started."""
-        return self.server.port
-
-    def location(self, partition_id, slot):
-        """Return the location code of a virtual slot."""
-        return '%s-V%d-C%d' % (self.mtms, partition_id, slot)
-
-    def next_etag(self):
-        """Return an etag that was never used before on this host."""
-        self._last_etag += 1
-        return str(1000000 + self._last_etag)
-
-    def next_mac(self):
-        """Return a MAC address, 12 upper case hex digits, never the same."""
-        self._last_mac += 1
-        return 'FA%02X20%06X' % (self.number & 0xff, self._last_mac)
-
-    def new_uuid(self, *names):
-        """Return the UUID of a thing of the profile: always the same.
-
-        The top bit is 0, as the platform wants it for partitions.
-
-        :param names: str or int, what tells the thing from others on this host
-        """
-        path = '/'.join(str(name) for name in (self.name,) + names)
-        made = str(uuid.uuid5(_NAMESPACE, path))
-        return '%x%s' % (int(made[0], 16) & 7, made[1:])
-
-    @staticmethod
-    def random_uuid():
-        """Return a UUID for what a client makes; the top bit is 0."""
-        made = str(uuid.uuid4())
-        return '%x%s' % (int(made[0], 16) & 7, made[1:])
-
-    def partitions(self):
-        """Return a list of all partitions, VIOSes included."""
-        return (self.store.all('LogicalPartition') +
-                self.store.all('VirtualIOServer'))
-
-    def partition(self, partition_id):
-        """Return the partition with a short ID, or None."""
-        for candidate in self.partitions():
-            if candidate.partition_id == partition_id:
-                return candidate
-        return None
-
-    @staticmethod
-    def lpar_disks(partition):
-        """List what a partition sees: guest_disks.Disk; lock held."""
-        return guest_disks.list_disks(partition)
-
-    def free_partition_id(self):
-        """Return the lowest partition ID that is free."""
-        taken = {p.partition_id for p in self.partitions()}
-        taken |= self._reserved_ids
-        return next(n for n in range(1, 65536) if n not in taken)
-
-    def add(self, resource):
-        """Put a new resource in the store and tell the clients.
-
-        :returns: the resource
-        :raises errors.Conflict: when its type and UUID are taken
-        """
-        self.store.add(resource)
-        if resource.parent is not None:
-            resource.parent.touch(event=False)
-        self.events.emit('ADD_URI', resource.href())
-        return resource
-
-    def remove(self, resource):
-        """Remove a resource, and what hangs under it, and tell the clients.
-
-        :raises errors.RestError: when it refuses
-        """
-        resource.remove()
-        self._take_out(resource)
-        if resource.parent is not None:
-            resource.parent.touch(event=False)
-
-    def _take_out(self, resource):
-        for child in self.store.all_children(resource):
-            try:
-                child.remove()
-            except errors.RestError as exc:
-                LOG.debug('Removing %r with its parent, although refused: %s',
-                          child, exc)
-            self._take_out(child)
-        self.store.remove(resource)
-        self.events.emit('DELETE_URI', resource.href())
-
-    def state(self):
-        """Return the host as a dict fit for JSON."""
-        data = {'name': self.name}
-        for type_ in sorted(self.store.types()):
-            data[type_] = sorted((r.state() for r in self.store.all(type_)),
-                                 key=lambda state: state['uuid'])
-        data['jobs'] = self.jobs.state()
-        data['sessions'] = self.sessions.state()
-        data['management_devices'] = self.management.state()
-        return data
-
-
 class Site:
     """A site made from a profile.
 
-    :ivar hosts: list of Host
+    :ivar hosts: list of host.Host
     :ivar pools: list of shared_pool.Pool, one for each cluster
     :ivar san: san.network.San, the storage area network
     :param profile: dict, of profile.load()
@@ -262,7 +73,7 @@ class Site:
         self.hosts = []
         self.san = san_network.San(self, profile['san'])
         for number, spec in enumerate(profile['hosts']):
-            host = Host(self, spec, number)
+            host = site_host.Host(self, spec, number)
             self.hosts.append(host)
             host.build()
         with self.lock:

@@ -23,6 +23,7 @@ import fixtures
 from lxml import etree
 from pypowervm import adapter as pvm_adapter
 
+from nova_powervm.simulator import host as sim_host
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.simulator import site as sim_site
 
@@ -91,7 +92,7 @@ class SimulatedSite(fixtures.Fixture):
         self.site = sim_site.Site(profile, self.data_dir)
         self.addCleanup(self.site.stop)
         # Tests can wait for the first request, which renders what it needs.
-        with mock.patch.object(sim_site.Host, 'render_all', lambda host: None):
+        with mock.patch.object(sim_host.Host, 'render_all', lambda host: None):
             self.site.start(port=0)
 
 
@@ -99,7 +100,7 @@ class Adapter(fixtures.Fixture):
     """A pypowervm Adapter that is logged on to a simulated host.
 
     :ivar adapter: pypowervm.adapter.Adapter
-    :param host: simulator.site.Host
+    :param host: simulator.host.Host
     """
 
     def __init__(self, host):
@@ -129,7 +130,7 @@ class Client(fixtures.Fixture):
     """A bare HTTP client of a simulated host, logged on.
 
     :ivar token: str, the X-API-Session that is sent
-    :param host: simulator.site.Host
+    :param host: simulator.host.Host
     """
 
     def __init__(self, host):

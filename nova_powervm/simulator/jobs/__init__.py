@@ -82,7 +82,7 @@ def _requested(type_, operation):
 class Job:
     """A job.
 
-    :ivar host: site.Host
+    :ivar host: host.Host
     :ivar target: the Resource that it is for, or None
     :ivar parameters: dict of str
     :ivar status: one of the names in jobs/status.py

@@ -22,7 +22,7 @@ class Resource:
     Subclasses keep plain attributes and render them on demand. All methods
     are called with ``host.site.lock`` held.
 
-    :param host: the site.Host that it belongs to
+    :param host: the host.Host that it belongs to
     :param uuid: str
     :param parent: the Resource that it hangs under, or None
     """

@@ -155,7 +155,7 @@ def read_resize(unit, doc):
 def created(unit, but_on=None):
     """Show a new unit on the servers that see its pool.
 
-    :param but_on: site.Host whose store the caller looks after
+    :param but_on: host.Host whose store the caller looks after
     """
     pool = unit.tier.pool
     for tier_view in pool.views:
@@ -170,7 +170,7 @@ def created(unit, but_on=None):
 def deleted(unit, but_on=None):
     """Take a unit that was deleted off the servers that see its pool.
 
-    :param but_on: site.Host whose store the caller looks after
+    :param but_on: host.Host whose store the caller looks after
     """
     pool = unit.tier.pool
     for view in unit.views:

@@ -332,24 +332,9 @@ class Partition(base.Resource):
         :param groups: frozenset
         :returns: list of elements
         """
-        system = self.host.system
-        adapters = [atom.link('link', cna.href()) for cna in
-                    self.host.store.children(self, 'ClientNetworkAdapter')]
         return [
-            el('AllowPerformanceDataCollection', self.perf_collection),
-            el('AvailabilityPriority', self.availability_priority),
-            el('CurrentAllocatedBarrierSynchronizationRegisterArrays', 0),
-            el('CurrentProcessorCompatibilityMode',
-               system.effective_mode(self.compatibility_mode)),
-            el('CurrentProfileSync', 'On'),
-            el('IsConnectionMonitoringEnabled', True),
-            el('IsOperationInProgress', False),
-            el('IsRedundantErrorPathReportingEnabled', False),
-            el('IsTimeReferencePartition', False),
-            el('IsVirtualServiceAttentionLEDOn', False),
-            el('IsVirtualTrustedPlatformModuleEnabled', False),
-            el('KeylockPosition', self.keylock),
-            el('LogicalSerialNumber', '%s%s' % (system.serial,
+            *self._render_flags(),
+            el('LogicalSerialNumber', '%s%s' % (self.host.system.serial,
                                                 self.partition_id)),
             el('OperatingSystemVersion', self.os_version),
             self._render_capabilities(),
@@ -367,15 +352,8 @@ class Partition(base.Resource):
             el('ResourceMonitoringControlState', self.rmc),
             el('ResourceMonitoringIPAddress', self.rmc_ip)
             if self.rmc == 'active' and self.rmc_ip else None,
-            atom.link('AssociatedManagedSystem', system.href()),
-            el('ClientNetworkAdapters', adapters) if adapters else None,
-            atom.section('HostEthernetAdapterLogicalPorts'),
-            el('IsServicePartition', False),
-            el('ReferenceCode', self.reference_code),
-            el('ReferenceCodeFull', 'time_stamp=%s,refcode=%s' % (
-                time.strftime('%m/%d/%Y %H:%M:%S',
-                              time.gmtime(self.modified)),
-                self.reference_code)),
+            *self._render_links(),
+            *self._render_reference_code(),
             el('IsManagementPartition', self.is_management),
             el('AutoStart', False),
             el('BootMode', self.boot_mode),
@@ -384,6 +362,39 @@ class Partition(base.Resource):
             el('Uptime', 0),
             el('PendingSecureBoot', self.secure_boot),
             el('CurrentSecureBoot', self.secure_boot)]
+
+    def _render_flags(self):
+        return [
+            el('AllowPerformanceDataCollection', self.perf_collection),
+            el('AvailabilityPriority', self.availability_priority),
+            el('CurrentAllocatedBarrierSynchronizationRegisterArrays', 0),
+            el('CurrentProcessorCompatibilityMode',
+               self.host.system.effective_mode(self.compatibility_mode)),
+            el('CurrentProfileSync', 'On'),
+            el('IsConnectionMonitoringEnabled', True),
+            el('IsOperationInProgress', False),
+            el('IsRedundantErrorPathReportingEnabled', False),
+            el('IsTimeReferencePartition', False),
+            el('IsVirtualServiceAttentionLEDOn', False),
+            el('IsVirtualTrustedPlatformModuleEnabled', False),
+            el('KeylockPosition', self.keylock)]
+
+    def _render_links(self):
+        adapters = [atom.link('link', cna.href()) for cna in
+                    self.host.store.children(self, 'ClientNetworkAdapter')]
+        return [
+            atom.link('AssociatedManagedSystem', self.host.system.href()),
+            el('ClientNetworkAdapters', adapters) if adapters else None,
+            atom.section('HostEthernetAdapterLogicalPorts'),
+            el('IsServicePartition', False)]
+
+    def _render_reference_code(self):
+        changed = time.strftime('%m/%d/%Y %H:%M:%S',
+                                time.gmtime(self.modified))
+        return [
+            el('ReferenceCode', self.reference_code),
+            el('ReferenceCodeFull', 'time_stamp=%s,refcode=%s' % (
+                changed, self.reference_code))]
 
     def document(self, groups):
         """Return its document; of all that is in it, only the time passes."""

@@ -98,7 +98,7 @@ class LongTermMonitor(base.Resource):
     def entries(cls, host, url):
         """Make the entries of the feed.
 
-        :param host: site.Host
+        :param host: host.Host
         :param url: str, absolute URL of the feed
         :returns: list of bytes
         """
@@ -110,7 +110,7 @@ class LongTermMonitor(base.Resource):
     def content(cls, host, name):
         """Make a sample.
 
-        :param host: site.Host
+        :param host: host.Host
         :param name: str, its name in the feed
         :returns: bytes, JSON
         :raises errors.NotFound: when there is none of that name

@@ -64,7 +64,7 @@ def _info(host, version, **more):
 def phyp(host, since, at):
     """Make the sample of the hypervisor.
 
-    :param host: site.Host
+    :param host: host.Host
     :param since: float seconds of the epoch, when the monitor was turned on
     :param at: float seconds of the epoch, the time of the sample
     :returns: dict fit for JSON
@@ -243,7 +243,7 @@ def _fc_port(server, port, at):
 def guests(host, at):
     """Make the sample of what guests tell through RMC.
 
-    :param host: site.Host
+    :param host: host.Host
     :param at: float seconds of the epoch, the time of the sample
     :returns: dict fit for JSON
     """

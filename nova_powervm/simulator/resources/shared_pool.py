@@ -75,7 +75,7 @@ class Pool:
 
     @property
     def hosts(self):
-        """List of the site.Hosts that see the pool."""
+        """List of the Hosts that see the pool."""
         return [host for host in self.site.hosts
                 if any(vios.host is host for vios in self.vioses)]
 

@@ -470,7 +470,7 @@ def _group_volume(vios, number, spec):
 def build_mappings(host, count):
     """Map virtual disks to the partitions, for profiles with a crowd.
 
-    :param host: site.Host
+    :param host: host.Host
     :param count: int, how many; they are spread over partitions and VIOSes
     """
     vioses = host.store.all('VirtualIOServer')

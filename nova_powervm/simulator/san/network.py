@@ -239,7 +239,7 @@ class San:
     def issue_wwpns(self, host):
         """Return a pair of new WWPNs.
 
-        :param host: site.Host whose platform makes them
+        :param host: host.Host whose platform makes them
         :returns: tuple of two str
         """
         issued = self._issued.setdefault(host.name, [])

@@ -339,7 +339,7 @@ def count_waits(test, host):
     """Return a semaphore that is released at the end of each silence.
 
     :param test: TestCase
-    :param host: site.Host whose server waits for clients to give up
+    :param host: host.Host whose server waits for clients to give up
     """
     over = threading.Semaphore(0)
     silence = host.server._silence

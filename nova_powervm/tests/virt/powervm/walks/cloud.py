@@ -131,7 +131,7 @@ class Cloud(fx.Fixture):
             self._at_work = before
 
     def host_of(self, name):
-        """The simulated host below a compute, simulator.site.Host."""
+        """The simulated host below a compute, simulator.host.Host."""
         return self.site.hosts[int(name[len('compute'):]) - 1]
 
     def service_of(self, name):

@@ -38,7 +38,7 @@ class Estate:
     """What somebody else has on a host.
 
     :param cloud: cloud.Cloud
-    :param host: simulator.site.Host
+    :param host: simulator.host.Host
     """
 
     def __init__(self, cloud, host):

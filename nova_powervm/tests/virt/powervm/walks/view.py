@@ -85,7 +85,7 @@ def difference(before, after):
 def partition_of(host, uuid):
     """Find the LPAR of a server.
 
-    :param host: simulator.site.Host
+    :param host: simulator.host.Host
     :param uuid: str, Nova's UUID of the server
     :returns: the simulated partition, or None
     """
