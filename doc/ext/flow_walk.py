@@ -142,8 +142,6 @@ def stand_ins(circumstances):
     """
     rooms, instance = _rooms(circumstances), _instance(circumstances)
     bdi = _block_device_info(circumstances)
-    volumes = [volume.build(rooms.host, instance, _connection_info(number))
-               for number in (3, 4)]
     return {
         'rooms': rooms, 'instance': instance, 'context': None,
         'image_meta': objects.ImageMeta(), 'image_id': _UUID,
@@ -151,16 +149,18 @@ def stand_ins(circumstances):
         'block_device_info': bdi, 'disk_types': spawn.own_disk_types(bdi),
         'flavor': _flavor(root_gb=2 if 'larger_disk' in circumstances else 1),
         'former': _flavor(swap=1024 if 'new_swap' in circumstances else 0),
-        'connector': volumes[0], 'old': volumes[0], 'new': volumes[1],
+        'connection_info': _connection_info(3),
+        'old_connection_info': _connection_info(3),
+        'new_connection_info': _connection_info(4),
         'update_task_state': None, 'timeout': 60, 'may_stop': True,
         'size': 2 ** 30,
         'was_on': 'was_on' in circumstances,
         'power_on': 'power_on' in circumstances,
         'destroy_vifs': 'destroy_vifs' in circumstances,
         'grow': 'grow' in circumstances,
-        'comes_back': 'stays_away' not in circumstances,
+        'for_rebuild': 'stays_away' not in circumstances,
         # Of functions of flows/ that do not make a flow.
-        'name': 'name', 'connectors': [],
+        'name': 'name', 'volumes': volume.build_all(rooms.host, instance, []),
     }
 
 

@@ -94,10 +94,10 @@ class FlowDocsTest(testtools.TestCase):
         self.assertEqual(
             ['keep_host', 'crt_vm', 'plug_vifs', 'plug_mgmt_vif',
              'crt_disk_from_img', 'connect_disk', 'crt_blank_disks',
-             'connect_blank_disks', 'connect_volumes', 'tag_devices',
-             'crt_cfg_drive', 'cfg_drive', 'detach_stale_mappings',
-             'update_vioses', 'save_volumes', 'pwr_vm',
-             'save_slot_store'], list(steps))
+             'connect_blank_disks', 'discover_volumes', 'connect_volumes',
+             'tag_devices', 'crt_cfg_drive', 'cfg_drive',
+             'detach_stale_mappings', 'update_vioses', 'save_volumes',
+             'pwr_vm', 'save_slot_store'], list(steps))
         self.assertEqual('Delete the LPAR, if there was none before',
                          steps['crt_vm'].undo)
         self.assertIsNone(steps['update_vioses'].undo)

@@ -154,7 +154,7 @@ class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
     def setUp(self):
         super().setUp()
         patch = mock.patch.object(volume, 'TRANSPORTS', (
-            *volume.TRANSPORTS, 'lv_volume.LvConnector'))
+            *volume.TRANSPORTS, 'lv_volume.LvTransport'))
         patch.start()
         self.addCleanup(patch.stop)
         # What Cinder's driver would do.
@@ -193,10 +193,10 @@ class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
 
     def test_beside_a_fibre_channel_volume(self):
         """One transaction has the edits of all transports."""
-        other = self.build(self.connection())
-        self.connect(other, self.build(self.info))
+        volumes = self.build_all(self.connection(), self.info)
+        self.connect(volumes)
         self.assertEqual(['lpar1'], self.clients())
-        self.disconnect(other, self.build(self.info))
+        self.disconnect(volumes)
         self.assertEqual([], self.clients())
 
     def test_another_server_keeps_it(self):
@@ -218,9 +218,9 @@ class NewVolumeTransportTest(ExampleMixin, volume_base.VolumeTestCase):
 
     def test_undo(self):
         """What a flow that fails does after connect()."""
-        connector = self.build(self.info)
-        self.connect(connector)
-        volume.disconnect_now(self.host, [connector])
+        volumes = self.build(self.info)
+        self.connect(volumes)
+        volumes.disconnect_now(self.discovered)
         self.assertEqual([], self.clients())
 
 

@@ -745,25 +745,23 @@ class PowerVMDriver(driver.ComputeDriver):
     def attach_volume(self, context, connection_info, instance, mountpoint,
                       disk_bus=None, device_type=None, encryption=None):
         self._log_operation('attach_volume', instance)
-        connector = self._volume(instance, connection_info)
-        connector.check_encryption(encryption)
-        self._run(flow_volume.attach(self.rooms, instance, connector),
+        volume.check_encryption(connection_info, encryption)
+        self._run(flow_volume.attach(self.rooms, instance, connection_info),
                   instance)
 
     def detach_volume(self, context, connection_info, instance, mountpoint,
                       encryption=None):
         self._log_operation('detach_volume', instance)
         self._run(flow_volume.detach(
-            self.rooms, instance, self._volume(instance, connection_info),
-            comes_back=instance.task_state == task_states.REBUILDING),
+            self.rooms, instance, connection_info,
+            for_rebuild=instance.task_state == task_states.REBUILDING),
             instance)
 
     def extend_volume(self, context, connection_info, instance,
                       requested_size):
         self._log_operation('extend_volume', instance)
         self._run(flow_volume.extend(
-            self.rooms, instance, self._volume(instance, connection_info),
-            requested_size), instance)
+            self.rooms, instance, connection_info, requested_size), instance)
 
     def swap_volume(self, context, old_connection_info, new_connection_info,
                     instance, mountpoint, resize_to):
@@ -773,23 +771,18 @@ class PowerVMDriver(driver.ComputeDriver):
             be stopped.
         """
         self._log_operation('swap_volume', instance)
-        old, new = [self._volume(instance, info) for info in (
-            old_connection_info, new_connection_info)]
-        for connector in (old, new):
-            connector.check_encryption()
+        for connection_info in (old_connection_info, new_connection_info):
+            volume.check_encryption(connection_info)
         # A server that has crashed is not on for Nova, and is not off.
         was_on = (self.get_info(instance, use_cache=False).state !=
                   power_state.SHUTDOWN or
                   not vm.is_off(self.rooms.host, instance))
         with self.rooms.volumes.swapping(instance):
             self._run(flow_volume.swap(
-                self.rooms, instance, old, new,
-                self._block_device_info(instance),
+                self.rooms, instance, old_connection_info,
+                new_connection_info, self._block_device_info(instance),
                 was_on=was_on, may_stop=CONF.powervm.swap_volume_stops_server,
                 timeout=CONF.shutdown_timeout), instance)
-
-    def _volume(self, instance, connection_info):
-        return volume.build(self.rooms.host, instance, connection_info)
 
     # ---- what other hosts have to do with ------------------------------
 

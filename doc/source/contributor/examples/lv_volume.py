@@ -19,32 +19,37 @@ from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import driver
 
 
-class LvConnector(driver.VolumeConnector):
-    """Maps a logical volume that Cinder's driver made on a VIOS.
+class LvTransport(driver.VolumeTransport):
+    """Maps logical volumes that Cinder's driver made on a VIOS.
 
-    Its connection_info has the type ``pvm_lv``, and in its data ``vios``, the
-    UUID of the VIOS, and ``lv``, the name of the logical volume.
+    Their connection_info has the type ``pvm_lv``, and in its data ``vios``,
+    the UUID of the VIOS, and ``lv``, the name of the logical volume.
     """
 
     DRIVER_VOLUME_TYPE = 'pvm_lv'
 
-    def __init__(self, host, instance, connection_info, boot=False):
-        super().__init__(host, instance, connection_info, boot=boot)
-        missing = {'vios', 'lv'} - self.data.keys()
-        if missing:
-            raise nova_exc.InvalidVolume(
-                reason='volume %s has no %s' % (
-                    self.volume_id, ' and no '.join(sorted(missing))))
+    def __init__(self, host, instance, volumes):
+        super().__init__(host, instance, volumes)
+        for volume in volumes:
+            missing = {'vios', 'lv'} - volume.data.keys()
+            if missing:
+                raise nova_exc.InvalidVolume(
+                    reason='volume %s has no %s' % (
+                        volume.id, ' and no '.join(sorted(missing))))
 
-    def connect(self, stg):
-        """Queue the mapping; the flow writes it, with all others."""
-        stg.map(self.data['vios'], self.lpar_uuid, pvm_stg.VDisk.bld_ref(
-            self.host.adapter, self.data['lv']))
+    def connect(self, stg, discovered, replaces=None):
+        """Queue the mappings; the flow writes them, with all others."""
+        for volume in self.volumes:
+            stg.map(volume.data['vios'], self.lpar_uuid, pvm_stg.VDisk.bld_ref(
+                self.host.adapter, volume.data['lv']))
 
-    def disconnect(self, stg, server_going=False):
-        """Queue the end of the mapping; nothing if there is none."""
-        stg.edit(self.data['vios'], vios_mappings.remove_storage_mappings,
-                 pvm_stg.VDisk, [self.data['lv']], partitions=[self.lpar_uuid])
+    def disconnect(self, stg, discovered=None, server_going=False):
+        """Queue the end of the mappings; nothing if there are none."""
+        for volume in self.volumes:
+            stg.edit(
+                volume.data['vios'], vios_mappings.remove_storage_mappings,
+                pvm_stg.VDisk, [volume.data['lv']],
+                partitions=[self.lpar_uuid])
 
-    def extend(self, size):
+    def extend(self, volume, size):
         """Nothing to do: the VIOS itself has made it larger."""

@@ -162,9 +162,9 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
             nova_fixtures, 'DefaultFlavorsFixture', fx.Fixture))
         with self.site.lock:
             self.site.san.create_volume(VOLUME, units.Gi)
-        self.build_volume = volume.build
-        self.useFixture(fx.MockPatchObject(volume, 'build',
-                                           self._build_volume))
+        self.transport_class = volume.transport_class
+        self.useFixture(fx.MockPatchObject(volume, 'transport_class',
+                                           self._transport_class))
 
     def _setup_fakelibvirt(self):
         """Nothing here is of libvirt; its stand-in takes long to make."""
@@ -182,7 +182,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         profile['san'] = pvm_fixtures.load_profile('fc')['san']
         return profile
 
-    def _build_volume(self, host, instance, connection_info, **kwargs):
+    def _transport_class(self, instance, connection_info):
         """Put a volume of the type 'fake' into the storage network."""
         if connection_info['driver_volume_type'] == 'fake':
             wwpns = self.connection.get_volume_connector(instance)['wwpns']
@@ -190,7 +190,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
                 data = self.site.san.export(VOLUME, wwpns)
             connection_info.update(driver_volume_type='fibre_channel',
                                    serial=VOLUME, data=data)
-        return self.build_volume(host, instance, connection_info, **kwargs)
+        return self.transport_class(instance, connection_info)
 
     def tearDown(self):
         missing = set(MISSING.findall(self.stdlog.logger.output))

@@ -22,7 +22,9 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import placement
-from nova_powervm.virt.powervm.volume import vscsi
+from nova_powervm.virt.powervm.volume import addresses
+from nova_powervm.virt.powervm.volume import driver
+from nova_powervm.virt.powervm.volume import mapped_volume
 
 
 class LuaTest(base.BaseTestCase):
@@ -67,14 +69,10 @@ class LinuxViosTest(base.BaseTestCase):
 
     def test_volume_gets_an_address(self):
         mapping = self.mappings[0]
-        vios_w = next(vios_w for vios_w in self.vioses
-                      if mapping in vios_w.scsi_mappings)
-        connector = vscsi.VscsiConnector(
-            None, mock.Mock(uuid='1' * 8 + '-1111-4111-8111-' + '1' * 12,
-                            system_metadata={}),
-            {'serial': 'volume', 'data': {}})
-        with mock.patch.object(vscsi.VscsiConnector, '_mappings',
-                               return_value=self.mappings):
-            connector._choose_lua({'vios': vios_w})
-        self.assertEqual('0x9000000000000000', connector.data['target_LUA'])
+        instance = mock.Mock(uuid='1' * 8 + '-1111-4111-8111-' + '1' * 12,
+                             system_metadata={})
+        new = driver.Volume({'serial': 'volume', 'data': {}})
+        addresses.choose(instance, [mapped_volume.MappedVolume(
+            None, instance, new)], self.mappings)
+        self.assertEqual('0x9000000000000000', new.data['target_LUA'])
         self.assertIsInstance(mapping.backing_storage, pvm_stg.VDisk)

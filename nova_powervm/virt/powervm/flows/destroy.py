@@ -29,7 +29,7 @@ def destroy(rooms, instance, network_info, block_device_info=None,
     It needs no memory of what was made and no LPAR: every step looks for its
     own names and is content when there is nothing.
     """
-    volumes = volume.of_leaving(rooms, instance, block_device_info)
+    volumes = volume.volumes_for_removal(rooms, instance, block_device_info)
     stg = volume.transaction(rooms, 'destroy', volumes)
     has_config_drive = configdrive.required_by(instance)
     flow = linear_flow.Flow('destroy')

@@ -38,8 +38,8 @@ def add_power_on(flow, rooms, instance, block_device_info, opts=None,
     :param afresh: whether to restart it if it is on.
     :param disk_type: DiskType of what IBM i is to boot from: the boot disk, or
         the volume that takes its place, or the rescue disk.
-    :param swapped: (old, new), connectors of a volume and of that which the
-        flow has put in its place; or None.
+    :param swapped: (old, new), InstanceVolumes of a volume and of the one
+        that the flow has put in its place; or None.
     """
     source = _of(rooms, instance, block_device_info, disk_type, swapped)
     if source is None:
@@ -80,19 +80,13 @@ def _of(rooms, instance, block_device_info, disk_type=_BOOT, swapped=None):
     """The LoadSource of a server with IBM i; None for any other."""
     if not flavors.is_ibmi(instance):
         return None
-    connector = _boot_volume(rooms, instance, block_device_info)
-    if connector is None or disk_type != _BOOT:
-        return load_source.LoadSource(rooms.host, instance, functools.partial(
-            rooms.disk.client_slots, instance, disk_type))
-    if swapped is not None and swapped[0].volume_id == connector.volume_id:
-        connector = swapped[1]
-    return load_source.LoadSource(rooms.host, instance,
-                                  connector.client_slots, xag=connector.xag)
-
-
-def _boot_volume(rooms, instance, block_device_info):
-    """The connector of the volume that a server boots from, or None."""
-    found = volume.build_root(
+    volumes = volume.build_root(
         rooms.host, instance,
         virt_driver.block_device_info_get_mapping(block_device_info))
-    return next(iter(found), None)
+    if not volumes or disk_type != _BOOT:
+        return load_source.LoadSource(rooms.host, instance, functools.partial(
+            rooms.disk.client_slots, instance, disk_type))
+    if swapped is not None and swapped[0].ids == volumes.ids:
+        volumes = swapped[1]
+    return load_source.LoadSource(rooms.host, instance, volumes.client_slots,
+                                  xag=volumes.xag)

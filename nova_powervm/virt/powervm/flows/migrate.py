@@ -43,7 +43,7 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
     :param timeout: seconds that the guest has to shut down; 0 cuts the power.
     :param was_on: whether to start it again if the flow fails.
     """
-    volumes = volume.of_leaving(rooms, instance, block_device_info)
+    volumes = volume.volumes_for_removal(rooms, instance, block_device_info)
     stg = volume.transaction(rooms, 'migrate_leave', volumes)
     flow = linear_flow.Flow('migrate_leave')
     resize.add_growth_check(flow, rooms, instance, flavor, block_device_info)
@@ -67,7 +67,7 @@ def come_back(rooms, instance, network_info, block_device_info, former,
 
     :param former: nova.objects.Flavor that it had on the target.
     """
-    volumes = volume.of(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.of(rooms, instance, guided=True)
     stg = volume.transaction(rooms, 'migrate_come_back', volumes, slots=slots)
     flow = linear_flow.Flow('migrate_come_back')
@@ -85,7 +85,7 @@ def come_back(rooms, instance, network_info, block_device_info, former,
                                    instance, block_device_info)))
     volume.add_connect(flow, volumes, stg, undo=False)
     flow.add(tf_stg.UpdateVioses(stg))
-    volume.add_save(flow, instance, volumes, block_device_info)
+    volume.add_save_volumes(flow, volumes, block_device_info)
     slot.add_save(flow, slots)
     if power_on:
         load_source.add_power_on(flow, rooms, instance, block_device_info)

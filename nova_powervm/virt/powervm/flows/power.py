@@ -66,7 +66,7 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
 
     :param disk_types: list of DiskType of the disks that are ours.
     """
-    volumes = volume.of(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.of(rooms, instance, guided=True)
     stg = volume.transaction(rooms, 'hard_reboot', volumes, slots=slots)
     flow = linear_flow.Flow('hard_reboot').add(
@@ -84,9 +84,10 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
     if configdrive.required_by(instance):
         flow.add(tf_stg.ReattachCfgDrive(rooms.config_drive, instance, stg))
     if volumes:
-        flow.add(tf_vol.ReconnectVolumes(volumes, stg))
+        flow.add(tf_vol.DiscoverVolumes(volumes, undo=False),
+                 tf_vol.ReconnectVolumes(volumes, stg))
     flow.add(tf_stg.UpdateVioses(stg))
-    volume.add_save(flow, instance, volumes, block_device_info)
+    volume.add_save_volumes(flow, volumes, block_device_info)
     slot.add_save(flow, slots)
     flow.add(
         tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE],

@@ -81,7 +81,7 @@ def unrescue(rooms, instance, block_device_info):
 
     That is from the boot disk, or from the volume that takes its place.
     """
-    volumes = volume.of_root(rooms, instance, block_device_info)
+    volumes = volume.root_volume_for(rooms, instance, block_device_info)
     stg = volume.transaction(rooms, 'unrescue', volumes)
     flow = linear_flow.Flow('unrescue').add(
         tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
@@ -103,7 +103,7 @@ def discard(rooms, instance):
 
 
 def _add_boot_from(flow, rooms, instance, disk_type, afresh=True,
-                   volumes=(), block_device_info=None):
+                   volumes=None, block_device_info=None):
     if flavors.is_ibmi(instance):
         load_source.add_power_on(
             flow, rooms, instance, block_device_info, disk_type=disk_type,

@@ -68,7 +68,7 @@ def add_power_off(flow, rooms, instance, block_device_info, timeout, was_on):
 
 def _add_disconnect(flow, rooms, instance, block_device_info):
     """Disconnect the volumes; connect them again if what follows fails."""
-    volumes = volume.of(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(rooms, instance, block_device_info)
     if volumes:
         stg = volume.transaction(rooms, 'resize_disconnect', volumes)
         volume.add_disconnect(flow, volumes, stg, undo=True)
@@ -99,7 +99,7 @@ def pause(rooms, instance, block_device_info):
     end of the revert makes it.
     """
     flow = linear_flow.Flow('resize_pause')
-    if volume.of(rooms, instance, block_device_info):
+    if volume.volumes_for(rooms, instance, block_device_info):
         flow.add(tf_vm.PowerOff(rooms.host, instance, missing_ok=True))
         _add_disconnect(flow, rooms, instance, block_device_info)
     return flow
@@ -122,13 +122,13 @@ def revert(rooms, instance, block_device_info, former, power_on):
 
 def _add_connect(flow, rooms, instance, block_device_info, slots):
     """Connect the volumes; they stay if what follows fails."""
-    volumes = volume.of(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(rooms, instance, block_device_info)
     if volumes:
         stg = volume.transaction(rooms, 'resize_connect', volumes,
                                  slots=slots)
         volume.add_connect(flow, volumes, stg, undo=False)
         flow.add(tf_stg.UpdateVioses(stg))
-        volume.add_save(flow, instance, volumes, block_device_info)
+        volume.add_save_volumes(flow, volumes, block_device_info)
 
 
 def _add_resize(flow, rooms, instance, block_device_info, former, power_on,

@@ -51,7 +51,7 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
     Disks and media are made first; their mappings are queued and written
     together, so that each VIOS is read and written once, and late.
     """
-    volumes = volume.of(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.of_new(rooms, instance)
     stg = volume.transaction(rooms, 'spawn', volumes, slots=slots)
     flow = linear_flow.Flow('spawn')
@@ -64,7 +64,7 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
     volume.add_tags(flow, instance, volumes)
     _add_connections(flow, rooms, context, instance, injected_files,
                      admin_password, network_info, stg)
-    volume.add_save(flow, instance, volumes, block_device_info)
+    volume.add_save_volumes(flow, volumes, block_device_info)
     _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)
     return slot.add_save(flow, slots)
 
@@ -81,7 +81,7 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
     :param grow: whether a boot disk that is smaller than the flavor says is
         to grow; not in a resize, which may be reverted.
     """
-    volumes = volume.of(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.of_rebuilt(rooms, instance)
     stg = volume.transaction(rooms, 'rebuild', volumes, slots=slots)
     flow = linear_flow.Flow('rebuild')
@@ -96,7 +96,7 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
     volume.add_tags(flow, instance, volumes)
     _add_connections(flow, rooms, context, instance, injected_files,
                      admin_password, network_info, stg)
-    volume.add_save(flow, instance, volumes, block_device_info)
+    volume.add_save_volumes(flow, volumes, block_device_info)
     if grow:
         flow.add(tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance))
     _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)

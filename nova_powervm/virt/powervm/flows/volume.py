@@ -25,18 +25,18 @@ from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
 
 
-def of(rooms, instance, block_device_info):
-    """Connectors of a server's volumes, the boot volume first."""
+def volumes_for(rooms, instance, block_device_info):
+    """InstanceVolumes of all volumes of a server, the boot volume first."""
     return volume.build_all(rooms.host, instance, _bdms(block_device_info))
 
 
-def of_root(rooms, instance, block_device_info):
-    """Connector of the volume that a server boots from: list of 0 or 1."""
+def root_volume_for(rooms, instance, block_device_info):
+    """InstanceVolumes of the volume that a server boots from, if it does."""
     return volume.build_root(rooms.host, instance, _bdms(block_device_info))
 
 
-def of_leaving(rooms, instance, block_device_info):
-    """Connectors for all that a server that is removed has of volumes."""
+def volumes_for_removal(rooms, instance, block_device_info):
+    """InstanceVolumes of all that a server that is removed has of volumes."""
     return volume.build_leaving(rooms.host, instance,
                                 _bdms(block_device_info))
 
@@ -45,105 +45,123 @@ def _bdms(block_device_info):
     return virt_driver.block_device_info_get_mapping(block_device_info)
 
 
-def transaction(rooms, name, connectors, slots=None):
-    """A StorageTransaction that is good for the edits of connectors too.
+def transaction(rooms, name, volumes, slots=None):
+    """A StorageTransaction that is good for the edits of volumes too.
 
+    :param volumes: InstanceVolumes
     :param slots: slot.ServerSlots of the flow, or None.
     """
     return stg_transaction.StorageTransaction(
-        rooms.host, name, xag=volume.xag(connectors), slots=slots)
+        rooms.host, name, xag=volumes.xag, slots=slots)
 
 
-def add_connect(flow, connectors, stg, undo=True):
+def add_connect(flow, volumes, stg, undo=True):
     """Connect the volumes of a server, with its other disks.
 
+    :param volumes: InstanceVolumes
     :param undo: whether a flow that fails disconnects them.
     :raises nova.exception.VolumeEncryptionNotSupported: at once, if one is
         encrypted.
     """
-    for connector in connectors:
-        connector.check_encryption()
-    if connectors:
-        flow.add(tf_vol.ConnectVolumes(connectors, stg, undo=undo))
+    volumes.check_encryption()
+    if volumes:
+        flow.add(tf_vol.DiscoverVolumes(volumes, undo=undo),
+                 tf_vol.ConnectVolumes(volumes, stg, undo=undo))
 
 
-def add_tags(flow, instance, connectors):
+def add_tags(flow, instance, volumes):
     """Tell the guest of a new LPAR which devices have tags."""
-    flow.add(tf_vol.TagDevices(instance, connectors))
+    flow.add(tf_vol.TagDevices(instance, volumes))
 
 
-def add_save(flow, instance, connectors, block_device_info):
-    """Keep what connecting them has found out."""
-    if connectors:
-        flow.add(tf_vol.SaveVolumes(instance, connectors,
-                                    _bdms(block_device_info)))
+def add_save_volumes(flow, volumes, block_device_info):
+    """Keep what connecting them has found out.
+
+    :param volumes: InstanceVolumes of all volumes of the server.
+    """
+    if volumes:
+        flow.add(tf_vol.SaveVolumes(volumes, _bdms(block_device_info)))
 
 
-def add_disconnect(flow, connectors, stg, server_going=False, undo=False):
+def add_disconnect(flow, volumes, stg, server_going=False, undo=False):
     """Disconnect the volumes of a server, with its other disks.
 
+    :param volumes: InstanceVolumes
     :param undo: whether a flow that fails connects them again.
     """
-    if connectors:
+    if volumes:
         flow.add(tf_vol.DisconnectVolumes(
-            connectors, stg, server_going=server_going, undo=undo))
+            volumes, stg, server_going=server_going, undo=undo))
 
 
-def attach(rooms, instance, connector):
-    """Flow that connects a volume to a server, running or not."""
-    connector.is_new = True
-    slots = slot.of(rooms, instance)
-    stg = transaction(rooms, 'attach_volume', [connector], slots=slots)
-    return slot.add_save(linear_flow.Flow('attach_volume').add(
-        tf_vol.CheckAttach(rooms.host, instance, connector),
-        tf_vol.KeepConnection(instance, connector),
-        tf_vol.ConnectVolumes([connector], stg),
-        tf_stg.UpdateVioses(stg),
-        tf_vol.SaveVolumes(instance, [connector]),
-        tf_vol.TagDevices(instance)), slots)
+def attach(rooms, instance, connection_info):
+    """Flow that connects a volume to a server, running or not.
 
-
-def detach(rooms, instance, connector, comes_back=False):
-    """Flow that disconnects a volume from a server, running, off or gone.
-
-    :param comes_back: whether it is for the time of a rebuild only.
+    :param connection_info: dict of Cinder.
     """
+    volumes = volume.build(rooms.host, instance, connection_info, is_new=True)
     slots = slot.of(rooms, instance)
-    stg = transaction(rooms, 'detach_volume', [connector], slots=slots)
-    flow = linear_flow.Flow('detach_volume').add(
-        tf_vol.CheckDetach(rooms.host, instance, connector),
-        tf_vol.DisconnectVolumes([connector], stg),
-        tf_stg.UpdateVioses(stg))
-    if not comes_back:
-        flow.add(tf_vol.ForgetVolumes(instance, [connector]))
+    stg = transaction(rooms, 'attach_volume', volumes, slots=slots)
+    flow = linear_flow.Flow('attach_volume').add(
+        tf_vol.CheckAttach(rooms.host, instance, volumes),
+        tf_vol.KeepConnection(volumes))
+    add_connect(flow, volumes, stg)
+    flow.add(
+        tf_stg.UpdateVioses(stg),
+        tf_vol.SaveVolumes(volumes),
+        tf_vol.TagDevices(instance))
     return slot.add_save(flow, slots)
 
 
-def extend(rooms, instance, connector, size):
+def detach(rooms, instance, connection_info, for_rebuild=False):
+    """Flow that disconnects a volume from a server, running, off or gone.
+
+    :param connection_info: dict of Cinder.
+    :param for_rebuild: whether it is for the time of a rebuild only.
+    """
+    volumes = volume.build(rooms.host, instance, connection_info)
+    slots = slot.of(rooms, instance)
+    stg = transaction(rooms, 'detach_volume', volumes, slots=slots)
+    flow = linear_flow.Flow('detach_volume').add(
+        tf_vol.CheckDetach(rooms.host, instance, volumes),
+        tf_vol.DisconnectVolumes(volumes, stg),
+        tf_stg.UpdateVioses(stg))
+    if not for_rebuild:
+        flow.add(tf_vol.ForgetVolumes(volumes))
+    return slot.add_save(flow, slots)
+
+
+def extend(rooms, instance, connection_info, size):
     """Flow that makes a server see that one of its volumes has grown.
 
+    :param connection_info: dict of Cinder.
     :param size: int, bytes that it has now.
     """
-    return linear_flow.Flow('extend_volume').add(
-        tf_vol.ExtendVolume(connector, size))
+    return linear_flow.Flow('extend_volume').add(tf_vol.ExtendVolume(
+        volume.build(rooms.host, instance, connection_info), size))
 
 
-def swap(rooms, instance, old, new, block_device_info, was_on, may_stop,
-         timeout):
+def swap(rooms, instance, old_connection_info, new_connection_info,
+         block_device_info, was_on, may_stop, timeout):
     """Flow that copies a volume onto another and puts that in its place.
 
     Nothing on the platform copies what a server may write to meanwhile: it
     is off for that time.
 
+    :param old_connection_info: dict of Cinder.
+    :param new_connection_info: likewise.
     :param block_device_info: as of the other operations, with the old volume.
     :param was_on: whether the server is on, and is started again.
     :param may_stop: whether it may be stopped.
     :param timeout: seconds that the guest has to shut down; 0 cuts the power.
     """
-    new.is_new = True
+    old = volume.build(rooms.host, instance, old_connection_info)
+    new = volume.build(rooms.host, instance, new_connection_info, is_new=True)
     copier = copying.VolumeCopier(rooms.host, rooms.mgmt)
     slots = slot.of(rooms, instance)
-    stg = transaction(rooms, 'swap_volume', [old, new], slots=slots)
+    stg = stg_transaction.StorageTransaction(
+        rooms.host, 'swap_volume', xag=sorted({*old.xag, *new.xag}),
+        slots=slots)
     flow = linear_flow.Flow('swap_volume').add(
         tf_vol.CheckSwap(rooms.host, instance, old, new, copier,
                          may_stop=may_stop or not was_on),
@@ -155,8 +173,9 @@ def swap(rooms, instance, old, new, block_device_info, was_on, may_stop,
             tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
                            timeout=timeout))
     flow.add(
+        tf_vol.DiscoverSwap(old, new),
         tf_vol.CopyVolume(copier, old, new),
-        tf_vol.ReplaceVolume(rooms.host, old, new, stg),
+        tf_vol.ReplaceVolume(old, new, stg),
         tf_stg.UpdateVioses(stg))
     if was_on:
         load_source.add_power_on(flow, rooms, instance, block_device_info,

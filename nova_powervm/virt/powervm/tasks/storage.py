@@ -502,11 +502,11 @@ class FindBootDevice(task.Task):
     """Find what to boot from; provides its name as ``boot_device``, or None.
 
     :param disk_type: disk.driver.DiskType of the disk to boot from.
-    :param volumes: list of the VolumeConnector of the volume that takes its
-        place, if one does.
+    :param volumes: InstanceVolumes of the volume that takes its place, or
+        None.
     """
 
-    def __init__(self, disk_dvr, instance, disk_type, volumes=()):
+    def __init__(self, disk_dvr, instance, disk_type, volumes=None):
         super().__init__('find_boot_device', provides='boot_device')
         self.volumes = volumes
         self.disk_dvr = disk_dvr
@@ -515,8 +515,7 @@ class FindBootDevice(task.Task):
 
     def execute(self, vioses):
         if self.volumes:
-            return boot_path.join(path for connector in self.volumes
-                                  for path in connector.boot_paths(vioses))
+            return boot_path.join(self.volumes.boot_paths(vioses))
         mapping = self.disk_dvr.find_mapping(self.instance, self.disk_type,
                                              vioses)
         return mapping and boot_path.of_scsi(mapping)

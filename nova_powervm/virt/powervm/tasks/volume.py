@@ -10,15 +10,16 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on Cinder volumes: thin wrappers of the volume connectors."""
+"""Tasks on Cinder volumes: thin wrappers of volume.instance_volumes."""
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from taskflow import task
+from taskflow.types import failure
 
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import places
 from nova_powervm.virt.powervm.volume import swaps
 from nova_powervm.virt.powervm.volume import tags
 
@@ -26,187 +27,203 @@ LOG = logging.getLogger(__name__)
 
 
 class CheckAttach(task.Task):
-    """Make sure that the platform can give the LPAR a volume now."""
+    """Make sure that the platform can give the LPAR volumes now."""
 
-    def __init__(self, host, instance, connector):
+    def __init__(self, host, instance, volumes):
         super().__init__('check_attach')
         self.host = host
         self.instance = instance
-        self.connector = connector
+        self.volumes = volumes
 
     def execute(self):
-        if not self.connector.needs_io_change:
+        if not self.volumes.needs_io_change:
             return
         reason = vm.why_no_io_change(self.host, self.instance)
         if reason:
             raise nova_exc.VolumeAttachFailed(
-                volume_id=self.connector.volume_id, reason=reason)
+                volume_id=str(self.volumes), reason=reason)
 
     def revert(self, result, flow_failures):
-        self.connector.give_up()
+        self.volumes.give_up()
 
 
 class KeepConnection(task.Task):
-    """Have Nova keep how a volume is to be reached, before anything is done.
+    """Have Nova keep how to reach volumes, before anything is done.
 
     Nova removes its record of the volume itself if the flow fails.
     """
 
-    def __init__(self, instance, connector):
+    def __init__(self, volumes):
         super().__init__('keep_connection')
-        self.instance = instance
-        self.connector = connector
+        self.volumes = volumes
 
     def execute(self):
-        volume.keep_connection(self.instance, self.connector)
+        self.volumes.keep_connections()
 
 
 class CheckDetach(task.Task):
-    """Make sure that the platform can take a volume from the LPAR now."""
+    """Make sure that the platform can take volumes from the LPAR now."""
 
-    def __init__(self, host, instance, connector):
+    def __init__(self, host, instance, volumes):
         super().__init__('check_detach')
         self.host = host
         self.instance = instance
-        self.connector = connector
+        self.volumes = volumes
 
     def execute(self):
-        if not self.connector.disconnect_changes_io:
+        if not self.volumes.disconnect_changes_io:
             return
         try:
             reason = vm.why_no_io_change(self.host, self.instance)
         except nova_exc.InstanceNotFound:
             LOG.log(vm.level_of_missing(self.instance),
                     'The LPAR is gone; what it left of volume %s on the '
-                    'VIOSes will be removed.', self.connector.volume_id,
+                    'VIOSes will be removed.', self.volumes,
                     instance=self.instance)
             return
         if reason:
             raise nova_exc.DeviceDetachFailed(
-                device=self.connector.volume_id, reason=reason)
+                device=str(self.volumes), reason=reason)
 
 
-class ConnectVolumes(task.Task):
-    """Discover volumes, and queue what connects them to the LPAR.
+class DiscoverVolumes(task.Task):
+    """Make VIOSes see volumes; provides ``discovered_volumes``.
 
-    :param connectors: list of volume.driver.VolumeConnector
-    :param undo: whether a flow that fails disconnects them.
+    That is what InstanceVolumes.discover() returns.
+
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    :param undo: whether a discovery that fails is undone. What a discovery
+        that succeeded has made, the task that connects the volumes undoes.
     """
 
-    def __init__(self, connectors, stg, undo=True):
-        super().__init__('connect_volumes')
-        self.connectors = connectors
-        self.stg = stg
+    def __init__(self, volumes, undo=True):
+        super().__init__('discover_volumes', provides='discovered_volumes')
+        self.volumes = volumes
         self.undo = undo
 
     def execute(self):
-        volume.discover(self.connectors)
-        for connector in self.connectors:
-            connector.connect(self.stg)
+        return self.volumes.discover()
 
     def revert(self, result, flow_failures):
+        """Disconnect the volumes, if their discovery failed"""
+        if self.undo and isinstance(result, failure.Failure):
+            self.volumes.disconnect_now()
+
+
+class ConnectVolumes(task.Task):
+    """Queue what connects volumes that were discovered to the LPAR.
+
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    :param undo: whether a flow that fails disconnects them.
+    """
+
+    def __init__(self, volumes, stg, undo=True):
+        super().__init__('connect_volumes')
+        self.volumes = volumes
+        self.stg = stg
+        self.undo = undo
+
+    def execute(self, discovered_volumes):
+        self.volumes.check(discovered_volumes)
+        self.volumes.connect(self.stg, discovered_volumes)
+
+    def revert(self, result, flow_failures, discovered_volumes):
         if self.undo:
-            volume.disconnect_now(self.stg.host, self.connectors)
+            self.volumes.disconnect_now(discovered_volumes)
 
 
 class ReconnectVolumes(task.Task):
-    """Queue what makes up for connections of volumes that were lost.
+    """Queue what restores connections of volumes that were lost.
 
-    A volume that no VIOS sees is left out; volumes provides them as
-    ``bad_volumes``, a list of connectors.
+    It leaves out volumes that no VIOS sees, and provides them as
+    ``bad_volumes``, a list of volume.driver.Volume.
     """
 
-    def __init__(self, connectors, stg):
+    def __init__(self, volumes, stg):
         super().__init__('reconnect_volumes', provides='bad_volumes')
-        self.connectors = connectors
+        self.volumes = volumes
         self.stg = stg
 
-    def execute(self):
-        bad = volume.discover_what_is_there(self.connectors)
-        for connector in self.connectors:
-            if connector not in bad:
-                connector.connect(self.stg)
-        return bad
+    def execute(self, discovered_volumes):
+        missing = self.volumes.missing(discovered_volumes)
+        self.volumes.connect(self.stg, discovered_volumes)
+        return missing
 
 
 class SaveVolumes(task.Task):
-    """Have Nova keep what the connectors found out.
+    """Have Nova keep what connecting volumes has found out.
 
-    :param connectors: list of volume.driver.VolumeConnector
+    :param volumes: volume.instance_volumes.InstanceVolumes
     :param bdms: list of nova.virt.block_device.DriverVolumeBlockDevice of all
         volumes of the server; None if there may be others, and Nova itself
         saves the connection_info of these.
     """
 
-    def __init__(self, instance, connectors, bdms=None):
+    def __init__(self, volumes, bdms=None):
         super().__init__('save_volumes')
-        self.instance = instance
-        self.connectors = connectors
+        self.volumes = volumes
         self.bdms = bdms
 
-    def execute(self):
+    def execute(self, discovered_volumes):
         for bdm in self.bdms or ():
             bdm.save()
-        volume.keep_places(self.instance, self.connectors,
-                           are_all=self.bdms is not None)
+        self.volumes.keep_places(discovered_volumes,
+                                 are_all=self.bdms is not None)
 
 
 class TagDevices(task.Task):
     """Tell the guest, through Nova, which devices have tags.
 
-    :param connectors: list of volume.driver.VolumeConnector, whose volumes
-        will be connected to a new LPAR later in the flow.
+    :param volumes: volume.instance_volumes.InstanceVolumes that a later task
+        of the flow connects to a new LPAR, or None.
     """
 
-    def __init__(self, instance, connectors=()):
+    def __init__(self, instance, volumes=None):
         super().__init__('tag_devices')
         self.instance = instance
-        self.connectors = connectors
+        self.volumes = volumes
 
     def execute(self):
-        for connector in self.connectors:
-            connector.expect_place()
-        volume.keep_places(self.instance, self.connectors)
+        if self.volumes:
+            self.volumes.keep_expected_places()
         tags.update(self.instance)
 
 
 class ForgetVolumes(task.Task):
     """Have Nova forget where volumes were that are detached.
 
-    :param connectors: list of volume.driver.VolumeConnector
+    :param volumes: volume.instance_volumes.InstanceVolumes
     """
 
-    def __init__(self, instance, connectors):
+    def __init__(self, volumes):
         super().__init__('forget_volumes')
-        self.instance = instance
-        self.connectors = connectors
+        self.volumes = volumes
 
     def execute(self):
-        volume.forget_places(self.instance, self.connectors)
+        self.volumes.forget_places()
 
 
 class DisconnectVolumes(task.Task):
     """Queue what disconnects volumes.
 
-    :param connectors: list of volume.driver.VolumeConnector
+    :param volumes: volume.instance_volumes.InstanceVolumes
     :param server_going: whether the server is being removed.
     :param undo: whether a flow that fails connects them again.
     """
 
-    def __init__(self, connectors, stg, server_going=False, undo=False):
+    def __init__(self, volumes, stg, server_going=False, undo=False):
         super().__init__('disconnect_volumes')
-        self.connectors = connectors
+        self.volumes = volumes
         self.stg = stg
         self.server_going = server_going
         self.undo = undo
 
     def execute(self):
-        for connector in self.connectors:
-            connector.disconnect(self.stg, server_going=self.server_going)
+        self.volumes.disconnect(self.stg, server_going=self.server_going)
 
     def revert(self, result, flow_failures):
         if self.undo:
-            volume.connect_now(self.stg.host, self.connectors)
+            self.volumes.connect_now()
 
 
 class ExtendVolume(task.Task):
@@ -215,13 +232,13 @@ class ExtendVolume(task.Task):
     :param size: int, bytes that it has now.
     """
 
-    def __init__(self, connector, size):
+    def __init__(self, volumes, size):
         super().__init__('extend_volume')
-        self.connector = connector
+        self.volumes = volumes
         self.size = size
 
     def execute(self):
-        self.connector.extend(self.size)
+        self.volumes.extend(self.size)
 
 
 class CheckSwap(task.Task):
@@ -267,10 +284,33 @@ class NoteSwap(task.Task):
         self.was_on = was_on
 
     def execute(self):
-        swaps.begin(self.instance, self.old, self.new, self.was_on)
+        swaps.begin(self.instance, self.old.volumes[0], self.new.volumes[0],
+                    self.was_on)
 
     def revert(self, result, flow_failures):
         swaps.end(self.instance)
+
+
+class DiscoverSwap(task.Task):
+    """Make VIOSes see a volume and the one that replaces it.
+
+    Provides what is seen as ``discovered_old`` and ``discovered_new``, see
+    InstanceVolumes.discover().
+    """
+
+    def __init__(self, old, new):
+        super().__init__('discover_swap', provides=('discovered_old',
+                                                    'discovered_new'))
+        self.old = old
+        self.new = new
+
+    def execute(self):
+        return self.old.discover(), self.new.discover()
+
+    def revert(self, result, flow_failures):
+        """Remove the devices of the new volume, if its discovery failed"""
+        if isinstance(result, failure.Failure):
+            self.new.disconnect_now()
 
 
 class CopyVolume(task.Task):
@@ -282,34 +322,36 @@ class CopyVolume(task.Task):
         self.old = old
         self.new = new
 
-    def execute(self):
-        volume.discover([self.old])
-        volume.discover([self.new])
-        self.copier.copy(self.old, self.new)
+    def execute(self, discovered_old, discovered_new):
+        self.old.check(discovered_old)
+        self.new.check(discovered_new)
+        self.copier.copy(*self.old.devices(discovered_old),
+                         *self.new.devices(discovered_new))
 
-    def revert(self, result, flow_failures):
+    def revert(self, result, flow_failures, discovered_new):
         """Remove the devices of the new volume"""
-        volume.disconnect_now(self.copier.host, [self.new])
+        self.new.disconnect_now(discovered_new)
 
 
 class ReplaceVolume(task.Task):
     """Queue what puts a volume in the place of another."""
 
-    def __init__(self, host, old, new, stg):
+    def __init__(self, old, new, stg):
         super().__init__('replace_volume')
-        self.host = host
         self.old = old
         self.new = new
         self.stg = stg
 
-    def execute(self):
-        self.new.replace(self.old, self.stg)
+    def execute(self, discovered_old, discovered_new):
+        self.old.disconnect(self.stg, discovered_old)
+        self.new.connect(self.stg, discovered_new,
+                         replaces=self.old.volumes[0])
 
-    def revert(self, result, flow_failures):
+    def revert(self, result, flow_failures, discovered_new):
         """Put the old volume in its place again"""
         undoing.each(lambda undo: undo(), (
-            lambda: volume.disconnect_now(self.host, [self.new]),
-            lambda: volume.connect_now(self.host, [self.old])))
+            lambda: self.new.disconnect_now(discovered_new),
+            self.old.connect_now))
 
 
 class SaveSwap(task.Task):
@@ -321,6 +363,10 @@ class SaveSwap(task.Task):
         self.old = old
         self.new = new
 
-    def execute(self):
-        volume.keep_swapped(self.instance, self.old, self.new)
+    def execute(self, discovered_new):
+        # Cinder gives the new volume the id of the old one, if it has
+        # migrated that.
+        for place in self.new.places(discovered_new).values():
+            places.keep(self.instance, dict.fromkeys(
+                (*self.old.ids, *self.new.ids), place))
         swaps.end(self.instance)

@@ -54,14 +54,14 @@ class VolumeCopier:
     def copy(self, source, target):
         """Copy a volume (2 requests, and 2 to tidy up).
 
-        :param source: vscsi.VscsiConnector, discovered
+        :param source: mapped_volume.Device
         :param target: likewise, of a volume that is at least as large
         :raises nova.exception.VolumeRebaseFailed: if no VIOS has both, the
             target is too small, or they are the same.
         """
-        if source.udid == target.udid:
+        if source.volume.udid == target.volume.udid:
             raise nova_exc.VolumeRebaseFailed(
-                reason='both LUNs lead to the volume %s' % source.udid)
+                reason='both LUNs lead to the volume %s' % source.volume.udid)
         both = source, target
         vios_uuid = next((uuid for uuid in source.hdisks
                           if uuid in target.hdisks), None)
@@ -83,50 +83,50 @@ class VolumeCopier:
         :returns: list of their two mappings.
         :raises nova.exception.VolumeAttachFailed: if somebody has the target.
         """
-        connectors = source, target
+        devices = source, target
 
         def lend(vios_w):
-            elements = [pvm_stg.PV.bld(
-                vios_w.adapter, vol.hdisks[vios_uuid].name, udid=vol.udid,
-                tag=vol.volume_id) for vol in connectors]
             return [vios_mappings.add_mapping(
-                vios_w, self.host.mgmt_uuid, element) for element in elements]
+                vios_w, self.host.mgmt_uuid,
+                device.volume.element(device.hdisks[vios_uuid]))
+                for device in devices]
 
         stg = transaction.StorageTransaction(self.host, 'lend_volumes')
         # Nobody else may have what is written to, on any path. All VIOSes
         # are read with one request.
         stg.plan(lambda _vioses: None)
-        stg.edit_redundant(list(target.hdisks), target.claim)
+        stg.edit_redundant(list(target.hdisks), target.volume.claim)
         stg.edit(vios_uuid, lend)
         vios_w = stg.execute()[vios_uuid]
         return [next(mapping for mapping in vios_w.scsi_mappings
-                     if self._is_lent(mapping, [vol])) for vol in connectors]
+                     if self._is_lent(mapping, [device]))
+                for device in devices]
 
-    def _is_lent(self, mapping, connectors):
+    def _is_lent(self, mapping, devices):
         element = mapping.backing_storage
         return (isinstance(element, pvm_stg.PV) and
-                element.udid in [vol.udid for vol in connectors] and
+                element.udid in [device.volume.udid for device in devices] and
                 clients.is_client(mapping, self.host.mgmt_uuid))
 
-    def take_back(self, vios_uuid, connectors):
+    def take_back(self, vios_uuid, devices):
         """Unmap volumes from the management partition; log what fails.
 
         The mappings go first, lest another scan bring a device back.
 
-        :param connectors: list of vscsi.VscsiConnector, discovered
+        :param devices: list of mapped_volume.Device
         """
         def take_back():
             with transaction.StorageTransaction.immediate(
                     self.host, 'take_back_volumes') as stg:
                 stg.edit(vios_uuid, vios_mappings.remove_mappings,
-                         lambda mapping: self._is_lent(mapping, connectors))
+                         lambda mapping: self._is_lent(mapping, devices))
 
         what = 'unmap volumes from the management partition'
         if not utils.try_to(what, take_back):
             utils.try_to(what, take_back)
-        for vol in connectors:
-            utils.try_to('remove the device of volume %s' % vol.volume_id,
-                         self.mgmt.remove_disk, vol.udid)
+        for device in devices:
+            utils.try_to('remove the device of volume %s' % device.volume.id,
+                         self.mgmt.remove_disk, device.volume.udid)
 
 
 def _copy(source, target):

@@ -20,41 +20,20 @@ from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 
-class VolumeConnector(abc.ABC):
-    """Connects one Cinder volume to one server.
+class Volume:
+    """A Cinder volume of an instance, as Nova hands it to the driver.
 
-    Methods that take a StorageTransaction only queue edits on it. All of
-    them may be called again after a failure half-way, and disconnect() for a
-    volume that was never connected.
-
-    :ivar missed: set of the UUIDs of VIOSes that were down and left out.
-
-    :param host: the owner of the REST connection (host.Host).
-    :param instance: nova.objects.Instance
-    :param connection_info: dict of Cinder; what is to be kept with the volume
-        is written into its 'data'.
-    :param boot: bool, whether the server boots from it.
-    :raises nova.exception.InvalidVolume: if the data is not complete.
+    :ivar connection_info: dict of Cinder. What Nova is to keep with the
+        volume is written into its 'data'.
+    :ivar boot: bool, whether the instance boots from it.
+    :ivar is_new: bool, whether the instance does not have the volume yet.
+        What is kept of a volume with its id is of another one then.
     """
 
-    #: The driver_volume_type of Cinder that it serves.
-    DRIVER_VOLUME_TYPE = None
-    #: Attribute groups of VIOS documents that the queued edits need.
-    xag = (vios_mappings.SCSI_MAPPING,)
-    #: places.Place of the volume, on each path; None if it is not known.
-    place = None
-    #: Whether the server does not have the volume yet, so that what is kept
-    #: of a volume with its id is not what it is to be checked against.
-    is_new = False
-    #: Whether disconnect() changes the adapters of an LPAR that stays.
-    disconnect_changes_io = True
-
-    def __init__(self, host, instance, connection_info, boot=False):
-        self.host = host
-        self.instance = instance
+    def __init__(self, connection_info, boot=False, is_new=False):
         self.connection_info = connection_info
         self.boot = boot
-        self.missed = set()
+        self.is_new = is_new
 
     @property
     def data(self):
@@ -62,16 +41,11 @@ class VolumeConnector(abc.ABC):
         return self.connection_info.setdefault('data', {})
 
     @property
-    def volume_id(self):
+    def id(self):
         """Cinder's UUID of the volume, str."""
         return (self.connection_info.get('serial') or
                 self.data.get('volume_id') or
                 self.connection_info.get('volume_id'))
-
-    @property
-    def lpar_uuid(self):
-        """The UUID of the server's LPAR, which need not exist, str."""
-        return vm.get_pvm_uuid(self.instance)
 
     def check_encryption(self, encryption=None):
         """Refuse a volume that the guest would see encrypted.
@@ -82,7 +56,57 @@ class VolumeConnector(abc.ABC):
         if encryption or self.data.get('encrypted'):
             raise nova_exc.VolumeEncryptionNotSupported(
                 volume_type=self.connection_info.get('driver_volume_type'),
-                volume_id=self.volume_id)
+                volume_id=self.id)
+
+
+class VolumeTransport(abc.ABC):
+    """The volumes that an instance reaches in one way, for one operation.
+
+    It is made for each operation, without a request. An operation calls, in
+    this order:
+
+    1. discover(), which makes VIOSes see the volumes, and returns what they
+       see. The transport keeps nothing of it: it is handed to each of the
+       other methods.
+    2. check(), which raises if a volume cannot be connected; or missing(),
+       if the others are to be connected nevertheless.
+    3. connect(), which queues edits on the transaction of the flow.
+    4. execute() of the transaction, which makes the edits.
+    5. places(), which tells where the instance has the volumes now.
+
+    disconnect() needs no call before it. All methods may be called again
+    after a failure half-way, and disconnect() for volumes that were never
+    connected. A transport may remember what connect() has queued, so that
+    undo_connect() takes back exactly that.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param volumes: list of Volume, all of them served by this transport.
+    :raises nova.exception.InvalidVolume: if what Cinder tells of a volume is
+        not complete.
+    """
+
+    #: The driver_volume_type of Cinder that it serves.
+    DRIVER_VOLUME_TYPE = None
+    #: Attribute groups of VIOS documents that the queued edits need.
+    xag = (vios_mappings.SCSI_MAPPING,)
+    #: Whether disconnect() changes the adapters of an LPAR that stays.
+    disconnect_changes_io = True
+    #: Whether VIOSes can show the volumes to the management partition, so
+    #: that they can be copied. If so, there is devices().
+    can_be_copied = False
+
+    def __init__(self, host, instance, volumes):
+        self.host = host
+        self.instance = instance
+        self.volumes = volumes
+
+    @property
+    def lpar_uuid(self):
+        """The UUID of the instance's LPAR, which need not exist, str."""
+        return vm.get_pvm_uuid(self.instance)
+
+    # ---- what it serves, and tells Cinder ------------------------------
 
     @classmethod
     def serves(cls, instance, connection_info):
@@ -93,99 +117,6 @@ class VolumeConnector(abc.ABC):
         """
         return connection_info.get(
             'driver_volume_type') == cls.DRIVER_VOLUME_TYPE
-
-    @classmethod
-    def discover(cls, connectors):
-        """Make VIOSes see volumes that are to be connected.
-
-        :param connectors: list of connectors of this class.
-        :raises nova.exception.VolumeAttachFailed: if too few see one, or if
-            what they see is not the volume, or not the same one.
-        """
-
-    @classmethod
-    def discover_what_is_there(cls, connectors):
-        """Make VIOSes see volumes, as far as they do.
-
-        :returns: list of the connectors whose volumes no VIOS sees.
-        :raises nova.exception.VolumeAttachFailed: if nobody knows, or if one
-            is not the volume that the server had.
-        """
-        cls.discover(connectors)
-        return []
-
-    @property
-    def needs_io_change(self):
-        """Whether connect() changes the adapters of the LPAR."""
-        return True
-
-    def expect_place(self):
-        """Find out, before connect(), what ``place`` will be.
-
-        The LPAR is new, and all volumes of the server are connected at once.
-        """
-
-    def client_slots(self, vioses):
-        """Tell by which adapters the server's LPAR reaches the volume.
-
-        Costs no request.
-
-        :param vioses: list of VIOS wrappers, read with xag.
-        :returns: list of int, virtual slots of the LPAR.
-        """
-        return []
-
-    def give_up(self):
-        """Forget what was made for a volume that is not connected at last.
-
-        To be called if connect() was not, or after what takes it back.
-        """
-
-    @abc.abstractmethod
-    def connect(self, stg):
-        """Queue what connects the volume, which was discovered."""
-
-    @abc.abstractmethod
-    def disconnect(self, stg, server_going=False):
-        """Queue what disconnects the volume.
-
-        :param server_going: bool, whether the server is being removed, or
-            leaves this host.
-        """
-
-    def undo_connect(self, stg):
-        """Queue what takes back what connect() queued, and maybe did."""
-        self.disconnect(stg)
-
-    def boot_paths(self, vioses):
-        """Tell by which names the firmware knows the volume (no request).
-
-        :param vioses: dict of UUID -> VIOS wrapper, read with xag.
-        :returns: list of str or None, see boot_path; one for each path.
-        """
-        return []
-
-    @property
-    def can_be_copied(self):
-        """Whether VIOSes can show the volume to the management partition."""
-        return False
-
-    def replace(self, old, stg):
-        """Queue what puts the volume, which was discovered, for another.
-
-        :param old: connector of the same class, of the volume that goes.
-        """
-        old.disconnect(stg)
-        self.connect(stg)
-
-    @abc.abstractmethod
-    def extend(self, size):
-        """Make the server see that the volume has grown, on each path.
-
-        :param size: int, bytes that it has now.
-        :raises nova.exception.VolumeExtendFailed: if a VIOS that shows it to
-            the server does not notice.
-        """
 
     @classmethod
     def connector_properties(cls, host, instance):
@@ -209,3 +140,122 @@ class VolumeConnector(abc.ABC):
         :param instance: nova.objects.Instance
         """
         return False
+
+    # ---- connection ----------------------------------------------------
+
+    def discover(self):
+        """Make VIOSes see the volumes.
+
+        :returns: what they see, for the other methods; None if the transport
+            discovers nothing.
+        :raises nova.exception.InvalidVolume: if what Cinder tells of a volume
+            makes no sense.
+        :raises pypowervm.exceptions.Error: if nothing can be discovered.
+        """
+
+    def check(self, discovered):
+        """Make sure that all volumes can be connected (no request).
+
+        :param discovered: what discover() has returned.
+        :raises nova.exception.VolumeAttachFailed: if too few VIOSes see one,
+            or if what they see is not the volume.
+        """
+
+    def missing(self, discovered):
+        """List the volumes that no VIOS sees (no request).
+
+        :param discovered: what discover() has returned.
+        :returns: list of Volume
+        :raises nova.exception.VolumeAttachFailed: if nobody knows, or if one
+            is not the volume that the instance had.
+        """
+        return []
+
+    @property
+    def needs_io_change(self):
+        """Whether connect() changes the adapters of the LPAR."""
+        return True
+
+    @abc.abstractmethod
+    def connect(self, stg, discovered, replaces=None):
+        """Queue what connects the volumes that were discovered.
+
+        :param stg: transaction.StorageTransaction
+        :param discovered: what discover() has returned.
+        :param replaces: Volume whose place the only volume takes, or None.
+        """
+
+    def undo_connect(self, stg, discovered=None):
+        """Queue what takes back what connect() queued, and maybe did.
+
+        :param stg: transaction.StorageTransaction
+        :param discovered: what discover() has returned; None if it failed.
+        """
+        self.disconnect(stg, discovered)
+
+    def give_up(self):
+        """Forget what was made for volumes that are not connected at last.
+
+        To be called if connect() was not, or after what takes it back.
+        """
+
+    @abc.abstractmethod
+    def disconnect(self, stg, discovered=None, server_going=False):
+        """Queue what disconnects the volumes.
+
+        :param stg: transaction.StorageTransaction
+        :param discovered: what discover() has returned, in the operation that
+            is undone by this; None in others.
+        :param server_going: bool, whether the server is being removed, or
+            leaves this host.
+        """
+
+    @abc.abstractmethod
+    def extend(self, volume, size):
+        """Make the instance see that a volume has grown, on each path.
+
+        :param volume: Volume, one of its volumes.
+        :param size: int, bytes that it has now.
+        :raises nova.exception.VolumeExtendFailed: if a VIOS that shows it to
+            the instance does not notice.
+        """
+
+    def split(self):
+        """List transports that can be tried on their own if this fails."""
+        return [type(self)(self.host, self.instance, [volume])
+                for volume in self.volumes]
+
+    # ---- where the volumes are -----------------------------------------
+
+    def places(self, discovered):
+        """Tell where the instance has the volumes that connect() connected.
+
+        :param discovered: what discover() has returned.
+        :returns: dict of volume id -> places.Place; empty if the instance
+            finds its volumes in another way.
+        """
+        return {}
+
+    def expected_places(self):
+        """Tell, before connect(), what places() will tell.
+
+        The LPAR is new, and all volumes of the instance are connected at
+        once.
+        """
+        return {}
+
+    def client_slots(self, vioses):
+        """Tell by which adapters the LPAR reaches the volumes (no request).
+
+        :param vioses: list of VIOS wrappers, read with xag.
+        :returns: list of int, virtual slots of the LPAR.
+        """
+        return []
+
+    def boot_paths(self, vioses):
+        """Tell by which names the firmware knows the volumes (no request).
+
+        :param vioses: dict of UUID -> VIOS wrapper, read with xag.
+        :returns: list of str or None, see boot_path; one for each path.
+        """
+        return []

@@ -24,7 +24,7 @@ from nova import exception as nova_exc
 from nova import objects
 from oslo_serialization import jsonutils
 
-#: Where connectors keep the UDID of a volume in connection_info['data'].
+#: Where transports keep the UDID of a volume in connection_info['data'].
 UDID_KEY = 'target_UDID'
 
 _KEY = 'powervm_volume_'
@@ -49,6 +49,19 @@ def of(instance):
     metadata = getattr(instance, 'system_metadata', None) or {}
     return {key[len(_KEY):]: Place(*value.split())
             for key, value in metadata.items() if key.startswith(_KEY)}
+
+
+def udid_of(instance, volume):
+    """Tell the UDID of a volume of an instance (no request).
+
+    :param volume: driver.Volume
+    :returns: str; None if it was never connected.
+    """
+    udid = volume.data.get(UDID_KEY)
+    if udid or volume.is_new:
+        return udid
+    kept = of(instance).get(volume.id)
+    return kept and kept.udid
 
 
 def volume_with(instance, udid, volume_id):

@@ -50,11 +50,11 @@ def begin(instance, old, new, was_on):
     """Have Nova keep that a volume is being swapped (1 DB call).
 
     :param instance: nova.objects.Instance
-    :param old: volume.driver.VolumeConnector of the volume that goes.
-    :param new: likewise, of the one that takes its place.
+    :param old: volume.driver.Volume that goes.
+    :param new: likewise, the one that takes its place.
     :param was_on: bool, whether the swap stops the server.
     """
-    note = jsonutils.dumps({'old': old.volume_id, 'was_on': was_on,
+    note = jsonutils.dumps({'old': old.id, 'was_on': was_on,
                             'new': new.connection_info})
     places.note(instance, {
         **_nothing(instance),
@@ -111,10 +111,11 @@ def _steps(host, instance, mgmt, note):
     info = _connection_info(instance, note['old'])
     old = None if info is None else volume.build(host, instance, info)
     new = volume.build(host, instance, note['new'])
-    steps = [lambda: _take_away(host, new, mgmt)]
+    steps = [lambda: _take_away(new, mgmt)]
     if old is not None:
-        steps.append(lambda: volume.connect_now(host, [old]))
-        steps.append(lambda: mgmt.remove_disk(old.udid))
+        steps.append(lambda: old.connect_now())
+        steps.append(lambda: mgmt.remove_disk(
+            places.udid_of(instance, old.volumes[0])))
     if note['was_on'] and instance.vm_state == vm_states.ACTIVE:
         steps.append(lambda: _start(host, instance, old))
     return steps
@@ -123,13 +124,13 @@ def _steps(host, instance, mgmt, note):
 def _start(host, instance, old):
     """Start the server; IBM i is told before what to boot from.
 
-    :param old: connector of the volume that it has back; None if it has been
-        detached.
+    :param old: InstanceVolumes of the volume that it has back; None if it has
+        been detached.
     """
     if flavors.is_ibmi(instance):
-        boots = old is not None and old.volume_id in {
+        boots = old is not None and not {
             bdm.volume_id for bdm in _attached(instance)
-            if bdm.boot_index == 0}
+            if bdm.boot_index == 0}.isdisjoint(old.ids)
         # Its other disks are where they were, and tagged.
         load_source.LoadSource(
             host, instance, old.client_slots if boots else lambda vioses: [],
@@ -137,16 +138,18 @@ def _start(host, instance, old):
     power_jobs.PowerOp(host, instance).start()
 
 
-def _take_away(host, new, mgmt):
+def _take_away(new, mgmt):
     """Make VIOSes, and this partition, forget the new volume."""
-    if new.volume_id in {bdm.volume_id for bdm in _attached(new.instance)}:
+    if not {bdm.volume_id for bdm in _attached(new.instance)}.isdisjoint(
+            new.ids):
         # Nova has it as the server's: the swap was done.
         return
-    if not volume.discover_what_is_there([new]):
-        copier = copying.VolumeCopier(host, mgmt)
-        for vios_uuid in new.hdisks:
-            copier.take_back(vios_uuid, [new])
-    volume.disconnect_now(host, [new])
+    discovered = new.discover()
+    for device in new.devices(discovered):
+        copier = copying.VolumeCopier(new.host, mgmt)
+        for vios_uuid in device.hdisks:
+            copier.take_back(vios_uuid, [device])
+    new.disconnect_now(discovered)
 
 
 def _attached(instance):

@@ -40,7 +40,6 @@ from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import rooms as pvm_rooms
 from nova_powervm.virt.powervm import slot
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
-from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import leftovers
 
 VOLUME = 'f10e0000-0000-4000-8000-0000000000%02d'
@@ -60,6 +59,9 @@ VALUES = {
     'vioses': {'UpdateVioses', 'ConnectRescueDisk', 'ReconnectRescueDisk'},
     'boot_device': {'FindBootDevice'},
     'mgmt_disk': {'InstanceDiskToMgmt'},
+    'discovered_volumes': {'DiscoverVolumes'},
+    'discovered_old': {'DiscoverSwap'},
+    'discovered_new': {'DiscoverSwap'},
     'bad_volumes': {'ReconnectVolumes'},
 }
 
@@ -168,8 +170,6 @@ class Server:
         """The arguments of a flow's function, by their names."""
         rooms, instance = self.rooms(), self.instance()
         block_device_info = self.block_device_info()
-        volumes = [volume.build(rooms.host, instance, connection_info(number))
-                   for number in (21, 22)]
         former = (None if self.swap_before is None
                   else flavor(swap=self.swap_before))
         return {
@@ -180,7 +180,9 @@ class Server:
             'disk_types': spawn.own_disk_types(block_device_info),
             'flavor': flavor(self.new_root_gb), 'former': former,
             'timeout': 60, 'update_task_state': None,
-            'connector': volumes[0], 'old': volumes[0], 'new': volumes[1]}
+            'connection_info': connection_info(21),
+            'old_connection_info': connection_info(21),
+            'new_connection_info': connection_info(22)}
 
 
 # ---- what a flow consists of ------------------------------------------------

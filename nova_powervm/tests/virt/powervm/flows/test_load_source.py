@@ -85,15 +85,16 @@ class LoadSourceTest(base.FlowTestCase):
 
     def test_boot_volume(self):
         for transport, cls, group in (
-                ('vscsi', vscsi.VscsiConnector, 'ViosSCSIMapping'),
-                ('npiv', npiv.NpivConnector, 'ViosFCMapping')):
+                ('vscsi', vscsi.VscsiTransport, 'ViosSCSIMapping'),
+                ('npiv', npiv.NpivTransport, 'ViosFCMapping')):
             for function, arguments in FLOWS:
                 for task in self.starts(
                         function, arguments, system=IBMI, boot_volume=True,
                         volumes=1, transport=transport):
-                    connector = task.source._find.__self__
-                    self.assertIsInstance(connector, cls)
-                    self.assertEqual(base.VOLUME % 0, connector.volume_id)
+                    volumes = task.source._find.__self__
+                    self.assertEqual([cls], list(map(type,
+                                                     volumes.transports)))
+                    self.assertEqual([base.VOLUME % 0], volumes.ids)
                     self.assertLessEqual({'ViosSCSIMapping', group},
                                          set(task.source._xag))
 
@@ -101,14 +102,14 @@ class LoadSourceTest(base.FlowTestCase):
         """It boots from the new one; after a failure, from the old one."""
         server = base.Server(attrs={'system_metadata': IBMI},
                              boot_volume=True)
-        old, new = (base.volume.build(None, server.instance(),
-                                      base.connection_info(number))
-                    for number in (0, 22))
-        flow = self.build(flow_volume.swap, server, old=old, new=new,
-                          was_on=True, may_stop=True)
-        self.assertIs(new, self.task(flow, 'pwr_vm').source._find.__self__)
-        self.assertEqual(old.volume_id, self.task(
-            flow, 'pwr_back_on').source._find.__self__.volume_id)
+        flow = self.build(
+            flow_volume.swap, server,
+            old_connection_info=base.connection_info(0),
+            new_connection_info=base.connection_info(22),
+            was_on=True, may_stop=True)
+        for name, number in (('pwr_vm', 22), ('pwr_back_on', 0)):
+            self.assertEqual([base.VOLUME % number], self.task(
+                flow, name).source._find.__self__.ids)
 
     def test_only_this_module_starts_servers(self):
         """A flow that adds such a task itself would forget IBM i."""

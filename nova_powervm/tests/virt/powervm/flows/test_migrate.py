@@ -100,6 +100,7 @@ class ComeBackTest(base.RecipesTestCase):
             plug_vifs
             replace_swap
             connect_own_disks[boot,ephemeral0,swap]
+            discover_volumes
             connect_volumes
             update_vioses
             save_volumes
@@ -111,6 +112,7 @@ class ComeBackTest(base.RecipesTestCase):
             get_vm
             plug_vifs
             connect_own_disks[]
+            discover_volumes
             connect_volumes
             update_vioses
             save_volumes

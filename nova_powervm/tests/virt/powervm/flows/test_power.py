@@ -83,6 +83,7 @@ class HardRebootTest(base.RecipesTestCase):
             connect_own_disks[boot,ephemeral0,swap]
             detach_storage[rescue]
             reattach_cfg_drive
+            discover_volumes
             reconnect_volumes
             update_vioses
             save_volumes
@@ -97,6 +98,7 @@ class HardRebootTest(base.RecipesTestCase):
             plug_vifs
             connect_own_disks[]
             detach_storage[rescue]
+            discover_volumes
             reconnect_volumes
             update_vioses
             save_volumes

@@ -91,6 +91,7 @@ class FinishTest(base.RecipesTestCase):
         'with all there can be': (
             {'volumes': 1, 'swap_before': 512, 'store': True},
             {'power_on': True}, '''
+            discover_volumes
             connect_volumes
             update_vioses
             save_volumes
@@ -137,6 +138,7 @@ class RevertTest(base.RecipesTestCase):
             {'volumes': 1, 'swap_before': 512, 'store': True},
             {'power_on': True}, '''
             pwr_off_vm
+            discover_volumes
             connect_volumes
             update_vioses
             save_volumes

@@ -40,6 +40,7 @@ class SpawnTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
+            discover_volumes+undo
             connect_volumes+undo
             tag_devices
             detach_stale_mappings
@@ -53,6 +54,7 @@ class SpawnTest(base.RecipesTestCase):
             plug_mgmt_vif
             crt_disk_from_img[boot]
             connect_disk[boot]
+            discover_volumes+undo
             connect_volumes+undo
             tag_devices
             detach_stale_mappings
@@ -120,6 +122,7 @@ class SpawnTest(base.RecipesTestCase):
             connect_disk[boot]
             crt_blank_disks[ephemeral0,swap]
             connect_blank_disks[ephemeral0,swap]
+            discover_volumes+undo
             connect_volumes+undo
             tag_devices
             crt_cfg_drive
@@ -184,6 +187,7 @@ class RebuildTest(base.RecipesTestCase):
             plug_vifs+new_lpar
             plug_mgmt_vif
             connect_own_disks[]+undo
+            discover_volumes+undo
             connect_volumes+undo
             tag_devices
             detach_stale_mappings

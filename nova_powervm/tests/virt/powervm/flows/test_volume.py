@@ -20,6 +20,10 @@ from taskflow.patterns import linear_flow
 from nova_powervm.tests.virt.powervm.flows import base
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm.volume import npiv
+
+SCSI_MAPPING = vios_mappings.SCSI_MAPPING
+FC_MAPPING = vios_mappings.FC_MAPPING
 
 
 class AttachTest(base.RecipesTestCase):
@@ -31,6 +35,7 @@ class AttachTest(base.RecipesTestCase):
         'plain': ({}, {}, '''
             check_attach
             keep_connection
+            discover_volumes+undo
             connect_volumes+undo
             update_vioses
             save_volumes
@@ -38,6 +43,7 @@ class AttachTest(base.RecipesTestCase):
         'with a store': ({'store': True}, {}, '''
             check_attach
             keep_connection
+            discover_volumes+undo
             connect_volumes+undo
             update_vioses
             save_volumes
@@ -61,7 +67,7 @@ class DetachTest(base.RecipesTestCase):
             update_vioses
             forget_volumes'''),
         # It is to come back to its place.
-        'for a rebuild': ({}, {'comes_back': True}, '''
+        'for a rebuild': ({}, {'for_rebuild': True}, '''
             check_detach
             disconnect_volumes
             update_vioses'''),
@@ -92,6 +98,7 @@ class SwapTest(base.RecipesTestCase):
             note_swap+was_on
             pwr_back_on
             pwr_off_vm
+            discover_swap
             copy_volume
             replace_volume
             update_vioses
@@ -103,6 +110,7 @@ class SwapTest(base.RecipesTestCase):
             note_swap+was_on
             pwr_back_on
             pwr_off_vm
+            discover_swap
             copy_volume
             replace_volume
             update_vioses
@@ -112,6 +120,7 @@ class SwapTest(base.RecipesTestCase):
         'off': ({}, {'was_on': False, 'may_stop': False}, '''
             check_swap+may_stop
             note_swap
+            discover_swap
             copy_volume
             replace_volume
             update_vioses
@@ -123,6 +132,7 @@ class SwapTest(base.RecipesTestCase):
             note_swap+was_on
             pwr_back_on
             pwr_off_vm+force_immediate
+            discover_swap
             copy_volume
             replace_volume
             update_vioses
@@ -146,60 +156,61 @@ class PartsTest(base.FlowTestCase):
         self.rooms = self.server.rooms()
         self.info = self.server.block_device_info()
 
-    def connectors(self, function=volume.of, info=None):
+    def volumes(self, function=volume.volumes_for, info=None):
         return function(self.rooms, self.server.instance(),
                         info or self.info)
 
-    def ids(self, connectors):
-        return [connector.volume_id for connector in connectors]
-
     def test_boot_volume_comes_first(self):
-        connectors = self.connectors()
+        volumes = self.volumes()
         self.assertEqual([base.VOLUME % number for number in (0, 1, 2)],
-                         self.ids(connectors))
+                         volumes.ids)
         self.assertEqual([True, False, False],
-                         [connector.boot for connector in connectors])
+                         [vol.boot for vol in volumes.volumes])
 
     def test_volume_of_an_unknown_kind(self):
         """It cannot be connected, but does not hinder the removal."""
         self.info['block_device_mapping'][0]['connection_info'][
             'driver_volume_type'] = 'iscsi'
-        self.assertRaises(nova_exc.InvalidVolume, self.connectors)
-        self.assertEqual({base.VOLUME % 0, base.VOLUME % 2}, set(self.ids(
-            self.connectors(volume.of_leaving))))
+        self.assertRaises(nova_exc.InvalidVolume, self.volumes)
+        self.assertEqual({base.VOLUME % 0, base.VOLUME % 2},
+                         set(self.volumes(volume.volumes_for_removal).ids))
 
     def test_adapters_of_a_server_without_volumes(self):
         """NPIV: what the server once had of adapters is removed, too."""
         with mock.patch('nova_powervm.virt.powervm.volume.fabrics.known_to',
                         return_value=['A']):
-            found = self.connectors(volume.of_leaving, {
+            found = self.volumes(volume.volumes_for_removal, {
                 'block_device_mapping': []})
-        self.assertEqual([None], self.ids(found))
+        self.assertTrue(found)
+        self.assertEqual([], found.ids)
+        self.assertEqual([npiv.NpivTransport],
+                         list(map(type, found.transports)))
+
+    def no_volumes(self):
+        return self.volumes(info={'block_device_mapping': []})
 
     def test_transaction_reads_what_the_transport_needs(self):
         for transport, groups in (
-                ('vscsi', {vios_mappings.SCSI_MAPPING}),
-                ('npiv', {vios_mappings.SCSI_MAPPING,
-                          vios_mappings.FC_MAPPING})):
+                ('vscsi', {SCSI_MAPPING}),
+                ('npiv', {SCSI_MAPPING, FC_MAPPING})):
             self.server.transport = transport
-            stg = volume.transaction(self.rooms, 'test', self.connectors())
+            stg = volume.transaction(self.rooms, 'test', self.volumes())
             self.assertEqual(groups, {
-                group for group in (vios_mappings.SCSI_MAPPING,
-                                    vios_mappings.FC_MAPPING)
+                group for group in (SCSI_MAPPING, FC_MAPPING)
                 if stg.reads(group)})
         self.assertFalse(volume.transaction(
-            self.rooms, 'test', []).reads(vios_mappings.FC_MAPPING))
+            self.rooms, 'test', self.no_volumes()).reads(FC_MAPPING))
 
     def test_nothing_is_added_without_volumes(self):
         flow = linear_flow.Flow('test')
-        volume.add_connect(flow, [], None)
-        volume.add_save(flow, None, [], None)
-        volume.add_disconnect(flow, [], None)
+        volume.add_connect(flow, self.no_volumes(), None)
+        volume.add_save_volumes(flow, self.no_volumes(), None)
+        volume.add_disconnect(flow, self.no_volumes(), None)
         self.assertEqual([], base.words(flow))
 
     def test_all_that_is_saved(self):
         """All volumes of the server are known: others are forgotten."""
         flow = linear_flow.Flow('test')
-        volume.add_save(flow, None, self.connectors(), self.info)
+        volume.add_save_volumes(flow, self.volumes(), self.info)
         self.assertEqual(self.info['block_device_mapping'],
                          self.task(flow, 'save_volumes').bdms)

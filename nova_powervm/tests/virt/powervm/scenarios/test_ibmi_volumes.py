@@ -20,7 +20,7 @@ from nova_powervm.tests.virt.powervm.scenarios import test_npiv
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv_moves
 from nova_powervm.tests.virt.powervm.scenarios import test_volume_moves
 from nova_powervm.tests.virt.powervm.scenarios import volumes
-from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import swaps
 
 VOLUME = volumes.VOLUME
@@ -85,16 +85,14 @@ class VscsiTest(VolumeMixin, volumes.VolumeCase):
         """
         server = self.boot_with([0, 1], boots=True)
         for bdm in self.of(server).bdms():
-            old = volume.build(self.driver.rooms.host,
-                               self.instance_of(server),
-                               jsonutils.loads(bdm.connection_info))
+            old = driver.Volume(jsonutils.loads(bdm.connection_info))
             # It leads nowhere.
-            new = volume.build(old.host, old.instance, dict(
+            new = driver.Volume(dict(
                 old.connection_info, serial=VOLUME % 5, data=dict(
                     {key: value for key, value in old.data.items()
                      if not key.startswith(('target_U', 'target_L'))},
                     volume_id=VOLUME % 5, target_lun=77)))
-            swaps.begin(old.instance, old, new, was_on=True)
+            swaps.begin(self.instance_of(server), old, new, was_on=True)
             with self.site.lock:
                 self.partition_of(server).halted()
             if bdm.boot_index == 0:

@@ -31,9 +31,9 @@ from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import places
 
 BOOT = disk_driver.DiskType.BOOT
@@ -205,9 +205,12 @@ class TaskTestCase(base.TestCase):
         return vif_base.make_vif(number, address='fa:16:3e:%02x:%02x:%02x' % (
             *divmod(self.number, 256), number))
 
-    def transaction(self, *connectors):
+    def transaction(self, *volumes):
+        """A transaction for edits of some InstanceVolumes."""
+        groups = {vios_mappings.SCSI_MAPPING}.union(
+            *(vols.xag for vols in volumes))
         return transaction.StorageTransaction(self.host, 'test',
-                                              xag=volume.xag(connectors))
+                                              xag=sorted(groups))
 
     def edits(self):
         """A transaction whose edits are made at the end."""

@@ -145,8 +145,8 @@ class Platform(fixtures.Fixture):
             None, instance, self.glance.meta(self.image_id),
             image_type=disk_type)
 
-    def connector(self, instance, number):
-        """Make a volume, export it, and return its connector."""
+    def volume(self, instance, number):
+        """Make a volume, export it, and return its InstanceVolumes."""
         volume_id = VOLUME % number
         wwpns = volume.connector_properties(self.host, instance)['wwpns']
         with self.site.lock:
@@ -246,16 +246,16 @@ class Neighbours:
     def _inhabit(self, instance, lpar_w, disks, medium):
         """Give an LPAR disks, a medium, a port and a volume."""
         medium = self._upload(medium)
-        vol = self.platform.connector(instance, instance.id)
-        volume.discover([vol])
+        volumes = self.platform.volume(instance, instance.id)
+        discovered = volumes.discover()
         with transaction.StorageTransaction.immediate(
-                self.host, 'inhabit', xag=volume.xag([vol])) as stg:
+                self.host, 'inhabit', xag=volumes.xag) as stg:
             for disk in disks:
                 disk_dvr = (self.pool if hasattr(disk, 'lu_type')
                             else self.local)
                 disk_dvr.connect_disk(instance, disk, stg)
             self.platform.config_drive.attach(instance, medium, stg)
-            vol.connect(stg)
+            volumes.connect(stg, discovered)
         plugger.VifPlugger(None, self.host, instance, [
             vif_base.make_vif(address='fa:16:3e:ff:ff:%02x' % (
                 instance.id % 256))]).plug(lpar_w, new_lpar=True)

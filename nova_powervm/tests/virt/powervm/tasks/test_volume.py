@@ -21,7 +21,6 @@ from nova import objects
 from oslo_serialization import jsonutils
 from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
-from taskflow import task
 from testtools import matchers
 
 from nova_powervm import conf as cfg
@@ -35,8 +34,10 @@ from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
 from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import owners
 from nova_powervm.virt.powervm.volume import places
 from nova_powervm.virt.powervm.volume import tags
+from nova_powervm.virt.powervm.volume import vscsi
 
 setUpModule = base.set_up_module
 
@@ -54,6 +55,9 @@ class VolumeTasksTestCase(base.TaskTestCase):
     def setUp(self):
         super().setUp()
         self.flags(group='powervm', fc_attach_strategy=self.STRATEGY)
+        # There is no database.
+        self.useFixture(fixtures.MockPatchObject(
+            owners, 'is_of_others', return_value=False))
         self.create_lpar()
 
     def volume_id(self, number=1):
@@ -63,33 +67,39 @@ class VolumeTasksTestCase(base.TaskTestCase):
         """The number on the site of one of the test's own volumes."""
         return 100 * self.number + number
 
-    def volume(self, number=1, instance=None):
-        """The connector of a volume, made anew; all are multiattach."""
-        connector = self.platform.connector(instance or self.instance,
-                                            self.volume_number(number))
-        connector.connection_info['multiattach'] = True
-        return connector
+    def volumes(self, *numbers, instance=None):
+        """The InstanceVolumes of volumes; all are multiattach."""
+        instance = instance or self.instance
+        bdms = []
+        for number in numbers:
+            [vol] = self.platform.volume(
+                instance, self.volume_number(number)).volumes
+            vol.connection_info['multiattach'] = True
+            bdms.append({'connection_info': vol.connection_info})
+        return volume.build_all(self.host, instance, bdms)
 
-    def connect(self, *connectors):
-        """Connect volumes before the test begins."""
-        stg = self.transaction(*connectors)
-        volume.discover(connectors)
-        for connector in connectors:
-            connector.connect(stg)
+    def connect(self, volumes):
+        """Connect volumes before the test begins; returns what it found."""
+        stg = self.transaction(volumes)
+        discovered = volumes.discover()
+        volumes.connect(stg, discovered)
         stg.execute()
         self.requests()
+        return discovered
 
     def edits_of(self, task_class, *numbers, **kwargs):
         """Make a function that makes a flow of a task that queues edits."""
         # Cinder exports them before Nova asks the driver for anything.
-        for number in numbers:
-            self.volume(number)
+        self.volumes(*numbers)
 
         def build():
-            connectors = [self.volume(number) for number in numbers]
-            stg = self.transaction(*connectors)
-            return [task_class(connectors, stg, **kwargs),
-                    tf_stg.UpdateVioses(stg)]
+            volumes = self.volumes(*numbers)
+            stg = self.transaction(volumes)
+            tasks = [task_class(volumes, stg, **kwargs),
+                     tf_stg.UpdateVioses(stg)]
+            if 'discovered_volumes' in tasks[0].requires:
+                tasks.insert(0, tf_vol.DiscoverVolumes(volumes))
+            return tasks
         return build
 
     def connected(self, instance=None):
@@ -133,11 +143,11 @@ class VolumeTasksTestCase(base.TaskTestCase):
 
 class CheckTest(VolumeTasksTestCase):
 
-    def attach(self, connector):
-        return tf_vol.CheckAttach(self.host, self.instance, connector)
+    def attach(self, volumes):
+        return tf_vol.CheckAttach(self.host, self.instance, volumes)
 
-    def detach(self, connector):
-        return tf_vol.CheckDetach(self.host, self.instance, connector)
+    def detach(self, volumes):
+        return tf_vol.CheckDetach(self.host, self.instance, volumes)
 
     def lose_rmc(self):
         """Have the server on, but without a connection to its guest."""
@@ -146,8 +156,8 @@ class CheckTest(VolumeTasksTestCase):
             self.lpar.set_rmc('inactive')
 
     def test_fine(self):
-        self.run_flow(self.attach(self.volume()))
-        self.run_flow(self.detach(self.volume()))
+        self.run_flow(self.attach(self.volumes(1)))
+        self.run_flow(self.detach(self.volumes(1)))
 
     def test_without_rmc(self):
         self.lose_rmc()
@@ -155,7 +165,7 @@ class CheckTest(VolumeTasksTestCase):
                 (self.attach, nova_exc.VolumeAttachFailed),
                 (self.detach, nova_exc.DeviceDetachFailed)):
             exc = self.assertRaises(failure, self.run_flow,
-                                    check(self.volume()))
+                                    check(self.volumes(1)))
             self.assertIn('RMC', str(exc))
             self.assertIn(self.volume_id(), str(exc))
 
@@ -170,17 +180,17 @@ class CheckTest(VolumeTasksTestCase):
         """It cannot get a volume, but what it left can be removed."""
         vm.delete_lpar(self.host, self.instance)
         self.assertRaises(nova_exc.InstanceNotFound, self.run_flow,
-                          self.attach(self.volume()))
-        self.run_flow(self.detach(self.volume()))
+                          self.attach(self.volumes(1)))
+        self.run_flow(self.detach(self.volumes(1)))
 
     def test_undone(self):
-        connector = mock.Mock(needs_io_change=False)
-        self.run_to_the_end(self.attach(connector))
-        connector.give_up.assert_called_once_with()
+        volumes = mock.Mock(needs_io_change=False)
+        self.run_to_the_end(self.attach(volumes))
+        volumes.give_up.assert_called_once_with()
         self.lose_rmc()
-        connector = mock.Mock(needs_io_change=True, volume_id='id')
-        self.run_broken(self.attach(connector))
-        connector.give_up.assert_called_once_with()
+        volumes = mock.Mock(needs_io_change=True)
+        self.run_broken(self.attach(volumes))
+        volumes.give_up.assert_called_once_with()
 
 
 class ConnectTest(VolumeTasksTestCase):
@@ -193,14 +203,14 @@ class ConnectTest(VolumeTasksTestCase):
         self.assert_undone(self.edits_of(tf_vol.ConnectVolumes, 1))
 
     def test_connect_undone_beside_another_volume(self):
-        self.connect(self.volume(1))
+        self.connect(self.volumes(1))
         self.assert_undone(self.edits_of(tf_vol.ConnectVolumes, 2, 3),
                            once=True)
 
     def test_connect_undone_of_a_volume_that_is_shared(self):
         """The other server keeps it, and the VIOSes their devices."""
         other = self.other_server()
-        self.connect(self.volume(1, instance=other))
+        self.connect(self.volumes(1, instance=other))
         self.assert_undone(self.edits_of(tf_vol.ConnectVolumes, 1),
                            once=True)
         self.assertEqual(self.on_each(1), self.connected(other))
@@ -228,13 +238,14 @@ class ConnectTest(VolumeTasksTestCase):
 
     def test_reconnect(self):
         """A volume that is lost does not hinder the others."""
-        connectors = [self.volume(1), self.volume(2)]
+        volumes = self.volumes(1, 2)
         with self.site.lock:
             self.site.san.unexport(self.volume_id(2))
-        stg = self.transaction(*connectors)
-        result = self.run_flow(tf_vol.ReconnectVolumes(connectors, stg),
+        stg = self.transaction(volumes)
+        result = self.run_flow(tf_vol.DiscoverVolumes(volumes),
+                               tf_vol.ReconnectVolumes(volumes, stg),
                                tf_stg.UpdateVioses(stg))
-        self.assertEqual([connectors[1]], result['bad_volumes'])
+        self.assertEqual([volumes.volumes[1]], result['bad_volumes'])
         self.assertEqual(self.on_each(1), self.connected())
 
 
@@ -243,33 +254,33 @@ class DisconnectTest(VolumeTasksTestCase):
     def test_disconnect(self):
         build = self.edits_of(tf_vol.DisconnectVolumes, 1)
         before = self.platform.state()
-        self.connect(self.volume(1))
+        self.connect(self.volumes(1))
         self.run_flow(*build())
         self.assert_site(before)
 
     def test_server_that_goes(self):
         for going in (True, False):
-            connector = mock.Mock()
-            tf_vol.DisconnectVolumes([connector], 'transaction',
+            volumes = mock.Mock()
+            tf_vol.DisconnectVolumes(volumes, 'transaction',
                                      server_going=going).execute()
-            connector.disconnect.assert_called_once_with(
+            volumes.disconnect.assert_called_once_with(
                 'transaction', server_going=going)
 
     def test_undone(self):
         """They are where they were, at the same addresses."""
-        self.connect(self.volume(1), self.volume(2))
+        self.connect(self.volumes(1, 2))
         self.assert_undone(
             self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True))
 
     def test_for_good(self):
-        self.connect(self.volume(1))
+        self.connect(self.volumes(1))
         seen, _requests = self.run_to_the_end(
             *self.edits_of(tf_vol.DisconnectVolumes, 1)())
         self.assertEqual([], self.connected())
         self.assert_site(seen)
 
     def test_that_cannot_be_undone(self):
-        self.connect(self.volume(1))
+        self.connect(self.volumes(1))
         self.assert_not_undone(
             'disconnect_volumes',
             *self.edits_of(tf_vol.DisconnectVolumes, 1, undo=True)(),
@@ -277,7 +288,7 @@ class DisconnectTest(VolumeTasksTestCase):
 
     def test_one_of_them_cannot_be_undone(self):
         """No VIOS sees it any more; the server has the other one again."""
-        self.connect(self.volume(1), self.volume(2))
+        self.connect(self.volumes(1, 2))
         self.assert_not_undone(
             'disconnect_volumes',
             *self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True)(),
@@ -286,11 +297,17 @@ class DisconnectTest(VolumeTasksTestCase):
 
     def test_one_of_them_cannot_be_read(self):
         """A failure with one volume says nothing of the other one."""
-        self.connect(self.volume(1), self.volume(2))
+        self.connect(self.volumes(1, 2))
         tasks = self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True)()
-        bad = tasks[0].connectors[0]
+        connect = vscsi.VscsiTransport.connect
+
+        def connect_others(transport, *args, **kwargs):
+            if self.volume_id(1) in [vol.id for vol in transport.volumes]:
+                raise pvm_exc.Error('Broken')
+            connect(transport, *args, **kwargs)
+
         self.useFixture(fixtures.MockPatchObject(
-            bad, 'connect', side_effect=pvm_exc.Error('Broken')))
+            vscsi.VscsiTransport, 'connect', connect_others))
         self.assert_not_undone('disconnect_volumes', *tasks, base.Stop())
         self.assertEqual(self.on_each(2), self.connected())
 
@@ -315,23 +332,23 @@ class NpivTest(VolumeTasksTestCase):
             'fabric_%s_port_wwpns' % fabric: wwpns
             for fabric, wwpns in test_npiv.PORTS.items()})
         fabrics.validate(self.host)
-        self.connect(self.volume(9, instance=self.other_server()))
+        self.connect(self.volumes(9, instance=self.other_server()))
         # As Nova does before: it asks for the WWPNs of a server, and keeps
         # them.
-        self.volume(1), self.volume(2)
+        self.volumes(1, 2)
 
     def test_connect_undone(self):
         self.assert_undone(self.edits_of(tf_vol.ConnectVolumes, 1))
 
     def test_connect_undone_beside_another_volume(self):
         """Adapters that were there before stay."""
-        self.connect(self.volume(1))
+        self.connect(self.volumes(1))
         self.assert_undone(self.edits_of(tf_vol.ConnectVolumes, 2),
                            changes=False, once=True)
 
     def test_disconnect_undone(self):
         self.instance.task_state = 'resize_migrating'
-        self.connect(self.volume(1))
+        self.connect(self.volumes(1))
         self.assert_undone(
             self.edits_of(tf_vol.DisconnectVolumes, 1, server_going=True,
                           undo=True))
@@ -339,14 +356,14 @@ class NpivTest(VolumeTasksTestCase):
     def test_wwpns_that_were_never_used_are_forgotten(self):
         self.assertNotEqual([], list(fabrics.known_to(self.instance)))
         self.run_to_the_end(tf_vol.CheckAttach(
-            self.host, self.instance, self.volume(1)))
+            self.host, self.instance, self.volumes(1)))
         self.assertEqual([], list(fabrics.known_to(self.instance)))
 
     def test_wwpns_that_are_in_use_stay(self):
-        self.connect(self.volume(1))
+        self.connect(self.volumes(1))
         before = dict(self.instance.system_metadata)
         self.run_to_the_end(tf_vol.CheckAttach(
-            self.host, self.instance, self.volume(2)))
+            self.host, self.instance, self.volumes(2)))
         self.assertEqual(before, self.instance.system_metadata)
 
 
@@ -355,15 +372,16 @@ class NovaTest(VolumeTasksTestCase):
 
     def setUp(self):
         super().setUp()
-        self.connectors = [self.volume(1), self.volume(2)]
-        self.connect(*self.connectors)
-        self.kept = {vol.volume_id: vol.place for vol in self.connectors}
+        self.both = self.volumes(1, 2)
+        self.discovered = self.connect(self.both)
+        self.kept = self.both.places(self.discovered)
         self.instance.system_metadata[
             'powervm_volume_' + self.volume_id(3)] = LUA % 0x92 + ' udid'
 
     def test_save(self):
         """There may be others, of which nothing is said."""
-        self.run_flow(tf_vol.SaveVolumes(self.instance, self.connectors))
+        self.run_flow(base.Provide(discovered_volumes=self.discovered),
+                      tf_vol.SaveVolumes(self.both))
         self.assertEqual(self.kept, self.places)
         self.assertEqual([LUA % 0x90, LUA % 0x91],
                          [place.lua for place in self.kept.values()])
@@ -371,32 +389,35 @@ class NovaTest(VolumeTasksTestCase):
     def test_save_all(self):
         """What is not among all volumes of a server is forgotten."""
         bdms = [mock.Mock(), mock.Mock()]
-        self.run_flow(tf_vol.SaveVolumes(self.instance, self.connectors,
-                                         bdms))
+        self.run_flow(base.Provide(discovered_volumes=self.discovered),
+                      tf_vol.SaveVolumes(self.both, bdms))
         self.assertEqual({**self.kept, self.volume_id(3): None}, self.places)
         for bdm in bdms:
             bdm.save.assert_called_once_with()
 
     def test_forget(self):
-        self.run_flow(tf_vol.ForgetVolumes(self.instance,
-                                           self.connectors[:1]))
+        self.run_flow(tf_vol.ForgetVolumes(self.volumes(1)))
         self.assertEqual({self.volume_id(1): None}, self.places)
 
     def test_save_swap(self):
-        old, new = self.connectors
-        self.run_flow(tf_vol.SaveSwap(self.instance, old, new))
-        self.assertEqual(dict.fromkeys(self.kept, new.place), self.places)
+        old, new = self.volumes(1), self.volumes(2)
+        discovered = self.connect(new)
+        self.run_flow(base.Provide(discovered_new=discovered),
+                      tf_vol.SaveSwap(self.instance, old, new))
+        self.assertEqual(
+            dict.fromkeys(self.kept, self.kept[self.volume_id(2)]),
+            self.places)
 
     def test_note_swap(self):
         """The note has all that takes the swap back; a revert removes it."""
-        old, new = self.connectors
+        old, new = self.volumes(1), self.volumes(2)
         with mock.patch.object(places, 'note') as note:
             self.run_flow(tf_vol.NoteSwap(self.instance, old, new, True))
         notes = note.call_args.args[1]
         self.assertThat(max(map(len, notes.values())), matchers.LessThan(256))
         self.assertEqual(
-            {'old': old.volume_id, 'was_on': True,
-             'new': new.connection_info},
+            {'old': self.volume_id(1), 'was_on': True,
+             'new': new.volumes[0].connection_info},
             jsonutils.loads(''.join(notes.values())))
         self.instance.system_metadata.update(notes)
         with mock.patch.object(places, 'note') as note:
@@ -411,19 +432,19 @@ class NovaTest(VolumeTasksTestCase):
 
     def test_tags_of_volumes_that_come_later(self):
         """Their addresses are kept before the guest is told."""
-        new = self.volume(4)
-        new.data['target_UDID'] = 'udid'
+        new = self.volumes(4)
+        new.volumes[0].data['target_UDID'] = 'udid'
         told = []
         with mock.patch.object(tags, 'update', lambda instance: told.append(
                 dict(self.places))):
-            self.run_flow(tf_vol.TagDevices(self.instance, [new]))
+            self.run_flow(tf_vol.TagDevices(self.instance, new))
         self.assertEqual([{self.volume_id(4): (LUA % 0x90, 'udid')}], told)
 
     def test_extend(self):
         with self.site.lock:
             self.site.san.extend_volume(self.volume_id(1),
                                         2 * site.VOLUME_SIZE)
-        self.run_flow(tf_vol.ExtendVolume(self.volume(1),
+        self.run_flow(tf_vol.ExtendVolume(self.volumes(1),
                                           2 * site.VOLUME_SIZE))
         self.assertEqual({2 * site.VOLUME_SIZE // units.Mi}, {
             disk['capacity_mb'] for name in ('vios1', 'vios2')
@@ -467,24 +488,24 @@ class SwapTest(VolumeTasksTestCase):
     def setUp(self):
         super().setUp()
         self.copier = copying.VolumeCopier(self.host, self.platform.mgmt)
-        self.volume(2)
-        self.connect(self.volume(1))
+        self.volumes(2)
+        self.connect(self.volumes(1))
 
     def copy(self):
-        """The tasks of a swap, with connectors as Nova knows them."""
-        old, new = self.volume(1), self.volume(2)
-        return [tf_vol.CopyVolume(self.copier, old, new),
+        """The tasks of a swap, with volumes as Nova knows them."""
+        old, new = self.volumes(1), self.volumes(2)
+        return [tf_vol.DiscoverSwap(old, new),
+                tf_vol.CopyVolume(self.copier, old, new),
                 *self.replace(old, new)]
 
     def replace(self, old, new):
         stg = self.transaction(old, new)
-        return [tf_vol.ReplaceVolume(self.host, old, new, stg),
+        return [tf_vol.ReplaceVolume(old, new, stg),
                 tf_stg.UpdateVioses(stg)]
 
     def discover_and_replace(self):
-        old, new = self.volume(1), self.volume(2)
-        return [task.FunctorTask(lambda: volume.discover([new]), 'discover'),
-                *self.replace(old, new)]
+        old, new = self.volumes(1), self.volumes(2)
+        return [tf_vol.DiscoverSwap(old, new), *self.replace(old, new)]
 
     def test_swap(self):
         with self.site.lock:
@@ -497,14 +518,14 @@ class SwapTest(VolumeTasksTestCase):
 
     def test_copy_undone(self):
         """Also when it is not known whether the volumes were lent."""
-        self.assert_undone(lambda: self.copy()[:1])
+        self.assert_undone(lambda: self.copy()[:2])
 
     def test_replacement_undone(self):
         """The old volume is back in its place, on each path."""
         self.assert_undone(self.discover_and_replace)
 
     def test_copy_that_cannot_be_undone(self):
-        self.assert_not_undone('copy_volume', self.copy()[0],
+        self.assert_not_undone('copy_volume', *self.copy()[:2],
                                base.Stop(self.refuse_all))
 
     def test_replacement_that_cannot_be_undone(self):

@@ -84,24 +84,35 @@ class VolumeTestCase(base.SimulatedHostTestCase):
             self.san.unexport(VOLUME % number)
             self.san.delete_volume(VOLUME % number)
 
-    def build(self, connection_info, instance=None, **kwargs):
+    def build(self, connection_info, instance=None):
+        """The InstanceVolumes of one volume."""
         return volume.build(self.host, instance or self.instance,
-                            connection_info, **kwargs)
+                            connection_info)
 
-    def connect(self, *connectors):
-        stg = transaction.StorageTransaction(self.host, 'test',
-                                             xag=volume.xag(connectors))
-        volume.discover(connectors)
-        for connector in connectors:
-            connector.connect(stg)
-        stg.execute()
+    def build_all(self, *connection_infos, boot=None):
+        """The InstanceVolumes of several volumes.
 
-    def disconnect(self, *connectors, **kwargs):
-        stg = transaction.StorageTransaction(self.host, 'test',
-                                             xag=volume.xag(connectors))
-        for connector in connectors:
-            connector.disconnect(stg, **kwargs)
-        stg.execute()
+        :param boot: number of the one to boot from, if it boots from one.
+        """
+        return volume.build_all(self.host, self.instance, [
+            {'connection_info': info,
+             'boot_index': 0 if number == boot else None}
+            for number, info in enumerate(connection_infos)])
+
+    def connect(self, volumes):
+        self.discovered = volumes.discover()
+        volumes.check(self.discovered)
+        with self.edits(volumes) as stg:
+            volumes.connect(stg, self.discovered)
+
+    def disconnect(self, volumes, **kwargs):
+        with self.edits(volumes) as stg:
+            volumes.disconnect(stg, **kwargs)
+
+    def edits(self, volumes):
+        """A transaction whose edits are made at the end."""
+        return transaction.StorageTransaction.immediate(
+            self.host, 'test', xag=volumes.xag)
 
     def vioses(self):
         return self.simulated.store.all('VirtualIOServer')

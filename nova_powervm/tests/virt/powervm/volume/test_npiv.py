@@ -137,99 +137,15 @@ class NpivTestCase(base.VolumeTestCase):
             'effect': 'status', 'status': 500, 'method': 'POST',
             'path': 'VirtualIOServer/%s' % self.vios(name).uuid, 'nth': 1})
 
-    def undo(self, *connectors):
-        volume.disconnect_now(self.host, list(connectors))
+    def undo(self, volumes):
+        volumes.disconnect_now(self.discovered)
 
     def states(self):
         return {fabric: self.kept().get('fabric_state_' + fabric)
                 for fabric in ('A', 'AB')}
 
 
-class WwpnsTest(NpivTestCase):
-
-    def test_format(self):
-        wwpns = self.wwpns()
-        self.assertEqual(2, len(set(wwpns)))
-        kept = self.kept()
-        self.assertEqual({'npiv_adpt_wwpns_A', 'fabric_state_A',
-                          'npiv_adpt_wwpns_AB', 'fabric_state_AB'}, set(kept))
-        port, first, second = kept['npiv_adpt_wwpns_A'].split(',')
-        self.assertEqual(('10000090FA1BA101', wwpns[0]), (port, first))
-        self.assertNotEqual(first, second)
-        self.assertTrue(kept['npiv_adpt_wwpns_AB'].startswith(
-            '10000090FA1BA202,' + wwpns[1]))
-        self.assertEqual({'A': 'unmapped', 'AB': 'unmapped'}, self.states())
-
-    def test_made_once(self):
-        self.simulated.journal.clear()
-        wwpns = self.wwpns()
-        records = self.simulated.journal.records()
-        self.assertEqual(1, len([
-            record for record in records if record['method'] == 'PUT' and
-            'GetNextWWPNs' in record['path']]))
-        # It does not read what is behind the ports.
-        self.assertEqual(['group=ViosFCMapping'], [
-            record['query'] for record in records
-            if record['path'].endswith('/VirtualIOServer')])
-        self.requests()
-        self.assertEqual(wwpns, self.wwpns())
-        self.assertEqual([], self.requests())
-
-    def test_without_lpar(self):
-        self.assertEqual(2, len(self.wwpns(self.make_instance(2))))
-
-    def test_instance_of_before(self):
-        """Of two requests at once the later finds the WWPNs of the other."""
-        stale = self.make_instance()
-        wwpns = self.wwpns()
-        self.requests()
-        self.assertEqual(wwpns, self.wwpns(stale))
-        self.assertEqual([], self.requests())
-
-    def test_server_that_is_deleted(self):
-        self.instance.task_state = task_states.DELETING
-        self.assertEqual([], self.wwpns())
-        self.assertEqual({}, self.kept())
-
-    def test_many(self):
-        self.configure(ports_per_fabric=9, **PORTS)
-        self.simulated.journal.clear()
-        wwpns = self.wwpns()
-        self.assertEqual(18, len(set(wwpns)))
-        # At most 8 pairs at a time.
-        self.assertEqual(3, len([
-            record for record in self.simulated.journal.records()
-            if record['method'] == 'PUT' and
-            'GetNextWWPNs' in record['path']]))
-        for key in ('A', 'A_2', 'A_3', 'AB', 'AB_2', 'AB_3'):
-            self.assertIn('npiv_adpt_wwpns_' + key, self.kept())
-        self.assertTrue(all(len(value) <= 255
-                            for value in self.kept().values()))
-        self.connect(self.build(self.connection(wwpns=wwpns)))
-        adapters = self.adapters()
-        self.assertEqual(set(wwpns), set(adapters))
-        ports = list(adapters.values())
-        self.assertEqual([4, 4, 5, 5], sorted(map(ports.count, set(ports))))
-
-    def test_fabric_that_is_new(self):
-        self.configure(A=PORTS['A'])
-        first = self.wwpns()
-        self.connect(self.build(self.connection(wwpns=first)))
-        self.configure(**PORTS)
-        wwpns = self.wwpns()
-        self.assertEqual((2, first), (len(wwpns), wwpns[:1]))
-        self.connect(self.build(self.connection(2, wwpns=wwpns)))
-        self.assertEqual({wwpns[0]: ('vios1', 'fcs0'),
-                          wwpns[1]: ('vios2', 'fcs1')}, self.adapters())
-
-    def test_no_port(self):
-        for vios in ('vios1', 'vios2'):
-            self.set_port(vios, 'fcs1', False)
-        self.requests()
-        self.assertRaisesRegex(exception.FabricPortNotFound,
-                               'fabric_AB_port_wwpns', self.wwpns)
-        self.assertEqual({}, self.kept())
-        self.assertEqual(['GET VirtualIOServer'], self.requests())
+class PropertiesTest(NpivTestCase):
 
     def test_hostname(self):
         self.flags(host='a-very-long-name-of-a-host')
@@ -260,32 +176,33 @@ class ConnectTest(ConnectedTestCase):
     def test_connect_and_disconnect(self):
         info = self.connection()
         self.requests()
-        connector = self.build(info)
-        self.assertTrue(connector.needs_io_change)
-        self.connect(connector)
+        volumes = self.build(info)
+        self.assertTrue(volumes.needs_io_change)
+        self.connect(volumes)
         # One reads both VIOSes.
         self.assertEqual(3, len(self.requests()))
         self.assert_sees(1)
         self.assertEqual({'A': 'inst_mapped', 'AB': 'inst_mapped'},
                          self.states())
 
-        connector = self.build(self.connection(2))
-        self.assertFalse(connector.needs_io_change)
-        self.connect(connector)
+        volumes = self.build(self.connection(2))
+        self.assertFalse(volumes.needs_io_change)
+        self.connect(volumes)
         self.assertEqual(1, len(self.requests()))
         self.assert_sees(1, 2)
-        self.disconnect(connector)
+        self.disconnect(volumes)
         self.assertEqual([], self.requests())
 
         self.instance.task_state = task_states.DELETING
-        self.disconnect(connector, server_going=True)
+        self.disconnect(volumes, server_going=True)
         self.assertEqual({}, self.kept())
         self.assert_as_before()
 
     def test_several_at_once(self):
-        vols = [self.build(self.connection(number)) for number in range(1, 6)]
+        volumes = self.build_all(
+            *[self.connection(number) for number in range(1, 6)])
         self.requests()
-        self.connect(*vols)
+        self.connect(volumes)
         self.assertEqual(3, len(self.requests()))
         self.assertEqual(2, len(self.adapters()))
         self.assert_sees(*range(1, 6))
@@ -310,7 +227,7 @@ class ConnectTest(ConnectedTestCase):
 
     def test_slots_of_a_volume_to_boot_from(self):
         self.instance.image_ref = ''
-        self.connect(self.build(self.connection(), boot=True))
+        self.connect(self.build_all(self.connection(), boot=0))
         self.assertGreater(40, max(self.lpar(self.instance).slots))
 
     def test_vios_down(self):
@@ -340,23 +257,23 @@ class ConnectTest(ConnectedTestCase):
         info = self.connection()
         for vios in ('vios1', 'vios2'):
             self.set_port(vios, 'fcs0', False)
-        connector = self.build(info)
+        volumes = self.build(info)
         self.assertRaisesRegex(exception.FabricPortNotFound,
-                               'fabric_A_port_wwpns', self.connect, connector)
-        self.undo(connector)
+                               'fabric_A_port_wwpns', self.connect, volumes)
+        self.undo(volumes)
         self.assertEqual({}, self.kept())
         self.assertEqual({}, self.adapters())
 
     def test_vios_goes_down_meanwhile(self):
-        connector = self.build(self.connection())
+        volumes = self.build(self.connection())
 
         def stop(vioses):
             self.vios('vios2').set_rmc('inactive')
 
         with transaction.StorageTransaction.immediate(
-                self.host, 'test', xag=connector.xag) as stg:
+                self.host, 'test', xag=volumes.xag) as stg:
             stg.plan(stop)
-            connector.connect(stg)
+            volumes.connect(stg, volumes.discover())
         # The next attachment makes up for it.
         self.assertTrue(self.build(self.connection(2)).needs_io_change)
         self.assertEqual({('vios1', 'fcs0')}, set(self.adapters().values()))
@@ -390,10 +307,10 @@ class ConnectTest(ConnectedTestCase):
         with self.site.lock:
             self.simulated.remove(self.lpar(self.instance))
         lpar_w = self.create_lpar(self.instance)
-        connector = self.build(self.connection())
+        volumes = self.build(self.connection())
         with transaction.StorageTransaction.immediate(
-                self.host, 'test', xag=connector.xag) as stg:
-            connector.connect(stg)
+                self.host, 'test', xag=volumes.xag) as stg:
+            volumes.connect(stg, volumes.discover())
             stg.edit_touched(vios_mappings.remove_stale_fc_mappings,
                              [lpar_w.id])
         self.assertEqual(before, self.adapters())
@@ -440,12 +357,12 @@ class ConnectTest(ConnectedTestCase):
         self.assertEqual({}, self.adapters())
 
     def test_no_wwpns(self):
-        connector = self.build(self.connection())
+        volumes = self.build(self.connection())
         for fabric in PORTS:
             fabrics.set_adapters(self.instance, fabric, [])
         self.database.save(self.instance)
         self.assertRaisesRegex(nova_exc.VolumeAttachFailed, 'no WWPNs',
-                               self.connect, connector)
+                               self.connect, volumes)
 
 
 class UndoTest(ConnectedTestCase):
@@ -454,10 +371,10 @@ class UndoTest(ConnectedTestCase):
     def test_first_volume(self):
         for name in ('vios1', 'vios2'):
             self.wwpns()
-            connector = self.build(self.connection())
+            volumes = self.build(self.connection())
             self.fail_write(name)
-            self.assertRaises(pvm_exc.Error, self.connect, connector)
-            self.undo(connector)
+            self.assertRaises(pvm_exc.Error, self.connect, volumes)
+            self.undo(volumes)
             self.assertEqual({}, self.kept())
             self.assertEqual({}, self.adapters())
         self.assert_as_before()
@@ -465,9 +382,9 @@ class UndoTest(ConnectedTestCase):
     def test_further_volume(self):
         self.connect(self.build(self.connection()))
         before = self.adapters(), self.kept()
-        connector = self.build(self.connection(2))
-        self.connect(connector)
-        self.undo(connector)
+        volumes = self.build(self.connection(2))
+        self.connect(volumes)
+        self.undo(volumes)
         self.assertEqual(before, (self.adapters(), self.kept()))
 
     def test_further_volume_with_instance_of_before(self):
@@ -475,9 +392,9 @@ class UndoTest(ConnectedTestCase):
         self.wwpns(stale)
         self.connect(self.build(self.connection()))
         before = self.adapters(), self.kept()
-        connector = self.build(self.connection(2), stale)
-        self.connect(connector)
-        self.undo(connector)
+        volumes = self.build(self.connection(2), stale)
+        self.connect(volumes)
+        self.undo(volumes)
         self.assertEqual(before, (self.adapters(), self.kept()))
 
     def test_lost_adapters_of_a_further_volume(self):
@@ -486,12 +403,12 @@ class UndoTest(ConnectedTestCase):
         for name in ('vios1', 'vios2'):
             self.lose_adapters(name)
         wwpns = self.wwpns()
-        connector = self.build(self.connection(2))
+        volumes = self.build(self.connection(2))
         self.fail_write('vios2')
-        self.assertRaises(pvm_exc.Error, self.connect, connector)
-        self.undo(connector)
+        self.assertRaises(pvm_exc.Error, self.connect, volumes)
+        self.undo(volumes)
         self.assertEqual({'A': 'unmapped', 'AB': 'unmapped'}, self.states())
-        self.connect(connector)
+        self.connect(volumes)
         self.assertEqual(set(wwpns), set(self.adapters()))
         self.assert_sees(1, 2)
 
@@ -508,9 +425,9 @@ class UndoTest(ConnectedTestCase):
     def test_spawn(self):
         self.instance.vm_state = vm_states.BUILDING
         self.instance.task_state = task_states.SPAWNING
-        connector = self.build(self.connection())
-        self.connect(connector)
-        self.undo(connector)
+        volumes = self.build(self.connection())
+        self.connect(volumes)
+        self.undo(volumes)
         self.assertEqual({}, self.kept())
         self.assert_as_before()
 
@@ -520,13 +437,13 @@ class LifeTest(ConnectedTestCase):
 
     def setUp(self):
         super().setUp()
-        self.connector = self.build(self.connection())
-        self.connect(self.connector)
+        self.volumes = self.build(self.connection())
+        self.connect(self.volumes)
         self.metadata = self.kept()
 
     def leave(self, task_state):
         self.instance.task_state = task_state
-        self.disconnect(self.connector, server_going=True)
+        self.disconnect(self.volumes, server_going=True)
         self.assertEqual({}, self.adapters())
         self.assert_as_before()
 
@@ -589,15 +506,15 @@ class LifeTest(ConnectedTestCase):
                 adapter._replace(port='10000090FA1BB101')
                 for adapter in fabrics.adapters(self.instance, fabric)])
         self.database.save(self.instance)
-        connector = self.build(self.connection())
-        self.assertTrue(connector.needs_io_change)
-        self.connect(connector)
+        volumes = self.build(self.connection())
+        self.assertTrue(volumes.needs_io_change)
+        self.connect(volumes)
         self.assertEqual(self.metadata, self.kept())
 
     def test_server_without_volumes(self):
         """It may have adapters of its own all the same."""
         self.instance.task_state = task_states.DELETING
-        self.disconnect(*volume.build_leaving(self.host, self.instance, []),
+        self.disconnect(volume.build_leaving(self.host, self.instance, []),
                         server_going=True)
         self.assertEqual({}, self.kept())
         self.assert_as_before()

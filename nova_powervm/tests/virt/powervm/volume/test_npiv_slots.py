@@ -80,9 +80,9 @@ class SlotTest(test_npiv.NpivTestCase):
             spec=['place_vfc', 'reserved', 'has_plan', 'record'],
             has_plan=False, reserved={40, 42},
             place_vfc=lambda fabric, wwpns: 50 if fabric == 'AB' else None)
-        connector = self.build(self.connection())
+        volumes = self.build(self.connection())
         stg = transaction.StorageTransaction(
-            self.host, 'test', xag=connector.xag, slots=slots)
-        connector.connect(stg)
+            self.host, 'test', xag=volumes.xag, slots=slots)
+        volumes.connect(stg, volumes.discover())
         stg.execute()
         self.assertEqual([41, 50], self.slots_of_adapters())

@@ -19,7 +19,6 @@ from oslo_utils import units
 
 from nova_powervm.simulator.jobs import lua_recovery
 from nova_powervm.tests.virt.powervm.volume import base
-from nova_powervm.virt.powervm import volume
 
 LUA = '0x%02x00000000000000'
 VOLUME = base.VOLUME
@@ -39,10 +38,10 @@ class VscsiTest(base.VolumeTestCase):
     def test_connect_and_disconnect(self):
         self.site.timing['job_polls'] = 1
         info = self.connection()
-        connector = self.build(info)
+        volumes = self.build(info)
         self.requests()
 
-        self.connect(connector)
+        self.connect(volumes)
 
         self.assertLessEqual(len(self.requests()), 9)
         self.assertEqual([('vios1', VOLUME % 1, LUA % 0x90),
@@ -64,22 +63,21 @@ class VscsiTest(base.VolumeTestCase):
 
     def test_several_at_once(self):
         infos = [self.connection(number) for number in range(1, 5)]
-        vols = [self.build(info) for info in infos]
+        volumes = self.build_all(*infos)
         self.requests()
-        self.connect(*vols)
+        self.connect(volumes)
         # Two jobs, one read of both, two writes.
         requests = self.requests()
         self.assertLessEqual(len(requests), 9)
         self.assertEqual(2, requests.count('PUT LUARecovery'))
         self.assertEqual([LUA % unit for unit in range(0x90, 0x94)] * 2,
                          [lua for _vios, _name, lua in self.mapped()])
-        self.disconnect(*[self.build(info) for info in infos])
+        self.disconnect(self.build_all(*infos))
         self.assert_as_before()
 
     def test_boot_volume_comes_first(self):
-        boot = self.build(self.connection(1), boot=True)
-        data = self.build(self.connection(2))
-        self.connect(boot, data)
+        self.connect(self.build_all(self.connection(2), self.connection(1),
+                                    boot=1))
         self.assertEqual([LUA % 0x81, LUA % 0x90] * 2,
                          [lua for _vios, _name, lua in self.mapped()])
 
@@ -93,17 +91,17 @@ class VscsiTest(base.VolumeTestCase):
 
         self.useFixture(fx.MockPatchObject(lua_recovery, '_recover',
                                            answer_first))
-        vols = [self.build(self.connection(number)) for number in (1, 2, 3)]
-        self.connect(*vols)
+        self.connect(self.build_all(
+            *[self.connection(number) for number in (1, 2, 3)]))
         self.assertEqual(6, len(self.mapped()))
 
     def test_one_vios_does_not_answer(self):
         self.fail_discovery('vios1')
-        connector = self.build(self.connection())
-        self.connect(connector)
+        volumes = self.build(self.connection())
+        self.connect(volumes)
         self.assertEqual([('vios2', VOLUME % 1, LUA % 0x90)], self.mapped())
         self.simulated.faults.clear()
-        self.disconnect(connector)
+        self.disconnect(volumes)
         self.assert_as_before()
 
     def test_path_that_was_missing_gets_the_same_address(self):
@@ -121,19 +119,31 @@ class VscsiTest(base.VolumeTestCase):
     def test_more_vioses_are_required(self):
         self.flags(vscsi_vios_connections_required=2, group='powervm')
         self.fail_discovery('vios1')
-        connector = self.build(self.connection())
+        volumes = self.build(self.connection())
         self.assertRaisesRegex(nova_exc.VolumeAttachFailed, 'No answer',
-                               self.connect, connector)
-        volume.disconnect_now(self.host, [connector])
+                               self.connect, volumes)
+        volumes.disconnect_now(self.discovered)
         self.assert_as_before()
+
+    def test_device_whose_name_another_volume_has_by_now(self):
+        """What is undone twice removes nothing that came in between."""
+        volumes = self.build(self.connection())
+        discovered = volumes.discover()
+        before = self.devices()
+        volumes.disconnect_now(discovered)
+        self.assertEqual([], self.devices())
+        self.build(self.connection(2)).discover()
+        self.assertEqual(before, self.devices())
+        volumes.disconnect_now(discovered)
+        self.assertEqual(before, self.devices())
 
     def test_vios_that_goes_down(self):
         self.flags(vscsi_vios_connections_required=2, group='powervm')
-        connector = self.build(self.connection())
-        volume.discover([connector])
+        volumes = self.build(self.connection())
+        volumes.discover()
         self.vios('vios2').set_rmc('inactive')
         self.assertRaises(nova_exc.VolumeAttachFailed, self.connect,
-                          connector)
+                          volumes)
 
     def test_detach_while_a_vios_is_down(self):
         info = self.connection()
@@ -145,10 +155,10 @@ class VscsiTest(base.VolumeTestCase):
     def test_nobody_sees_it(self):
         info = self.connection()
         self.withdraw()
-        connector = self.build(info)
+        volumes = self.build(info)
         self.assertRaisesRegex(nova_exc.VolumeAttachFailed, 'required',
-                               self.connect, connector)
-        self.disconnect(connector)
+                               self.connect, volumes)
+        self.disconnect(volumes)
         self.assert_as_before()
 
     def test_disconnect_without_udid(self):
@@ -182,10 +192,11 @@ class VscsiTest(base.VolumeTestCase):
             self.build(info).extend, units.Gi)
 
     def test_too_many(self):
-        vols = [self.build(self.connection(number)) for number in range(49)]
+        volumes = self.build_all(
+            *[self.connection(number) for number in range(49)])
         self.assertRaisesRegex(nova_exc.VolumeAttachFailed, '48',
-                               self.connect, *vols)
-        volume.disconnect_now(self.host, vols)
+                               self.connect, volumes)
+        volumes.disconnect_now(self.discovered)
         self.assert_as_before()
 
     def test_connection_without_targets(self):

@@ -1,0 +1,261 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The volumes of one instance in one operation, whatever their transports.
+
+Flows and tasks know this class only, and hand on what its discover() returns
+without looking into it.
+"""
+
+import itertools
+
+from oslo_log import log as logging
+
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import undoing
+from nova_powervm.virt.powervm.volume import places
+
+LOG = logging.getLogger(__name__)
+
+
+class InstanceVolumes:
+    """Does what an operation does to volumes with each of their transports.
+
+    It is false if there is nothing to do.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param transports: list of driver.VolumeTransport, each of another class.
+    """
+
+    def __init__(self, host, instance, transports):
+        self.host = host
+        self.instance = instance
+        self.transports = transports
+
+    def __bool__(self):
+        return bool(self.transports)
+
+    def __str__(self):
+        return ', '.join(map(str, self.ids))
+
+    @property
+    def volumes(self):
+        """All of them, list of driver.Volume."""
+        return self._all(lambda transport: transport.volumes)
+
+    @property
+    def ids(self):
+        """Their ids in Cinder, list of str."""
+        return [volume.id for volume in self.volumes]
+
+    @property
+    def xag(self):
+        """Attribute groups of VIOS documents that the edits need, list."""
+        return sorted({vios_mappings.SCSI_MAPPING, *self._all(
+            lambda transport: transport.xag)})
+
+    def _all(self, func):
+        """What a function returns for each transport, in one list."""
+        return list(itertools.chain.from_iterable(
+            map(func, self.transports)))
+
+    # ---- what an operation asks first ----------------------------------
+
+    def check_encryption(self):
+        """Refuse volumes that the guest would see encrypted.
+
+        :raises nova.exception.VolumeEncryptionNotSupported
+        """
+        for volume in self.volumes:
+            volume.check_encryption()
+
+    @property
+    def needs_io_change(self):
+        """Whether connect() changes the adapters of the LPAR."""
+        return any(transport.needs_io_change for transport in self.transports)
+
+    @property
+    def disconnect_changes_io(self):
+        """Whether disconnect() changes the adapters of an LPAR that stays."""
+        return any(transport.disconnect_changes_io
+                   for transport in self.transports)
+
+    @property
+    def can_be_copied(self):
+        """Whether VIOSes can show them to the management partition."""
+        return all(transport.can_be_copied for transport in self.transports)
+
+    # ---- connection ----------------------------------------------------
+
+    def discover(self):
+        """Make VIOSes see the volumes; see VolumeTransport.
+
+        :returns: what the transports discovered, for the other methods: dict
+            of class -> what its discover() has returned.
+        """
+        return {type(transport): transport.discover()
+                for transport in self.transports}
+
+    def check(self, discovered):
+        """Make sure that all can be connected; see VolumeTransport."""
+        for transport in self.transports:
+            transport.check(discovered[type(transport)])
+
+    def missing(self, discovered):
+        """List those that no VIOS sees; see VolumeTransport."""
+        return self._all(lambda transport: transport.missing(
+            discovered[type(transport)]))
+
+    def connect(self, stg, discovered, replaces=None):
+        """Queue what connects those that were discovered.
+
+        :param stg: transaction.StorageTransaction
+        :param discovered: what discover() has returned.
+        :param replaces: driver.Volume whose place the only one takes, or
+            None.
+        """
+        for transport in self.transports:
+            transport.connect(stg, discovered[type(transport)],
+                              replaces=replaces)
+
+    def undo_connect(self, stg, discovered=None):
+        """Queue what takes connect() back; see VolumeTransport."""
+        for transport in self.transports:
+            transport.undo_connect(stg, (discovered or {}).get(
+                type(transport)))
+
+    def give_up(self):
+        """Forget what was made for volumes that are not connected at last."""
+        for transport in self.transports:
+            transport.give_up()
+
+    def disconnect(self, stg, discovered=None, server_going=False):
+        """Queue what disconnects them; see VolumeTransport."""
+        for transport in self.transports:
+            transport.disconnect(
+                stg, (discovered or {}).get(type(transport)),
+                server_going=server_going)
+
+    def extend(self, size):
+        """Make the instance see that each has grown; see VolumeTransport."""
+        for transport in self.transports:
+            for volume in transport.volumes:
+                transport.extend(volume, size)
+
+    def connect_now(self):
+        """Connect them at once, to undo what disconnected them.
+
+        If that fails for one, the others are connected nevertheless.
+
+        :raises nova.exception.VolumeAttachFailed: if one is not connected.
+        :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
+        """
+        def connect(volumes):
+            discovered = volumes.discover()
+            volumes.check(discovered)
+            with transaction.StorageTransaction.immediate(
+                    self.host, 'undo_disconnect_volumes',
+                    xag=volumes.xag) as stg:
+                volumes.connect(stg, discovered)
+
+        self._together_or_each(connect)
+
+    def disconnect_now(self, discovered=None):
+        """Disconnect them at once, to undo what connected them.
+
+        If that fails for one, the others are disconnected nevertheless.
+
+        :param discovered: what discover() has returned; None if it failed.
+        :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
+        """
+        def disconnect(volumes):
+            with transaction.StorageTransaction.immediate(
+                    self.host, 'undo_connect_volumes',
+                    xag=volumes.xag) as stg:
+                volumes.undo_connect(stg, discovered)
+
+        self._together_or_each(disconnect)
+
+    def _together_or_each(self, func):
+        """Call func with all of them; with each alone if that fails."""
+        try:
+            func(self)
+        except Exception as exc:
+            parts = self._all(lambda transport: transport.split())
+            if len(parts) <= 1:
+                raise
+            LOG.warning('Each volume is tried on its own, as not all could be '
+                        'changed together: %s', exc)
+            undoing.each(func, [
+                InstanceVolumes(self.host, self.instance, [part])
+                for part in parts])
+
+    # ---- where they are ------------------------------------------------
+
+    def places(self, discovered):
+        """Where those are that were connected; see VolumeTransport."""
+        return {volume_id: place for transport in self.transports
+                for volume_id, place in transport.places(
+                    discovered[type(transport)]).items()}
+
+    def client_slots(self, vioses):
+        """The slots by which the LPAR reaches them; see VolumeTransport."""
+        return self._all(lambda transport: transport.client_slots(vioses))
+
+    def boot_paths(self, vioses):
+        """The firmware's names of them; see VolumeTransport."""
+        return self._all(lambda transport: transport.boot_paths(vioses))
+
+    def devices(self, discovered):
+        """How VIOSes see those that can be copied: list, without missing ones.
+
+        :param discovered: what discover() has returned.
+        :raises nova.exception.VolumeAttachFailed: see missing().
+        """
+        return self._all(lambda transport: transport.devices(
+            discovered[type(transport)]) if transport.can_be_copied else [])
+
+    # ---- what Nova keeps -----------------------------------------------
+
+    def keep_connections(self):
+        """Have Nova keep how to reach them, before they are attached."""
+        for volume in self.volumes:
+            places.keep_connection(self.instance, volume.id,
+                                   volume.connection_info)
+
+    def keep_places(self, discovered, are_all=False):
+        """Have Nova keep where those are that were connected.
+
+        :param discovered: what discover() has returned.
+        :param are_all: whether the instance has no other volumes; they are
+            forgotten.
+        """
+        new = self.places(discovered)
+        if are_all:
+            new.update(dict.fromkeys(
+                places.of(self.instance).keys() - set(self.ids)))
+        places.keep(self.instance, new)
+
+    def keep_expected_places(self):
+        """Have Nova keep where they will be, before they are connected.
+
+        See VolumeTransport.expected_places().
+        """
+        places.keep(self.instance, {
+            volume_id: place for transport in self.transports
+            for volume_id, place in transport.expected_places().items()})
+
+    def forget_places(self):
+        """Have Nova forget where they were."""
+        places.keep(self.instance, dict.fromkeys(self.ids))

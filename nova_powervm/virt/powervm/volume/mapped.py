@@ -1,0 +1,204 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Volumes that VIOSes see as devices (hdisks), and map to the LPAR.
+
+It does not matter here how a VIOS comes to see a volume: a transport of this
+kind adds only that.
+"""
+
+import abc
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+
+from nova_powervm.virt.powervm import boot_path
+from nova_powervm.virt.powervm import utils
+from nova_powervm.virt.powervm.volume import addresses
+from nova_powervm.virt.powervm.volume import connection
+from nova_powervm.virt.powervm.volume import disconnection
+from nova_powervm.virt.powervm.volume import discovery
+from nova_powervm.virt.powervm.volume import driver
+from nova_powervm.virt.powervm.volume import growth
+from nova_powervm.virt.powervm.volume import mapped_volume
+from nova_powervm.virt.powervm.volume import places
+
+LOG = logging.getLogger(__name__)
+
+
+class MappedTransport(driver.VolumeTransport):
+    """Connects volumes by virtual SCSI mappings of hdisks.
+
+    What discover() returns is a mapped_volume.Discovered.
+    """
+
+    can_be_copied = True
+
+    def _mapped(self, volume):
+        return mapped_volume.MappedVolume(self.host, self.instance, volume)
+
+    # ---- what a transport of this kind adds ----------------------------
+
+    @abc.abstractmethod
+    def vios_uuids(self):
+        """List the UUIDs of the VIOSes that can see volumes this way."""
+
+    @abc.abstractmethod
+    def search(self, volumes):
+        """Have VIOSes look for volumes.
+
+        :param volumes: list of driver.Volume
+        :returns: (dict of volume id -> dict of VIOS UUID -> discovery.Hdisk,
+            dict of VIOS UUID -> str, what went wrong there).
+        :raises nova.exception.InvalidVolume: if what Cinder tells of one
+            makes no sense.
+        """
+
+    # ---- discovery -----------------------------------------------------
+
+    def discover(self):
+        """See VolumeTransport; the UDIDs are kept with the volumes."""
+        return self._discover(list(map(self._mapped, self.volumes)))
+
+    def _discover(self, volumes):
+        found, failures = self.search([vol.volume for vol in volumes])
+        devices = {vol.id: mapped_volume.Device(vol, found.get(vol.id, {}))
+                   for vol in volumes}
+        errors, strangers = [], []
+        for device in devices.values():
+            vol = device.volume
+            reason = vol.why_not(device.hdisks)
+            if reason:
+                errors.append(nova_exc.VolumeAttachFailed(
+                    volume_id=vol.id, reason=reason))
+                strangers += vol.strangers(device.hdisks)
+                devices[vol.id] = device._replace(hdisks={})
+            elif device.hdisks:
+                [udid] = {hdisk.udid for hdisk in device.hdisks.values()}
+                vol.keep_udid(udid)
+        if strangers:
+            utils.try_to(
+                'remove devices of volumes that are not those looked for',
+                discovery.remove_strangers, self.host, strangers)
+        return mapped_volume.Discovered(devices, failures,
+                                        next(iter(errors), None))
+
+    def look_again(self, volume):
+        """Find the UDID of a volume that has lost it; log what fails.
+
+        :param volume: mapped_volume.MappedVolume
+        :returns: set of the UUIDs of the VIOSes that see it.
+        """
+        try:
+            discovered = self._discover([volume])
+            discovered.check_identity()
+        except (nova_exc.InvalidVolume, nova_exc.VolumeAttachFailed) as exc:
+            LOG.warning('%s', exc, instance=self.instance)
+            return set()
+        return set(discovered.devices[volume.id].hdisks)
+
+    def check(self, discovered):
+        """See VolumeTransport."""
+        discovered.check()
+
+    def missing(self, discovered):
+        """See VolumeTransport."""
+        return discovered.missing()
+
+    def devices(self, discovered):
+        """List what VIOSes see, to copy it.
+
+        :param discovered: what discover() has returned.
+        :returns: list of mapped_volume.Device
+        :raises nova.exception.VolumeAttachFailed: see missing().
+        """
+        discovered.missing()
+        return discovered.seen()
+
+    # ---- connection ----------------------------------------------------
+
+    def connect(self, stg, discovered, replaces=None):
+        """See VolumeTransport; those that no VIOS sees are left out."""
+        devices = discovered.seen()
+        replaced = replaces and self._mapped(replaces)
+
+        def choose_addresses(vioses):
+            addresses.choose(
+                self.instance, [device.volume for device in devices],
+                [mapping for vios_w in vioses.values() for mapping in
+                 connection.client_mappings(vios_w, self.lpar_uuid)],
+                replaced=replaced)
+
+        stg.plan(choose_addresses)
+        for device in devices:
+            connection.Connection(device).queue(stg)
+
+    def disconnect(self, stg, discovered=None, server_going=False):
+        """See VolumeTransport; 0 requests if the UDIDs are known."""
+        for volume in self.volumes:
+            seen_by = (() if discovered is None
+                       else discovered.devices[volume.id].hdisks)
+            disconnection.Disconnection(
+                self, self._mapped(volume), seen_by, server_going).queue(stg)
+
+    def extend(self, volume, size):
+        """See VolumeTransport; discovery makes VIOSes read the size again."""
+        vol = self._mapped(volume)
+        discovered = self._discover([vol])
+        try:
+            discovered.check_identity()
+        except nova_exc.VolumeAttachFailed as exc:
+            raise nova_exc.VolumeExtendFailed(
+                volume_id=vol.id, reason=str(exc)) from exc
+        failures = discovered.failures
+        if not discovered.seen():
+            raise nova_exc.VolumeExtendFailed(
+                volume_id=vol.id,
+                reason='no Virtual I/O Server sees it. %s' % '; '.join(
+                    'VIOS %s: %s' % failure for failure in failures.items()))
+        growth.check(self.host, vol.id, vol.is_path, size, failures)
+
+    # ---- where the volumes are -----------------------------------------
+
+    def places(self, discovered):
+        """See VolumeTransport."""
+        return {device.volume.id: _place(device.volume)
+                for device in discovered.seen()}
+
+    def expected_places(self):
+        """See VolumeTransport."""
+        volumes = list(map(self._mapped, self.volumes))
+        addresses.choose(self.instance, volumes, [])
+        return {vol.id: _place(vol) for vol in volumes}
+
+    def client_slots(self, vioses):
+        """See VolumeTransport."""
+        return [mapping.client_adapter.lpar_slot_num
+                for mapping in self._paths(vioses)
+                if mapping.client_adapter is not None]
+
+    def boot_paths(self, vioses):
+        """See VolumeTransport."""
+        return [boot_path.of_scsi(mapping)
+                for mapping in self._paths(vioses.values())]
+
+    def _paths(self, vioses):
+        """Yield the mappings of the volumes to the LPAR."""
+        volumes = list(map(self._mapped, self.volumes))
+        for vios_w in vioses:
+            for mapping in vios_w.scsi_mappings:
+                if any(vol.is_path(mapping) for vol in volumes):
+                    yield mapping
+
+
+def _place(volume):
+    return places.Place(volume.volume.data[addresses.LUA_KEY], volume.udid)

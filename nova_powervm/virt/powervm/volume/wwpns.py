@@ -1,0 +1,122 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The WWPNs that a server is given for its Fibre Channel adapters."""
+
+from nova.compute import task_states
+from nova import objects
+from oslo_concurrency import lockutils
+from pypowervm.tasks import vfc_mapper
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm.volume import fabrics
+from nova_powervm.virt.powervm.volume import npiv_ports
+
+CONF = cfg.CONF
+
+# The platform makes no more WWPN pairs at a time (source: pypowervm).
+_MAX_PAIRS = 8
+_MOVING = (task_states.RESIZE_MIGRATING, task_states.RESIZE_MIGRATED,
+           task_states.RESIZE_FINISH, task_states.RESIZE_REVERTING)
+# An evacuation is a rebuild on another host.
+_REBUILDS = (task_states.REBUILDING, task_states.REBUILD_BLOCK_DEVICE_MAPPING,
+             task_states.REBUILD_SPAWNING)
+
+
+def is_moving(instance):
+    """Whether Nova is moving an instance to another host, or back."""
+    return instance.task_state in _MOVING
+
+
+def wwpns(host, instance):
+    """Tell the first WWPN of each adapter; make those that are missing.
+
+    4 requests the first time, then 0.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance; others have none.
+    :returns: list of str
+    :raises FabricPortNotFound: if a fabric has no port.
+    """
+    if not isinstance(instance, objects.Instance):
+        return []
+    with lockutils.lock('npiv_%s' % instance.uuid):
+        if _missing(host, instance):
+            fabrics.refresh(instance)
+        missing = _missing(host, instance)
+        if missing and instance.task_state != task_states.DELETING:
+            _make_wwpns(host, instance, missing)
+        return [adapter.wwpns[0] for fabric in fabrics.names()
+                for adapter in fabrics.adapters(instance, fabric)]
+
+
+def _missing(host, instance):
+    """List the fabrics in which a server has no WWPNs for a host."""
+    if _are_elsewhere(host, instance):
+        return list(fabrics.names())
+    return [fabric for fabric in fabrics.names()
+            if not fabrics.adapters(instance, fabric)]
+
+
+def _are_elsewhere(host, instance):
+    """Whether another host may have adapters with a server's WWPNs.
+
+    Not in a migration: the host that is left removes its adapters first.
+    """
+    if is_moving(instance):
+        return False
+    nodename = fabrics.host_of(instance)
+    if nodename is not None:
+        return nodename != host.nodename
+    # It has been connected by a version that did not keep the host.
+    return (instance.task_state in _REBUILDS and
+            instance.host not in (None, host.nodename) and
+            any(fabrics.state(instance, fabric) == fabrics.MAPPED
+                for fabric in fabrics.known_to(instance)))
+
+
+def _make_wwpns(host, instance, missing):
+    """Have the platform make WWPNs for a server, and save them with it.
+
+    They take the place of those that it may have in these fabrics.
+
+    :param missing: list of the fabrics in which it has none for this host.
+    :raises FabricPortNotFound: if a fabric has no port; none were made then.
+    """
+    ports = npiv_ports.Ports(host.active_vioses([vios_mappings.FC_MAPPING]))
+    kept = {fabric: fabrics.adapters(instance, fabric)
+            for fabric in fabrics.names() if fabric not in missing}
+    for adapters in kept.values():
+        for adapter in adapters:
+            ports.use(adapter.port)
+    chosen = [(fabric, ports.choose(fabric)[1]) for fabric in missing
+              for _number in range(CONF.powervm.ports_per_fabric)]
+    adapters = {fabric: [] for fabric in missing}
+    for (fabric, port), wwpns in zip(chosen, _next_wwpns(host, len(chosen))):
+        adapters[fabric].append(fabrics.Adapter(port, wwpns))
+    if _are_elsewhere(host, instance):
+        fabrics.forget(instance)
+    for fabric in missing:
+        fabrics.set_adapters(instance, fabric, adapters[fabric])
+        fabrics.set_state(instance, fabric, fabrics.UNMAPPED)
+    instance.save()
+
+
+def _next_wwpns(host, count):
+    """Have the platform make pairs of WWPNs: list of tuples of str."""
+    made = []
+    for first in range(0, count, _MAX_PAIRS):
+        made += vfc_mapper.build_wwpn_pair(
+            host.adapter, host.system_uuid,
+            pair_count=min(_MAX_PAIRS, count - first))
+    return list(zip(made[::2], made[1::2]))
