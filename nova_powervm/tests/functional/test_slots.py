@@ -177,7 +177,7 @@ class LocalDiskSlotTest(SlotMixin, moves.MoveMixin,
 
         self.assertEqual(before, self.devices_of(server))
         self.assertIn('slot map is not known', self.stdlog.logger.output)
-        self.assertIn('goes on with fresh NVRAM', self.stdlog.logger.output)
+        self.assertIn('starts with empty NVRAM', self.stdlog.logger.output)
 
     def test_hard_reboot_keeps_the_places(self):
         server = self.boot()

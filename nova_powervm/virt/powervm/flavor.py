@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""From a flavor to a logical partition.
+"""Build a logical partition from a flavor.
 
-A flavor says how much memory and how many virtual processors a server has.
-Everything else that PowerVM knows of a partition, extra specs of the flavor
-can say: EXTRA_SPECS lists those, each with what its value may be.
+A flavor sets the memory and the number of virtual processors of a server. Its
+extra specs can set all other properties of a partition. EXTRA_SPECS lists
+them, each with a parser for its value.
 """
 
 import functools
@@ -120,26 +120,26 @@ EXTRA_SPECS = {
 
 
 def build_lpar(host, instance, flavor=None):
-    """Make the partition that a flavor describes.
+    """Build the partition that a flavor describes.
 
-    No request is sent, except one if the flavor names a processor pool. What
-    is free on the host is not looked at: the platform does.
+    Sends no request, except one if the flavor names a processor pool. Does not
+    check what is free on the host, because the platform checks it.
 
-    :param host: the Host that the partition is for.
+    :param host: the Host of the partition.
     :param instance: nova.objects.Instance, with flavor and system_metadata.
-    :param flavor: nova.objects.Flavor; None means that of the instance.
-    :returns: LPAR wrapper to be given a UUID and created.
-    :raises InvalidFlavor: naming the part of the flavor that this host, or
-        no host, can fulfil.
+    :param flavor: nova.objects.Flavor; None means the instance's flavor.
+    :returns: LPAR wrapper without a UUID, not created on the platform yet.
+    :raises InvalidFlavor: with the part of the flavor that this host, or every
+        host, cannot fulfil.
     :raises pypowervm.exceptions.Error: if the pools cannot be read.
     """
     return _build(host, instance, flavor or instance.flavor)
 
 
 def check_rebuild(host, instance):
-    """Refuse a rebuild whose LPAR could not be made.
+    """Refuse a rebuild if the LPAR cannot be built.
 
-    :param instance: nova.objects.Instance; Nova has the new image on record.
+    :param instance: nova.objects.Instance with the new image in Nova's record.
     :raises: as build_lpar.
     """
     rebuilt = made_of.as_on_record(instance)
@@ -150,8 +150,8 @@ def check_rebuild(host, instance):
 def _build(host, instance, flavor, anew=False):
     """See build_lpar.
 
-    :param anew: whether the policy for processors is another than the server
-        was made with, see _Translation.
+    :param anew: whether the policy for processors has changed since the server
+        was created, see _Translation.
     """
     attributes = _Translation(host, instance, flavor, anew).attributes()
     standardizer = lpar_builder.DefaultStandardize(
@@ -167,27 +167,27 @@ def _build(host, instance, flavor, anew=False):
 
 
 def is_ibmi(instance):
-    """Whether the operating system of an instance is IBM i, by its image.
+    """Return whether an instance runs IBM i, according to its image.
 
-    That is the image that it is made of, see made_of.
+    The image is the one from which the server was built, see made_of.
     """
     system = made_of.read(instance.system_metadata, 'os_distro') or ''
     return system.lower() == IBMI
 
 
 def change_lpar(host, instance, lpar_w, former, flavor):
-    """Make a partition that is off what another flavor describes.
+    """Change a partition that is off to what another flavor describes.
 
-    What somebody has changed, and neither flavor names, stays; see size. Name,
-    slots and adapters stay in any case.
+    Settings that somebody has changed, and that neither flavor sets, stay; see
+    size. Name, slots and adapters always stay.
 
-    No request is sent, except one for each flavor that names a processor pool.
+    Sends no request, except one for each flavor that names a processor pool.
 
-    :param host: the Host that the partition is on.
+    :param host: the Host of the partition.
     :param instance: nova.objects.Instance, with system_metadata.
-    :param lpar_w: LPAR wrapper, to be changed.
-    :param former: nova.objects.Flavor that it was made for.
-    :param flavor: nova.objects.Flavor that it is to be.
+    :param lpar_w: LPAR wrapper, which is changed.
+    :param former: nova.objects.Flavor for which it was created.
+    :param flavor: nova.objects.Flavor that it gets.
     :raises InvalidFlavor: as build_lpar.
     :raises pypowervm.exceptions.Error: as build_lpar.
     """
@@ -203,18 +203,18 @@ def change_lpar(host, instance, lpar_w, former, flavor):
 
 
 def has_size_of(lpar_w, flavor):
-    """Whether a partition has the memory and processors of a flavor."""
+    """Return whether a partition has the memory and VCPUs of a flavor."""
     has = size.read(lpar_w)
     return (has['mem'], has['vcpu']) == (flavor.memory_mb, flavor.vcpus)
 
 
 def _size_of(host, instance, flavor):
-    """The size that a flavor makes; None if this host cannot fulfil it."""
+    """Return the size for a flavor; None if this host cannot fulfil it."""
     try:
         return size.read(build_lpar(host, instance, flavor))
     except exception.InvalidFlavor as exc:
-        LOG.warning('What was changed by hand is not known; what the flavors '
-                    'do not name stays. %s', exc, instance=instance)
+        LOG.warning('It is unknown what was changed by hand; settings that '
+                    'the flavors do not set stay. %s', exc, instance=instance)
         return None
 
 
@@ -263,11 +263,11 @@ class _Translation:
         return specs
 
     def _check_policy(self, anew):
-        """Refuse what hw:cpu_policy asks for and PowerVM does not have.
+        """Refuse a hw:cpu_policy that PowerVM does not support.
 
-        A server of a version that ignored the policy may have such a flavor.
-        Nobody can change that, as Nova keeps a copy of it with the server. The
-        server goes on without the policy.
+        A server from a version that ignored the policy may have such a flavor.
+        Nobody can change it, because Nova stores a copy of the flavor with the
+        server. The server continues without the policy.
         """
         metadata = self.instance.system_metadata
         refused = cpu_policy.find_refused(self.flavor, metadata)
@@ -283,7 +283,7 @@ class _Translation:
         raise self._spec_error(*conflict)
 
     def _was_made_so(self):
-        """Whether the server has been made with this flavor already."""
+        """Return whether the server was created with this flavor."""
         instance = self.instance
         if not (instance.obj_attr_is_set('launched_at') and
                 instance.launched_at):
@@ -303,13 +303,13 @@ class _Translation:
         return self._error(key, self.flavor.extra_specs[key], reason, failure)
 
     def _host_error(self, name, reason):
-        """What to raise about an extra spec that another host may fulfil."""
+        """Return the error for an extra spec that another host may fulfil."""
         return self._spec_error(name, reason, exception.FlavorNotOnThisHost)
 
     def _related(self, check, *args):
-        """Have numbers compared; see module relations.
+        """Compare numbers; see module relations.
 
-        :raises InvalidFlavor: naming the one that does not suit.
+        :raises InvalidFlavor: with the number that does not fit.
         """
         try:
             return check(*args)
@@ -354,7 +354,7 @@ class _Translation:
         return attributes
 
     def _limits(self, dedicated):
-        """Most processors of a partition, now and ever; 0 if not told."""
+        """Return the limits for processors and their maximum; 0 if unknown."""
         if dedicated:
             return (self.system.max_procs_per_aix_linux_lpar,
                     self.system.max_sys_procs_limit)
@@ -374,14 +374,14 @@ class _Translation:
         if dedicated and 'uncapped' in self.specs:
             raise self._spec_error('uncapped', 'the processors are dedicated')
         if dedicated and shared:
-            LOG.warning('The processors are dedicated; no effect have the '
-                        'extra specs: %s', ', '.join(
+            LOG.warning('The processors are dedicated; these extra specs have '
+                        'no effect: %s', ', '.join(
                             NAMESPACE + name for name in shared),
                         instance=self.instance)
         return dedicated
 
     def _shares(self, counts):
-        """Attributes of shared processors."""
+        """Return the attributes of shared processors."""
         units = self._related(
             relations.units, counts, self.specs, self.system.min_proc_units,
             CONF.powervm.proc_units_factor)
@@ -411,7 +411,7 @@ class _Translation:
         return found[0]
 
     def _capabilities(self):
-        """Attributes that not every host can fulfil."""
+        """Return the attributes that not every host can fulfil."""
         attributes = {
             lpar_builder.SRR_CAPABLE: self.specs.get('srr_capability', True)}
         if 'processor_compatibility' in self.specs:
@@ -420,7 +420,7 @@ class _Translation:
                 'ppt_ratio', 'physical_page_table_ratio_capable'):
             attributes[lpar_builder.PPT_RATIO] = self.specs['ppt_ratio']
         if self.specs.get('enforce_affinity_check'):
-            # It says how to migrate; the partition does not have it.
+            # It is for migrations; the partition has no such setting.
             self._host_can('enforce_affinity_check', 'affinity_check_capable')
         if self.specs.get('secure_boot'):
             if self.is_ibmi:
@@ -442,14 +442,14 @@ class _Translation:
                                '%s' % ', '.join(known))
 
     def _host_can(self, name, capability):
-        """Whether an extra spec is to be fulfilled on this host.
+        """Return whether to fulfil an extra spec on this host.
 
-        An evacuated server goes without, rather than not to start.
+        An evacuated server starts without it if the host cannot.
         """
         if self.system.get_capability(capability):
             return True
         if self.instance.task_state == task_states.REBUILD_SPAWNING:
-            LOG.warning('The host is not %(capability)s; the server goes '
+            LOG.warning('The host is not %(capability)s; the server continues '
                         'without %(key)s.', {'capability': capability,
                                              'key': NAMESPACE + name},
                         instance=self.instance)

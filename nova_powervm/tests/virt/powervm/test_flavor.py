@@ -323,8 +323,9 @@ class DedicatedProcessorsTest(FlavorTestCase):
         config = self.build(dedicated_proc='yes', proc_units='0.5',
                             shared_weight='3').proc_config
         self.assertTrue(config.has_dedicated)
-        self.assertIn('no effect have the extra specs: powervm:proc_units, '
-                      'powervm:shared_weight', self.logger.output)
+        self.assertIn('these extra specs have no effect: '
+                      'powervm:proc_units, powervm:shared_weight',
+                      self.logger.output)
 
     def test_limits(self):
         self.refuse('vcpus', 33, 'a partition of this host has at most 32',
@@ -502,7 +503,7 @@ class CapabilitiesTest(FlavorTestCase):
                     'affinity_check_capable']), instance=instance,
             ppt_ratio='1:64', enforce_affinity_check='true')
         self.assertIsNone(lpar.mem_config.ppt_ratio)
-        self.assertIn('the server goes without powervm:ppt_ratio',
+        self.assertIn('the server continues without powervm:ppt_ratio',
                       self.logger.output)
 
 

@@ -10,23 +10,22 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What a server takes along when its LPAR is made anew: NVRAM and slot map.
+"""NVRAM and slot maps, which a server keeps when its LPAR is created again.
 
-NVRAM is the memory of an LPAR's firmware, such as the order in which it looks
-for a disk to boot from. The slot map tells where the server finds its devices
-(see slot.py). Both are kept outside of the host, in a store, so that they
-survive it:
+NVRAM is the memory of an LPAR's firmware. It contains the boot order, for
+example. The slot map has the addresses of the server's devices (see slot.py).
+Both are in a store outside of the host, so they survive the loss of the host:
 
 api
-    the interface of a store, and what goes wrong with one
+    the interface of a store, and its exceptions
 swift
-    the store that is a container of Swift
+    a store in a container of Swift
 worker
-    the one thread that writes to the store
+    the only thread that writes to the store
 manager
-    when the NVRAM of a server is stored, fetched and removed
+    decides when to store, fetch and remove the NVRAM of a server
 
-NVRAM_STORES is the registry: a store takes one module and one line here. With
+NVRAM_STORES is the registry: a new store needs one module and one line. With
 [powervm] nvram_store = none there is no store, no thread and no request.
 """
 
@@ -45,11 +44,11 @@ NVRAM_STORES = {
 
 
 def build_store():
-    """Make the store that the configuration names (no request).
+    """Return the store that the configuration names (no request).
 
     :returns: api.NvramStore, or None.
-    :raises nova.exception.InvalidConfiguration: if its options, or the
-        library that it needs, are missing.
+    :raises nova.exception.InvalidConfiguration: if one of its options or its
+        library is missing.
     """
     path = NVRAM_STORES.get(CONF.powervm.nvram_store.lower())
     return path and importutils.import_object(path)

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The interface of a store for NVRAM and slot maps, and its failures."""
+"""The interface of a store for NVRAM and slot maps, and its exceptions."""
 
 import abc
 
@@ -18,7 +18,7 @@ from nova import exception as nova_exc
 
 
 class NVRAMException(nova_exc.NovaException):
-    """The store does not do what it is asked for."""
+    """The store has failed."""
 
 
 class NVRAMUploadException(NVRAMException):
@@ -39,57 +39,57 @@ class NVRAMConfigOptionNotSet(nova_exc.InvalidConfiguration):
 
 
 class NvramStore(abc.ABC):
-    """Keeps NVRAM and slot maps under the UUIDs of servers.
+    """Store NVRAM and slot maps under the UUIDs of servers.
 
-    A method may be called from any thread, and may take as long as the store
-    needs; none repeats in vain for minutes.
+    Any thread may call a method. A method may take as long as the store needs,
+    but must not retry for minutes.
     """
 
     @abc.abstractmethod
     def store(self, instance_uuid, data, force=True):
-        """Keep the NVRAM of a server, in place of what there is.
+        """Store the NVRAM of a server, and replace the old NVRAM.
 
-        :param data: str, in base64, as the platform has it.
-        :param force: whether to write it even if the store has the same.
-        :raises NVRAMUploadException: if that fails.
+        :param data: str in base64, as on the platform.
+        :param force: whether to write it even if the store has the same data.
+        :raises NVRAMUploadException: if this fails.
         """
 
     @abc.abstractmethod
     def fetch(self, instance_uuid):
         """Return the NVRAM of a server, str, or None if there is none.
 
-        :raises NVRAMDownloadException: if nobody knows.
+        :raises NVRAMDownloadException: if the store does not answer.
         """
 
     @abc.abstractmethod
     def delete(self, instance_uuid):
         """Delete the NVRAM of a server, if there is any.
 
-        :raises NVRAMDeleteException: if that fails.
+        :raises NVRAMDeleteException: if this fails.
         """
 
     @abc.abstractmethod
     def store_slot_map(self, key, data):
-        """Keep a slot map, in place of what there is.
+        """Store a slot map, and replace the old one.
 
-        :param key: str, which is pypowervm's for a server.
+        :param key: str, pypowervm's key for a server.
         :param data: bytes
-        :raises NVRAMUploadException: if that fails.
+        :raises NVRAMUploadException: if this fails.
         """
 
     @abc.abstractmethod
     def fetch_slot_map(self, key):
         """Return a slot map, bytes, or None if there is none.
 
-        :raises NVRAMDownloadException: if nobody knows.
+        :raises NVRAMDownloadException: if the store does not answer.
         """
 
     @abc.abstractmethod
     def delete_slot_map(self, key):
         """Delete a slot map, if there is one.
 
-        :raises NVRAMDeleteException: if that fails.
+        :raises NVRAMDeleteException: if this fails.
         """
 
     def close(self):
-        """End the connections; it is not used afterwards."""
+        """Close the connections. The store is not used after this."""

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""When the NVRAM of a server is stored, fetched and removed."""
+"""Decide when to store, fetch and remove the NVRAM of a server."""
 
 import functools
 
@@ -26,9 +26,10 @@ LOG = logging.getLogger(__name__)
 
 
 class NvramManager:
-    """Keeps the NVRAM of the servers of one host in a store.
+    """Keep the NVRAM of the servers of one host in a store.
 
-    Nothing here raises: a server lives on, or is made anew, without.
+    No method raises an exception: a server can run, and can be created again,
+    without its NVRAM.
 
     :param host: the Host.
     :param store_api: api.NvramStore
@@ -41,12 +42,12 @@ class NvramManager:
         self.worker = worker.Worker()
 
     def shutdown(self):
-        """End the thread, after what is queued, and the connections."""
+        """Finish queued work, end the thread, and close the connections."""
         self.worker.shutdown()
         self.store_api.close()
 
     def store_all(self):
-        """Store the NVRAM of all servers that are here, in the background.
+        """Store the NVRAM of all servers on this host, in the background.
 
         It may have changed while nova-compute did not run.
         """
@@ -60,7 +61,7 @@ class NvramManager:
     def store_changed(self, pvm_uuid):
         """Store the NVRAM of an LPAR, in the background.
 
-        :param pvm_uuid: the LPAR's UUID; it may not be a server of Nova.
+        :param pvm_uuid: the LPAR's UUID; the LPAR need not be Nova's.
         """
         self.worker.submit(('nvram', pvm_uuid.upper()), functools.partial(
             self._store_changed, pvm_uuid))
@@ -73,7 +74,7 @@ class NvramManager:
     def store(self, instance, immediate=False):
         """Store the NVRAM of a server.
 
-        :param immediate: whether to do it now, not in the background.
+        :param immediate: whether to store it now, not in the background.
         """
         store = functools.partial(self._read_and_store, instance)
         if immediate:
@@ -90,23 +91,24 @@ class NvramManager:
             nvram = vm.get_instance_wrapper(
                 self._host, instance, [pvm_const.XAG.NVRAM]).nvram
         except nova_exc.InstanceNotFound:
-            LOG.debug('The LPAR is gone, and its NVRAM with it.',
+            LOG.debug('The LPAR and its NVRAM are gone.',
                       instance=instance)
             return
         if nvram:
             self.store_api.store(instance.uuid, nvram, force=False)
 
     def fetch(self, instance):
-        """Return the NVRAM that a server had, str, or None."""
+        """Return the stored NVRAM of a server, str, or None."""
         try:
             nvram = self.store_api.fetch(instance.uuid)
         except Exception as exc:
-            LOG.warning('The server goes on with fresh NVRAM: %s', exc,
+            LOG.warning('The server starts with empty NVRAM: %s', exc,
                         exc_info=not isinstance(exc, api.NVRAMException),
                         instance=instance)
             return None
         if nvram is None:
-            LOG.info('No NVRAM of the server is kept.', instance=instance)
+            LOG.info('The store has no NVRAM of the server.',
+                     instance=instance)
         return nvram
 
     def remove(self, instance):

@@ -10,12 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The store that is a container of Swift.
+"""The store in a container of Swift.
 
-The NVRAM of a server is an object with the server's UUID as its name, its
-slot map one with the name <UUID>_slot_map. The container is made when it is
-missing. python-swiftclient speaks to Swift; it is an optional requirement and
-imported here only, when the configuration chooses this store.
+The NVRAM of a server is an object with the server's UUID as its name. Its slot
+map is an object with the name <UUID>_slot_map. The driver creates the
+container if it does not exist. It talks to Swift with python-swiftclient, an
+optional requirement. Only this module imports it, if the configuration chooses
+this store.
 """
 
 import contextlib
@@ -45,9 +46,9 @@ _NOT_FOUND = 404
 
 
 class SwiftNvramStore(api.NvramStore):
-    """Speaks to Swift through one connection, one request at a time.
+    """Talk to Swift through one connection, one request at a time.
 
-    The first request logs on; nothing is sent before.
+    The first request logs on.
 
     :raises nova.exception.InvalidConfiguration: if python-swiftclient, or an
         option, is missing.
@@ -71,17 +72,17 @@ class SwiftNvramStore(api.NvramStore):
             timeout=TIMEOUT)
         where = ({'endpoint_type': options.swift_endpoint_type}
                  if options.swift_endpoint_type else {})
-        # One repetition is for a token that has expired.
+        # One retry is for an expired token.
         return self._client.Connection(
             session=session, os_options=where, retries=1, timeout=TIMEOUT,
             cacert=options.swift_cacert, starting_backoff=0.25,
             retry_on_ratelimit=False)
 
     def close(self):
-        # Without the lock: a request that is under way may take long.
+        # Without the lock, because a running request may take long.
         self._connection.close()
 
-    # ---- what the interface wants --------------------------------------
+    # ---- the interface -------------------------------------------------
 
     def store(self, instance_uuid, data, force=True):
         content = data.encode()
@@ -118,7 +119,7 @@ class SwiftNvramStore(api.NvramStore):
 
     @contextlib.contextmanager
     def _failing_with(self, failure, what, name):
-        """One request at a time; say of a failure what it was about."""
+        """Allow one request at a time; name the object in a failure."""
         with self._lock:
             try:
                 yield
@@ -127,18 +128,18 @@ class SwiftNvramStore(api.NvramStore):
                               reason=str(exc)) from exc
 
     def _put(self, name, content):
-        """Write an object, into a container that may not be there yet."""
+        """Write an object; create the container if it does not exist."""
         try:
             self._put_object(name, content)
         except self._client.ClientException as exc:
             if exc.http_status != _NOT_FOUND:
                 raise
-            LOG.info('Making the container %s in Swift.', self._container)
+            LOG.info('Creating the container %s in Swift.', self._container)
             self._connection.put_container(self._container)
             self._put_object(name, content)
 
     def _put_object(self, name, content):
-        # Of bytes swiftclient does not repeat a request, with a new token.
+        # With bytes, swiftclient would not retry with a new token.
         self._connection.put_object(self._container, name,
                                     io.BytesIO(content))
 
@@ -158,13 +159,13 @@ class SwiftNvramStore(api.NvramStore):
                 raise
 
     def _has(self, name, content):
-        """Whether Swift says that this is what it has."""
+        """Return whether Swift already has this content."""
         md5 = hashlib.md5(content, usedforsecurity=False).hexdigest()
         with self._lock:
             try:
                 found = self._connection.head_object(self._container, name)
             except self._errors:
-                # If it is more than missing, writing it will tell.
+                # If more than the object is missing, the write will fail.
                 return False
         return found.get('etag', '').strip('"') == md5
 
@@ -182,7 +183,7 @@ def _import_client():
 
 
 def _auth(options):
-    """The keystoneauth1 plug-in that the options describe."""
+    """Return the keystoneauth1 plug-in for the options."""
     version = options.swift_auth_version.lstrip('v').split('.')[0]
     if version == '3':
         return identity.V3Password(

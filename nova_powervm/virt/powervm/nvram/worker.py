@@ -10,12 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The one thread that writes to the store of NVRAM and slot maps.
+"""The only thread that writes to the store of NVRAM and slot maps.
 
-Work is queued under a key, such as a server's; while it waits, newer work
-under the same key takes its place. What fails is kept and done again after
-the next piece of work that comes in: most likely the store was down, and
-there is no use in asking it over and over. No exception ends the thread.
+Work is queued under a key, such as a server's. Newer work under the same key
+replaces work that still waits. If a piece of work fails, the worker retries it
+after the next piece of work that comes in, because the store is probably down
+and further retries would be useless. No exception ends the thread.
 """
 
 import collections
@@ -27,14 +27,14 @@ from nova_powervm.virt.powervm.nvram import api
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds for which shutdown() waits until what is queued is done.
+#: Seconds for which shutdown() waits for queued work.
 SHUTDOWN_SECONDS = 10
 
 
 class Worker:
-    """Does pieces of work in the background, one after the other.
+    """Run pieces of work in the background, one after the other.
 
-    The thread is started by the first of them and ends with shutdown().
+    The first piece of work starts the thread, and shutdown() ends it.
     """
 
     def __init__(self):
@@ -48,10 +48,10 @@ class Worker:
         self._stopped = False
 
     def submit(self, key, func):
-        """Have a function called soon, and what failed before after it.
+        """Queue a function, and after it the functions that failed before.
 
-        :param key: anything hashable; what is queued under it is replaced.
-        :param func: called without arguments, maybe several times.
+        :param key: any hashable value; it replaces work with the same key.
+        :param func: function without arguments; it may run several times.
         """
         with self._changed:
             if self._stopped:
@@ -71,7 +71,7 @@ class Worker:
     def flush(self, seconds=SHUTDOWN_SECONDS):
         """Wait until nothing is queued.
 
-        :returns: bool, whether that is so.
+        :returns: bool, whether the queue is empty.
         """
         with self._changed:
             return self._changed.wait_for(
@@ -79,15 +79,15 @@ class Worker:
 
     @property
     def failed(self):
-        """Keys of what failed and waits for the next piece of work."""
+        """Keys of failed work that waits for the next piece of work."""
         with self._changed:
             return list(self._failed)
 
     def shutdown(self, seconds=SHUTDOWN_SECONDS):
-        """Do what is queued, as far as the time allows; end the thread."""
+        """Finish queued work, as far as the time allows; end the thread."""
         if not self.flush(seconds):
-            LOG.warning('Not all NVRAM and slot maps could be stored before '
-                        'the end.')
+            LOG.warning('nova-compute ends before all NVRAM and slot maps are '
+                        'stored.')
         with self._changed:
             self._stopped = True
             self._queue.clear()
@@ -109,9 +109,9 @@ class Worker:
                 self._note_failure(key, func, exc)
 
     def _note_failure(self, key, func, exc):
-        # A failure that nobody foresaw comes with its traceback.
-        LOG.warning('%(exc)s; it is tried again with the next change or '
-                    'event.', {'exc': exc},
+        # Log an unexpected failure with its traceback.
+        LOG.warning('%(exc)s; retrying with the next change or event.',
+                    {'exc': exc},
                     exc_info=not isinstance(exc, api.NVRAMException))
         with self._changed:
             if key not in self._queue:

@@ -125,7 +125,7 @@ class ManagerTest(base.StorageTestCase):
         self.assertEqual('QUJD', self.manager.fetch(self.instance))
         self.store.broken = True
         self.assertIsNone(self.manager.fetch(self.instance))
-        self.assertIn('goes on with fresh NVRAM', self.logger.output)
+        self.assertIn('starts with empty NVRAM', self.logger.output)
 
     def test_remove(self):
         self.set_nvram('QUJD')

@@ -89,7 +89,8 @@ class WorkerTest(base.TestCase):
         self.submit('a', fail_once)
         self.flush()
         self.assertEqual((1, ['a']), (len(attempts), self.worker.failed))
-        self.assertIn('NVRAM of x cannot be stored: down; it is tried again',
+        self.assertIn('NVRAM of x cannot be stored: down; retrying with the '
+                      'next',
                       self.logger.output)
         self.assertNotIn('Traceback', self.logger.output)
         self.submit('b')
@@ -148,7 +149,7 @@ class WorkerTest(base.TestCase):
         go_on = self.block()
         self.submit('a')
         self.worker.shutdown(seconds=0)
-        self.assertIn('Not all', self.logger.output)
+        self.assertIn('ends before all NVRAM', self.logger.output)
         go_on.set()
         self.worker._thread.join(60)
         self.assertEqual([], self.done)
