@@ -10,9 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Partitions and servers, as they are when the driver cleans up.
+"""A snapshot of partitions and servers for the cleaners.
 
-Whatever looks then for what was left behind shares what was read.
+All cleaners of a run share what was read.
 """
 
 import functools
@@ -32,15 +32,15 @@ LOG = logging.getLogger(__name__)
 
 
 class Census:
-    """All partitions of the platform, and what servers Nova has on it.
+    """All partitions of the platform, and Nova's servers on it.
 
-    Each kind is read when it is asked for first (1 request, but for those of
-    Nova). Reading raises pypowervm.exceptions.Error if the platform does not
-    answer; it is tried again the next time.
+    Each kind is read at its first use (1 request; none for Nova's servers). A
+    read raises pypowervm.exceptions.Error if the platform does not answer; the
+    next use tries again.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :ivar awaited: set of str, names of storage here of servers that Nova has
-        elsewhere: it is to be deleted when Nova has deleted these.
+    :ivar awaited: set of str, names of storage here that belongs to servers on
+        other hosts, to be deleted when Nova has deleted these servers.
     """
 
     def __init__(self, host):
@@ -63,7 +63,7 @@ class Census:
         return self._host.filter_active(self.vioses)
 
     def active_vioses(self):
-        """Those of the VIOSes that are up, see Host.active_vioses."""
+        """Wrappers of the VIOSes that are up, see Host.active_vioses."""
         return self._active_vioses
 
     def partitions(self):
@@ -80,12 +80,12 @@ class Census:
 
     @functools.cached_property
     def _former(self):
-        """Servers that were on this host, and are not on it any more.
+        """Servers that were on this host and no longer are.
 
-        Those are among them that Nova has deleted, but not those that are
-        soft-deleted: they can be restored. What proves that a server was here
-        is that Nova deleted it here, that it moved from here or to here, or
-        what former keeps with it, as when Nova has no host for it.
+        They include servers that Nova has deleted, but not soft-deleted
+        servers, which can be restored. A server was here if Nova deleted it
+        here, if it moved from here or to here, or if module former has stored
+        this with the server, because Nova may have no host for it.
 
         :returns: list of nova.objects.Instance
         """
@@ -115,15 +115,15 @@ class Census:
             expected_attrs=['system_metadata'])
 
     def _gone(self):
-        """Those of them that certainly need nothing on this host: list."""
+        """Former servers that certainly need nothing on this host: list."""
         return [instance for instance in self._former if _is_gone(instance)]
 
     def former_ids(self):
-        """Partition ids that servers had here, and no partition of others has.
+        """Partition IDs of former servers that no other partition has.
 
-        They are of servers that Nova has deleted, or does not have here and
-        does nothing with. The LPAR of another server here may have the id by
-        now: the adapters that this driver makes for it tell of it.
+        Nova has deleted these servers, or has them on other hosts without a
+        running task. The LPAR of another server here may have the ID now; the
+        adapters that this driver creates for it have a record.
 
         :returns: set of int.
         """
@@ -135,29 +135,29 @@ class Census:
             if ours.isdisjoint(vm.instance_uuids(lpar_w.uuid))}
 
     def prove_gone(self, found):
-        """Prove what of the storage that mappings show nobody needs here.
+        """Prove that nobody needs mappings of some storage here.
 
-        It proves that a mapping to an LPAR that is gone may go, not that the
-        storage may.
+        The proof allows the removal of a mapping to an LPAR that is gone, not
+        the deletion of the storage.
 
-        :param found: iterable of the names of that storage.
-        :returns: deletion.Proof; it covers what is of servers that were here,
-            that Nova has deleted or does not have here and does nothing
-            with, and that have no LPAR here.
+        :param found: iterable of the names of the storage.
+        :returns: deletion.Proof; it covers storage of servers that were here,
+            that have no LPAR here, and that Nova has deleted, or has on other
+            hosts without a running task.
         """
         strange = self._strange(found)
         return self._prove(strange, self._gone() if strange else ())
 
     def prove_former(self, found, is_local=True):
-        """Prove whose storage may be deleted, of what there is.
+        """Prove which storage may be deleted.
 
-        Nova's database is asked only if some of it may be of a server that
-        has no LPAR, and is not on this host.
+        Asks Nova's database only if some of the storage may belong to a server
+        that has no LPAR and is not on this host.
 
         :param found: iterable of the names of all storage.
-        :param is_local: whether other hosts do not see it. What they see is
-            theirs to delete if they had the server last.
-        :returns: deletion.Proof; it covers what is of servers that Nova has
+        :param is_local: whether only this host sees the storage. If others see
+            it, the last host of a server deletes its storage.
+        :returns: deletion.Proof; it covers storage of servers that Nova has
             deleted, and that have no LPAR here.
         """
         strange = self._strange(found)
@@ -172,13 +172,13 @@ class Census:
     def others(self):
         """Servers with LPARs here that were never on this host, by Nova.
 
-        There is such a server only if two nova-computes manage this system.
+        Such a server exists only if two nova-computes manage this system.
 
-        :returns: list of nova.objects.Instance; those that are deleted are
-            not among them, nor those without a host.
+        :returns: list of nova.objects.Instance without deleted servers and
+            servers without a host.
         """
         known = {instance.uuid for instance in self.instances}
-        # An LPAR has two UUIDs of which a server has one.
+        # An LPAR's UUID fits two UUIDs of servers.
         strange = {uuid for lpar_w in self.lpars
                    for uuids in [vm.instance_uuids(lpar_w.uuid)]
                    if known.isdisjoint(uuids) for uuid in uuids}
@@ -192,7 +192,7 @@ class Census:
                 if instance.uuid not in former_uuids]
 
     def metadata_of_owner(self, name):
-        """The system_metadata of a former server whose storage has a name.
+        """The system_metadata of the former server that owns a name.
 
         :returns: dict, {} if there is no such server.
         """
@@ -206,7 +206,7 @@ class Census:
             name in strange and proof.owns(name)))
 
     def _strange(self, found):
-        """Those names that may be of servers that are not here: set."""
+        """Those names that may belong to servers on other hosts: set."""
         strange = set(filter(pvm_names.is_derived, found))
         for known in (self._names_here, self._names_of_lpars):
             if strange:
@@ -214,7 +214,7 @@ class Census:
         return strange
 
     def _names_here(self):
-        """Names of storage of servers that Nova has here."""
+        """Names of storage of Nova's servers on this host."""
         return frozenset().union(*(pvm_names.of_server(instance.uuid)
                                    for instance in self.instances))
 
@@ -239,10 +239,10 @@ class Census:
 
 
 def _is_gone(instance):
-    """Whether a server that is not on this host needs nothing of it.
+    """Return whether a server that is not on this host needs nothing here.
 
-    One without a host may be on its way to this one, so long as it is being
-    built. It is not if it was shelved, or its build failed.
+    A server without a host may be about to come to this one while it is being
+    built. It is not if it was shelved, or if its build failed.
     """
     return bool(instance.deleted) or (
         instance.task_state is None and (

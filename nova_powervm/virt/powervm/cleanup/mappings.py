@@ -10,14 +10,15 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Mappings that servers have left on VIOSes, without their LPARs.
+"""Remove mappings whose LPARs are gone.
 
 The platform may keep the server side of a mapping when its client is deleted.
-Only those go whose storage is of a server that was here, and that Nova has
-deleted or does not have here any more: an LPAR that its operator has deleted
-may come back. A server of this host that has lost its LPAR keeps them, too; a
-hard reboot makes the LPAR again. Those of Fibre Channel do not tell whose they
-are: they go by the partition id, see former. The storage itself stays.
+The driver removes such a mapping only if its storage belongs to a server that
+was here, and that Nova has deleted or has on another host. It keeps mappings
+of other LPARs, because an operator may create a deleted LPAR again. It keeps
+mappings of a server on this host that has lost its LPAR, because a hard reboot
+creates the LPAR again. A Fibre Channel mapping does not name its owner, so the
+driver uses the partition ID, see module former. The storage itself stays.
 """
 
 from oslo_log import log as logging
@@ -31,7 +32,7 @@ LOG = logging.getLogger(__name__)
 
 
 def remove(host, census):
-    """Remove them (2 requests for each VIOS that has some, else none).
+    """Remove such mappings (2 requests for each VIOS that has some).
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param census: census.Census
@@ -62,7 +63,7 @@ def remove(host, census):
 
 
 def _orphan_ids(vios_w, census):
-    """Partition ids of Fibre Channel mappings that deleted servers left."""
+    """Partition IDs of stale Fibre Channel mappings of deleted servers."""
     orphans = {mapping.server_adapter.lpar_id
                for mapping in vios_w.vfc_mappings
                if clients.is_fc_orphan(mapping)}
@@ -70,7 +71,7 @@ def _orphan_ids(vios_w, census):
 
 
 def _is_orphan(mapping):
-    """Whether a mapping was to an LPAR that is gone, and has storage."""
+    """Return whether a mapping has storage and its LPAR is gone."""
     return (mapping.backing_storage is not None and
             clients.is_orphan(mapping))
 

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Descriptors of uploads that a dead process has left on the platform."""
+"""Remove descriptors of uploads from a process that has ended."""
 
 from oslo_log import log as logging
 
@@ -21,9 +21,9 @@ LOG = logging.getLogger(__name__)
 
 
 def remove(host, census):
-    """Remove those to VIOSes of this host (1 request, and 1 for each).
+    """Remove descriptors for VIOSes of this host (1 request, and 1 for each).
 
-    It must run when the driver uploads nothing.
+    It must not run while the driver uploads something.
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param census: census.Census

@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Boot disks that nova-powervm 9.0.0 made, under the names that it gave them.
+"""Boot disks from nova-powervm 9.0.0, with their old names.
 
-Those names are not long enough to find a disk by (16 bits of the server's
-UUID), so a disk is taken over only while it is mapped to its server's LPAR.
-From then on its name is kept in the server's system_metadata.
+These names have only 16 bits of the server's UUID, which is not enough to find
+a disk. So the driver takes over a disk only while it is mapped to its server's
+LPAR. Then it stores the name in the server's system_metadata.
 """
 
 from nova import context as nova_context
@@ -34,18 +34,18 @@ _KEY = 'powervm_boot_disk'
 
 
 def boot_disk_name(instance):
-    """Name of the boot disk that was taken over, or None."""
+    """Return the name of the boot disk from 9.0.0, or None."""
     return instance.system_metadata.get(_KEY)
 
 
 def take_over(host, disk_dvr, read_mappings):
-    """Look for such disks of the servers of this host; log what fails.
+    """Search for such disks of the servers of this host; log failures.
 
     :param host: the owner of the REST connection (host.Host).
     :param disk_dvr: disk.driver.DiskAdapter
     :param read_mappings: function that reads the wrappers of the VIOSes that
-        are up, with SCSI_MAPPING; not called if all servers are known or boot
-        from volumes.
+        are up, with SCSI_MAPPING. It is not called if all servers are known or
+        boot from volumes.
     """
     instances = [instance for instance in objects.InstanceList.get_by_host(
         nova_context.get_admin_context(), host.nodename,
@@ -75,7 +75,7 @@ def _take_over(instance, storage_class, vioses):
 
 
 def name_in_9(instance, storage_class):
-    """What 9.0.0 called the boot disk of a server.
+    """Return the name of a server's boot disk in 9.0.0.
 
     :param storage_class: pypowervm class of the disk: LU or VDisk.
     """

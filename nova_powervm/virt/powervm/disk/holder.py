@@ -10,17 +10,18 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which VIOS holds the volume group that the disks of servers are in.
+"""The VIOS that has the volume group for the disks of servers.
 
 Several VIOSes may have a volume group of the same name, and a VIOS that is
-down does not show its groups. If the driver took whichever group it sees, the
-disks would go to another VIOS after a start at the wrong moment. Therefore:
+down does not report its groups. If the driver used any group that it sees, new
+disks could go to another VIOS after a start at the wrong moment. Therefore
+these rules apply:
 
-* The option volume_group_vios_name names the VIOS, and nothing else counts.
-* Without it, the VIOS of the last start is used. Nova keeps its UUID with the
-  host, see kept.
-* If Nova keeps none, as after an upgrade from 9.0.0, the only VIOS with such
-  a group is used, provided that all VIOSes are up to be asked.
+* If the option volume_group_vios_name names the VIOS, only this counts.
+* Without it, the driver uses the VIOS of its last start. Nova stores its UUID
+  with the host, see module kept.
+* If Nova has stored none, as after an upgrade from 9.0.0, the driver uses the
+  only VIOS with such a group, provided that all VIOSes are up.
 
 In any other case nova-compute does not start, and the message names the
 VIOSes.
@@ -46,29 +47,29 @@ def find(host, group_name):
     :param group_name: str, name of the volume group.
     :returns: (VIOS wrapper, VG wrapper).
     :raises InvalidOption: if volume_group_vios_name names no VIOS.
-    :raises VGHolderNotUsable: if the VIOS that holds it is known, but is down,
-        gone, or without such a group.
+    :raises VGHolderNotUsable: if the VIOS is known, but is down, gone, or has
+        no such group.
     :raises VGHolderAmbiguous: if several VIOSes have such a group.
-    :raises VGHolderUnknown: if one has it, and another one cannot be asked.
+    :raises VGHolderUnknown: if one has it, and another one does not answer.
     :raises VGHolderChanged: if the option names another VIOS than the one
         that may still have disks of servers.
-    :raises VGNotFound: if no VIOS has it.
+    :raises VGNotFound: if no VIOS has such a group.
     """
     return _Search(host, group_name).find()
 
 
 def to_keep(vios_uuid, group_name):
-    """What Nova is to keep with the host, for the next start: dict of str."""
+    """Return what Nova stores with the host for the next start, a dict."""
     return {_GROUP_KEY: group_name, _VIOS_KEY: vios_uuid}
 
 
 def _kept_uuid(host, group_name):
-    """UUID of the VIOS that held the group until now, or None."""
+    """Return the UUID of the VIOS that had the group until now, or None."""
     return kept.find(host, **{_GROUP_KEY: group_name}).get(_VIOS_KEY)
 
 
 class _Search:
-    """One look at the VIOSes for a volume group."""
+    """One search of the VIOSes for a volume group."""
 
     def __init__(self, host, group_name):
         self._host = host
@@ -99,10 +100,10 @@ class _Search:
         return found[0]
 
     def _check_former(self, kept_uuid, named):
-        """Make sure that another VIOS has no disks of servers any more.
+        """Check that no other VIOS has disks of servers.
 
-        :param kept_uuid: UUID of the VIOS that held the group until now.
-        :param named: wrapper of the one that the option names.
+        :param kept_uuid: UUID of the VIOS that had the group until now.
+        :param named: wrapper of the VIOS that the option names.
         """
         former = next((vios_w for vios_w in self._vioses if kept_uuid and
                        vios_w.uuid.upper() == kept_uuid.upper()), None)
@@ -130,7 +131,7 @@ class _Search:
             reason='this system no longer has that Virtual I/O Server')
 
     def _of(self, vios_w):
-        """The group of a certain VIOS."""
+        """Return the group of a certain VIOS."""
         if vios_w.uuid not in self._up:
             raise exception.VGHolderNotUsable(
                 vg_name=self._name, vios=vios_w.name,
@@ -143,7 +144,7 @@ class _Search:
         return vios_w, vg_w
 
     def _only_one(self):
-        """The group, if one VIOS has it and no other can have it."""
+        """Return the group, if one VIOS has it and no other can have it."""
         found = [(vios_w, self._group(vios_w)) for vios_w in self._vioses
                  if vios_w.uuid in self._up]
         found = [(vios_w, vg_w) for vios_w, vg_w in found if vg_w is not None]

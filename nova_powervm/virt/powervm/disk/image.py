@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Images of Glance, on their way to a disk."""
+"""Images from Glance, and their upload to disks."""
 
 import dataclasses
 import hashlib
@@ -25,12 +25,12 @@ from pypowervm.wrappers import vios_file
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import uploads
 
-#: All that the one or the other kind of disks can be made of.
+#: All image formats that some type of disk accepts.
 FORMATS = ('raw', 'qcow2')
 
 
 def size_gb(size):
-    """GiB that a number of bytes takes, rounded up; at least 1."""
+    """Return the GiB for a number of bytes, rounded up, at least 1."""
     return max(1, math.ceil(size / units.Gi))
 
 
@@ -52,7 +52,7 @@ class Image:
     :ivar id: its UUID.
     :ivar size: length in bytes.
     :ivar disk_format: 'raw', 'qcow2', ...
-    :ivar content: str that differs if the content does.
+    :ivar content: str that differs if the content differs.
     :ivar hash_algo: name of a hash for hashlib, or None.
     :ivar hash_value: hex digest of the content by it.
     """
@@ -66,13 +66,13 @@ class Image:
 
     @property
     def virtual_size(self):
-        """Bytes of the disk that is in it; None: its first bytes tell."""
+        """Bytes of the disk in the image; None if only its content tells."""
         return self.size if self.disk_format == 'raw' else None
 
     def check(self, formats):
-        """Raise ImageUnacceptable unless a disk can be made of it.
+        """Raise ImageUnacceptable unless the image is usable for a disk.
 
-        :param formats: tuple of the disk formats that can be.
+        :param formats: tuple of the accepted disk formats.
         """
         if self.disk_format not in formats:
             failure = (exception.ImageFormatNotOnThisHost
@@ -90,8 +90,8 @@ class Image:
     def from_glance(cls, image_api, context, image_id):
         """Ask Glance for an image.
 
-        :raises ImageNotFound: and what else Nova's image API raises.
-        :raises ImageNotActive: if its content is not there.
+        :raises ImageNotFound: and other exceptions of Nova's image API.
+        :raises ImageNotActive: if Glance does not have its content.
         """
         found = image_api.get(context, image_id)
         if found.get('status') != 'active':
@@ -112,7 +112,7 @@ class Image:
         """Describe an image without asking Glance.
 
         :param image_meta: nova.objects.ImageMeta
-        :returns: Image, or None if too little is known: Nova keeps neither
+        :returns: Image, or None if too little is known: Nova stores neither
             size nor checksum with an instance.
         """
         def get(field):
@@ -127,13 +127,13 @@ class Image:
 
 
 class CheckedStream:
-    """The bytes of an image on their way, counted and hashed.
+    """The bytes of an image during an upload, counted and hashed.
 
-    The download begins with the first byte that is needed.
+    The download begins when the first byte is needed.
 
-    :param image: Image, which says what the bytes should be.
-    :param download: iterable of bytes, as download.Download; it is asked
-        for an iterator at most once.
+    :param image: Image, with the expected size and hash.
+    :param download: iterable of bytes, such as download.Download. It is
+        iterated at most once.
     """
 
     def __init__(self, image, download):
@@ -148,12 +148,12 @@ class CheckedStream:
         self._error = None
 
     def virtual_size(self):
-        """Tell how large the disk in the image is, in bytes.
+        """Return the size of the disk in the image, in bytes.
 
         For formats other than raw this reads the first bytes.
 
-        :raises ImageUnacceptable: if they are not what they should be, or
-            refer to files of the host, as those of a qcow2 image can.
+        :raises ImageUnacceptable: if they do not have the right format, or
+            refer to files of the host, as a qcow2 image can.
         """
         if self._image.virtual_size is not None:
             return self._image.virtual_size
@@ -174,10 +174,10 @@ class CheckedStream:
                 '%s image: %s' % (self._image.disk_format, exc)) from exc
 
     def begin(self):
-        """Wait for the first bytes: whoever gets them knows that they come.
+        """Wait for the first bytes, to make sure that Glance sends them.
 
-        :raises CouldNotFetchImage: and what Nova's image API raises, if they
-            do not.
+        :raises CouldNotFetchImage: and exceptions of Nova's image API, if
+            Glance does not send them.
         """
         if self._head:
             return
@@ -195,7 +195,7 @@ class CheckedStream:
         yield from self._chunks()
 
     def _chunks(self):
-        """Go on with the download."""
+        """Continue the download."""
         try:
             if self._rest is None:
                 self._rest = iter(self._download)
@@ -211,7 +211,7 @@ class CheckedStream:
             raise
 
     def close(self):
-        """End the download, if it is under way."""
+        """End the download, if it is running."""
         if hasattr(self._rest, 'close'):
             self._rest.close()
 
@@ -228,7 +228,7 @@ class CheckedStream:
             self.verify()
 
     def verify(self):
-        """Raise CouldNotFetchImage if they are not the image's bytes."""
+        """Raise CouldNotFetchImage unless these are the image's bytes."""
         if self._count != self._image.size:
             raise nova_exc.CouldNotFetchImage(
                 'Could not fetch image %s: got %d bytes of %d' % (
@@ -248,7 +248,7 @@ def upload(host, vios_uuid, name, image, stream, target_udid):
     :param name: str, name of the disk.
     :param stream: CheckedStream of the image.
     :param target_udid: UDID of the disk.
-    :raises CouldNotFetchImage: if it did not come as Glance describes it.
+    :raises CouldNotFetchImage: if the bytes do not match Glance's record.
     """
     try:
         uploads.upload(

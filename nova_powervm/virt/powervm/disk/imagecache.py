@@ -10,31 +10,31 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The images that a volume group keeps to copy boot disks from.
+"""The cache of images in a volume group. Boot disks are copies of them.
 
-A cached image is a virtual disk beside those of the servers. Its name is
-computed from the image's id and its content, see names: an image whose content
-changed is another disk.
+A cached image is a virtual disk in the same group as the servers' disks. Its
+name is computed from the image's ID and its content, see module names. If the
+content of an image changes, it gets another disk.
 
-While an image is being fetched there is also a disk of the smallest size
-with the same name but for a p in front: the marker of a partial image. It is
-made before the image's disk, in a request of its own, and deleted when all
-bytes have been uploaded and their number and checksum are those that Glance
-gave. So an image whose disk is there without its marker is complete,
-wherever a crash of this process, of the VIOS or of both has struck; one with
-a marker is never used, and is removed before the next upload, by the
-periodic clean-up, or by scrub() when nova-compute starts. It costs neither
-room nor time for a second copy. pypowervm coordinates its uploads to a
-Shared Storage Pool by a marker likewise.
+While the driver fetches an image, there is also a disk of the smallest size,
+the marker of a partial image. It has the same name with a p in front. The
+driver creates it before the image's disk, in a separate request. It deletes
+the marker when all bytes are uploaded and their number and checksum match
+Glance's record. So an image without a marker is complete, even after a crash
+of this process, of the VIOS or of both. The driver never uses an image with a
+marker. It removes such an image before the next upload, in the periodic
+clean-up, or in scrub() when nova-compute starts. This needs no space and no
+time for a second copy. pypowervm also uses a marker to coordinate its uploads
+to a Shared Storage Pool.
 
-The cache only has room that no disk needs. An image that does not fit beside
-the disk which is to have it is uploaded to the disk itself, and images go if
-there is no room for a disk otherwise: Glance still has them. No more go than
-the disk needs, and the image of the disk itself only when Glance has begun to
-send it.
+The cache uses only space that no disk needs. If an image does not fit in
+addition to its disk, the driver uploads it to the disk itself. If a disk does
+not fit otherwise, the driver removes cached images, which Glance still has. It
+removes no more than the disk needs, and the image of the disk itself only when
+Glance has begun to send it.
 
-An image that somebody has mapped to a partition by hand is never deleted. The
-platform refuses that; the others go without it.
+The driver never deletes an image that somebody has mapped to a partition by
+hand: the platform refuses this, and the driver removes only the others.
 """
 
 import contextlib
@@ -87,14 +87,14 @@ _PROOF = deletion.of_cache(
 class ImageCache(imagecache.ImageCacheManager):
     """The images in one volume group.
 
-    A lock for each image is held while it is fetched, copied or removed. A
-    copy is asked for with the etag of the document that had the image
-    complete, so no other client can have removed it in between.
+    A thread holds the lock of an image while it fetches, copies or removes it.
+    It requests a copy with the etag of the document that had the complete
+    image, so no other client can have removed the image in between.
 
     :param host: the owner of the REST connection (host.Host).
     :param volume_group: volumegroup.VolumeGroup
-    :param image_api: nova.image.glance.API, or what has its methods.
-    :param clock: returns seconds that only go up.
+    :param image_api: nova.image.glance.API, or an object with its methods.
+    :param clock: function that returns monotonic seconds.
     """
 
     def __init__(self, host, volume_group, image_api, clock=time.monotonic):
@@ -111,23 +111,23 @@ class ImageCache(imagecache.ImageCacheManager):
                     half_made=contextlib.nullcontext):
         """Create a disk that begins with an image's bytes.
 
-        2 requests if the image is cached, else 9; 5 without room for both. A
-        disk of that name that is there already is a left-over, and replaced.
+        Needs 2 requests if the image is cached, otherwise 9, or 5 if there is
+        not enough space for both. Replaces a stale disk with this name.
 
-        :param image: image.Image, complete, or as far as Image.from_meta
-            knows it.
+        :param image: image.Image, complete, or with what Image.from_meta
+            knows.
         :param name: str, name of the new disk.
-        :param size_gb: int, its size in GiB, or None for that of the image.
-        :param proof: deletion.Proof for what has that name.
+        :param size_gb: int, its size in GiB, or None for the image's size.
+        :param proof: deletion.Proof for a disk with this name.
         :param half_made: function that returns a context manager, in which
-            there may be a disk of that name without all of its content.
+            there may be a disk of this name with incomplete content.
         :returns: wrapper of the new disk.
-        :raises FlavorDiskSmallerThanImage: if that is too small.
+        :raises FlavorDiskSmallerThanImage: if the size is too small.
         """
         with self._fetching(image):
             vg_w, disk = self.vg.edit(self._copy, image, name, size_gb, proof)
             for _attempt in range(2):
-                # Others may take the room between fetching and copying.
+                # Others may use the space between fetching and copying.
                 if disk is None:
                     vg_w, disk = self._fetch_and_copy(
                         context, image, vg_w, name, size_gb, proof, half_made)
@@ -153,7 +153,7 @@ class ImageCache(imagecache.ImageCacheManager):
             return True
 
     def give_way(self, vg_w, size_gb, own=None):
-        """Remove images, if that makes the room for a disk.
+        """Remove images, if this makes enough space for a disk.
 
         1 request, or 0; 3 more if the platform refuses. No more images go
         than that takes; those that are being fetched or copied, or that
@@ -193,13 +193,13 @@ class ImageCache(imagecache.ImageCacheManager):
         return vg_w
 
     def update(self, context, all_instances):
-        """Remove images that have been out of use for long enough.
+        """Remove images that have been unused for long enough.
 
-        Nova's method; 1 request, and 1 to remove what there is to remove.
-        Nova does not say which content of an image a server has, so all
-        contents of an image in use are kept. As a disk does not show when it
-        was last used, the time begins when an image is first found out of
-        use, and anew when nova-compute starts.
+        Nova calls this. Needs 1 request, and 1 to remove images. Nova does not
+        tell which content of an image a server has, so all contents of a used
+        image stay. A disk does not show when it was last used. So the time
+        begins when an image is first found unused, and starts again when
+        nova-compute starts.
 
         :param all_instances: nova.objects.InstanceList
         """
@@ -245,9 +245,9 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @contextlib.contextmanager
     def _opened(self, context, image, size_gb=None):
-        """Begin to fetch an image; the download ends with it.
+        """Begin to fetch an image; the context ends the download.
 
-        :param size_gb: int, GiB of the disk that is to have it, if known.
+        :param size_gb: int, GiB of the disk for the image, if known.
         :returns: context manager that yields (image.Image,
             image.CheckedStream, int GiB that it needs).
         :raises FlavorDiskSmallerThanImage: if that is too small.
@@ -268,13 +268,13 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @contextlib.contextmanager
     def _fetched(self, image, stream, vg_w, image_gb, room_gb):
-        """Fetch an image; whoever uses this removes the marker inside.
+        """Fetch an image; the caller removes the marker in the context.
 
-        If anything fails, there too, no partial image is left.
+        If anything fails, in the context too, no partial image is left.
 
         :param vg_w: wrapper of the volume group, as it was read just now.
         :param image_gb: int, GiB that the image needs.
-        :param room_gb: int, GiB that must be left beside it.
+        :param room_gb: int, GiB that must stay free.
         """
         name = disk_name(image)
         try:
@@ -333,7 +333,7 @@ class ImageCache(imagecache.ImageCacheManager):
                                        file_format=image.disk_format)
 
     def _begin(self, vg_w, image, image_gb, room_gb):
-        """Make the marker, then the image's disk: in this order."""
+        """Create the marker, then the image's disk."""
         name = disk_name(image)
         vg_w = self._drop(vg_w, name)
         volumegroup.check_room(vg_w, image_gb + room_gb)
@@ -343,7 +343,7 @@ class ImageCache(imagecache.ImageCacheManager):
                                        file_format=image.disk_format)[1]
 
     def _create(self, vg_w, image, name, size_gb, proof):
-        """Make a disk for an image without a copy in the cache."""
+        """Create a disk for an image without a copy in the cache."""
         own = disk_name(image)
         vg_w = self._drop_if_partial(vg_w, own)
         vg_w = deletion.disks(vg_w, [name], proof)
@@ -353,7 +353,7 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @staticmethod
     def _end(vg_w, image):
-        """Delete the marker: from now on the image is complete."""
+        """Delete the marker, so that the image is complete."""
         return deletion.disks(vg_w, [_marker(disk_name(image))], _PROOF)
 
     def _end_and_copy(self, vg_w, image, name, size_gb, proof):
@@ -362,7 +362,7 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @staticmethod
     def _drop(vg_w, name):
-        """Delete an image's disk, then its marker: in this order."""
+        """Delete an image's disk, then its marker."""
         vg_w = deletion.disks(vg_w, [name], _PROOF)
         return deletion.disks(vg_w, [_marker(name)], _PROOF)
 
@@ -391,14 +391,14 @@ class ImageCache(imagecache.ImageCacheManager):
         return vg_w
 
     def _prune(self, vg_w, mapped, in_use):
-        """Delete what is partial, and what is out of use for long enough."""
+        """Delete partial images, and images that were unused long enough."""
         vg_w = self._drop_partial(vg_w, mapped, [])
         expired = self._expired(_names(vg_w, names.is_group_image), in_use)
         with self._locked(set(expired) - mapped) as doomed:
             deletion.disks(vg_w, doomed, _PROOF)
 
     def _expired(self, found, in_use):
-        """Note which images are out of use; return those due to go."""
+        """Record which images are unused; return the ones to delete."""
         now = self._clock()
         unused = [name for name in found
                   if not name.startswith(tuple(in_use))]

@@ -36,9 +36,10 @@ from nova_powervm.virt.powervm import vm
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-# In system_metadata, before the name of a disk and that of the host: there may
-# be such a disk without all of its content. It is kept while an image is
-# uploaded to the disk, so after a crash too, until the disk is whole or gone.
+# Prefix of a key in system_metadata; the names of a disk and of the host
+# follow. The key exists while an image is uploaded to the disk, so the content
+# of the disk may be incomplete. After a crash it stays until the disk is
+# complete or gone.
 _HALF_MADE = 'powervm_half_made_'
 _MAX_KEY = 255  # Source: nova.db.main.models.InstanceSystemMetadata.
 _FILE_FORMATS = (pvm_stg.FileFormatType.RAW, pvm_stg.FileFormatType.QCOW2)
@@ -47,18 +48,18 @@ _FILE_FORMATS = (pvm_stg.FileFormatType.RAW, pvm_stg.FileFormatType.QCOW2)
 class LocalStorage(disk_driver.DiskAdapter):
     """The volume group [powervm] volume_group_name of one VIOS.
 
-    Module holder tells which VIOS that is.
+    Module holder finds this VIOS.
 
-    No disk is shared with another host. The management partition can read
-    the disks only if it is the VIOS that owns them: a disk that is mapped to
-    a server cannot be mapped to another partition too.
+    Hosts do not share these disks. The management partition can read the disks
+    only if it is the VIOS that owns them, because a disk that is mapped to a
+    server cannot be mapped to another partition.
 
-    The group may be a pool of file-backed disks. Those take qcow2 images as
-    well as raw ones, and cannot be resized.
+    The group may be a pool of file-backed disks. They accept raw and qcow2
+    images, and cannot be resized.
 
     :raises OptRequiredIfOtherOptValue: if the option is not set.
-    :raises AbstractDiskException: if no VIOS has such a volume group, or it
-        is not clear which one has it, see holder.find().
+    :raises AbstractDiskException: if no VIOS has such a volume group, or if
+        the choice is not clear, see holder.find().
     """
 
     def __init__(self, host, image_api):
@@ -104,7 +105,7 @@ class LocalStorage(disk_driver.DiskAdapter):
                    for disk in vg_w.virtual_disks})
 
     def clean(self, census):
-        """See the base class. 1 request, and 1 if there is something."""
+        """See the base class. 1 request, and 1 if it removes something."""
         vg_w = self._images.scrub()
         left = set(map(elements.base_name, vg_w.virtual_disks))
         proof = census.prove_former(left)
@@ -129,7 +130,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         return disk
 
     def create_blank_disks(self, instance, disks, made=None):
-        """See the base class. 2 requests, if nothing was left behind."""
+        """See the base class. 2 requests, if there are no stale disks."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
         with self._name_clash(sizes):
@@ -140,7 +141,7 @@ class LocalStorage(disk_driver.DiskAdapter):
 
     @contextlib.contextmanager
     def _name_clash(self, names):
-        """Tell whether a failure is due to disks that are in use."""
+        """Return whether a failure is due to disks that are in use."""
         try:
             yield
         except pvm_exc.HttpError as exc:
@@ -196,7 +197,7 @@ class LocalStorage(disk_driver.DiskAdapter):
 
     def extend_disk(self, instance, size_gb,
                     disk_type=disk_driver.DiskType.BOOT):
-        """See the base class. 2 requests, or 1 if it has that size."""
+        """See the base class. 2 requests, or 1 if the size is right."""
         self._vg.edit(self._extend, self.get_disk_name(disk_type, instance),
                       size_gb)
 
@@ -216,7 +217,7 @@ class LocalStorage(disk_driver.DiskAdapter):
             vg_w.update()
 
     def _growing_disk(self, vg_w, name, size_gb):
-        """Find a disk, and make sure that it can have that size."""
+        """Find a disk, and check that it can have this size."""
         disk = volumegroup.find_disk(vg_w, name)
         if disk is None:
             raise nova_exc.DiskNotFound(location=name)
@@ -229,23 +230,23 @@ class LocalStorage(disk_driver.DiskAdapter):
         return disk
 
     def _replace_blank_disks(self, vg_w, sizes, proof, made, disk_types):
-        """Create disks; note their types from when there may be new ones."""
+        """Create disks; record their types before they may exist."""
         vg_w = deletion.disks(vg_w, sizes, proof)
         vg_w = self._images.give_way(vg_w, sum(sizes.values()))
         made[:] = disk_types
         return volumegroup.create_blank_disks(vg_w, sizes)
 
-    # ---- disks that are being filled -----------------------------------
+    # ---- disks with incomplete content ---------------------------------
 
     def _key(self, name):
         return ('%s%s_%s' % (_HALF_MADE, name, self.host.nodename))[:_MAX_KEY]
 
     @contextlib.contextmanager
     def _half_made(self, instance, name):
-        """Have Nova know of a disk that is being filled, until it has been.
+        """Record in the context that the content of a disk is incomplete.
 
-        If that fails, or ends with a crash, it stays known: so nobody takes
-        the disk for one that has its content, if it could not be deleted.
+        After a failure or a crash the record stays. So the driver does not use
+        the disk as complete if it could not be deleted.
         """
         if self._key(name) not in instance.system_metadata:
             instance.system_metadata[self._key(name)] = 'yes'
@@ -254,7 +255,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         self._forget_half_made(instance, [name])
 
     def _forget_half_made(self, instance, names):
-        """Have Nova know that disks of these names are whole, or gone."""
+        """Record that disks of these names are complete, or gone."""
         keys = set(map(self._key, names)) & instance.system_metadata.keys()
         for key in keys:
             del instance.system_metadata[key]

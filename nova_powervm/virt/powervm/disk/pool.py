@@ -29,15 +29,15 @@ from nova_powervm.virt.powervm.storage import deletion
 
 LOG = logging.getLogger(__name__)
 
-# What the names of boot disks of nova-powervm 9.0.0 begin with.
+# Prefix of the names of boot disks from nova-powervm 9.0.0.
 _OF_9_0_0 = 'boot_'
 
 
 class Unit(typing.NamedTuple):
-    """A logical unit; what this process remembers of it never changes.
+    """A logical unit, with values that never change.
 
-    :ivar uuid: names it in the REST API.
-    :ivar udid: names it everywhere else, as in mappings.
+    :ivar uuid: identifies it in the REST API.
+    :ivar udid: identifies it everywhere else, in mappings for example.
     """
 
     uuid: str
@@ -46,21 +46,21 @@ class Unit(typing.NamedTuple):
 
     @classmethod
     def of(cls, lu_w):
-        """Make one from a LUEnt wrapper."""
+        """Return the Unit for a LUEnt wrapper."""
         return cls(lu_w.uuid, lu_w.udid, lu_w.name)
 
 
 class Pool:
-    """The tier of the pool in which the disks of servers are, see clusters.
+    """The tier of the pool for the disks of servers, see clusters.
 
-    A list of all LUs is an expensive answer in a large pool, and the only one
-    that tells the UUID of an LU: a mapping tells its UDID. So the pool
-    remembers the LUs that it has seen, made and deleted. An LU that another
-    host makes is not known here until the next list is read.
+    In a large pool, a list of all LUs is an expensive answer. But it is the
+    only answer with the UUID of an LU; a mapping has its UDID. So this object
+    remembers the LUs that it has seen, created and deleted. It does not know
+    an LU that another host creates until it reads the next list.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :raises AbstractDiskException: if it is not clear which cluster or tier,
-        see clusters.
+    :raises AbstractDiskException: if the cluster or the tier is not clear, see
+        clusters.
     """
 
     def __init__(self, host):
@@ -75,8 +75,8 @@ class Pool:
         self.vios_uuids = self._members(cluster, vioses)
         self._lock = threading.Lock()
         self._units = {}
-        # Every number stands for an LU that may have been made unseen; a
-        # list of all settles those before it.
+        # Each number represents an LU whose creation may be unknown here. A
+        # list of all LUs settles the earlier ones.
         self._doubts = 1
         self._settled = 0
 
@@ -86,9 +86,9 @@ class Pool:
         return sorted(self.host.vioses(), key=lambda vios_w: vios_w.name)
 
     def _members(self, cluster, vioses):
-        """UUIDs of this host's VIOSes in the cluster, those that are up first.
+        """UUIDs of this host's VIOSes in the cluster, running ones first.
 
-        The cluster has VIOSes of other hosts too.
+        The cluster also has VIOSes of other hosts.
         """
         active = {vios_w.uuid for vios_w in self.host.filter_active(vioses)}
         members = clusters.member_uuids(cluster)
@@ -118,13 +118,13 @@ class Pool:
         return self._tier.uuid
 
     def refresh(self):
-        """Find out which VIOSes serve it and how large it is (3 requests)."""
+        """Read the VIOSes of the pool, and its size (3 requests)."""
         cluster = self.host.cluster(self._cluster_uuid)
         self.vios_uuids = self._members(cluster, self._read_vioses())
         self._tier = self.host.read_again(self._tier)
 
     def active_vios_uuids(self):
-        """UUIDs of the VIOSes that serve it and are up (1 request).
+        """Return the UUIDs of its VIOSes that are up (1 request).
 
         :raises StorageNotServed: if there is none.
         """
@@ -136,17 +136,18 @@ class Pool:
         return found
 
     def capacity(self, lus=None):
-        """Tell the size and what is used of it (1 request).
+        """Return the size and the used space (1 request).
 
-        The platform tells how much data is in a pool, not in one of several
-        tiers. There the sizes of the LUs are added up, which is more than
-        their data, as they are thin; the size of the tier is as of refresh().
+        The platform reports how much data is in a pool, but not in one of
+        several tiers. For a tier the driver adds the sizes of the LUs, which
+        is more than their data because they are thin. The size of the tier is
+        from the last refresh().
 
-        :param lus: list of all LUs, if it has just been read.
+        :param lus: list of all LUs, if the caller has just read it.
         :returns: driver.DiskCapacity
         """
         if self._is_only_tier:
-            # Answered without content if nothing has changed.
+            # The answer has no content if nothing has changed.
             self._ssp = ssp = self.host.read_again(self._ssp)
             return _capacity(ssp.capacity, ssp.capacity - ssp.free_space,
                              ssp.logical_units)
@@ -156,9 +157,9 @@ class Pool:
         return _capacity(total, sum(lu_w.capacity for lu_w in lus), lus)
 
     def check_room(self, size_gb, lus=None):
-        """Raise ComputeResourcesUnavailable without that room (1 request).
+        """Raise ComputeResourcesUnavailable without this space (1 request).
 
-        :param lus: list of all LUs, if it has just been read.
+        :param lus: list of all LUs, if the caller has just read it.
         """
         capacity = self.capacity(lus)
         free = capacity.total_gb - capacity.used_gb
@@ -179,7 +180,7 @@ class Pool:
             before, doubts = dict(self._units), self._doubts
         lus = self.host.logical_units(self.tier_uuid)
         with self._lock:
-            # What was made meanwhile may be missing in the answer.
+            # LUs that were created in the meantime may be missing.
             made = {uuid: unit for uuid, unit in self._units.items()
                     if uuid not in before}
             self._units = dict(
@@ -191,8 +192,8 @@ class Pool:
         """Find LUs by name (1 request, or 0).
 
         :param names: collection of names.
-        :param udids: UDIDs that some of them have. If there are any, and all
-            are known here, so are all LUs of these names.
+        :param udids: UDIDs of some of them. If there are any, and all of them
+            are known here, then all LUs of these names are known.
         :returns: list of Unit.
         """
         if udids and set(udids) <= {unit.udid for unit in self.known(names)}:
@@ -201,9 +202,9 @@ class Pool:
         return self.known(names)
 
     def find_own(self, names):
-        """Find LUs by name that no other host makes (0 requests).
+        """Find LUs by names that no other host uses (0 requests).
 
-        1 request if the answer to the creation of any LU was lost.
+        Needs 1 request if the answer to the creation of an LU was lost.
 
         :returns: list of Unit.
         """
@@ -212,7 +213,7 @@ class Pool:
         return self.known(names)
 
     def known(self, names):
-        """Those LUs of some names that this process knows.
+        """Return the LUs with some names that this process knows.
 
         :returns: list of Unit.
         """
@@ -226,8 +227,7 @@ class Pool:
         :param name: str of at most 79 of [.0-9A-Za-z_].
         :param size_gb: float, in GiB; the platform rounds it.
         :param lu_type: pypowervm LUType
-        :param clone: LUEnt of the image that it is to be a linked clone of,
-            or None.
+        :param clone: LUEnt of the image to create a linked clone of, or None.
         :returns: LUEnt wrapper.
         """
         try:
@@ -236,7 +236,7 @@ class Pool:
                 clone=clone).create(parent_type=pvm_stg.Tier,
                                     parent_uuid=self.tier_uuid)
         except pvm_exc.Error:
-            # The answer may have been lost after it was made.
+            # The answer may have been lost after the LU was created.
             with self._lock:
                 self._doubts += 1
             raise
@@ -245,11 +245,11 @@ class Pool:
         return lu_w
 
     def delete(self, unit, proof):
-        """Delete an LU, or find that it is gone (1 request).
+        """Delete an LU if it exists (1 request).
 
         :param unit: Unit, or LUEnt wrapper.
         :param proof: deletion.Proof that covers its name.
-        :returns: bool, whether it was there.
+        :returns: bool, whether it existed.
         """
         found = deletion.unit(self.host.adapter, self.tier_uuid, unit, proof)
         with self._lock:
@@ -257,7 +257,7 @@ class Pool:
         return found
 
     def exists(self, uuid):
-        """Whether there is still an LU (1 request)."""
+        """Return whether an LU still exists (1 request)."""
         try:
             self._getter(uuid).get()
         except pvm_exc.HttpNotFound:
@@ -267,9 +267,9 @@ class Pool:
     def edit(self, uuid, func, *args):
         """Call func with the LUEnt wrapper, alone in this process (1 request).
 
-        :param func: called as func(lu_wrapper, *args); writes its changes
-            itself, and is called again with a fresh wrapper after a 412.
-        :returns: what func returns.
+        :param func: called as func(lu_wrapper, *args). It writes its changes
+            itself. After a 412 it is called again with a new wrapper.
+        :returns: the result of func.
         """
         return transaction.entry_transaction(func)(self._getter(uuid), *args)
 
@@ -278,10 +278,11 @@ class Pool:
 
 
 def _capacity(total, used, lus):
-    """Tell the capacity, and what of it is not of servers.
+    """Return the capacity, and the space that servers do not use.
 
-    A host does not know the servers of the other hosts of the pool, so names
-    tell which LUs are disks of servers. Others may grow to their full size.
+    A host does not know the servers of the other hosts of the pool, so it
+    recognizes disks of servers by their names. Other LUs may grow to their
+    full size.
 
     :param lus: list of LU or LUEnt wrappers.
     """
@@ -296,5 +297,5 @@ def _capacity(total, used, lus):
 
 
 def _is_of_server(name):
-    """Whether an LU is a disk of a server, or of one of 9.0.0, by its name."""
+    """Return whether an LU is a server's disk, also of 9.0.0, by its name."""
     return names.is_disk_name(name) or name.startswith(_OF_9_0_0)

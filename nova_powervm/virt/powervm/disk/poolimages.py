@@ -10,31 +10,31 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The images that a Shared Storage Pool keeps to clone boot disks from.
+"""The cache of images in a Shared Storage Pool. Boot disks are clones.
 
-An image is a logical unit (LU) of the type image, which boot disks are linked
-clones of. All hosts of the pool share it. Its name is
+An image is a logical unit (LU) of the type image. Boot disks are linked clones
+of it. All hosts of the pool share it. Its name is
 
     i_<25 characters for the image's id>_<13 characters for its content>
 
-each the base 32 of a SHA-256.
+both in base 32, from a SHA-256.
 
-Which host uploads an image is settled by the protocol of pypowervm's
-get_or_upload_image_lu, so that hosts which run that function can share the
-pool: an image whose LU is alone is complete. Who wants to upload it makes a
-marker first, a tiny LU of the type image whose name ends with the image's,
-and deletes it in the end. Whoever sees a marker of somebody else waits,
-except that among markers without an image, the first in the alphabet wins.
+Hosts use the protocol of pypowervm's get_or_upload_image_lu to decide which of
+them uploads an image, so hosts that run this function can share the pool. An
+image without a marker is complete. A host that wants to upload an image first
+creates a marker, a tiny LU of the type image whose name ends with the image's
+name. It deletes the marker at the end. A host that sees a marker of another
+host waits, but among markers without an image, the first in the alphabet wins.
 
-What is better here: a marker of this driver is named
+This driver improves the protocol. Its markers are named
 
     part<8 random digits>_<8 characters for the host>_<name of the image>
 
-and replaced by another such marker every minute. So one that stays is known to
-be dead: at once by the host that made it, and by another one after a few
-minutes. A marker of pypowervm says nothing about its life; it is given an
-hour. The image of a dead marker is partial; both are deleted. And waiting is
-for the marker to go, not for the rest of half a minute or more.
+and it replaces each marker with a new one every minute. So a marker that stays
+is stale. The host that created it knows this at once, other hosts after a few
+minutes. A marker of pypowervm does not show whether it is stale, so it may
+stay for an hour. The image of a stale marker is partial, and the driver
+deletes both. A host that waits continues as soon as the marker is gone.
 """
 
 import contextlib
@@ -80,15 +80,15 @@ def lu_name(image):
 
 
 def _our_marker(name):
-    """Match the name of a marker of this driver; None if it is none."""
+    """Match the name of a marker of this driver, or return None."""
     match = _OUR_MARKER.fullmatch(name)
     return match if match and names.is_pool_image(match.group(2)) else None
 
 
 def _marked(name):
-    """The image that a marker is of, by its name: str.
+    """Return the name of a marker's image, str.
 
-    :returns: None if the name is not that of a marker.
+    :returns: None if the name does not belong to a marker.
     """
     match = _ANY_MARKER.fullmatch(name)
     return match.group(1) if match and names.is_pool_image(
@@ -100,14 +100,14 @@ _PROOF = deletion.of_cache(
 
 
 def _images(lus, name=None):
-    """Those LUs that are images of this driver: all, or one by name."""
+    """Return the images of this driver among LUs: all, or one by name."""
     return [lu_w for lu_w in lus if lu_w.lu_type == pvm_stg.LUType.IMAGE and
             (names.is_pool_image(lu_w.name) if name is None
              else lu_w.name == name)]
 
 
 def _markers(lus, name=None):
-    """Those LUs that are markers: of any image, or of one by name."""
+    """Return the markers among LUs: of all images, or of one by name."""
     found = [(lu_w, _marked(lu_w.name)) for lu_w in lus
              if lu_w.lu_type == pvm_stg.LUType.IMAGE]
     return [lu_w for lu_w, marked in found
@@ -115,20 +115,20 @@ def _markers(lus, name=None):
 
 
 class _ImageIsGone(Exception):
-    """An image that was known to be in the pool is there no more."""
+    """An image that was in the pool is gone."""
 
 
 class PoolImages(imagecache.ImageCacheManager):
     """The images in one pool.
 
-    A lock for each image is held while this process uploads, clones or
-    removes it. Other hosts are held off by markers; and an image with a
-    clone cannot be deleted (assumed, no hardware).
+    A thread holds the lock of an image while it uploads, clones or removes it.
+    Markers make other hosts wait. The platform cannot delete an image with a
+    clone (assumed, no hardware).
 
     :param pool: pool.Pool
-    :param image_api: nova.image.glance.API, or what has its methods.
-    :param clock: returns seconds that only go up.
-    :param sleep: waits for a number of seconds.
+    :param image_api: nova.image.glance.API, or an object with its methods.
+    :param clock: function that returns monotonic seconds.
+    :param sleep: function that waits for a number of seconds.
     """
 
     def __init__(self, pool, image_api, clock=time.monotonic,
@@ -151,11 +151,11 @@ class PoolImages(imagecache.ImageCacheManager):
     def create_clone(self, context, image, name, size_gb):
         """Create an LU that is a linked clone of an image.
 
-        1 request if the image is known to be in the pool, else 5 if it is
-        there, and 9 if it is not.
+        Needs 1 request if the image is known to be in the pool, 5 if it is
+        there but not known, and 9 if it is not there.
 
-        :param image: image.Image, complete, or as far as Image.from_meta
-            knows it.
+        :param image: image.Image, complete, or with what Image.from_meta
+            knows.
         :param name: str, name of the new LU.
         :param size_gb: int, its size in GiB; not less than the image's.
         :returns: LUEnt wrapper.
@@ -179,19 +179,20 @@ class PoolImages(imagecache.ImageCacheManager):
             return self._obtain(context, image)[1]
 
     def scrub(self):
-        """Find out what there is, and remove what is dead (1 request).
+        """Read the LUs, and remove stale markers and images (1 request).
 
         :returns: list of the LUs that remain.
         """
         return self._remove_dead(self.look())
 
     def update(self, context, all_instances):
-        """Remove images that have been out of use for long enough.
+        """Remove images that have been unused for long enough.
 
-        Nova's method; 1 request, and 1 for each image to remove. An image
-        with a clone is in use, on whatever host; so is one that a server of
-        this host was made of, as the server may be made anew. The time begins
-        when this host first finds the image out of use.
+        Nova calls this. Needs 1 request, and 1 for each image to remove. An
+        image with a clone is in use, on whatever host. An image from which a
+        server of this host was created is in use, because the server may be
+        created again. The time begins when this host first finds the image
+        unused.
 
         :param all_instances: nova.objects.InstanceList
         """
@@ -206,7 +207,7 @@ class PoolImages(imagecache.ImageCacheManager):
                     self._image_lock(lu_w.name, blocking=False):
                 self._remove_unused(lu_w)
 
-    # ---- what there is -------------------------------------------------
+    # ---- known images --------------------------------------------------
 
     def _image_lock(self, name, **kwargs):
         return lockutils.lock(name, semaphores=self._locks, **kwargs)
@@ -222,7 +223,7 @@ class PoolImages(imagecache.ImageCacheManager):
             yield known
 
     def look(self):
-        """Read all LUs (1 request), and note what they tell of images."""
+        """Read all LUs (1 request), and record the images among them."""
         lus = self.pool.list_units()
         now = self.clock()
         marked = {_marked(lu_w.name)
@@ -236,14 +237,14 @@ class PoolImages(imagecache.ImageCacheManager):
         return lus
 
     def complete(self, name):
-        """LUEnt of an image that was complete when last seen, or None."""
+        """Return the LUEnt of an image that was complete, or None."""
         with self._state_lock:
             return self._complete.get(name)
 
     def _clone(self, image_lu, name, size_gb):
         """Clone an image that was there when last seen (1 request).
 
-        :raises _ImageIsGone: if it is there no more.
+        :raises _ImageIsGone: if it is no longer there.
         """
         try:
             return self.pool.create(name, size_gb, clone=image_lu)
@@ -254,17 +255,17 @@ class PoolImages(imagecache.ImageCacheManager):
                 raise
             raise _ImageIsGone() from exc
 
-    # ---- uploads, the lock of the image held ---------------------------
+    # ---- uploads, with the lock of the image ---------------------------
 
     def _obtain(self, context, image):
-        """Have an image in the pool, whoever uploads it.
+        """Make sure that an image is in the pool, whoever uploads it.
 
         :returns: (its LUEnt, bool whether it was uploaded here)
         """
         name = lu_name(image)
         while True:
             with _Marker(self, self._host_token, name) as marker:
-                # Nothing may take time between the look and the upload.
+                # No delay is allowed between the check and the upload.
                 vios_uuid = random.choice(self.pool.active_vios_uuids())
                 image_lu, rivals, lus = self._look_for(name, marker)
                 if image_lu is not None and not rivals:
@@ -275,7 +276,7 @@ class PoolImages(imagecache.ImageCacheManager):
             self._wait(name)
 
     def _look_for(self, name, marker=None):
-        """Read all LUs (1 request), and tell how it is with an image.
+        """Read all LUs (1 request), and return the state of an image.
 
         :param marker: the _Marker of this thread, or None.
         :returns: (its LUEnt or None, list of the markers of others, list of
@@ -287,10 +288,10 @@ class PoolImages(imagecache.ImageCacheManager):
         return next(iter(_images(lus, name)), None), rivals, lus
 
     def _wins(self, marker, rivals):
-        """Whether this thread may upload, of those that have a marker.
+        """Return whether this thread may upload, among those with a marker.
 
-        The first in the alphabet may, but not if another one began before
-        there was this marker. So it waits for the others to give up.
+        The first in the alphabet may, but not if another upload began before
+        this marker existed. Then it waits for the others to give up.
         """
         if any(rival.name < marker.name for rival in rivals):
             return False
@@ -306,9 +307,9 @@ class PoolImages(imagecache.ImageCacheManager):
     def _upload(self, context, image, marker, vios_uuid, lus):
         """Upload an image; without end(), the marker removes it (6 requests).
 
-        :param marker: _Marker that was made for it.
+        :param marker: _Marker of this image.
         :param vios_uuid: UUID of the VIOS that takes the bytes.
-        :param lus: list of all LUs, as they have just been read.
+        :param lus: list of all LUs that the caller has just read.
         """
         name = marker.image_name
         image = disk_image.Image.from_glance(self.image_api, context,
@@ -334,7 +335,7 @@ class PoolImages(imagecache.ImageCacheManager):
         return image_lu
 
     def _wait(self, name):
-        """Wait until nobody uploads an image any more."""
+        """Wait until no host uploads an image any more."""
         while True:
             _image_lu, others, _lus = self._look_for(name)
             if not others:
@@ -349,12 +350,11 @@ class PoolImages(imagecache.ImageCacheManager):
     # ---- removal -------------------------------------------------------
 
     def _remove_dead(self, lus, held_name=None, but_not=None):
-        """Delete markers without life, and the partial images that they mark.
+        """Delete stale markers and their partial images.
 
-        What the platform refuses to delete stays, and is tried again with the
-        next look.
+        If the platform refuses to delete one, it stays until the next call.
 
-        :param lus: list of all LUs, as they have just been read.
+        :param lus: list of all LUs that the caller has just read.
         :param held_name: name of the image whose lock this thread holds.
         :param but_not: the _Marker of this thread, or None.
         :returns: list of the LUs that remain.
@@ -369,7 +369,7 @@ class PoolImages(imagecache.ImageCacheManager):
             name = _marked(marker_lu.name)
             with contextlib.ExitStack() as held, contextlib.suppress(
                     lockutils.AcquireLockFailedException):
-                # A marker of another thread is of an image that it locks.
+                # Another thread holds the lock of its marker's image.
                 if name != held_name:
                     held.enter_context(self._image_lock(name,
                                                         blocking=False))
@@ -381,9 +381,9 @@ class PoolImages(imagecache.ImageCacheManager):
         """Delete a partial image and its marker.
 
         :param doomed: list of LUs.
-        :param removed: set that takes the UUIDs of those that are gone.
-        :param may_stay: whether it is fine if the platform refuses, as it does
-            if somebody has mapped one by hand.
+        :param removed: set to which the UUIDs of deleted LUs are added.
+        :param may_stay: whether to ignore a refusal of the platform, after
+            somebody has mapped one by hand for example.
         """
         LOG.warning('The upload of image %(image)s was broken off; removing '
                     'what is left, and its marker %(marker)s.',
@@ -404,7 +404,7 @@ class PoolImages(imagecache.ImageCacheManager):
         return match is not None and match.group(1) == self._host_token
 
     def _is_dead(self, marker_lu):
-        """Whether a marker has been there for longer than one lives."""
+        """Return whether a marker has existed for too long."""
         patience = (_PATIENCE_SECONDS
                     if _our_marker(marker_lu.name)
                     else _FOREIGN_PATIENCE_SECONDS)
@@ -413,7 +413,7 @@ class PoolImages(imagecache.ImageCacheManager):
         return since is not None and self.clock() - since >= patience
 
     def _expired(self, lus, in_use):
-        """Note which images are out of use; return those due to go."""
+        """Record which images are unused; return the ones to delete."""
         now = self.clock()
         # The first two digits of a UDID tell the type.
         cloned = {lu_w.cloned_from_udid[2:] for lu_w in lus
@@ -432,7 +432,7 @@ class PoolImages(imagecache.ImageCacheManager):
                 CONF.image_cache.remove_unused_original_minimum_age_seconds]
 
     def _remove_unused(self, lu_w):
-        """Delete an image that is out of use, unless it is used again."""
+        """Delete an unused image, unless somebody uses it again."""
         with self._state_lock:
             if lu_w.uuid not in self._unused_since:
                 return
@@ -448,7 +448,8 @@ class PoolImages(imagecache.ImageCacheManager):
 class _Marker:
     """The marker of one upload; a context manager.
 
-    At its end there is no marker, and without end() no image either.
+    At the end of the context the marker is gone. Without end() the image is
+    gone, too.
 
     :param images: PoolImages
     :param host_token: str, of this host.
@@ -481,7 +482,7 @@ class _Marker:
             self._clean_up()
 
     def _make(self):
-        """Make an LU for a marker (1 request)."""
+        """Create an LU for a marker (1 request)."""
         self.name = 'part%08x_%s_%s' % (random.getrandbits(32),
                                         self._host_token, self.image_name)
         self._names.append(self.name)
@@ -497,7 +498,7 @@ class _Marker:
         return self._image_lu
 
     def keep_alive(self, chunks):
-        """Yield chunks; replace the marker if they take their time."""
+        """Yield chunks; replace the marker if this takes long."""
         for chunk in chunks:
             if self._images.clock() - self._made >= _RENEW_SECONDS:
                 utils.try_to('renew the marker of image %s' %
@@ -505,17 +506,17 @@ class _Marker:
             yield chunk
 
     def _renew(self):
-        """Replace the marker by a new one (2 requests)."""
+        """Replace the marker with a new one (2 requests)."""
         old = self.name
         self._make()
         for unit in self._pool.known([old]):
             self._pool.delete(unit, _PROOF)
 
     def end(self):
-        """Delete the marker: from now on the image is complete (1 request).
+        """Delete the marker, so that the image is complete (1 request).
 
-        :raises CouldNotFetchImage: if another host has taken the upload for
-            dead, and deleted it.
+        :raises CouldNotFetchImage: if another host has treated the upload as
+            stale, and deleted it.
         """
         there = [self._delete(unit)
                  for unit in self._pool.find_own(self._names)]

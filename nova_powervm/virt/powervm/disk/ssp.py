@@ -40,14 +40,13 @@ _CAPACITY = 'UnitCapacity'
 
 
 class SSPDiskAdapter(disk_driver.DiskAdapter):
-    """The pool of the cluster that this host's VIOSes are in.
+    """Keep disks in the pool of the cluster of this host's VIOSes.
 
-    A disk is mapped through every VIOS of the pool that is up, so it stays
-    reachable while one is down. All hosts of the pool see all disks, and so
-    can their management partitions.
+    Every VIOS of the pool that is up maps a disk, so the disk stays reachable
+    while one VIOS is down. All hosts of the pool see all disks, and so can
+    their management partitions.
 
-    :raises AbstractDiskException: if it is not clear what to use, see
-        pool.Pool.
+    :raises AbstractDiskException: if the pool is not clear, see pool.Pool.
     """
 
     storage_class = pvm_stg.LU
@@ -98,11 +97,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                              lus)
 
     def _delete_doomed(self, instance, lus):
-        """Delete what a server had when a VIOS was down.
+        """Delete LUs that a server lost while a VIOS was down.
 
-        That has it mapped still, maybe where the server has a disk by now.
+        This VIOS still maps them, maybe at the address of a newer disk.
 
-        :param lus: wrappers of the LUs that there are.
+        :param lus: wrappers of the existing LUs.
         """
         doomed = units.doomed(instance.system_metadata)
         names, clients = set(doomed.values()), self.own_partitions(instance)
@@ -134,11 +133,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         return disk
 
     def create_blank_disks(self, instance, disks, made=None):
-        """See the base class. 1 request for each; 1 more to use one again."""
+        """See the base class. 1 request each, 1 more to keep an old one."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
         found = self._find_left_over(instance, sizes)
-        # What is on a swap disk is worth nothing.
+        # Nobody needs the content of a swap disk.
         swap = self.get_disk_name(disk_driver.DiskType.SWAP, instance)
         doomed = {name for name, lu_w in found.items() if name == swap and
                   round(lu_w.capacity) != sizes[name]}
@@ -161,11 +160,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         return results
 
     def _find_left_over(self, instance, names):
-        """Find LUs that are there already, and are not to be deleted.
+        """Find existing LUs that are not to be deleted.
 
-        It reads the list of LUs (1 request) only if some of them are known.
+        Reads the list of LUs (1 request) only if some of them are known.
 
-        :returns: dict of name -> LUEnt wrapper; one that is in use, if any.
+        :returns: dict of name -> LUEnt wrapper; of several the one in use.
         """
         if all(self._unfinished.is_doomed(unit.uuid)
                for unit in self._pool.known(names)):
@@ -173,10 +172,10 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         return self._read_own(instance, names)
 
     def _read_own(self, instance, names):
-        """Read which LUs of some names are the server's (1 request).
+        """Read the server's LUs among LUs of some names (1 request).
 
-        :returns: dict of name -> LUEnt wrapper, of those that there are.
-        :raises DiskNameAmbiguous: if that is not clear.
+        :returns: dict of name -> LUEnt wrapper, without missing LUs.
+        :raises DiskNameAmbiguous: if the owner is not clear.
         """
         found = _by_name(lu_w for lu_w in self._pool.list_units()
                          if lu_w.name in names and
@@ -188,7 +187,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def _check_left_over(self, found, sizes, doomed):
         """Refuse LUs that can neither be used nor be replaced.
 
-        :raises DiskNameInUse: before anything was changed.
+        :raises DiskNameInUse: before anything is changed.
         """
         for name, lu_w in found.items():
             reason = None
@@ -203,7 +202,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                     place='Shared Storage Pool %s' % self._pool.ssp_name)
 
     def _remove_left_over(self, instance, names):
-        """Delete LUs of these names, as far as they are known.
+        """Delete known LUs of these names.
 
         :raises DiskNameAmbiguous: if it is not clear which are the server's.
         """
@@ -235,8 +234,8 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def has_disks(self, instance, disk_types):
         """See the base class.
 
-        If the server has an LU in this pool by what is kept, and the platform
-        does not tell of it, nobody may take it for one without disks.
+        If the server has an LU in this pool on record, and the platform does
+        not report it, nobody may treat the server as one without disks.
         """
         if self.get_disk_refs(instance, disk_types):
             return True
@@ -264,7 +263,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                 self._note_missed, stg, names, clients))
 
     def _note_missed(self, stg, names, clients, vios_uuid):
-        """Remember what to unmap from a VIOS when it is up again."""
+        """Remember what to unmap when a VIOS is up again."""
         udids = {unit.udid for unit in self._pool.known(names)}
         udids.update(element.udid for element in stg.removed_storage
                      if elements.is_named(element, pvm_stg.LU, names))
@@ -273,8 +272,8 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def delete_disks(self, instance, disk_types=None, unmapped=()):
         """See the base class.
 
-        1 request for each disk if they were mapped and are known here; 1 more
-        if not.
+        Needs 1 request for each disk if they were mapped and are known here,
+        and 1 more if not.
         """
         names = self.get_disk_names(instance, disk_types)
         udids = {element.udid for element in unmapped
@@ -291,10 +290,9 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         units.note_deleted(instance, names)
 
     def _delete(self, unit, proof):
-        """Delete an LU; if it is in use, try again at every sweep().
+        """Delete an LU; if it is in use, retry in every sweep().
 
-        It may be in use on a host that the server has left while a VIOS was
-        down there.
+        A host that the server has left while a VIOS was down may still map it.
 
         :param proof: deletion.Proof that covers it.
         :returns: bool, whether it is gone.
@@ -344,14 +342,14 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         return self._pool.edit(disk.uuid, func, *args)
 
     def _check_extend(self, lu_w, size_gb):
-        # An LU is thin: it takes no room before data is written.
+        # An LU is thin: it uses no space before data is written.
         self.check_growth(lu_w.name, lu_w.capacity, size_gb)
 
     def _extend(self, lu_w, size_gb):
         growth = self.check_growth(lu_w.name, lu_w.capacity, size_gb)
         if growth:
-            # pypowervm offers no setter. Assumed, no hardware: the platform
-            # takes another size, as the VIOS command lu -resize does.
+            # pypowervm has no setter. Assumed, no hardware: the platform
+            # accepts another size, as the VIOS command lu -resize does.
             lu_w.set_float_gb_value(_CAPACITY, size_gb)
             lu_w.update()
 
@@ -423,7 +421,7 @@ def _by_name(found):
 
 
 class _Missed(typing.NamedTuple):
-    """LUs that were to be unmapped from a VIOS that was down."""
+    """LUs to unmap from a VIOS that was down."""
 
     names: list
     clients: list
@@ -431,10 +429,10 @@ class _Missed(typing.NamedTuple):
 
 
 class _Unfinished:
-    """What is left to do on VIOSes that were down when it was asked for.
+    """Work that remains for VIOSes that were down.
 
-    It is kept in memory only. When nova-compute starts, all of it is found
-    again: see cleanup.
+    It is in memory only. When nova-compute starts, the cleaners find all of it
+    again, see cleanup.
     """
 
     def __init__(self):
@@ -443,20 +441,20 @@ class _Unfinished:
         self._missed = {}
         # UUID -> (Unit, Proof) to delete, once no VIOS may have it mapped.
         self._units = {}
-        # The same of those that somebody has mapped, maybe another host.
+        # The same for LUs that somebody has mapped, maybe another host.
         self._used = {}
 
     def add_mappings(self, vios_uuid, names, clients, udids):
-        """Note that a VIOS may have LUs mapped that it should not."""
+        """Record that a VIOS may map LUs that it should not."""
         with self._lock:
             self._missed.setdefault(vios_uuid, []).append(
                 _Missed(names, clients, udids))
 
     def add_unit(self, unit, proof):
-        """Note that an LU is to be deleted, if a VIOS may have it mapped.
+        """Record that an LU has to be deleted, if a VIOS may map it.
 
         :param proof: deletion.Proof that covers it.
-        :returns: bool, whether one may.
+        :returns: bool, whether a VIOS may map it.
         """
         with self._lock:
             found = [missed for missed in self._all()
@@ -467,24 +465,24 @@ class _Unfinished:
             return bool(found)
 
     def add_used(self, unit, proof):
-        """Note that an LU is to be deleted when nobody maps it any more."""
+        """Record that an LU has to be deleted once it has no mapping."""
         with self._lock:
             self._used[unit.uuid] = unit, proof
 
     def take_used(self):
-        """Those LUs, to be tried again: list of (Unit, Proof)."""
+        """Return these LUs, to try again: list of (Unit, Proof)."""
         with self._lock:
             taken = list(self._used.values())
             self._used.clear()
             return taken
 
     def is_doomed(self, uuid):
-        """Whether an LU is to be deleted."""
+        """Return whether an LU has to be deleted."""
         with self._lock:
             return uuid in self._units or uuid in self._used
 
     def cancel(self, udid):
-        """Note that an LU is mapped again on purpose."""
+        """Record that an LU is mapped again on purpose."""
         with self._lock:
             for missed in self._all():
                 missed.udids.discard(udid)
@@ -492,20 +490,20 @@ class _Unfinished:
                           if doomed[0].udid != udid}
 
     def vios_uuids(self):
-        """UUIDs of the VIOSes that there is something to do on."""
+        """Return the UUIDs of the VIOSes with remaining work."""
         with self._lock:
             return list(self._missed)
 
     def mappings(self, vios_uuid):
-        """What to unmap from a VIOS, list of _Missed."""
+        """Return what to unmap from a VIOS, list of _Missed."""
         with self._lock:
             return [missed._replace(udids=set(missed.udids))
                     for missed in self._missed.get(vios_uuid, ())]
 
     def end(self, vios_uuid):
-        """Note that a VIOS has no such mappings any more.
+        """Record that a VIOS has no such mappings any more.
 
-        :returns: list of (Unit, Proof) of those that can be deleted now.
+        :returns: list of (Unit, Proof) of the LUs that can be deleted now.
         """
         with self._lock:
             self._missed.pop(vios_uuid, None)
