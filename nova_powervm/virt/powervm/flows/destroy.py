@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipe of removing a server."""
+"""The flow that removes a server."""
 
 from nova.virt import configdrive
 from taskflow.patterns import linear_flow
@@ -24,10 +24,10 @@ from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 def destroy(rooms, instance, network_info, block_device_info=None,
             destroy_disks=True, destroy_vifs=True):
-    """Flow that removes all that carries the instance's derived names.
+    """Flow that removes everything with names derived from the instance.
 
-    It needs no memory of what was made and no LPAR: every step looks for its
-    own names and is content when there is nothing.
+    It needs no record of what was created, and no LPAR. Every step searches
+    for its own names and is idempotent.
     """
     volumes = volume.volumes_for_removal(rooms, instance, block_device_info)
     stg = volume.transaction(rooms, 'destroy', volumes)
@@ -46,9 +46,9 @@ def destroy(rooms, instance, network_info, block_device_info=None,
     flow.add(
         tf_stg.DetachPartition(instance, stg),
         tf_stg.UpdateVioses(stg))
-    # A server that only leaves this host may have to stay after all, if the
-    # flow fails: as long as it has an LPAR it has its config drive, too. And
-    # Nova does not ask again for the removal of one that has left.
+    # If the flow fails, a server that leaves this host may have to stay. So it
+    # keeps its config drive while it has an LPAR. And Nova does not ask again
+    # to remove a server that has left.
     delete_lpar = tf_vm.Delete(rooms.host, instance)
     if not destroy_disks:
         flow.add(delete_lpar)

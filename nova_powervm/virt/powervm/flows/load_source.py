@@ -10,9 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How flows start servers: with IBM i, what boots is tagged before.
+"""Start servers in flows. With IBM i, tag the load source before.
 
-No other flow adds the tasks that start one, so none can forget that.
+No other module adds the tasks that start a server, so none can forget the tag.
 """
 
 import functools
@@ -33,13 +33,13 @@ def add_power_on(flow, rooms, instance, block_device_info, opts=None,
                  afresh=False, disk_type=_BOOT, swapped=None):
     """Start a server.
 
-    :param block_device_info: as Nova hands it to the driver, or None.
+    :param block_device_info: as Nova passes it to the driver, or None.
     :param opts: pypowervm PowerOnOpts, or None.
-    :param afresh: whether to restart it if it is on.
-    :param disk_type: DiskType of what IBM i is to boot from: the boot disk, or
-        the volume that takes its place, or the rescue disk.
-    :param swapped: (old, new), InstanceVolumes of a volume and of the one
-        that the flow has put in its place; or None.
+    :param afresh: whether to restart the server if it is on.
+    :param disk_type: DiskType that IBM i boots from: the boot disk (or the
+        volume that replaces it) or the rescue disk.
+    :param swapped: (old, new), InstanceVolumes of a volume and of the volume
+        with which the flow has replaced it; or None.
     """
     source = _of(rooms, instance, block_device_info, disk_type, swapped)
     if source is None:
@@ -53,8 +53,8 @@ def add_power_back_on(flow, rooms, instance, block_device_info,
                       always=False):
     """Start a server again if the flow fails.
 
-    :param block_device_info: as Nova hands it to the driver, or None.
-    :param always: whether also one that is off when the task begins.
+    :param block_device_info: as Nova passes it to the driver, or None.
+    :param always: whether to start it even if it is off when the task begins.
     """
     source = _of(rooms, instance, block_device_info)
     if source is None:
@@ -67,8 +67,8 @@ def add_power_back_on(flow, rooms, instance, block_device_info,
 def add_reboot(flow, rooms, instance, block_device_info, hard):
     """Restart a server, or start it if it has gone off by itself.
 
-    :param block_device_info: as Nova hands it to the driver, or None.
-    :param hard: whether the guest is not asked.
+    :param block_device_info: as Nova passes it to the driver, or None.
+    :param hard: whether to restart it without asking the guest.
     """
     source = _of(rooms, instance, block_device_info)
     if source is None:
@@ -77,7 +77,7 @@ def add_reboot(flow, rooms, instance, block_device_info, hard):
 
 
 def _of(rooms, instance, block_device_info, disk_type=_BOOT, swapped=None):
-    """The LoadSource of a server with IBM i; None for any other."""
+    """Return the LoadSource of a server with IBM i, or None."""
     if not flavors.is_ibmi(instance):
         return None
     volumes = volume.build_root(

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipes of power operations."""
+"""The flows of power operations."""
 
 from nova.virt import configdrive
 from taskflow.patterns import linear_flow
@@ -37,7 +37,8 @@ def power_on(rooms, instance, block_device_info, opts=None):
 def power_off(rooms, instance, timeout):
     """Flow that stops a server.
 
-    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    :param timeout: seconds that the guest has to shut down; 0 powers off at
+        once.
     """
     return linear_flow.Flow('power_off').add(
         tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
@@ -45,26 +46,26 @@ def power_off(rooms, instance, timeout):
 
 
 def soft_reboot(rooms, instance, block_device_info):
-    """Flow that asks the guest to restart, and insists if it does not."""
+    """Flow that asks the guest to restart, and forces it if necessary."""
     return load_source.add_reboot(
         linear_flow.Flow('soft_reboot'), rooms, instance, block_device_info,
         hard=False)
 
 
 def crash_dump(rooms, instance):
-    """Flow that has the guest dump its memory and restart."""
+    """Flow that lets the guest dump its memory and restart."""
     return linear_flow.Flow('crash_dump').add(
         tf_vm.TriggerCrashDump(rooms.host, instance))
 
 
 def hard_reboot(rooms, instance, network_info, block_device_info,
                 disk_types):
-    """Flow that restarts a server with all its connections made anew.
+    """Flow that connects everything of a server again, and restarts it.
 
-    It makes up for what an operation that failed has left undone, as Nova
-    advises to try.
+    It completes what a failed operation has left undone; Nova advises users to
+    try this.
 
-    :param disk_types: list of DiskType of the disks that are ours.
+    :param disk_types: list of DiskType of our own disks.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.of(rooms, instance, guided=True)
@@ -79,7 +80,7 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
                                undo=False, slots=slots,
                                swap_gb=disk_driver.swap_sizes(
                                    instance, block_device_info)))
-    # Left by a rescue, or the end of one, that failed.
+    # A failed rescue, or a failed unrescue, may have left it.
     flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]))
     if configdrive.required_by(instance):
         flow.add(tf_stg.ReattachCfgDrive(rooms.config_drive, instance, stg))

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipes of rescuing a server and of ending that."""
+"""The flows that rescue and unrescue a server."""
 
 from pypowervm.tasks import power_opts
 from taskflow.patterns import linear_flow
@@ -30,15 +30,15 @@ _RESCUE = disk_driver.DiskType.RESCUE
 
 def rescue(rooms, context, instance, image_meta, block_device_info=None,
            at_menu=False, was_on=False):
-    """Flow that boots a server, which is off, from a disk of its own.
+    """Flow that boots a server that is off from a rescue disk.
 
-    Its other disks and volumes keep their places. With IBM i the disk has an
-    adapter of its own, as it is that which is tagged.
+    Its other disks and volumes keep their addresses. With IBM i the rescue
+    disk has its own adapter, because the adapter is tagged.
 
-    :param at_menu: whether a person chooses the disk in the firmware's menu
-        (SMS), instead. IBM i has none.
-    :param was_on: whether Nova has stopped it for that: it is started again
-        if the flow fails.
+    :param at_menu: whether somebody chooses the disk in the firmware's menu
+        (SMS) instead. IBM i has no menu.
+    :param was_on: whether Nova has stopped the server for the rescue. If the
+        flow fails, it starts the server again.
     """
     flow = linear_flow.Flow('rescue')
     if was_on:
@@ -59,9 +59,9 @@ def rescue(rooms, context, instance, image_meta, block_device_info=None,
 
 
 def power_on(rooms, instance, block_device_info=None):
-    """Flow that starts a rescued server, from its rescue disk.
+    """Flow that starts a rescued server from its rescue disk.
 
-    One that is on stays on.
+    A server that is on stays on.
     """
     flow = linear_flow.Flow('power_on_rescued')
     if flavors.is_ibmi(instance):
@@ -77,9 +77,9 @@ def power_on(rooms, instance, block_device_info=None):
 
 
 def unrescue(rooms, instance, block_device_info):
-    """Flow that removes the rescue disk and boots as before.
+    """Flow that removes the rescue disk and boots from the boot disk.
 
-    That is from the boot disk, or from the volume that takes its place.
+    The boot disk may be a volume.
     """
     volumes = volume.root_volume_for(rooms, instance, block_device_info)
     stg = volume.transaction(rooms, 'unrescue', volumes)
@@ -94,9 +94,9 @@ def unrescue(rooms, instance, block_device_info):
 
 
 def discard(rooms, instance):
-    """Flow that deletes the rescue disk of a server that is rescued no more.
+    """Flow that deletes the rescue disk of a server after its rescue.
 
-    Nothing maps it any more.
+    The disk has no mapping any more.
     """
     return linear_flow.Flow('discard_rescue_disk').add(
         tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE]))

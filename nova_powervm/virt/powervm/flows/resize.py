@@ -11,14 +11,15 @@
 #    under the License.
 
 
-"""The recipes of a resize on the same host.
+"""The flows of a resize on the same host.
 
-The LPAR gets its new size while it is off, under its own name. The boot disk
+The LPAR gets its new size while it is off, and keeps its name. The boot disk
 keeps its size until the resize is confirmed, because no disk of PowerVM can
-shrink: so a revert gives back exactly what was there.
+shrink. So a revert restores exactly the old state.
 
-Nova ends the attachments of Cinder volumes and makes new ones, here too: so
-they are disconnected before that, and connected again.
+Nova deletes the attachments of Cinder volumes and creates new ones, even on
+the same host. So the flows disconnect the volumes first, and connect them
+again later.
 """
 
 from taskflow.patterns import linear_flow
@@ -32,10 +33,11 @@ from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
 def prepare(rooms, instance, flavor, block_device_info, timeout, was_on):
-    """Flow that makes sure of what can be, and stops the server.
+    """Flow that checks whether the resize is possible, and stops the server.
 
-    :param flavor: nova.objects.Flavor that the server is to have.
-    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    :param flavor: nova.objects.Flavor that the server gets.
+    :param timeout: seconds that the guest has to shut down; 0 powers off at
+        once.
     :param was_on: whether to start it again if the flow fails.
     """
     flow = linear_flow.Flow('resize_prepare')
@@ -47,7 +49,7 @@ def prepare(rooms, instance, flavor, block_device_info, timeout, was_on):
 
 
 def add_growth_check(flow, rooms, instance, flavor, block_device_info):
-    """Make sure that the boot disk can grow, if it is to."""
+    """Check that the boot disk can grow, if it has to."""
     if (flavor.root_gb > instance.flavor.root_gb and
             not spawn.is_volume_backed(block_device_info)):
         flow.add(tf_stg.CheckBootDiskGrowth(rooms.disk, instance,
@@ -55,9 +57,9 @@ def add_growth_check(flow, rooms, instance, flavor, block_device_info):
 
 
 def add_power_off(flow, rooms, instance, block_device_info, timeout, was_on):
-    """Stop the server, and start it again if what follows fails.
+    """Stop the server, and start it again if a later step fails.
 
-    One whose LPAR could not be made when it came is as good as off.
+    A server whose LPAR could not be created counts as off.
     """
     if was_on:
         load_source.add_power_back_on(flow, rooms, instance,
@@ -67,7 +69,7 @@ def add_power_off(flow, rooms, instance, block_device_info, timeout, was_on):
 
 
 def _add_disconnect(flow, rooms, instance, block_device_info):
-    """Disconnect the volumes; connect them again if what follows fails."""
+    """Disconnect the volumes; connect them again if a later step fails."""
     volumes = volume.volumes_for(rooms, instance, block_device_info)
     if volumes:
         stg = volume.transaction(rooms, 'resize_disconnect', volumes)
@@ -78,8 +80,8 @@ def _add_disconnect(flow, rooms, instance, block_device_info):
 def finish(rooms, instance, block_device_info, former, power_on):
     """Flow that gives a server the size of its flavor, and starts it.
 
-    :param former: nova.objects.Flavor that it had, and has again if the flow
-        fails, unless that is because a volume is missing.
+    :param former: nova.objects.Flavor that the server had. It gets it back if
+        the flow fails, unless the reason is a missing volume.
     """
     flow = linear_flow.Flow('resize_finish')
     slots = slot.of(rooms, instance, guided=True)
@@ -93,10 +95,10 @@ def finish(rooms, instance, block_device_info, former, power_on):
 
 
 def pause(rooms, instance, block_device_info):
-    """Flow that has a server ready for its volumes to be detached.
+    """Flow that prepares a server for the detachment of its volumes.
 
-    Nova wants the server removed, to begin a revert. If there is no LPAR, the
-    end of the revert makes it.
+    To begin a revert, Nova calls destroy(). If there is no LPAR, the end of
+    the revert creates it.
     """
     flow = linear_flow.Flow('resize_pause')
     if volume.volumes_for(rooms, instance, block_device_info):
@@ -106,10 +108,9 @@ def pause(rooms, instance, block_device_info):
 
 
 def revert(rooms, instance, block_device_info, former, power_on):
-    """Flow that gives a server the size of its flavor again.
+    """Flow that gives a server the size of its flavor back.
 
-    :param former: nova.objects.Flavor that it was resized to, or was about to
-        be.
+    :param former: nova.objects.Flavor of the reverted resize.
     """
     flow = linear_flow.Flow('resize_revert')
     slots = slot.of(rooms, instance, guided=True)
@@ -121,7 +122,7 @@ def revert(rooms, instance, block_device_info, former, power_on):
 
 
 def _add_connect(flow, rooms, instance, block_device_info, slots):
-    """Connect the volumes; they stay if what follows fails."""
+    """Connect the volumes; they stay if a later step fails."""
     volumes = volume.volumes_for(rooms, instance, block_device_info)
     if volumes:
         stg = volume.transaction(rooms, 'resize_connect', volumes,
@@ -141,6 +142,6 @@ def _add_resize(flow, rooms, instance, block_device_info, former, power_on,
 
 
 def extend(rooms, instance):
-    """Flow that makes the boot disk as large as the flavor says."""
+    """Flow that extends the boot disk to the size of the flavor."""
     return linear_flow.Flow('resize_extend').add(
         tf_stg.ExtendBootDisk(rooms.disk, instance, instance.flavor.root_gb))

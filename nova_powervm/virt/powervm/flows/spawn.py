@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipes of a new server, and of one whose disks are there."""
+"""The flows that create a server, and an LPAR for existing disks."""
 
 from nova import block_device
 from nova.virt import configdrive
@@ -28,7 +28,7 @@ from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
 def is_volume_backed(block_device_info):
-    """Whether the root disk is a Cinder volume rather than our own disk."""
+    """Return whether the root disk is a Cinder volume, not our own disk."""
     root = virt_driver.block_device_info_get_root_device(block_device_info)
     mapping = virt_driver.block_device_info_get_mapping(block_device_info)
     return root is not None and any(
@@ -37,7 +37,7 @@ def is_volume_backed(block_device_info):
 
 
 def own_disk_types(block_device_info):
-    """List the DiskTypes of the disks that are ours, the boot disk first."""
+    """Return the DiskTypes of our own disks, the boot disk first."""
     boot = ([] if is_volume_backed(block_device_info)
             else [disk_driver.DiskType.BOOT])
     return boot + [disk.disk_type for disk in
@@ -46,10 +46,10 @@ def own_disk_types(block_device_info):
 
 def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
           network_info, block_device_info, power_on=True, power_opts=None):
-    """Flow that builds a server from nothing to running.
+    """Flow that creates and starts a new server.
 
-    Disks and media are made first; their mappings are queued and written
-    together, so that each VIOS is read and written once, and late.
+    It creates disks and media first. It queues their mappings and writes them
+    together, so that it reads and writes each VIOS once, as late as possible.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.of_new(rooms, instance)
@@ -72,14 +72,14 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
 def rebuild(rooms, context, instance, network_info, block_device_info,
             former=None, injected_files=(), admin_password=None,
             grow=False, power_on=True, power_opts=None):
-    """Flow that builds a server around the disks that it has.
+    """Flow that creates an LPAR for the existing disks of a server.
 
-    If it fails, the disks stay, and nothing else.
+    If it fails, only the disks stay.
 
-    :param former: nova.objects.Flavor that the disks were made for, if it may
-        be another than the instance's.
-    :param grow: whether a boot disk that is smaller than the flavor says is
-        to grow; not in a resize, which may be reverted.
+    :param former: nova.objects.Flavor for which the disks were created, if it
+        may differ from the instance's.
+    :param grow: whether to extend a boot disk that is smaller than in the
+        flavor; not in a resize, which may be reverted.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.of_rebuilt(rooms, instance)
@@ -104,9 +104,9 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
 
 
 def add_swap_change(flow, rooms, instance, former, mapped=True, slots=None):
-    """Make the swap disk anew if the flavor of a server wants another.
+    """Create the swap disk again if the flavor has another size.
 
-    :param former: nova.objects.Flavor that it was made for, or None.
+    :param former: nova.objects.Flavor for which it was created, or None.
     :param mapped: whether it is mapped to the LPAR.
     :param slots: slot.ServerSlots of the flow, or None.
     """
@@ -127,7 +127,7 @@ def _add_partition(flow, rooms, instance, network_info, slots, keeps_nvram):
 
 def _add_connections(flow, rooms, context, instance, injected_files,
                      admin_password, network_info, stg):
-    """What comes when the disks are there and their mappings queued."""
+    """Add the steps after the disks exist and their mappings are queued."""
     if configdrive.required_by(instance):
         _add_config_drive(flow, rooms, context, instance, injected_files,
                           network_info, admin_password, stg)
@@ -152,7 +152,7 @@ def _add_boot_disk(flow, rooms, context, instance, image_meta, stg):
 
 
 def _add_blank_disks(flow, rooms, instance, block_device_info, stg):
-    """Ephemeral and swap disks, which the guest finds after the boot disk."""
+    """Create ephemeral and swap disks, which follow the boot disk."""
     disks = disk_driver.blank_disks(block_device_info)
     if disks:
         flow.add(

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The recipes of attaching, detaching and extending Cinder volumes."""
+"""The flows that attach, detach, extend and swap Cinder volumes."""
 
 from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
@@ -26,17 +26,17 @@ from nova_powervm.virt.powervm.volume import copying
 
 
 def volumes_for(rooms, instance, block_device_info):
-    """InstanceVolumes of all volumes of a server, the boot volume first."""
+    """Return InstanceVolumes of a server, the boot volume first."""
     return volume.build_all(rooms.host, instance, _bdms(block_device_info))
 
 
 def root_volume_for(rooms, instance, block_device_info):
-    """InstanceVolumes of the volume that a server boots from, if it does."""
+    """Return InstanceVolumes of a server's boot volume, if it has one."""
     return volume.build_root(rooms.host, instance, _bdms(block_device_info))
 
 
 def volumes_for_removal(rooms, instance, block_device_info):
-    """InstanceVolumes of all that a server that is removed has of volumes."""
+    """Return InstanceVolumes of all volumes of a server to remove."""
     return volume.build_leaving(rooms.host, instance,
                                 _bdms(block_device_info))
 
@@ -46,7 +46,7 @@ def _bdms(block_device_info):
 
 
 def transaction(rooms, name, volumes, slots=None):
-    """A StorageTransaction that is good for the edits of volumes too.
+    """Return a StorageTransaction that also accepts edits of volumes.
 
     :param volumes: InstanceVolumes
     :param slots: slot.ServerSlots of the flow, or None.
@@ -60,8 +60,8 @@ def add_connect(flow, volumes, stg, undo=True):
 
     :param volumes: InstanceVolumes
     :param undo: whether a flow that fails disconnects them.
-    :raises nova.exception.VolumeEncryptionNotSupported: at once, if one is
-        encrypted.
+    :raises nova.exception.VolumeEncryptionNotSupported: if one is encrypted;
+        before the flow runs.
     """
     volumes.check_encryption()
     if volumes:
@@ -75,7 +75,7 @@ def add_tags(flow, instance, volumes):
 
 
 def add_save_volumes(flow, volumes, block_device_info):
-    """Keep what connecting them has found out.
+    """Store what the connection of the volumes has found out.
 
     :param volumes: InstanceVolumes of all volumes of the server.
     """
@@ -117,7 +117,7 @@ def detach(rooms, instance, connection_info, for_rebuild=False):
     """Flow that disconnects a volume from a server, running, off or gone.
 
     :param connection_info: dict of Cinder.
-    :param for_rebuild: whether it is for the time of a rebuild only.
+    :param for_rebuild: whether the volume returns after a rebuild.
     """
     volumes = volume.build(rooms.host, instance, connection_info)
     slots = slot.of(rooms, instance)
@@ -132,10 +132,10 @@ def detach(rooms, instance, connection_info, for_rebuild=False):
 
 
 def extend(rooms, instance, connection_info, size):
-    """Flow that makes a server see that one of its volumes has grown.
+    """Flow that updates the size of an extended volume.
 
     :param connection_info: dict of Cinder.
-    :param size: int, bytes that it has now.
+    :param size: int, its new size in bytes.
     """
     return linear_flow.Flow('extend_volume').add(tf_vol.ExtendVolume(
         volume.build(rooms.host, instance, connection_info), size))
@@ -143,17 +143,18 @@ def extend(rooms, instance, connection_info, size):
 
 def swap(rooms, instance, old_connection_info, new_connection_info,
          block_device_info, was_on, may_stop, timeout):
-    """Flow that copies a volume onto another and puts that in its place.
+    """Flow that copies a volume to another and replaces it with the copy.
 
-    Nothing on the platform copies what a server may write to meanwhile: it
-    is off for that time.
+    The platform cannot copy a volume while a server may write to it, so the
+    server is off during the copy.
 
     :param old_connection_info: dict of Cinder.
     :param new_connection_info: likewise.
     :param block_device_info: as of the other operations, with the old volume.
-    :param was_on: whether the server is on, and is started again.
-    :param may_stop: whether it may be stopped.
-    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    :param was_on: whether the server is on, so that the flow starts it again.
+    :param may_stop: whether the flow may stop it.
+    :param timeout: seconds that the guest has to shut down; 0 powers off at
+        once.
     """
     old = volume.build(rooms.host, instance, old_connection_info)
     new = volume.build(rooms.host, instance, new_connection_info, is_new=True)
@@ -180,6 +181,6 @@ def swap(rooms, instance, old_connection_info, new_connection_info,
     if was_on:
         load_source.add_power_on(flow, rooms, instance, block_device_info,
                                  swapped=(old, new))
-    # Last: it cannot be undone.
+    # This comes last, because it cannot be undone.
     flow.add(tf_vol.SaveSwap(instance, old, new))
     return slot.add_save(flow, slots)
