@@ -38,6 +38,7 @@ from taskflow import task as tf_task  # noqa: E402
 from nova_powervm.virt.powervm import flows  # noqa: E402
 from nova_powervm.virt.powervm.flows import spawn  # noqa: E402
 from nova_powervm.virt.powervm import rooms as pvm_rooms  # noqa: E402
+from nova_powervm.virt.powervm.slots import none  # noqa: E402
 from nova_powervm.virt.powervm import volume  # noqa: E402
 
 objects.register_all()
@@ -128,11 +129,13 @@ def _instance(circumstances):
 
 def _rooms(circumstances):
     host = mock.MagicMock(nodename='compute1')
-    kept = mock.MagicMock() if 'slots' in circumstances else None
+    is_kept = 'slots' in circumstances
     return pvm_rooms.Rooms(
         virtapi=None, host=host, disk=mock.MagicMock(host=host),
         config_drive=mock.MagicMock(), mgmt=mock.MagicMock(),
-        volumes=mock.MagicMock(), slots=kept, nvram=kept)
+        volumes=mock.MagicMock(),
+        slots=mock.MagicMock() if is_kept else none.NoSlotMaps(),
+        nvram=mock.MagicMock() if is_kept else None)
 
 
 def stand_ins(circumstances):

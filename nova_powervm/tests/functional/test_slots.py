@@ -21,7 +21,7 @@ from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests import swift
-from nova_powervm.virt.powervm import placement
+from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm import vm
 
 CONTAINER = 'powervm_nvram'
@@ -60,7 +60,7 @@ class SlotMixin:
     def names(self, server):
         """First letters of the disks and media in a slot map."""
         return sorted({name[:2] for devices in self.topology(server).values()
-                       for name in devices.get(placement.NAMES, ())})
+                       for name in devices.get(slot_map.NAMES, ())})
 
     def macs(self, server):
         """MAC addresses in a slot map."""

@@ -29,7 +29,8 @@ from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
 from nova_powervm.virt.powervm.nvram import manager
-from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm.slots import maps
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import leftovers
@@ -45,7 +46,7 @@ class Rooms:
     :ivar config_drive: the maker of config drives.
     :ivar mgmt: the management partition's devices.
     :ivar volumes: what removes the rest of volumes that nobody has.
-    :ivar slots: the slot maps of servers; None without a store for them.
+    :ivar slots: the slot maps of servers, slots.maps.SlotMaps, or NoSlotMaps.
     :ivar nvram: what keeps the NVRAM of servers; None without a store.
     :ivar cleaning: what is cleaned up from time to time.
     """
@@ -56,7 +57,7 @@ class Rooms:
     config_drive: media.ConfigDrive
     mgmt: pvm_mgmt.ManagementPartition
     volumes: leftovers.Leftovers
-    slots: typing.Optional[slot.SlotMaps] = None
+    slots: typing.Any = none.NoSlotMaps()
     nvram: typing.Optional[manager.NvramManager] = None
     cleaning: typing.Optional[cleanup.Work] = None
 
@@ -91,6 +92,11 @@ def open_rooms(virtapi, host, nvram_manager=None):
     return Rooms(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
         mgmt=mgmt, volumes=volumes,
-        slots=nvram_manager and slot.SlotMaps(
-            host, nvram_manager.store_api, nvram_manager.worker),
+        slots=_build_slot_maps(host, nvram_manager),
         nvram=nvram_manager, cleaning=cleaning)
+
+
+def _build_slot_maps(host, nvram_manager):
+    if nvram_manager is None:
+        return none.NoSlotMaps()
+    return maps.SlotMaps(host, nvram_manager.store_api, nvram_manager.worker)

@@ -23,7 +23,8 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import inventory
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm.nvram import worker
-from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm.slots import maps
+from nova_powervm.virt.powervm.slots import slot_map
 
 SECONDS = 10  # the most that a test waits for another thread
 
@@ -122,11 +123,12 @@ class SlotMapTest(base.StorageTestCase):
         self.store = nvram_store.MemoryStore()
         self.worker = worker.Worker()
         self.addCleanup(self.worker.shutdown)
-        self.maps = slot.SlotMaps(self.host, self.store, self.worker)
+        self.maps = maps.SlotMaps(self.host, self.store, self.worker)
         self.one, self.other = self.make_instance(1), self.make_instance(2)
 
     def keep(self, instance):
-        self.maps._pending[instance.uuid] = [slot.Change({2: {}}, anew=True)]
+        self.maps._pending[instance.uuid] = [slot_map.Change(
+            {2: {}}, new_lpar=True)]
 
     def test_map_of_another_server_is_stored(self):
         """The object store answers slowly for one of them."""
@@ -139,7 +141,7 @@ class SlotMapTest(base.StorageTestCase):
 
     def test_map_of_another_server_is_read(self):
         gate = self.store.fetch_slot_map = Gate(self.store.fetch_slot_map)
-        slow, quick = [self.maps.of(instance, guided=True)
+        slow, quick = [self.maps.begin(instance, guided=True)
                        for instance in (self.one, self.other)]
         self.assertTrue(gate.run(lambda: slow.guide, lambda: quick.guide))
 
@@ -149,7 +151,7 @@ class SlotMapTest(base.StorageTestCase):
         fetch = self.store.fetch_slot_map
         gate = self.store.fetch_slot_map = Gate(
             lambda key: fetched.append(key) or fetch(key))
-        slots = self.maps.of(self.one, guided=True)
+        slots = self.maps.begin(self.one, guided=True)
         waiting = threading.Thread(target=lambda: slots.min_slots)
         gate.run(lambda: slots.guide, waiting.start)
         waiting.join(SECONDS)

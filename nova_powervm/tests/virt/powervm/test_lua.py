@@ -21,7 +21,8 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import lua
-from nova_powervm.virt.powervm import placement
+from nova_powervm.virt.powervm.slots import plan
+from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm.volume import addresses
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import mapped_volume
@@ -56,12 +57,12 @@ class LinuxViosTest(base.BaseTestCase):
             mapping.target_dev.lua for mapping in self.mappings})
         self.assertEqual({None}, set(map(lua.of, self.mappings)))
 
-    def test_placement(self):
+    def test_plan(self):
         mappings = [mock.Mock(target_dev=mapping.target_dev, **{
             'client_adapter.lpar_slot_num': 2}) for mapping in self.mappings]
-        self.assertEqual(set(), placement.luas(mappings, 2))
-        self.assertEqual({'a disk': None}, placement._addresses(
-            {placement.NAMES: {'a disk': 'lun1'}}))
+        self.assertEqual(set(), plan.luas(mappings, 2))
+        self.assertEqual({'a disk': None}, plan._addresses(
+            {slot_map.NAMES: {'a disk': 'lun1'}}))
 
     def test_boot_device(self):
         for mapping in self.mappings:

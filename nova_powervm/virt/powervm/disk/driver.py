@@ -43,6 +43,7 @@ from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -411,7 +412,7 @@ class DiskAdapter(abc.ABC):
                             'exc': exc}, instance=instance)
 
     def connect_own_disks(self, instance, disk_types, stg, swap_gb=None,
-                          slots=None):
+                          slots=none.NO_SLOTS):
         """Find disks of the server and queue their mappings to its LPAR.
 
         :param disk_types: list of DiskType, in the order in which the guest
@@ -421,7 +422,7 @@ class DiskAdapter(abc.ABC):
             is missing, or has another size, is made anew, and one that is not
             to be there is deleted. None means that disk_types tells whether
             there is one, of whatever size.
-        :param slots: slot.ServerSlots, see transaction.StorageTransaction.
+        :param slots: slots.server.ServerSlots of the operation.
         :returns: dict of DiskType -> wrapper of the disk.
         :raises DiskNotFound: if the server does not have one of them.
         """
@@ -464,13 +465,14 @@ class DiskAdapter(abc.ABC):
         else:
             disks[DiskType.SWAP] = made
 
-    def replace_swap(self, instance, size_mb, mapped=True, slots=None):
+    def replace_swap(self, instance, size_mb, mapped=True,
+                     slots=none.NO_SLOTS):
         """Give the server a swap disk of another size.
 
         :param size_mb: int, 0 for none; rounded up to whole GiB.
         :param mapped: whether the old one is mapped to the LPAR, and the new
             one is to be.
-        :param slots: slot.ServerSlots, see transaction.StorageTransaction.
+        :param slots: slots.server.ServerSlots of the operation.
         :returns: wrapper of the new disk, or None.
         :raises: as delete_disks and create_blank_disks.
         """

@@ -68,7 +68,7 @@ def come_back(rooms, instance, network_info, block_device_info, former,
     :param former: nova.objects.Flavor that it had on the target.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.of(rooms, instance, guided=True)
+    slots = slot.slots_for_change(rooms, instance, guided=True)
     stg = volume.transaction(rooms, 'migrate_come_back', volumes, slots=slots)
     flow = linear_flow.Flow('migrate_come_back')
     flow.add(
@@ -86,7 +86,7 @@ def come_back(rooms, instance, network_info, block_device_info, former,
     volume.add_connect(flow, volumes, stg, undo=False)
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save_volumes(flow, volumes, block_device_info)
-    slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
     if power_on:
         load_source.add_power_on(flow, rooms, instance, block_device_info)
     return flow

@@ -21,17 +21,21 @@ from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 def plug(rooms, instance, network_info):
     """Flow that plugs the missing ports of a server."""
-    slots = slot.of(rooms, instance)
-    return slot.add_save(linear_flow.Flow('plug_vifs').add(
+    slots = slot.slots_for_change(rooms, instance)
+    flow = linear_flow.Flow('plug_vifs').add(
         tf_vm.Get(rooms.host, instance),
         tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
-                        slots=slots)), slots)
+                        slots=slots))
+    slot.add_save_slots(flow, slots)
+    return flow
 
 
 def unplug(rooms, instance, network_info):
     """Flow that unplugs ports of a server."""
-    slots = slot.of(rooms, instance)
-    return slot.add_save(linear_flow.Flow('unplug_vifs').add(
+    slots = slot.slots_for_change(rooms, instance)
+    flow = linear_flow.Flow('unplug_vifs').add(
         tf_vm.Get(rooms.host, instance),
         tf_net.UnplugVifs(rooms.host, instance, network_info,
-                          slots=slots)), slots)
+                          slots=slots))
+    slot.add_save_slots(flow, slots)
+    return flow

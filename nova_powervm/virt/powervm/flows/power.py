@@ -68,7 +68,7 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
     :param disk_types: list of DiskType of our own disks.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.of(rooms, instance, guided=True)
+    slots = slot.slots_for_change(rooms, instance, guided=True)
     stg = volume.transaction(rooms, 'hard_reboot', volumes, slots=slots)
     flow = linear_flow.Flow('hard_reboot').add(
         tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
@@ -89,7 +89,7 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
                  tf_vol.ReconnectVolumes(volumes, stg))
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save_volumes(flow, volumes, block_device_info)
-    slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
     flow.add(
         tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE],
                           only_unmapped=True),

@@ -84,7 +84,7 @@ def finish(rooms, instance, block_device_info, former, power_on):
         the flow fails, unless the reason is a missing volume.
     """
     flow = linear_flow.Flow('resize_finish')
-    slots = slot.of(rooms, instance, guided=True)
+    slots = slot.slots_for_change(rooms, instance, guided=True)
     _add_connect(flow, rooms, instance, block_device_info, slots)
     if power_on:
         load_source.add_power_back_on(flow, rooms, instance,
@@ -113,7 +113,7 @@ def revert(rooms, instance, block_device_info, former, power_on):
     :param former: nova.objects.Flavor of the reverted resize.
     """
     flow = linear_flow.Flow('resize_revert')
-    slots = slot.of(rooms, instance, guided=True)
+    slots = slot.slots_for_change(rooms, instance, guided=True)
     flow.add(tf_vm.PowerOff(rooms.host, instance))
     _add_connect(flow, rooms, instance, block_device_info, slots)
     _add_resize(flow, rooms, instance, block_device_info, former, power_on,
@@ -136,7 +136,7 @@ def _add_resize(flow, rooms, instance, block_device_info, former, power_on,
                 slots, back=False):
     flow.add(tf_vm.Resize(rooms.host, instance, former, back=back))
     spawn.add_swap_change(flow, rooms, instance, former, slots=slots)
-    slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
     if power_on:
         load_source.add_power_on(flow, rooms, instance, block_device_info)
 

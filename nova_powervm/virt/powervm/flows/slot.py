@@ -10,53 +10,55 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What flows do to keep devices in their places, if a store is configured.
+"""What flows do to keep devices in their places.
 
-Functions return None, and add nothing, if there is none.
+Without a store for slot maps and NVRAM, nothing is added to a flow.
 """
 
-from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm.slots import lifecycle
 from nova_powervm.virt.powervm.tasks import slot as tf_slot
 
 
-def of_new(rooms, instance):
-    """slot.ServerSlots for a server that gets its LPAR, and disks."""
-    return rooms.slots and rooms.slots.of(
-        instance, anew=True, guided=slot.had_devices(instance))
+def slots_for_new_server(rooms, instance):
+    """slots.server.ServerSlots for a server that gets its LPAR, and disks."""
+    return rooms.slots.begin(instance, new_lpar=True,
+                             guided=lifecycle.had_devices(instance))
 
 
-def of_rebuilt(rooms, instance):
-    """slot.ServerSlots for a server that has disks and gets an LPAR."""
-    return rooms.slots and rooms.slots.of(instance, anew=True, guided=True)
+def slots_for_rebuild(rooms, instance):
+    """slots.server.ServerSlots for a server that has disks, not an LPAR."""
+    return rooms.slots.begin(instance, new_lpar=True, guided=True)
 
 
-def of(rooms, instance, guided=False):
-    """slot.ServerSlots for a change of the devices of a server.
+def slots_for_change(rooms, instance, guided=False):
+    """slots.server.ServerSlots for a change of the devices of a server.
 
     :param guided: whether disks that it had are mapped again.
     """
-    return rooms.slots and rooms.slots.of(instance, guided=guided)
+    return rooms.slots.begin(instance, guided=guided)
 
 
-def add_save(flow, slots):
-    """Keep what was seen; for the end of what may fail.
+def add_save_slots(flow, slots):
+    """Save what the flow has seen in the slot map.
 
-    :param slots: slot.ServerSlots, or None.
+    Each flow does it once: as soon as no failure of a later task takes a
+    device back.
+
+    :param slots: slots.server.ServerSlots
     """
-    if slots is not None:
+    if slots.are_kept:
         flow.add(tf_slot.SaveSlotStore(slots))
-    return flow
 
 
 def add_departure(flow, rooms, instance):
-    """Store what another host needs to make the LPAR of a server anew."""
+    """Store what another host needs to make the LPAR of a server again."""
     if rooms.nvram is not None:
         flow.add(tf_slot.StoreNvram(rooms.nvram, rooms.slots, instance))
 
 
 def add_end(flow, rooms, instance):
     """Forget a server that is removed, if that is for good."""
-    if rooms.nvram is not None and slot.is_leaving(instance,
-                                                   rooms.host.nodename):
+    if rooms.nvram is not None and lifecycle.is_leaving(
+            instance, rooms.host.nodename):
         flow.add(tf_slot.DeleteNvram(rooms.nvram, instance),
                  tf_slot.DeleteSlotStore(rooms.slots, instance))

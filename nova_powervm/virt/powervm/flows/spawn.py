@@ -21,7 +21,8 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
-from nova_powervm.virt.powervm import slot as pvm_slot
+from nova_powervm.virt.powervm.slots import lifecycle
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -52,11 +53,11 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
     together, so that it reads and writes each VIOS once, as late as possible.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.of_new(rooms, instance)
+    slots = slot.slots_for_new_server(rooms, instance)
     stg = volume.transaction(rooms, 'spawn', volumes, slots=slots)
     flow = linear_flow.Flow('spawn')
     _add_partition(flow, rooms, instance, network_info, slots,
-                   keeps_nvram=pvm_slot.is_shelved(instance))
+                   keeps_nvram=lifecycle.is_shelved(instance))
     if not is_volume_backed(block_device_info):
         _add_boot_disk(flow, rooms, context, instance, image_meta, stg)
     _add_blank_disks(flow, rooms, instance, block_device_info, stg)
@@ -66,7 +67,8 @@ def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
                      admin_password, network_info, stg)
     volume.add_save_volumes(flow, volumes, block_device_info)
     _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)
-    return slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
+    return flow
 
 
 def rebuild(rooms, context, instance, network_info, block_device_info,
@@ -82,7 +84,7 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
         flavor; not in a resize, which may be reverted.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.of_rebuilt(rooms, instance)
+    slots = slot.slots_for_rebuild(rooms, instance)
     stg = volume.transaction(rooms, 'rebuild', volumes, slots=slots)
     flow = linear_flow.Flow('rebuild')
     _add_partition(flow, rooms, instance, network_info, slots,
@@ -100,15 +102,17 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
     if grow:
         flow.add(tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance))
     _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)
-    return slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
+    return flow
 
 
-def add_swap_change(flow, rooms, instance, former, mapped=True, slots=None):
+def add_swap_change(flow, rooms, instance, former, mapped=True,
+                    slots=none.NO_SLOTS):
     """Create the swap disk again if the flavor has another size.
 
     :param former: nova.objects.Flavor for which it was created, or None.
     :param mapped: whether it is mapped to the LPAR.
-    :param slots: slot.ServerSlots of the flow, or None.
+    :param slots: slots.server.ServerSlots of the flow.
     """
     if former is not None and former.swap != instance.flavor.swap:
         flow.add(tf_stg.ReplaceSwap(rooms.disk, instance, former,

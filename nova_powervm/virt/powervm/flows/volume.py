@@ -17,6 +17,7 @@ from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.storage import transaction as stg_transaction
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -45,11 +46,11 @@ def _bdms(block_device_info):
     return virt_driver.block_device_info_get_mapping(block_device_info)
 
 
-def transaction(rooms, name, volumes, slots=None):
+def transaction(rooms, name, volumes, slots=none.NO_SLOTS):
     """Return a StorageTransaction that also accepts edits of volumes.
 
     :param volumes: InstanceVolumes
-    :param slots: slot.ServerSlots of the flow, or None.
+    :param slots: slots.server.ServerSlots of the flow.
     """
     return stg_transaction.StorageTransaction(
         rooms.host, name, xag=volumes.xag, slots=slots)
@@ -100,7 +101,7 @@ def attach(rooms, instance, connection_info):
     :param connection_info: dict of Cinder.
     """
     volumes = volume.build(rooms.host, instance, connection_info, is_new=True)
-    slots = slot.of(rooms, instance)
+    slots = slot.slots_for_change(rooms, instance)
     stg = transaction(rooms, 'attach_volume', volumes, slots=slots)
     flow = linear_flow.Flow('attach_volume').add(
         tf_vol.CheckAttach(rooms.host, instance, volumes),
@@ -110,7 +111,8 @@ def attach(rooms, instance, connection_info):
         tf_stg.UpdateVioses(stg),
         tf_vol.SaveVolumes(volumes),
         tf_vol.TagDevices(instance))
-    return slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
+    return flow
 
 
 def detach(rooms, instance, connection_info, for_rebuild=False):
@@ -120,7 +122,7 @@ def detach(rooms, instance, connection_info, for_rebuild=False):
     :param for_rebuild: whether the volume returns after a rebuild.
     """
     volumes = volume.build(rooms.host, instance, connection_info)
-    slots = slot.of(rooms, instance)
+    slots = slot.slots_for_change(rooms, instance)
     stg = transaction(rooms, 'detach_volume', volumes, slots=slots)
     flow = linear_flow.Flow('detach_volume').add(
         tf_vol.CheckDetach(rooms.host, instance, volumes),
@@ -128,7 +130,8 @@ def detach(rooms, instance, connection_info, for_rebuild=False):
         tf_stg.UpdateVioses(stg))
     if not for_rebuild:
         flow.add(tf_vol.ForgetVolumes(volumes))
-    return slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
+    return flow
 
 
 def extend(rooms, instance, connection_info, size):
@@ -159,7 +162,7 @@ def swap(rooms, instance, old_connection_info, new_connection_info,
     old = volume.build(rooms.host, instance, old_connection_info)
     new = volume.build(rooms.host, instance, new_connection_info, is_new=True)
     copier = copying.VolumeCopier(rooms.host, rooms.mgmt)
-    slots = slot.of(rooms, instance)
+    slots = slot.slots_for_change(rooms, instance)
     stg = stg_transaction.StorageTransaction(
         rooms.host, 'swap_volume', xag=sorted({*old.xag, *new.xag}),
         slots=slots)
@@ -183,4 +186,5 @@ def swap(rooms, instance, old_connection_info, new_connection_info,
                                  swapped=(old, new))
     # This comes last, because it cannot be undone.
     flow.add(tf_vol.SaveSwap(instance, old, new))
-    return slot.add_save(flow, slots)
+    slot.add_save_slots(flow, slots)
+    return flow

@@ -13,7 +13,7 @@
 """NVRAM and slot maps, which a server keeps when its LPAR is created again.
 
 NVRAM is the memory of an LPAR's firmware. It contains the boot order, for
-example. The slot map has the addresses of the server's devices (see slot.py).
+example. The slot map has the addresses of the server's devices (see slots).
 Both are in a store outside of the host, so they survive the loss of the host:
 
 api

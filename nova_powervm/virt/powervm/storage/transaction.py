@@ -20,6 +20,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction as pvm_tx
 
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
 
@@ -46,12 +47,12 @@ class StorageTransaction:
     :param name: str, tells in logs what it is for.
     :param xag: extended attribute groups that the edits need; no other part
                 of the documents may be touched.
-    :param slots: slot.ServerSlots of the server that the edits are for, which
-                  keeps what it has in its places; None if nobody does.
+    :param slots: slots.server.ServerSlots of the server that the edits are
+                  for, which keeps what it has in its places.
     """
 
     def __init__(self, host, name, xag=(vios_mappings.SCSI_MAPPING,),
-                 slots=None):
+                 slots=none.NO_SLOTS):
         self.host = host
         self.name = name
         self._slots = slots
@@ -68,7 +69,7 @@ class StorageTransaction:
     @classmethod
     @contextlib.contextmanager
     def immediate(cls, host, name, xag=(vios_mappings.SCSI_MAPPING,),
-                  slots=None):
+                  slots=none.NO_SLOTS):
         """Gather edits in a with statement, make them at its end."""
         stg = cls(host, name, xag=xag, slots=slots)
         yield stg
@@ -130,9 +131,8 @@ class StorageTransaction:
 
         :param element: wrapper that has its name, or its UDID.
         """
-        if self._slots is not None:
-            for vios_uuid in vios_uuids:
-                self._slots.expect(vios_uuid, element)
+        for vios_uuid in vios_uuids:
+            self._slots.expect(vios_uuid, element)
 
     def place(self, vios_w, element):
         """Tell an edit where the server is to find storage.
@@ -140,8 +140,6 @@ class StorageTransaction:
         :returns: (int slot, str LUA) for vios_mappings.build_mapping(); None
             in place of either, or both, if the platform is to choose.
         """
-        if self._slots is None:
-            return None, None
         return self._slots.place(vios_w, element)
 
     def place_vfc(self, fabric, wwpns):
@@ -154,14 +152,12 @@ class StorageTransaction:
         :param wwpns: iterable of the two WWPNs of the adapter.
         :returns: int; None if the platform is to choose.
         """
-        if self._slots is None:
-            return None
         return self._slots.place_vfc(fabric, wwpns)
 
     @property
     def reserved_slots(self):
         """Slots that have, or are kept for, other devices: set of int."""
-        return set() if self._slots is None else self._slots.reserved
+        return self._slots.reserved
 
     def _add(self, vios_uuid, func, args, kwargs):
         self._edits.setdefault(vios_uuid, []).append((func, args, kwargs))
@@ -222,8 +218,7 @@ class StorageTransaction:
                    if vios_w is not None}
         for group in self._redundant:
             self._check_served(group, results)
-        if self._slots is not None:
-            self._slots.record(results, self._removed_mappings(), self._xag)
+        self._slots.record(results, self._removed_mappings(), self._xag)
         for func, args, kwargs in self._afterwards:
             func(*args, **kwargs)
         return results
@@ -256,7 +251,7 @@ class StorageTransaction:
 
     def _update_all(self):
         uuids = list(self._edits)
-        if self._slots is not None and self._slots.has_plan:
+        if self._slots.has_plan:
             self.plan(self._slots.plan)
         vioses = self._read_together(uuids) if self._plans else {}
         for func in self._plans:

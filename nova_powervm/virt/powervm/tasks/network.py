@@ -14,6 +14,7 @@
 
 from taskflow import task
 
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm.vif import plugger
 
@@ -26,11 +27,11 @@ class PlugVifs(task.Task):
     :param instance: the nova.objects.Instance.
     :param network_infos: list of nova.network.model.VIF.
     :param new_lpar: whether the LPAR was made by this flow.
-    :param slots: slot.ServerSlots of the flow, or None.
+    :param slots: slots.server.ServerSlots of the flow.
     """
 
     def __init__(self, virt_api, host, instance, network_infos,
-                 new_lpar=False, slots=None):
+                 new_lpar=False, slots=none.NO_SLOTS):
         super().__init__('plug_vifs', provides='vm_cnas')
         self.plugger = plugger.VifPlugger(virt_api, host, instance,
                                           network_infos, slots=slots)
@@ -46,7 +47,7 @@ class PlugVifs(task.Task):
 class PlugMgmtVif(task.Task):
     """Plug the management adapter; provides it as ``mgmt_cna``, or None."""
 
-    def __init__(self, host, instance, slots=None):
+    def __init__(self, host, instance, slots=none.NO_SLOTS):
         super().__init__('plug_mgmt_vif', provides='mgmt_cna')
         self.host = host
         self.instance = instance
@@ -67,11 +68,11 @@ class UnplugVifs(task.Task):
     :param instance: the nova.objects.Instance.
     :param network_infos: list of nova.network.model.VIF.
     :param lpar_going: whether the flow deletes the LPAR afterwards.
-    :param slots: slot.ServerSlots of the flow, or None.
+    :param slots: slots.server.ServerSlots of the flow.
     """
 
     def __init__(self, host, instance, network_infos, lpar_going=False,
-                 slots=None):
+                 slots=none.NO_SLOTS):
         super().__init__('unplug_vifs')
         self.slots = slots
         self.host = host
@@ -83,7 +84,5 @@ class UnplugVifs(task.Task):
         cnas = plugger.unplug_all(self.host, self.instance,
                                   self.network_infos, lpar_w=lpar_wrap,
                                   lpar_going=self.lpar_going)
-        if self.slots is not None:
-            self.slots.drop_vnets(vif['address']
-                                  for vif in self.network_infos)
+        self.slots.drop_vnets(vif['address'] for vif in self.network_infos)
         return cnas

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on slot maps and NVRAM: thin wrappers of slot.py and nvram."""
+"""Tasks on slot maps and NVRAM: thin wrappers of slots and nvram."""
 
 from taskflow import task
 
@@ -18,7 +18,7 @@ from taskflow import task
 class SaveSlotStore(task.Task):
     """Have the slot map changed to what the flow has seen.
 
-    :param slots: slot.ServerSlots of the flow.
+    :param slots: slots.server.ServerSlots of the flow.
     """
 
     def __init__(self, slots):
@@ -32,7 +32,7 @@ class SaveSlotStore(task.Task):
 class DeleteSlotStore(task.Task):
     """Have the slot map of a server deleted.
 
-    :param slot_maps: slot.SlotMaps
+    :param slot_maps: slots.maps.SlotMaps
     """
 
     def __init__(self, slot_maps, instance):
@@ -45,10 +45,10 @@ class DeleteSlotStore(task.Task):
 
 
 class StoreNvram(task.Task):
-    """Store now what another host needs to make the LPAR anew.
+    """Store now what another host needs to make the LPAR again.
 
     :param nvram: nvram.manager.NvramManager
-    :param slot_maps: slot.SlotMaps
+    :param slot_maps: slots.maps.SlotMaps
     """
 
     def __init__(self, nvram, slot_maps, instance):

@@ -26,6 +26,7 @@ from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
@@ -204,11 +205,11 @@ class ConnectOwnDisks(task.Task):
         guest is to find them.
     :param undo: whether the disks are unmapped if the flow fails.
     :param swap_gb: see DiskAdapter.connect_own_disks().
-    :param slots: slot.ServerSlots of the flow, or None.
+    :param slots: slots.server.ServerSlots of the flow.
     """
 
     def __init__(self, disk_dvr, instance, stg, disk_types, undo=True,
-                 swap_gb=None, slots=None):
+                 swap_gb=None, slots=none.NO_SLOTS):
         super().__init__('connect_own_disks', provides='own_disks')
         self.swap_gb = swap_gb
         self.slots = slots
@@ -261,10 +262,11 @@ class ReplaceSwap(task.Task):
 
     :param former: nova.objects.Flavor that the swap disk was made for.
     :param mapped: whether it is mapped to the LPAR, and is to be again.
-    :param slots: slot.ServerSlots of the flow, or None.
+    :param slots: slots.server.ServerSlots of the flow.
     """
 
-    def __init__(self, disk_dvr, instance, former, mapped=True, slots=None):
+    def __init__(self, disk_dvr, instance, former, mapped=True,
+                 slots=none.NO_SLOTS):
         super().__init__('replace_swap')
         self.slots = slots
         self.disk_dvr = disk_dvr

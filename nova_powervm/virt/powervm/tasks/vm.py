@@ -33,6 +33,7 @@ from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import power_jobs
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class KeepHostOfLeaving(KeepHost):
 class Create(task.Task):
     """Create the LPAR; provides its wrapper as ``lpar_wrap``.
 
-    :param slots: slot.ServerSlots of the flow, or None.
+    :param slots: slots.server.ServerSlots of the flow.
     :param nvram: nvram.manager.NvramManager that has the NVRAM which the
         server had before, or None.
     """
@@ -78,7 +79,7 @@ class Create(task.Task):
     # Whether the task has found that there was no LPAR before.
     _is_new = False
 
-    def __init__(self, host, instance, slots=None, nvram=None):
+    def __init__(self, host, instance, slots=none.NO_SLOTS, nvram=None):
         super().__init__('crt_vm', provides='lpar_wrap')
         self.host = host
         self.instance = instance
@@ -88,8 +89,6 @@ class Create(task.Task):
     def execute(self):
         nvram = self.nvram and self.nvram.fetch(self.instance)
         self._is_new = not vm.may_exist(self.host, self.instance)
-        if self.slots is None:
-            return vm.create_lpar(self.host, self.instance, nvram=nvram)
         lpar_w = vm.create_lpar(self.host, self.instance, nvram=nvram,
                                 min_slots=self.slots.min_slots)
         self.slots.note_partition(lpar_w)

@@ -16,6 +16,7 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
 
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm.vif import driver
@@ -32,11 +33,12 @@ class VifPlugger(object):
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param network_infos: list of nova.network.model.VIF.
-    :param slots: slot.ServerSlots that keeps the adapters in their places;
-        None if nobody does.
+    :param slots: slots.server.ServerSlots that keeps the adapters in their
+        places.
     """
 
-    def __init__(self, virt_api, host, instance, network_infos, slots=None):
+    def __init__(self, virt_api, host, instance, network_infos,
+                 slots=none.NO_SLOTS):
         self.virt_api = virt_api
         self.host = host
         self.instance = instance
@@ -75,8 +77,7 @@ class VifPlugger(object):
                                            new_vifs):
                 cnas = cnas + [self._plug_new(vif, lpar_w)
                                for vif in new_vifs]
-        if self.slots is not None:
-            self.slots.record_vnets(cnas, complete=True)
+        self.slots.record_vnets(cnas, complete=True)
         return cnas
 
     def _check_io(self, lpar_w):
@@ -87,7 +88,7 @@ class VifPlugger(object):
 
     def _plug_new(self, vif, lpar_w):
         self._tried.append(vif)
-        slot_num = self.slots and self.slots.vnet_slot(vif['address'])
+        slot_num = self.slots.vnet_slot(vif['address'])
         return pvm_vif.plug(self.host, self.instance, vif, lpar_w,
                             slot_num=slot_num)
 

@@ -19,6 +19,7 @@ management partition listens.
 from oslo_log import log as logging
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.vif import driver
 
 LOG = logging.getLogger(__name__)
@@ -29,7 +30,7 @@ SECURE_RMC_VLAN = 4094
 _MAC_KEY = 'mgmt_interface_mac'
 
 
-def plug(host, instance, lpar_w, cna_list=None, slots=None):
+def plug(host, instance, lpar_w, cna_list=None, slots=none.NO_SLOTS):
     """Give an LPAR its management adapter (one request).
 
     The MAC is kept in the system metadata of the instance, so the adapter
@@ -39,7 +40,7 @@ def plug(host, instance, lpar_w, cna_list=None, slots=None):
     :param instance: the nova.objects.Instance.
     :param lpar_w: the LPAR wrapper of the instance.
     :param cna_list: the CNA wrappers that the LPAR has already.
-    :param slots: slot.ServerSlots that keeps it in its place, or None.
+    :param slots: slots.server.ServerSlots that keeps it in its place.
     :returns: the new CNA wrapper, or the one that is there already; None if
         [powervm]use_rmc_mgmt_vif is off or the host has no such switch.
     :raises pypowervm.exceptions.Error: if the platform refuses.
@@ -57,10 +58,9 @@ def plug(host, instance, lpar_w, cna_list=None, slots=None):
         mac = instance.system_metadata.get(_MAC_KEY)
         cna = driver.create_cna(
             host, lpar_w, SECURE_RMC_VSWITCH, SECURE_RMC_VLAN, mac_addr=mac,
-            slot_num=slots and slots.vnet_slot(mac))
+            slot_num=slots.vnet_slot(mac))
         instance.system_metadata[_MAC_KEY] = cna.mac
-    if slots is not None:
-        slots.record_vnets([cna])
+    slots.record_vnets([cna])
     return cna
 
 

@@ -38,7 +38,8 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import rooms as pvm_rooms
-from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm.slots import maps
+from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.volume import leftovers
 
@@ -163,7 +164,8 @@ class Server:
             config_drive=room(media.ConfigDrive),
             mgmt=room(mgmt.ManagementPartition),
             volumes=room(leftovers.Leftovers),
-            slots=room(slot.SlotMaps) if self.store else None,
+            slots=(room(maps.SlotMaps) if self.store
+                   else none.NoSlotMaps()),
             nvram=room(manager.NvramManager) if self.store else None)
 
     def arguments(self):
@@ -318,9 +320,9 @@ class RecipesTestCase(FlowTestCase):
         for room in (rooms.host, rooms.disk, rooms.config_drive, rooms.mgmt,
                      rooms.nvram):
             self.assertEqual([], room.mock_calls if room else [])
-        if rooms.slots is not None:
+        if not isinstance(rooms.slots, none.NoSlotMaps):
             self.assertLessEqual({call[0] for call in rooms.slots.mock_calls},
-                                 {'of'})
+                                 {'begin'})
 
 
 def _recipe_test(attributes, arguments, recipe):

@@ -24,9 +24,11 @@ from nova_powervm.virt.powervm.flows import resize
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm.tasks import slot as tf_slot
 
-ANEW = {'anew': True, 'guided': False}
-AGAIN = {'anew': True, 'guided': True}
+ANEW = {'new_lpar': True, 'guided': False}
+AGAIN = {'new_lpar': True, 'guided': True}
 CHANGE = {'guided': False}
 RESTORE = {'guided': True}
 
@@ -68,21 +70,38 @@ class ServerSlotsTest(base.FlowTestCase):
 
     def slots(self, function, arguments, attributes):
         """The ServerSlots that is made, and those of the tasks."""
+        maps, slots, flow = self.flow(function, arguments, attributes)
+        return maps, slots, [
+            found for task in flow for found in slots_of(task)]
+
+    def flow(self, function, arguments, attributes):
+        """The slot maps, the ServerSlots that is made, and the flow."""
         server = base.Server(store=True, volumes=1, swap_before=512,
                              attrs=attributes)
         rooms = server.rooms()
-        slots = rooms.slots.of.return_value
+        slots = rooms.slots.begin.return_value
         slots.place.return_value = slots
         flow = self.build(function, server, rooms=rooms, **arguments)
-        return rooms.slots, slots, [
-            found for task in flow for found in slots_of(task)]
+        return rooms.slots, slots, flow
 
     def test_flows(self):
         for function, arguments, attributes, how in FLOWS:
             maps, slots, found = self.slots(function, arguments, attributes)
-            maps.of.assert_called_once_with(mock.ANY, **how)
+            maps.begin.assert_called_once_with(mock.ANY, **how)
             self.assertEqual({id(slots)}, set(map(id, found)),
                              function.__name__)
+
+    def test_saved_once(self):
+        """That is after the last task that changes devices."""
+        for function, arguments, attributes, _how in FLOWS:
+            _maps, _slots, flow = self.flow(function, arguments, attributes)
+            tasks = list(flow)
+            saves = [number for number, task in enumerate(tasks)
+                     if isinstance(task, tf_slot.SaveSlotStore)]
+            self.assertEqual(1, len(saves), function.__name__)
+            self.assertEqual([], [
+                task.name for task in tasks[saves[0] + 1:]
+                if slots_of(task)], function.__name__)
 
     def test_nothing_is_kept_of_what_leaves(self):
         """The map is to tell another host where all was."""
@@ -90,7 +109,7 @@ class ServerSlotsTest(base.FlowTestCase):
                                     (resize.prepare, {'was_on': True}),
                                     (resize.pause, {})):
             maps, _slots, _found = self.slots(function, arguments, {})
-            maps.of.assert_not_called()
+            maps.begin.assert_not_called()
 
 
 class PartsTest(base.FlowTestCase):
@@ -104,10 +123,12 @@ class PartsTest(base.FlowTestCase):
 
     def test_without_a_store(self):
         rooms, instance = base.Server().rooms(), base.Server().instance()
-        for function in (slot.of_new, slot.of_rebuilt, slot.of):
-            self.assertIsNone(function(rooms, instance))
         flow = linear_flow.Flow('test')
-        self.assertIs(flow, slot.add_save(flow, None))
+        for function in (slot.slots_for_new_server, slot.slots_for_rebuild,
+                         slot.slots_for_change):
+            slots = function(rooms, instance)
+            self.assertIs(none.NO_SLOTS, slots)
+            slot.add_save_slots(flow, slots)
         self.assertEqual([], base.words(flow))
         self.assertEqual([], self.added(slot.add_departure, store=False))
         self.assertEqual([], self.added(slot.add_end, store=False,

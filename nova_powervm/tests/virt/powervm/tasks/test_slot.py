@@ -19,7 +19,7 @@ from nova_powervm.tests.virt.powervm.nvram import store
 from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm.nvram import manager
-from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm.slots import maps
 from nova_powervm.virt.powervm.tasks import slot as tf_slot
 from nova_powervm.virt.powervm.vif import plugger
 
@@ -39,7 +39,7 @@ class SlotTasksTest(base.TaskTestCase):
         self.before = dict(self.store.content)
         self.nvram = manager.NvramManager(self.host, self.store)
         self.addCleanup(self.nvram.shutdown)
-        self.maps = slot.SlotMaps(self.host, self.store, self.nvram.worker)
+        self.maps = maps.SlotMaps(self.host, self.store, self.nvram.worker)
 
     def run_and_flush(self, *tasks):
         self.run_flow(*tasks)
@@ -51,7 +51,7 @@ class SlotTasksTest(base.TaskTestCase):
 
     def plug_port(self):
         """Give the server a port; returns the ServerSlots of that."""
-        slots = self.maps.of(self.instance, anew=True)
+        slots = self.maps.begin(self.instance, new_lpar=True)
         plugger.VifPlugger(
             None, self.host, self.instance, [self.make_vif()],
             slots=slots).plug(self.lpar_w, new_lpar=True)

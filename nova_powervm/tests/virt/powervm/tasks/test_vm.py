@@ -25,7 +25,7 @@ from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import power_jobs
-from nova_powervm.virt.powervm import slot
+from nova_powervm.virt.powervm.slots import maps
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm import vm
 
@@ -73,8 +73,8 @@ class CreateTest(VmTasksTestCase):
                 {100: {'CNA': {'FA163E000001': 'ETHERNET0'}}}, protocol=2)}
         nvram = manager.NvramManager(self.host, kept)
         self.addCleanup(nvram.shutdown)
-        maps = slot.SlotMaps(self.host, kept, nvram.worker)
-        slots = maps.of(self.instance, anew=True, guided=True)
+        slot_maps = maps.SlotMaps(self.host, kept, nvram.worker)
+        slots = slot_maps.begin(self.instance, new_lpar=True, guided=True)
         lpar_w = self.run_flow(
             *self.create(slots=slots, nvram=nvram))['lpar_wrap']
         self.assertEqual((101, 'QUJD'),

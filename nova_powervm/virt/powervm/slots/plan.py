@@ -20,16 +20,11 @@ for which there is no place goes to a slot that its VIOS has got, or one that
 is not in the map.
 """
 
-from pypowervm.tasks import slot_map
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.virt.powervm import lua
+from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm.storage import elements
-
-_IO = slot_map.IOCLASS
-#: Our classes of a slot: {VIOS UUID: its name} and {name: LUA}.
-VIOS = 'VIOS'
-NAMES = 'NAMES'
 
 # What the platform gives by itself (source: captures of pypowervm); volumes
 # have others.
@@ -65,30 +60,31 @@ def luas(mappings, slot):
 def _addresses(devices):
     """Where disks were behind a slot: dict of identity -> LUA, or None."""
     found = {}
-    for cls in (_IO.PV, _IO.LU, _IO.VDISK, NAMES):
+    for cls in (slot_map.IO.PV, slot_map.IO.LU, slot_map.IO.VDISK,
+                slot_map.NAMES):
         found.update(devices.get(cls, {}))
-    for udid in devices.get(_IO.VOPT, ()):
+    for udid in devices.get(slot_map.IO.VOPT, ()):
         found.setdefault(udid, None)
     return {identity: lua.plain(address)
             for identity, address in found.items()}
 
 
-class Placement:
+class SlotPlan:
     """Places disks that are to be mapped; they have their identities here.
 
     :param guide: slot map, a dict of slot -> devices.
     :param vioses: dict of UUID -> VIOS wrapper.
     :param there: dict of VIOS UUID -> list of the server's mappings.
-    :param lacking: dict of VIOS UUID -> list of tuples of identities.
+    :param missing: dict of VIOS UUID -> list of tuples of identities.
     :param taken: set of the slots that network adapters are at.
     :param free_slot: function that returns a slot which is neither in the map
         nor in the set that it is called with, or None.
     """
 
-    def __init__(self, guide, vioses, there, lacking, taken, free_slot):
+    def __init__(self, guide, vioses, there, missing, taken, free_slot):
         self._guide = guide
         self._vioses = vioses
-        self._lacking = {uuid: list(disks) for uuid, disks in lacking.items()
+        self._missing = {uuid: list(disks) for uuid, disks in missing.items()
                          if uuid in vioses}
         self._free_slot = free_slot
         self._homes = {slot: _addresses(devices)
@@ -111,7 +107,7 @@ class Placement:
             self._settle(slot, vios_uuid)
         while True:
             gains = [(self._gain(slot, vios_uuid), slot, vios_uuid)
-                     for slot in self._open for vios_uuid in self._lacking]
+                     for slot in self._open for vios_uuid in self._missing]
             best = max(gains, default=None)
             if best is None or not best[0][0]:
                 break
@@ -119,15 +115,15 @@ class Placement:
             self._open.remove(slot)
             self._owners[slot] = vios_uuid
             self._settle(slot, vios_uuid)
-        for vios_uuid in self._lacking:
+        for vios_uuid in self._missing:
             self._settle_rest(vios_uuid)
         return self._places
 
     def _gain(self, slot, vios_uuid):
         """Sort key: what it is worth that a VIOS takes a slot."""
         home = self._homes[slot]
-        before = self._guide[slot].get(VIOS, {})
-        return (sum(1 for disk in self._lacking[vios_uuid]
+        before = self._guide[slot].get(slot_map.VIOS, {})
+        return (sum(1 for disk in self._missing[vios_uuid]
                     if not home.keys().isdisjoint(disk)),
                 vios_uuid in before,
                 self._vioses[vios_uuid].name in before.values(), -slot)
@@ -135,7 +131,7 @@ class Placement:
     def _settle(self, slot, vios_uuid):
         """Place the disks of a VIOS that were behind a slot."""
         home = self._homes.get(slot, {})
-        for disk in list(self._lacking.get(vios_uuid, ())):
+        for disk in list(self._missing.get(vios_uuid, ())):
             known = [identity for identity in disk if identity in home]
             if known:
                 # A medium of an old map has no address there.
@@ -144,7 +140,7 @@ class Placement:
 
     def _settle_rest(self, vios_uuid):
         """Place the disks of a VIOS that the map does not know."""
-        for disk in list(self._lacking[vios_uuid]):
+        for disk in list(self._missing[vios_uuid]):
             slot = next((slot for slot in sorted(self._owners)
                          if self._owners[slot] == vios_uuid and
                          len(self._used.get(slot, ())) < _MOST_DEVICES), None)
@@ -162,6 +158,6 @@ class Placement:
             address = next((free for free in _LUAS
                             if free not in used | homes), None)
         used.add(address)
-        self._lacking[vios_uuid].remove(disk)
+        self._missing[vios_uuid].remove(disk)
         for identity in disk:
             self._places[vios_uuid, identity] = slot, address

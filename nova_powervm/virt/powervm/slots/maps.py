@@ -1,0 +1,123 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The slot maps of a driver, in a store."""
+
+import functools
+import threading
+
+from oslo_concurrency import lockutils
+from oslo_log import log as logging
+
+from nova_powervm.virt.powervm.slots import server
+from nova_powervm.virt.powervm.slots import slot_map
+
+LOG = logging.getLogger(__name__)
+
+
+class SlotMaps:
+    """The slot maps of the servers of one host, in a store.
+
+    :param host: the Host.
+    :param store: nvram.api.NvramStore
+    :param worker: nvram.worker.Worker that writes to it.
+    """
+
+    def __init__(self, host, store, worker):
+        self.host = host
+        self._store = store
+        self._worker = worker
+        # The map of a server is read, changed and written by one thread at a
+        # time; a slow answer of the store keeps no other server waiting.
+        self._writing = lockutils.Semaphores()
+        self._lock = threading.Lock()
+        # Server UUID -> list of what is to become of its map: Change, or
+        # None for its end.
+        self._pending = {}
+
+    def begin(self, instance, new_lpar=False, guided=False):
+        """Begin an operation on the devices of a server (no request).
+
+        :param new_lpar: whether the operation makes its LPAR.
+        :param guided: whether devices go to where they were.
+        :returns: ServerSlots
+        """
+        return server.ServerSlots(self, instance, new_lpar=new_lpar,
+                                  guided=guided)
+
+    def load(self, instance_uuid):
+        """Read the map of a server, with what could not be stored.
+
+        :returns: dict of slot -> devices.
+        :raises nvram.api.NVRAMDownloadException: if it cannot be read.
+        """
+        return self._changed_map(instance_uuid,
+                                 self._pending_of(instance_uuid)).topology
+
+    def save(self, instance_uuid, changes):
+        """Have changes made to the map of a server.
+
+        :param changes: list of slot_map.Change
+        """
+        self._queue(instance_uuid, changes)
+
+    def delete(self, instance):
+        """Have the map of a server deleted."""
+        self._queue(instance.uuid, [None])
+
+    def flush(self, instance):
+        """Store now what waits to be stored for a server. Never raises."""
+        if self._pending_of(instance.uuid):
+            try:
+                self._write(instance.uuid)
+            except Exception as exc:
+                LOG.warning('%s', exc, instance=instance)
+
+    def _queue(self, instance_uuid, changes):
+        with self._lock:
+            self._pending.setdefault(instance_uuid, []).extend(changes)
+        self._worker.submit(('slots', instance_uuid), functools.partial(
+            self._write, instance_uuid))
+
+    def _pending_of(self, instance_uuid):
+        with self._lock:
+            return list(self._pending.get(instance_uuid, ()))
+
+    def _changed_map(self, instance_uuid, changes):
+        """Read a map and make changes to it.
+
+        It is read only if something of it can be left.
+        """
+        deaths = [number for number, change in enumerate(changes)
+                  if change is None]
+        since = changes[deaths[-1] + 1:] if deaths else changes
+        found = slot_map.SlotMap(self._store, instance_uuid, load=not (
+            deaths or any(change.new_lpar for change in since)))
+        found.apply(since)
+        return found
+
+    def _write(self, instance_uuid):
+        with lockutils.lock(instance_uuid, semaphores=self._writing):
+            changes = self._pending_of(instance_uuid)
+            if not changes:
+                return
+            changed = self._changed_map(instance_uuid, changes)
+            if changes[-1] is None:
+                changed.delete()
+            else:
+                changed.save()
+            with self._lock:
+                left = self._pending[instance_uuid][len(changes):]
+                if left:
+                    self._pending[instance_uuid] = left
+                else:
+                    del self._pending[instance_uuid]

@@ -1,0 +1,303 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What one operation finds out about the slots of a server, and wants."""
+
+import threading
+
+from oslo_log import log as logging
+from pypowervm import const as pvm_const
+from pypowervm import util as pvm_util
+
+from nova_powervm.virt.powervm.nvram import api
+from nova_powervm.virt.powervm.slots import plan
+from nova_powervm.virt.powervm.slots import slot_map
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+# Assumed, as the simulator does: below are the serial adapters.
+_FIRST_SLOT = 2
+
+
+class ServerSlots:
+    """What one operation finds out about the slots of a server, and wants.
+
+    Made by SlotMaps.begin(). It may be used by several threads. Where nothing
+    is kept, there is a none.NoSlots, which has the same methods.
+
+    :cvar are_kept: whether save() does something.
+    """
+
+    are_kept = True
+
+    def __init__(self, maps, instance, new_lpar=False, guided=False):
+        self.instance = instance
+        self._maps = maps
+        self._new_lpar = new_lpar
+        self._guided = guided
+        self._changes = []
+        self._lpar_uuid = vm.get_pvm_uuid(instance)
+        # Held while the map is read, too: each thread of the operation needs
+        # it before it can go on. Those of other servers have other locks.
+        self._lock = threading.RLock()
+        self._guide = None
+        self._max_slots = 0
+        self._vnet_slots = set()
+        # VIOS UUID -> list of the identities of what it is to map.
+        self._expected = {}
+        # (VIOS UUID, identity) -> (slot, LUA).
+        self._places = {}
+        # WWPNs -> name of the fabric.
+        self._fabrics = {}
+        # (name of the fabric, WWPNs) -> slot, or None.
+        self._vfc_slots = {}
+
+    @property
+    def guide(self):
+        """The map that is followed; empty if there is none. Never raises."""
+        with self._lock:
+            if self._guide is None:
+                self._guide = self._read_guide() if self._guided else {}
+            return self._guide
+
+    def _read_guide(self):
+        try:
+            return self._maps.load(self.instance.uuid)
+        except Exception as exc:
+            LOG.warning('The devices of the server may change their places, '
+                        'as its slot map is not known: %s', exc,
+                        exc_info=not isinstance(exc, api.NVRAMException),
+                        instance=self.instance)
+            return {}
+
+    # ---- the partition -------------------------------------------------
+
+    @property
+    def min_slots(self):
+        """How many slots the LPAR must have, int, for all devices."""
+        return max(self.guide, default=-1) + 1
+
+    def note_partition(self, lpar_w):
+        """Take in the LPAR wrapper of the server."""
+        self._max_slots = lpar_w.io_config.max_virtual_slots
+
+    def _free_slot(self, taken, high=False):
+        """Find a slot that is neither in the map nor taken, or None."""
+        slots = range(_FIRST_SLOT, self._max_slots)
+        for slot in reversed(slots) if high else slots:
+            if (slot not in self.guide and slot not in taken and
+                    slot not in self._vnet_slots):
+                return slot
+        return None
+
+    @property
+    def reserved(self):
+        """Slots of network adapters, and of what is in the map: set of int.
+
+        They are not all that are in use.
+        """
+        return self._vnet_slots.union(self.guide)
+
+    # ---- network adapters ----------------------------------------------
+
+    def vnet_slot(self, mac):
+        """Tell the slot that a network adapter is to have.
+
+        :param mac: str, its MAC address, or None if it is not known yet.
+        :returns: int; None if the platform is to choose.
+        """
+        if not (self._new_lpar and self.guide):
+            return None
+        mac = mac and pvm_util.sanitize_mac_for_api(mac)
+        for slot, devices in self.guide.items():
+            if any(mac in devices.get(cls, ()) for cls in slot_map.NETWORK):
+                break
+        else:
+            slot = self._free_slot((), high=True)
+        self._vnet_slots.add(slot)
+        return slot
+
+    def record_vnets(self, adapters, complete=False):
+        """Take in network adapters of the server.
+
+        :param adapters: list of CNA wrappers; None among them is left out.
+        :param complete: whether these are all.
+        """
+        seen = slot_map.SeenDevices(self._maps.host.vswitch_names)
+        for adapter in adapters:
+            if adapter is not None:
+                seen.register_vnet(adapter)
+        slots = set(seen.topology)
+        self._vnet_slots |= slots
+        # What a slot has is one adapter: an old one of that name is gone.
+        macs = {mac for devices in seen.topology.values()
+                for found in devices.values() for mac in found}
+
+        def is_gone(slot, devices):
+            return slot not in slots and any(
+                complete or not macs.isdisjoint(devices[cls])
+                for cls in slot_map.NETWORK if cls in devices)
+
+        self._changes.append(slot_map.Change(seen.topology, gone=is_gone))
+
+    def drop_vnets(self, macs):
+        """Take in that network adapters are gone.
+
+        :param macs: iterable of their MAC addresses, str.
+        """
+        macs = set(map(pvm_util.sanitize_mac_for_api, macs))
+
+        def is_gone(slot, devices):
+            return any(not macs.isdisjoint(devices.get(cls, ()))
+                       for cls in slot_map.NETWORK)
+
+        self._changes.append(slot_map.Change({}, gone=is_gone))
+
+    # ---- storage: what the StorageTransaction tells and asks ------------
+
+    def expect(self, vios_uuid, element):
+        """Take in that a VIOS is to map storage to the server.
+
+        :param element: wrapper of a disk, medium, logical unit or volume.
+        """
+        if self._guided:
+            self._expected.setdefault(vios_uuid, []).append(
+                plan.identities(element))
+
+    @property
+    def has_plan(self):
+        """Whether plan() is to see the VIOSes before they are edited."""
+        return bool(self._expected)
+
+    def plan(self, vioses):
+        """Decide where all goes that is expected and not there.
+
+        :param vioses: dict of UUID -> VIOS wrapper.
+        """
+        there = {vios_uuid: self._mappings(vios_w)
+                 for vios_uuid, vios_w in vioses.items()}
+        missing = {}
+        for vios_uuid, expected in self._expected.items():
+            mapped = plan.identities_of(there.get(vios_uuid, ()))
+            missing[vios_uuid] = [identities for identities in expected
+                                  if mapped.isdisjoint(identities)]
+        if any(missing.values()) and self.guide:
+            self._places = plan.SlotPlan(
+                self.guide, vioses, there, missing, self._vnet_slots,
+                self._free_slot).make()
+
+    def place(self, vios_w, element):
+        """Tell where the server is to find storage that a VIOS maps to it.
+
+        :returns: (int slot, str LUA); None in place of either, or both, if
+            the platform is to choose.
+        """
+        for identity in plan.identities(element):
+            if (vios_w.uuid, identity) in self._places:
+                slot, lua = self._places[vios_w.uuid, identity]
+                if lua in plan.luas(self._mappings(vios_w), slot):
+                    lua = None
+                return slot, lua
+        return None, None
+
+    def place_vfc(self, fabric, wwpns):
+        """Tell the slot that a virtual Fibre Channel adapter is to have.
+
+        The map knows adapters by their fabric; it learns that of this one.
+
+        :param fabric: str, name of the fabric.
+        :param wwpns: iterable of its two WWPNs.
+        :returns: int; None if the platform is to choose.
+        """
+        wwpns = _plain_wwpns(wwpns)
+        with self._lock:
+            self._fabrics[wwpns] = fabric
+            key = fabric, wwpns
+            if self._guided and key not in self._vfc_slots:
+                self._vfc_slots[key] = self._kept_vfc_slot(fabric, wwpns)
+            return self._vfc_slots.get(key)
+
+    def _kept_vfc_slot(self, fabric, wwpns):
+        """The slot that an adapter had, or None.
+
+        After an evacuation all adapters have new WWPNs; each then takes the
+        slot of one of its fabric.
+        """
+        kept = {slot: _plain_wwpns(devices[slot_map.IO.VFC][fabric])
+                for slot, devices in self.guide.items()
+                if devices.get(slot_map.IO.VFC, {}).get(fabric)}
+        for slot in sorted(kept):
+            if kept[slot] == wwpns:
+                return slot
+        taken = self._vfc_slots.values()
+        return next((slot for slot in sorted(kept) if slot not in taken),
+                    None)
+
+    def record(self, vioses, removed, xag):
+        """Take in what VIOSes map to the server.
+
+        :param vioses: dict of UUID -> VIOS wrapper, as they are now.
+        :param removed: list of the mappings that were removed from them.
+        :param xag: attribute groups with which they were read.
+        """
+        seen = slot_map.SeenDevices(self._maps.host.vswitch_names)
+        vfc = pvm_const.XAG.VIO_FMAP in xag
+        for vios_w in vioses.values():
+            for mapping in self._mappings(vios_w):
+                seen.register_scsi(vios_w, mapping)
+            if vfc:
+                self._record_vfc(seen, vios_w)
+        freed = {mapping.server_adapter.lpar_slot_num for mapping in removed
+                 if clients.is_client(mapping, self._lpar_uuid)}
+        read = set(vioses)
+
+        def is_gone(slot, devices):
+            is_read = not read.isdisjoint(devices.get(slot_map.VIOS, ()))
+            if slot_map.IO.VFC in devices:
+                return vfc and is_read
+            return any(cls in devices for cls in slot_map.SCSI) and (
+                is_read or slot in freed)
+
+        self._changes.append(slot_map.Change(seen.topology, gone=is_gone))
+
+    def _record_vfc(self, seen, vios_w):
+        for mapping in vios_w.vfc_mappings:
+            client = mapping.client_adapter
+            if client is None or not clients.is_client(mapping,
+                                                       self._lpar_uuid):
+                continue
+            fabric = self._fabrics.get(_plain_wwpns(client.wwpns))
+            if fabric is not None:
+                seen.register_vfc_mapping(mapping, fabric)
+                seen.register_vios(vios_w,
+                                   mapping.server_adapter.lpar_slot_num)
+
+    def _mappings(self, vios_w):
+        return [mapping for mapping in vios_w.scsi_mappings
+                if mapping.client_adapter is not None and
+                clients.is_client(mapping, self._lpar_uuid)]
+
+    # ---- the end -------------------------------------------------------
+
+    def save(self):
+        """Have the map changed to what was seen; to be called at the end."""
+        changes = list(self._changes)
+        if self._new_lpar:
+            changes.insert(0, slot_map.Change({}, new_lpar=True))
+        if changes:
+            self._maps.save(self.instance.uuid, changes)
+
+
+def _plain_wwpns(wwpns):
+    return frozenset(wwpn.upper().replace(':', '') for wwpn in wwpns)

@@ -1,0 +1,149 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The slot map of one server, and what operations make of it."""
+
+import io
+import pickle
+
+from oslo_log import log as logging
+from oslo_serialization import base64 as base64utils
+from pypowervm.tasks import slot_map as pvm_slot_map
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm.virt.powervm.storage import elements
+
+LOG = logging.getLogger(__name__)
+
+IO = pvm_slot_map.IOCLASS
+#: Our classes of a slot: {VIOS UUID: its name} and {name: LUA}.
+VIOS = 'VIOS'
+NAMES = 'NAMES'
+#: The classes of devices behind a virtual SCSI adapter, and on networks.
+SCSI = (IO.PV, IO.LU, IO.VDISK, IO.VOPT, NAMES)
+NETWORK = (IO.CNA, IO.VNIC)
+
+
+class SlotMap(pvm_slot_map.SlotMapStore):
+    """The slot map of one server, as it is in the store.
+
+    :param store: api.NvramStore
+    :param instance_uuid: str
+    :param load: whether to read it; otherwise it is empty.
+    :raises api.NVRAMDownloadException: if it cannot be read.
+    """
+
+    def __init__(self, store, instance_uuid, load=True):
+        self._store = store
+        super().__init__('%s_slot_map' % instance_uuid, load=load)
+
+    def _load(self, key):
+        content = self._store.fetch_slot_map(key)
+        if content is None or _is_sound(content):
+            return content
+        LOG.warning('The slot map %s is damaged; it is not used.', key)
+        return None
+
+    def _save(self, key, blob):
+        self._store.store_slot_map(key, blob)
+
+    def _delete(self, key):
+        self._store.delete_slot_map(key)
+
+    def apply(self, changes):
+        """Make changes, a list of Change, to the map."""
+        for change in changes:
+            change.apply(self._slot_topo)
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Reads numbers, text and containers of them, and runs no code."""
+
+    def find_class(self, module, name):
+        raise pickle.UnpicklingError('a slot map holds no %s' % name)
+
+
+def _is_sound(content):
+    """Whether pypowervm can read a slot map without any danger."""
+    try:
+        try:
+            content = base64utils.decode_as_bytes(content)
+        except UnicodeDecodeError:
+            # Not in base64, as of Python 3.
+            pass
+        topology = _PlainUnpickler(io.BytesIO(content)).load()
+        return isinstance(topology, dict) and all(
+            _is_slot(slot) and isinstance(devices, dict) and
+            all(isinstance(found, dict) for found in devices.values())
+            for slot, devices in topology.items())
+    except Exception:
+        return False
+
+
+def _is_slot(number):
+    """Whether a number can be that of a slot: 0 and 1 are of the console."""
+    return type(number) is int and 2 <= number < pvm_stg.ANY_SLOT
+
+
+class SeenDevices(pvm_slot_map.SlotMapStore):
+    """What an operation has seen, in the form of a map; it is not stored.
+
+    :param vswitches: function that returns a dict of switch id -> name.
+    """
+
+    def __init__(self, vswitches):
+        super().__init__(None, load=False)
+        self._vswitches = vswitches
+
+    def _vswitch_id2name(self, adap):
+        return self._vswitches()
+
+    def register_scsi(self, vios_w, mapping):
+        """Take in a mapping of a VIOS, if it has storage."""
+        element, target = mapping.backing_storage, mapping.target_dev
+        if element is None or target is None:
+            return
+        self.register_vscsi_mapping(mapping)
+        slot = mapping.server_adapter.lpar_slot_num
+        self.register_vios(vios_w, slot)
+        if not isinstance(element, pvm_stg.PV):
+            # A physical volume has another name on each VIOS.
+            self._reg_slot(NAMES, elements.base_name(element), slot,
+                           extra_spec=target.lua)
+
+    def register_vios(self, vios_w, slot):
+        """Take in that a slot leads to a VIOS."""
+        self._reg_slot(VIOS, vios_w.uuid, slot,
+                       extra_spec=vios_w.name)
+
+
+class Change:
+    """What an operation makes of a map.
+
+    :param seen: dict of slot -> devices that are there now.
+    :param new_lpar: whether nothing else is there, as the LPAR is new.
+    :param gone: function that tells of the devices of another slot, as they
+        are in the map, whether they are gone; None if none are.
+    """
+
+    def __init__(self, seen, new_lpar=False, gone=None):
+        self.seen = seen
+        self.new_lpar = new_lpar
+        self._gone = gone
+
+    def apply(self, topology):
+        """Make the change to a dict of slot -> devices."""
+        for slot, devices in list(topology.items()):
+            if self.new_lpar or (self._gone is not None and
+                                 self._gone(slot, devices)):
+                topology.pop(slot)
+        topology.update(self.seen)
