@@ -260,7 +260,7 @@ class PowerVMDriver(driver.ComputeDriver):
         self._log_operation('destroy', instance)
         if (instance.task_state == task_states.RESIZE_REVERTING and
                 move.is_within_host(context, instance)):
-            LOG.info('The LPAR is that of before the resize too: it stays.',
+            LOG.info('Same-host resize: keeping the LPAR.',
                      instance=instance)
             self._run(flow_resize.pause(self.rooms, instance,
                                         block_device_info), instance)
@@ -325,7 +325,7 @@ class PowerVMDriver(driver.ComputeDriver):
         except nova_exc.InstanceNotFound:
             if instance.task_state != task_states.REBUILDING:
                 raise
-            LOG.warning('The LPAR is gone; the rebuild makes it anew.',
+            LOG.warning('The LPAR is gone; the rebuild creates it again.',
                         instance=instance)
         except Exception:
             # Nova stops a server that it has evacuated to this host. If that
@@ -361,8 +361,8 @@ class PowerVMDriver(driver.ComputeDriver):
         if bad_volumes:
             # Not told with bad_volumes_callback: in Nova 34 that begins to
             # detach them in Cinder, and then meets a TypeError of its own.
-            LOG.error('No VIOS sees these volumes, which the server lacks '
-                      'now: %s', ', '.join(bad_volumes), instance=instance)
+            LOG.error('No VIOS sees these volumes; the server runs without '
+                      'them: %s', ', '.join(bad_volumes), instance=instance)
 
     def _hard_reboot(self, instance, network_info, block_device_info):
         """Restart a server, once more if the platform wrongly said it is gone.
@@ -380,8 +380,8 @@ class PowerVMDriver(driver.ComputeDriver):
         except nova_exc.InstanceNotFound:
             if self._is_gone(instance):
                 raise
-            LOG.warning('The platform said that there is no LPAR, but lists '
-                        'it; the reboot is tried again.', instance=instance)
+            LOG.warning('The platform reported that the LPAR is gone, but '
+                        'lists it; retrying the reboot.', instance=instance)
         try:
             return run()
         except nova_exc.InstanceNotFound as exc:
@@ -650,8 +650,8 @@ class PowerVMDriver(driver.ComputeDriver):
         its config drive, which is in the way, and the disk of a rescue, which
         ends with this.
         """
-        LOG.warning('The LPAR is gone; it is made anew for the disks that '
-                    'are there.', instance=instance)
+        LOG.warning('The LPAR is gone; creating it again for the existing '
+                    'disks.', instance=instance)
         self._destroy(instance, network_info, destroy_disks=False)
         try:
             self._run(flow_rescue.discard(self.rooms, instance), instance)
@@ -665,8 +665,8 @@ class PowerVMDriver(driver.ComputeDriver):
     def _remove_former(self, instance, network_info):
         """Remove what a move that failed has left of a server that comes."""
         if self.instance_exists(instance):
-            LOG.warning('There is an LPAR from before a move that failed; it '
-                        'is removed.', instance=instance)
+            LOG.warning('Removing an LPAR that a failed move has '
+                        'left.', instance=instance)
             self._destroy(instance, network_info, destroy_disks=False)
 
     def _raise_rolled_back(self, instance, exc, was_on, may_be_resized=False):
@@ -696,8 +696,8 @@ class PowerVMDriver(driver.ComputeDriver):
         try:
             self._plug_vifs(instance, vifs)
         except Exception as exc:
-            LOG.error('Ports of the server were not brought up to date. If '
-                      'it lacks one, reboot it hard. %s', exc,
+            LOG.error('The ports of the server could not be updated. If one '
+                      'is missing, hard reboot the server. %s', exc,
                       instance=instance)
 
     def _plug_vifs(self, instance, network_info):

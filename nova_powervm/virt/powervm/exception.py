@@ -87,7 +87,7 @@ class AbstractMediaException(exception.NovaException):
 
 class NoMediaRepoVolumeGroupFound(AbstractMediaException):
     msg_fmt = ('No Virtual I/O Server has a media repository, nor the volume '
-               'group %(vol_grp)s to make one in.')
+               'group %(vol_grp)s to create one in.')
 
 
 class AbstractDiskException(exception.NovaException):
@@ -106,8 +106,8 @@ class VGHolderAmbiguous(AbstractDiskException):
 
 class VGHolderUnknown(AbstractDiskException):
     msg_fmt = ('Virtual I/O Server %(vios)s has a volume group %(vg_name)s, '
-               'but nobody knows whether others have one too: %(down)s cannot '
-               'be asked. Start them, or set [powervm] '
+               'but it is not known whether others have one, too: %(down)s '
+               'cannot be asked. Start them, or set [powervm] '
                'volume_group_vios_name.')
 
 
@@ -156,9 +156,10 @@ class ClusterUnknown(AbstractDiskException):
 
 class ClusterNotUsable(AbstractDiskException):
     msg_fmt = ('The disks of servers are in the cluster with the UUID '
-               '%(clust_uuid)s, which is not seen. Seen are: %(clust_names)s. '
-               'Virtual I/O Servers that are down: %(down)s. To keep disks '
-               'in another cluster from now on, set [powervm] cluster_name.')
+               '%(clust_uuid)s, which no Virtual I/O Server reports. Reported '
+               'clusters: %(clust_names)s. Virtual I/O Servers that are down: '
+               '%(down)s. To keep disks in another cluster from now on, set '
+               '[powervm] cluster_name.')
 
 
 class TierNotFound(AbstractDiskException):
@@ -172,24 +173,24 @@ class StorageNotServed(AbstractDiskException):
 
 
 class DiskNameInUse(AbstractDiskException):
-    msg_fmt = ('There is a disk %(name)s in %(place)s already, and it is in '
-               'use: %(reason)s')
+    msg_fmt = ('Disk %(name)s already exists in %(place)s, and it is in use: '
+               '%(reason)s')
 
 
 class DiskNameAmbiguous(AbstractDiskException):
-    msg_fmt = ('Which of the logical units named %(name)s is that of the '
-               'server is not known. Rename or delete the others. Their UDIDs '
-               'are: %(udids)s')
+    msg_fmt = ('It is not known which of the logical units named %(name)s '
+               'belongs to the server. Rename or delete the others. Their '
+               'UDIDs are: %(udids)s')
 
 
 class StorageIsNotOurs(AbstractDiskException):
-    msg_fmt = ('%(name)s is not deleted: that it is of this driver is not '
-               'proven (%(why)s).')
+    msg_fmt = ('%(name)s is not deleted: there is no proof that it belongs to '
+               'this driver (%(why)s).')
 
 
 class NoDiskDiscoveryException(AbstractDiskException):
     msg_fmt = ('The management partition sees no disk %(udid)s on bus '
-               '%(bus)s, after %(polls)d looks in %(timeout)d seconds.')
+               '%(bus)s, after %(polls)d checks in %(timeout)d seconds.')
 
 
 class UniqueDiskDiscoveryException(AbstractDiskException):
@@ -199,7 +200,7 @@ class UniqueDiskDiscoveryException(AbstractDiskException):
 
 class DeviceDeletionException(AbstractDiskException):
     msg_fmt = ('The management partition still has the device %(devpath)s, '
-               'after %(polls)d looks in %(timeout)d seconds.')
+               'after %(polls)d checks in %(timeout)d seconds.')
 
 
 class InstanceDiskMappingFailed(AbstractDiskException):
@@ -208,8 +209,8 @@ class InstanceDiskMappingFailed(AbstractDiskException):
 
 
 class NewMgmtMappingNotFoundException(AbstractDiskException):
-    msg_fmt = ('Virtual I/O Server %(vios_name)s does not lend disk '
-               '%(stg_name)s to a partition that it has to.')
+    msg_fmt = ('Virtual I/O Server %(vios_name)s does not map disk '
+               '%(stg_name)s to a partition that needs it.')
 
 
 class SnapshotNotSupported(exception.NotSupportedWithOption):

@@ -125,7 +125,7 @@ class AttachTest(ManagementMixin, ssp_base.PoolTestCase):
         self.disconnect(self.instance)
         exc = self.assertRaises(exception.InstanceDiskMappingFailed,
                                 self.attach)
-        self.assertIn('vios1 does not lend disk b_', str(exc))
+        self.assertIn('vios1 does not map disk b_', str(exc))
 
     def test_lost_answers(self):
         """Both VIOSes map it then; the device is found, and all goes."""

@@ -164,7 +164,7 @@ def _note(work):
         work.unseen = {vios_w.uuid for vios_w in work.census.vioses
                        if vios_w.uuid not in active}
     except pvm_exc.Error as exc:
-        LOG.warning('Which VIOSes are up is not known: %s', exc)
+        LOG.warning('Cannot determine which VIOSes are up: %s', exc)
 
 
 def _run(cleaners, work):

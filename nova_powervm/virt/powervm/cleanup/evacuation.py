@@ -51,8 +51,8 @@ def stop_unfinished(host, census):
         try:
             power_jobs.PowerOp(host, instance).stop(immediate=True)
         except nova_exc.NovaException:
-            LOG.exception('It could not be powered off. It must not run on '
-                          'two hosts: power it off by hand.',
+            LOG.exception('The server could not be powered off. It must not '
+                          'run on two hosts: power it off by hand.',
                           instance=instance)
 
 

@@ -455,8 +455,8 @@ class DiskAdapter(abc.ABC):
         if size_gb in (sizes or [0]):
             return
         wanted_gb = sizes[0] if sizes else 0
-        LOG.warning('The server has a swap disk of %(has)d GB and is to have '
-                    'one of %(wanted)d GB; that is made up for.',
+        LOG.warning('The swap disk has %(has)d GB instead of %(wanted)d GB; '
+                    'replacing it.',
                     {'has': size_gb, 'wanted': wanted_gb}, instance=instance)
         made = self.replace_swap(instance, wanted_gb * units.Ki,
                                  mapped=found is not None, slots=slots)

@@ -56,8 +56,7 @@ def take_over(host, disk_dvr, read_mappings):
     try:
         vioses = read_mappings()
     except pvm_exc.Error as exc:
-        LOG.warning('Whether there are disks of nova-powervm 9.0.0 is not '
-                    'known: %s', exc)
+        LOG.warning('Cannot search for disks of nova-powervm 9.0.0: %s', exc)
         return
     for instance in instances:
         _take_over(instance, disk_dvr.storage_class, vioses)

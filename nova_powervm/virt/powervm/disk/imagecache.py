@@ -384,7 +384,7 @@ class ImageCache(imagecache.ImageCacheManager):
                 continue
             with contextlib.suppress(lockutils.AcquireLockFailedException), \
                     self._lock(image_name, blocking=False):
-                LOG.warning('Removing image %s: its upload was broken off.',
+                LOG.warning('Removing image %s: its upload was interrupted.',
                             image_name)
                 vg_w = self._drop(vg_w, image_name)
                 dropped.append(image_name)

@@ -385,8 +385,8 @@ class PoolImages(imagecache.ImageCacheManager):
         :param may_stay: whether to ignore a refusal of the platform, after
             somebody has mapped one by hand for example.
         """
-        LOG.warning('The upload of image %(image)s was broken off; removing '
-                    'what is left, and its marker %(marker)s.',
+        LOG.warning('The upload of image %(image)s was interrupted; removing '
+                    'the partial image and its marker %(marker)s.',
                     {'image': name, 'marker': doomed[-1].name})
         try:
             for lu_w in doomed:
@@ -395,8 +395,8 @@ class PoolImages(imagecache.ImageCacheManager):
         except pvm_exc.HttpError as exc:
             if not may_stay:
                 raise
-            LOG.warning('What is left of image %(image)s cannot be removed; '
-                        'it stays for now: %(exc)s',
+            LOG.warning('The partial image %(image)s cannot be removed yet: '
+                        '%(exc)s',
                         {'image': name, 'exc': exc})
 
     def _is_of_this_host(self, marker_lu):
@@ -437,7 +437,7 @@ class PoolImages(imagecache.ImageCacheManager):
             if lu_w.uuid not in self._unused_since:
                 return
             self._complete.pop(lu_w.name, None)
-        LOG.info('Removing image %s, which is out of use.', lu_w.name)
+        LOG.info('Removing unused image %s.', lu_w.name)
         try:
             self.pool.delete(lu_w, _PROOF)
         except pvm_exc.HttpError as exc:

@@ -148,8 +148,8 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         results = []
         for disk, (name, size_gb) in zip(disks, sizes.items()):
             if name in found and name not in doomed:
-                LOG.warning('Logical unit %s is there already; the server '
-                            'goes on with it.', name, instance=instance)
+                LOG.warning('Logical unit %s already exists; the server keeps '
+                            'it.', name, instance=instance)
                 results.append(found[name])
                 continue
             if made is not None:
@@ -211,7 +211,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                      _by_name(self._pool.known(names)).items()
                      for unit in units.own(found, instance.system_metadata,
                                            name)]:
-            LOG.warning('Deleting logical unit %s, which was left behind.',
+            LOG.warning('Deleting stale logical unit %s.',
                         unit.name)
             try:
                 self._pool.delete(unit, proof)

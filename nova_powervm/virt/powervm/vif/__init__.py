@@ -152,7 +152,8 @@ def remove_leftovers(host):
             pvm_uuids.convert_uuid_to_pvm(server).upper() not in lpars() and
             _has_left(host, server)))
     except pvm_exc.Error as exc:
-        LOG.warning('What ports have left is not known, or stays: %s', exc)
+        LOG.warning('Stale adapters of ports cannot be found or removed: '
+                    '%s', exc)
 
 
 def _has_left(host, server):

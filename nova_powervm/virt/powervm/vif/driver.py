@@ -81,7 +81,8 @@ def create_cna(host, parent_w, vswitch_name, pvid, **attrs):
         fresh_href = _vswitch_href(host, vswitch_name)
         if fresh_href == href:
             raise
-        LOG.info('Virtual switch %s was made anew; trying again with it.',
+        LOG.info('Virtual switch %s was created again; retrying with the new '
+                 'one.',
                  vswitch_name)
     return create(fresh_href)
 
@@ -108,7 +109,7 @@ def delete_cna(host, cna):
     except pvm_exc.HttpError as exc:
         if exc.response.status != pvm_const.HTTPStatus.NOT_FOUND:
             raise
-        LOG.debug('Network adapter %s is gone already.', cna.mac)
+        LOG.debug('Network adapter %s is already gone.', cna.mac)
 
 
 class PvmVifDriver(abc.ABC):

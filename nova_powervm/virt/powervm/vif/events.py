@@ -90,5 +90,5 @@ def _not_plugged(reason, instance):
     if CONF.vif_plugging_is_fatal:
         LOG.error(reason, instance=instance)
         raise nova_exc.VirtualInterfaceCreateException(reason)
-    LOG.warning('%s Going on without, as vif_plugging_is_fatal is off.',
+    LOG.warning('%s Continuing, because vif_plugging_is_fatal is off.',
                 reason, instance=instance)

@@ -86,8 +86,8 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
             server = _server_of(trunk)
             if (server and trunk.vswitch_id == vswitch.switch_id and
                     is_stray(server)):
-                LOG.warning('Removing trunk adapter %(mac)s, which server '
-                            '%(server)s has left.',
+                LOG.warning('Removing stale trunk adapter %(mac)s of server '
+                            '%(server)s.',
                             {'mac': trunk.mac, 'server': server})
                 driver.delete_cna(host, trunk)
 

@@ -84,7 +84,7 @@ class VifPlugger(object):
         capable, reason = lpar_w.can_modify_io()
         if not capable:
             raise nova_exc.VirtualInterfaceCreateException(
-                'The server can not get a network adapter now: %s' % reason)
+                'The server cannot get a network adapter now: %s' % reason)
 
     def _plug_new(self, vif, lpar_w):
         self._tried.append(vif)

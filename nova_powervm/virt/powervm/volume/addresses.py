@@ -65,7 +65,7 @@ def choose(instance, volumes, mappings, replaced=None):
         if address is None:
             raise nova_exc.VolumeAttachFailed(
                 volume_id=vol.id,
-                reason='the server has %d volumes already, which is all that '
-                'it can have' % len(_LUAS))
+                reason='the server already has %d volumes, which is the '
+                       'maximum' % len(_LUAS))
         vol.volume.data[LUA_KEY] = address
         chosen.add(address)

@@ -135,7 +135,7 @@ class Disconnection:
             utils.try_to('have Nova keep that', places.keep_missed,
                          self._instance, vol.id, vol.udid)
         LOG.warning('VIOS %(vios)s, which is down, may still have volume '
-                    '%(volume)s; that is removed when it is back.',
+                    '%(volume)s; it is removed when the VIOS is back.',
                     {'vios': vios_uuid, 'volume': vol.id},
                     instance=self._instance)
 

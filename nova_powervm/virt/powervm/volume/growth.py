@@ -90,7 +90,7 @@ def _too_small(host, paths, size):
                                   'large it is' % vios_w.name)
         else:
             found[vios_w.uuid] = (
-                'on Virtual I/O Server %s it has %s MB still, instead of %d' %
+                'on Virtual I/O Server %s it still has %s MB instead of %d' %
                 (vios_w.name, element.capacity, size // units.Mi))
     return found
 

@@ -129,8 +129,8 @@ class Leftovers:
         for vios_uuid, found in unmapped.items():
             for element in found:
                 if element.udid in left:
-                    LOG.warning('Device %(name)s of volume %(udid)s is left '
-                                'on VIOS %(vios)s; it goes.', {
+                    LOG.warning('Removing stale device %(name)s of volume '
+                                '%(udid)s from VIOS %(vios)s.', {
                                     'name': element.name, 'vios': vios_uuid,
                                     'udid': element.udid})
                     discovery.remove(self._host, vios_uuid, element.name)
@@ -200,8 +200,8 @@ class _Judge:
         stg.edit(vios_uuid, unmap)
         stg.execute()
         for element in stg.removed_storage:
-            LOG.warning('Unmapped volume %(volume)s (%(udid)s), which was '
-                        'left on VIOS %(vios)s.', {
+            LOG.warning('Removed a stale mapping of volume %(volume)s '
+                        '(%(udid)s) from VIOS %(vios)s.', {
                             'volume': element.tag, 'udid': element.udid,
                             'vios': vios_uuid})
         for name in sorted(names):

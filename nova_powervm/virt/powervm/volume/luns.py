@@ -133,5 +133,5 @@ def _number(lun):
         text = lun.strip().lower()
         lun = int(text, 16 if text.startswith('0x') else 10)
     if isinstance(lun, bool) or not isinstance(lun, int) or lun < 0:
-        raise ValueError('%r is no LUN' % (lun,))
+        raise ValueError('%r is not a LUN' % (lun,))
     return lun

@@ -100,8 +100,8 @@ def recover(host, instances, mgmt):
             undoing.each(lambda undo: undo(), _steps(
                 host, instance, mgmt, note))
         except (pvm_exc.Error, nova_exc.NovaException):
-            LOG.exception('The swap of volume %s could not be taken back. '
-                          'Reboot the server hard.', note['old'],
+            LOG.exception('The swap of volume %s could not be rolled back. '
+                          'Hard reboot the server.', note['old'],
                           instance=instance)
         end(instance)
 

@@ -179,7 +179,7 @@ class ExtendTest(volumes.VolumeCase):
         failure = str(self.extend(server, 1, 5))
         self.assertEqual({5, 1}, self.sizes(server))
         self.assertIn('vios2', failure)
-        self.assertIn('1024 MB still, instead of 5120', failure)
+        self.assertIn('still has 1024 MB instead of 5120', failure)
         self.assertIn('It is stuck', failure)
         self.assertNotIn('vios1', failure)
         self.platform.faults.clear()
