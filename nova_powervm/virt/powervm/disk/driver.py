@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the driver asks of whatever keeps the disks of its servers.
+"""The interface of the disk drivers, which manage the disks of servers.
 
-Every disk has a name that is computed from what it belongs to, so a disk is
-found, and cleaned up, without any record of it. The name of a server's disk
-has the 15 characters that a virtual disk's name may have:
+The driver computes the name of every disk from its owner. So it finds disks,
+and cleans them up, without a record. The name of a server's disk has 15
+characters, the maximum for a virtual disk:
 
     b_<token>    boot disk
     r_<token>    rescue disk
@@ -23,9 +23,9 @@ has the 15 characters that a virtual disk's name may have:
 
 The token is the end of the server's UUID in base 32 (RFC 4648, lower case):
 13 characters for 65 bits, of which 63 are random in a UUID of version 4, or
-12 characters for 60 bits, all random. How images in a cache and their markers
-are called, imagecache and poolimages tell. Boot disks that nova-powervm 9.0.0
-made keep the names that they have, see former.
+12 characters for 60 bits, all random. The modules imagecache and poolimages
+describe the names of cached images and their markers. Boot disks from
+nova-powervm 9.0.0 keep their names, see module former.
 """
 
 import abc
@@ -55,7 +55,7 @@ _MAX_EPHEMERALS = 10
 
 
 class DiskType:
-    """What a disk of a server is for."""
+    """The purpose of a server's disk."""
 
     BOOT = 'boot'
     RESCUE = 'rescue'
@@ -65,7 +65,7 @@ class DiskType:
                       for number in range(_MAX_EPHEMERALS))
 
 
-#: Those that are empty at first.
+#: The types that are empty at first.
 BLANK_DISK_TYPES = (*DiskType.EPHEMERAL, DiskType.SWAP)
 #: The types that belong to one server.
 INSTANCE_DISK_TYPES = (DiskType.BOOT, DiskType.RESCUE, DiskType.SWAP,
@@ -73,12 +73,12 @@ INSTANCE_DISK_TYPES = (DiskType.BOOT, DiskType.RESCUE, DiskType.SWAP,
 
 
 class DiskCapacity(typing.NamedTuple):
-    """Size of the storage that the disks come from, in GiB.
+    """Size of the storage for disks, in GiB.
 
-    :ivar disks: dict of the name of a disk that may be of a server -> its
-        size; None if the storage does not tell.
+    :ivar disks: dict of the name of a disk that may belong to a server -> its
+        size; None if the storage does not report it.
     :ivar others_gb: what others than servers use, such as cached images; None
-        if that is all that is no disk of a server of this host.
+        if that is everything except the disks of this host's servers.
     """
 
     total_gb: float
@@ -88,7 +88,7 @@ class DiskCapacity(typing.NamedTuple):
 
 
 class SharedPool(typing.NamedTuple):
-    """Storage that several hosts take their disks from.
+    """Storage that several hosts share for their disks.
 
     :ivar uuid: the same on all hosts.
     :ivar name: for people; unique among pools.
@@ -99,18 +99,18 @@ class SharedPool(typing.NamedTuple):
 
 
 class BlankDisk(typing.NamedTuple):
-    """A disk without content that a server is to get; size in GiB."""
+    """An empty disk for a server; size in GiB."""
 
     disk_type: str
     size_gb: int
 
 
 def blank_disks(block_device_info):
-    """List the ephemeral and swap disks that a server is to have.
+    """List the ephemeral and swap disks that a server gets.
 
-    Swap is rounded up to whole GiB, which is what Nova reckons for it.
+    Swap is rounded up to whole GiB, as Nova counts it.
 
-    :param block_device_info: as Nova hands it to the driver, or None.
+    :param block_device_info: as Nova passes it to the driver, or None.
     :returns: list of BlankDisk, in the order in which the guest finds them.
     :raises InvalidInput: if there are too many.
     """
@@ -134,15 +134,15 @@ def _whole_gb(size_mb):
 
 
 def swap_sizes(instance, block_device_info):
-    """Tell which sizes the swap disk of a server may have.
+    """Return the sizes that the swap disk of a server may have.
 
-    Nova tells of it twice: in the flavor and in block_device_info. They differ
-    if the user has asked for less than the flavor has, and after a resize that
-    failed: Nova takes back the new flavor then, not its swap disk.
+    Nova gives the size in the flavor and in block_device_info. They differ if
+    the user has requested a smaller disk, and after a failed resize: Nova then
+    restores the old flavor, but not the old swap disk.
 
-    :param block_device_info: as Nova hands it to the driver, or None.
-    :returns: list of int, in GiB; if it has to be made, it gets the first.
-        The list is empty if the server is to have none.
+    :param block_device_info: as Nova passes it to the driver, or None.
+    :returns: list of int, in GiB; a new swap disk gets the first size. The
+        list is empty if the server has no swap disk.
     """
     most = _whole_gb(instance.flavor.swap)
     asked = [disk.size_gb for disk in blank_disks(block_device_info)
@@ -158,11 +158,10 @@ class DiskAdapter(abc.ABC):
 
     One object serves all flows at the same time, in several threads. Methods
     that take a StorageTransaction only queue edits on it; the others issue
-    their requests at once. All of them may be repeated, and are content when
-    there is nothing to do.
+    their requests at once. All of them are idempotent.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param image_api: nova.image.glance.API, or what has its methods.
+    :param image_api: nova.image.glance.API, or an object with its methods.
     :ivar capabilities: dict of bool: 'shared_storage', whether other hosts
         see the same disks; 'has_imagecache', whether there is an image cache
         for Nova to manage; 'snapshot', whether the management partition can
@@ -170,7 +169,7 @@ class DiskAdapter(abc.ABC):
     :ivar image_formats: tuple of the disk formats that an image may have.
     """
 
-    #: pypowervm class of the disks, as SCSI mappings show them.
+    #: pypowervm class of the disks in SCSI mappings.
     storage_class = pvm_stg.VDisk
 
     def __init__(self, host, image_api):
@@ -190,9 +189,9 @@ class DiskAdapter(abc.ABC):
 
     @property
     def kept_with_host(self):
-        """What Nova is to keep with the host for the next start: dict of str.
+        """What Nova stores with the host for the next start, dict of str.
 
-        It is reported with the statistics of the host, which Nova stores.
+        The driver reports it with the statistics of the host.
         """
         return {}
 
@@ -214,19 +213,19 @@ class DiskAdapter(abc.ABC):
         return None
 
     def clean(self, census):
-        """Remove what earlier processes have left; for the start.
+        """Clean up after earlier processes, at the start.
 
-        That is what they left half-done, and disks of servers that are not
-        on this host any more.
+        Remove half-finished work, and disks of servers that are no longer on
+        this host.
 
         :param census: cleanup.census.Census
         """
 
     def sweep(self):
-        """Finish what could not be done while a VIOS was down.
+        """Finish work that was not possible while a VIOS was down.
 
-        It is called about once a minute, and costs no request if there is
-        nothing to do. It logs its failures.
+        Called about once a minute. Needs no request if there is nothing to do.
+        Logs its failures.
         """
 
     # ---- disks of servers ----------------------------------------------
@@ -236,17 +235,17 @@ class DiskAdapter(abc.ABC):
                                image_type=DiskType.BOOT):
         """Create a disk of the server that begins with an image's bytes.
 
-        A boot disk has the size that the flavor says, or that of the image
-        if the flavor leaves it open; other disks have that of the image. A
-        disk that the server has left behind is replaced.
+        A boot disk has the size in the flavor, or the image's size if the
+        flavor sets none. Other disks have the image's size. The driver
+        replaces a stale disk of the server.
 
         :param image_meta: nova.objects.ImageMeta
         :param image_type: DiskType of the new disk.
         :returns: wrapper of the disk, for connect_disk.
-        :raises FlavorDiskSmallerThanImage: before anything was made.
+        :raises FlavorDiskSmallerThanImage: before anything is created.
         :raises ImageUnacceptable: if the platform cannot boot from such an
             image.
-        :raises ComputeResourcesUnavailable: if there is not the room.
+        :raises ComputeResourcesUnavailable: if there is not enough space.
         :raises DiskNameInUse: if somebody else uses a disk of that name.
         """
 
@@ -254,17 +253,17 @@ class DiskAdapter(abc.ABC):
     def create_blank_disks(self, instance, disks, made=None):
         """Create disks of the server that are empty.
 
-        Those that the server has left in a volume group are replaced: they
-        are from before it was made, or from before it left this host. In a
-        shared pool they may have its data, as when it is evacuated, and are
-        used as they are; but a swap disk of another size is replaced.
+        In a volume group the driver replaces stale disks of the server. In a
+        shared pool existing disks may have its data, after an evacuation for
+        example, so the driver keeps them. But it replaces a swap disk of
+        another size.
 
         :param disks: list of BlankDisk.
-        :param made: list, to which the types of those disks are added that
-            are made, or may have been if this fails; others were there
-            before. It takes none that this has not touched.
+        :param made: list, to which the types of new disks are added, also of
+            disks that may exist after a failure. Disks that existed before are
+            not added.
         :returns: list of wrappers of the disks, for connect_disk.
-        :raises ComputeResourcesUnavailable: if there is not the room.
+        :raises ComputeResourcesUnavailable: if there is not enough space.
         :raises DiskNameInUse: if somebody else uses a disk of such a name.
         """
 
@@ -304,7 +303,7 @@ class DiskAdapter(abc.ABC):
     def connect_disk_by_one(self, instance, disk, apart=False):
         """Map a disk to the server's LPAR through one VIOS (2 requests).
 
-        That is good enough for a disk that is soon taken away.
+        One path is enough for a disk that is removed soon.
 
         :param disk: what create_disk_from_image returned.
         :param apart: whether it gets an adapter of its own, if it is not
@@ -342,7 +341,7 @@ class DiskAdapter(abc.ABC):
             instance_name=instance.name, reason='; '.join(failures))
 
     def reference(self, disk):
-        """What a new mapping says of a disk.
+        """Return what a new mapping contains for a disk.
 
         :param disk: what create_disk_from_image returned.
         """
@@ -352,9 +351,9 @@ class DiskAdapter(abc.ABC):
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         """Queue the removal of the mappings of the server's own disks.
 
-        They are found by the names of the disks, also when the LPAR is gone,
-        and when they are mapped to the management partition. Those of other
-        partitions are left alone.
+        The driver finds them by the names of the disks, even if the LPAR is
+        gone, or if they are mapped to the management partition. It leaves
+        mappings of other partitions alone.
 
         :param stg: transaction.StorageTransaction
         :param disk_types: iterable of DiskType; None means all.
@@ -364,9 +363,9 @@ class DiskAdapter(abc.ABC):
 
     @abc.abstractmethod
     def delete_disks(self, instance, disk_types=None, unmapped=()):
-        """Delete the server's own disks, which nothing maps any more.
+        """Delete the server's own disks, which have no mapping any more.
 
-        A disk of such a name that another partition uses is left alone.
+        If another partition uses a disk with such a name, it stays.
 
         :param disk_types: iterable of DiskType; None means all.
         :param unmapped: wrappers of storage whose mappings have just been
@@ -375,14 +374,14 @@ class DiskAdapter(abc.ABC):
 
     @abc.abstractmethod
     def extend_disk(self, instance, size_gb, disk_type=DiskType.BOOT):
-        """Make a disk of the server larger, also while it is mapped.
+        """Extend a disk of the server, even while it is mapped.
 
-        :param size_gb: int, the new size in GiB; nothing is done if that is
-            the size already.
+        :param size_gb: int, the new size in GiB; nothing happens if the disk
+            already has it.
         :param disk_type: DiskType
         :raises DiskNotFound: if the server has no such disk.
         :raises ResizeError: if it is larger, or of a kind that cannot grow.
-        :raises ComputeResourcesUnavailable: if there is not the room.
+        :raises ComputeResourcesUnavailable: if there is not enough space.
         """
 
     @abc.abstractmethod
@@ -393,10 +392,10 @@ class DiskAdapter(abc.ABC):
         """
 
     def grow_to_flavor(self, instance, disk):
-        """Make a boot disk larger if it is smaller than the flavor says.
+        """Extend a boot disk that is smaller than in the flavor.
 
-        So it is after a resize that was confirmed while the platform could
-        not grow the disk. If it still cannot, that is logged.
+        This happens if the platform could not extend the disk when a resize
+        was confirmed. If it still cannot, log a warning.
 
         :param disk: wrapper of the boot disk.
         """
@@ -443,10 +442,10 @@ class DiskAdapter(abc.ABC):
         return disks
 
     def _make_up_swap(self, instance, disks, sizes, slots):
-        """Have the swap disk be one of some sizes, if it is not.
+        """Replace the swap disk if it has none of some sizes.
 
-        So it is after a resize, or its revert, that failed half-way. Nothing
-        is lost with it.
+        This happens after a resize, or its revert, that failed halfway. Nobody
+        needs the content of a swap disk.
 
         :param disks: dict of DiskType -> wrapper; is changed.
         """
@@ -533,9 +532,9 @@ class DiskAdapter(abc.ABC):
         return next(self._mappings(instance, disk_type, vioses), None)
 
     def client_slots(self, instance, disk_type, vioses):
-        """Tell by which adapters the server's LPAR reaches a disk.
+        """Return the adapters by which the server's LPAR reaches a disk.
 
-        Costs no request.
+        Needs no request.
 
         :param disk_type: DiskType
         :param vioses: list of VIOS wrappers, read with SCSI_MAPPING.
@@ -559,9 +558,9 @@ class DiskAdapter(abc.ABC):
 
     @staticmethod
     def check_growth(name, old_gb, new_gb):
-        """Return by how many GiB a disk is to grow.
+        """Return by how many GiB a disk grows.
 
-        :raises ResizeError: if it is to shrink.
+        :raises ResizeError: if it would shrink.
         """
         if new_gb < old_gb:
             raise nova_exc.ResizeError(
@@ -572,7 +571,7 @@ class DiskAdapter(abc.ABC):
     # ---- moving to another host ----------------------------------------
 
     def get_info(self):
-        """Tell the host that a server moves to where its disks are.
+        """Describe the place of a server's disks for its new host.
 
         :returns: dict of str, for validate() there.
         """
@@ -587,30 +586,30 @@ class DiskAdapter(abc.ABC):
         return 'its disks are on storage that no other host reaches'
 
     def check_instance_shared_storage_local(self, context, instance):
-        """Tell another host what storage is here; see Nova's method.
+        """Describe this storage for another host; see Nova's method.
 
         :raises NotImplementedError: if no other host reaches it.
         """
         raise NotImplementedError()
 
     def check_instance_shared_storage_remote(self, context, data):
-        """Whether the storage of another host is that of this one."""
+        """Return whether another host uses the same storage."""
         return False
 
     # ---- images --------------------------------------------------------
 
     def manage_image_cache(self, context, all_instances):
-        """Remove cached images that are out of use (see Nova)."""
+        """Remove unused images from the cache (see Nova)."""
 
     def cache_image(self, context, image_id):
         """Fetch an image into the cache.
 
-        :returns: bool: True if it was fetched, False if it was there.
+        :returns: bool, True if it was fetched, False if it was cached.
         """
         raise NotImplementedError()
 
     def find_image(self, context, image_meta):
-        """Describe the image for a disk, with as few requests as can be.
+        """Describe the image for a disk, with as few requests as possible.
 
         :param image_meta: nova.objects.ImageMeta
         :returns: image.Image
@@ -630,10 +629,10 @@ class DiskAdapter(abc.ABC):
 
     @staticmethod
     def disk_size_gb(instance, source, image_type):
-        """Size that a disk is to have, or None for that of the image.
+        """Return the size of a disk, or None for the image's size.
 
         :param source: image.Image
-        :raises FlavorDiskSmallerThanImage: if that is known to be too small.
+        :raises FlavorDiskSmallerThanImage: if it is known to be too small.
         """
         root_gb = instance.flavor.root_gb
         if image_type != DiskType.BOOT or not root_gb:

@@ -11,15 +11,15 @@
 #    under the License.
 
 
-"""The recipes of a cold migration between two hosts of one pool.
+"""The flows of a cold migration between two hosts of one pool.
 
-The LPAR of the source stays there, off, until the migration is confirmed; on
-the target one is made with the same UUID. The disks are mapped on one host at
-a time: an LPAR that somebody starts by mistake harms nothing, and no host has
-to be asked before a disk can be deleted.
+The LPAR of the source stays there, off, until the migration is confirmed. The
+target creates an LPAR with the same UUID. Only one host at a time maps the
+disks. So an LPAR that somebody starts by mistake does no harm, and a host need
+not ask the other before it deletes a disk.
 
-What a config drive holds is written anew on the target. Neither the admin's
-password nor injected files are in it: Nova does not keep them.
+The target writes a new config drive, without the admin's password and without
+injected files, because Nova does not store them.
 """
 
 from nova.virt import configdrive
@@ -37,10 +37,11 @@ from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
 def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
-    """Flow that stops a server and lets go of its disks.
+    """Flow that stops a server and releases its disks.
 
-    :param flavor: nova.objects.Flavor that the server is to have.
-    :param timeout: seconds that the guest has to shut down; 0 cuts the power.
+    :param flavor: nova.objects.Flavor that the server gets.
+    :param timeout: seconds that the guest has to shut down; 0 powers off at
+        once.
     :param was_on: whether to start it again if the flow fails.
     """
     volumes = volume.volumes_for_removal(rooms, instance, block_device_info)
@@ -63,9 +64,9 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
 
 def come_back(rooms, instance, network_info, block_device_info, former,
               power_on):
-    """Flow that brings a server back to life on the source.
+    """Flow that restores a server on the source.
 
-    :param former: nova.objects.Flavor that it had on the target.
+    :param former: nova.objects.Flavor of the server on the target.
     """
     volumes = volume.volumes_for(rooms, instance, block_device_info)
     slots = slot.slots_for_change(rooms, instance, guided=True)

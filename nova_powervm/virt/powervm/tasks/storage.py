@@ -197,7 +197,7 @@ class ConnectBlankDisks(task.Task):
 
 
 class ConnectOwnDisks(task.Task):
-    """Queue the mappings of disks that the instance has, where they lack.
+    """Queue the missing mappings of the instance's disks.
 
     Provides the disks as ``own_disks``: a dict of DiskType -> wrapper.
 
