@@ -71,9 +71,9 @@ def check_quiesce(host, instance):
 def no_quiesce(instance):
     """Return the exception for a server that cannot be quiesced."""
     return nova_exc.InstanceQuiesceNotSupported(
-        'Server %s runs, or has crashed, and PowerVM cannot make its guest '
-        'rest, as the property os_require_quiesce of its image demands. Stop '
-        'the server first; start one that has crashed before you stop it.'
+        'Server %s runs, or has crashed, and PowerVM cannot quiesce its guest '
+        'as the property os_require_quiesce of its image requires. Stop the '
+        'server first; start one that has crashed before you stop it.'
         % instance.uuid)
 
 
