@@ -37,8 +37,8 @@ from taskflow import task as tf_task  # noqa: E402
 
 from nova_powervm.virt.powervm import flows  # noqa: E402
 from nova_powervm.virt.powervm.flows import spawn  # noqa: E402
+from nova_powervm.virt.powervm import no_slots  # noqa: E402
 from nova_powervm.virt.powervm import rooms as pvm_rooms  # noqa: E402
-from nova_powervm.virt.powervm.slots import none  # noqa: E402
 from nova_powervm.virt.powervm import volume  # noqa: E402
 
 objects.register_all()
@@ -134,7 +134,7 @@ def _rooms(circumstances):
         virtapi=None, host=host, disk=mock.MagicMock(host=host),
         config_drive=mock.MagicMock(), mgmt=mock.MagicMock(),
         volumes=mock.MagicMock(),
-        slots=mock.MagicMock() if is_kept else none.NoSlotMaps(),
+        slots=mock.MagicMock() if is_kept else no_slots.NoSlotMaps(),
         nvram=mock.MagicMock() if is_kept else None)
 
 

@@ -28,9 +28,9 @@ from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as pvm_mgmt
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm.slots import maps
-from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import leftovers
@@ -57,7 +57,7 @@ class Rooms:
     config_drive: media.ConfigDrive
     mgmt: pvm_mgmt.ManagementPartition
     volumes: leftovers.Leftovers
-    slots: typing.Any = none.NoSlotMaps()
+    slots: typing.Any = no_slots.NoSlotMaps()
     nvram: typing.Optional[manager.NvramManager] = None
     cleaning: typing.Optional[cleanup.Work] = None
 
@@ -98,5 +98,5 @@ def open_rooms(virtapi, host, nvram_manager=None):
 
 def _build_slot_maps(host, nvram_manager):
     if nvram_manager is None:
-        return none.NoSlotMaps()
+        return no_slots.NoSlotMaps()
     return maps.SlotMaps(host, nvram_manager.store_api, nvram_manager.worker)

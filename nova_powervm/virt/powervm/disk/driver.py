@@ -43,7 +43,7 @@ from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -411,7 +411,7 @@ class DiskAdapter(abc.ABC):
                             'exc': exc}, instance=instance)
 
     def connect_own_disks(self, instance, disk_types, stg, swap_gb=None,
-                          slots=none.NO_SLOTS):
+                          slots=no_slots.NO_SLOTS):
         """Find disks of the server and queue their mappings to its LPAR.
 
         :param disk_types: list of DiskType, in the order in which the guest
@@ -465,7 +465,7 @@ class DiskAdapter(abc.ABC):
             disks[DiskType.SWAP] = made
 
     def replace_swap(self, instance, size_mb, mapped=True,
-                     slots=none.NO_SLOTS):
+                     slots=no_slots.NO_SLOTS):
         """Give the server a swap disk of another size.
 
         :param size_mb: int, 0 for none; rounded up to whole GiB.

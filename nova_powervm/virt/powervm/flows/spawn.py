@@ -21,8 +21,8 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.slots import lifecycle
-from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -107,7 +107,7 @@ def rebuild(rooms, context, instance, network_info, block_device_info,
 
 
 def add_swap_change(flow, rooms, instance, former, mapped=True,
-                    slots=none.NO_SLOTS):
+                    slots=no_slots.NO_SLOTS):
     """Create the swap disk again if the flavor has another size.
 
     :param former: nova.objects.Flavor for which it was created, or None.

@@ -17,7 +17,7 @@ from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import transaction as stg_transaction
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -46,7 +46,7 @@ def _bdms(block_device_info):
     return virt_driver.block_device_info_get_mapping(block_device_info)
 
 
-def transaction(rooms, name, volumes, slots=none.NO_SLOTS):
+def transaction(rooms, name, volumes, slots=no_slots.NO_SLOTS):
     """Return a StorageTransaction that also accepts edits of volumes.
 
     :param volumes: InstanceVolumes

@@ -43,8 +43,8 @@ How it works together:
   is not in the map. So a map that cannot be fetched, is damaged or out of date
   hinders nobody.
 * The map is deleted with the server.
-* Without a store there are NoSlotMaps and NoSlots (module none), which keep
-  nothing and leave each choice to the platform.
+* Without a store there are NoSlotMaps and NoSlots (module no_slots), which
+  keep nothing and leave each choice to the platform.
 
 pypowervm's own RebuildSlotMap is not used: it gives up on servers that have
 virtual media, which a config drive is, and on disks that are not in the map.

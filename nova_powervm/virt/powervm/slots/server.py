@@ -34,7 +34,7 @@ class ServerSlots:
     """What one operation finds out about the slots of a server, and wants.
 
     Made by SlotMaps.begin(). It may be used by several threads. Where nothing
-    is kept, there is a none.NoSlots, which has the same methods.
+    is kept, there is a no_slots.NoSlots, which has the same methods.
 
     :cvar are_kept: whether save() does something.
     """

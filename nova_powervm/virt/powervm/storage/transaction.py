@@ -20,7 +20,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction as pvm_tx
 
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
 
@@ -52,7 +52,7 @@ class StorageTransaction:
     """
 
     def __init__(self, host, name, xag=(vios_mappings.SCSI_MAPPING,),
-                 slots=none.NO_SLOTS):
+                 slots=no_slots.NO_SLOTS):
         self.host = host
         self.name = name
         self._slots = slots
@@ -69,7 +69,7 @@ class StorageTransaction:
     @classmethod
     @contextlib.contextmanager
     def immediate(cls, host, name, xag=(vios_mappings.SCSI_MAPPING,),
-                  slots=none.NO_SLOTS):
+                  slots=no_slots.NO_SLOTS):
         """Gather edits in a with statement, make them at its end."""
         stg = cls(host, name, xag=xag, slots=slots)
         yield stg

@@ -14,7 +14,7 @@
 
 from taskflow import task
 
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm.vif import plugger
 
@@ -31,7 +31,7 @@ class PlugVifs(task.Task):
     """
 
     def __init__(self, virt_api, host, instance, network_infos,
-                 new_lpar=False, slots=none.NO_SLOTS):
+                 new_lpar=False, slots=no_slots.NO_SLOTS):
         super().__init__('plug_vifs', provides='vm_cnas')
         self.plugger = plugger.VifPlugger(virt_api, host, instance,
                                           network_infos, slots=slots)
@@ -47,7 +47,7 @@ class PlugVifs(task.Task):
 class PlugMgmtVif(task.Task):
     """Plug the management adapter; provides it as ``mgmt_cna``, or None."""
 
-    def __init__(self, host, instance, slots=none.NO_SLOTS):
+    def __init__(self, host, instance, slots=no_slots.NO_SLOTS):
         super().__init__('plug_mgmt_vif', provides='mgmt_cna')
         self.host = host
         self.instance = instance
@@ -72,7 +72,7 @@ class UnplugVifs(task.Task):
     """
 
     def __init__(self, host, instance, network_infos, lpar_going=False,
-                 slots=none.NO_SLOTS):
+                 slots=no_slots.NO_SLOTS):
         super().__init__('unplug_vifs')
         self.slots = slots
         self.host = host

@@ -26,7 +26,7 @@ from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import former
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
@@ -209,7 +209,7 @@ class ConnectOwnDisks(task.Task):
     """
 
     def __init__(self, disk_dvr, instance, stg, disk_types, undo=True,
-                 swap_gb=None, slots=none.NO_SLOTS):
+                 swap_gb=None, slots=no_slots.NO_SLOTS):
         super().__init__('connect_own_disks', provides='own_disks')
         self.swap_gb = swap_gb
         self.slots = slots
@@ -266,7 +266,7 @@ class ReplaceSwap(task.Task):
     """
 
     def __init__(self, disk_dvr, instance, former, mapped=True,
-                 slots=none.NO_SLOTS):
+                 slots=no_slots.NO_SLOTS):
         super().__init__('replace_swap')
         self.slots = slots
         self.disk_dvr = disk_dvr

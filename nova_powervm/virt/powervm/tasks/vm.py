@@ -32,8 +32,8 @@ from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import instance_id
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm import power_jobs
-from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ class Create(task.Task):
     # Whether the task has found that there was no LPAR before.
     _is_new = False
 
-    def __init__(self, host, instance, slots=none.NO_SLOTS, nvram=None):
+    def __init__(self, host, instance, slots=no_slots.NO_SLOTS, nvram=None):
         super().__init__('crt_vm', provides='lpar_wrap')
         self.host = host
         self.instance = instance

@@ -16,7 +16,7 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
 
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vif as pvm_vif
 from nova_powervm.virt.powervm.vif import driver
@@ -38,7 +38,7 @@ class VifPlugger(object):
     """
 
     def __init__(self, virt_api, host, instance, network_infos,
-                 slots=none.NO_SLOTS):
+                 slots=no_slots.NO_SLOTS):
         self.virt_api = virt_api
         self.host = host
         self.instance = instance

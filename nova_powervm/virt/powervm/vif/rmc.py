@@ -19,7 +19,7 @@ management partition listens.
 from oslo_log import log as logging
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.vif import driver
 
 LOG = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ SECURE_RMC_VLAN = 4094
 _MAC_KEY = 'mgmt_interface_mac'
 
 
-def plug(host, instance, lpar_w, cna_list=None, slots=none.NO_SLOTS):
+def plug(host, instance, lpar_w, cna_list=None, slots=no_slots.NO_SLOTS):
     """Give an LPAR its management adapter (one request).
 
     The MAC is kept in the system metadata of the instance, so the adapter

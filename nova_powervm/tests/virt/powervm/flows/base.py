@@ -36,10 +36,10 @@ from nova_powervm.virt.powervm.disk import ssp
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import rooms as pvm_rooms
 from nova_powervm.virt.powervm.slots import maps
-from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.volume import leftovers
 
@@ -165,7 +165,7 @@ class Server:
             mgmt=room(mgmt.ManagementPartition),
             volumes=room(leftovers.Leftovers),
             slots=(room(maps.SlotMaps) if self.store
-                   else none.NoSlotMaps()),
+                   else no_slots.NoSlotMaps()),
             nvram=room(manager.NvramManager) if self.store else None)
 
     def arguments(self):
@@ -320,7 +320,7 @@ class RecipesTestCase(FlowTestCase):
         for room in (rooms.host, rooms.disk, rooms.config_drive, rooms.mgmt,
                      rooms.nvram):
             self.assertEqual([], room.mock_calls if room else [])
-        if not isinstance(rooms.slots, none.NoSlotMaps):
+        if not isinstance(rooms.slots, no_slots.NoSlotMaps):
             self.assertLessEqual({call[0] for call in rooms.slots.mock_calls},
                                  {'begin'})
 

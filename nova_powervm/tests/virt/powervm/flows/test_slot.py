@@ -24,7 +24,7 @@ from nova_powervm.virt.powervm.flows import resize
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume
-from nova_powervm.virt.powervm.slots import none
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.tasks import slot as tf_slot
 
 ANEW = {'new_lpar': True, 'guided': False}
@@ -127,7 +127,7 @@ class PartsTest(base.FlowTestCase):
         for function in (slot.slots_for_new_server, slot.slots_for_rebuild,
                          slot.slots_for_change):
             slots = function(rooms, instance)
-            self.assertIs(none.NO_SLOTS, slots)
+            self.assertIs(no_slots.NO_SLOTS, slots)
             slot.add_save_slots(flow, slots)
         self.assertEqual([], base.words(flow))
         self.assertEqual([], self.added(slot.add_departure, store=False))

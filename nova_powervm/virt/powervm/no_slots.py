@@ -12,13 +12,13 @@
 
 """Slot maps where nothing is kept: the platform chooses each slot.
 
-They have the methods of maps.SlotMaps and server.ServerSlots, so that nobody
-has to ask whether there is a store.
+They have the methods of slots.maps.SlotMaps and slots.server.ServerSlots, so
+that nobody has to ask whether there is a store.
 """
 
 
 class NoSlots:
-    """A server.ServerSlots that keeps nothing, and has no wishes.
+    """A slots.server.ServerSlots that keeps nothing, and has no wishes.
 
     :cvar are_kept: whether save() does something.
     """
@@ -64,7 +64,7 @@ NO_SLOTS = NoSlots()
 
 
 class NoSlotMaps:
-    """The maps.SlotMaps of a driver without a store."""
+    """The slots.maps.SlotMaps of a driver without a store."""
 
     def begin(self, instance, new_lpar=False, guided=False):
         return NO_SLOTS

@@ -16,8 +16,8 @@ import inspect
 
 import testtools
 
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.slots import maps
-from nova_powervm.virt.powervm.slots import none
 from nova_powervm.virt.powervm.slots import server
 
 
@@ -34,10 +34,10 @@ class SameMethodsTest(testtools.TestCase):
     def test_slots(self):
         known = self.public(server.ServerSlots)
         del known['guide']
-        self.assertEqual(known, self.public(none.NoSlots))
+        self.assertEqual(known, self.public(no_slots.NoSlots))
 
     def test_maps(self):
         known = self.public(maps.SlotMaps)
         # ServerSlots calls them.
         del known['load'], known['save']
-        self.assertEqual(known, self.public(none.NoSlotMaps))
+        self.assertEqual(known, self.public(no_slots.NoSlotMaps))
