@@ -27,6 +27,7 @@ from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.virt.powervm import instance_id
 
 CONF = cfg.CONF
+_LIFECYCLE = 'nova_powervm.virt.powervm.event.PowerVMLifecycleEventHandler'
 
 
 class _NoReport:
@@ -64,6 +65,9 @@ class NovaSettings(fx.Fixture):
                 ('nova.rpc.NOTIFIER', neighbours.Silence()),
                 ('nova.rpc.LEGACY_NOTIFIER', neighbours.Silence()),
                 ('nova.rpc.get_notifier', _silence),
+                # 15 seconds after a state has changed, it would ask for it
+                # while a walk counts requests.
+                (_LIFECYCLE + '.process', _do_nothing),
                 ('nova_powervm.virt.powervm.media._build_iso', build_iso),
                 ('pypowervm.helpers.vios_busy.SLEEP', _do_nothing),
                 ('pypowervm.wrappers.job.time.sleep', _do_nothing)):
