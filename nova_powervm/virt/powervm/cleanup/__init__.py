@@ -20,9 +20,9 @@ their tasks undo what they did.
 
 The cleaners need no records. If the driver could not delete something, because
 a VIOS was down for example, it remembers this in memory to delete it soon.
-After a restart, START finds it again by its name. While a VIOS is down, or a
-server that is now on another host has left something here, PERIODIC repeats
-the cleaners in AGAIN.
+After a restart, START finds it again by its name. AGAIN follows START. While a
+VIOS is down, a server that is now on another host has left something here, or
+a cleaner in AGAIN has failed, PERIODIC repeats them.
 """
 
 import dataclasses
@@ -53,6 +53,7 @@ class Work:
     :ivar census: census.Census, read again for each clean-up.
     :ivar unseen: set of UUIDs of VIOSes that were down when a cleaner last
         checked mappings, or that an operation has skipped since then.
+    :ivar has_failed: bool, whether a cleaner of AGAIN failed when it last ran.
     """
 
     host: typing.Any
@@ -62,6 +63,7 @@ class Work:
     mgmt: typing.Any
     census: typing.Any = None
     unseen: set = dataclasses.field(default_factory=set)
+    has_failed: bool = False
 
 
 class Cleaner(typing.NamedTuple):
@@ -96,7 +98,6 @@ START = (
             lambda work: vif.remove_leftovers(work.host)),
     Cleaner('broken uploads',
             lambda work: uploads.remove(work.host, work.census)),
-    *AGAIN,
 )
 PERIODIC = (
     Cleaner('disks that could not be deleted',
@@ -115,7 +116,7 @@ def start(work):
     :param work: Work with a census.
     """
     _run(START, work)
-    _note(work)
+    _run_again(work)
 
 
 def periodic(work):
@@ -130,15 +131,21 @@ def periodic(work):
 
 
 def _again(work):
-    if work.unseen:
+    if work.has_failed:
+        pass
+    elif work.unseen:
         up = {vios_w.uuid for vios_w in work.host.active_vioses()}
         if work.unseen.isdisjoint(up):
             return
     elif not work.census.awaited:
         return
     work.census = pvm_census.Census(work.host)
-    _run(AGAIN, work)
-    _note(work)
+    _run_again(work)
+
+
+def _run_again(work):
+    are_done = _run(AGAIN, work)
+    work.has_failed = not (_note(work) and are_done)
 
 
 def _warn_of_others(work):
@@ -159,20 +166,28 @@ def _warn_of_others(work):
 
 
 def _note(work):
+    """Note which VIOSes are down; return whether that is known."""
     try:
         active = {vios_w.uuid for vios_w in work.census.active_vioses()}
         work.unseen = {vios_w.uuid for vios_w in work.census.vioses
                        if vios_w.uuid not in active}
     except pvm_exc.Error as exc:
         LOG.warning('Cannot determine which VIOSes are up: %s', exc)
+        return False
+    return True
 
 
 def _run(cleaners, work):
+    """Run cleaners; log failures, and return whether there were none."""
+    have_failed = False
     for cleaner in cleaners:
         try:
             cleaner.clean(work)
+            continue
         except (pvm_exc.Error, nova_exc.NovaException) as exc:
             LOG.warning('Cleaning up %(what)s failed: %(exc)s',
                         {'what': cleaner.what, 'exc': exc})
         except Exception:
             LOG.exception('Cleaning up %s failed.', cleaner.what)
+        have_failed = True
+    return not have_failed

@@ -142,6 +142,18 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
+    def test_cleaning_at_the_start_fails(self):
+        """The server was deleted in absence: the periodic task cleans up."""
+        def steps(history):
+            history.make(1, 'with disks', (), False)
+            history.lose(1)
+            history.stop_compute(1)
+            history.delete(1)
+            history.fault('error_500', 11, 1)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.VOLUME_GROUP, steps)
+
     def test_deleted_while_vios_is_down(self):
         def steps(history):
             history.make(1)
