@@ -28,6 +28,8 @@ from nova_powervm.virt.powervm import rest
 from nova_powervm.virt.powervm import transport
 
 PIECE = 64 * 1024
+#: The last bytes of a request that is sent in chunks.
+LAST_CHUNK = b'\r\n0\r\n\r\n'
 ANSWER = b'HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n'
 
 
@@ -41,6 +43,7 @@ class Server:
 
     def __init__(self, serve):
         self.received = 0
+        self._tail = b''
         self.has_read = threading.Semaphore(0)
         self.stopped = threading.Event()
         self._serve = serve
@@ -64,8 +67,10 @@ class Server:
         """Read a piece of a request; returns whether that was its end."""
         piece = connection.recv(PIECE)
         self.received += len(piece)
+        # The last chunk may arrive alone, or in parts.
+        self._tail = (self._tail + piece)[-len(LAST_CHUNK):]
         self.has_read.release()
-        return not piece or piece.endswith(b'\r\n0\r\n\r\n')
+        return not piece or self._tail == LAST_CHUNK
 
     def stop(self):
         self.stopped.set()
