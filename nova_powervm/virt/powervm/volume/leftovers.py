@@ -14,9 +14,10 @@
 
 owners.Owners tells from the platform and Nova's database what that is, so
 nothing has to be remembered. It is looked for when nova-compute starts, when
-a VIOS is back that was down then or that an operation did without, and once
-an hour. Devices that nobody has mapped are looked for likewise, but not
-before the periodic tasks.
+a VIOS is back that was down then or that an operation did without, when a
+server is gone for whose sake a doubtful mapping stayed, and once an hour.
+Devices that nobody has mapped are looked for likewise, but not before the
+periodic tasks.
 """
 
 import collections
@@ -58,6 +59,8 @@ class Leftovers:
         self._sweeping = threading.Lock()
         # UUIDs of the VIOSes that were down at the last look.
         self._unseen = set()
+        # UUIDs of servers for whose sake mappings stayed at the last look.
+        self._protecting = set()
         self._has_seen_devices = False
         self._last = clock()
 
@@ -108,16 +111,23 @@ class Leftovers:
                 self._sweeping.release()
 
     def _sweep(self):
-        due = self._unseen
-        if self._has_seen_devices and (
-                self._clock() - self._last < self.INTERVAL):
-            if not due or due.isdisjoint(
-                    vios_w.uuid for vios_w in self._host.active_vioses()):
-                return
+        if not self._is_due():
+            return
         vioses = self._host.vioses([vios_mappings.SCSI_MAPPING,
                                     pvm_const.XAG.VIO_STOR])
         self._remove_devices(self._look(lambda: vioses))
         self._has_seen_devices = True
+
+    def _is_due(self):
+        """Whether there is a reason to look."""
+        if not self._has_seen_devices or (
+                self._clock() - self._last >= self.INTERVAL):
+            return True
+        if self._protecting and not owners.are_all_here(self._host,
+                                                        self._protecting):
+            return True
+        return bool(self._unseen) and not self._unseen.isdisjoint(
+            vios_w.uuid for vios_w in self._host.active_vioses())
 
     def _remove_devices(self, vioses):
         """Make VIOSes forget volumes that are not mapped, and left over."""
@@ -152,6 +162,7 @@ class Leftovers:
             for vios_uuid, volumes in found.items()) if stale and
             not utils.try_to('remove volumes from VIOS %s' % vios_uuid,
                              judge.remove_from, vios_uuid)}
+        self._protecting = judge.protecting
         self._unseen = failed | ({vios_w.uuid for vios_w in vioses} -
                                  {vios_w.uuid for vios_w in active})
         self._last = self._clock()
@@ -162,17 +173,23 @@ class _Judge:
     """Finds what is stale, and removes it.
 
     :param is_idle: see Owners.is_stale().
+    :ivar protecting: set, see Owners.protecting; of all VIOSes.
     """
 
     def __init__(self, host, is_idle):
         self._host = host
         self._is_idle = is_idle
+        self.protecting = set()
 
     def stale(self, found):
         """Those of some mappings that are stale, list."""
-        known = owners.Owners(self._host, found) if found else None
-        return [mapping for mapping in found
-                if known.is_stale(mapping, self._is_idle)]
+        if not found:
+            return []
+        known = owners.Owners(self._host, found)
+        stale = [mapping for mapping in found
+                 if known.is_stale(mapping, self._is_idle)]
+        self.protecting |= known.protecting
+        return stale
 
     def remove_from(self, vios_uuid):
         """Remove mappings from a VIOS, and devices that nobody needs."""

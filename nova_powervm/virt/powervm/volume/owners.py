@@ -140,6 +140,18 @@ def _bdms_with(context, volume_id):
         return []
 
 
+def are_all_here(host, instance_uuids):
+    """Whether this host still has all of some servers (1 DB call).
+
+    :param instance_uuids: iterable of their UUIDs.
+    """
+    found = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': sorted(instance_uuids), 'host': host.nodename,
+         'deleted': False})
+    return len(found) == len(set(instance_uuids))
+
+
 def left_devices(host, found):
     """Which devices are of volumes that this host had, and has no more.
 
@@ -182,11 +194,14 @@ class Owners:
     :param host: the owner of the REST connection (host.Host).
     :param found: list of VSCSIMapping wrappers that were read before, all of
         one VIOS.
+    :ivar protecting: set of the UUIDs of servers for whose sake a mapping
+        stays that may be left over.
     """
 
     def __init__(self, host, found):
         self._host = host
         self._found = found
+        self.protecting = set()
         self._context = nova_context.get_admin_context(read_deleted='yes')
         lpars = {client for client in map(clients.client, found)
                  if client and client != host.mgmt_uuid.lower()}
@@ -301,6 +316,7 @@ class Owners:
         if element.udid and all(self._is_mapped(server, vol)
                                 for vol in server.volumes):
             return True
+        self.protecting.add(server.instance.uuid)
         LOG.warning('Volume %(volume)s (%(udid)s) stays mapped: the UDID does '
                     'not tell whether it is one of the server.',
                     {'volume': element.tag, 'udid': element.udid},
@@ -331,6 +347,7 @@ class Owners:
             lpar_id = self._lpar_ids.get(
                 vm.get_pvm_uuid(server.instance).lower())
             if lpar_id in (None, mapping.server_adapter.lpar_id):
+                self.protecting.add(server.instance.uuid)
                 LOG.warning('Volume %(volume)s stays mapped to partition '
                             '%(id)d: its VIOS does not tell which LPAR that '
                             'is, and it may be that of the server.',

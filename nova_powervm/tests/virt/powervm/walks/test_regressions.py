@@ -34,6 +34,17 @@ class RegressionTest(testtools.TestCase):
     def play(platform, steps):
         histories.play(platform, steps)
 
+    def test_lpar_lost_after_a_swap_without_a_vios(self):
+        """The server protects a mapping until it is deleted."""
+        def steps(history):
+            history.make(1, 'small', (1, 2), True)
+            history.vios_down(1, 'vios1')
+            history.swap(1, 2)
+            history.start_compute(1)
+            history.lose(1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
     def test_any_client(self):
         def steps(history):
             history.their_any_client(1)
