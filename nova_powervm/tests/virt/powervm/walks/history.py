@@ -236,6 +236,15 @@ class Base:
         return LATER_PORT + number in self.cloud.ports.of(
             self.servers[number].uuid)
 
+    def has_unmapped_device(self, number):
+        """Whether a VIOS has a volume of a server and maps it to nobody."""
+        wanted = {volumes.VOLUME % volume.number
+                  for volume in self.look(number).volumes}
+        host = self.cloud.site.state()['hosts'][self.host_number(number) - 1]
+        return any(device.get('volume') in wanted and not device['mapped_to']
+                   for vios in host['VirtualIOServer']
+                   for device in vios['physical_volumes'])
+
     def free_volumes(self):
         """Numbers of the volumes that Cinder would attach to a server."""
         if not self.has_volumes:

@@ -26,7 +26,13 @@ MOST_REQUESTS = 25
 
 #: What the model avoids, since the driver is known to fail there: name ->
 #: why, and which issue is to mend it. test_regressions has a test for each.
-KNOWN = {}
+KNOWN = {
+    'deleted with a device':
+        'A VIOS has found the volume of a server, and nova-compute was killed '
+        'before Nova had its UDID. Once Nova has deleted the server, nothing '
+        'proves whose the device is: a limit, see the operator guide, '
+        '"What the driver deletes".',
+}
 
 
 class Rule(typing.NamedTuple):
@@ -142,8 +148,17 @@ def _makes(played):
 
 def _deletes(played):
     return [(number,) for number in played.servers
-            if played.look(number).status != 'resized' or
-            _both_are_up(played)]
+            if (played.look(number).status != 'resized' or
+                _both_are_up(played)) and not (
+                    'deleted with a device' in KNOWN and
+                    _has_unmapped_device(played, number))]
+
+
+def _has_unmapped_device(played, number):
+    """Whether a host that is down has a device that its server has not."""
+    host = played.host_number(number)
+    return bool(host) and not played.is_up(host) and (
+        played.has_unmapped_device(number))
 
 
 def _mends(played):

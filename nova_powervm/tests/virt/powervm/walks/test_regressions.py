@@ -20,6 +20,7 @@ import fixtures as fx
 import testtools
 
 from nova_powervm.tests.virt.powervm.walks import histories
+from nova_powervm.tests.virt.powervm.walks import history_rules
 from nova_powervm.tests.virt.powervm.walks import platforms
 
 
@@ -42,6 +43,18 @@ class RegressionTest(testtools.TestCase):
             history.swap(1, 2)
             history.start_compute(1)
             history.lose(1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_device_of_a_server_deleted_in_absence(self):
+        """It stays: see history_rules.KNOWN."""
+        def steps(history):
+            history.fault('killed_after', 7, 2)
+            history.make(2, 'small', (1,))
+            self.assertTrue(history.has_unmapped_device(1))
+            self.assertFalse(history_rules.is_allowed(history, 'delete', (1,)))
+            history.start_compute(2)
+            history.delete(1)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
