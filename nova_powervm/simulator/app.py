@@ -96,12 +96,18 @@ class Application:
             exc.message, request.headers(), self._host.site.clock.now()),
             exc.status)
 
+    def _delay(self, request):
+        """Return how long the request waits, in seconds."""
+        timing = self._host.site.timing
+        seconds = timing['request_seconds']
+        if request.method == 'POST' and 'NetworkBridge' in request.segments:
+            seconds += timing['sea_seconds']
+        return seconds
+
     # -- faults -----------------------------------------------------------
 
     def _with_faults(self, request):
-        delay = self._host.site.timing['request_seconds']
-        if delay:
-            time.sleep(delay)
+        time.sleep(self._delay(request))
         vios = None
         if self._host.faults.want_vios:
             vios = faults.vios_of(self._host, request.segments)

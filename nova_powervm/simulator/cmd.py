@@ -60,6 +60,8 @@ _TIMING = (
     ('event_gather_seconds', 'Seconds that the poll waits for more events '
                              'after the first one.'),
     ('request_seconds', 'Seconds that are added to every REST request.'),
+    ('sea_seconds', 'Seconds that are added to every change of a network '
+                    'bridge.'),
     ('job_retention_seconds', 'The simulator deletes a job this many seconds '
                               'after its end, unless a client deletes it '
                               'earlier.'),

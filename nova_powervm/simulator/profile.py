@@ -227,6 +227,45 @@ def _host_contradictions(host):
         for name in bridge['vioses']:
             if name not in vioses:
                 yield ('bridges', n, 'vioses'), 'there is no VIOS %s' % name
+    for n, vios in enumerate(host['vioses']):
+        for m, trunk in enumerate(vios['trunk_adapters']):
+            if trunk['switch'] not in switches:
+                yield (('vioses', n, 'trunk_adapters', m, 'switch'),
+                       'there is no switch %s' % trunk['switch'])
+    yield from _network_contradictions(host)
+
+
+def _network_contradictions(host):
+    """Yield (path, reason) for what two bridges cannot share."""
+    devices, vlans = set(), set()
+    for n, bridge in enumerate(host['bridges']):
+        for name in bridge['vioses']:
+            for key in ('device', 'backing_device'):
+                if (name, bridge[key]) in devices:
+                    yield (('bridges', n, key), 'two bridges use %s of VIOS '
+                           '%s' % (bridge[key], name))
+                devices.add((name, bridge[key]))
+        yield from _taken(('bridges', n), bridge, vlans,
+                          range(1, len(bridge['vioses']) + 1))
+    for n, vios in enumerate(host['vioses']):
+        for m, trunk in enumerate(vios['trunk_adapters']):
+            yield from _taken(('vioses', n, 'trunk_adapters', m), trunk,
+                              vlans, [trunk['priority']])
+
+
+def _taken(path, trunk, vlans, priorities):
+    """Yield (path, reason) for VLANs in which another trunk adapter is.
+
+    :param vlans: set of (switch, VLAN, trunk priority), which is added to
+    :param priorities: the trunk priorities that it has
+    """
+    for vlan in (trunk['pvid'], *trunk['vlans']):
+        places = {(trunk['switch'], vlan, priority)
+                  for priority in priorities}
+        if places & vlans:
+            yield path, ('switch %s has two trunk adapters with the same '
+                         'priority in VLAN %d' % (trunk['switch'], vlan))
+        vlans |= places
 
 
 def _adapter_contradictions(vios):

@@ -48,6 +48,9 @@ TIMING = _object({
     'event_gather_seconds': dict(_SECONDS, default=0),
     # Added to every REST request.
     'request_seconds': dict(_SECONDS, default=0),
+    # Added to every change of a network bridge: the VIOSes configure their
+    # shared Ethernet adapters.
+    'sea_seconds': dict(_SECONDS, default=0),
     # The simulator deletes a job this long after its end, unless a client
     # deletes it earlier.
     'job_retention_seconds': dict(_SECONDS, default=3600),
@@ -128,6 +131,15 @@ ANY_CLIENT_ADAPTER = _object({
                       uniqueItems=True),
 })
 
+#: A trunk adapter that belongs to no shared Ethernet adapter.
+TRUNK_ADAPTER = _object({
+    'switch': {'type': 'string', 'default': 'ETHERNET0(Default)'},
+    'pvid': _VLAN,
+    'vlans': _array(_VLAN, default=[], maxItems=20, uniqueItems=True),
+    'priority': {'type': 'integer', 'minimum': 1, 'maximum': 15,
+                 'default': 1},
+}, ['pvid'])
+
 _PARTITION = {
     'id': _COUNT,
     'uuid': _UUID,
@@ -151,6 +163,7 @@ VIOS = _object(dict(
     physical_volumes=_array(PHYSICAL_VOLUME, default=[]),
     fc_ports=_array(FC_PORT, default=[]),
     any_client_adapters=_array(ANY_CLIENT_ADAPTER, default=[]),
+    trunk_adapters=_array(TRUNK_ADAPTER, default=[]),
 ), ['name'])
 
 ADAPTER = _object({
@@ -215,6 +228,8 @@ HOST = _object({
     'lpars': _array(LPAR, default=[]),
     'crowd': LPAR_CROWD,
     'misc': MISC,
+    # Whether clients may send events of their own.
+    'custom_events': {'type': 'boolean', 'default': True},
 }, ['name'])
 
 TIER = _object({

@@ -15,6 +15,7 @@
 import uuid
 
 from nova_powervm.simulator import atom
+from nova_powervm.simulator import errors
 from nova_powervm.simulator import response
 
 
@@ -28,6 +29,8 @@ def handle(host, request):
 
 
 def _send(host, request):
+    if not host.spec['custom_events']:
+        raise errors.NotAllowed('Event objects cannot be created')
     doc = atom.Document(request.receive())
     event = host.events.emit('CUSTOM_CLIENT_EVENT',
                              doc.text('EventData') or '',

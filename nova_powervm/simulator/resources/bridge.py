@@ -314,26 +314,47 @@ class _Edit:
 
 
 def build(host, spec):
-    """Make the network bridges of a host; its VIOSes must be there.
+    """Make the network bridges of a host, and trunk adapters of no bridge.
+
+    The VIOSes must be there.
 
     :param spec: dict, the host's part of the profile
     """
     vioses = {vios.name: vios for vios in host.store.all('VirtualIOServer')}
+    trunks = [(vioses[item['name']], trunk) for item in spec['vioses']
+              for trunk in item['trunk_adapters']]
+    reserved = {vlan for _vios, trunk in trunks
+                for vlan in (trunk['pvid'], *trunk['vlans'])}
     for number, item in enumerate(spec['bridges']):
-        seas = [SharedEthernetAdapter(vioses[name], item['device'],
-                                      item['backing_device'], priority)
-                for priority, name in enumerate(item['vioses'], 1)]
-        bridge = NetworkBridge(
-            host, host.new_uuid('NetworkBridge', str(number)),
-            switches.find_switch(host, item['switch']), item['pvid'], seas)
-        # First into the store: names of devices must not be given twice.
-        host.add(bridge)
-        trunks = [(bridge.pvid, ())]
-        trunks += _spread(item['vlans'], bridge.switch.networks)
-        for sea in seas:
-            for pvid, tagged in trunks:
-                sea.add_trunk(bridge.switch, pvid, tagged)
-        bridge.touch(event=False)
+        _build_bridge(host, number, item, vioses, reserved)
+    for vios, trunk in trunks:
+        network_adapters.add_adapter(
+            vios, switches.find_switch(host, trunk['switch']), trunk['pvid'],
+            tagged=trunk['vlans'], trunk_priority=trunk['priority'])
+
+
+def _build_bridge(host, number, spec, vioses, reserved):
+    """Make a network bridge.
+
+    :param number: int, its position in the profile
+    :param spec: dict, its section in the profile
+    :param vioses: dict of str -> VirtualIOServer
+    :param reserved: set of int, VLANs of trunk adapters that come later
+    """
+    seas = [SharedEthernetAdapter(vioses[name], spec['device'],
+                                  spec['backing_device'], priority)
+            for priority, name in enumerate(spec['vioses'], 1)]
+    bridge = NetworkBridge(
+        host, host.new_uuid('NetworkBridge', str(number)),
+        switches.find_switch(host, spec['switch']), spec['pvid'], seas)
+    # First into the store: names of devices must not be given twice.
+    host.add(bridge)
+    trunks = [(bridge.pvid, ())]
+    trunks += _spread(spec['vlans'], {*bridge.switch.networks, *reserved})
+    for sea in seas:
+        for pvid, tagged in trunks:
+            sea.add_trunk(bridge.switch, pvid, tagged)
+    bridge.touch(event=False)
 
 
 def _spread(vlans, taken):

@@ -16,9 +16,37 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import network_bridger as pvm_bridger
 from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
+import testtools
 
+from nova_powervm.simulator import app as sim_app
 from nova_powervm.simulator.resources import bridge as sim_bridge
+from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import network_base
+
+#: Peers on one switch, a bridge on another one, and trunk adapters of none.
+_MANY = """
+name: many
+hosts:
+  - name: server1
+    switches:
+      - {name: 'ETHERNET0(Default)', id: 0}
+      - {name: MGMTSWITCH, id: 1}
+      - {name: STORAGE, id: 2}
+    vioses:
+      - name: vios1
+        trunk_adapters:
+          - {pvid: 500, vlans: [501, 4094]}
+          - {switch: STORAGE, pvid: 500, priority: 2}
+      - {name: vios2}
+    bridges:
+      - {vioses: [vios1, vios2], vlans: [100, 101], device: ent6}
+      - {vioses: [vios2], pvid: 2, vlans: [200], device: ent7,
+         backing_device: ent1}
+      - {switch: STORAGE, vioses: [vios1, vios2], vlans: [100],
+         device: ent8, backing_device: ent2}
+    lpars:
+      - {name: novalink, id: 1, management: true}
+"""
 
 
 class BridgeTestCase(network_base.NetworkTestCase):
@@ -125,6 +153,62 @@ class TestDocuments(BridgeTestCase):
         self.assertEqual([20, 14], [len(part) for _, part in spread])
 
 
+class TestManyBridges(testtools.TestCase):
+    """Bridges and trunk adapters of a profile."""
+
+    def setUp(self):
+        super().setUp()
+        site = self.useFixture(pvm_fixtures.SimulatedSite(
+            pvm_fixtures.parse_profile(_MANY))).site
+        self.host = site.hosts[0]
+        self.adapter = self.useFixture(
+            pvm_fixtures.Adapter(self.host)).adapter
+
+    def bridges(self):
+        return pvm_net.NetBridge.get(
+            self.adapter, parent_type='ManagedSystem',
+            parent_uuid=self.host.system.uuid)
+
+    def ensure(self, bridge, vlan):
+        pvm_bridger.ensure_vlan_on_nb(self.adapter, self.host.system.uuid,
+                                      bridge.uuid, vlan)
+
+    def test_peers_are_on_one_switch(self):
+        first, second, storage = self.bridges()
+        self.assertEqual([0, 0, 2], [bridge.vswitch_id for bridge in
+                                     (first, second, storage)])
+        self.assertEqual([2, 1, 2], [len(bridge.seas) for bridge in
+                                     (first, second, storage)])
+        # The PVIDs of their trunk adapters stay clear of those of others.
+        self.assertEqual([[1, 4093], [2, 4092], [1, 4093]], [
+            [group.pvid for group in bridge.load_grps]
+            for bridge in (first, second, storage)])
+        peers = pvm_bridger.NetworkBridger._find_peer_nbs(self.bridges(),
+                                                          first)
+        self.assertEqual([second.uuid], [peer.uuid for peer in peers])
+
+    def test_switches_have_the_same_vlans(self):
+        first, _second, storage = self.bridges()
+        self.ensure(storage, 200)
+        first, second, storage = self.bridges()
+        self.assertEqual([False, True, True], [
+            bridge.supports_vlan(200) for bridge in (first, second, storage)])
+
+    def test_trunk_adapters_of_no_bridge(self):
+        first, _second, storage = self.bridges()
+        self.assertRaises(pvm_exc.OrphanVLANFoundOnProvision, self.ensure,
+                          first, 501)
+        # The adapter of that VLAN is on another switch.
+        self.ensure(storage, 501)
+        vios, = pvm_vios.VIOS.search(self.adapter, name='vios1',
+                                     xag=['ViosNetwork'])
+        orphans = [(trunk.pvid, trunk.tagged_vlans, trunk.vswitch_id,
+                    trunk.trunk_pri)
+                   for trunk in vios.derive_orphan_trunk_adapters()]
+        self.assertEqual([(500, [501, 4094], 0, 1), (500, [], 2, 2)],
+                         orphans)
+
+
 class TestVlans(BridgeTestCase):
 
     def test_add_and_remove(self):
@@ -189,6 +273,15 @@ class TestVlans(BridgeTestCase):
         after = self.trunks_w(self.vios2)
         self.assertEqual([100, 101], before[1].tagged_vlans)
         self.assertEqual([100, 101, 300], after[1].tagged_vlans)
+
+    def test_configuring_takes_its_time(self):
+        waits = []
+        self.patch(sim_app.time, 'sleep', waits.append)
+        self.site.timing['sea_seconds'] = 7
+        self.bridge_w()
+        self.assertNotIn(7, waits)
+        self.ensure(300)
+        self.assertEqual(1, waits.count(7))
 
     def test_load_balancing(self):
         bridge = self.bridge_w()

@@ -16,6 +16,7 @@ import queue
 import threading
 
 from pypowervm import adapter as pvm_adapter
+from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import event as pvm_event
 import testtools
 
@@ -156,6 +157,14 @@ class TestEvents(testtools.TestCase):
         self.assertEqual(pvm_event.EventType.CUSTOM_CLIENT_EVENT,
                          event.etype)
         self.assertEqual(('there', '{"a": 1}'), (event.data, event.detail))
+
+    def test_servers_without_custom_events(self):
+        self.host.spec['custom_events'] = False
+        adapter = self.useFixture(fixtures.Adapter(self.host)).adapter
+        event = pvm_event.Event.bld(adapter, 'there', '{"a": 1}')
+        exc = self.assertRaises(pvm_exc.HttpError, event.create)
+        self.assertEqual(405, exc.response.status)
+        self.assertIn('cannot be created', str(exc))
 
     def test_stop_answers_those_who_wait(self):
         self.site.timing['event_seconds'] = 60

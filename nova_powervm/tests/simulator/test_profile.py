@@ -93,6 +93,21 @@ class TestProfile(testtools.TestCase):
                  '    lpars', 4, 'there is no switch X'),
                 ('    lpars', '    bridges: [{vioses: [v]}]\n    lpars', 4,
                  'there is no VIOS v'),
+                ('    lpars', '    vioses:\n      - name: v\n        '
+                 'trunk_adapters:\n          - {pvid: 5, switch: X}\n'
+                 '    lpars', 7, 'there is no switch X'),
+                ('    lpars', '    vioses: [{name: v}]\n    bridges:\n'
+                 '      - {vioses: [v]}\n      - {vioses: [v], pvid: 2, '
+                 'backing_device: ent1}\n    lpars', 7,
+                 'two bridges use ent5 of VIOS v'),
+                ('    lpars', '    vioses: [{name: v}]\n    bridges:\n'
+                 '      - {vioses: [v], vlans: [7]}\n      - {vioses: [v], '
+                 'pvid: 7, device: ent6, backing_device: ent1}\n    lpars', 7,
+                 'switch ETHERNET0(Default) has two trunk adapters with the '
+                 'same priority in VLAN 7'),
+                ('    lpars', '    vioses: [{name: v, trunk_adapters: [{pvid: '
+                 '9, vlans: [1]}]}]\n    bridges: [{vioses: [v]}]\n    lpars',
+                 4, 'in VLAN 1'),
                 ('management: true', 'management: true\n        memory_mb: '
                  '300', 3, '300 MB of memory is not a multiple of 256 MB'),
                 ('management: true', 'management: true\n        memory_mb: '
