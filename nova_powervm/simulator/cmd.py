@@ -148,7 +148,8 @@ def _epilog():
             short = len(term) < 5
             if not short:
                 lines += textwrap.wrap(term, 77, initial_indent='  ',
-                                       subsequent_indent='  ')
+                                       subsequent_indent='  ',
+                                       break_on_hyphens=False)
             lines += textwrap.wrap(
                 meaning, 77, subsequent_indent=' ' * 8,
                 initial_indent='  %-6s' % (term if short else ''),

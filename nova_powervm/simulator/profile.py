@@ -233,6 +233,23 @@ def _host_contradictions(host):
                 yield (('vioses', n, 'trunk_adapters', m, 'switch'),
                        'there is no switch %s' % trunk['switch'])
     yield from _network_contradictions(host)
+    yield from _sriov_contradictions(host['sriov'])
+
+
+def _sriov_contradictions(adapters):
+    seen = set()
+    for n, adapter in enumerate(adapters):
+        if adapter['adapter'] in seen:
+            yield (('sriov', n, 'adapter'), 'two SR-IOV adapters have the ID '
+                   '%d' % adapter['adapter'])
+        seen.add(adapter['adapter'])
+        if adapter['mode'] == 'Dedicated' and adapter['ports']:
+            yield (('sriov', n, 'ports'), 'a dedicated SR-IOV adapter has no '
+                   'ports')
+        ids = [port.get('id', position)
+               for position, port in enumerate(adapter['ports'])]
+        if len(set(ids)) < len(ids):
+            yield ('sriov', n, 'ports'), 'two ports have the same ID'
 
 
 def _network_contradictions(host):

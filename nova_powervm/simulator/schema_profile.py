@@ -74,6 +74,9 @@ SYSTEM = _object({
     'min_units_per_processor': {'type': 'number', 'exclusiveMinimum': 0,
                                 'default': 0.05},
     'max_partitions': dict(_COUNT, default=1000),
+    # Default: whether the host has SR-IOV adapters.
+    'vnic_capable': {'type': 'boolean'},
+    'vnic_failover_capable': {'type': 'boolean'},
     'compatibility_modes': _array(
         {'type': 'string'}, minItems=1, default=[
             'default', 'POWER6', 'POWER6_Plus', 'POWER7', 'POWER8']),
@@ -163,6 +166,8 @@ VIOS = _object(dict(
     physical_volumes=_array(PHYSICAL_VOLUME, default=[]),
     fc_ports=_array(FC_PORT, default=[]),
     any_client_adapters=_array(ANY_CLIENT_ADAPTER, default=[]),
+    vnic_capable={'type': 'boolean', 'default': True},
+    vnic_failover_capable={'type': 'boolean', 'default': True},
     trunk_adapters=_array(TRUNK_ADAPTER, default=[]),
 ), ['name'])
 
@@ -171,6 +176,36 @@ ADAPTER = _object({
     'vlan': dict(_VLAN, default=1),
     'mac': {'type': 'string', 'pattern': '^[0-9A-Fa-f]{12}$'},
 })
+
+SRIOV_PORT = _object({
+    # Default: its position in the list, from 0.
+    'id': {'type': 'integer', 'minimum': 0, 'maximum': 15},
+    'kind': {'enum': ['converged', 'ethernet'], 'default': 'converged'},
+    'label': {'type': 'string', 'default': ''},
+    'sublabel': {'type': 'string', 'default': ''},
+    'link': {'type': 'boolean', 'default': True},
+    # Logical ports that it can have.
+    'max_lps': dict(_COUNT, default=20),
+    # Capacities of logical ports are multiples of it, in percent.
+    'granularity': {'type': 'number', 'minimum': 0.01, 'maximum': 100,
+                    'default': 2},
+    'speed': {'enum': ['E10Mbps', 'E100Mbps', 'E1Gbps', 'E10Gbps', 'E40Gbps',
+                       'E100Gbps'], 'default': 'E10Gbps'},
+})
+
+SRIOV_ADAPTER = _object({
+    'adapter': {'type': 'integer', 'minimum': 1, 'maximum': 15},
+    # Dedicated: it belongs to a partition, and has no ports here.
+    'mode': {'enum': ['Sriov', 'Dedicated'], 'default': 'Sriov'},
+    # Default: Running; NotConfigured for a dedicated one.
+    'state': {'enum': ['Initializing', 'NotConfigured', 'PoweredOff',
+                       'PoweringOff', 'Running', 'Dumping', 'Failed',
+                       'Missing', 'PCIEIDMismatch']},
+    # MAX_MIN_CAPACITY: logical ports can have a maximum capacity.
+    'personality': {'enum': ['MIN_CAPACITY', 'MAX_MIN_CAPACITY'],
+                    'default': 'MAX_MIN_CAPACITY'},
+    'ports': _array(SRIOV_PORT, default=[]),
+}, ['adapter'])
 
 BRIDGE = _object({
     'switch': {'type': 'string', 'default': 'ETHERNET0(Default)'},
@@ -223,6 +258,7 @@ HOST = _object({
     'switches': _array(SWITCH, minItems=1, default=[
         {'name': 'ETHERNET0(Default)', 'id': 0},
         {'name': 'MGMTSWITCH', 'id': 1}]),
+    'sriov': _array(SRIOV_ADAPTER, default=[]),
     'vioses': _array(VIOS, default=[]),
     'bridges': _array(BRIDGE, default=[]),
     'lpars': _array(LPAR, default=[]),

@@ -14,6 +14,7 @@
 
 from nova_powervm.simulator.resources import bridge
 from nova_powervm.simulator.resources import cluster
+from nova_powervm.simulator.resources import crowd
 from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import file
 from nova_powervm.simulator.resources import logical_unit
@@ -22,6 +23,7 @@ from nova_powervm.simulator.resources import management_console
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import pcm
 from nova_powervm.simulator.resources import processor_pool
+from nova_powervm.simulator.resources import sriov
 from nova_powervm.simulator.resources import switch
 from nova_powervm.simulator.resources import system
 from nova_powervm.simulator.resources import vios
@@ -50,5 +52,5 @@ ALL = (
 
 #: Modules whose build(host, spec) makes what a profile describes, in the
 #: order in which one needs the other.
-BUILDERS = (system, network_adapters, vios, bridge, lpar, processor_pool,
-            management_console, pcm)
+BUILDERS = (system, sriov, network_adapters, vios, bridge, lpar, crowd,
+            processor_pool, management_console, pcm)

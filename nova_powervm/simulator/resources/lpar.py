@@ -184,20 +184,3 @@ def build(host, spec):
     """
     for lpar_spec in spec['lpars']:
         from_spec(host, lpar_spec)
-    crowd = spec.get('crowd')
-    if crowd:
-        _build_crowd(host, crowd)
-
-
-def _build_crowd(host, crowd):
-    for number in range(1, crowd['count'] + 1):
-        from_spec(host, {
-            'name': '%s%04d' % (crowd['prefix'], number),
-            'memory_mb': crowd['memory_mb'],
-            'processors': crowd['processors'], 'units': crowd['units'],
-            'dedicated': False, 'management': False,
-            'running': crowd['running'], 'type': 'AIX/Linux',
-            'max_slots': 200, 'adapters': [
-                {'switch': 'ETHERNET0', 'vlan': 2 + number % 4000}]})
-    if crowd['mappings']:
-        vios.build_mappings(host, crowd['mappings'])

@@ -17,6 +17,7 @@ import zlib
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import base
+from nova_powervm.simulator.resources import sriov
 
 el = atom.el
 
@@ -51,6 +52,9 @@ _CAPABILITIES = (
     ('PartitionSecureBootCapable', True),
     ('IOSlotOwnerAssignmentCapable', False),
     ('DedicatedProcessorPartitionCapable', True))
+#: Capability -> key of the section ``system`` in a profile.
+_VNIC_KEYS = {'VirtualNICDedicatedSRIOVCapable': 'vnic_capable',
+              'VirtualNICFailOverCapable': 'vnic_failover_capable'}
 _MAX_PROCESSORS = 64
 
 
@@ -58,6 +62,7 @@ class ManagedSystem(base.Resource):
     """A server.
 
     :ivar mtms: str, machine type, model and serial as in location codes
+    :ivar sriov: list of sriov.Adapter
     """
 
     TYPE = 'ManagedSystem'
@@ -78,6 +83,31 @@ class ManagedSystem(base.Resource):
         self.memory_mb = spec['memory_mb']
         self.region_mb = spec['memory_region_mb']
         self.processors = spec['processors']
+        self.sriov = []
+
+    def capability(self, name):
+        """Return one of AssociatedSystemCapabilities.
+
+        A system with SR-IOV adapters is capable of vNICs unless its profile
+        says otherwise.
+
+        :param name: str, the element
+        :returns: bool or str
+        """
+        value = dict(_CAPABILITIES)[name]
+        if name in _VNIC_KEYS:
+            value = self.spec.get(_VNIC_KEYS[name], bool(self.sriov))
+        return self.spec['capabilities'].get(name, value)
+
+    @property
+    def vnic_capable(self):
+        """Whether its partitions can have vNICs."""
+        return self.capability('VirtualNICDedicatedSRIOVCapable')
+
+    @property
+    def vnic_failover_capable(self):
+        """Whether a vNIC can have several backing devices."""
+        return self.capability('VirtualNICFailOverCapable')
 
     @property
     def available_memory_mb(self):
@@ -153,8 +183,9 @@ class ManagedSystem(base.Resource):
         return modes[-1] if mode == 'default' else mode
 
     def update(self, doc, groups):
-        # Only labels of SR-IOV ports can change, and there are none.
-        pass
+        # Only ports of SR-IOV adapters can change.
+        changed = sriov.Change(self, doc).carry_out()
+        return sriov.CONFIG_CHANGE if changed else None
 
     def render(self, groups):
         return [
@@ -164,8 +195,8 @@ class ManagedSystem(base.Resource):
                 self.host.store.children(self, 'LogicalPartition')]),
             el('AssociatedReservedStorageDevicePool'),
             atom.section('AssociatedSystemCapabilities', [
-                el(name, self.spec['capabilities'].get(name, value))
-                for name, value in _CAPABILITIES]),
+                el(name, self.capability(name))
+                for name, _value in _CAPABILITIES]),
             self._render_io(groups),
             self._render_memory(),
             self._render_processors(),
@@ -198,8 +229,7 @@ class ManagedSystem(base.Resource):
             el('PowerOffWhenLastLogicalPartitionIsShutdown', False),
             group='Hypervisor')
 
-    @staticmethod
-    def _render_io(groups):
+    def _render_io(self, groups):
         return atom.section(
             'AssociatedSystemIOConfiguration',
             el('AvailableWWPNs', 65535),
@@ -208,7 +238,8 @@ class ManagedSystem(base.Resource):
             atom.section('IOAdapters'),
             atom.section('IOBuses'),
             atom.section('IOSlots'),
-            atom.section('SRIOVAdapters'),
+            atom.section('SRIOVAdapters', [adapter.render()
+                                           for adapter in self.sriov]),
             atom.section('AssociatedSystemVirtualNetwork',
                          group='SystemNetwork')
             if 'SystemNetwork' in groups else None,
@@ -263,7 +294,8 @@ class ManagedSystem(base.Resource):
                 'memory_mb': self.memory_mb,
                 'available_memory_mb': self.available_memory_mb,
                 'processors': self.processors,
-                'available_units': self.available_units}
+                'available_units': self.available_units,
+                'sriov': [adapter.state() for adapter in self.sriov]}
 
 
 def _serial(name):

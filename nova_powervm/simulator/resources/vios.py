@@ -65,6 +65,8 @@ class VirtualIOServer(partition.Partition):
     :ivar fc_mappings: list of fc_mappings.Mapping
     :ivar pool: shared_pool.Pool of the cluster that it is in, or None
     :ivar mover: bool, whether it can be a mover service partition
+    :ivar vnic_capable: bool, whether backing devices of vNICs can be on it
+    :ivar vnic_failover_capable: bool, also of vNICs that have several
     """
 
     TYPE = 'VirtualIOServer'
@@ -84,6 +86,7 @@ class VirtualIOServer(partition.Partition):
         self._told_state = None
         self.mover = True
         self.installed_version = 'VIOS 3.1.4.10'
+        self.vnic_capable = self.vnic_failover_capable = True
 
     def running_os(self):
         return self.installed_version
@@ -268,8 +271,9 @@ class VirtualIOServer(partition.Partition):
     def render(self, groups):
         items = {
             'APICapable': el('APICapable', True),
-            'IsVNICCapable': el('IsVNICCapable', True),
-            'VNICFailOverCapable': el('VNICFailOverCapable', True),
+            'IsVNICCapable': el('IsVNICCapable', self.vnic_capable),
+            'VNICFailOverCapable': el('VNICFailOverCapable',
+                                      self.vnic_failover_capable),
             'MoverServicePartition': el('MoverServicePartition', self.mover),
             'VirtualIOServerLicenseAccepted': el(
                 'VirtualIOServerLicenseAccepted', True)}
@@ -407,6 +411,8 @@ def _build_vios(host, spec):
         max_slots=spec['max_slots'], is_management=spec['management'])
     vios.rmc_ip = spec.get('ip') or '192.0.2.%d' % (vios.partition_id % 255)
     vios.installed_version = spec['os_version']
+    vios.vnic_capable = spec['vnic_capable']
+    vios.vnic_failover_capable = spec['vnic_failover_capable']
     vios.cards = io_config.build_cards(vios, spec)
     host.add(vios)
     if spec['running']:
@@ -465,27 +471,3 @@ def _group_volume(vios, number, spec):
     if name in vios.volumes:
         return vios.volumes[name]
     return _add_volume(vios, name, spec['capacity_gb'], False)
-
-
-def build_mappings(host, count):
-    """Map virtual disks to the partitions, for profiles with a crowd.
-
-    :param host: host.Host
-    :param count: int, how many; they are spread over partitions and VIOSes
-    """
-    vioses = host.store.all('VirtualIOServer')
-    lpars = [lpar for lpar in host.store.all('LogicalPartition')
-             if not lpar.is_management]
-    groups = [vios.volume_groups[-1] for vios in vioses]
-    buses = {}
-    for number in range(count):
-        lpar = lpars[number % len(lpars)]
-        which = number // len(lpars) % len(vioses)
-        vios, group = vioses[which], groups[which]
-        if (lpar, vios) not in buses:
-            buses[lpar, vios] = scsi_mappings.Bus(vios, lpar)
-            vios.buses.append(buses[lpar, vios])
-        disk = group.add_disk('crowd_%d' % number, storage.GIB)
-        buses[lpar, vios].add_target(disk, name='vtscsi%d' % number)
-    for resource in vioses + groups:
-        resource.touch(event=False)

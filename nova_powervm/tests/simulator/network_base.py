@@ -12,6 +12,8 @@
 
 """Base of the tests of the network of the simulated site."""
 
+import copy
+
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
@@ -50,6 +52,7 @@ hosts:
 class NetworkTestCase(testtools.TestCase):
     """A test of a site with PROFILE, through pypowervm.
 
+    :cvar PROFILE: dict, another profile
     :ivar host: the simulated host
     :ivar adapter: pypowervm Adapter of the host
     :ivar mgmt: the model of the management partition
@@ -57,9 +60,12 @@ class NetworkTestCase(testtools.TestCase):
     :ivar default, mgmt_switch: the models of the switches
     """
 
+    PROFILE = None
+
     def setUp(self):
         super().setUp()
         self.site = self.useFixture(pvm_fixtures.SimulatedSite(
+            copy.deepcopy(self.PROFILE) or
             pvm_fixtures.parse_profile(PROFILE))).site
         self.host = self.site.hosts[0]
         self.adapter = self.useFixture(

@@ -18,7 +18,6 @@ from pypowervm.tasks import storage as pvm_tasks
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm.simulator.resources import vios as sim_vios
 from nova_powervm.tests.simulator import storage_base
 
 XAG = pvm_const.XAG
@@ -130,20 +129,3 @@ class ViosTestCase(storage_base.StorageTestCase):
         self.assertRefused('', self.adapter.delete, 'VirtualIOServer',
                            root_id=self.vios.uuid)
         self.assertRefused('', self.vios_w().create)
-
-
-class CrowdTestCase(storage_base.StorageTestCase):
-
-    def test_build_mappings(self):
-        for number in range(3):
-            self.make_lpar('vm%d' % number)
-        with self.site.lock:
-            sim_vios.build_mappings(self.host, 8)
-        vioses = [pvm_vios.VIOS.get(self.adapter, uuid=vios.uuid,
-                                    xag=[XAG.VIO_SMAP])
-                  for vios in (self.vios, self.vios2)]
-        self.assertEqual([5, 3], [len(w.scsi_mappings) for w in vioses])
-        self.assertEqual(
-            ['vm0', 'vm0', 'vm1', 'vm1', 'vm2'],
-            [m['lpar'] for m in self.vios.state()['mappings']])
-        self.assertEqual(1995.0, self.group_w().free_space)

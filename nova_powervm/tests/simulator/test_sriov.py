@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""SR-IOV adapters and their physical ports, through pypowervm."""
+
+from pypowervm import exceptions as pvm_exc
+from pypowervm.tasks import sriov as pvm_sriov
+from pypowervm.wrappers import iocard as pvm_card
+
+from nova_powervm.simulator.resources import sriov as sim_sriov
+from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests.simulator import fidelity
+from nova_powervm.tests.simulator import network_base
+from nova_powervm.tests.simulator import sriov_base
+
+_CAPTURE = 'sys_with_sriov.txt'
+_PORTS = ('SRIOVConvergedNetworkAdapterPhysicalPort',
+          'SRIOVEthernetPhysicalPort')
+
+
+class TestFidelity(sriov_base.SriovTestCase):
+
+    def adapters(self):
+        return self.system_w().asio_config.sriov_adapters
+
+    def test_adapters(self):
+        captured = fidelity.capture_elements('SRIOVAdapters', _CAPTURE)
+        # No port of the capture has a label.
+        with self.site.lock:
+            for adapter in self.host.system.sriov:
+                for port in adapter.ports:
+                    port.label = ''
+                adapter.changed()
+        root = self.system_w().entry.element.element
+        ours = root.find('.//{*}SRIOVAdapters')
+        self.assertEqual(3, len(ours.findall('.//{*}SRIOVAdapter')))
+        self.assertEqual([], fidelity.compare_structure(ours, captured))
+
+    def test_wrappers(self):
+        system, = fidelity.capture_wrappers(type(self.system_w()), _CAPTURE)
+        captured = system.asio_config.sriov_adapters
+        ports = [port for adapter in captured for port in adapter.phys_ports]
+        shared = self.adapters()[:2]
+        for adapter in shared:
+            self.assertEqual([], fidelity.compare_wrapper(
+                adapter, captured[:2], skip=('phys_ports',)))
+            for port in adapter.phys_ports:
+                self.assertEqual([], fidelity.compare_wrapper(
+                    port, ports, skip=('sriov_adap',)))
+        dedicated, ours = captured[-1], self.adapters()[-1]
+        for name in ('sriov_adap_id', 'mode', 'state', 'personality'):
+            self.assertEqual(getattr(dedicated, name), getattr(ours, name))
+
+    def test_every_element_of_a_port(self):
+        """A port has all that a captured one has, in the same order."""
+        root = self.system_w().entry.element.element
+        for tag in _PORTS:
+            for ours in root.iter('{*}' + tag):
+                captured = [port for port in fidelity.capture_elements(
+                    tag, _CAPTURE) if len(port.findall(
+                        '{*}CurrentOptions')) == len(ours.findall(
+                            '{*}CurrentOptions'))]
+                names = [[fidelity.local_name(child) for child in port
+                          if fidelity.local_name(child) not in (
+                              'PortCapabilities', 'SupportedConnectionSpeeds')]
+                         for port in (ours, captured[0])]
+                self.assertEqual(names[1], names[0])
+
+    def test_links_and_capacities(self):
+        up, down = self.pport_w(1, 0), self.pport_w(2, 2)
+        self.assertEqual((True, 'E10Gbps'), (up.link_status, up.curr_speed))
+        self.assertEqual((False, 'Unknown'),
+                         (down.link_status, down.curr_speed))
+        self.assertEqual((20, 20, 0, 0.02, 0.0), (
+            up.supp_max_lps, up.cfg_max_lps, up.cfg_lps, up.min_granularity,
+            up.allocated_capacity))
+        self.assertEqual(('prod', None, 'Veb', 'E_1500'), (
+            up.label, up.sublabel, up.switch_mode, up.mtu))
+        self.assertTrue(up.loc_code.endswith('-P1-C1-T1'))
+
+
+class TestCapabilities(network_base.NetworkTestCase):
+
+    def capabilities(self, sriov=(), vios=(), **system):
+        profile = pvm_fixtures.load_profile('sriov')
+        host, = profile['hosts']
+        host['sriov'] = list(sriov)
+        host['system'].update(system)
+        host['vioses'][0].update(vios)
+        site = self.useFixture(pvm_fixtures.SimulatedSite(profile)).site
+        model = site.hosts[0].system
+        return model.vnic_capable, model.vnic_failover_capable
+
+    def test_system(self):
+        adapters = pvm_fixtures.load_profile('sriov')['hosts'][0]['sriov']
+        self.assertEqual((False, False), self.capabilities())
+        self.assertEqual((True, True), self.capabilities(adapters))
+        self.assertEqual((True, False), self.capabilities(
+            adapters, vnic_failover_capable=False))
+        self.assertEqual((False, True), self.capabilities(
+            adapters, vnic_capable=False))
+
+
+class TestPorts(sriov_base.SriovTestCase):
+
+    def update(self, edit, adapter_id=1, port_id=0, force=False):
+        def change(system):
+            edit(self.pport_w(adapter_id, port_id, system))
+            return True
+        return pvm_sriov.safe_update_pports(self.system_w(), change, force)
+
+    @staticmethod
+    def setting(name, value):
+        return lambda port: setattr(port, name, value)
+
+    def test_labels(self):
+        before = self.system_w()
+        after = self.update(self.setting('label', 'dmz'), 1, 3)
+        self.assertEqual('dmz', self.pport_w(1, 3, after).label)
+        self.assertNotEqual(before.etag, after.etag)
+        found = pvm_sriov.find_pports_for_portlabel(
+            'prod', self.adapter, msys=after)
+        self.assertEqual(
+            [('prod', 1, 0), ('prod', 1, 2), ('prod', 2, 0)],
+            [(port.label, port.sriov_adap_id, port.port_id)
+             for port in found])
+        self.assertEqual(1, len(pvm_sriov.find_pports_for_portlabel(
+            'dmz', self.adapter, msys=after)))
+
+    def test_number_of_logical_ports(self):
+        self.update(self.setting('cfg_max_lps', 7))
+        self.assertEqual(7, self.pport_w(1, 0).cfg_max_lps)
+        self.assertEqual(20, self.pport_w(1, 0).supp_max_lps)
+        self.refused('20 logical ports at most', self.update,
+                     self.setting('cfg_max_lps', 21))
+
+    def test_other_settings(self):
+        for name, value in (('mtu', 'E_9000'), ('switch_mode', 'Vepa'),
+                            ('flow_ctl', True), ('sublabel', 's')):
+            self.update(self.setting(name, value))
+            self.assertEqual(value, getattr(self.pport_w(1, 0), name))
+        self.refused('does not support E_9999', self.update,
+                     self.setting('mtu', 'E_9999'))
+
+    def test_stale_etag(self):
+        system = self.system_w()
+        self.host.system.touch()
+        self.pport_w(1, 0, system).label = 'late'
+        exc = self.assertRaises(pvm_exc.HttpError, system.update)
+        self.assertEqual(412, exc.response.status)
+        self.assertEqual('prod', self.pport_w(1, 0).label)
+
+    def test_event(self):
+        sent = []
+        self.patch(self.host.events, 'emit',
+                   lambda *args: sent.append(args))
+        self.update(self.setting('label', 'dmz'))
+        self.assertEqual([('MODIFY_URI', self.host.system.href(),
+                           'SRIOVPhysicalPort.ConfigChange')], sent)
+        self.update(lambda port: None)
+        self.assertEqual('', sent[1][2])
+
+    def test_unchanged_system_costs_nothing(self):
+        system = self.system_w()
+        self.assertIs(system, system.refresh())
+
+    def test_mode_of_an_adapter_stays(self):
+        system = self.system_w()
+        system.asio_config.sriov_adapters[0].mode = (
+            pvm_card.SRIOVAdapterMode.DEDICATED)
+        self.refused('mode of SR-IOV adapter 1', system.update)
+
+
+class TestRoom(sriov_base.SriovTestCase):
+
+    def test_percentages(self):
+        for text, expected in ((200, '2.0%'), (4242, '42.42%'),
+                               (10000, '100.0%')):
+            self.assertEqual(expected, sim_sriov.percent(text))
