@@ -33,10 +33,12 @@ class OperatorControl:
             'vios_up': self._vios_up,
         }
         for name in ('create_disk', 'create_medium', 'create_logical_unit',
-                     'create_partition'):
+                     'create_partition', 'set_sriov_port',
+                     'set_sriov_adapter'):
             self.actions[name] = self._making(name)
         for name in ('delete_disk', 'delete_medium', 'delete_logical_unit',
-                     'delete_partition', 'unmap_storage'):
+                     'delete_partition', 'unmap_storage',
+                     'keep_logical_ports'):
             self.actions[name] = self._unmaking(name)
         self.actions['map_storage'] = self._map_storage
 

@@ -179,6 +179,10 @@ class Host:
         :raises errors.RestError: when it refuses
         """
         resource.remove()
+        self.take_out(resource)
+
+    def take_out(self, resource):
+        """Take a resource out without asking it, and tell the clients."""
         self._take_out(resource)
         if resource.parent is not None:
             resource.parent.touch(event=False)

@@ -26,7 +26,9 @@ from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import lpar as lpars
 from nova_powervm.simulator.resources import scsi_mappings
 from nova_powervm.simulator.resources import shared_pool
+from nova_powervm.simulator.resources import sriov
 from nova_powervm.simulator.resources import storage
+from nova_powervm.simulator.resources import vnic
 from nova_powervm.simulator.resources import volume_group
 from nova_powervm.simulator import schema_profile
 from nova_powervm.simulator import sparse_disk
@@ -302,6 +304,48 @@ class Operator:
     def _mappings_changed(self, vios):
         vios.touch('VirtualSCSIMappings')
         self._host.management.adapters_changed()
+
+    # -- SR-IOV -----------------------------------------------------------
+
+    def set_sriov_port(self, adapter, port, up):
+        """Bring the link of a physical port up or down.
+
+        :param adapter: int, ID of the SR-IOV adapter
+        :param port: int, ID of the physical port
+        :param up: bool
+        :returns: sriov.PhysicalPort
+        """
+        with self._lock:
+            found = sriov.find(self._host.system, adapter).port(port)
+            if found.link_up != up:
+                found.link_up = up
+                found.adapter.changed(sriov.CONFIG_CHANGE)
+                vnic.settle(self._host)
+            return found
+
+    def set_sriov_adapter(self, adapter, state):
+        """Change the state of an SR-IOV adapter: it fails, or works again.
+
+        :param adapter: int, its ID
+        :param state: str, one of sriov.STATES
+        :returns: sriov.Adapter
+        """
+        with self._lock:
+            found = sriov.find(self._host.system, adapter)
+            if found.adapter_state != state:
+                found.adapter_state = state
+                found.changed()
+                vnic.settle(self._host)
+            return found
+
+    def keep_logical_ports(self, keep):
+        """Let VIOSes keep the logical ports of vNICs that are deleted.
+
+        :param keep: bool; False to free them again, as usual. Those that were
+                     kept stay
+        """
+        with self._lock:
+            self._host.system.keeps_logical_ports = keep
 
     # -- partitions -------------------------------------------------------
 

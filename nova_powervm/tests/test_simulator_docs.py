@@ -159,7 +159,10 @@ class ControlApiTest(ExtensionTest):
 
     def test_examples(self):
         """Each curl command of the page does what it says, in their order."""
-        site = self.useFixture(fixtures.SimulatedSite('fc')).site
+        # The examples are for two profiles.
+        both = profile.load('fc')
+        both['hosts'][0]['sriov'] = profile.load('sriov')['hosts'][0]['sriov']
+        site = self.useFixture(fixtures.SimulatedSite(both)).site
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         answers = []
         for block in blocks('api.rst', 'bash'):
@@ -175,6 +178,9 @@ class ControlApiTest(ExtensionTest):
         volume = site.san.volume('vol1')
         self.assertEqual(['10000090fa1ba101'], list(volume.exports))
         self.assertFalse(site.san.fabrics['B'].up)
+        system = site.hosts[0].system
+        self.assertFalse(system.sriov[0].port(0).link_up)
+        self.assertTrue(system.keeps_logical_ports)
         self.assertEqual(
             [('their_boot', 20), ('their.iso', 20), ('lv_backup', 65535)],
             [(m['storage'], m['lpar_id']) for m in

@@ -17,6 +17,7 @@ from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator.resources import crowd
 from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import file
+from nova_powervm.simulator.resources import logical_port
 from nova_powervm.simulator.resources import logical_unit
 from nova_powervm.simulator.resources import lpar
 from nova_powervm.simulator.resources import management_console
@@ -27,6 +28,7 @@ from nova_powervm.simulator.resources import sriov
 from nova_powervm.simulator.resources import switch
 from nova_powervm.simulator.resources import system
 from nova_powervm.simulator.resources import vios
+from nova_powervm.simulator.resources import vnic
 from nova_powervm.simulator.resources import volume_group
 
 ALL = (
@@ -41,6 +43,8 @@ ALL = (
     switch.VirtualSwitch,
     switch.VirtualNetwork,
     network_adapters.ClientNetworkAdapter,
+    vnic.VirtualNICDedicated,
+    logical_port.SRIOVEthernetLogicalPort,
     fibre_channel.ClientAdapter,
     bridge.NetworkBridge,
     processor_pool.SharedProcessorPool,

@@ -79,7 +79,7 @@ class ClientNetworkAdapter(base.Resource):
         switch = _read_switch(host, doc)
         adapter = cls(
             host, str(uuid.uuid4()), parent, switch,
-            doc.int('PortVLANID', 1), _read_mac(doc) or _new_mac(switch),
+            doc.int('PortVLANID', 1), read_mac(doc) or _new_mac(switch),
             _read_tagged(doc), doc.int('TrunkPriority'),
             doc.text('DeviceName') or None)
         adapter._read_settings(doc)
@@ -105,7 +105,7 @@ class ClientNetworkAdapter(base.Resource):
         new = ClientNetworkAdapter(
             self.host, self.uuid, self.partition,
             _read_switch(self.host, doc, self.switch),
-            doc.int('PortVLANID', self.pvid), _read_mac(doc) or self.mac,
+            doc.int('PortVLANID', self.pvid), read_mac(doc) or self.mac,
             _read_tagged(doc, self.tagged),
             doc.int('TrunkPriority', self.trunk_priority))
         new._check(replaced=self)
@@ -418,10 +418,22 @@ def _new_mac(switch):
     return mac
 
 
-def _read_mac(doc):
-    text = doc.text('MACAddress')
-    if not text:
-        return None
+def read_mac(doc, path='MACAddress'):
+    """Read a MAC address of a request.
+
+    :returns: str, 12 upper-case hex digits; None when there is none
+    :raises errors.Refused: when it is no address that an adapter can have
+    """
+    text = doc.text(path)
+    return parse_mac(text) if text else None
+
+
+def parse_mac(text):
+    """Return a MAC address as 12 upper-case hex digits.
+
+    :param text: str, with or without colons
+    :raises errors.Refused: when it is no address that an adapter can have
+    """
     mac = text.replace(':', '').upper()
     if not _MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
         raise errors.Refused('%s is not a MAC address of an adapter' %

@@ -63,6 +63,8 @@ class ManagedSystem(base.Resource):
 
     :ivar mtms: str, machine type, model and serial as in location codes
     :ivar sriov: list of sriov.Adapter
+    :ivar keeps_logical_ports: bool, a fault: VIOSes keep the logical ports of
+                               vNICs that are deleted
     """
 
     TYPE = 'ManagedSystem'
@@ -84,6 +86,7 @@ class ManagedSystem(base.Resource):
         self.region_mb = spec['memory_region_mb']
         self.processors = spec['processors']
         self.sriov = []
+        self.keeps_logical_ports = False
 
     def capability(self, name):
         """Return one of AssociatedSystemCapabilities.

@@ -24,6 +24,7 @@ from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator.resources import scsi_mappings
 from nova_powervm.simulator.resources import storage
+from nova_powervm.simulator.resources import vnic
 from nova_powervm.simulator.resources import volume_group
 
 el = atom.el
@@ -90,6 +91,10 @@ class VirtualIOServer(partition.Partition):
 
     def running_os(self):
         return self.installed_version
+
+    def set_state(self, new, detail='PartitionState'):
+        super().set_state(new, detail)
+        vnic.settle(self.host)
 
     def touch(self, detail='', event=True):
         super().touch(detail, event)

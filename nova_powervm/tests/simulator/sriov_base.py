@@ -12,11 +12,16 @@
 
 """Base of the tests of SR-IOV on the simulated site."""
 
+from pypowervm.tasks import sriov as pvm_sriov
 from pypowervm.wrappers import iocard as pvm_card
+from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import network_base
+
+MAC = 'FA1630000001'
 
 
 class SriovTestCase(network_base.NetworkTestCase):
@@ -40,7 +45,74 @@ class SriovTestCase(network_base.NetworkTestCase):
         """Return the model of a physical port."""
         return self.host.system.sriov[adapter_id - 1].port(port_id)
 
-    def lports(self, partition, kind=None):
+    def lports(self, partition):
         """Read the logical ports of a partition."""
-        return self.children(pvm_card.SRIOVEthLPort,
-                             kind or partition.TYPE, partition.uuid)
+        kind = {'VirtualIOServer': pvm_vios.VIOS,
+                'LogicalPartition': pvm_lpar.LPAR}[partition.TYPE]
+        return self.children(pvm_card.SRIOVEthLPort, kind, partition.uuid)
+
+    def device(self, vios, adapter_id, port_id, **more):
+        """Build a backing device."""
+        return pvm_card.VNICBackDev.bld(self.adapter, vios.uuid, adapter_id,
+                                        port_id, **more)
+
+    def build(self, *devices, **more):
+        """Build a vNIC; a device is the arguments of device()."""
+        return pvm_card.VNIC.bld(self.adapter, back_devs=[
+            self.device(*device[:3], **(device[3] if device[3:] else {}))
+            for device in devices], **more)
+
+    def create(self, lpar, *devices, **more):
+        """Create a vNIC of a partition."""
+        return self.build(*devices, **more).create(
+            parent_type=pvm_lpar.LPAR, parent_uuid=lpar.uuid)
+
+    def vnics(self, lpar, **more):
+        """Read the vNICs of a partition."""
+        return pvm_card.VNIC.get(self.adapter, parent_type=pvm_lpar.LPAR,
+                                 parent_uuid=lpar.uuid, **more)
+
+    def chosen(self, redundancy=2, **more):
+        """Let pypowervm choose the backing devices of a vNIC, and build it.
+
+        It looks for VIOSes and ports itself.
+        """
+        vnic = pvm_card.VNIC.bld(self.adapter, pvid=100,
+                                 mac_addr=MAC)
+        pvm_sriov.set_vnic_back_devs(
+            vnic, [port.loc_code for port in
+                   pvm_sriov.find_pports_for_portlabel('prod', self.adapter)],
+            redundancy=redundancy, **more)
+        return vnic
+
+
+class VnicTestCase(SriovTestCase):
+    """A test of vNICs.
+
+    :ivar lpar: the model of a partition that is off
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.lpar = self.make_lpar()
+
+    def pair(self, **more):
+        """Create a vNIC with two devices, the second one preferred."""
+        return self.create(
+            self.lpar, (self.vios1, 1, 0, {'failover_pri': 20}),
+            (self.vios2, 2, 0, {'failover_pri': 10}), **more)
+
+    def counts(self, adapter_id, port_id):
+        """Return the logical ports of a port, and their capacity."""
+        port = self.pport_w(adapter_id, port_id)
+        return port.cfg_lps, port.allocated_capacity
+
+    @staticmethod
+    def plain(wrapper):
+        """Return the link to an object without its groups."""
+        return wrapper.href.partition('?')[0]
+
+    def states(self, vnic):
+        """Return (status, is active) of each device."""
+        return [(device.status, device.is_active)
+                for device in vnic.refresh().back_devs]

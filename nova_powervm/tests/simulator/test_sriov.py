@@ -12,9 +12,12 @@
 
 """SR-IOV adapters and their physical ports, through pypowervm."""
 
+import json
+
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import sriov as pvm_sriov
 from pypowervm.wrappers import iocard as pvm_card
+import testtools
 
 from nova_powervm.simulator.resources import sriov as sim_sriov
 from nova_powervm.tests import fixtures as pvm_fixtures
@@ -180,9 +183,47 @@ class TestPorts(sriov_base.SriovTestCase):
         self.refused('mode of SR-IOV adapter 1', system.update)
 
 
-class TestRoom(sriov_base.SriovTestCase):
+class TestPercentages(testtools.TestCase):
 
-    def test_percentages(self):
-        for text, expected in ((200, '2.0%'), (4242, '42.42%'),
-                               (10000, '100.0%')):
-            self.assertEqual(expected, sim_sriov.percent(text))
+    def test_format(self):
+        for capacity, expected in ((200, '2.0%'), (4242, '42.42%'),
+                                   (10000, '100.0%')):
+            self.assertEqual(expected, sim_sriov.percent(capacity))
+
+
+class TestControl(sriov_base.SriovTestCase):
+    """What the control API can change."""
+
+    def act(self, action, status=200, /, **data):
+        reply = pvm_fixtures.Client(self.host).request(
+            'POST', '/simulator/control',
+            json.dumps(dict(data, action=action)))
+        self.assertEqual(status, reply.status, reply.body)
+        return reply.json
+
+    def test_link(self):
+        port = self.act('set_sriov_port', adapter=1, port=0, up=False)
+        self.assertEqual((0, 'prod', False), (port['id'], port['label'],
+                                              port['link_up']))
+        self.assertFalse(self.pport_w(1, 0).link_status)
+        self.act('set_sriov_port', adapter=1, port=0, up=True)
+        self.assertTrue(self.pport_w(1, 0).link_status)
+
+    def test_adapter(self):
+        adapter = self.act('set_sriov_adapter', adapter=2, state='Failed')
+        self.assertEqual((2, 'Failed'), (adapter['id'], adapter['state']))
+        self.assertRaises(
+            pvm_exc.InsufficientSRIOVCapacity, self.chosen, redundancy=3)
+
+    def test_logical_ports(self):
+        for keep in (True, False):
+            self.act('keep_logical_ports', keep=keep)
+            self.assertEqual(keep, self.host.system.keeps_logical_ports)
+
+    def test_wrong_actions(self):
+        self.act('set_sriov_port', 400, adapter=9, port=0, up=True)
+        self.act('set_sriov_port', 400, adapter=1, port=9, up=True)
+        self.act('set_sriov_port', 400, adapter=1, port=0)
+        self.act('set_sriov_adapter', 400, adapter=1, state='Broken')
+        self.act('set_sriov_adapter', 400, adapter=3, state='Failed')
+        self.act('keep_logical_ports', 400)
