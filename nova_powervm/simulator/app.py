@@ -107,7 +107,9 @@ class Application:
     # -- faults -----------------------------------------------------------
 
     def _with_faults(self, request):
-        time.sleep(self._delay(request))
+        delay = self._delay(request)
+        if delay:
+            time.sleep(delay)
         vios = None
         if self._host.faults.want_vios:
             vios = faults.vios_of(self._host, request.segments)

@@ -22,6 +22,22 @@ from oslo_log import log as logging
 LOG = logging.getLogger(__name__)
 
 
+class Phase:
+    """A part of an operation that takes time.
+
+    :param name: str
+    :param seconds: float, how long it lasts
+    :param held: bool, whether it waits to be released before it begins
+    :ivar began: float, when its time began to run; None before that
+    """
+
+    def __init__(self, name='', seconds=0, held=False):
+        self.name = name
+        self.seconds = seconds
+        self.held = held
+        self.began = None
+
+
 class Clock:
     """Time of a simulated site, in seconds of the epoch.
 

@@ -65,6 +65,17 @@ _TIMING = (
     ('job_retention_seconds', 'The simulator deletes a job this many seconds '
                               'after its end, unless a client deletes it '
                               'earlier.'),
+    ('migration_validate_seconds', 'Seconds that a live migration takes to '
+                                   'check what it needs.'),
+    ('migration_prepare_seconds', 'Seconds that it then takes to create the '
+                                  'partition on the target.'),
+    ('migration_copy_seconds', 'Seconds that it then takes to copy the '
+                               'memory.'),
+    ('migration_seconds_per_gb', 'Seconds that are added for each GB of '
+                                 'memory.'),
+    ('migration_switch_seconds', 'Seconds that it then takes to switch over.'),
+    ('migration_cleanup_seconds', 'Seconds that it takes at the end to clean '
+                                  'up the source.'),
     ('session_idle_seconds', 'A session that is not used ends after this many '
                              'seconds.'),
     ('session_max_seconds', 'Every session ends after this many seconds.'),

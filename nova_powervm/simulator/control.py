@@ -73,6 +73,7 @@ class Control:
             'expire_tokens': self._expire_tokens,
             'bump_etag': self._bump_etag,
             'forget_events': self._forget_events,
+            'forget_jobs': self._forget_jobs,
             'advance_time': self._advance_time,
             **control_operator.OperatorControl(host).actions,
             **self._san.actions,
@@ -277,6 +278,9 @@ class Control:
     def _forget_events(self, data):
         self._host.events.forget()
         return {}
+
+    def _forget_jobs(self, data):
+        return {'jobs': self._host.jobs.forget()}
 
     def _advance_time(self, data):
         self._host.site.clock.advance(data['seconds'])

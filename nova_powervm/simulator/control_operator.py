@@ -26,11 +26,14 @@ class OperatorControl:
 
     def __init__(self, host):
         self._operator = host.operator
+        self._migrations = host.site.migrations
         self.actions = {
             'set_rmc': self._set_rmc,
             'set_partition_state': self._set_partition_state,
             'vios_down': self._vios_down,
             'vios_up': self._vios_up,
+            'hold_migration': self._hold_migration,
+            'release_migration': self._release_migration,
         }
         for name in ('create_disk', 'create_medium', 'create_logical_unit',
                      'create_partition', 'set_sriov_port',
@@ -69,6 +72,15 @@ class OperatorControl:
         target = self._operator.vios(data['partition'])
         target.booted()
         return target.state_base()
+
+    def _hold_migration(self, data):
+        target = self._operator.partition(data['partition'])
+        self._migrations.hold(target.uuid, data['phase'])
+        return {'uuid': target.uuid}
+
+    def _release_migration(self, data):
+        target = self._operator.partition(data['partition'])
+        return {'phase': self._migrations.release(target.uuid)}
 
     # -- objects to create and delete -------------------------------------
 

@@ -25,6 +25,9 @@ BUSY_MESSAGE = ('HSCL3205 The Virtual I/O Server is busy processing some '
 #: Effect of a fault that calls a function, and does nothing else.
 ACTION = 'action'
 
+#: The effects on the job that the request submits.
+OF_JOBS = ('job_failed', 'migration')
+
 
 class Fault:
     """A fault and the requests that it is for.
@@ -39,7 +42,7 @@ class Fault:
         # Whoever asks for each request means all of them.
         self.spec = dict({'path': '', 'nth': 1,
                           'count': 0 if spec.get('each') else 1}, **spec)
-        if spec['effect'] == 'job_failed':
+        if spec['effect'] in OF_JOBS:
             self.spec.setdefault('method', 'PUT')
         self.effect = self.spec['effect']
         self.seen = 0

@@ -31,6 +31,10 @@ class Journal:
         with self._lock:
             self._records.append(record)
 
+    def __len__(self):
+        with self._lock:
+            return len(self._records)
+
     def records(self):
         """Return the records as a list."""
         with self._lock:

@@ -409,7 +409,7 @@ class Operator:
         """Delete a logical partition; one that is on is stopped before.
 
         Its server adapters, target devices and storage stay on the VIOSes
-        (assumed, no hardware; see vios.lpar_removed()).
+        (assumed, no hardware; see adapters.lpar_removed()).
 
         :param partition: str or int
         """

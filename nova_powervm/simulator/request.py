@@ -18,6 +18,7 @@ from oslo_log import log as logging
 from werkzeug import wsgi
 
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import faults
 
 LOG = logging.getLogger(__name__)
 
@@ -140,8 +141,8 @@ class Request:
         if self.method not in allowed:
             raise errors.NotAllowed('%s is not possible here' % self.method)
 
-    def job_failure(self):
-        """Return the message of an injected job failure, or None."""
-        if self.fault is None or self.fault.effect != 'job_failed':
+    def job_fault(self):
+        """Return the data (dict) of a fault for the job, or None."""
+        if self.fault is None or self.fault.effect not in faults.OF_JOBS:
             return None
-        return self.fault.spec.get('message', 'A fault was injected')
+        return self.fault.spec

@@ -54,6 +54,14 @@ TIMING = _object({
     # The simulator deletes a job this long after its end, unless a client
     # deletes it earlier.
     'job_retention_seconds': dict(_SECONDS, default=3600),
+    # How long the phases of a live migration last.
+    'migration_validate_seconds': dict(_SECONDS, default=0),
+    'migration_prepare_seconds': dict(_SECONDS, default=0),
+    # To copy the memory: these seconds, and those for each GB.
+    'migration_copy_seconds': dict(_SECONDS, default=0),
+    'migration_seconds_per_gb': dict(_SECONDS, default=0),
+    'migration_switch_seconds': dict(_SECONDS, default=0),
+    'migration_cleanup_seconds': dict(_SECONDS, default=0),
     'session_idle_seconds': dict(_SECONDS, default=3600),
     'session_max_seconds': dict(_SECONDS, default=86400),
 }, default={})
@@ -80,6 +88,12 @@ SYSTEM = _object({
     'compatibility_modes': _array(
         {'type': 'string'}, minItems=1, default=[
             'default', 'POWER6', 'POWER6_Plus', 'POWER7', 'POWER8']),
+    'migration': _object({
+        'max_active': {'type': 'integer', 'minimum': 0, 'default': 16},
+        'max_inactive': {'type': 'integer', 'minimum': 0, 'default': 16},
+        # Without it the system does not tell.
+        'firmware_max': {'type': 'integer', 'minimum': 0},
+    }, default={}),
     'capabilities': {
         'type': 'object', 'default': {},
         'additionalProperties': {'type': ['boolean', 'string']}},
@@ -169,6 +183,11 @@ VIOS = _object(dict(
     vnic_capable={'type': 'boolean', 'default': True},
     vnic_failover_capable={'type': 'boolean', 'default': True},
     trunk_adapters=_array(TRUNK_ADAPTER, default=[]),
+    mover={'type': 'boolean', 'default': True},
+    # Where other movers reach it (default: its ip).
+    mover_addresses=_array({'type': 'string'}, default=[]),
+    # Migrations that it moves at a time.
+    mover_max=dict(_COUNT, default=8),
 ), ['name'])
 
 ADAPTER = _object({
@@ -247,6 +266,8 @@ MISC = dict(_object({
     'management_console': dict(_object({
         'name': {'type': 'string', 'default': 'localhost'},
         'authorized_keys': _array({'type': 'string'}, default=[]),
+        # What TargetRemoteHMCIPAddress may be; empty for any.
+        'addresses': _array({'type': 'string'}, default=[]),
     }), default={}),
 }), default={})
 

@@ -21,6 +21,7 @@ import threading
 from nova_powervm.simulator import clock
 from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator import host as site_host
+from nova_powervm.simulator.migration import record
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator.san import network as san_network
 from nova_powervm.simulator import server
@@ -54,6 +55,7 @@ class Site:
     :ivar hosts: list of host.Host
     :ivar pools: list of shared_pool.Pool, one for each cluster
     :ivar san: san.network.San, the storage area network
+    :ivar migrations: migration.record.Migrations, of all hosts
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
@@ -71,6 +73,7 @@ class Site:
             prefix='powervm-simulator-')
         _claim(self.data_dir)
         self.hosts = []
+        self.migrations = record.Migrations()
         self.san = san_network.San(self, profile['san'])
         for number, spec in enumerate(profile['hosts']):
             host = site_host.Host(self, spec, number)
@@ -128,7 +131,8 @@ class Site:
         with self.lock:
             return {'name': self.name,
                     'hosts': [host.state() for host in self.hosts],
-                    'san': self.san.state()}
+                    'san': self.san.state(),
+                    'migrations': self.migrations.state()}
 
     def fingerprint(self):
         """Describe all that is on the site, with digests of all bytes.

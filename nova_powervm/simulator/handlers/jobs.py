@@ -36,7 +36,7 @@ def handle_operation(host, request, cls, resource, path):
             str(uuid.uuid4()), published=host.site.clock.now()))
     job = host.jobs.submit(cls.TYPE, path[0], resource,
                            atom.Document(request.body),
-                           request.job_failure())
+                           request.job_fault())
     return response.xml(host.jobs.entry(job))
 
 

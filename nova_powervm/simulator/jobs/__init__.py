@@ -17,15 +17,22 @@ before its ``yield`` happens when the job is submitted, what comes after it
 when the job ends. It returns a dict of results, or None, and raises
 JobFailed. At the ``yield`` it meets GeneratorExit when the job is cancelled,
 and JobFailed when a fault was injected.
+
+An operation of several phases has a ``yield`` for each, of the clock.Phase
+that begins. The first phase lasts as long as the jobs of the profile do, if
+that is longer.
 """
 
+import functools
 import inspect
 import uuid
 
 from nova_powervm.simulator import atom
+from nova_powervm.simulator import clock
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.jobs import lua_recovery
 from nova_powervm.simulator.jobs import memory
+from nova_powervm.simulator.jobs import migrate
 from nova_powervm.simulator.jobs import power
 from nova_powervm.simulator.jobs import remove_device
 from nova_powervm.simulator.jobs import status
@@ -41,6 +48,10 @@ OPERATIONS = {
     ('LogicalPartition', 'PowerOn'): power.power_on,
     ('LogicalPartition', 'PowerOff'): power.power_off,
     ('LogicalPartition', 'CloseVterm'): power.close_vterm,
+    ('LogicalPartition', 'Migrate'): migrate.migrate,
+    ('LogicalPartition', 'MigrateValidate'): migrate.migrate_validate,
+    ('LogicalPartition', 'MigrateAbort'): migrate.migrate_abort,
+    ('LogicalPartition', 'MigrateRecover'): migrate.migrate_recover,
     ('VirtualIOServer', 'PowerOn'): power.power_on,
     ('VirtualIOServer', 'PowerOff'): power.power_off,
     ('VirtualIOServer', 'RescanVirtualDisk'): storage.rescan_virtual_disk,
@@ -86,11 +97,13 @@ class Job:
     :ivar target: the Resource that it is for, or None
     :ivar parameters: dict of str
     :ivar status: one of the names in jobs/status.py
-    :param failure: str, the message of an injected failure, or None
+    :ivar outlives_record: bool, whether what it does goes on when a client
+                           cancels the job
+    :param fault: dict, the data of a fault that the request met, or None
     """
 
     def __init__(self, host, job_id, type_, operation, target, parameters,
-                 failure=None):
+                 fault=None):
         self.host = host
         self.id = job_id
         self.type = type_
@@ -101,68 +114,123 @@ class Job:
         self.results = {}
         self.message = ''
         self.started = self.ended = host.site.clock.now()
-        self._failure = failure
+        self.fault = fault or {}
+        self.outlives_record = False
+        self._failure = None
+        if self.fault.get('effect') == 'job_failed':
+            self._failure = self.fault.get('message', 'A fault was injected')
         self._polls_left = 0
         self._steps = None
+        self._phase = None
+        self._turn = 0
 
     def start(self):
         """Begin; with no duration in the profile it has ended on return."""
-        timing = self.host.site.timing
-        try:
-            outcome = OPERATIONS[self.type, self.operation](self)
-            if inspect.isgenerator(outcome):
-                self._steps = outcome
-                next(outcome)
-            else:
-                self.results = outcome or {}
-        except StopIteration as stop:
-            self._steps = None
-            self.results = stop.value or {}
-        except JobFailed as exc:
-            self._end_failed(exc)
-            return
-        self._polls_left = timing['job_polls']
-        if timing['job_seconds'] > 0:
-            self.host.site.clock.after(timing['job_seconds'], self._finish)
-        elif not self._polls_left:
-            self._finish()
+        self._polls_left = self.host.site.timing['job_polls']
+        self._step(functools.partial(
+            OPERATIONS[self.type, self.operation], self))
 
     def poll(self):
         """Count a GET of the job: it may be the one that ends it."""
-        if self.status != status.RUNNING:
+        if self.status != status.RUNNING or not self._polls_left:
             return
-        if self._polls_left:
-            self._polls_left -= 1
-            if not self._polls_left:
-                self._finish()
+        self._polls_left -= 1
+        if not self._polls_left and self._turn == 1 and not self._phase.held:
+            self._phase.seconds = (self.host.site.clock.now() -
+                                   self._phase.began)
+            self._go_on(1)
 
     def cancel(self):
-        """Break the job off, if it still runs."""
+        """Break the job off, if it still runs.
+
+        What outlives its record goes on, as if it had no job.
+        """
         if self.status == status.RUNNING:
-            if self._steps is not None:
-                self._steps.close()
+            if not self.outlives_record:
+                self._turn += 1
+                if self._steps is not None:
+                    self._steps.close()
             self._end(status.CANCELED)
 
-    def _finish(self):
-        if self.status != status.RUNNING:
-            return
+    def break_off(self, exc):
+        """Raise an exception in the operation, which is in a phase.
+
+        :param exc: Exception, such as JobFailed
+        """
+        self._turn += 1
+        self._step(functools.partial(self._steps.throw, exc))
+
+    def release(self):
+        """Let the phase begin that is held."""
+        if self._phase.held:
+            self._phase.held = False
+            self._begin_phase(self.host.site.clock.now())
+
+    def _step(self, run):
+        """Let the operation run to its next phase, or to its end.
+
+        :param run: callable that begins or resumes it
+        """
         try:
-            if self._failure is not None:
-                self._fail_injected()
-            if self._steps is not None:
-                next(self._steps)
+            outcome = run()
+            if inspect.isgenerator(outcome):
+                self._steps = outcome
+                outcome = next(outcome)
+            if self._steps is None:
+                self.results = outcome or {}
+                outcome = None
         except StopIteration as stop:
+            self._steps = None
             self.results = stop.value or {}
+            if self._phase is not None:
+                self._end(status.COMPLETED_OK)
+                return
+            outcome = None
         except JobFailed as exc:
+            self._steps = None
             self._end_failed(exc)
             return
-        self._end(status.COMPLETED_OK)
+        self._turn += 1
+        before, self._phase = self._phase, outcome or clock.Phase()
+        if self._turn == 1:
+            self._phase.seconds = max(
+                self._phase.seconds, self.host.site.timing['job_seconds'])
+        if self._phase.held:
+            return
+        # Whoever puts the clock forward may end several phases at once.
+        now = self.host.site.clock.now()
+        self._begin_phase(now if before is None else min(
+            now, before.began + before.seconds))
 
-    def _fail_injected(self):
-        failed = JobFailed(self._failure)
-        if self._steps is not None:
-            self._steps.throw(failed)
-        raise failed
+    def _begin_phase(self, began):
+        """Let the time of a phase run.
+
+        :param began: float, since when
+        """
+        self._phase.began = began
+        seconds = self._phase.seconds
+        if seconds > 0 or not self._polls_left or self._turn > 1:
+            now = self.host.site.clock.now()
+            self.host.site.clock.after(
+                began + seconds - now, functools.partial(self._go_on,
+                                                         self._turn))
+
+    def _go_on(self, turn):
+        """End a phase.
+
+        :param turn: int, its number: another one has ended already
+        """
+        if turn != self._turn:
+            return
+        failure, self._failure = self._failure, None
+        if failure is not None and self._steps is None:
+            self._end_failed(JobFailed(failure))
+        elif failure is not None:
+            self.break_off(JobFailed(failure))
+        elif self._steps is None:
+            self._end(status.COMPLETED_OK)
+        else:
+            self._step(functools.partial(next, self._steps))
 
     def _end_failed(self, exc):
         self.message = exc.message
@@ -170,6 +238,9 @@ class Job:
         self._end(exc.status)
 
     def _end(self, final):
+        if self.status != status.RUNNING:
+            # A client has cancelled what outlives the record.
+            return
         self.status = final
         self.ended = self.host.site.clock.now()
 
@@ -223,14 +294,14 @@ class Jobs:
         self._jobs = {}
         self._last_id = 0
 
-    def submit(self, type_, operation, target, doc, failure=None):
+    def submit(self, type_, operation, target, doc, fault=None):
         """Start a job.
 
         :param type_: str, the type that the URL names
         :param operation: str
         :param target: Resource, or None
         :param doc: atom.Document, the JobRequest
-        :param failure: str, the message of an injected failure, or None
+        :param fault: dict, the data of a fault that the request met, or None
         :returns: Job
         :raises errors.RestError: when there is no such operation
         """
@@ -244,7 +315,7 @@ class Jobs:
         now = int(self._host.site.clock.now() * 1000)
         self._last_id = max(self._last_id + 1, now)
         job = Job(self._host, str(self._last_id), type_, operation, target,
-                  parameters, failure)
+                  parameters, fault)
         self._jobs[job.id] = job
         job.start()
         return job
@@ -263,6 +334,17 @@ class Jobs:
     def find(self, job_id):
         """Find a job, or return None."""
         return self._jobs.get(job_id)
+
+    def forget(self):
+        """Drop all records, as a restart of the server does.
+
+        What the jobs do goes on.
+
+        :returns: int, how many there were
+        """
+        count = len(self._jobs)
+        self._jobs.clear()
+        return count
 
     def _forget_old(self):
         limit = (self._host.site.clock.now() -

@@ -12,6 +12,7 @@
 
 """The jobs that start and stop partitions."""
 
+from nova_powervm.simulator import errors
 from nova_powervm.simulator import firmware
 from nova_powervm.simulator.jobs import status
 from nova_powervm.simulator.resources import partition
@@ -30,6 +31,7 @@ def power_on(job):
     """
     target = job.target
     mode = job.parameters.get('bootmode', firmware.NORMAL)
+    _check_settled(target)
     if mode not in _BOOT_MODES:
         raise status.JobFailed('HSCL3682 There is no boot mode %s' % mode)
     if target.partition_state == partition.ERROR:
@@ -50,6 +52,13 @@ def power_on(job):
         raise
     target.booted(mode, job.parameters.get('bootstring', ''), ipl_source)
     return {'returnCode': 0}
+
+
+def _check_settled(target):
+    try:
+        target.check_settled()
+    except errors.Refused as exc:
+        raise status.JobFailed(exc.message)
 
 
 def _ipl_source(job):
@@ -99,6 +108,7 @@ def power_off(job):
 
 
 def _check_power_off(target, operation):
+    _check_settled(target)
     if operation not in _OPERATIONS:
         raise status.JobFailed('HSCL1559 There is no operation %s' %
                                operation)

@@ -98,3 +98,23 @@ class AdapterPair:
         return {'lpar': self.client and self.client.name,
                 'lpar_id': self.client_id, 'client_slot': self.client_slot,
                 'adapter': self.name, 'server_slot': self.server_slot}
+
+
+def lpar_removed(host, lpar):
+    """Leave the mappings of a deleted partition behind as orphans.
+
+    The server adapter and its mappings remain (assumed, no hardware; the scrub
+    code of pypowervm exists for that).
+    """
+    for vios in host.store.all('VirtualIOServer'):
+        orphans = [bus for bus in vios.buses if bus.client is lpar]
+        for bus in orphans:
+            bus.orphan()
+        if orphans:
+            vios.touch('VirtualSCSIMappings')
+        fc_orphans = [mapping for mapping in vios.fc_mappings
+                      if mapping.client is lpar]
+        for mapping in fc_orphans:
+            mapping.orphan()
+        if fc_orphans:
+            vios.touch('VirtualFibreChannelMappings')

@@ -38,8 +38,10 @@ class Mapping(adapters.AdapterPair):
     NAME = 'vfchost'
     UDID = '1d'
 
-    def __init__(self, vios, client, wwpns, client_slot=None):
-        super().__init__(vios, client, client_slot, vios.fc_mappings)
+    def __init__(self, vios, client, wwpns, client_slot=None,
+                 server_slot=None):
+        super().__init__(vios, client, client_slot, vios.fc_mappings,
+                         server_slot)
         self.wwpns = wwpns
         self.port = None
 
@@ -76,6 +78,12 @@ class Mapping(adapters.AdapterPair):
         """See AdapterPair."""
         super().orphan()
         self.wwpns = ()
+
+    def discard(self):
+        """Remove it on both sides; the client adapter remains an object."""
+        self.move(None)
+        self.release_slots()
+        self.vios.fc_mappings.remove(self)
 
     # -- documents --------------------------------------------------------
 
@@ -238,6 +246,10 @@ class Change:
         """
         clients = {new[0] for new in self._new}
         clients.update(mapping.client for mapping in self._removed)
+        moved = {mapping.client for mapping, port in self._kept.items()
+                 if port is not mapping.port}
+        for client in (clients | moved) - {None}:
+            client.check_settled()
         for client in clients - {None}:
             if not client.can_change_io:
                 raise errors.Refused(

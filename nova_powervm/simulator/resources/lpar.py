@@ -16,17 +16,19 @@ import re
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import adapters
 from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator.resources import tagged_io
-from nova_powervm.simulator.resources import vios
 
 el = atom.el
 
 _UUID = re.compile('[0-7][0-9A-F]{7}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$')
 _TYPES = ('AIX/Linux', 'OS400')
+#: source: pypowervm.wrappers.logical_partition, LPAR.migration_state
+NOT_MIGRATING = 'Not_Migrating'
 
 
 class LogicalPartition(partition.Partition):
@@ -34,11 +36,47 @@ class LogicalPartition(partition.Partition):
 
     TYPE = 'LogicalPartition'
 
+    _told_progress = (0, 0)
+
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.remote_restart = False
         self.ipl_source = 'b'
+        self.restricted_io = True
         self.tagged_io = tagged_io.TaggedIO()
+
+    @property
+    def etag(self):
+        """Its etag, a new one also while a migration copies its memory."""
+        self._follow_progress()
+        return self._own_etag
+
+    @etag.setter
+    def etag(self, value):
+        self._own_etag = value
+
+    @property
+    def migration_state(self):
+        """str, what a migration makes of it."""
+        return (NOT_MIGRATING if self.migration is None else
+                self.migration.state)
+
+    @property
+    def progress(self):
+        """tuple of int, memory to copy and what is left of it, in MB."""
+        if self.migration is None or self.migration.lpar is not self:
+            return 0, 0
+        return self.migration.progress()
+
+    def document(self, groups):
+        self._follow_progress()
+        return super().document(groups)
+
+    def _follow_progress(self):
+        progress = self.progress
+        if progress != self._told_progress:
+            self._told_progress = progress
+            self.touch(event=False)
 
     @classmethod
     def create(cls, host, parent, doc):
@@ -78,6 +116,7 @@ class LogicalPartition(partition.Partition):
             self.nvram = nvram
 
     def update(self, doc, groups):
+        self.check_settled()
         if self.is_ibmi:
             # It may refuse, before anything has changed.
             tagged_io.TaggedIO.read(doc, self.tagged_io)
@@ -88,12 +127,13 @@ class LogicalPartition(partition.Partition):
         if self.is_management:
             raise errors.Refused('HSCL1562 The management partition cannot '
                                  'be deleted')
+        self.check_settled()
         if self.is_on:
             raise errors.Refused(
                 'HSCL1575 Partition %s cannot be deleted: its state is %s. '
                 'Shut it down first' % (self.name, self.partition_state))
         self.boot_time = None
-        vios.lpar_removed(self.host, self)
+        adapters.lpar_removed(self.host, self)
 
     def render(self, groups):
         ibmi = self.is_ibmi
@@ -106,11 +146,12 @@ class LogicalPartition(partition.Partition):
             el('HasDedicatedProcessorsForMigration',
                self.processors.dedicated),
             el('SuspendCapable', False),
-            el('MigrationState', 'Not_Migrating'),
+            el('MigrationState', self.migration_state),
             el('RemoteRestartState', 'Invalid'),
             el('PowerManagementMode', 'None'),
             el('VirtualFibreChannelClientAdapters', ports) if ports else None,
-            el('IsRestrictedIOPartition', True) if ibmi else None,
+            el('IsRestrictedIOPartition', self.restricted_io) if ibmi
+            else None,
             el('DesignatedIPLSource', self.ipl_source) if ibmi else None]
 
     def _tagged_io(self):
@@ -120,7 +161,9 @@ class LogicalPartition(partition.Partition):
         ibmi = {'tagged_io': dict(
             self.tagged_io.state(), ipl_source=self.ipl_source,
             keylock=self.keylock)} if self.is_ibmi else {}
-        return dict(self.state_base(), boot=self.boot, adapters=sorted(
+        return dict(self.state_base(), boot=self.boot,
+                    migration_state=self.migration_state,
+                    progress=list(self.progress), adapters=sorted(
             (cna.state() for cna in self.host.store.children(
                 self, 'ClientNetworkAdapter')),
             key=lambda state: state['uuid']), **ibmi)

@@ -30,16 +30,26 @@ class ManagementConsole(base.Resource):
     :ivar name: str, host name
     :ivar public_key: str, its own SSH key
     :ivar authorized_keys: list of str, keys that may log on
+    :ivar addresses: tuple of str, where others reach it; empty for any
     """
 
     TYPE = 'ManagementConsole'
     METHODS = ('POST',)
 
-    def __init__(self, host, name, authorized_keys=()):
+    def __init__(self, host, name, authorized_keys=(), addresses=()):
         super().__init__(host, host.new_uuid(self.TYPE))
         self.name = name
         self.public_key = _ssh_key(host.name)
         self.authorized_keys = list(authorized_keys)
+        self.addresses = tuple(addresses)
+
+    def lets_in(self, other):
+        """Whether another console may log on to this one with its key.
+
+        :param other: ManagementConsole
+        """
+        return other.public_key.split()[:2] in [
+            key.split()[:2] for key in self.authorized_keys]
 
     def update(self, doc, groups):
         if doc.has('AuthorizedKeys'):
@@ -74,11 +84,13 @@ def build(host, spec):
     """Make the management console of a host.
 
     :param spec: dict, the host's part of the profile; its section ``misc``
-                 may have ``management_console`` (name, authorized_keys)
+                 may have ``management_console`` (name, authorized_keys,
+                 addresses)
     """
     console = spec['misc'].get('management_console', {})
     host.add(ManagementConsole(host, console.get('name', 'localhost'),
-                               console.get('authorized_keys', ())))
+                               console.get('authorized_keys', ()),
+                               console.get('addresses', ())))
 
 
 def _ssh_key(name):

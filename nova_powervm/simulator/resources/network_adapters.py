@@ -269,6 +269,7 @@ def check_dynamic_io(partition):
 
     :raises errors.Refused:
     """
+    partition.check_settled()
     if (partition.is_on and partition.rmc != 'active' and
             not partition.is_ibmi and not partition.is_management):
         raise errors.Refused(
@@ -317,6 +318,18 @@ def add_adapter(partition, switch, vlan, mac=None, **more):
         adapter.device_name = next_device(partition)
     adapter.insert()
     return host.add(adapter)
+
+
+def plug_in(adapter, slot):
+    """Put an adapter into its partition, which a client cannot change.
+
+    :param adapter: ClientNetworkAdapter that is in no store
+    :param slot: int, of the partition
+    :raises errors.Refused: when the hypervisor would not configure it
+    """
+    adapter._check()
+    adapter.insert(slot)
+    adapter.host.add(adapter)
 
 
 def vios_network(vios):

@@ -31,8 +31,10 @@ STOPPING = 'shutting down'
 OPEN_FIRMWARE = 'open firmware'
 #: It has crashed, or could not be booted.
 ERROR = 'error'
+MIGRATING_RUNNING = 'migrating running'
+MIGRATING_OFF = 'migrating not active'
 STATES = (OFF, STARTING, RUNNING, STOPPING, OPEN_FIRMWARE, ERROR,
-          'not available', 'migrating running', 'migrating not active',
+          'not available', MIGRATING_RUNNING, MIGRATING_OFF,
           'suspended', 'suspending', 'resuming', 'hardware discovery',
           'Unknown')
 RMC_STATES = ('active', 'inactive', 'none', 'unknown', 'busy')
@@ -65,7 +67,14 @@ class Partition(base.Resource):
     :ivar boot: dict, how it was booted and from what; None when it is off
     :ivar has_dumped: bool, whether it wrote a dump before the last boot
     :ivar max_slots: int, slot numbers are below it
+    :ivar current_mode: str, processor compatibility mode that it came with
+                        from another host, until it boots; else None
     """
+
+    #: What moves it to another host: record.Migration, or None.
+    migration = None
+    #: Memory that a migration copies, and what is left of it, in MB.
+    progress = (0, 0)
 
     PARENTS = ('ManagedSystem',)
     GROUPS = ('NVRAM',)
@@ -95,6 +104,7 @@ class Partition(base.Resource):
         self.os_version = 'Unknown'
         self.availability_priority = 127
         self.compatibility_mode = 'default'
+        self.current_mode = None
         self.keylock = 'normal'
         self.boot_mode = 'Normal'
         self.boot = None
@@ -116,6 +126,25 @@ class Partition(base.Resource):
         if self.boot_time is None:
             return 0
         return int(self.host.site.clock.now() - self.boot_time)
+
+    @property
+    def running_mode(self):
+        """str, the processor compatibility mode that it runs in."""
+        return (self.current_mode or
+                self.host.system.effective_mode(self.compatibility_mode))
+
+    def check_settled(self):
+        """Refuse a change while a migration moves it.
+
+        Assumed, no hardware.
+
+        :raises errors.Refused:
+        """
+        if self.migration is not None:
+            raise errors.Refused(
+                'HSCL365C The operation is not allowed: partition %s is '
+                'migrating, its migration state is %s' % (
+                    self.name, self.migration.state))
 
     @property
     def boot_string(self):
@@ -177,6 +206,7 @@ class Partition(base.Resource):
         :param ipl_source: str, for IBM i; None for the partition's own
         """
         self.has_dumped = False
+        self.current_mode = None
         at_menu = mode in firmware.MENUS and not self.is_ibmi
         disk = self._boot_disk(at_menu, boot_string, ipl_source)
         self.boot = {'mode': mode, 'string': boot_string,
@@ -210,6 +240,7 @@ class Partition(base.Resource):
 
     def halted(self):
         """Carry out the end of a shutdown."""
+        self.current_mode = None
         self.boot_time = None
         self.boot = None
         self.rmc = 'inactive'
@@ -347,8 +378,8 @@ class Partition(base.Resource):
             el('PartitionType', self.type),
             el('PartitionUUID', self.uuid),
             el('PendingProcessorCompatibilityMode', self.compatibility_mode),
-            el('ProgressPartitionDataRemaining', 0),
-            el('ProgressPartitionDataTotal', 0),
+            el('ProgressPartitionDataRemaining', self.progress[1]),
+            el('ProgressPartitionDataTotal', self.progress[0]),
             el('ResourceMonitoringControlState', self.rmc),
             el('ResourceMonitoringIPAddress', self.rmc_ip)
             if self.rmc == 'active' and self.rmc_ip else None,
@@ -368,11 +399,11 @@ class Partition(base.Resource):
             el('AllowPerformanceDataCollection', self.perf_collection),
             el('AvailabilityPriority', self.availability_priority),
             el('CurrentAllocatedBarrierSynchronizationRegisterArrays', 0),
-            el('CurrentProcessorCompatibilityMode',
-               self.host.system.effective_mode(self.compatibility_mode)),
+            el('CurrentProcessorCompatibilityMode', self.running_mode),
             el('CurrentProfileSync', 'On'),
             el('IsConnectionMonitoringEnabled', True),
-            el('IsOperationInProgress', False),
+            el('IsOperationInProgress', self.migration is not None and
+               self.migration.is_running),
             el('IsRedundantErrorPathReportingEnabled', False),
             el('IsTimeReferencePartition', False),
             el('IsVirtualServiceAttentionLEDOn', False),

@@ -105,6 +105,13 @@ class Bus(adapters.AdapterPair):
         target.backing.detach(target)
         self.changed()
 
+    def discard(self):
+        """Remove it, with its devices, on both sides."""
+        for target in list(self.targets):
+            self.remove_target(target)
+        self.release_slots()
+        self.vios.buses.remove(self)
+
     def fragments(self):
         """Return the mappings as a list of serialised elements (bytes)."""
         if self._fragments is None:
@@ -232,6 +239,7 @@ class Change:
         self._removed = [bus for bus in vios.buses if bus not in self._kept]
         self._check_backings()
         self._check_addresses()
+        self._check_clients()
 
     def _read(self, doc):
         udid = doc.text('ServerAdapter/UniqueDeviceID')
@@ -306,15 +314,26 @@ class Change:
                     raise errors.Refused('A virtual SCSI adapter cannot have '
                                          '%d devices' % len(wishes))
 
+    def _check_clients(self):
+        """Refuse to change what a migration moves."""
+        clients = {client for client, _slot in self._new}
+        clients.update(bus.client for bus in self._removed)
+        clients.update(bus.client for bus, wishes in self._kept.items()
+                       if self._differs(bus, wishes))
+        for client in clients - {None}:
+            client.check_settled()
+
+    @staticmethod
+    def _differs(bus, wishes):
+        return ({wish.target for wish in wishes} != set(bus.targets) or
+                any(wish.backing is not wish.target.backing
+                    for wish in wishes))
+
     @property
     def is_change(self):
         """Whether the POST changes anything."""
-        if self._new or self._removed:
-            return True
-        return any(
-            {wish.target for wish in wishes} != set(bus.targets) or
-            any(wish.backing is not wish.target.backing for wish in wishes)
-            for bus, wishes in self._kept.items())
+        return bool(self._new or self._removed) or any(
+            self._differs(bus, wishes) for bus, wishes in self._kept.items())
 
     def prepare(self):
         """Take the slots for new adapters and free those of removed ones.

@@ -216,14 +216,27 @@ class ManagedSystem(base.Resource):
             el('PrimaryIPAddress', '127.0.0.1'),
             el('State', 'operating'),
             el('SystemName', self.name),
-            atom.section('SystemMigrationInformation',
-                         el('MaximumInactiveMigrations', 16),
-                         el('MaximumActiveMigrations', 16),
-                         el('NumberOfInactiveMigrationsInProgress', 0),
-                         el('NumberOfActiveMigrationsInProgress', 0)),
+            self._render_migrations(),
             el('IsPowerVMManagementMaster', True),
             el('IsManagementPartitionPowerVMManagementMaster', True),
             el('IsHMCPowerVMManagementMaster', False)]
+
+    def _render_migrations(self):
+        """Make SystemMigrationInformation.
+
+        source of the last element: capture managedsystem.txt
+        """
+        limits = self.spec['migration']
+        firmware_max = limits.get('firmware_max')
+        return atom.section(
+            'SystemMigrationInformation',
+            el('MaximumInactiveMigrations', limits['max_inactive']),
+            el('MaximumActiveMigrations', limits['max_active']),
+            el('NumberOfInactiveMigrationsInProgress', 0),
+            el('NumberOfActiveMigrationsInProgress',
+               self.host.site.migrations.count(self.host)),
+            None if firmware_max is None else
+            el('MaximumFirmwareActiveMigrations', firmware_max))
 
     @staticmethod
     def _render_ipl():

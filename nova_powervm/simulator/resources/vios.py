@@ -68,6 +68,8 @@ class VirtualIOServer(partition.Partition):
     :ivar mover: bool, whether it can be a mover service partition
     :ivar vnic_capable: bool, whether backing devices of vNICs can be on it
     :ivar vnic_failover_capable: bool, also of vNICs that have several
+    :ivar mover_addresses: tuple of str, where other movers reach it
+    :ivar mover_max: int, migrations that it moves at a time
     """
 
     TYPE = 'VirtualIOServer'
@@ -86,6 +88,8 @@ class VirtualIOServer(partition.Partition):
         self.pool = None
         self._told_state = None
         self.mover = True
+        self.mover_addresses = ()
+        self.mover_max = 8
         self.installed_version = 'VIOS 3.1.4.10'
         self.vnic_capable = self.vnic_failover_capable = True
 
@@ -95,6 +99,7 @@ class VirtualIOServer(partition.Partition):
     def set_state(self, new, detail='PartitionState'):
         super().set_state(new, detail)
         vnic.settle(self.host)
+        self.host.site.migrations.vios_changed(self)
 
     def touch(self, detail='', event=True):
         super().touch(detail, event)
@@ -375,26 +380,6 @@ class VirtualIOServer(partition.Partition):
                               for name in sorted(self.volumes)])
 
 
-def lpar_removed(host, lpar):
-    """Leave the mappings of a deleted partition behind as orphans.
-
-    The server adapter and its mappings remain (assumed, no hardware; the scrub
-    code of pypowervm exists for that).
-    """
-    for vios in host.store.all('VirtualIOServer'):
-        orphans = [bus for bus in vios.buses if bus.client is lpar]
-        for bus in orphans:
-            bus.orphan()
-        if orphans:
-            vios.touch('VirtualSCSIMappings')
-        fc_orphans = [mapping for mapping in vios.fc_mappings
-                      if mapping.client is lpar]
-        for mapping in fc_orphans:
-            mapping.orphan()
-        if fc_orphans:
-            vios.touch('VirtualFibreChannelMappings')
-
-
 def build(host, spec):
     """Make the VIOSes that the profile of a host describes."""
     for vios_spec in spec['vioses']:
@@ -418,6 +403,9 @@ def _build_vios(host, spec):
     vios.installed_version = spec['os_version']
     vios.vnic_capable = spec['vnic_capable']
     vios.vnic_failover_capable = spec['vnic_failover_capable']
+    vios.mover = spec['mover']
+    vios.mover_addresses = tuple(spec['mover_addresses']) or (vios.rmc_ip,)
+    vios.mover_max = spec['mover_max']
     vios.cards = io_config.build_cards(vios, spec)
     host.add(vios)
     if spec['running']:
