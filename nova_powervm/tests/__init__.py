@@ -15,16 +15,21 @@
 Native threads, as nova-compute 34 does. It has to be decided before anything
 imports eventlet, as parts of Oslo do if they may.
 
+Neutron does import eventlet, through oslo.service, so its tests (neutron/ml2)
+run in processes without Nova, where OS_TEST_NEUTRON is set.
+
 It also has each test of the process watched: see watch.py.
 """
 
 import os
 
-os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = '1'
+if 'OS_TEST_NEUTRON' not in os.environ:
+    os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = '1'
 
-from nova import monkey_patch  # noqa: E402
+    from nova import monkey_patch
+
+    monkey_patch.patch()
 
 from nova_powervm.tests import watch  # noqa: E402
 
-monkey_patch.patch()
 watch.install(os.environ)

@@ -33,6 +33,7 @@ import testtools
 from nova_powervm.api import extra_specs
 from nova_powervm import conf as our_conf
 from nova_powervm.conf import powervm
+from nova_powervm.neutron import conf as ml2_conf
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import driver
@@ -89,8 +90,12 @@ def load(test, text):
 
 
 def others_types():
-    """Types of the options that are not ours: {(group, name): type}."""
+    """Types of options outside of [powervm]: {(group, name): type}."""
     types = {('nova_sys_admin', name): str for name in sys_admin_pctxt.conf}
+    # Neutron is not installed.
+    types['ml2', 'mechanism_drivers'] = str
+    types.update({(ml2_conf.GROUP, opt.dest): opt.type
+                  for opt in ml2_conf.options})
     types.update({
         (str(group or 'DEFAULT'), opt.dest): opt.type for group, opts in
         [*nova_opts.list_opts(), *log_opts.list_opts()] for opt in opts})

@@ -1,0 +1,23 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of the mechanism driver of Neutron.
+
+They need neutron-lib, which is in test-requirements.txt. A test in
+test_packaging.py fails without it.
+"""
+
+from importlib import util
+import unittest
+
+if util.find_spec('neutron_lib') is None:
+    raise unittest.SkipTest('neutron-lib is not installed')
