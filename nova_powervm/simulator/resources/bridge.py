@@ -277,6 +277,7 @@ class _Edit:
         """
         sea = self.sea
         network_adapters.check_dynamic_io(sea.vios)
+        sea.vios.check_serving()
         for pvid, tagged in self.wanted():
             switches.check_vlans(pvid, tagged)
         primary = sea.trunks[0]

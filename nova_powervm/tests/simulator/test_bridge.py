@@ -16,37 +16,11 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import network_bridger as pvm_bridger
 from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
-import testtools
 
 from nova_powervm.simulator import app as sim_app
 from nova_powervm.simulator.resources import bridge as sim_bridge
 from nova_powervm.tests import fixtures as pvm_fixtures
 from nova_powervm.tests.simulator import network_base
-
-#: Peers on one switch, a bridge on another one, and trunk adapters of none.
-_MANY = """
-name: many
-hosts:
-  - name: server1
-    switches:
-      - {name: 'ETHERNET0(Default)', id: 0}
-      - {name: MGMTSWITCH, id: 1}
-      - {name: STORAGE, id: 2}
-    vioses:
-      - name: vios1
-        trunk_adapters:
-          - {pvid: 500, vlans: [501, 4094]}
-          - {switch: STORAGE, pvid: 500, priority: 2}
-      - {name: vios2}
-    bridges:
-      - {vioses: [vios1, vios2], vlans: [100, 101], device: ent6}
-      - {vioses: [vios2], pvid: 2, vlans: [200], device: ent7,
-         backing_device: ent1}
-      - {switch: STORAGE, vioses: [vios1, vios2], vlans: [100],
-         device: ent8, backing_device: ent2}
-    lpars:
-      - {name: novalink, id: 1, management: true}
-"""
 
 
 class BridgeTestCase(network_base.NetworkTestCase):
@@ -153,21 +127,13 @@ class TestDocuments(BridgeTestCase):
         self.assertEqual([20, 14], [len(part) for _, part in spread])
 
 
-class TestManyBridges(testtools.TestCase):
-    """Bridges and trunk adapters of a profile."""
+class TestManyBridges(network_base.NetworkTestCase):
+    """Bridges and trunk adapters of the profile ``networks``."""
 
-    def setUp(self):
-        super().setUp()
-        site = self.useFixture(pvm_fixtures.SimulatedSite(
-            pvm_fixtures.parse_profile(_MANY))).site
-        self.host = site.hosts[0]
-        self.adapter = self.useFixture(
-            pvm_fixtures.Adapter(self.host)).adapter
+    PROFILE = pvm_fixtures.load_profile('networks')
 
     def bridges(self):
-        return pvm_net.NetBridge.get(
-            self.adapter, parent_type='ManagedSystem',
-            parent_uuid=self.host.system.uuid)
+        return self.children(pvm_net.NetBridge)
 
     def ensure(self, bridge, vlan):
         pvm_bridger.ensure_vlan_on_nb(self.adapter, self.host.system.uuid,
@@ -348,12 +314,13 @@ class TestRefusals(BridgeTestCase):
         self.refused('exchanged', bridge.update)
 
     def test_vios_must_serve(self):
-        with self.site.lock:
-            self.vios2.set_rmc('inactive')
-
         def edit(trunk):
             trunk.tagged_vlans = [100]
-        self.refused('RMC', self.edited(edit).update)
+        for change in (lambda: self.vios2.set_rmc('inactive'),
+                       self.vios2.halted):
+            with self.site.lock:
+                change()
+            self.refused('RMC', self.edited(edit).update)
 
     def test_no_room_in_the_vios(self):
         with self.site.lock:

@@ -26,6 +26,7 @@ from nova_powervm.tests.simulator import network_base
 from nova_powervm.tests.simulator import sriov_base
 
 _CAPTURE = 'sys_with_sriov.txt'
+_SYSTEMS = ('fake_managedsystem.txt', 'managedsystem.txt', _CAPTURE)
 _PORTS = ('SRIOVConvergedNetworkAdapterPhysicalPort',
           'SRIOVEthernetPhysicalPort')
 
@@ -47,6 +48,13 @@ class TestFidelity(sriov_base.SriovTestCase):
         ours = root.find('.//{*}SRIOVAdapters')
         self.assertEqual(3, len(ours.findall('.//{*}SRIOVAdapter')))
         self.assertEqual([], fidelity.compare_structure(ours, captured))
+
+    def test_system(self):
+        system = self.system_w()
+        captured = fidelity.capture_wrappers(type(system), *_SYSTEMS)
+        # The system is in no enterprise pool.
+        self.assertEqual([], fidelity.compare_wrapper(
+            system, captured, skip=('metered_pool_id',)))
 
     def test_wrappers(self):
         system, = fidelity.capture_wrappers(type(self.system_w()), _CAPTURE)

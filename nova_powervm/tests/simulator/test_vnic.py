@@ -106,6 +106,13 @@ class TestLife(sriov_base.VnicTestCase):
         self.assertEqual(50, first.back_devs[0].failover_pri)
         self.assertEqual((2, 0.04), self.counts(1, 0))
 
+    def test_failback_from_the_start(self):
+        vnic = self.build((self.vios1, 1, 0))
+        vnic.auto_pri_failover = True
+        self.assertTrue(vnic.create(
+            parent_type=pvm_lpar.LPAR,
+            parent_uuid=self.lpar.uuid).auto_pri_failover)
+
     def test_lowest_slot(self):
         vnic = self.build((self.vios1, 1, 0))
         vnic._use_next_avail_slot_id = False

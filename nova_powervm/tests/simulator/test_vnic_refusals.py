@@ -12,6 +12,8 @@
 
 """What a server refuses to do with virtual NICs."""
 
+from concurrent import futures
+
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
@@ -84,6 +86,22 @@ class TestRefusals(sriov_base.VnicTestCase):
         with self.site.lock:
             self.pport(1, 0).maximum = 0
         self.refuses('its maximum', (self.vios1, 1, 0))
+
+    def test_two_want_the_last_logical_port(self):
+        with self.site.lock:
+            self.pport(1, 0).maximum = 1
+        lpars = [self.make_lpar('two%d' % number) for number in range(2)]
+
+        def create(lpar):
+            try:
+                return self.create(lpar, (self.vios1, 1, 0))
+            except pvm_exc.HttpError as exc:
+                return exc.response.status
+
+        with futures.ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(create, lpars))
+        self.assertEqual(1, results.count(400))
+        self.assertEqual(1, self.pport_w(1, 0).cfg_lps)
 
     def test_capacity(self):
         self.create(self.lpar, (self.vios1, 1, 0, {'capacity': 0.9}))
