@@ -15,6 +15,6 @@
 The jobs of jobs/migrate.py drive it. ``record`` knows what is under way,
 ``parameters`` reads what a client wants, ``phases`` is the course of events,
 ``refusals`` the checks in their order, and ``outcomes`` how one ends that has
-failed. ``partition``, ``network``, ``scsi`` and ``fc`` plan and carry out the
-move of one thing each.
+failed. ``partition``, ``network``, ``vnic``, ``scsi`` and ``fc`` plan and
+carry out the move of one thing each.
 """

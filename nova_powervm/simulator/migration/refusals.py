@@ -24,6 +24,7 @@ from nova_powervm.simulator.migration import network
 from nova_powervm.simulator.migration import parameters
 from nova_powervm.simulator.migration import record
 from nova_powervm.simulator.migration import scsi
+from nova_powervm.simulator.migration import vnic
 from nova_powervm.simulator.resources import management_console
 from nova_powervm.simulator.resources import partition
 
@@ -274,6 +275,10 @@ def _plan_network(migration, plan):
     plan.adapters += network.plan(migration)
 
 
+def _plan_vnics(migration, plan):
+    plan.adapters += vnic.plan(migration)
+
+
 _BEFORE_MOVE = (_check_state, _check_rmc, _check_ibmi, _check_movers,
                 _check_names, _check_mode, _check_resources, _check_pool,
-                _plan_scsi, _plan_fc, _plan_network)
+                _plan_scsi, _plan_fc, _plan_network, _plan_vnics)

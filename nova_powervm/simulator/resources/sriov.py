@@ -134,17 +134,19 @@ class PhysicalPort:
         """int, the capacity of all logical ports on it."""
         return sum(logical.capacity for logical in self.logical)
 
-    def check_room(self, capacity, maximum, leaving=()):
+    def check_room(self, capacity, maximum, leaving=(), coming=()):
         """Refuse a logical port that it cannot have.
 
         :param capacity: int
         :param maximum: int, the maximum capacity of the logical port
         :param leaving: logical ports that go away first
+        :param coming: capacities of logical ports that come first
         :raises errors.Refused:
         """
         self.adapter.check_running()
-        staying = [p for p in self.logical if p not in leaving]
-        if len(staying) >= self.maximum:
+        taken = [logical.capacity for logical in self.logical
+                 if logical not in leaving] + list(coming)
+        if len(taken) >= self.maximum:
             raise errors.Refused('%s already has %d logical ports, its '
                                  'maximum' % (self.name, self.maximum))
         if not capacity or capacity % self.granularity:
@@ -152,7 +154,7 @@ class PhysicalPort:
                 'The capacity %s is not a multiple of %s, the granularity of '
                 '%s' % (percent(capacity), percent(self.granularity),
                         self.name))
-        free = WHOLE - sum(logical.capacity for logical in staying)
+        free = WHOLE - sum(taken)
         if capacity > free:
             raise errors.Refused('%s has a capacity of %s left, %s is needed'
                                  % (self.name, percent(free),

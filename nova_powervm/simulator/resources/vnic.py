@@ -191,13 +191,21 @@ class VirtualNICDedicated(base.Resource):
         logical_port.check_mac(host, mac)
         vnic = cls(parent, mac, policy,
                    doc.bool('Details/AutoFailBack', False))
-        wanted = vnic._read_devices(doc)
-        vnic._check_devices(wanted)
-        vnic.slot = parent.take_slot(
-            vnic, doc.int('VirtualSlotNumber'),
-            doc.bool('UseNextAvailableHighSlotID', False))
-        vnic._set_devices(wanted)
+        vnic.insert(vnic._read_devices(doc), doc.int('VirtualSlotNumber'),
+                    doc.bool('UseNextAvailableHighSlotID', False))
         return vnic
+
+    def insert(self, devices, slot=None, high=False):
+        """Put it into a slot of its partition, with its backing devices.
+
+        :param devices: list of BackingDevice without logical ports
+        :param slot: int, a certain slot; None for the next free one
+        :param high: True to search from the top
+        :raises errors.Refused: nothing has changed then
+        """
+        self._check_devices(devices)
+        self.slot = self.partition.take_slot(self, slot, high)
+        self._set_devices(devices)
 
     def _read_devices(self, doc):
         """Read the devices that a client wants.
