@@ -434,11 +434,14 @@ class Partition(base.Resource):
 
     def _render_capabilities(self):
         connected = self.rmc == 'active'
+        # IBM i needs no RMC (source: pypowervm, LPAR.can_lpm()).
+        dynamic = connected or self.is_ibmi and self.partition_state in (
+            RUNNING, MIGRATING_RUNNING)
         return atom.section(
             'PartitionCapabilities',
-            el('DynamicLogicalPartitionIOCapable', connected),
-            el('DynamicLogicalPartitionMemoryCapable', connected),
-            el('DynamicLogicalPartitionProcessorCapable', connected),
+            el('DynamicLogicalPartitionIOCapable', dynamic),
+            el('DynamicLogicalPartitionMemoryCapable', dynamic),
+            el('DynamicLogicalPartitionProcessorCapable', dynamic),
             el('InternalAndExternalIntrusionDetectionCapable', False),
             el('ResourceMonitoringControlOperatingSystemShutdownCapable',
                connected))
