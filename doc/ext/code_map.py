@@ -90,12 +90,12 @@ def imports():
     trees = rules.read_modules()
     found = {}
     for name, tree in trees.items():
-        here = rules.room(name)
+        here = rules.part(name)
         if here is None:
             continue
         known = found.setdefault(here, set())
         for _line, module, imported in rules.imports(tree):
-            known.add(rules.room(rules.dotted(module, imported)))
+            known.add(rules.part(rules.dotted(module, imported)))
     graph = {part: sorted(known & found.keys() - {part})
              for part, known in found.items()}
     depths = {}

@@ -38,7 +38,7 @@ from taskflow import task as tf_task  # noqa: E402
 from nova_powervm.virt.powervm import flows  # noqa: E402
 from nova_powervm.virt.powervm.flows import spawn  # noqa: E402
 from nova_powervm.virt.powervm import no_slots  # noqa: E402
-from nova_powervm.virt.powervm import rooms as pvm_rooms  # noqa: E402
+from nova_powervm.virt.powervm import services as svc  # noqa: E402
 from nova_powervm.virt.powervm import volume  # noqa: E402
 
 objects.register_all()
@@ -127,10 +127,10 @@ def _instance(circumstances):
         flavor=_flavor())
 
 
-def _rooms(circumstances):
+def _services(circumstances):
     host = mock.MagicMock(nodename='compute1')
     is_kept = 'slots' in circumstances
-    return pvm_rooms.Rooms(
+    return svc.Services(
         virtapi=None, host=host, disk=mock.MagicMock(host=host),
         config_drive=mock.MagicMock(), mgmt=mock.MagicMock(),
         volumes=mock.MagicMock(),
@@ -143,15 +143,15 @@ def stand_ins(circumstances):
 
     :param circumstances: set of keys of CIRCUMSTANCES
     """
-    rooms, instance = _rooms(circumstances), _instance(circumstances)
+    services, instance = _services(circumstances), _instance(circumstances)
     bdi = _block_device_info(circumstances)
     return {
-        'rooms': rooms, 'instance': instance, 'context': None,
+        'services': services, 'instance': instance, 'context': None,
         'image_meta': objects.ImageMeta(), 'image_id': _UUID,
         'injected_files': [], 'admin_password': None, 'network_info': [],
         'block_device_info': bdi, 'disk_types': spawn.own_disk_types(bdi),
         'flavor': _flavor(root_gb=2 if 'larger_disk' in circumstances else 1),
-        'former': _flavor(swap=1024 if 'new_swap' in circumstances else 0),
+        'old_flavor': _flavor(swap=1024 if 'new_swap' in circumstances else 0),
         'connection_info': _connection_info(3),
         'old_connection_info': _connection_info(3),
         'new_connection_info': _connection_info(4),
@@ -163,7 +163,8 @@ def stand_ins(circumstances):
         'grow': 'grow' in circumstances,
         'for_rebuild': 'stays_away' not in circumstances,
         # Of functions of flows/ that do not make a flow.
-        'name': 'name', 'volumes': volume.build_all(rooms.host, instance, []),
+        'name': 'name',
+        'volumes': volume.build_all(services.host, instance, []),
     }
 
 
@@ -198,7 +199,7 @@ def find(name):
 def all_flows():
     """Names of the public functions of flows/ that make a flow, as list.
 
-    Those are called with the driver's Rooms first.
+    Those are called with the driver's Services first.
     """
     found = []
     for module in pkgutil.iter_modules(flows.__path__):
@@ -208,7 +209,7 @@ def all_flows():
             if (name.startswith('_') or
                     function.__module__ != module.__name__ or
                     next(iter(inspect.signature(function).parameters),
-                         None) != 'rooms'):
+                         None) != 'services'):
                 continue
             if isinstance(_call(function), tf_flow.Flow):
                 found.append('%s.%s' % (module.__name__.rsplit('.')[-1],
@@ -315,7 +316,7 @@ def _undo(task):
 
 
 def _calls(function):
-    """The functions of rooms that a function calls: ['vm.delete_lpar']."""
+    """The functions of services that a function calls: ['vm.delete_lpar']."""
     found = []
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     for node in ast.walk(tree):

@@ -54,12 +54,12 @@ def draw(title, steps):
     if undone:
         parts.append(diagram.text(RIGHT[0], 18, 'If one fails, upwards',
                                   'title', 'start'))
-    top, former, undo_bottom = TOP - GAP, None, None
+    top, previous, undo_bottom = TOP - GAP, None, None
     for number, step in enumerate(steps, 1):
         lines = _lines(number, step)
         height = diagram.LINE * len(lines) + PADDING
-        if former is not None:
-            parts.append(_arrow(LEFT[0] + 40, former, former + GAP))
+        if previous is not None:
+            parts.append(_arrow(LEFT[0] + 40, previous, previous + GAP))
         top += GAP
         parts += _box(LEFT, top, height, 'some' if step.only else 'ours',
                       lines)
@@ -69,7 +69,7 @@ def draw(title, steps):
         if step.undo:
             parts += _undo(step, top, height, undo_bottom)
             undo_bottom = top + height
-        top = former = top + height
+        top = previous = top + height
     return diagram.page(title, WIDTH if undone else LEFT[0] * 2 + LEFT[1],
                         top + PADDING, parts, STYLE)
 

@@ -58,10 +58,10 @@ def _run(options, out):
     # It takes seconds to import Nova: not for --help.
     from nova_powervm.demo import keep
     from nova_powervm.demo import steps
-    from nova_powervm.tests.functional import cloud as pvm_cloud
+    from nova_powervm.tests.functional import cloud as powervm_cloud
 
     try:
-        with pvm_cloud.Cloud() as cloud:
+        with powervm_cloud.Cloud() as cloud:
             demo = steps.Demo(cloud, out, options.image)
             demo.run(steps.BUILD_UP)
             demo.run(steps.POWER)

@@ -33,7 +33,7 @@ SUCCESSORS = {
     'test_move_crash.ConfirmCrashTest': (
         WALKS + 'test_moves.PoolMigrationConfirmTest',),
     'test_move_crash.LeaveCrashTest': (
-        WALKS + 'test_moves.PoolLeaveTest',),
+        WALKS + 'test_moves.PoolSourceTest',),
     'test_move_crash.ResizeCrashTest': (
         WALKS + 'test_moves.VolumeGroupResizeTest',),
     'test_move_walk.ConfirmOnSharedPoolTest': (
@@ -43,15 +43,15 @@ SUCCESSORS = {
     'test_move_walk.EvacuateTest': (
         WALKS + 'test_moves.EvacuationTest', WALKS + 'test_moves.ReturnTest'),
     'test_move_walk.MigrationArriveTest': (
-        WALKS + 'test_moves.PoolArriveTest',),
+        WALKS + 'test_moves.PoolTargetTest',),
     'test_move_walk.MigrationConfirmTest': (
         WALKS + 'test_moves.PoolMigrationConfirmTest',),
     'test_move_walk.MigrationLeaveTest': (
-        WALKS + 'test_moves.PoolLeaveTest',),
+        WALKS + 'test_moves.PoolSourceTest',),
     'test_move_walk.MigrationRevertAtSourceTest': (
-        WALKS + 'test_moves.PoolLeaveTest',),
+        WALKS + 'test_moves.PoolSourceTest',),
     'test_move_walk.MigrationRevertAtTargetTest': (
-        WALKS + 'test_moves.PoolArriveTest',),
+        WALKS + 'test_moves.PoolTargetTest',),
     'test_move_walk.ResizeTest': (
         WALKS + 'test_moves.VolumeGroupResizeTest',),
     'test_move_walk.RevertTest': (
@@ -87,25 +87,25 @@ SUCCESSORS = {
     'test_snapshot.SharedPoolWalkTest': (
         WALKS + 'test_images.PoolSnapshotTest',),
     'test_volume_move_walk.NpivArriveTest': (
-        WALKS + 'test_moves.NpivArriveTest',),
+        WALKS + 'test_moves.NpivTargetTest',),
     'test_volume_move_walk.NpivConfirmTest': (
         WALKS + 'test_moves.NpivMigrationConfirmTest',),
     'test_volume_move_walk.NpivLeaveTest': (
-        WALKS + 'test_moves.NpivLeaveTest',),
+        WALKS + 'test_moves.NpivSourceTest',),
     'test_volume_move_walk.NpivRevertAtSourceTest': (
-        WALKS + 'test_moves.NpivLeaveTest',),
+        WALKS + 'test_moves.NpivSourceTest',),
     'test_volume_move_walk.NpivRevertAtTargetTest': (
-        WALKS + 'test_moves.NpivArriveTest',),
+        WALKS + 'test_moves.NpivTargetTest',),
     'test_volume_move_walk.VscsiArriveTest': (
-        WALKS + 'test_moves.VscsiArriveTest',),
+        WALKS + 'test_moves.VscsiTargetTest',),
     'test_volume_move_walk.VscsiConfirmTest': (
         WALKS + 'test_moves.VscsiMigrationConfirmTest',),
     'test_volume_move_walk.VscsiLeaveTest': (
-        WALKS + 'test_moves.VscsiLeaveTest',),
+        WALKS + 'test_moves.VscsiSourceTest',),
     'test_volume_move_walk.VscsiRevertAtSourceTest': (
-        WALKS + 'test_moves.VscsiLeaveTest',),
+        WALKS + 'test_moves.VscsiSourceTest',),
     'test_volume_move_walk.VscsiRevertAtTargetTest': (
-        WALKS + 'test_moves.VscsiArriveTest',),
+        WALKS + 'test_moves.VscsiTargetTest',),
     'test_volume_walk.AttachTest': (
         WALKS + 'test_volumes.VscsiTest',),
     'test_volume_walk.BootTest': (
@@ -165,8 +165,8 @@ def table():
     lines = ['.. list-table::', '   :header-rows: 1', '',
              '   * - Before, in ``tests/functional``',
              '     - Now, in ``tests/virt/powervm``']
-    for former, names in sorted(SUCCESSORS.items()):
-        lines.append('   * - ' + former)
+    for earlier, names in sorted(SUCCESSORS.items()):
+        lines.append('   * - ' + earlier)
         lines.append('     - ' + names[0].removeprefix(DRIVER))
         lines.extend('       ' + name.removeprefix(DRIVER)
                      for name in names[1:])

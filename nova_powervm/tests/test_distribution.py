@@ -114,7 +114,7 @@ class DistributionTest(unittest.TestCase):
         Notes of reno have none in any project of OpenStack; the few lines
         that set up a tool have none here.
         """
-        lacking = []
+        missing = []
         for name in self.tracked:
             if name.startswith(('.pre-commit', '.stestr', 'releasenotes/no')):
                 continue
@@ -124,5 +124,5 @@ class DistributionTest(unittest.TestCase):
                 with open(os.path.join(self.tree, name)) as source:
                     if 'Licensed under the Apache License' not in (
                             source.read()):
-                        lacking.append(name)
-        self.assertEqual([], lacking)
+                        missing.append(name)
+        self.assertEqual([], missing)

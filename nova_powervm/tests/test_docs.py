@@ -34,7 +34,7 @@ from nova_powervm.api import extra_specs
 from nova_powervm import conf as our_conf
 from nova_powervm.conf import powervm
 from nova_powervm.neutron import conf as ml2_conf
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import driver
 
@@ -171,7 +171,8 @@ class StartTest(nova_test.TestCase):
         self.assertIn('npiv', [options['fc_attach_strategy'] for options
                                in by_profile['fc-two-host']])
         for profile, configurations in by_profile.items():
-            site = self.useFixture(pvm_fixtures.SimulatedSite(profile)).site
+            site = self.useFixture(
+                powervm_fixtures.SimulatedSite(profile)).site
             for options in configurations:
                 self._start(site, options)
 

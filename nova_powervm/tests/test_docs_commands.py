@@ -28,7 +28,7 @@ import fixtures
 import testtools
 
 from nova_powervm.simulator import cmd
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import test_cmd
 from nova_powervm.tests import test_docs
 from nova_powervm.tests import tree
@@ -186,7 +186,7 @@ class RunTest(testtools.TestCase):
         self.folder = self.useFixture(fixtures.TempDir()).path
 
     def simulator_port(self):
-        site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        site = self.useFixture(powervm_fixtures.SimulatedSite()).site
         return str(site.hosts[0].port)
 
     def run_command(self, words):

@@ -38,7 +38,7 @@ _TERM = re.compile(r'^(?: *|\* )``(.+)``$', re.MULTILINE)
 _FABRIC = 'fabric_<name>_port_wwpns'
 
 #: The options of [powervm] of nova-powervm 9.0.0, and of Nova at that time.
-FORMER = frozenset("""
+EARLIER = frozenset("""
     cluster_name disk_driver fabric_<name>_port_wwpns fabrics
     fc_attach_strategy fc_npiv_adapter_api fc_vscsi_adapter_api
     image_meta_local_path iscsi_iface nvram_store ports_per_fabric
@@ -124,8 +124,8 @@ class UpgradeTest(testtools.TestCase):
             sorted([opt.dest for opt in powervm.ALL_OPTS] + [_FABRIC]),
             sorted(self.lists['Kept'] + self.lists['New']))
 
-    def test_former(self):
-        self.assertEqual(sorted(FORMER), sorted(
+    def test_earlier_options(self):
+        self.assertEqual(sorted(EARLIER), sorted(
             self.lists['Kept'] + self.lists['Removed']))
 
     def test_no_other_names(self):

@@ -27,7 +27,7 @@ from nova_powervm.tests import test_docs
 from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm.flows import spawn
-from nova_powervm.virt.powervm import rooms
+from nova_powervm.virt.powervm import services as powervm_services
 
 _FLOW = re.compile(r'^\.\. flow:: (\S+)$', re.MULTILINE)
 
@@ -75,7 +75,7 @@ class FlowDocsTest(testtools.TestCase):
         arguments = {name: stand_ins[name] for name in (
             'context', 'instance', 'image_meta', 'injected_files',
             'admin_password', 'network_info', 'block_device_info')}
-        flow = spawn.spawn(rooms.Rooms(
+        flow = spawn.spawn(powervm_services.Services(
             virtapi=fake.FakeVirtAPI(), host=mock.Mock(), disk=mock.Mock(),
             config_drive=mock.Mock(), mgmt=mock.Mock(), volumes=mock.Mock()),
             **arguments)
@@ -132,7 +132,7 @@ class FlowDocsTest(testtools.TestCase):
              self.walker._walk(outer)])
 
     def test_a_parameter_without_stand_in_is_told(self):
-        def new_flow(rooms, something):
+        def new_flow(services, something):
             """Flow that nobody knows."""
 
         self.assertIn('something', str(self.assertRaises(

@@ -58,14 +58,14 @@ class NamesTest(testtools.TestCase):
                               not os.path.exists(tree.path(path))])
 
     def test_test_classes(self):
-        lacking = []
+        missing = []
         for module, name in self.named(r'(test_\w+)\.([A-Z]\w+)'):
             paths = glob.glob(tree.path(
                 'nova_powervm', 'tests', '**', module + '.py'),
                 recursive=True)
             if not any(self.has_class(path, name) for path in paths):
-                lacking.append('%s.%s' % (module, name))
-        self.assertEqual([], lacking)
+                missing.append('%s.%s' % (module, name))
+        self.assertEqual([], missing)
 
     @staticmethod
     def has_class(path, name):

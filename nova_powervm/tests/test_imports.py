@@ -87,7 +87,7 @@ def dotted(module, name):
     return module if name is None else '%s.%s' % (module, name)
 
 
-def room(name):
+def part(name):
     """The part of virt/powervm that a module belongs to: 'disk', 'vm'..."""
     if not name.startswith(VIRT + '.'):
         return None

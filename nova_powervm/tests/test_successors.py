@@ -42,9 +42,9 @@ class SuccessorsTest(testtools.TestCase):
                 self.assertTrue(callable(_find(successors.NOW + name)), name)
 
     def test_what_they_replace_is_gone(self):
-        for former in successors.SUCCESSORS:
+        for earlier in successors.SUCCESSORS:
             self.assertRaises((AttributeError, AssertionError), _find,
-                              successors.BEFORE + former)
+                              successors.BEFORE + earlier)
 
     @tree.needs_source
     def test_the_table_is_in_the_documentation(self):

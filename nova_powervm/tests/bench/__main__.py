@@ -21,7 +21,7 @@ import warnings
 from nova_powervm.tests.bench import profiles
 from nova_powervm.tests.bench import report
 from nova_powervm.tests.bench import rows
-from nova_powervm.tests.functional import cloud as pvm_cloud
+from nova_powervm.tests.functional import cloud as powervm_cloud
 from nova_powervm.tests.simulator import measure
 
 #: A job has ended at the first look at it.
@@ -75,7 +75,7 @@ def run_rows(bench, group, wanted):
 
 def run_alone():
     """Measure on a host with no LPARs but ours."""
-    with pvm_cloud.Cloud(timing=TIMING) as cloud:
+    with powervm_cloud.Cloud(timing=TIMING) as cloud:
         with rows.Bench(cloud.start()) as bench:
             return run_rows(bench, ALONE, rows.OPERATIONS)
 
@@ -86,7 +86,7 @@ def run_on_disks(kind, quick):
     :param kind: str, a key of DISKS.
     """
     profile, options, wanted = DISKS[kind]
-    with pvm_cloud.Cloud(profile, TIMING, options) as cloud:
+    with powervm_cloud.Cloud(profile, TIMING, options) as cloud:
         with rows.Bench(cloud.start()) as bench:
             results = run_rows(bench, kind, wanted)
             if not quick:
@@ -103,7 +103,7 @@ def run_beside(count, alone):
     costs = {result.title: result.value for result in alone}
     wanted = [row._replace(bar=costs[row.title])
               for row in rows.BESIDE_A_CROWD]
-    with pvm_cloud.Cloud(timing=TIMING) as cloud:
+    with powervm_cloud.Cloud(timing=TIMING) as cloud:
         cloud.profile = profiles.write_crowd(cloud.folder, count)
         with rows.Bench(cloud.start()) as bench:
             # What is read once is read now: the image, the forms of jobs.

@@ -22,7 +22,7 @@ import typing
 from unittest import mock
 
 from nova_powervm.tests.bench import meter
-from nova_powervm.tests.functional import cloud as pvm_cloud
+from nova_powervm.tests.functional import cloud as powervm_cloud
 
 GIB = 1024 ** 3
 IMAGE_SIZE = 8 * 1024 ** 2
@@ -140,7 +140,7 @@ def sync_power_states(bench):
         bench.boot()
     with bench.meter.operation() as measured:
         manager._sync_power_states(bench.cloud.context())
-        pvm_cloud.wait_for(done, 'for the power states')
+        powervm_cloud.wait_for(done, 'for the power states')
     return measured
 
 

@@ -27,7 +27,7 @@ from oslo_log import log as logging
 from oslo_messaging import server as messaging_server
 
 from nova_powervm import conf as cfg
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import work
 from nova_powervm.tests import log_watch
@@ -88,7 +88,7 @@ class SimulatedPlatformMixin:
 
     def _start_site(self):
         """Start the site below; what it returns has hosts with ports."""
-        return self.useFixture(pvm_fixtures.SimulatedSite(
+        return self.useFixture(powervm_fixtures.SimulatedSite(
             profile=self.PROFILE, **self.TIMING)).site
 
     def _configure_driver(self):

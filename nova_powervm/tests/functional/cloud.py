@@ -36,7 +36,7 @@ from nova.tests.functional.api import client as api_client
 import requests
 
 from nova_powervm.simulator import profile as sim_profile
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import platforms
@@ -350,9 +350,9 @@ class _GivenSite(fx.Fixture):
         self.site = simulator
 
     def _setUp(self):
-        for name in pvm_fixtures._ENVIRONMENT:
+        for name in powervm_fixtures._ENVIRONMENT:
             self.useFixture(fx.EnvironmentVariable(name))
-        for module, attribute, empty in pvm_fixtures._CACHES:
+        for module, attribute, empty in powervm_fixtures._CACHES:
             self.useFixture(fx.MonkeyPatch(
                 '%s.%s' % (module, attribute), empty))
 

@@ -51,7 +51,7 @@ class HandOverCase(shared.SharedNovaCase):
 
     #: Whether the trackers count rightly only when they do so anew, as they
     #: do every minute.
-    COUNTS_ANEW = False
+    COUNTS_AGAIN = False
     _server = None
 
     def setUp(self):
@@ -88,7 +88,7 @@ class HandOverCase(shared.SharedNovaCase):
     # ---- failures --------------------------------------------------------
 
     def hand_over(self, act, expected, begin=None, host=None, settle=None,
-                  strays=()):
+                  stale=()):
         """Do an operation as it should be, then with each of FAILURES.
 
         :param act: called with a server; asks Nova for the operation and
@@ -100,7 +100,7 @@ class HandOverCase(shared.SharedNovaCase):
         :param host: simulated host whose requests fail, the first by default
         :param settle: called with the server; makes it ACTIVE on the first
             host again, or deletes it. By default settle()
-        :param strays: tuples (processors, MiB) that placement may count for
+        :param stale: tuples (processors, MiB) that placement may count for
             the first host after a failure, instead of what the server has
         """
         host = host or self.source
@@ -117,7 +117,7 @@ class HandOverCase(shared.SharedNovaCase):
             server = self._break(act, begin, host, settle, fault)
             found.append(self.seen(server))
             self.check_claims('%s: %s' % (failure, found[-1]),
-                              strays if 'failed' in found[-1] else ())
+                              stale if 'failed' in found[-1] else ())
             settle(server)
             self.check_claims(failure + ', mended')
         self.assertEqual(expected, found)
@@ -202,25 +202,25 @@ class HandOverCase(shared.SharedNovaCase):
 
     # ---- what Nova counts ------------------------------------------------
 
-    def check_claims(self, story, strays=()):
+    def check_claims(self, story, stale=()):
         """Tracker and placement count what the servers have, and no more.
 
-        :param strays: see hand_over()
+        :param stale: see hand_over()
         """
-        if self.COUNTS_ANEW:
+        if self.COUNTS_AGAIN:
             for compute in self._computes().values():
                 compute.manager.update_available_resource(
                     nova_context.get_admin_context())
         used = self._expected_usage()
         self.assertEqual(used, self._tracked(), story + ': the trackers')
         self.assertIn(self._allocated(), [used] + [
-            dict(used, compute1=stray) for stray in strays],
+            dict(used, compute1=count) for count in stale],
             story + ': placement')
 
     def _computes(self):
         """The computes that are up, by the names of their hosts."""
         return {host: compute for host, compute in self.nova.computes.items()
-                if compute.manager.driver.rooms is not None}
+                if compute.manager.driver.services is not None}
 
     def _expected_usage(self):
         """What servers and resizes have: host -> (processors, MiB)."""

@@ -85,7 +85,7 @@ class BadDiskMixin:
 
     def test_name_of_a_foreign_disk(self):
         """It is left alone, with its bytes."""
-        disk_dvr = self.driver.rooms.disk
+        disk_dvr = self.driver.services.disk
         original = disk_dvr.create_disk_from_image
         other = self.boot(networks='none')
         others = self.boot_disk_of(other)
@@ -125,7 +125,7 @@ class SharedPoolTest(platforms.SharedPool, BadDiskMixin,
     POOL_GB = 2000
 
     def fill_up(self):
-        pool = self.driver.rooms.disk._pool
+        pool = self.driver.services.disk._pool
         pvm_stg.LUEnt.bld(
-            self.driver.rooms.host.adapter, 'foreign', self.POOL_GB).create(
+            self.driver.services.host.adapter, 'foreign', self.POOL_GB).create(
                 parent_type=pvm_stg.Tier, parent_uuid=pool.tier_uuid)

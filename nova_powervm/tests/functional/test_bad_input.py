@@ -112,7 +112,7 @@ class OtherHostTest(moves.TwoHostMixin, base.PowerVMTestCase):
 
     PROFILE = 'two-host'
 
-    def test_pool_that_one_host_lacks(self):
+    def test_pool_missing_on_one_host(self):
         """Nova tries compute1 first, as compute2 has a server."""
         second = self.site.hosts[1]
         with self.site.lock:

@@ -21,7 +21,7 @@ from nova.volume import cinder as nova_cinder
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from nova_powervm.simulator.resources import san_disk
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import cinder
 from nova_powervm.tests.functional import fixtures as func_fixtures
 
@@ -32,7 +32,7 @@ class SanCinderTest(test.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite('fc')).site
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite('fc')).site
         self.glance = self.useFixture(func_fixtures.GlanceFixture(self))
         self.cinder = self.useFixture(cinder.SanCinder(self))
         self.api = nova_cinder.API()

@@ -210,8 +210,8 @@ class CacheMixin:
         cached = []
 
         def cache(context, image_id):
-            cached.append(self.driver.rooms.disk.cache_image(context,
-                                                             image_id))
+            cached.append(self.driver.services.disk.cache_image(context,
+                                                                image_id))
             return cached[-1]
 
         with mock.patch.object(self.admin_api, 'microversion', CACHE), \

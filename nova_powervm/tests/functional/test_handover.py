@@ -89,7 +89,7 @@ class ServerTest(handover.HandOverCase):
             settle=self.replace,
             # Nova drops it, whatever the driver: it takes the host for the
             # target of an evacuation.
-            strays=[(0, 0)])
+            stale=[(0, 0)])
 
     def replace(self, server):
         """Go on with another server if Nova has not rebuilt this one."""
@@ -163,7 +163,7 @@ class MoveTest(handover.HandOverCase):
     """Resizes and moves."""
 
     NOVA = shared.PoolNova
-    COUNTS_ANEW = True
+    COUNTS_AGAIN = True
 
     def setUp(self):
         super().setUp()
@@ -202,7 +202,7 @@ class MoveTest(handover.HandOverCase):
                 'ACTIVE running on compute1, failed',
                 'VERIFY_RESIZE running on compute1'],
                 settle=self.replace, begin=self.on_first,
-                strays=[(2, 4096)])
+                stale=[(2, 4096)])
 
     def test_revert(self):
         with self.on_one_host():
@@ -240,7 +240,7 @@ class MoveTest(handover.HandOverCase):
             'SHUTOFF shut down on compute2',
             'SHUTOFF running on compute2',
             'SHUTOFF running on compute2'], host=self.target,
-            settle=self.come_back)
+            settle=self.start_source)
 
     def evacuate(self, server):
         nova = self.nova
@@ -248,7 +248,7 @@ class MoveTest(handover.HandOverCase):
         nova.force_down('compute1', True)
         nova.act(server, 'evacuate', {})
 
-    def come_back(self, server):
+    def start_source(self, server):
         """The host is back, and the server goes."""
         nova = self.nova
         nova.computes['compute1'] = nova.restart_compute_service(

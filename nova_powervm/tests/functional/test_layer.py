@@ -157,13 +157,13 @@ class LayerCase(testtools.TestCase):
     def calls(cls):
         """The calls of all stories, on both layers: name -> two lists."""
         if cls._calls is None:
-            found = [cls._of_nova(), cls._of_layer()]
+            found = [cls._calls_of_nova(), cls._calls_of_layer()]
             cls._calls = {name: [calls[name] for calls in found]
                           for name in found[0]}
         return cls._calls
 
     @classmethod
-    def _of_nova(cls):
+    def _calls_of_nova(cls):
         nova = cls.NOVA()
         nova.setUp()
         try:
@@ -182,12 +182,12 @@ class LayerCase(testtools.TestCase):
             return cls._tell(nova.site, traced, make, tell)
         finally:
             for compute in nova.computes.values():
-                if compute.manager.driver.rooms is None:
+                if compute.manager.driver.services is None:
                     nova.restart_compute_service(compute)
             nova.doCleanups()
 
     @classmethod
-    def _of_layer(cls):
+    def _calls_of_layer(cls):
         told = scene.make(None, cls.PLATFORM)
         numbers = iter(range(1, 99))
         try:

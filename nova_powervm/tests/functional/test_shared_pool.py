@@ -111,7 +111,7 @@ class PlacementTest(PoolBase):
         """It did of disks that are thin, or have yet to grow."""
         self.use_only('compute1')
         # Of a pool with one tier the platform tells how much data is in it.
-        self.driver.rooms.disk._pool._is_only_tier = True
+        self.driver.services.disk._pool._is_only_tier = True
         flavor = self._create_flavor(disk=500, ephemeral=0, memory_mb=512)
         for _number in range(2):
             self.boot(flavor_id=flavor, networks='none')

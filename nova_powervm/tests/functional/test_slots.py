@@ -80,8 +80,8 @@ class SlotMixin:
             for number, devices in self.topology(server).items()}
         self.swift.containers[CONTAINER][self.key(server)] = pickle.dumps(
             moved, protocol=2)
-        return sorted((_moved_slot(place[0]), *map(_moved_lua, place[1:]))
-                      for place in self.devices_of(server))
+        return sorted((_moved_slot(address[0]), *map(_moved_lua, address[1:]))
+                      for address in self.devices_of(server))
 
     # ---- what is on the platform ---------------------------------------
 
@@ -119,7 +119,7 @@ class SlotMixin:
         partition = self.partition_of(server)
         with self.site.lock:
             partition.set_state('not activated')
-        vm.delete_lpar(self.driver.rooms.host, types.SimpleNamespace(
+        vm.delete_lpar(self.driver.services.host, types.SimpleNamespace(
             uuid=server['id'], name=server['name']))
 
     def hard_reboot(self, server):
@@ -162,7 +162,7 @@ class LocalDiskSlotTest(SlotMixin, moves.MoveMixin,
         self.assertEqual(expected, self.devices_of(server))
         self.assertEqual('QUJD', self.partition_of(server).nvram)
         # The map is what it was, made anew.
-        self.assertEqual({place[0] for place in expected},
+        self.assertEqual({address[0] for address in expected},
                          set(self.topology(server)))
 
     def test_hard_reboot_without_lpar_while_swift_is_down(self):
@@ -179,12 +179,12 @@ class LocalDiskSlotTest(SlotMixin, moves.MoveMixin,
         self.assertIn('slot map is not known', self.stdlog.logger.output)
         self.assertIn('starts with empty NVRAM', self.stdlog.logger.output)
 
-    def test_hard_reboot_keeps_the_places(self):
+    def test_hard_reboot_keeps_the_addresses(self):
         server = self.boot()
         before = self.devices_of(server)
         self.hard_reboot(server)
         self.assertEqual(before, self.devices_of(server))
-        self.assertEqual({place[0] for place in before},
+        self.assertEqual({address[0] for address in before},
                          set(self.topology(server)))
 
     def test_swift_is_down_at_first(self):
@@ -281,9 +281,9 @@ class SharedPoolSlotTest(SlotMixin, platforms.SharedPool,
         self.where = 'compute1'
         self.assertEqual((True, True), self.kept(server))
         # What was mapped there all the time is where it was.
-        self.assertEqual([place for place in before if len(place) == 2],
-                         [place for place in self.devices_of(server)
-                          if len(place) == 2])
+        self.assertEqual([address for address in before if len(address) == 2],
+                         [address for address in self.devices_of(server)
+                          if len(address) == 2])
 
     def test_cold_migration_there_and_back(self):
         server = self.boot_on_first()
@@ -298,7 +298,7 @@ class SharedPoolSlotTest(SlotMixin, platforms.SharedPool,
         self.settle_store()
         self.assertEqual({}, self.swift.objects())
 
-    def test_revert_gives_back_the_places(self):
+    def test_revert_restores_the_addresses(self):
         server = self.boot_on_first()
         before = self.devices_of(server)
         self.migrate(server)
@@ -326,8 +326,8 @@ class VscsiSlotTest(SlotMixin, volumes.VolumeMixin, moves.MoveMixin,
     """Volumes by virtual SCSI; they have addresses of their own."""
 
     def check_hard_reboot(self, server):
-        expected = [(_moved_slot(place[0]), *place[1:])
-                    for place in self.devices_of(server)]
+        expected = [(_moved_slot(address[0]), *address[1:])
+                    for address in self.devices_of(server)]
         topology = self.topology(server)
         self.swift.containers[CONTAINER][self.key(server)] = pickle.dumps(
             {_moved_slot(number): devices

@@ -29,7 +29,7 @@ from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import platforms
 
 #: Where the guest writes: behind the image, and not at a round address.
-PLACE = 700 * units.Mi + 4097
+OFFSET = 700 * units.Mi + 4097
 WRITTEN = b'written from inside the server' * 1000
 
 
@@ -59,7 +59,7 @@ class BytesMixin(SnapshotMixin):
         content = self.glance.content(self.image_id)
         self.assertEqual(self.glance.sha256(self.image_id),
                          disk.sha256(len(content)))
-        disk.write_at(PLACE, WRITTEN)
+        disk.write_at(OFFSET, WRITTEN)
         before = self.platform_state()
 
         image = self.snapshot(server)
@@ -76,7 +76,7 @@ class BytesMixin(SnapshotMixin):
 
         disk = self.boot_disk_of(copy)
         self.assertEqual(checksum, disk.sha256(image['size']))
-        self.assertEqual(WRITTEN, disk.read(PLACE, len(WRITTEN)))
+        self.assertEqual(WRITTEN, disk.read(OFFSET, len(WRITTEN)))
 
 
 class SharedPoolBytesTest(platforms.SharedPool, BytesMixin,
@@ -117,9 +117,10 @@ class SharedPoolTest(platforms.SharedPool, QuickMixin, base.PowerVMTestCase):
 
     def attach(self):
         """Do what a snapshot begins with, and what a crash leaves."""
-        rooms = self.driver.rooms
-        rooms.mgmt.attach_boot_disk(rooms.disk, objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(), self.server['id']))
+        services = self.driver.services
+        instance = objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(), self.server['id'])
+        services.mgmt.attach_boot_disk(services.disk, instance)
         self.assertNotEqual(self.before, self.platform_state())
 
     def test_stopped_server(self):

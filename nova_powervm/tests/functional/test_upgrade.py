@@ -21,17 +21,17 @@ from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
 from nova_powervm.virt.powervm.disk import driver as disk_driver
-from nova_powervm.virt.powervm.disk import former
+from nova_powervm.virt.powervm.disk import legacy
 from nova_powervm.virt.powervm.storage import deletion
 
 
-def name_in_9(disk_dvr, _disk_type, instance):
-    return former.name_in_9(instance, disk_dvr.storage_class)
+def legacy_name(disk_dvr, _disk_type, instance):
+    return legacy.legacy_name(instance, disk_dvr.storage_class)
 
 
-def proof_in_9(disk_dvr, instance):
-    return deletion.of_server(instance, also=name_in_9(disk_dvr, None,
-                                                       instance))
+def legacy_proof(disk_dvr, instance):
+    return deletion.server_proof(
+        instance, also=legacy_name(disk_dvr, None, instance))
 
 
 class UpgradeTest(moves.MoveMixin, base.PowerVMTestCase):
@@ -45,10 +45,11 @@ class UpgradeTest(moves.MoveMixin, base.PowerVMTestCase):
         self.delete(self.boot())
         self.before = self.platform_state()
 
-    def boot_in_9(self):
+    def boot_with_legacy(self):
         """Create a server, and upgrade."""
         with mock.patch.multiple(disk_driver.DiskAdapter,
-                                 get_disk_name=name_in_9, proof=proof_in_9):
+                                 get_disk_name=legacy_name,
+                                 proof=legacy_proof):
             server = self.boot(flavor_id=self.small)
         self.assertRegex(self.disk_name(server), self.NAME)
         self.compute = self.restart_compute_service(self.compute)
@@ -63,7 +64,7 @@ class UpgradeTest(moves.MoveMixin, base.PowerVMTestCase):
         self.assert_state_equal(self.before, self.platform_state(), 'Left')
 
     def test_life(self):
-        server = self.boot_in_9()
+        server = self.boot_with_legacy()
         name = self.disk_name(server)
         self._reboot_server(server, hard=True)
         self.assertEqual('ACTIVE', self.resize(
@@ -75,7 +76,7 @@ class UpgradeTest(moves.MoveMixin, base.PowerVMTestCase):
         self.assert_nothing_left()
 
     def test_rescue_and_rebuild(self):
-        server = self.boot_in_9()
+        server = self.boot_with_legacy()
         name = self.disk_name(server)
         self.act(server, 'rescue')
         self.assertEqual('ACTIVE', self.act(server, 'unrescue')['status'])

@@ -23,7 +23,7 @@ import testtools
 
 from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator.resources import lpar as sim_lpar
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 
 GIB = 1024 ** 3
 #: How long the phases last in tests that look into them, in seconds.
@@ -45,11 +45,11 @@ class MigrationTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite(
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite(
             self.profile(), **self.TIMING)).site
         self.source, self.target = self.site.hosts
         self.adapter, self.target_adapter = (
-            self.useFixture(pvm_fixtures.Adapter(host)).adapter
+            self.useFixture(powervm_fixtures.Adapter(host)).adapter
             for host in self.site.hosts)
         for one, other in ((self.adapter, self.target_adapter),
                            (self.target_adapter, self.adapter)):

@@ -22,7 +22,7 @@ import testtools
 
 from nova_powervm.simulator.resources import lpar as sim_lpar
 from nova_powervm.simulator.resources import switch as sim_switch
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 
 #: Two VIOSes, a bridge that fails over, one that is alone, and a pool.
 PROFILE = """
@@ -64,12 +64,12 @@ class NetworkTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite(
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite(
             copy.deepcopy(self.PROFILE) or
-            pvm_fixtures.parse_profile(PROFILE))).site
+            powervm_fixtures.parse_profile(PROFILE))).site
         self.host = self.site.hosts[0]
         self.adapter = self.useFixture(
-            pvm_fixtures.Adapter(self.host)).adapter
+            powervm_fixtures.Adapter(self.host)).adapter
         self.mgmt, = self.host.store.all('LogicalPartition')
         self.vios1, self.vios2 = self.host.store.all('VirtualIOServer')
         self.default = sim_switch.find_switch(self.host, 'ETHERNET0')

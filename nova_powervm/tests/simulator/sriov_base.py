@@ -18,7 +18,7 @@ from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import network_base
 
 MAC = 'FA1630000001'
@@ -27,7 +27,7 @@ MAC = 'FA1630000001'
 class SriovTestCase(network_base.NetworkTestCase):
     """A test of the site of the profile ``sriov``, through pypowervm."""
 
-    PROFILE = pvm_fixtures.load_profile('sriov')
+    PROFILE = powervm_fixtures.load_profile('sriov')
 
     def system_w(self):
         """Read the system."""

@@ -24,7 +24,7 @@ import testtools
 
 from nova_powervm.simulator.resources import lpar as sim_lpar
 from nova_powervm.simulator.resources import storage as sim_storage
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 
 GIB = sim_storage.GIB
 SCSI = ['ViosSCSIMapping']
@@ -44,10 +44,10 @@ class StorageTestCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.site = self.useFixture(
-            pvm_fixtures.SimulatedSite(self.PROFILE)).site
+            powervm_fixtures.SimulatedSite(self.PROFILE)).site
         self.host = self.site.hosts[0]
         self.adapter = self.useFixture(
-            pvm_fixtures.Adapter(self.host)).adapter
+            powervm_fixtures.Adapter(self.host)).adapter
         self.vios, self.vios2 = self.host.store.all('VirtualIOServer')
         self.group = self.group_of(self.vios, self.GROUP)
 

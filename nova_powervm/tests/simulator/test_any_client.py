@@ -22,7 +22,7 @@ import testtools
 
 from nova_powervm.simulator import profile
 from nova_powervm.simulator.resources import adapters
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import fidelity
 from nova_powervm.tests.simulator import storage_base
 
@@ -176,7 +176,8 @@ hosts:
         return profile.parse(self.SOURCE.replace(find, replace), 'my.yaml')
 
     def test_site(self):
-        site = self.useFixture(pvm_fixtures.SimulatedSite(self.parse())).site
+        site = self.useFixture(
+            powervm_fixtures.SimulatedSite(self.parse())).site
         [vios] = site.hosts[0].store.all('VirtualIOServer')
         self.assertEqual(
             [(2, 'hdisk7', None, 65535), (3, 'lv1', None, 65535)],

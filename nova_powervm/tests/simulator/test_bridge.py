@@ -19,7 +19,7 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.simulator import app as sim_app
 from nova_powervm.simulator.resources import bridge as sim_bridge
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import network_base
 
 
@@ -130,7 +130,7 @@ class TestDocuments(BridgeTestCase):
 class TestManyBridges(network_base.NetworkTestCase):
     """Bridges and trunk adapters of the profile ``networks``."""
 
-    PROFILE = pvm_fixtures.load_profile('networks')
+    PROFILE = powervm_fixtures.load_profile('networks')
 
     def bridges(self):
         return self.children(pvm_net.NetBridge)

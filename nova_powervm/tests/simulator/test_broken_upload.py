@@ -18,7 +18,7 @@ import socket
 import fixtures
 import testtools
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 
 _FILE = ('<File><Filename>x.iso</Filename>'
          '<FileEnumType>BROKERED_MEDIA_ISO</FileEnumType>'
@@ -30,9 +30,9 @@ class BrokenUploadTestCase(testtools.TestCase):
     def setUp(self):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite()).site
         self.host = self.site.hosts[0]
-        self.client = self.useFixture(pvm_fixtures.Client(self.host))
+        self.client = self.useFixture(powervm_fixtures.Client(self.host))
         self.vios = self.host.store.all('VirtualIOServer')[0]
         self.host.journal.clear()
 

@@ -22,7 +22,7 @@ from ruamel import yaml
 from nova_powervm.simulator import control
 from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import storage_base
 
 DISKS = '/simulator/disks'
@@ -33,7 +33,7 @@ class DiskControlMixin:
 
     @functools.cached_property
     def client(self):
-        return pvm_fixtures.Client(self.host)
+        return powervm_fixtures.Client(self.host)
 
     def get(self, name, status=200, what='', **query):
         reply = self.client.get('%s/%s%s?%s' % (

@@ -30,7 +30,7 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import vios_file as pvm_file
 import testtools
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import fidelity
 
 LPARS = ('fake_lpar_feed.txt', 'lpar.txt', 'lpar_ibmi.txt')
@@ -66,7 +66,7 @@ ACCEPTED = {
 }
 
 #: Properties that our objects do not have, for a reason.
-LACKING = {
+MISSING = {
     # No persistent memory in the simulator.
     'pmem': ('cur_dram_pmem_volumes', 'cur_pmem_volumes',
              'max_dram_pmem_volumes', 'max_pmem_volumes'),
@@ -85,10 +85,10 @@ class PartitionFidelityTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite()).site
         self.host = self.site.hosts[0]
         self.adapter = self.useFixture(
-            pvm_fixtures.Adapter(self.host)).adapter
+            powervm_fixtures.Adapter(self.host)).adapter
 
     def check_structure(self, wrapper, elements):
         problems = fidelity.compare_structure(
@@ -97,11 +97,11 @@ class PartitionFidelityTestCase(testtools.TestCase):
             problem for problem in problems
             if not any(re.match(pattern, problem) for pattern in ACCEPTED)])
 
-    def check(self, wrapper, *captures, lacking=()):
+    def check(self, wrapper, *captures, missing=()):
         """Compare a wrapper, and the XML below it, with captures."""
         self.check_structure(wrapper, fidelity.capture_elements(
             wrapper.element.tag, *captures))
-        skip = [name for reason in lacking for name in LACKING[reason]]
+        skip = [name for reason in missing for name in MISSING[reason]]
         self.assertEqual([], fidelity.compare_wrapper(
             wrapper, fidelity.capture_wrappers(
                 type(wrapper), *captures, adapter=self.adapter), skip))
@@ -141,7 +141,7 @@ class TestPartitions(PartitionFidelityTestCase):
 
     def check_lpar(self, lpar):
         lpar = pvm_lpar.LPAR.get(self.adapter, uuid=lpar.uuid, xag=[])
-        self.check(lpar, *LPARS, lacking=('pmem', 'system', 'nvram'))
+        self.check(lpar, *LPARS, missing=('pmem', 'system', 'nvram'))
 
     def test_shared_processors(self):
         self.check_lpar(self.create_lpar(proc_units=0.5))
@@ -175,14 +175,14 @@ class TestPartitions(PartitionFidelityTestCase):
             model.nvram = 'bnZyYW0='
             model.touch('NVRAM')
         lpar = pvm_lpar.LPAR.get(self.adapter, uuid=lpar.uuid, xag=['NVRAM'])
-        self.check(lpar, *LPARS, lacking=('pmem', 'system'))
+        self.check(lpar, *LPARS, missing=('pmem', 'system'))
 
 
 class TestSystem(PartitionFidelityTestCase):
 
     def test_system(self):
         for kwargs in ({}, {'xag': []}, {'xag': ['Hypervisor']}):
-            self.check(self.system_w(**kwargs), *SYSTEMS, lacking=('pool',))
+            self.check(self.system_w(**kwargs), *SYSTEMS, missing=('pool',))
 
 
 class TestJobs(PartitionFidelityTestCase):
@@ -223,13 +223,13 @@ class TestErrors(PartitionFidelityTestCase):
         error = self.error(
             self.adapter.read, 'LogicalPartition',
             root_id='00000000-0000-0000-0000-000000000000')
-        self.check(error, *ERRORS, lacking=('client',))
+        self.check(error, *ERRORS, missing=('client',))
 
     def test_refused(self):
         lpar = self.create_lpar()
         self.run_job(lpar, 'PowerOn')
         self.check(self.error(lpar.refresh().delete), *ERRORS,
-                   lacking=('client',))
+                   missing=('client',))
 
 
 class TestEventsAndFiles(PartitionFidelityTestCase):

@@ -19,7 +19,7 @@ from pypowervm.tasks import scsi_mapper as pvm_smap
 from pypowervm.wrappers import storage as pvm_stor
 
 from nova_powervm.simulator import fingerprint
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import storage_base
 
 GIB = storage_base.GIB
@@ -47,7 +47,7 @@ class FingerprintTest(storage_base.StorageTestCase):
         self.vios_w(None)
         self.vios_w().update()
         self.assertEqual([], self.changes())
-        self.assertEqual(self.before, pvm_fixtures.Client(self.host).get(
+        self.assertEqual(self.before, powervm_fixtures.Client(self.host).get(
             '/simulator/fingerprint').json)
 
     def test_bytes(self):

@@ -25,7 +25,7 @@ from ruamel import yaml
 from nova_powervm.simulator import control
 from nova_powervm.simulator import disk_io
 from nova_powervm.simulator.san import volume as san_volume
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import fc_base
 
 
@@ -164,7 +164,7 @@ class ControlTest(GuestTest):
 
     def setUp(self):
         super().setUp()
-        self.client = pvm_fixtures.Client(self.host)
+        self.client = powervm_fixtures.Client(self.host)
 
     @functools.cached_property
     def document(self):

@@ -237,7 +237,7 @@ class TestByTheClock(JobTest):
         self.site.clock.advance(61)
         self.assertEqual('active', self.lpar.rmc)
 
-    def test_rmc_of_a_former_boot(self):
+    def test_rmc_of_an_earlier_boot(self):
         self.lpar.booted()
         self.lpar.halted()
         self.site.clock.advance(61)

@@ -18,7 +18,7 @@ from pypowervm.tasks import migration as pvm_migration
 from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm.simulator import errors
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import migration_base as base
 from nova_powervm.tests.simulator import storage_base
 
@@ -74,7 +74,7 @@ class TestMove(base.MigrationTestCase):
                          {t.backing for bus in buses for t in bus.targets})
 
     def test_source_is_as_if_it_had_never_been_there(self):
-        without_it = self.useFixture(pvm_fixtures.SimulatedSite(
+        without_it = self.useFixture(powervm_fixtures.SimulatedSite(
             self.profile())).site
         self.migrate()
         self.assertEqual(self.parts(without_it), self.parts(self.site))
@@ -316,7 +316,7 @@ class TestPhases(base.MigrationTestCase):
         self.assertEqual('active', arrival.rmc)
 
     def act(self, action, **data):
-        return pvm_fixtures.Client(self.source).request(
+        return powervm_fixtures.Client(self.source).request(
             'POST', '/simulator/control', json.dumps(dict(
                 data, action=action))).json
 

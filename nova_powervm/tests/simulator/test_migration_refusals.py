@@ -17,7 +17,7 @@ from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator.resources import processor_pool
 from nova_powervm.simulator.resources import switch as switches
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import migration_base as base
 
 CAPABLE = 'ActiveLogicalPartitionMobilityCapable'
@@ -33,7 +33,7 @@ class RefusalTestCase(base.MigrationTestCase):
     SYSTEMS = {}
 
     def profile(self):
-        profile = pvm_fixtures.load_profile(self.PROFILE)
+        profile = powervm_fixtures.load_profile(self.PROFILE)
         for number, changes in self.SYSTEMS.items():
             profile['hosts'][number]['system'].update(
                 copy.deepcopy(changes))

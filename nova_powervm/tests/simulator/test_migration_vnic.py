@@ -14,7 +14,7 @@
 
 from pypowervm.wrappers import iocard as pvm_card
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import migration_base as base
 
 _MAC = 'FA1630000001'
@@ -23,9 +23,9 @@ _MAC = 'FA1630000001'
 class TestVnics(base.MigrationTestCase):
 
     def profile(self):
-        profile = pvm_fixtures.load_profile(self.PROFILE)
+        profile = powervm_fixtures.load_profile(self.PROFILE)
         for host in profile['hosts']:
-            model, = pvm_fixtures.load_profile('sriov')['hosts']
+            model, = powervm_fixtures.load_profile('sriov')['hosts']
             host['sriov'] = model['sriov']
         return profile
 

@@ -21,7 +21,7 @@ from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.simulator import errors
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import storage_base
 
 GIB = storage_base.GIB
@@ -296,7 +296,7 @@ class ControlTest(storage_base.StorageTestCase):
     """The same through the control API."""
 
     def act(self, action, status=200, /, **data):
-        reply = pvm_fixtures.Client(self.host).request(
+        reply = powervm_fixtures.Client(self.host).request(
             'POST', '/simulator/control',
             json.dumps(dict(data, action=action)))
         self.assertEqual(status, reply.status, reply.body)

@@ -23,7 +23,7 @@ import testtools
 
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.simulator.resources import scsi_mappings
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import measure
 
 
@@ -54,7 +54,7 @@ class TestMeasure(testtools.TestCase):
         self.assertIn('MISSED', text.splitlines()[2])
 
     def test_failures_are_not_measured(self):
-        site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        site = self.useFixture(powervm_fixtures.SimulatedSite()).site
         client = measure.Client(site.hosts[0].base_url)
         self.addCleanup(client.close)
         self.assertRaises(RuntimeError, measure.rate, client,
@@ -69,7 +69,7 @@ class TestCaches(testtools.TestCase):
         profile = sim_profile.load('large')
         profile['hosts'][0]['crowd'].update(count=20, mappings=80)
         self.site = self.useFixture(
-            pvm_fixtures.SimulatedSite(profile)).site
+            powervm_fixtures.SimulatedSite(profile)).site
         self.vios = self.site.hosts[0].store.all('VirtualIOServer')[0]
         self.client = measure.Client(self.site.hosts[0].base_url)
         self.addCleanup(self.client.close)
@@ -85,7 +85,7 @@ class TestCaches(testtools.TestCase):
             self.feed()
         render.assert_not_called()
 
-    def test_only_what_changed_is_made_anew(self):
+    def test_only_what_changed_is_rendered_again(self):
         with mock.patch.object(
                 scsi_mappings.atom, 'fragment',
                 side_effect=scsi_mappings.atom.fragment) as made:

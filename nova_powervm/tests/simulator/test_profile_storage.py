@@ -15,7 +15,7 @@
 import testtools
 
 from nova_powervm.simulator import profile
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 
 
 class ProfileTestCase(testtools.TestCase):
@@ -43,7 +43,7 @@ clusters:
 
     def test_no_default_tier(self):
         site = self.useFixture(
-            pvm_fixtures.SimulatedSite(self.parse())).site
+            powervm_fixtures.SimulatedSite(self.parse())).site
         self.assertEqual('A', site.pools[0].default_tier.name)
         self.assertEqual(2, len(site.pools[0].vioses))
 
@@ -52,7 +52,7 @@ clusters:
                           'vios: v2}]')
         data['clusters'] += self.parse('c1', 'c2')['clusters']
         data['clusters'][1]['nodes'] = [{'host': 'one', 'vios': 'v1'}]
-        site = self.useFixture(pvm_fixtures.SimulatedSite(data)).site
+        site = self.useFixture(powervm_fixtures.SimulatedSite(data)).site
         host = site.hosts[0]
         self.assertEqual(
             [['v2'], ['v1']],
@@ -62,7 +62,7 @@ clusters:
     def test_host_without_a_node(self):
         data = profile.load('ssp-two-host')
         data['clusters'][0]['nodes'] = [{'host': 'server1', 'vios': 'vios1'}]
-        site = self.useFixture(pvm_fixtures.SimulatedSite(data)).site
+        site = self.useFixture(powervm_fixtures.SimulatedSite(data)).site
         self.assertEqual([1, 0], [len(host.store.all('Cluster'))
                                   for host in site.hosts])
 

@@ -16,7 +16,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import power
 import testtools
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import test_lpar
 
 
@@ -24,10 +24,10 @@ class RetentionTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite()).site
         self.host = self.site.hosts[0]
         self.adapter = self.useFixture(
-            pvm_fixtures.Adapter(self.host)).adapter
+            powervm_fixtures.Adapter(self.host)).adapter
 
     def advance(self, setting):
         self.site.clock.advance(self.site.timing[setting] + 1)
@@ -50,7 +50,7 @@ class RetentionTestCase(testtools.TestCase):
         self.site.timing['job_seconds'] = 10 * self.site.timing[
             'job_retention_seconds']
         wrapper = test_lpar.create(self.adapter)
-        client = self.useFixture(pvm_fixtures.Client(self.host))
+        client = self.useFixture(powervm_fixtures.Client(self.host))
         path = '/rest/api/uom/LogicalPartition/%s/do/PowerOn' % wrapper.uuid
         client.request('PUT', path, (
             '<JobRequest><RequestedOperation><OperationName>PowerOn'

@@ -17,7 +17,7 @@ import testtools
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import profile
 from nova_powervm.simulator.san import volume as san_volume
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import fc_base
 
 
@@ -166,7 +166,8 @@ san:
         return profile.parse(self.SOURCE.replace(find, replace), 'my.yaml')
 
     def test_good(self):
-        site = self.useFixture(pvm_fixtures.SimulatedSite(self.parse())).site
+        site = self.useFixture(
+            powervm_fixtures.SimulatedSite(self.parse())).site
         vios = site.hosts[0].store.all('VirtualIOServer')[0]
         self.assertEqual([True, False],
                          [port.online for port in vios.fc_ports])
@@ -174,7 +175,7 @@ san:
 
     def test_two_hosts(self):
         site = self.useFixture(
-            pvm_fixtures.SimulatedSite('fc-two-host')).site
+            powervm_fixtures.SimulatedSite('fc-two-host')).site
         ports = [port for host in site.hosts
                  for vios in host.store.all('VirtualIOServer')
                  for port in vios.fc_ports]

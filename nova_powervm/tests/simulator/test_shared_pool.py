@@ -24,7 +24,7 @@ from pypowervm.wrappers import cluster as pvm_cluster
 from pypowervm.wrappers import storage as pvm_stor
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import storage_base
 
 GIB = storage_base.GIB
@@ -493,7 +493,7 @@ class TwoHostTestCase(storage_base.PoolTestCase):
         super().setUp()
         self.host2 = self.site.hosts[1]
         self.adapter2 = self.useFixture(
-            pvm_fixtures.Adapter(self.host2)).adapter
+            powervm_fixtures.Adapter(self.host2)).adapter
         self.tier2 = self.tier_w(adapter=self.adapter2)
 
     def lus2(self):

@@ -20,7 +20,7 @@ from pypowervm.wrappers import iocard as pvm_card
 import testtools
 
 from nova_powervm.simulator.resources import sriov as sim_sriov
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import fidelity
 from nova_powervm.tests.simulator import network_base
 from nova_powervm.tests.simulator import sriov_base
@@ -102,17 +102,17 @@ class TestFidelity(sriov_base.SriovTestCase):
 class TestCapabilities(network_base.NetworkTestCase):
 
     def capabilities(self, sriov=(), vios=(), **system):
-        profile = pvm_fixtures.load_profile('sriov')
+        profile = powervm_fixtures.load_profile('sriov')
         host, = profile['hosts']
         host['sriov'] = list(sriov)
         host['system'].update(system)
         host['vioses'][0].update(vios)
-        site = self.useFixture(pvm_fixtures.SimulatedSite(profile)).site
+        site = self.useFixture(powervm_fixtures.SimulatedSite(profile)).site
         model = site.hosts[0].system
         return model.vnic_capable, model.vnic_failover_capable
 
     def test_system(self):
-        adapters = pvm_fixtures.load_profile('sriov')['hosts'][0]['sriov']
+        adapters = powervm_fixtures.load_profile('sriov')['hosts'][0]['sriov']
         self.assertEqual((False, False), self.capabilities())
         self.assertEqual((True, True), self.capabilities(adapters))
         self.assertEqual((True, False), self.capabilities(
@@ -203,7 +203,7 @@ class TestControl(sriov_base.SriovTestCase):
     """What the control API can change."""
 
     def act(self, action, status=200, /, **data):
-        reply = pvm_fixtures.Client(self.host).request(
+        reply = powervm_fixtures.Client(self.host).request(
             'POST', '/simulator/control',
             json.dumps(dict(data, action=action)))
         self.assertEqual(status, reply.status, reply.body)

@@ -51,11 +51,11 @@ class TestUploads(testtools.TestCase):
             iter([data[:1000], data[1000:]]) if data else b'')
 
     def test_disk(self):
-        disk, left_over = pvm_storage.upload_new_vdisk(
+        disk, uploaded_file = pvm_storage.upload_new_vdisk(
             self.adapter, self.vios.uuid, self.group.uuid,
             io.BytesIO(DATA), 'disk1', len(DATA),
             sha_chksum=hashlib.sha256(DATA).hexdigest())
-        self.assertIsNone(left_over)
+        self.assertIsNone(uploaded_file)
         self.assertEqual([], self.host.store.all('File'))
         vios = self.host.store.get('VirtualIOServer', self.vios.uuid)
         model = vios.find_disk_by_udid(disk.udid)

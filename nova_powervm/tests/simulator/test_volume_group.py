@@ -202,10 +202,10 @@ class DiskContentsTestCase(storage_base.StorageTestCase):
 
     def test_upload(self):
         data = os.urandom(2 * 1024 ** 2 + 5)
-        vdisk, left_over = self.upload(
+        vdisk, uploaded_file = self.upload(
             data, d_size=3 * GIB,
             sha_chksum=hashlib.sha256(data).hexdigest())
-        self.assertIsNone(left_over)
+        self.assertIsNone(uploaded_file)
         self.assertEqual(3.0, vdisk.capacity)
         disk = volume_group.find_disk(self.host, 'boot_1')
         self.assertEqual(data, disk.read(0, len(data)))
@@ -311,9 +311,9 @@ class MediaTestCase(storage_base.StorageTestCase):
 
     def test_upload(self):
         data = os.urandom(500000)
-        vopt, left_over = self.upload_vopt(data)
+        vopt, uploaded_file = self.upload_vopt(data)
         self.assertEqual('cfg.iso', vopt.name)
-        self.assertIsNone(left_over)
+        self.assertIsNone(uploaded_file)
         media = self.group_w(self.root).vmedia_repos[0].optical_media
         self.assertEqual([('cfg.iso', '0ecfg.iso', 'rw', 0.000466)], [
             (m.name, m.udid, m.mount_type, m.size) for m in media])

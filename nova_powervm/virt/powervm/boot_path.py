@@ -33,7 +33,7 @@ _FIRST_VIO = 0x30000000
 _MOST = 5
 
 
-def of_scsi(mapping):
+def scsi_path(mapping):
     """Tell the name of a disk by virtual SCSI.
 
     As /vdevice/v-scsi@30000002/disk@8100000000000000, with the logical unit
@@ -42,7 +42,7 @@ def of_scsi(mapping):
     :param mapping: VSCSIMapping wrapper, as the platform returned it.
     :returns: str, or None if it is not known, as with a Linux VIOS.
     """
-    address, client = lua.of(mapping), mapping.client_adapter
+    address, client = lua.address(mapping), mapping.client_adapter
     if client is None:
         return None
     if address is None:
@@ -57,7 +57,7 @@ def of_scsi(mapping):
         _FIRST_VIO | client.lpar_slot_num, address[2:])
 
 
-def of_fc(mapping, target, lun):
+def fc_path(mapping, target, lun):
     """Tell the name of a disk by NPIV.
 
     As /vdevice/vfc-client@30000003/disk@500507680b21ac22,1000000000000.

@@ -40,7 +40,7 @@ _UNKNOWN = {
 }
 
 
-def of(flavor, metadata):
+def policy_for(flavor, metadata):
     """Tell the policy of a server; the flavor comes before the image.
 
     :param flavor: nova.objects.Flavor
@@ -53,7 +53,7 @@ def of(flavor, metadata):
 
 def is_dedicated(flavor, metadata):
     """Whether the policy gives a server processors of its own; see of()."""
-    return of(flavor, metadata) == _DEDICATED
+    return policy_for(flavor, metadata) == _DEDICATED
 
 
 def find_refused(flavor, metadata):
@@ -61,7 +61,7 @@ def find_refused(flavor, metadata):
 
     :returns: (key, value, reason) as of InvalidFlavor, or None.
     """
-    policy = of(flavor, metadata)
+    policy = policy_for(flavor, metadata)
     if policy not in (None, _DEDICATED, _SHARED):
         return (*_source(flavor, policy), 'the processors of a partition are '
                 'all shared or all dedicated')
@@ -84,7 +84,7 @@ def find_conflict(flavor, metadata, specs, shared_only):
         processors.
     :returns: (name without powervm:, reason), or None.
     """
-    policy = of(flavor, metadata)
+    policy = policy_for(flavor, metadata)
     reason = 'the policy for processors is %s=%s' % _source(flavor, policy)
     if policy == _DEDICATED:
         if not specs.get('dedicated_proc', True):

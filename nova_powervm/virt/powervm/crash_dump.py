@@ -41,23 +41,23 @@ def trigger(host, instance):
     :raises pypowervm.exceptions.Error: if the platform does not answer before
         the driver has changed anything.
     """
-    pvm_uuid = vm.get_pvm_uuid(instance)
+    lpar_uuid = vm.get_lpar_uuid(instance)
     # Not while another thread starts or stops the LPAR, see power_jobs.
     with lockutils.lock('power_%s' % instance.uuid):
         _check_running(host, instance)
         try:
             power_jobs.run_job(
-                host, pvm_uuid, power_opts.PowerOffOpts().operation(
+                host, lpar_uuid, power_opts.PowerOffOpts().operation(
                     power_opts.PowerOffOperation.DUMPRESTART))
         except pvm_exc.Error as exc:
-            host.partition_states.forget(pvm_uuid)
+            host.partition_states.forget(lpar_uuid)
             if _is_refusal(exc):
                 _check_running(host, instance)
             raise exception.PowerVMAPIFailed(
                 inst_name=instance.name, reason=str(exc)) from exc
         finally:
             # The guest needs an unknown time to go down and come up.
-            host.partition_states.forget(pvm_uuid)
+            host.partition_states.forget(lpar_uuid)
 
 
 def _check_running(host, instance):

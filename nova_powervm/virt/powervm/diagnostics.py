@@ -120,7 +120,7 @@ def collect(host, instance):
     :raises pypowervm.exceptions.Error: if the LPAR cannot be read.
     """
     lpar_w = vm.get_instance_wrapper(host, instance)
-    state = power_states.of(lpar_w.state)
+    state = power_states.nova_state(lpar_w.state)
     is_on = state not in (power_state.SHUTDOWN, power_state.NOSTATE)
     with answers.understood('LPAR %s' % lpar_w.uuid):
         size_now = size.read(lpar_w)

@@ -50,22 +50,22 @@ from nova_powervm.virt.powervm.flows import snapshot as flow_snapshot
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
 from nova_powervm.virt.powervm.flows import volume as flow_volume
 from nova_powervm.virt.powervm import granted
-from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import inventory
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
-from nova_powervm.virt.powervm import mgmt as pvm_mgmt
+from nova_powervm.virt.powervm import mgmt as powervm_mgmt
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import operations
 from nova_powervm.virt.powervm import peers
-from nova_powervm.virt.powervm import rooms as pvm_rooms
+from nova_powervm.virt.powervm import services as powervm_services
 from nova_powervm.virt.powervm import size
 from nova_powervm.virt.powervm import startup
 from nova_powervm.virt.powervm.tasks import base as tf_base
-from nova_powervm.virt.powervm import vif as pvm_vif
+from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import tags
@@ -99,7 +99,7 @@ class PowerVMDriver(driver.ComputeDriver):
             supports_tagged_attach_interface=True,
             supports_tagged_attach_volume=True)
         self.operations = operations.Operations()
-        self.rooms = None
+        self.services = None
         self.nvram = None
         self.events = None
         self.inventory = None
@@ -113,14 +113,14 @@ class PowerVMDriver(driver.ComputeDriver):
     def init_host(self, host):
         """Connect to the platform and clean up what a crash left there."""
         self.nodename = host
-        platform = pvm_host.Host(host)
+        platform = powervm_host.Host(host)
         store = nvram.build_store()
         if store is not None:
             self.nvram = nvram_manager.NvramManager(platform, store)
         self.events = event.PowerVMNovaEventHandler(self, platform,
                                                     nvram=self.nvram)
         try:
-            self._open_rooms(platform)
+            self._open_services(platform)
             if self.nvram is not None:
                 self.nvram.store_all()
         except Exception:
@@ -131,11 +131,12 @@ class PowerVMDriver(driver.ComputeDriver):
         LOG.info('The PowerVM compute driver is ready on system %s.',
                  platform.system_uuid)
 
-    def _open_rooms(self, platform):
+    def _open_services(self, platform):
         platform.connect(self.events)
         platform.wait_for_vioses()
-        self.rooms = pvm_rooms.open_rooms(self.virtapi, platform, self.nvram)
-        disk_dvr = self.rooms.disk
+        self.services = powervm_services.open_services(self.virtapi, platform,
+                                                       self.nvram)
+        disk_dvr = self.services.disk
         self.capabilities['has_imagecache'] = (
             disk_dvr.capabilities['has_imagecache'])
         for disk_format in disk_dvr.image_formats:
@@ -154,7 +155,7 @@ class PowerVMDriver(driver.ComputeDriver):
         if self.nvram is not None:
             self.nvram.shutdown()
         self.events.host.close()
-        self.events = self.rooms = self.nvram = None
+        self.events = self.services = self.nvram = None
 
     def get_available_nodes(self, refresh=False):
         return [self.nodename]
@@ -180,17 +181,17 @@ class PowerVMDriver(driver.ComputeDriver):
     # ---- what is there -------------------------------------------------
 
     def list_instances(self):
-        return [inst.name for inst in vm.get_instances(self.rooms.host)]
+        return [inst.name for inst in vm.get_instances(self.services.host)]
 
     def list_instance_uuids(self):
-        return [inst.uuid for inst in vm.get_instances(self.rooms.host)]
+        return [inst.uuid for inst in vm.get_instances(self.services.host)]
 
     def get_num_instances(self):
         """Count Nova's servers; one request also serves get_info of each."""
-        return len(vm.get_instances(self.rooms.host))
+        return len(vm.get_instances(self.services.host))
 
     def instance_exists(self, instance):
-        return vm.instance_exists(self.rooms.host, instance)
+        return vm.instance_exists(self.services.host, instance)
 
     def get_info(self, instance, use_cache=True):
         """Tell the power state; NOSTATE while the platform does not answer.
@@ -204,7 +205,7 @@ class PowerVMDriver(driver.ComputeDriver):
             with self.operations.one('get_info'):
                 if self._states_at_start is not None:
                     use_cache = self._states_at_start.are_known() or use_cache
-                return vm.get_vm_info(self.rooms.host, instance,
+                return vm.get_vm_info(self.services.host, instance,
                                       use_cache=use_cache)
         except (pvm_exc.Error, nova_exc.VirtDriverNotReady) as exc:
             if (isinstance(exc, nova_exc.VirtDriverNotReady) and
@@ -222,7 +223,7 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def _diagnose(self, instance):
         try:
-            return diagnostics.collect(self.rooms.host, instance)
+            return diagnostics.collect(self.services.host, instance)
         except pvm_exc.Error as exc:
             raise exception.PowerVMAPIFailed(
                 inst_name=instance.name, reason=str(exc)) from exc
@@ -236,13 +237,13 @@ class PowerVMDriver(driver.ComputeDriver):
         made_of.note_spawn(instance, self.nodename)
         granted.note(instance, self._provider, allocations)
         flow = flow_spawn.spawn(
-            self.rooms, context, instance, image_meta, injected_files,
+            self.services, context, instance, image_meta, injected_files,
             admin_password, network_info or [], block_device_info,
             power_on=power_on, power_opts=self._spawn_power_opts(instance))
         try:
             self._run(flow, instance)
         except Exception as exc:
-            failure = failures.of_build(exc, instance)
+            failure = failures.build_failure(exc, instance)
             if failure is exc:
                 raise
             raise failure from exc
@@ -262,7 +263,7 @@ class PowerVMDriver(driver.ComputeDriver):
                 move.is_within_host(context, instance)):
             LOG.info('Same-host resize: keeping the LPAR.',
                      instance=instance)
-            self._run(flow_resize.pause(self.rooms, instance,
+            self._run(flow_resize.pause(self.services, instance,
                                         block_device_info), instance)
             return
         self._destroy(instance, network_info, destroy_disks,
@@ -280,7 +281,7 @@ class PowerVMDriver(driver.ComputeDriver):
                  destroy_vifs=True, block_device_info=None):
         try:
             self._run(flow_destroy.destroy(
-                self.rooms, instance, network_info or [], block_device_info,
+                self.services, instance, network_info or [], block_device_info,
                 destroy_disks=destroy_disks, destroy_vifs=destroy_vifs),
                 instance)
         except nova_exc.InstancePowerOffFailure:
@@ -304,23 +305,23 @@ class PowerVMDriver(driver.ComputeDriver):
             before.forget_rescue(instance)
         else:
             self._run(flow_power.power_on(
-                self.rooms, instance, self._block_device_info(instance)),
+                self.services, instance, self._block_device_info(instance)),
                 instance)
 
     def power_on(self, context, instance, network_info,
                  block_device_info=None, accel_info=None, share_info=None):
         self._log_operation('power_on', instance)
-        self._run(flow_power.power_on(self.rooms, instance,
+        self._run(flow_power.power_on(self.services, instance,
                                       block_device_info), instance)
 
     def power_off(self, instance, timeout=0, retry_interval=0):
         self._log_operation('power_off', instance)
         if before.is_to_become_image(instance):
             # Nova goes on to ask for what would be refused then.
-            image.check_snapshot(self.rooms.host, self.rooms.disk,
-                                 self.rooms.mgmt, instance)
+            image.check_snapshot(self.services.host, self.services.disk,
+                                 self.services.mgmt, instance)
         try:
-            self._run(flow_power.power_off(self.rooms, instance, timeout),
+            self._run(flow_power.power_off(self.services, instance, timeout),
                       instance)
         except nova_exc.InstanceNotFound:
             if instance.task_state != task_states.REBUILDING:
@@ -339,22 +340,22 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def trigger_crash_dump(self, instance):
         self._log_operation('crash dump', instance)
-        self._run(flow_power.crash_dump(self.rooms, instance), instance)
+        self._run(flow_power.crash_dump(self.services, instance), instance)
 
     def reboot(self, context, instance, network_info, reboot_type,
                block_device_info=None, bad_volumes_callback=None,
                accel_info=None, share_info=None):
         self._log_operation('%s reboot' % reboot_type.lower(), instance)
         if reboot_type != 'HARD':
-            self._run(flow_power.soft_reboot(self.rooms, instance,
+            self._run(flow_power.soft_reboot(self.services, instance,
                                              block_device_info), instance)
             return
         try:
             results = self._hard_reboot(instance, network_info,
                                         block_device_info)
         except nova_exc.InstanceNotFound:
-            self._make_anew(context, instance, network_info,
-                            block_device_info, grow=True)
+            self._recreate(context, instance, network_info,
+                           block_device_info, grow=True)
             return
         bad_volumes = volume.devices(results.get('bad_volumes'),
                                      block_device_info)
@@ -372,7 +373,7 @@ class PowerVMDriver(driver.ComputeDriver):
         """
         def run():
             return self._run(flow_power.hard_reboot(
-                self.rooms, instance, network_info or [], block_device_info,
+                self.services, instance, network_info or [], block_device_info,
                 flow_spawn.own_disk_types(block_device_info)), instance)
 
         try:
@@ -395,7 +396,7 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def _is_gone(self, instance):
         try:
-            return vm.is_gone(self.rooms.host, instance)
+            return vm.is_gone(self.services.host, instance)
         except pvm_exc.Error as exc:
             raise exception.PowerVMAPIFailed(inst_name=instance.name,
                                              reason=str(exc)) from exc
@@ -411,7 +412,7 @@ class PowerVMDriver(driver.ComputeDriver):
         flows = (flow_rescue if instance.vm_state == vm_states.RESCUED
                  else flow_power)
         try:
-            self._run(flows.power_on(self.rooms, instance,
+            self._run(flows.power_on(self.services, instance,
                                      block_device_info), instance)
         except Exception:
             with excutils.save_and_reraise_exception() as reraise:
@@ -428,7 +429,7 @@ class PowerVMDriver(driver.ComputeDriver):
     def snapshot(self, context, instance, image_id, update_task_state):
         self._log_operation('snapshot', instance)
         self._run(flow_snapshot.snapshot(
-            self.rooms, context, instance, image_id, update_task_state,
+            self.services, context, instance, image_id, update_task_state,
             was_on=before.was_stopped_by_nova(instance)), instance)
 
     def quiesce(self, context, instance, image_meta):
@@ -443,7 +444,7 @@ class PowerVMDriver(driver.ComputeDriver):
                rescue_password, block_device_info, share_info):
         self._log_operation('rescue', instance)
         self._run(flow_rescue.rescue(
-            self.rooms, context, instance, image_meta, block_device_info,
+            self.services, context, instance, image_meta, block_device_info,
             was_on=before.was_stopped_by_nova(instance),
             at_menu=CONF.powervm.rescue_boot_mode.lower() == 'sms'), instance)
 
@@ -454,13 +455,13 @@ class PowerVMDriver(driver.ComputeDriver):
     def _unrescue(self, context, instance):
         block_device_info = self._block_device_info(instance)
         try:
-            self._run(flow_rescue.unrescue(self.rooms, instance,
+            self._run(flow_rescue.unrescue(self.services, instance,
                                            block_device_info), instance)
         except nova_exc.InstanceNotFound:
             if not self._is_gone(instance):
                 raise
-            self._make_anew(context, instance, instance.get_network_info(),
-                            block_device_info)
+            self._recreate(context, instance, instance.get_network_info(),
+                           block_device_info)
 
     @staticmethod
     def _block_device_info(instance):
@@ -482,19 +483,19 @@ class PowerVMDriver(driver.ComputeDriver):
                   not self._is_lost(instance))
         stays = move.is_within_host(
             context, instance, default=dest == self.get_host_ip_addr())
-        stop = flow_resize.prepare if stays else flow_migrate.leave
+        stop = flow_resize.prepare if stays else flow_migrate.prepare_on_source
         try:
             own_disks = flow_spawn.own_disk_types(block_device_info)
-            move.check(self.rooms.disk, instance, flavor, block_device_info,
+            move.check(self.services.disk, instance, flavor, block_device_info,
                        own_disks, stays)
             if not stays:
-                move.check_target(context, self.rooms.disk, instance, flavor,
-                                  own_disks)
-            self._run(stop(self.rooms, instance, flavor, block_device_info,
+                move.check_target(context, self.services.disk, instance,
+                                  flavor, own_disks)
+            self._run(stop(self.services, instance, flavor, block_device_info,
                            timeout, was_on), instance)
         except Exception as exc:
             self._raise_rolled_back(instance, exc, was_on)
-        return {} if stays else self.rooms.disk.get_info()
+        return {} if stays else self.services.disk.get_info()
 
     def finish_migration(self, context, migration, instance, disk_info,
                          network_info, image_meta, resize_instance,
@@ -507,26 +508,27 @@ class PowerVMDriver(driver.ComputeDriver):
         """
         self._log_operation('finish_migration', instance)
         with granted.noted(instance, self._provider, allocations, migration):
-            self._arrive(context, migration, instance, disk_info,
-                         network_info, block_device_info, power_on)
+            self._finish_on_target(context, migration, instance, disk_info,
+                                   network_info, block_device_info, power_on)
 
-    def _arrive(self, context, migration, instance, disk_info, network_info,
-                block_device_info, power_on):
+    def _finish_on_target(self, context, migration, instance, disk_info,
+                          network_info, block_device_info, power_on):
         """See finish_migration."""
         has_moved = not move.is_same_host(migration)
         if has_moved:
-            move.check_arrival(self.rooms.disk, disk_info,
-                               flow_spawn.own_disk_types(block_device_info))
-            self._remove_former(instance, network_info)
+            move.check_target_disks(self.services.disk, disk_info,
+                                    flow_spawn.own_disk_types(
+                                        block_device_info))
+            self._remove_stale_lpar(instance, network_info)
         if has_moved or self._is_lost(instance):
-            make = self._rebuild if has_moved else self._make_anew
+            make = self._rebuild if has_moved else self._recreate
             make(context, instance, network_info, block_device_info,
-                 former=instance.old_flavor, power_on=power_on)
+                 old_flavor=instance.old_flavor, power_on=power_on)
             return
         try:
             self._run(flow_resize.finish(
-                self.rooms, instance, block_device_info, instance.old_flavor,
-                power_on), instance)
+                self.services, instance, block_device_info,
+                instance.old_flavor, power_on), instance)
         except Exception as exc:
             self._raise_rolled_back(instance, exc, power_on,
                                     may_be_resized=True)
@@ -546,7 +548,8 @@ class PowerVMDriver(driver.ComputeDriver):
                 not compute_utils.is_volume_backed_instance(context,
                                                             instance)):
             try:
-                self._run(flow_resize.extend(self.rooms, instance), instance)
+                self._run(flow_resize.extend(self.services, instance),
+                          instance)
             except Exception:
                 LOG.exception('The boot disk could not be made larger. A hard '
                               'reboot tries again.', instance=instance)
@@ -559,23 +562,23 @@ class PowerVMDriver(driver.ComputeDriver):
         Also after a crash, when it may not have left yet.
         """
         self._log_operation('finish_revert_migration', instance)
-        former = instance.new_flavor or instance.flavor
+        reverted_flavor = instance.new_flavor or instance.flavor
         if move.is_same_host(migration):
             try:
                 self._run(flow_resize.revert(
-                    self.rooms, instance, block_device_info, former,
-                    power_on), instance)
+                    self.services, instance, block_device_info,
+                    reverted_flavor, power_on), instance)
             except nova_exc.InstanceNotFound:
                 if not self._is_gone(instance):
                     raise
-                self._make_anew(context, instance, network_info,
-                                block_device_info, former=former,
-                                power_on=power_on)
+                self._recreate(context, instance, network_info,
+                               block_device_info, old_flavor=reverted_flavor,
+                               power_on=power_on)
             size.forget(instance)
         elif self.instance_exists(instance):
-            self._run(flow_migrate.come_back(
-                self.rooms, instance, network_info or [], block_device_info,
-                former, power_on), instance)
+            self._run(flow_migrate.revert_on_source(
+                self.services, instance, network_info or [], block_device_info,
+                reverted_flavor, power_on), instance)
         else:
             # Between two cells Nova has the LPAR removed in the meantime.
             self._rebuild(context, instance, network_info, block_device_info,
@@ -619,15 +622,15 @@ class PowerVMDriver(driver.ComputeDriver):
             knows again what the server is made of.
         """
         try:
-            flavor.check_rebuild(self.rooms.host, instance)
+            flavor.check_rebuild(self.services.host, instance)
             if not compute_utils.is_volume_backed_instance(
                     context, instance, bdms):
-                image.check_rebuild(self.rooms.disk, context, instance,
+                image.check_rebuild(self.services.disk, context, instance,
                                     image_meta)
         except (nova_exc.NovaException, pvm_exc.Error) as exc:
             try:
                 made_of.give_back(instance, lambda: vm.is_ibmi(
-                    self.rooms.host, instance))
+                    self.services.host, instance))
             except (nova_exc.NovaException, pvm_exc.Error):
                 LOG.exception('The rebuild is refused, but its image stays '
                               'on record. Rebuild the server with an image '
@@ -638,12 +641,12 @@ class PowerVMDriver(driver.ComputeDriver):
                  **kwargs):
         """Make an LPAR for the disks that a server has."""
         self._run(flow_spawn.rebuild(
-            self.rooms, context, instance, network_info or [],
+            self.services, context, instance, network_info or [],
             block_device_info, power_opts=self._spawn_power_opts(instance),
             **kwargs), instance)
 
-    def _make_anew(self, context, instance, network_info, block_device_info,
-                   **kwargs):
+    def _recreate(self, context, instance, network_info, block_device_info,
+                  **kwargs):
         """Make the LPAR of a server again that somebody has deleted.
 
         Its disks and volumes are there; so may be what it has left, such as
@@ -654,7 +657,7 @@ class PowerVMDriver(driver.ComputeDriver):
                     'disks.', instance=instance)
         self._destroy(instance, network_info, destroy_disks=False)
         try:
-            self._run(flow_rescue.discard(self.rooms, instance), instance)
+            self._run(flow_rescue.discard(self.services, instance), instance)
         except Exception:
             LOG.exception('The rescue disk could not be deleted. It stays '
                           'until the server is rescued again or deleted.',
@@ -662,7 +665,7 @@ class PowerVMDriver(driver.ComputeDriver):
         self._rebuild(context, instance, network_info, block_device_info,
                       **kwargs)
 
-    def _remove_former(self, instance, network_info):
+    def _remove_stale_lpar(self, instance, network_info):
         """Remove what a move that failed has left of a server that comes."""
         if self.instance_exists(instance):
             LOG.warning('Removing an LPAR that a failed move has '
@@ -675,7 +678,7 @@ class PowerVMDriver(driver.ComputeDriver):
                 logging.WARNING, 'The move failed: %s', exc,
                 instance=instance)
         if tf_base.failed_reverts(exc) or not vm.is_as_before(
-                self.rooms.host, instance, was_on, may_be_resized):
+                self.services.host, instance, was_on, may_be_resized):
             raise exc
         size.forget(instance)
         raise nova_exc.InstanceFaultRollback(inner_exception=exc)
@@ -690,7 +693,7 @@ class PowerVMDriver(driver.ComputeDriver):
         reboot plugs what is missing. It sends no request for a port of which
         all is on the platform.
         """
-        vifs = pvm_vif.of_a_start(network_info)
+        vifs = powervm_vif.ports_to_replug(network_info)
         if not vifs:
             return
         try:
@@ -703,7 +706,7 @@ class PowerVMDriver(driver.ComputeDriver):
     def _plug_vifs(self, instance, network_info):
         self._log_operation('plug_vifs', instance)
         try:
-            self._run(flow_network.plug(self.rooms, instance, network_info),
+            self._run(flow_network.plug(self.services, instance, network_info),
                       instance)
         except Exception as exc:
             # What the driver and Nova raise says all; its trace says no more.
@@ -714,7 +717,8 @@ class PowerVMDriver(driver.ComputeDriver):
     def unplug_vifs(self, instance, network_info):
         self._log_operation('unplug_vifs', instance)
         try:
-            self._run(flow_network.unplug(self.rooms, instance, network_info),
+            self._run(flow_network.unplug(self.services, instance,
+                                          network_info),
                       instance)
         except nova_exc.InstanceNotFound:
             LOG.log(vm.level_of_missing(instance),
@@ -740,20 +744,20 @@ class PowerVMDriver(driver.ComputeDriver):
 
     def get_volume_connector(self, instance):
         """Describe to Cinder where to export volumes; needs no LPAR."""
-        return volume.connector_properties(self.rooms.host, instance)
+        return volume.connector_properties(self.services.host, instance)
 
     def attach_volume(self, context, connection_info, instance, mountpoint,
                       disk_bus=None, device_type=None, encryption=None):
         self._log_operation('attach_volume', instance)
         volume.check_encryption(connection_info, encryption)
-        self._run(flow_volume.attach(self.rooms, instance, connection_info),
+        self._run(flow_volume.attach(self.services, instance, connection_info),
                   instance)
 
     def detach_volume(self, context, connection_info, instance, mountpoint,
                       encryption=None):
         self._log_operation('detach_volume', instance)
         self._run(flow_volume.detach(
-            self.rooms, instance, connection_info,
+            self.services, instance, connection_info,
             for_rebuild=instance.task_state == task_states.REBUILDING),
             instance)
 
@@ -761,7 +765,8 @@ class PowerVMDriver(driver.ComputeDriver):
                       requested_size):
         self._log_operation('extend_volume', instance)
         self._run(flow_volume.extend(
-            self.rooms, instance, connection_info, requested_size), instance)
+            self.services, instance, connection_info, requested_size),
+            instance)
 
     def swap_volume(self, context, old_connection_info, new_connection_info,
                     instance, mountpoint, resize_to):
@@ -776,10 +781,10 @@ class PowerVMDriver(driver.ComputeDriver):
         # A server that has crashed is not on for Nova, and is not off.
         was_on = (self.get_info(instance, use_cache=False).state !=
                   power_state.SHUTDOWN or
-                  not vm.is_off(self.rooms.host, instance))
-        with self.rooms.volumes.swapping(instance):
+                  not vm.is_off(self.services.host, instance))
+        with self.services.volumes.swapping(instance):
             self._run(flow_volume.swap(
-                self.rooms, instance, old_connection_info,
+                self.services, instance, old_connection_info,
                 new_connection_info, self._block_device_info(instance),
                 was_on=was_on, may_stop=CONF.powervm.swap_volume_stops_server,
                 timeout=CONF.shutdown_timeout), instance)
@@ -802,7 +807,7 @@ class PowerVMDriver(driver.ComputeDriver):
         :raises nova.exception.DiskNotFound: if they certainly are, and the
             platform does not tell of them: Nova would make them anew.
         """
-        disk_dvr = self.rooms.disk
+        disk_dvr = self.services.disk
         if not disk_dvr.capabilities['shared_storage']:
             return False
         is_volume_backed = compute_utils.is_volume_backed_instance(
@@ -812,36 +817,36 @@ class PowerVMDriver(driver.ComputeDriver):
             else [disk_driver.DiskType.BOOT])
 
     def check_instance_shared_storage_local(self, context, instance):
-        return self.rooms.disk.check_instance_shared_storage_local(
+        return self.services.disk.check_instance_shared_storage_local(
             context, instance)
 
     def check_instance_shared_storage_remote(self, context, data):
         """Answer what the driver of another host asks; see peers."""
-        arrival = peers.arrival(data)
-        if arrival is not None:
-            return move.why_not_here(self.rooms.host, self.rooms.disk,
-                                     **arrival)
-        return self.rooms.disk.check_instance_shared_storage_remote(
+        question = peers.question(data)
+        if question is not None:
+            return move.why_not_here(self.services.host, self.services.disk,
+                                     **question)
+        return self.services.disk.check_instance_shared_storage_remote(
             context, data)
 
     # ---- image cache ---------------------------------------------------
 
     def manage_image_cache(self, context, all_instances):
-        self.rooms.disk.manage_image_cache(context, all_instances)
+        self.services.disk.manage_image_cache(context, all_instances)
 
     def cache_image(self, context, image_id):
-        return self.rooms.disk.cache_image(context, image_id)
+        return self.services.disk.cache_image(context, image_id)
 
     # ---- the host ------------------------------------------------------
 
     def get_available_resource(self, nodename):
         # With this, Nova ends its start.
         self._states_at_start = None
-        cleanup.periodic(self.rooms.cleaning)
+        cleanup.periodic(self.services.cleaning)
         data = self.inventory.get_available_resource(nodename)
         # From microversion 2.88 on the API tells this, and asks no host.
         stats = dict(data['stats'], uptime=self.get_host_uptime(),
-                     **self.rooms.disk.kept_with_host)
+                     **self.services.disk.kept_with_host)
         return dict(data, uuid=self.node_uuid, stats=stats)
 
     def update_provider_tree(self, provider_tree, nodename, allocations=None):
@@ -857,10 +862,10 @@ class PowerVMDriver(driver.ComputeDriver):
         return CONF.my_ip
 
     def get_host_uptime(self):
-        return pvm_mgmt.read_uptime()
+        return powervm_mgmt.read_uptime()
 
     def get_host_cpu_stats(self):
-        return self.rooms.host.get_cpu_stats()
+        return self.services.host.get_cpu_stats()
 
     # ---- helpers -------------------------------------------------------
 

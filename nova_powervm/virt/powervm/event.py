@@ -107,15 +107,15 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
             self.host.vswitch_changed(
                 uuid, is_there=event.etype == _TYPE.ADD_URI)
 
-    def _partition_event(self, event, pvm_uuid):
+    def _partition_event(self, event, lpar_uuid):
         if event.etype == _TYPE.DELETE_URI:
-            self.host.partition_states.forget(pvm_uuid)
-            self.lifecycle.cancel(pvm_uuid)
+            self.host.partition_states.forget(lpar_uuid)
+            self.lifecycle.cancel(lpar_uuid)
         elif event.etype in _CHANGED and _tells_of_state(event):
-            self.host.partition_states.changed(pvm_uuid)
-            self.lifecycle.process(pvm_uuid)
+            self.host.partition_states.changed(lpar_uuid)
+            self.lifecycle.process(lpar_uuid)
         if self._nvram is not None and _tells_of_nvram(event):
-            self._nvram.store_changed(pvm_uuid)
+            self._nvram.store_changed(lpar_uuid)
 
     def _vios_event(self, event, vios_uuid):
         if event.etype in _MADE_OR_GONE:
@@ -150,29 +150,29 @@ class PowerVMLifecycleEventHandler(object):
         self._thread = None
         self._stopped = False
 
-    def process(self, pvm_uuid):
+    def process(self, lpar_uuid):
         """Check an LPAR when its state has settled, counted from now.
 
-        :param pvm_uuid: the LPAR's UUID, upper case.
+        :param lpar_uuid: the LPAR's UUID, upper case.
         """
         with self._changed:
             if self._stopped:
                 return
-            self._due[pvm_uuid] = time.monotonic() + self._settle
-            self._due.move_to_end(pvm_uuid)
+            self._due[lpar_uuid] = time.monotonic() + self._settle
+            self._due.move_to_end(lpar_uuid)
             if self._thread is None:
                 self._thread = threading.Thread(
                     target=self._run, name='powervm-lifecycle', daemon=True)
                 self._thread.start()
             self._changed.notify()
 
-    def cancel(self, pvm_uuid):
+    def cancel(self, lpar_uuid):
         """Do not check an LPAR.
 
-        :param pvm_uuid: the LPAR's UUID, upper case.
+        :param lpar_uuid: the LPAR's UUID, upper case.
         """
         with self._changed:
-            self._due.pop(pvm_uuid, None)
+            self._due.pop(lpar_uuid, None)
 
     def shutdown(self):
         """Drop what is pending and end the thread."""
@@ -187,45 +187,45 @@ class PowerVMLifecycleEventHandler(object):
 
     def _run(self):
         while True:
-            pvm_uuid = self._wait_for_next()
-            if pvm_uuid is None:
+            lpar_uuid = self._wait_for_next()
+            if lpar_uuid is None:
                 return
             try:
-                self.emit(pvm_uuid)
+                self.emit(lpar_uuid)
             except Exception:
                 LOG.exception('Nova could not be told of the state of LPAR '
-                              '%s.', pvm_uuid)
+                              '%s.', lpar_uuid)
 
     def _wait_for_next(self):
         """Wait for the next LPAR that is due; None at the end."""
         with self._changed:
             while not self._stopped:
-                pvm_uuid, due = next(iter(self._due.items()), (None, None))
+                lpar_uuid, due = next(iter(self._due.items()), (None, None))
                 remaining = due and due - time.monotonic()
                 if due is not None and remaining <= 0:
-                    del self._due[pvm_uuid]
-                    return pvm_uuid
+                    del self._due[lpar_uuid]
+                    return lpar_uuid
                 self._changed.wait(remaining)
         return None
 
-    def emit(self, pvm_uuid):
+    def emit(self, lpar_uuid):
         """Emit the lifecycle event for the state of an LPAR.
 
-        :param pvm_uuid: the LPAR's UUID, upper case.
+        :param lpar_uuid: the LPAR's UUID, upper case.
         :raises pypowervm.exceptions.Error: if the state cannot be read.
         """
-        instance = vm.find_instance(pvm_uuid, self._host.nodename)
+        instance = vm.find_instance(lpar_uuid, self._host.nodename)
         if instance is None:
-            LOG.debug('LPAR %s is not a server of this host.', pvm_uuid)
+            LOG.debug('LPAR %s is not a server of this host.', lpar_uuid)
             return
         if instance.task_state in _NO_EVENT_TASK_STATES:
             LOG.debug('No event in the task state %s.', instance.task_state,
                       instance=instance)
             return
         try:
-            state = self._host.partition_states.get(pvm_uuid, use_cache=False)
+            state = self._host.partition_states.get(lpar_uuid, use_cache=False)
         except nova_exc.InstanceNotFound:
-            LOG.debug('LPAR %s is gone.', pvm_uuid, instance=instance)
+            LOG.debug('LPAR %s is gone.', lpar_uuid, instance=instance)
             return
         transition = power_states.transition(state, instance.power_state)
         if transition is None:

@@ -41,7 +41,7 @@ class ViosNotAvailable(exception.NovaException):
                'connection, after a wait of %(wait_time)d seconds.')
 
 
-class OfThisHost(Exception):
+class FaultOfThisHost(Exception):
     """Marks a failure of this host only, of a class that fails on each host.
 
     See module failures.
@@ -59,11 +59,11 @@ class InvalidFlavor(exception.InvalidInput):
                '%(reason)s')
 
 
-class FlavorNotOnThisHost(OfThisHost, InvalidFlavor):
+class FlavorNotOnThisHost(FaultOfThisHost, InvalidFlavor):
     """What the flavor says, this host does not have or cannot do."""
 
 
-class ImageFormatNotOnThisHost(OfThisHost, exception.ImageUnacceptable):
+class ImageFormatNotOnThisHost(FaultOfThisHost, exception.ImageUnacceptable):
     """The disks of other hosts may be made of such an image."""
 
 
@@ -121,9 +121,9 @@ class VGHolderNotUsable(VGNotFound):
 class VGHolderChanged(AbstractDiskException):
     msg_fmt = ('[powervm] volume_group_vios_name is %(named)s, but until now '
                'the disks of servers were in volume group %(vg_name)s of '
-               'Virtual I/O Server %(former)s: %(reason)s. Name that Virtual '
-               'I/O Server, or move the servers away and delete the disks '
-               'first.')
+               'Virtual I/O Server %(previous)s: %(reason)s. Name that '
+               'Virtual I/O Server, or move the servers away and delete the '
+               'disks first.')
 
 
 class ClusterNotFoundByName(AbstractDiskException):
@@ -173,8 +173,8 @@ class StorageNotServed(AbstractDiskException):
 
 
 class DiskNameInUse(AbstractDiskException):
-    msg_fmt = ('Disk %(name)s already exists in %(place)s, and it is in use: '
-               '%(reason)s')
+    msg_fmt = ('Disk %(name)s already exists in %(location)s, and it is '
+               'in use: %(reason)s')
 
 
 class DiskNameAmbiguous(AbstractDiskException):

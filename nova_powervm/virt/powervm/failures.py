@@ -24,8 +24,8 @@ from nova import exception as nova_exc
 
 from nova_powervm.virt.powervm import exception
 
-#: What fails on each host alike, unless it is an exception.OfThisHost.
-OF_REQUEST = (
+#: What fails on each host alike, unless it is an exception.FaultOfThisHost.
+REQUEST_ERRORS = (
     exception.InvalidFlavor,
     exception.VolumeTypeNotSupported,
     nova_exc.FlavorDiskTooSmall,
@@ -42,8 +42,8 @@ OF_REQUEST = (
 
 def is_of_request(exc):
     """Whether a build fails on each host because of an exception."""
-    return (isinstance(exc, OF_REQUEST) and
-            not isinstance(exc, exception.OfThisHost))
+    return (isinstance(exc, REQUEST_ERRORS) and
+            not isinstance(exc, exception.FaultOfThisHost))
 
 
 def is_users(exc):
@@ -58,7 +58,7 @@ def is_users(exc):
             not isinstance(exc, nova_exc.VirtualInterfaceCreateException))
 
 
-def of_build(exc, instance):
+def build_failure(exc, instance):
     """Tell what to raise, so that Nova does the right thing.
 
     :param exc: the exception that a build ended with.
@@ -69,7 +69,7 @@ def of_build(exc, instance):
     if (not instance.obj_attr_is_set('vm_state') or
             instance.vm_state != vm_states.BUILDING):
         return exc
-    if isinstance(exc, exception.OfThisHost):
+    if isinstance(exc, exception.FaultOfThisHost):
         return exception.NotOnThisHost(reason=str(exc))
     if is_of_request(exc):
         return nova_exc.BuildAbortException(instance_uuid=instance.uuid,

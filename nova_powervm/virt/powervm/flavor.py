@@ -143,17 +143,18 @@ def check_rebuild(host, instance):
     :raises: as build_lpar.
     """
     rebuilt = made_of.as_on_record(instance)
-    _build(host, rebuilt, instance.flavor, anew=cpu_policy.differs(
+    _build(host, rebuilt, instance.flavor, policy_changed=cpu_policy.differs(
         instance.system_metadata, rebuilt.system_metadata))
 
 
-def _build(host, instance, flavor, anew=False):
+def _build(host, instance, flavor, policy_changed=False):
     """See build_lpar.
 
-    :param anew: whether the policy for processors has changed since the server
-        was created, see _Translation.
+    :param policy_changed: whether the policy for processors has changed since
+        the server was created, see _Translation.
     """
-    attributes = _Translation(host, instance, flavor, anew).attributes()
+    attributes = _Translation(host, instance, flavor,
+                              policy_changed).attributes()
     standardizer = lpar_builder.DefaultStandardize(
         host.system, proc_units_factor=CONF.powervm.proc_units_factor,
         uncapped_weight=CONF.powervm.uncapped_proc_weight)
@@ -175,7 +176,7 @@ def is_ibmi(instance):
     return system.lower() == IBMI
 
 
-def change_lpar(host, instance, lpar_w, former, flavor):
+def change_lpar(host, instance, lpar_w, old_flavor, flavor):
     """Change a partition that is off to what another flavor describes.
 
     Settings that somebody has changed, and that neither flavor sets, stay; see
@@ -186,19 +187,20 @@ def change_lpar(host, instance, lpar_w, former, flavor):
     :param host: the Host of the partition.
     :param instance: nova.objects.Instance, with system_metadata.
     :param lpar_w: LPAR wrapper, which is changed.
-    :param former: nova.objects.Flavor for which it was created.
+    :param old_flavor: nova.objects.Flavor for which it was created.
     :param flavor: nova.objects.Flavor that it gets.
     :raises InvalidFlavor: as build_lpar.
     :raises pypowervm.exceptions.Error: as build_lpar.
     """
     new = size.read(build_lpar(host, instance, flavor))
     named = {key[len(NAMESPACE):] for key in (
-        *former.extra_specs, *flavor.extra_specs) if key.startswith(NAMESPACE)}
-    if any(cpu_policy.of(either, instance.system_metadata)
-           for either in (former, flavor)):
+        *old_flavor.extra_specs, *flavor.extra_specs)
+        if key.startswith(NAMESPACE)}
+    if any(cpu_policy.policy_for(either, instance.system_metadata)
+           for either in (old_flavor, flavor)):
         named.add('dedicated_proc')
     size.write(lpar_w, size.merge(
-        size.read(lpar_w), _size_of(host, instance, former), new, named,
+        size.read(lpar_w), _size_of(host, instance, old_flavor), new, named,
         host.system))
 
 
@@ -221,7 +223,7 @@ def _size_of(host, instance, flavor):
 class _Translation:
     """A flavor as attributes of one instance for pypowervm's LPARBuilder."""
 
-    def __init__(self, host, instance, flavor, anew=False):
+    def __init__(self, host, instance, flavor, policy_changed=False):
         self.host = host
         self.system = host.system
         self.instance = instance
@@ -230,7 +232,7 @@ class _Translation:
         self.is_ibmi = is_ibmi(instance)
         self._is_dedicated = cpu_policy.is_dedicated(
             flavor, instance.system_metadata)
-        self._check_policy(anew)
+        self._check_policy(policy_changed)
 
     def attributes(self):
         attributes = {
@@ -262,7 +264,7 @@ class _Translation:
                 raise self._error(key, value, str(exc))
         return specs
 
-    def _check_policy(self, anew):
+    def _check_policy(self, policy_changed):
         """Refuse a hw:cpu_policy that PowerVM does not support.
 
         A server from a version that ignored the policy may have such a flavor.
@@ -275,7 +277,7 @@ class _Translation:
                                             size.SHARED_ONLY)
         if not refused and not conflict:
             return
-        if not anew and self._was_made_so():
+        if not policy_changed and self._was_made_so():
             self._is_dedicated = False
             return
         if refused:

@@ -51,7 +51,7 @@ _KEY = 'powervm_granted_'
 NOTES = _KEY
 _CLASSES = (orc.VCPU, orc.PCPU, orc.MEMORY_MB, orc.DISK_GB)
 # States of a move before Nova has called the driver of the target host.
-_NOT_ARRIVED = ('queued', 'accepted', 'pre-migrating', 'migrating')
+_NOT_ON_TARGET = ('queued', 'accepted', 'pre-migrating', 'migrating')
 
 
 class Disks(typing.NamedTuple):
@@ -74,7 +74,7 @@ class Server(typing.NamedTuple):
 
     :ivar instance: nova.objects.Instance
     :ivar flavors: list of nova.objects.Flavor for which it was granted.
-    :ivar pvm_uuid: str, UUID of its LPAR.
+    :ivar lpar_uuid: str, UUID of its LPAR.
     :ivar resources: dict of resource class -> int, VCPU, PCPU and MEMORY_MB.
     :ivar disks: Disks
     :ivar has: lpar_sizes.LparSize that its LPAR uses at least, if it has an
@@ -84,7 +84,7 @@ class Server(typing.NamedTuple):
 
     instance: typing.Any
     flavors: typing.List[typing.Any]
-    pvm_uuid: str
+    lpar_uuid: str
     resources: typing.Dict[str, int]
     disks: Disks
     has: lpar_sizes.LparSize
@@ -102,10 +102,10 @@ class Provider(typing.NamedTuple):
     uuid: str
 
 
-def note(instance, provider, allocations, flavor=None, former=()):
+def note(instance, provider, allocations, flavor=None, earlier=()):
     """Store with a server what it is granted on a host.
 
-    Remove other records, except those of ``former``.
+    Remove other records, except those of ``earlier``.
 
     :param instance: nova.objects.Instance, which is saved.
     :param provider: Provider, the host.
@@ -113,12 +113,12 @@ def note(instance, provider, allocations, flavor=None, former=()):
         server also has allocations on its old host.
     :param flavor: nova.objects.Flavor of the server with these allocations;
         None means its own.
-    :param former: list of (Nova's name of a host, nova.objects.Flavor) whose
+    :param earlier: list of (Nova's name of a host, nova.objects.Flavor) whose
         records stay, because the server may return to them.
     """
     record = (allocations or {}).get(provider.uuid, {'resources': {}})
     metadata = instance.system_metadata
-    wanted = {key: metadata[key] for key in (_key(*pair) for pair in former)
+    wanted = {key: metadata[key] for key in (_key(*pair) for pair in earlier)
               if key in metadata}
     wanted.update(to_keep(provider.nodename, flavor or instance.flavor,
                           record['resources']))
@@ -140,15 +140,15 @@ def noted(instance, provider, allocations, migration):
 
     :param migration: nova.objects.Migration
     """
-    former = instance.old_flavor or instance.flavor
+    old_flavor = instance.old_flavor or instance.flavor
     note(instance, provider, allocations,
-         former=[(migration.source_compute, former)])
+         earlier=[(migration.source_compute, old_flavor)])
     try:
         yield
     except Exception:
         with excutils.save_and_reraise_exception():
             with contextlib.suppress(nova_exc.NovaException):
-                note(instance, provider, allocations, former)
+                note(instance, provider, allocations, old_flavor)
 
 
 def to_keep(nodename, flavor, resources):
@@ -202,7 +202,8 @@ def find(system, nodename):
     for migration in migrations:
         instance = instances.get(migration.instance_uuid)
         if instance is not None:
-            flavors[instance.uuid] = _of_move(instance, migration, nodename)
+            flavors[instance.uuid] = _move_flavors(instance, migration,
+                                                   nodename)
     return [describe(system, nodename, instances[uuid], stays, comes, asks)
             for uuid, (stays, comes, asks) in flavors.items()
             if stays + comes + asks]
@@ -220,7 +221,7 @@ def _find_others(context, migrations, instances):
                 expected_attrs=['flavor', 'system_metadata'])}
 
 
-def _of_move(instance, migration, nodename):
+def _move_flavors(instance, migration, nodename):
     """Return the flavors that a moving server was granted on a host.
 
     :returns: three lists: the flavors that the server has, the flavors that
@@ -232,8 +233,8 @@ def _of_move(instance, migration, nodename):
             migration.migration_type != 'evacuation'):
         stays.append(instance.old_flavor or instance.flavor)
     if migration.dest_compute == nodename:
-        has_arrived = migration.status not in _NOT_ARRIVED
-        (comes if has_arrived else asks).append(
+        is_on_target = migration.status not in _NOT_ON_TARGET
+        (comes if is_on_target else asks).append(
             instance.new_flavor or instance.flavor)
     return stays, comes, asks
 
@@ -266,11 +267,11 @@ def describe(system, nodename, instance, stays, comes=(), asks=()):
             resources[name] = sum(amounts)
     disks = [_disks(flavor, granted)
              for flavor, granted in zip(flavors, found)]
-    sizes = [lpar_sizes.of_flavor(system, flavor, metadata)
+    sizes = [lpar_sizes.flavor_size(system, flavor, metadata)
              for flavor in flavors]
     # Once a resize has ended, the LPAR has its new size.
     is_resized = instance.vm_state == vm_states.RESIZED
-    return Server(instance, flavors, vm.get_pvm_uuid(instance), resources,
+    return Server(instance, flavors, vm.get_lpar_uuid(instance), resources,
                   Disks(max(disk.boot for disk in disks),
                         max(disk.blank for disk in disks),
                         sum(disk.total for disk in disks)),

@@ -21,7 +21,7 @@ cloud-init takes a server with another id for a new one: it makes host keys and
 users, and runs the user's scripts once more. So a server keeps the id that it
 has, also on a config drive that is made anew, as after a move. A medium cannot
 be read on a VIOS, and has the same name in 9.0.0. So what 9.0.0 made is known
-by the boot disk that was taken over from it (disk.former), or, without such
+by the boot disk that was taken over from it (disk.legacy), or, without such
 a disk, by what is missing: this driver makes notes of each server in Nova,
 which 9.0.0 did not. That is found out once, before anything else is noted, and
 the id is kept in the server's system_metadata.
@@ -33,9 +33,9 @@ from nova import exception as nova_exc
 from nova import objects
 from oslo_log import log as logging
 
-from nova_powervm.virt.powervm.disk import former as disk_former
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm.disk import legacy
 from nova_powervm.virt.powervm import granted
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import vm
 
@@ -50,14 +50,14 @@ _NOTES = 'powervm_'
 _EARLIER = (granted.NOTES, made_of.NOTES)
 
 
-def of(instance):
+def guest_id(instance):
     """The id for the config drive of a server: str."""
     return instance.system_metadata.get(_KEY) or instance.uuid
 
 
-def in_9(instance):
+def legacy_id(instance):
     """The id that nova-powervm 9.0.0 gave a server: str."""
-    return vm.get_pvm_uuid(instance).lower()
+    return vm.get_lpar_uuid(instance).lower()
 
 
 def keep(instance):
@@ -66,10 +66,10 @@ def keep(instance):
     :param instance: nova.objects.Instance
     """
     if (_KEY not in instance.system_metadata and
-            in_9(instance) != instance.uuid and _is_of_9(instance)):
+            legacy_id(instance) != instance.uuid and _has_legacy_id(instance)):
         LOG.info('The server keeps the id %s that nova-powervm 9.0.0 gave '
-                 'it.', in_9(instance), instance=instance)
-        instance.system_metadata[_KEY] = in_9(instance)
+                 'it.', legacy_id(instance), instance=instance)
+        instance.system_metadata[_KEY] = legacy_id(instance)
         instance.save()
 
 
@@ -92,15 +92,15 @@ def take_over(nodename):
                         'moved or rebuilt: %s', exc, instance=instance)
 
 
-def _is_of_9(instance):
+def _has_legacy_id(instance):
     """Whether 9.0.0 has made a server, and its config drive, if it has one.
 
     A server that is being made has not been launched. The image of one that
     was shelved has cloud-init's memory of the id.
     """
-    if instance.launched_at is None or former.was_made_here(instance):
+    if instance.launched_at is None or host_record.was_made_here(instance):
         return False
-    if disk_former.boot_disk_name(instance):
+    if legacy.boot_disk_name(instance):
         return True
     has_own_disk = (instance.image_ref and
                     instance.vm_state != vm_states.SHELVED_OFFLOADED)

@@ -268,17 +268,17 @@ def _reshape_if_needed(provider, pool, is_shared, allocations):
     :returns: bool, whether something had to move.
     :raises ReshapeNeeded: if something has to move, and allocations is None.
     """
-    places = [provider.uuid, _pool_uuid(pool)]
+    providers = [provider.uuid, _pool_uuid(pool)]
     if is_shared:
         needed = orc.DISK_GB in provider.inventory
     else:
         needed = _pool_aggregate(pool) in provider.aggregates
-        places.reverse()
+        providers.reverse()
     if needed and allocations is None:
         raise nova_exc.ReshapeNeeded()
     if needed:
         for consumer in allocations.values():
-            _move_disk(consumer['allocations'], *places)
+            _move_disk(consumer['allocations'], *providers)
     return needed
 
 

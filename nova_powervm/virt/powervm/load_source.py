@@ -171,7 +171,7 @@ class LoadSource:
                 mappings += vios_w.vfc_mappings
             for mapping in mappings:
                 if mapping.client_adapter is not None and clients.is_client(
-                        mapping, vm.get_pvm_uuid(self._instance)):
+                        mapping, vm.get_lpar_uuid(self._instance)):
                     slot = mapping.client_adapter.lpar_slot_num
                     found[slot] = found.get(slot) or _is_optical(mapping)
         return [str(slot) for slot in sorted(

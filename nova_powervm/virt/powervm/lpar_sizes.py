@@ -37,7 +37,7 @@ class LparSize(typing.NamedTuple):
     dedicated: int
 
 
-def of_flavor(system, flavor, metadata):
+def flavor_size(system, flavor, metadata):
     """Tell what the partition of a flavor takes.
 
     A flavor that flavor.build_lpar() refuses takes about what it asks for.

@@ -30,7 +30,7 @@ def plain(text):
         return None
 
 
-def of(mapping):
+def address(mapping):
     """The address of the storage of a mapping, see plain().
 
     :param mapping: VSCSIMapping wrapper.

@@ -73,7 +73,8 @@ class ConfigDrive:
     has one, else the first found, VIOSes in the order of their names; if no
     VIOS has one, it is made. The repository is looked for at first use and
     again after an upload that failed. While its VIOS is down, that of another
-    one is used, and what is to be deleted there is deleted by sweep() later.
+    one is used, and what is to be deleted there is deleted by
+    clean_periodically() later.
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param preferred_vios_uuid: UUID of the VIOS that has the servers' disks,
@@ -94,10 +95,10 @@ class ConfigDrive:
         # UUIDs of VIOSes that may have media beside the repository in use.
         self._others = set()
         # VIOS UUID -> dict of name -> Proof of media to delete there.
-        self._doomed = {}
+        self._to_delete = {}
         # Held while media are deleted that were to be deleted later. Besides
         # the periodic task, only an upload of one of them waits for it.
-        self._sweeping = threading.Lock()
+        self._cleaning = threading.Lock()
 
     # ---- the life of a config drive ------------------------------------
 
@@ -120,7 +121,7 @@ class ConfigDrive:
             path = os.path.join(folder, name)
             _build_iso(path, instance, injected_files,
                        _network_info(network_info, mgmt_cna), admin_pass)
-            proof = deletion.of_server(instance)
+            proof = deletion.server_proof(instance)
             group = (self._upload(self._find_repository(create=True), name,
                                   proof, path) or
                      self._upload(self._find_repository(create=True), name,
@@ -134,7 +135,7 @@ class ConfigDrive:
         :param media: what create returned.
         :param stg: transaction.StorageTransaction
         """
-        stg.map(media.vios_uuid, vm.get_pvm_uuid(instance), media.element)
+        stg.map(media.vios_uuid, vm.get_lpar_uuid(instance), media.element)
 
     def attach_again(self, instance, stg):
         """Queue the mapping of a config drive whose mapping was lost.
@@ -152,8 +153,8 @@ class ConfigDrive:
                                                 get_cfg_drv_name(instance))
             stg.expect([group.vios_uuid], element)
             stg.edit_redundant([group.vios_uuid], _map_again, group,
-                               vm.get_pvm_uuid(instance), element, stg.place,
-                               required=False)
+                               vm.get_lpar_uuid(instance), element,
+                               stg.device_address, required=False)
 
     def _find_medium(self, instance):
         """Find the volume group whose medium is to be mapped to a server.
@@ -165,7 +166,8 @@ class ConfigDrive:
         own_uuid = own and own.vios_uuid
         if not self._others - {own_uuid}:
             return own
-        name, lpar_uuid = get_cfg_drv_name(instance), vm.get_pvm_uuid(instance)
+        name = get_cfg_drv_name(instance)
+        lpar_uuid = vm.get_lpar_uuid(instance)
         vioses = self.host.active_vioses([vios_mappings.SCSI_MAPPING])
         if any(vios_mappings.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
                                           name) for vios_w in vioses):
@@ -192,7 +194,7 @@ class ConfigDrive:
             stg.edit_redundant([group.vios_uuid], _unmap, name,
                                required=False, missed=functools.partial(
                                    self._delete_later, name,
-                                   deletion.of_server(instance)))
+                                   deletion.server_proof(instance)))
 
     def delete(self, instance, may_wait=False):
         """Delete a config drive, which nothing maps any more (2 requests).
@@ -201,10 +203,11 @@ class ConfigDrive:
         searched: it may have been made while another repository was in use.
         There it is unmapped as well.
 
-        :param may_wait: whether sweep() is to do it if it fails now.
+        :param may_wait: whether clean_periodically() is to do it if it fails
+            now.
         """
         name = get_cfg_drv_name(instance)
-        proof = deletion.of_server(instance)
+        proof = deletion.server_proof(instance)
         group = self._find_repository()
         if group is None or self._is_delayed(name, group.vios_uuid):
             return
@@ -243,22 +246,22 @@ class ConfigDrive:
                 self._delete_media(volumegroup.VolumeGroup(
                     self.host, vios_uuid, vg_w), [name], proof)
 
-    def _delete_media(self, group, doomed, proof, known=None):
+    def _delete_media(self, group, to_delete, proof, known=None):
         """Delete media, but those that another LPAR has in a drive.
 
-        :param doomed: list of their names.
+        :param to_delete: list of their names.
         :param known: wrapper of the group, as it was read just now, or None.
         :returns: bool, whether any of them was there.
         """
         try:
-            return group.edit(deletion.media, doomed, proof, known=known)
+            return group.edit(deletion.media, to_delete, proof, known=known)
         except pvm_exc.HttpError:
-            lent = self._lent(group.vios_uuid, doomed)
+            lent = self._lent(group.vios_uuid, to_delete)
             if not lent:
                 raise
         LOG.warning('Config drives stay as long as LPARs that are not of '
                     'their servers have them: %s', ', '.join(sorted(lent)))
-        group.edit(deletion.media, sorted(set(doomed) - lent), proof)
+        group.edit(deletion.media, sorted(set(to_delete) - lent), proof)
         return True
 
     def _lent(self, vios_uuid, wanted):
@@ -272,32 +275,32 @@ class ConfigDrive:
 
     # ---- what an earlier process has left ------------------------------
 
-    def clean(self, census):
+    def clean(self, snapshot):
         """Delete config drives of servers that Nova has deleted.
 
         It takes 2 requests, one of which the first server saves, and 1 for
-        each other VIOS that maps config drives, besides those of the census.
+        each other VIOS that maps config drives, besides those of the snapshot.
 
-        :param census: cleanup.census.Census
+        :param snapshot: cleanup.platform_snapshot.PlatformSnapshot
         :raises pypowervm.exceptions.Error: if a VIOS refuses.
         """
         group = self._find_repository()
         own_uuid = group and group.vios_uuid
-        self._note_others(census, own_uuid)
+        self._note_others(snapshot, own_uuid)
         if group is not None:
-            self._clean_repository(census, group)
-        for vios_w in census.active_vioses():
+            self._clean_repository(snapshot, group)
+        for vios_w in snapshot.active_vioses():
             if vios_w.uuid in self._others - {own_uuid}:
-                self._clean_other(census, vios_w.uuid)
+                self._clean_other(snapshot, vios_w.uuid)
 
-    def _clean_repository(self, census, group):
+    def _clean_repository(self, snapshot, group):
         vg_w = group.read()
         left = volumegroup.media_names(vg_w)
-        proof = census.prove_former(left)
-        if proof.of(left):
-            self._delete_media(group, proof.of(left), proof, known=vg_w)
+        proof = snapshot.prove_departed(left)
+        if proof.covered(left):
+            self._delete_media(group, proof.covered(left), proof, known=vg_w)
 
-    def _clean_other(self, census, vios_uuid):
+    def _clean_other(self, snapshot, vios_uuid):
         """Delete such media of a VIOS that may have some.
 
         If it has no config drives afterwards, it need not be searched again.
@@ -305,22 +308,22 @@ class ConfigDrive:
         left = {name for vg_w in self.host.volume_groups(vios_uuid)
                 for name in volumegroup.media_names(vg_w)
                 if names.is_config_drive_name(name)}
-        proof = census.prove_former(left)
-        for name in proof.of(left):
+        proof = snapshot.prove_departed(left)
+        for name in proof.covered(left):
             self._delete_from(vios_uuid, name, proof)
-        if not left.difference(proof.of(left)):
+        if not left.difference(proof.covered(left)):
             self._others.discard(vios_uuid)
 
-    def _note_others(self, census, own):
+    def _note_others(self, snapshot, own):
         """Note which VIOSes may have media that are not in the repository.
 
         They are those that are down, and those that map a config drive.
 
         :param own: UUID of the VIOS whose repository is in use, or None.
         """
-        active = {vios_w.uuid for vios_w in census.active_vioses()}
+        active = {vios_w.uuid for vios_w in snapshot.active_vioses()}
         self._others.update(
-            vios_w.uuid for vios_w in census.vioses
+            vios_w.uuid for vios_w in snapshot.vioses
             if vios_w.uuid != own and (
                 vios_w.uuid not in active or any(
                     isinstance(mapping.backing_storage, pvm_stg.VOptMedia) and
@@ -331,34 +334,34 @@ class ConfigDrive:
 
     def _delete_later(self, name, proof, vios_uuid):
         with self._lock:
-            self._doomed.setdefault(vios_uuid, {})[name] = proof
+            self._to_delete.setdefault(vios_uuid, {})[name] = proof
 
     def _is_delayed(self, name, vios_uuid):
         with self._lock:
-            return name in self._doomed.get(vios_uuid, ())
+            return name in self._to_delete.get(vios_uuid, ())
 
     def _note_deleted(self, name, vios_uuid):
         with self._lock:
-            self._doomed[vios_uuid].pop(name, None)
-            if not self._doomed[vios_uuid]:
-                del self._doomed[vios_uuid]
+            self._to_delete[vios_uuid].pop(name, None)
+            if not self._to_delete[vios_uuid]:
+                del self._to_delete[vios_uuid]
 
-    def sweep(self):
+    def clean_periodically(self):
         """Delete what could not be deleted, as while its VIOS was down.
 
         It costs no request if there is nothing. It logs its failures.
         """
         with self._lock:
-            doomed = {vios_uuid: dict(proofs)
-                      for vios_uuid, proofs in self._doomed.items()}
-        for vios_uuid, proofs in doomed.items():
+            to_delete = {vios_uuid: dict(proofs)
+                         for vios_uuid, proofs in self._to_delete.items()}
+        for vios_uuid, proofs in to_delete.items():
             utils.try_to('delete config drives of VIOS %s' % vios_uuid,
-                         self._sweep_vios, vios_uuid, proofs)
+                         self._clean_vios, vios_uuid, proofs)
 
-    def _sweep_vios(self, vios_uuid, proofs):
+    def _clean_vios(self, vios_uuid, proofs):
         if not self.host.is_vios_up(vios_uuid):
             return
-        with self._sweeping:
+        with self._cleaning:
             for name, proof in proofs.items():
                 if self._is_delayed(name, vios_uuid):
                     self._delete_from(vios_uuid, name, proof)
@@ -372,7 +375,7 @@ class ConfigDrive:
         """
         if self._is_delayed(name, group.vios_uuid):
             # The server was here before, and has come back.
-            self._sweep_vios(group.vios_uuid, {name: proof})
+            self._clean_vios(group.vios_uuid, {name: proof})
         try:
             with open(path, 'rb') as iso:
                 sha256 = hashlib.file_digest(iso, 'sha256').hexdigest()
@@ -423,24 +426,24 @@ class ConfigDrive:
         return None
 
     def _any_repository(self, create):
-        place = None
+        candidate = None
         for vios_w in self._vioses():
             for vg_w in self.host.volume_groups(vios_w.uuid):
                 group = volumegroup.VolumeGroup(self.host, vios_w.uuid, vg_w)
                 if len(vg_w.vmedia_repos):
                     return group
-                if self._is_place(vios_w, vg_w) and (
-                        place is None or vios_w.uuid == self._preferred):
-                    place = group
+                if self._can_have_repository(vios_w, vg_w) and (
+                        candidate is None or vios_w.uuid == self._preferred):
+                    candidate = group
         if not create:
             return None
-        if place is None:
+        if candidate is None:
             raise exception.NoMediaRepoVolumeGroupFound(
                 vol_grp=CONF.powervm.vopt_media_volume_group)
-        return place.edit(_create_repository, place)
+        return candidate.edit(_create_repository, candidate)
 
     @staticmethod
-    def _is_place(vios_w, vg_w):
+    def _can_have_repository(vios_w, vg_w):
         """Whether a repository may be made there.
 
         Not on the management partition: its volume groups are its own.
@@ -464,13 +467,14 @@ def _create_repository(vg_w, group):
     return group
 
 
-def _map_again(vios_w, group, lpar_uuid, element, place):
+def _map_again(vios_w, group, lpar_uuid, element, device_address):
     """Map a medium to a partition, if it is there and not mapped yet."""
     if (vios_mappings.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
                                    element.name) or
             not volumegroup.has_media(group.read(), element.name)):
         return None
-    return vios_mappings.add_mapping(vios_w, lpar_uuid, element, place)
+    return vios_mappings.add_mapping(vios_w, lpar_uuid, element,
+                                     device_address)
 
 
 def _unmap(vios_w, name):
@@ -517,7 +521,7 @@ def _build_iso(path, instance, injected_files, network_info, admin_pass):
     metadata = instance_metadata.InstanceMetadata(
         instance, content=injected_files, network_info=network_info,
         extra_md={'admin_pass': admin_pass} if admin_pass else None)
-    metadata.uuid = instance_id.of(instance)
+    metadata.uuid = instance_id.guest_id(instance)
     with configdrive.ConfigDriveBuilder(instance_md=metadata) as builder:
         builder.make_drive(path)
 

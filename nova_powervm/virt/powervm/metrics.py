@@ -84,21 +84,21 @@ class Metrics:
         self.traffic, self.scsi, self.fibre_channel = {}, {}, {}
 
 
-def read(host, pvm_uuid):
+def read(host, lpar_uuid):
     """Read the counters of an LPAR. Never raises.
 
     Needs 1 request. If the monitor is on, it needs 2 more, and 1 for each VIOS
     from which the LPAR has adapters.
 
     :param host: the Host.
-    :param pvm_uuid: str, UUID of the LPAR.
+    :param lpar_uuid: str, UUID of the LPAR.
     :returns: Metrics, empty if the monitor is off or does not answer.
     """
     found = Metrics()
     try:
         latest = _latest_samples(host)
         if _PHYP in latest:
-            _Reader(host, pvm_uuid.upper(), latest, found).read()
+            _Reader(host, lpar_uuid.upper(), latest, found).read()
     except pvm_exc.Error as exc:
         LOG.warning('The performance monitor cannot be read, so the '
                     'diagnostics have no counters, or not all: %s', exc)
@@ -152,9 +152,9 @@ class _Reader:
     :param latest: dict of kind -> URL
     """
 
-    def __init__(self, host, pvm_uuid, latest, found):
+    def __init__(self, host, lpar_uuid, latest, found):
         self._host = host
-        self._uuid = pvm_uuid
+        self._uuid = lpar_uuid
         self._latest = latest
         self._found = found
 

@@ -24,7 +24,7 @@ from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import peers
 
 
-def of(context, instance):
+def find_migration(context, instance):
     """The nova.objects.Migration of an instance, or None (1 DB call)."""
     move = instance.migration_context
     if move is None:
@@ -40,7 +40,7 @@ def is_within_host(context, instance, default=False):
 
     :param default: what to return if the instance is in none.
     """
-    migration = of(context, instance)
+    migration = find_migration(context, instance)
     return default if migration is None else is_same_host(migration)
 
 
@@ -51,9 +51,9 @@ def is_same_host(migration):
 
 def grows(instance):
     """Whether the flavor of an instance has a larger boot disk than before."""
-    former = instance.old_flavor
-    return (former is not None and
-            instance.flavor.root_gb > former.root_gb)
+    old_flavor = instance.old_flavor
+    return (old_flavor is not None and
+            instance.flavor.root_gb > old_flavor.root_gb)
 
 
 def check(disk_dvr, instance, flavor, block_device_info, own_disks,
@@ -97,7 +97,7 @@ def check_target(context, disk_dvr, instance, flavor, own_disks):
     :param own_disks: list of DiskType of the disks that are ours.
     :raises nova.exception.ResizeError: if it cannot.
     """
-    migration = of(context, instance)
+    migration = find_migration(context, instance)
     reason = migration and peers.why_not(
         context, migration.dest_compute, instance, flavor,
         disk_dvr.get_info() if own_disks else None)
@@ -126,7 +126,7 @@ def why_not_here(host, disk_dvr, instance, flavor, disk_info):
     return None if disk_info is None else disk_dvr.validate(disk_info)
 
 
-def check_arrival(disk_dvr, disk_info, own_disks):
+def check_target_disks(disk_dvr, disk_info, own_disks):
     """Make sure that the disks of a server are reached from its new host.
 
     :param disk_dvr: disk.driver.DiskAdapter of this host.

@@ -73,7 +73,7 @@ def config_drive_name(server_uuid):
         server_uuid.replace('-', '').lower()[:_CONFIG_DRIVE_DIGITS])
 
 
-def of_server(server_uuid):
+def server_names(server_uuid):
     """All names that are derived from a server's UUID.
 
     :returns: frozenset of str.

@@ -46,10 +46,10 @@ class NoSlots:
     def plan(self, vioses):
         pass
 
-    def place(self, vios_w, element):
+    def device_address(self, vios_w, element):
         return None, None
 
-    def place_vfc(self, fabric, wwpns):
+    def vfc_slot(self, fabric, wwpns):
         return None
 
     def record(self, vioses, removed, xag):

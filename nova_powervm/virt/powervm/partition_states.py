@@ -88,10 +88,10 @@ class PartitionStates:
             keep({lpar.uuid: lpar.state for lpar in lpars}, only=True)
         return lpars
 
-    def get(self, pvm_uuid, use_cache=True):
+    def get(self, lpar_uuid, use_cache=True):
         """Tell the state of an LPAR (1 request, 0 if it is known).
 
-        :param pvm_uuid: the LPAR's UUID.
+        :param lpar_uuid: the LPAR's UUID.
         :param use_cache: False means to ask the platform. Only the thread
             that has just run a job need not: it is told once what that has
             led to. Nova asks right after each of them.
@@ -99,46 +99,46 @@ class PartitionStates:
         :raises nova.exception.InstanceNotFound: if there is no such LPAR.
         :raises pypowervm.exceptions.Error: if it cannot be read.
         """
-        pvm_uuid = pvm_uuid.upper()
+        lpar_uuid = lpar_uuid.upper()
         with self._lock:
-            known = self._states.get(pvm_uuid)
+            known = self._states.get(lpar_uuid)
             if known and not use_cache:
-                self._states[pvm_uuid] = known._replace(untold=None)
+                self._states[lpar_uuid] = known._replace(untold=None)
         if known and self._clock() - known.since < (
                 self.MAX_AGE if use_cache else
                 self.ECHO if known.untold == threading.get_ident() else 0):
             return known.name
-        return self.ask(pvm_uuid)
+        return self.ask(lpar_uuid)
 
-    def ask(self, pvm_uuid):
+    def ask(self, lpar_uuid):
         """Have the platform tell the state of an LPAR (1 request).
 
         It is for those who go by the state: what a job has led to need not
         last for a second. The rest is as with get().
         """
-        pvm_uuid = pvm_uuid.upper()
+        lpar_uuid = lpar_uuid.upper()
         with self._read() as keep:
-            state = self._ask(pvm_uuid)
-            keep({pvm_uuid: state})
+            state = self._ask(lpar_uuid)
+            keep({lpar_uuid: state})
         return state
 
-    def known(self, pvm_uuid):
+    def known(self, lpar_uuid):
         """Tell the state of an LPAR as far as it is known, without a request.
 
-        :param pvm_uuid: the LPAR's UUID.
+        :param lpar_uuid: the LPAR's UUID.
         :returns: a pypowervm LPARState, str, which may be out of date; None if
             it is not known.
         """
         with self._lock:
-            known = self._states.get(pvm_uuid.upper())
+            known = self._states.get(lpar_uuid.upper())
         return known and known.name
 
-    def _ask(self, pvm_uuid):
+    def _ask(self, lpar_uuid):
         try:
-            return self._host.lpar_state(pvm_uuid)
+            return self._host.lpar_state(lpar_uuid)
         except pvm_exc.HttpNotFound:
-            self.forget(pvm_uuid)
-            raise nova_exc.InstanceNotFound(instance_id=pvm_uuid) from None
+            self.forget(lpar_uuid)
+            raise nova_exc.InstanceNotFound(instance_id=lpar_uuid) from None
 
     @contextlib.contextmanager
     def _read(self):
@@ -154,12 +154,12 @@ class PartitionStates:
             with self._lock:
                 if only:
                     self._states.clear()
-                for pvm_uuid, state in states.items():
-                    pvm_uuid = pvm_uuid.upper()
-                    self._states.pop(pvm_uuid, None)
+                for lpar_uuid, state in states.items():
+                    lpar_uuid = lpar_uuid.upper()
+                    self._states.pop(lpar_uuid, None)
                     if state in self._LASTING and dropped.isdisjoint(
-                            (pvm_uuid, None)):
-                        self._states[pvm_uuid] = _State(state, began)
+                            (lpar_uuid, None)):
+                        self._states[lpar_uuid] = _State(state, began)
 
         with self._lock:
             self._reads[read] = dropped
@@ -169,37 +169,37 @@ class PartitionStates:
             with self._lock:
                 del self._reads[read]
 
-    def forget(self, pvm_uuid):
+    def forget(self, lpar_uuid):
         """Drop the state of an LPAR, as it changes.
 
-        :param pvm_uuid: the LPAR's UUID.
+        :param lpar_uuid: the LPAR's UUID.
         """
-        pvm_uuid = pvm_uuid.upper()
+        lpar_uuid = lpar_uuid.upper()
         with self._lock:
-            self._states.pop(pvm_uuid, None)
+            self._states.pop(lpar_uuid, None)
             for dropped in self._reads.values():
-                dropped.add(pvm_uuid)
+                dropped.add(lpar_uuid)
 
-    def changed(self, pvm_uuid):
+    def changed(self, lpar_uuid):
         """Drop the state of an LPAR, as the platform tells that it changes.
 
-        :param pvm_uuid: the LPAR's UUID.
+        :param lpar_uuid: the LPAR's UUID.
         """
         with self._lock:
-            known = self._states.get(pvm_uuid.upper())
+            known = self._states.get(lpar_uuid.upper())
         if not (known and known.by_job and
                 self._clock() - known.since < self.ECHO):
-            self.forget(pvm_uuid)
+            self.forget(lpar_uuid)
 
-    def note(self, pvm_uuid, state):
+    def note(self, lpar_uuid, state):
         """Take in what a job that has ended well has made of an LPAR.
 
-        :param pvm_uuid: the LPAR's UUID.
+        :param lpar_uuid: the LPAR's UUID.
         :param state: a pypowervm LPARState, str.
         """
-        self.forget(pvm_uuid)
+        self.forget(lpar_uuid)
         with self._lock:
-            self._states[pvm_uuid.upper()] = _State(
+            self._states[lpar_uuid.upper()] = _State(
                 state, self._clock(), by_job=True,
                 untold=threading.get_ident())
 

@@ -26,7 +26,7 @@ import oslo_messaging
 LOG = logging.getLogger(__name__)
 
 # In the data: dict of what would come.
-_ARRIVAL = 'powervm_arrival'
+_QUESTION = 'powervm_arrival'
 
 
 def why_not(context, nodename, instance, flavor, disk_info):
@@ -42,8 +42,8 @@ def why_not(context, nodename, instance, flavor, disk_info):
         server has no disk of ours.
     :returns: str, why not, or None.
     """
-    question = {_ARRIVAL: {'instance': instance, 'flavor': flavor,
-                           'disk_info': disk_info}}
+    question = {_QUESTION: {'instance': instance, 'flavor': flavor,
+                            'disk_info': disk_info}}
     try:
         answer = rpcapi.ComputeAPI().check_instance_shared_storage(
             context, question, instance=instance, host=nodename)
@@ -53,11 +53,11 @@ def why_not(context, nodename, instance, flavor, disk_info):
     return answer if isinstance(answer, str) else None
 
 
-def arrival(data):
+def question(data):
     """What another host has asked with why_not().
 
     :param data: as Nova has handed it on.
     :returns: dict with 'instance', 'flavor' and 'disk_info'; None if that is
         no question of ours.
     """
-    return data.get(_ARRIVAL) if isinstance(data, dict) else None
+    return data.get(_QUESTION) if isinstance(data, dict) else None

@@ -64,18 +64,18 @@ class PowerOp:
         self._host = host
         self._instance = instance
         self._prepare = prepare
-        self._uuid = vm.get_pvm_uuid(instance)
+        self._uuid = vm.get_lpar_uuid(instance)
 
     # ---- what is done ------------------------------------------------------
 
-    def start(self, opts=None, afresh=False):
+    def start(self, opts=None, restart=False):
         """Start the LPAR (1 job; 0-1 requests if it is known to be on).
 
         One that is on already is fine. One that has crashed is stopped first:
         the platform does not start it.
 
         :param opts: pypowervm PowerOnOpts, or None.
-        :param afresh: bool, stop one that is on first: opts have no effect on
+        :param restart: bool, stop one that is on first: opts have no effect on
             it otherwise.
         :raises PowerVMAPIFailed: if it does not start.
         """
@@ -83,15 +83,15 @@ class PowerOp:
         failure = functools.partial(exception.PowerVMAPIFailed,
                                     inst_name=self._instance.name)
         with self._locked():
-            if not afresh and self._is_surely(_STATE.RUNNING):
+            if not restart and self._is_surely(_STATE.RUNNING):
                 return
-            with self._operation(_STATE.RUNNING, failure, restart=afresh):
-                if afresh:
-                    self._start_afresh(opts)
+            with self._operation(_STATE.RUNNING, failure, restart=restart):
+                if restart:
+                    self._restart(opts)
                 else:
                     self._start_also_crashed(opts)
 
-    def boot_from(self, device, afresh=True):
+    def boot_from(self, device, restart=True):
         """Start the LPAR from a certain disk (1 job).
 
         The platform hands the name to the firmware, as the only disk to boot
@@ -100,14 +100,14 @@ class PowerOp:
 
         :param device: str, see boot_path; None means what the firmware
             chooses.
-        :param afresh: bool, stop one that is on first; otherwise it stays as
+        :param restart: bool, stop one that is on first; otherwise it stays as
             it is.
         :raises PowerVMAPIFailed: if it does not start.
         """
         opts = power_opts.PowerOnOpts().bootmode(power_opts.BootMode.NORM)
         if device:
             opts.bootstring(device)
-        self.start(opts, afresh=afresh)
+        self.start(opts, restart=restart)
 
     def stop(self, immediate=False, timeout=None):
         """Stop the LPAR. One that is off already is fine.
@@ -240,7 +240,7 @@ class PowerOp:
             info = vm.get_vm_info(self._host, self._instance, use_cache=False)
         except (nova_exc.InstanceNotFound, pvm_exc.Error):
             return False
-        return info.state == power_states.of(state)
+        return info.state == power_states.nova_state(state)
 
     def _read(self):
         return vm.get_instance_wrapper(self._host, self._instance)
@@ -282,7 +282,7 @@ class PowerOp:
         self._pull_the_plug()
         self._run_start(opts)
 
-    def _start_afresh(self, opts):
+    def _restart(self, opts):
         """Start the LPAR; if the job for that fails, stop it first.
 
         It does so if the LPAR is on, or has crashed. An LPAR that is on stays

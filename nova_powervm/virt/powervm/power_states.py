@@ -49,30 +49,30 @@ _TRANSITIONS = {
     power_state.SUSPENDED: virt_event.EVENT_LIFECYCLE_SUSPENDED}
 
 
-def of(pvm_state):
+def nova_state(lpar_state):
     """Tell the power state of an LPAR.
 
-    :param pvm_state: PartitionState of the LPAR, as the platform spells it,
+    :param lpar_state: PartitionState of the LPAR, as the platform spells it,
         or None.
     :returns: nova.compute.power_state; NOSTATE if it tells nothing, or is not
         known.
     """
-    return _POWER_STATES.get((pvm_state or '').lower(), power_state.NOSTATE)
+    return _POWER_STATES.get((lpar_state or '').lower(), power_state.NOSTATE)
 
 
-def transition(pvm_state, recorded):
+def transition(lpar_state, recorded):
     """Tell which event Nova should hear of, as an LPAR is in a state.
 
-    :param pvm_state: PartitionState of the LPAR, as the platform spells it,
+    :param lpar_state: PartitionState of the LPAR, as the platform spells it,
         or None.
     :param recorded: nova.compute.power_state that Nova has on record.
     :returns: an EVENT_LIFECYCLE_* constant, None if there is nothing to tell.
         Nova takes an event for the power state that of() tells, and ignores
         it if get_info tells another.
     """
-    wanted = of(pvm_state)
-    if wanted == recorded or (pvm_state or '').lower() in _ENDING:
+    wanted = nova_state(lpar_state)
+    if wanted == recorded or (lpar_state or '').lower() in _ENDING:
         return None
-    if (pvm_state or '').lower() == _STATE.RESUMING:
+    if (lpar_state or '').lower() == _STATE.RESUMING:
         return virt_event.EVENT_LIFECYCLE_RESUMED
     return _TRANSITIONS.get(wanted)

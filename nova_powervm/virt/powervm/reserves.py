@@ -71,7 +71,7 @@ def find_others(system, disk_dvr, capacity, servers):
     lpars = {href.rsplit('/', 1)[-1].upper() for href in
              system.get_href('AssociatedLogicalPartitions/link')}
     had = granted.taken(server.has for server in servers
-                        if server.pvm_uuid in lpars)
+                        if server.lpar_uuid in lpars)
     return Others(
         system.memory_configurable - system.memory_free - had.memory_mb,
         system.proc_units_configurable - system.proc_units_avail - had.units,

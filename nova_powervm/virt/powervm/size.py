@@ -128,11 +128,11 @@ def _processors(adapter, size):
 
 # ---- what stays -------------------------------------------------------------
 
-def merge(has, former, new, named, system):
+def merge(has, old, new, named, system):
     """Return the size that an LPAR gets in a resize.
 
     :param has: dict, the current size, see read().
-    :param former: dict, the size for the old flavor; None if this host can
+    :param old: dict, the size for the old flavor; None if this host can
         no longer compute it.
     :param new: dict, the size for the new flavor.
     :param named: set of the names of extra specs that one of the flavors has.
@@ -141,11 +141,11 @@ def merge(has, former, new, named, system):
     """
     def keeps(name, *specs):
         return (named.isdisjoint(specs or (name,)) and
-                (former is None or has[name] != former[name]))
+                (old is None or has[name] != old[name]))
 
     merged = dict(new, **_merge_processors(has, new, keeps))
     merged.update({name: has[name] for name in ('mem', 'vcpu')
-                   if former is not None and former[name] == new[name]})
+                   if old is not None and old[name] == new[name]})
     _limit_units(merged, new, named)
     for name in ('min_mem', 'max_mem'):
         if keeps(name):

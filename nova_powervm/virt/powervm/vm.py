@@ -48,7 +48,7 @@ _NAME_IN_USE = 'HSCL1553'
 
 # ---- identity --------------------------------------------------------------
 
-def get_pvm_uuid(instance):
+def get_lpar_uuid(instance):
     """Tell the UUID of an instance's LPAR.
 
     It is the instance's with the first bit cleared, as PowerVM wants it.
@@ -59,9 +59,9 @@ def get_pvm_uuid(instance):
     return pvm_uuids.convert_uuid_to_pvm(instance.uuid).upper()
 
 
-def instance_uuids(pvm_uuid):
+def instance_uuids(lpar_uuid):
     """The two UUIDs that the instance of an LPAR may have."""
-    uuid = pvm_uuid.lower()
+    uuid = lpar_uuid.lower()
     return [uuid, '%x%s' % (int(uuid[0], 16) | 8, uuid[1:])]
 
 
@@ -86,19 +86,19 @@ def get_instances(host, context=None):
         {'uuid': uuids}, expected_attrs=[])
 
 
-def find_instance(pvm_uuid, nodename):
+def find_instance(lpar_uuid, nodename):
     """Find the instance of an LPAR (1 DB call).
 
     Both instances that it may be are asked for in one query, without a cache
     of LPARs that are not Nova's.
 
-    :param pvm_uuid: the LPAR's UUID.
+    :param lpar_uuid: the LPAR's UUID.
     :param nodename: Nova's name of the host that the instance must be on.
     :returns: the nova.objects.Instance, or None.
     """
     instances = objects.InstanceList.get_by_filters(
         nova_context.get_admin_context(),
-        {'uuid': instance_uuids(pvm_uuid), 'host': nodename,
+        {'uuid': instance_uuids(lpar_uuid), 'host': nodename,
          'deleted': False}, expected_attrs=[])
     return instances[0] if instances else None
 
@@ -114,7 +114,7 @@ def get_instance_wrapper(host, instance, groups=()):
     :raises pypowervm.exceptions.Error: if it cannot be read.
     """
     try:
-        return host.lpar(get_pvm_uuid(instance), groups)
+        return host.lpar(get_lpar_uuid(instance), groups)
     except pvm_exc.HttpNotFound:
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
 
@@ -139,7 +139,7 @@ def is_gone(host, instance):
     """
     uuids = {lpar_w.uuid.upper() for lpar_w in host.lpars()}
     if uuids:
-        return get_pvm_uuid(instance).upper() not in uuids
+        return get_lpar_uuid(instance).upper() not in uuids
     try:
         get_instance_wrapper(host, instance)
     except nova_exc.InstanceNotFound:
@@ -182,7 +182,7 @@ def why_no_io_change(host, instance):
 def instance_exists(host, instance):
     """Whether an instance has an LPAR here (1 request, 0 if it is known)."""
     try:
-        host.partition_states.get(get_pvm_uuid(instance))
+        host.partition_states.get(get_lpar_uuid(instance))
     except nova_exc.InstanceNotFound:
         return False
     return True
@@ -218,7 +218,7 @@ def is_off(host, instance, lpar_w=None, use_cache=True):
     try:
         states = host.partition_states
         state = (states.get if use_cache else states.ask)(
-            get_pvm_uuid(instance))
+            get_lpar_uuid(instance))
     except (nova_exc.InstanceNotFound, pvm_exc.Error):
         return None
     return state == _STATE.NOT_ACTIVATED
@@ -234,13 +234,13 @@ def get_vm_info(host, instance, use_cache=True):
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises pypowervm.exceptions.Error: if the state cannot be read.
     """
-    pvm_uuid = get_pvm_uuid(instance)
+    lpar_uuid = get_lpar_uuid(instance)
     try:
-        state = host.partition_states.get(pvm_uuid, use_cache=use_cache)
+        state = host.partition_states.get(lpar_uuid, use_cache=use_cache)
     except nova_exc.InstanceNotFound:
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
     return hardware.InstanceInfo(
-        state=power_states.of(state), internal_id=pvm_uuid)
+        state=power_states.nova_state(state), internal_id=lpar_uuid)
 
 
 # ---- creation and deletion -------------------------------------------------
@@ -261,10 +261,10 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
     :raises pypowervm.exceptions.Error: if the platform does not answer; the
         LPAR may exist then.
     """
-    pvm_uuid = get_pvm_uuid(instance)
+    lpar_uuid = get_lpar_uuid(instance)
     try:
         lpar_w = flavors.build_lpar(host, instance)
-        lpar_w.uuid = pvm_uuid
+        lpar_w.uuid = lpar_uuid
         if nvram:
             lpar_w.nvram = nvram
         if min_slots > lpar_w.io_config.max_virtual_slots:
@@ -273,7 +273,7 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
     finally:
-        host.partition_states.forget(pvm_uuid)
+        host.partition_states.forget(lpar_uuid)
 
 
 def _create(host, instance, lpar_w):
@@ -292,7 +292,7 @@ def _create(host, instance, lpar_w):
     return lpar_w.create(**parent)
 
 
-def resize_lpar(host, instance, former, flavor):
+def resize_lpar(host, instance, old_flavor, flavor):
     """Make the LPAR of an instance, which is off, what a flavor says.
 
     The size that it has before is kept with the instance. 2 requests, and one
@@ -300,7 +300,7 @@ def resize_lpar(host, instance, former, flavor):
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with system_metadata.
-    :param former: nova.objects.Flavor that the LPAR was made for.
+    :param old_flavor: nova.objects.Flavor that the LPAR was made for.
     :param flavor: nova.objects.Flavor that it is to be.
     :returns: LPAR wrapper
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
@@ -310,15 +310,15 @@ def resize_lpar(host, instance, former, flavor):
     """
     def change(lpar_w):
         before = lpar_size.read(lpar_w)
-        flavors.change_lpar(host, instance, lpar_w, former, flavor)
-        if not lpar_size.are_same(former, flavor):
-            lpar_size.keep(instance, former, before)
+        flavors.change_lpar(host, instance, lpar_w, old_flavor, flavor)
+        if not lpar_size.are_same(old_flavor, flavor):
+            lpar_size.keep(instance, old_flavor, before)
         return lpar_w.update()
 
     return edit_lpar(host, instance, change)
 
 
-def resize_back(host, instance, former, flavor):
+def resize_back(host, instance, old_flavor, flavor):
     """Give the LPAR of an instance the size that it had before a resize.
 
     1 request, 2 if it has another. Of a resize that an earlier version began
@@ -326,7 +326,7 @@ def resize_back(host, instance, former, flavor):
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with system_metadata.
-    :param former: nova.objects.Flavor that the LPAR was resized to.
+    :param old_flavor: nova.objects.Flavor that the LPAR was resized to.
     :param flavor: nova.objects.Flavor that it was made for before.
     :raises: as resize_lpar.
     """
@@ -336,8 +336,8 @@ def resize_back(host, instance, former, flavor):
             if before == lpar_size.read(lpar_w):
                 return lpar_w
             lpar_size.write(lpar_w, before)
-        elif flavors.has_size_of(lpar_w, former):
-            flavors.change_lpar(host, instance, lpar_w, former, flavor)
+        elif flavors.has_size_of(lpar_w, old_flavor):
+            flavors.change_lpar(host, instance, lpar_w, old_flavor, flavor)
         else:
             return lpar_w
         return lpar_w.update()
@@ -361,7 +361,7 @@ def edit_lpar(host, instance, change):
     """
     try:
         return transaction.entry_transaction(change)(
-            host.lpar_getter(get_pvm_uuid(instance)))
+            host.lpar_getter(get_lpar_uuid(instance)))
     except pvm_exc.HttpNotFound:
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
     except pvm_exc.HttpError as exc:
@@ -378,16 +378,16 @@ def make_up_size(host, instance):
     :raises: as resize_lpar.
     """
     flavor = instance.flavor
-    former = flavor
+    old_flavor = flavor
     if instance.obj_attr_is_set('old_flavor') and instance.old_flavor:
-        former = instance.old_flavor
-    if lpar_size.kept(instance) is None and lpar_size.are_same(former,
+        old_flavor = instance.old_flavor
+    if lpar_size.kept(instance) is None and lpar_size.are_same(old_flavor,
                                                                flavor):
         return
     LOG.warning('A resize has not ended; the LPAR gets the size of the '
                 'flavor.', instance=instance)
     if lpar_size.kept(instance, flavor) is None:
-        resize_lpar(host, instance, former, flavor)
+        resize_lpar(host, instance, old_flavor, flavor)
     else:
         resize_back(host, instance, flavor, flavor)
     lpar_size.forget(instance)
@@ -406,7 +406,7 @@ def is_as_before(host, instance, was_on, may_be_resized):
         LOG.warning('The LPAR cannot be looked at: %s', exc,
                     instance=instance)
         return False
-    if was_on and power_states.of(lpar_w.state) != power_state.RUNNING:
+    if was_on and power_states.nova_state(lpar_w.state) != power_state.RUNNING:
         return False
     before = lpar_size.kept(instance)
     return (not may_be_resized or before is None or
@@ -424,19 +424,19 @@ def delete_lpar(host, instance):
     :raises PowerVMAPIFailed: if the platform refuses.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    pvm_uuid = get_pvm_uuid(instance)
+    lpar_uuid = get_lpar_uuid(instance)
     try:
-        host.adapter.delete(pvm_lpar.LPAR.schema_type, root_id=pvm_uuid)
+        host.adapter.delete(pvm_lpar.LPAR.schema_type, root_id=lpar_uuid)
     except pvm_exc.HttpNotFound:
         LOG.info('The LPAR is gone already.', instance=instance)
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
     except answers.NO_ANSWER:
         with excutils.save_and_reraise_exception() as reraise:
-            host.partition_states.forget(pvm_uuid)
+            host.partition_states.forget(lpar_uuid)
             reraise.reraise = instance_exists(host, instance)
     finally:
-        host.partition_states.forget(pvm_uuid)
+        host.partition_states.forget(lpar_uuid)
 
 
 def _refusal(instance, exc):

@@ -79,7 +79,7 @@ class PlainStorage(driver.DiskAdapter):
         return {key: disk for key, disk in found.items() if disk is not None}
 
     def connect_disk(self, instance, disk, stg):
-        stg.map(self._vg.vios_uuid, vm.get_pvm_uuid(instance), disk)
+        stg.map(self._vg.vios_uuid, vm.get_lpar_uuid(instance), disk)
 
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         stg.edit(self._vg.vios_uuid, vios_mappings.remove_storage_mappings,

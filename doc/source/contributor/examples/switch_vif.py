@@ -17,7 +17,7 @@ from nova import exception as nova_exc
 from nova_powervm.virt.powervm.vif import driver
 
 
-class SwitchVifDriver(driver.PvmVifDriver):
+class SwitchVifDriver(driver.VifDriver):
     """A client adapter on the virtual switch that Neutron names.
 
     The port's binding has the details ``vswitch`` and ``vlan``.

@@ -21,7 +21,7 @@ from nova.tests.functional import fixtures as nova_func_fixtures
 from nova.virt import fake as nova_fake
 from pypowervm.utils import lpar_builder
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import cinder
 from nova_powervm.tests.functional import fixtures as func_fixtures
@@ -103,7 +103,7 @@ class _ParityMixin(base.SimulatedPlatformMixin):
 
     def _start_site(self):
         """Start a site of hosts that differ in nothing but their names."""
-        profile = pvm_fixtures.load_profile(self.PROFILE)
+        profile = powervm_fixtures.load_profile(self.PROFILE)
         model = profile['hosts'][0]
         model['system']['memory_region_mb'] = MEMORY_REGION_MB
         profile['hosts'] = [
@@ -114,8 +114,8 @@ class _ParityMixin(base.SimulatedPlatformMixin):
         for number, vios in enumerate(vioses):
             vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
                                  'fabric': 'A', 'total_ports': 64}]
-        profile['san'] = pvm_fixtures.load_profile('fc')['san']
-        return self.useFixture(pvm_fixtures.SimulatedSite(
+        profile['san'] = powervm_fixtures.load_profile('fc')['san']
+        return self.useFixture(powervm_fixtures.SimulatedSite(
             profile=profile, **self.TIMING)).site
 
     def start_service(self, name, host=None, cell_name=None, **kwargs):

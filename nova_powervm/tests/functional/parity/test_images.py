@@ -19,7 +19,7 @@ from nova.tests.functional.compute import test_cache_image
 from nova.tests.functional import test_images
 
 from nova_powervm.tests.functional.parity import mixin
-from nova_powervm.virt.powervm.disk import image as pvm_image
+from nova_powervm.virt.powervm.disk import image as powervm_image
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import driver
 
@@ -36,7 +36,7 @@ class WithGlance(mixin.OnVolumeGroup):
         service.create(None, dict(service.image1, id=IMAGE))
 
         def cached_images(driver_):
-            name = imagecache.disk_name(pvm_image.Image.from_glance(
+            name = imagecache.disk_name(powervm_image.Image.from_glance(
                 glance.API(), nova_context.get_admin_context(), IMAGE))
             host = self.simulated_host(driver_.nodename)
             return {IMAGE for vios in host.store.all('VirtualIOServer')

@@ -21,8 +21,8 @@ from oslo_config import fixture as config_fixture
 import testtools
 
 from nova_powervm import conf as cfg
-from nova_powervm.tests import fixtures as pvm_fixtures
-from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.tests import fixtures as powervm_fixtures
+from nova_powervm.virt.powervm import host as powervm_host
 
 UUID = 'b1b2c3d4-0000-4000-8000-0000000000%02x'
 
@@ -73,7 +73,7 @@ class SimulatedHostTestCase(TestCase):
     def setUp(self):
         super().setUp()
         self.site = self.useFixture(
-            pvm_fixtures.SimulatedSite(profile=self.PROFILE)).site
+            powervm_fixtures.SimulatedSite(profile=self.PROFILE)).site
         self.simulated = self.site.hosts[0]
         self.flags(group='powervm', rest_host='127.0.0.1',
                    rest_port=self.simulated.port, rest_protocol='http',
@@ -83,7 +83,7 @@ class SimulatedHostTestCase(TestCase):
 
     def connect(self, event_handler=None):
         """Make a Host that is connected, and that the test's end closes."""
-        host = pvm_host.Host('compute1')
+        host = powervm_host.Host('compute1')
         host.connect(event_handler)
         self.addCleanup(host.close)
         self.simulated.journal.clear()

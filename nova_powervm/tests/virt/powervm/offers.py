@@ -124,7 +124,7 @@ class OffersCase(base.SimulatedHostTestCase):
 
     def delete(self, uuid):
         instance, _resources = self.servers.pop(uuid)
-        self.simulated.operator.delete_partition(vm.get_pvm_uuid(instance))
+        self.simulated.operator.delete_partition(vm.get_lpar_uuid(instance))
 
     def foreign(self, **settings):
         return self.simulated.operator.create_partition(
@@ -144,7 +144,7 @@ class OffersCase(base.SimulatedHostTestCase):
 
     def could_give_vcpus(self):
         """Processors that nobody but servers with VCPUs has."""
-        ours = {vm.get_pvm_uuid(instance)
+        ours = {vm.get_lpar_uuid(instance)
                 for instance, resources in self.servers.values()
                 if orc.VCPU in resources}
         return int(self.system.processors - sum(

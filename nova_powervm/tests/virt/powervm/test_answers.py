@@ -114,7 +114,7 @@ class DriverTest(OddAnswers):
     def setUp(self):
         super().setUp()
         self.driver = driver.PowerVMDriver(None)
-        self.driver.rooms = type('Rooms', (), {'host': self.host})()
+        self.driver.services = type('Services', (), {'host': self.host})()
         self.driver.operations.open()
 
     def test_get_info(self):

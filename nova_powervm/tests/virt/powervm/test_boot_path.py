@@ -30,23 +30,23 @@ class BootPathTest(testtools.TestCase):
 
     def test_scsi(self):
         self.assertEqual('/vdevice/v-scsi@3000000a/disk@8200000000000000',
-                         boot_path.of_scsi(mapping()))
+                         boot_path.scsi_path(mapping()))
 
     def test_scsi_of_a_linux_vios(self):
-        self.assertIsNone(boot_path.of_scsi(mapping(lua='lun1')))
+        self.assertIsNone(boot_path.scsi_path(mapping(lua='lun1')))
 
     def test_fc(self):
         for lun, name in (('1000000000000', '1000000000000'), ('0', '0'),
                           ('0001000000000000', '1000000000000')):
             self.assertEqual(
                 '/vdevice/vfc-client@30000003/disk@500507680b21ac22,' + name,
-                boot_path.of_fc(mapping(3), '500507680b21ac22', lun))
+                boot_path.fc_path(mapping(3), '500507680b21ac22', lun))
 
     def test_slot_that_is_not_told(self):
         made = mapping()
         made.client_adapter = None
-        self.assertIsNone(boot_path.of_scsi(made))
-        self.assertIsNone(boot_path.of_fc(made, '5005', '1'))
+        self.assertIsNone(boot_path.scsi_path(made))
+        self.assertIsNone(boot_path.fc_path(made, '5005', '1'))
 
     def test_list(self):
         self.assertIsNone(boot_path.join([]))

@@ -39,7 +39,7 @@ from nova.tests.unit.virt import test_virt_drivers
 from nova.virt import driver as virt_driver
 from oslo_utils import units
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests import quick
 from nova_powervm.tests.virt.powervm import contract
@@ -144,7 +144,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
 
     def _prepare_platform(self):
         self.useFixture(quick.QuickNova())
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite(
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite(
             profile=self._profile())).site
         simulated = self.site.hosts[0]
         self.flags(rest_host='127.0.0.1', rest_port=simulated.port,
@@ -175,11 +175,11 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
     @staticmethod
     def _profile():
         """A server that can snapshot, with Fibre Channel ports."""
-        profile = pvm_fixtures.load_profile('mgmt-vios')
+        profile = powervm_fixtures.load_profile('mgmt-vios')
         for number, vios in enumerate(profile['hosts'][0]['vioses']):
             vios['fc_ports'] = [{'name': 'fcs0', 'wwpn': WWPN % number,
                                  'fabric': 'A', 'total_ports': 64}]
-        profile['san'] = pvm_fixtures.load_profile('fc')['san']
+        profile['san'] = powervm_fixtures.load_profile('fc')['san']
         return profile
 
     def _transport_class(self, instance, connection_info):

@@ -223,9 +223,9 @@ class SettlingTestCase(testtools.TestCase):
         self.lifecycle.emit = self._emit
         return self.lifecycle
 
-    def _emit(self, pvm_uuid):
-        self.looked_at.append(pvm_uuid)
-        if pvm_uuid == UUID_2:
+    def _emit(self, lpar_uuid):
+        self.looked_at.append(lpar_uuid)
+        if lpar_uuid == UUID_2:
             self.done.set()
         else:
             raise ValueError('the platform is gone')
@@ -244,7 +244,7 @@ class SettlingTestCase(testtools.TestCase):
         lifecycle.shutdown()
         self.assertFalse(thread.is_alive())
 
-    def test_a_change_starts_the_wait_anew(self):
+    def test_a_change_starts_the_wait_again(self):
         lifecycle = self.start(settle=3600)
         lifecycle.process(UUID_1)
         lifecycle.process(UUID_2)
@@ -281,7 +281,7 @@ class SettlingTestCase(testtools.TestCase):
     def test_shutdown_by_an_event(self):
         lifecycle = self.start(settle=0)
 
-        def emit(_pvm_uuid):
+        def emit(_lpar_uuid):
             lifecycle.shutdown()
             self.done.set()
 
@@ -320,14 +320,14 @@ class SimulatedPlatformTestCase(base.SimulatedHostTestCase):
             self.lpar(self.instance).set_state(state)
 
     def test_changes_made_on_the_platform(self):
-        pvm_uuid = vm.get_pvm_uuid(self.instance)
+        lpar_uuid = vm.get_lpar_uuid(self.instance)
         self.change_state('running')
         self.assertEqual((self.instance.uuid, STARTED), self.next_event())
         self.assertEqual('running',
-                         self.host.partition_states.get(pvm_uuid))
+                         self.host.partition_states.get(lpar_uuid))
 
         self.instance.power_state = power_state.RUNNING
         self.change_state('not activated')
         self.assertEqual((self.instance.uuid, STOPPED), self.next_event())
         self.assertEqual('not activated',
-                         self.host.partition_states.get(pvm_uuid))
+                         self.host.partition_states.get(lpar_uuid))

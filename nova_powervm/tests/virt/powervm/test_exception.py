@@ -25,7 +25,7 @@ class ExceptionTest(base.TestCase):
 
     def test_messages(self):
         for name, cls in inspect.getmembers(exception, inspect.isclass):
-            if cls is exception.OfThisHost:
+            if cls is exception.FaultOfThisHost:
                 # A mark of others, which have messages.
                 continue
             keys = re.findall(r'%\((\w+)\)', cls.msg_fmt)

@@ -67,7 +67,8 @@ HOST = {
     'VGHolderNotUsable', 'VGHolderUnknown', 'VGNotFound',
     'VirtualInterfacePlugException', 'VolumeAttachFailed'}
 #: Only their kinds are raised.
-ABSTRACT = {'AbstractDiskException', 'AbstractMediaException', 'OfThisHost'}
+ABSTRACT = {'AbstractDiskException', 'AbstractMediaException',
+            'FaultOfThisHost'}
 
 
 def classes_of_ours():
@@ -124,7 +125,7 @@ class FailureTest(base.TestCase):
 
     def reaction(self, exc):
         """What Nova does with what a build raises then."""
-        raised = failures.of_build(exc, self.instance)
+        raised = failures.build_failure(exc, self.instance)
         return next(reaction for caught, reaction in self.reactions
                     if isinstance(raised, caught))
 
@@ -158,7 +159,7 @@ class FailureTest(base.TestCase):
 
     def test_message_stays(self):
         for name in ('FlavorNotOnThisHost', 'InvalidFlavor', 'ImageNotFound'):
-            self.assertIn('what went wrong', str(failures.of_build(
+            self.assertIn('what went wrong', str(failures.build_failure(
                 make(name), self.instance)))
 
     def test_server_that_exists(self):
@@ -167,7 +168,7 @@ class FailureTest(base.TestCase):
             self.instance.vm_state = vm_state
             for name in sorted(REQUEST | HOST):
                 exc = make(name)
-                self.assertIs(exc, failures.of_build(exc, self.instance))
+                self.assertIs(exc, failures.build_failure(exc, self.instance))
 
     def test_of_users(self):
         """What the log tells at INFO, as the user is told."""
@@ -201,4 +202,4 @@ class RaisedTest(base.TestCase):
     def test_format_of_no_disks(self):
         exc = self.assertRaises(nova_exc.ImageUnacceptable, self.check,
                                 'vmdk', ('raw',))
-        self.assertNotIsInstance(exc, exception.OfThisHost)
+        self.assertNotIsInstance(exc, exception.FaultOfThisHost)

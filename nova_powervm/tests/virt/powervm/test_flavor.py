@@ -528,13 +528,13 @@ class ChangeTest(FlavorTestCase):
 
     def test_policy_of_the_image(self):
         """A version that ignored it had the server share processors."""
-        former, lpar_w = self.make()
+        old, lpar_w = self.make()
         self.instance.system_metadata['image_hw_cpu_policy'] = 'dedicated'
-        self.change(lpar_w, former, base.make_flavor(vcpus=3))
+        self.change(lpar_w, old, base.make_flavor(vcpus=3))
         self.assertTrue(lpar_w.proc_config.has_dedicated)
 
-    def change(self, lpar_w, former, new):
-        flavor.change_lpar(self.host, self.instance, lpar_w, former, new)
+    def change(self, lpar_w, old, new):
+        flavor.change_lpar(self.host, self.instance, lpar_w, old, new)
 
     @staticmethod
     def describe(lpar_w):

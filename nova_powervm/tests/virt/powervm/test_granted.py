@@ -97,7 +97,7 @@ class GrantedTest(base.SimulatedHostTestCase):
         self.add(self.large, host=OTHER)
         self.assert_granted(4, 5120)
         first, second = self.find()
-        self.assertEqual(vm.get_pvm_uuid(instance), first.pvm_uuid)
+        self.assertEqual(vm.get_lpar_uuid(instance), first.lpar_uuid)
         # With a page table and adapters, in blocks of 256 MB.
         self.assertEqual((1280, 0.1, 0), tuple(first.needs))
         self.assertEqual((4352, 0.3, 0), tuple(second.needs))
@@ -230,8 +230,8 @@ class GrantedTest(base.SimulatedHostTestCase):
     @mock.patch.object(objects.Instance, 'save', mock.Mock())
     def test_move_that_is_reverted_or_confirmed(self):
         for source in (HERE, OTHER):
-            former, new = make_dedicated(2), make_dedicated(5)
-            instance = self.add(former, host=source, old_flavor=former,
+            old, new = make_dedicated(2), make_dedicated(5)
+            instance = self.add(old, host=source, old_flavor=old,
                                 new_flavor=new)
             granted.note(instance, granted.Provider(source, 'uuid'),
                          {'uuid': allocations(VCPU=2)[HOST.uuid]})
@@ -249,19 +249,19 @@ class GrantedTest(base.SimulatedHostTestCase):
             self.migrations.clear()
             self.assertEqual(5, self.resources(instance)[orc.PCPU])
             # Nova gives it back what it had.
-            instance.flavor = former
+            instance.flavor = old
             reverted = granted.describe(self.system, source, instance,
-                                        [former]).resources
+                                        [old]).resources
             self.assertEqual({orc.VCPU: 2, orc.MEMORY_MB: 512}, reverted)
             self.instances.clear()
 
     @mock.patch.object(objects.Instance, 'save', mock.Mock())
     def test_move_that_fails_on_arrival(self):
         """The server has its former flavor, and what the new one has."""
-        former, new = make_dedicated(2), make_dedicated(5)
-        instance = self.add(new, old_flavor=former, new_flavor=new)
+        old, new = make_dedicated(2), make_dedicated(5)
+        instance = self.add(new, old_flavor=old, new_flavor=new)
         instance.system_metadata.update(granted.to_keep(
-            HERE, former, {orc.VCPU: 2, orc.MEMORY_MB: 512}))
+            HERE, old, {orc.VCPU: 2, orc.MEMORY_MB: 512}))
 
         def fail():
             with granted.noted(instance, HOST, allocations(PCPU=5), self.move(
@@ -269,7 +269,7 @@ class GrantedTest(base.SimulatedHostTestCase):
                 raise ValueError()
 
         self.assertRaises(ValueError, fail)
-        instance.flavor = former
+        instance.flavor = old
         self.migrations.clear()
         self.assertEqual({orc.PCPU: 5, orc.MEMORY_MB: 512},
                          self.resources(instance))

@@ -23,7 +23,7 @@ from pypowervm import adapter as pvm_adapter
 from nova_powervm.simulator.resources import system as sim_system
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import rest
 
 SECONDS = 30  # the most that a test waits for another thread
@@ -51,7 +51,7 @@ class ConnectionTest(base.SimulatedHostTestCase):
 
     def setUp(self):
         super().setUp()
-        self.host = pvm_host.Host('compute1')
+        self.host = powervm_host.Host('compute1')
         self.addCleanup(self.host.close)
 
     def test_connect(self):

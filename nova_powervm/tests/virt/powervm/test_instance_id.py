@@ -21,13 +21,13 @@ from oslo_utils import timeutils
 import testtools
 
 from nova_powervm.tests.virt.powervm import base
-from nova_powervm.virt.powervm import former
 from nova_powervm.virt.powervm import granted
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import made_of
 
 UUID = 'f1b2c3d4-0000-4000-8000-000000000001'
-IN_9 = '71b2c3d4-0000-4000-8000-000000000001'
+LEGACY_ID = '71b2c3d4-0000-4000-8000-000000000001'
 DISK = {'powervm_boot_disk': 'b_instance_f1b2'}
 
 
@@ -48,7 +48,7 @@ class InstanceIdTest(testtools.TestCase):
     def kept(self, *args, **attrs):
         instance = self.make(*args, **attrs)
         instance_id.keep(instance)
-        return instance_id.of(instance)
+        return instance_id.guest_id(instance)
 
     def test_each_first_digit(self):
         """The first bit of an LPAR's UUID is 0."""
@@ -61,25 +61,26 @@ class InstanceIdTest(testtools.TestCase):
         """As of a server that is unshelved, with what placement grants."""
         notes = {granted.NOTES + 'compute1_1': 'VCPU=2',
                  made_of.NOTES: '', made_of.NOTES + '_os_distro': 'rhel'}
-        self.assertEqual(IN_9, self.kept(notes))
+        self.assertEqual(LEGACY_ID, self.kept(notes))
         self.assertEqual(UUID, self.kept(dict(notes, powervm_lu_x='y')))
 
     def test_known_by_its_disk(self):
-        self.assertEqual(IN_9, self.kept(DISK, image_ref='image'))
+        self.assertEqual(LEGACY_ID, self.kept(DISK, image_ref='image'))
 
     def test_without_disk(self):
         """9.0.0 has made these notes, too."""
-        self.assertEqual(IN_9, self.kept({
+        self.assertEqual(LEGACY_ID, self.kept({
             'mgmt_interface_mac': 'fa163e000001', 'fabric_state_A':
             'inst_mapped', 'image_os_distro': 'rhel'}))
 
     def test_shelved(self):
-        self.assertEqual(IN_9, self.kept(
+        self.assertEqual(LEGACY_ID, self.kept(
             image_ref='image', vm_state=vm_states.SHELVED_OFFLOADED))
 
     def test_what_this_driver_made(self):
-        for notes in (former.of_host('compute1'), {'powervm_lpar_id_a': '3'},
-                      dict(DISK, **former.of_host('compute1')),
+        for notes in (host_record.host_metadata('compute1'),
+                      {'powervm_lpar_id_a': '3'},
+                      dict(DISK, **host_record.host_metadata('compute1')),
                       {'powervm_volume_1': '0x81'}):
             self.assertEqual(UUID, self.kept(notes), notes)
 
@@ -93,9 +94,9 @@ class InstanceIdTest(testtools.TestCase):
     def test_found_out_once(self):
         instance = self.make()
         instance_id.keep(instance)
-        former.keep_host(instance, 'compute1')
+        host_record.keep_host(instance, 'compute1')
         instance_id.keep(instance)
-        self.assertEqual(IN_9, instance_id.of(instance))
+        self.assertEqual(LEGACY_ID, instance_id.guest_id(instance))
         self.assertEqual(2, self.save.call_count)
 
     def test_start(self):
@@ -107,4 +108,4 @@ class InstanceIdTest(testtools.TestCase):
                                return_value=[gone, there]) as look:
             instance_id.take_over('compute1')
         self.assertEqual('compute1', look.call_args.args[1])
-        self.assertEqual(IN_9, instance_id.of(there))
+        self.assertEqual(LEGACY_ID, instance_id.guest_id(there))

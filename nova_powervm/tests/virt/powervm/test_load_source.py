@@ -42,7 +42,7 @@ class ChooseTest(base.TestCase):
         :param mappings: (slot, class of the storage)
         """
         href = 'http://host/rest/api/uom/LogicalPartition/%s' % (
-            vm.get_pvm_uuid(self.instance))
+            vm.get_lpar_uuid(self.instance))
         return types.SimpleNamespace(
             name=name, state='running', is_mgmt_partition=False,
             rmc_state='active' if up else 'inactive', scsi_mappings=[

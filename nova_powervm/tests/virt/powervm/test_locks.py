@@ -113,7 +113,8 @@ class ConfigDriveTest(base.StorageTestCase):
         drive = media.ConfigDrive(self.host, self.vios().uuid)
         gate = Gate(pvm_stg.VG.get)
         self.patch(pvm_stg.VG, 'get', gate)
-        self.assertTrue(gate.run(drive._find_repository, drive.sweep))
+        self.assertTrue(gate.run(drive._find_repository,
+                                 drive.clean_periodically))
 
 
 class SlotMapTest(base.StorageTestCase):

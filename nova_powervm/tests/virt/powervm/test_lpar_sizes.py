@@ -57,10 +57,10 @@ class LparSizeTest(base.SimulatedHostTestCase):
             vm.create_lpar(self.host, instance)
             taken = (before[0] - system.available_memory_mb,
                      round(before[1] - system.available_units, 2))
-            size = lpar_sizes.of_flavor(self.host.system, flavor, {})
+            size = lpar_sizes.flavor_size(self.host.system, flavor, {})
             self.assertEqual(taken, (size.memory_mb, size.units), (
                 seed, flavor))
-            lpar = self.partition(vm.get_pvm_uuid(instance))
+            lpar = self.partition(vm.get_lpar_uuid(instance))
             self.assertEqual(size.dedicated, lpar.processors.desired
                              if lpar.processors.dedicated else 0)
             self.simulated.operator.delete_partition(lpar.uuid)

@@ -55,7 +55,7 @@ class LinuxViosTest(base.BaseTestCase):
     def test_addresses(self):
         self.assertEqual({'lun1', 'lun2'}, {
             mapping.target_dev.lua for mapping in self.mappings})
-        self.assertEqual({None}, set(map(lua.of, self.mappings)))
+        self.assertEqual({None}, set(map(lua.address, self.mappings)))
 
     def test_plan(self):
         mappings = [mock.Mock(target_dev=mapping.target_dev, **{
@@ -66,7 +66,7 @@ class LinuxViosTest(base.BaseTestCase):
 
     def test_boot_device(self):
         for mapping in self.mappings:
-            self.assertIsNone(boot_path.of_scsi(mapping))
+            self.assertIsNone(boot_path.scsi_path(mapping))
 
     def test_volume_gets_an_address(self):
         mapping = self.mappings[0]

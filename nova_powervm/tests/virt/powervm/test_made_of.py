@@ -62,7 +62,7 @@ class MadeOfTest(base.TestCase):
         made_of.note(self.instance)
         self.save.assert_called_once_with()
 
-    def test_made_anew(self):
+    def test_recreated(self):
         for states in ({'vm_state': vm_states.BUILDING},
                        {'vm_state': vm_states.ACTIVE,
                         'task_state': task_states.REBUILD_SPAWNING}):

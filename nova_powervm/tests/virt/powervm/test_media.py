@@ -217,7 +217,7 @@ class ViosDownTestCase(ViosBase):
         self.assertEqual([(self.name, 'lpar1')], self.mappings('vios2'))
         self.set_vios(True)
         self.destroy()
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual(self.before, self.state())
 
     def test_create_on_the_other_when_it_goes_down_later(self):
@@ -258,14 +258,14 @@ class ViosDownTestCase(ViosBase):
         self.host.adapter.delete('LogicalPartition',
                                  root_id=self.lpar(self.instance).uuid)
         self.create_lpar(self.instance)
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual([self.name], self.media_names('vios1'))
         self.set_vios(True)
         self.simulated.journal.clear()
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual(self.before, self.state())
         self.simulated.journal.clear()
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual([], self.requests())
 
     def test_delete_later_what_may_be_on_the_one_that_is_down(self):
@@ -275,7 +275,7 @@ class ViosDownTestCase(ViosBase):
         self.set_vios(False)
         self.destroy()
         self.set_vios(True)
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual(self.before, self.state())
 
     def test_goes_down_between_unmapping_and_deletion(self):
@@ -284,18 +284,18 @@ class ViosDownTestCase(ViosBase):
         self.set_vios(False)
         self.drive.delete(self.instance)
         self.set_vios(True)
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual(self.before, self.state())
 
-    def test_sweep_fails_and_is_tried_again(self):
+    def test_periodic_clean_fails_and_is_tried_again(self):
         self.create()
         self.set_vios(False)
         self.drive.delete(self.instance)
         self.set_vios(True)
         self.break_request('status', 'POST', 'VolumeGroup', status=500)
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual([self.name], self.media_names('vios1'))
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual([], self.media_names('vios1'))
 
     def test_fails_where_nobody_asks_again(self):
@@ -304,7 +304,7 @@ class ViosDownTestCase(ViosBase):
         self.break_request('status', 'POST', 'VolumeGroup', status=500)
         self.drive.delete(self.instance, may_wait=True)
         self.assertEqual([self.name], self.media_names('vios1'))
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual(self.before, self.state())
 
     def test_server_comes_back_before_it_is_deleted(self):
@@ -312,7 +312,7 @@ class ViosDownTestCase(ViosBase):
         self.break_request('status', 'POST', 'VolumeGroup', status=500)
         self.drive.delete(self.instance, may_wait=True)
         self.attach()
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assertEqual([self.name], self.media_names('vios1'))
         self.assertEqual([(self.name, 'lpar1')], self.mappings())
         self.destroy()
@@ -360,7 +360,7 @@ class RepositoryTestCase(MediaTestCase):
         self.drive.delete(self.instance)
         self.assertEqual(self.before, self.state())
 
-    def test_no_place(self):
+    def test_no_volume_group(self):
         self.drop_repository()
         self.flags(vopt_media_volume_group='nonesuch', group='powervm')
         error = self.assertRaises(exception.NoMediaRepoVolumeGroupFound,

@@ -20,32 +20,32 @@ from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import vios_mappings
 
 
-class Census:
-    """What cleanup.census.Census tells, without a database.
+class PlatformSnapshot:
+    """What a real PlatformSnapshot tells, without a database.
 
-    :param former: list of the servers that Nova has deleted.
+    :param departed: list of the servers that Nova has deleted.
     """
 
-    def __init__(self, host, former=()):
+    def __init__(self, host, departed=()):
         self._host = host
-        self._former = [instance.uuid for instance in former]
+        self._departed = [instance.uuid for instance in departed]
         self.vioses = pvm_vios.VIOS.get(host.adapter,
                                         xag=[vios_mappings.SCSI_MAPPING])
 
     def active_vioses(self):
         return self._host.active_vioses()
 
-    def prove_former(self, _names, is_local=True):
-        return deletion.of_former(self._former)
+    def prove_departed(self, _names, is_local=True):
+        return deletion.departed_proof(self._departed)
 
 
 class ElsewhereTestCase(test_media.ViosBase):
     """A config drive on vios1; that of vios2 is in use later."""
 
-    def start(self, preferred, former=()):
+    def start(self, preferred, departed=()):
         """Start nova-compute, with the preferred VIOS's repository."""
         self.drive = self.restart(preferred)
-        self.drive.clean(Census(self.host, former))
+        self.drive.clean(PlatformSnapshot(self.host, departed))
         self.simulated.journal.clear()
 
     def lose_mapping(self):
@@ -120,7 +120,7 @@ class ElsewhereTestCase(test_media.ViosBase):
         self.attach()
         self.start('vios2')
         self.assertEqual([self.name], self.media_names('vios1'))
-        self.start('vios2', former=[self.instance])
+        self.start('vios2', departed=[self.instance])
         self.assertEqual(self.before, self.state())
         # It need not be searched any more.
         self.reboot()
@@ -129,5 +129,5 @@ class ElsewhereTestCase(test_media.ViosBase):
 
     def test_other_media_stay(self):
         self.attach()
-        self.start('vios2', former=[self.make_server(2)])
+        self.start('vios2', departed=[self.make_server(2)])
         self.assertEqual([(self.name, 'lpar1')], self.mappings('vios1'))

@@ -215,10 +215,10 @@ class MetricsTest(base.TestCase):
                          ('network', 'virtualEthernetAdapters'),
                          ('storage', 'genericVirtualAdapters')):
                 self.samples = copy.deepcopy(before)
-                place = self.lpar
+                node = self.lpar
                 for name in path[:-1]:
-                    place = place[name]
-                place[path[-1]] = value
+                    node = node[name]
+                node[path[-1]] = value
                 self.read()
                 if path[0] == 'processor':
                     self.assertIsNone(self.read().cpu_time)

@@ -65,9 +65,9 @@ class KindTest(base.TestCase):
 
     def test_grows(self):
         self.instance.flavor = make_flavor(10)
-        for former, expected in ((None, False), (make_flavor(10), False),
-                                 (make_flavor(5), True)):
-            self.instance.old_flavor = former
+        for old, expected in ((None, False), (make_flavor(10), False),
+                              (make_flavor(5), True)):
+            self.instance.old_flavor = old
             self.assertIs(expected, move.grows(self.instance))
 
 
@@ -111,10 +111,10 @@ class CheckTest(base.TestCase):
         self.disk_dvr.capabilities['shared_storage'] = True
         self.check(make_flavor(), same_host=False)
 
-    def test_arrival(self):
-        self.assertRaises(nova_exc.ResizeError, move.check_arrival,
+    def test_target(self):
+        self.assertRaises(nova_exc.ResizeError, move.check_target_disks,
                           self.disk_dvr, {'pool': 'a'}, BOOT)
         self.disk_dvr.validate.assert_called_with({'pool': 'a'})
-        move.check_arrival(self.disk_dvr, None, [])
+        move.check_target_disks(self.disk_dvr, None, [])
         self.disk_dvr.validate.return_value = None
-        move.check_arrival(self.disk_dvr, {'pool': 'a'}, BOOT)
+        move.check_target_disks(self.disk_dvr, {'pool': 'a'}, BOOT)

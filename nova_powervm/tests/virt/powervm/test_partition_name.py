@@ -83,7 +83,7 @@ class CreateTest(base.SimulatedHostTestCase):
     def create(self, number, **attrs):
         instance = base.make_instance(number, **attrs)
         vm.create_lpar(self.host, instance)
-        return self.partition(vm.get_pvm_uuid(instance)).name
+        return self.partition(vm.get_lpar_uuid(instance)).name
 
     def test_servers_of_the_same_name(self):
         self.flags(instance_name_template='%(display_name)s')

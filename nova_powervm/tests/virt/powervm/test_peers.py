@@ -48,7 +48,7 @@ class PeersTest(base.TestCase):
         self.assertEqual(
             {'instance': self.instance, 'flavor': mock.sentinel.flavor,
              'disk_info': {'a': 'b'}},
-            peers.arrival(self.call.call_args.args[1]))
+            peers.question(self.call.call_args.args[1]))
         self.assertEqual('compute2', self.call.call_args.kwargs['host'])
 
     def test_no_answer(self):
@@ -57,4 +57,4 @@ class PeersTest(base.TestCase):
 
     def test_questions_of_nova(self):
         for data in ({'ssp_uuid': 'x'}, {}, None, {'filename': 'tmp'}):
-            self.assertIsNone(peers.arrival(data))
+            self.assertIsNone(peers.question(data))

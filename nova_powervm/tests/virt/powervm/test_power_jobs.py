@@ -47,7 +47,7 @@ class PowerTestCase(base.SimulatedHostTestCase):
 
     def create(self, running=False):
         vm.create_lpar(self.host, self.instance)
-        lpar = self.partition(vm.get_pvm_uuid(self.instance))
+        lpar = self.partition(vm.get_lpar_uuid(self.instance))
         if running:
             lpar.set_state('running')
             lpar.rmc = 'active'
@@ -92,39 +92,39 @@ class PowerTest(PowerTestCase):
         self.op.start(power_opts.PowerOnOpts().bootstring('dev'))
         self.assertEqual('dev', lpar.boot_string)
 
-    def test_on_afresh(self):
+    def test_restart(self):
         """Options have their effect on one that is on already."""
         opts = power_opts.PowerOnOpts().bootstring('dev')
         lpar = self.create(running=True)
         self.op.start(opts)
         self.assertEqual('', lpar.boot_string)
         self.requests()
-        self.op.start(opts, afresh=True)
+        self.op.start(opts, restart=True)
         self.assertEqual('dev', lpar.boot_string)
         # The first attempt is refused, and so at its end, at once.
         self.assertEqual(
             ['PUT ' + JOB % 'PowerOn', 'DELETE jobs'] + self.job('PowerOff') +
             self.job('PowerOn', known=True), self.requests())
 
-    def test_on_afresh_when_off(self):
+    def test_restart_when_off(self):
         lpar = self.create()
-        self.op.start(power_opts.PowerOnOpts(), afresh=True)
+        self.op.start(power_opts.PowerOnOpts(), restart=True)
         self.assertEqual(self.job('PowerOn'), self.requests())
         self.assertTrue(lpar.is_on)
 
-    def test_on_afresh_fails(self):
+    def test_restart_fails(self):
         self.create()
         self.fail_request(path='PowerOn', method='PUT', effect='job_failed',
                           message='It is stuck', count=2)
         exc = self.assertRaises(
             exception.PowerVMAPIFailed, self.op.start,
-            power_opts.PowerOnOpts(), afresh=True)
+            power_opts.PowerOnOpts(), restart=True)
         self.assertIn('It is stuck', str(exc))
 
-    def test_on_afresh_without_lpar(self):
+    def test_restart_without_lpar(self):
         self.assertRaises(
             nova_exc.InstanceNotFound, self.op.start,
-            power_opts.PowerOnOpts(), afresh=True)
+            power_opts.PowerOnOpts(), restart=True)
 
     def test_boot_from(self):
         lpar = self.create()

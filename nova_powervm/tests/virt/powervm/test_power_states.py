@@ -49,8 +49,8 @@ class PowerStateTest(testtools.TestCase):
             for recorded in power_state.STATE_MAP:
                 told = power_states.transition(state, recorded)
                 if told is not None:
-                    self.assertEqual(power_states.of(state), MEANINGS[told],
-                                     (state, recorded))
+                    self.assertEqual(power_states.nova_state(state),
+                                     MEANINGS[told], (state, recorded))
                     self.assertNotEqual(recorded, MEANINGS[told])
 
     def test_nova_is_told_of_what_lasts(self):
@@ -63,7 +63,7 @@ class PowerStateTest(testtools.TestCase):
                 ('error', power_state.CRASHED),
                 ('running', power_state.SHUTDOWN)):
             self.assertEqual(
-                power_states.of(state),
+                power_states.nova_state(state),
                 MEANINGS[power_states.transition(state, recorded)])
 
     def test_transition(self):
@@ -96,4 +96,5 @@ class PowerStateTest(testtools.TestCase):
 
     def test_no_state(self):
         for state in (None, '', 'anything else', 'UNKNOWN'):
-            self.assertEqual(power_state.NOSTATE, power_states.of(state))
+            self.assertEqual(power_state.NOSTATE,
+                             power_states.nova_state(state))

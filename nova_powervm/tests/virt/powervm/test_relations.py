@@ -238,9 +238,9 @@ class SimulatedTest(base.SimulatedHostTestCase):
             if instance is None:
                 continue
             self.change_by_hand(instance)
-            former, flavor = instance.flavor, self.flavor()
+            old, flavor = instance.flavor, self.flavor()
             if not self.is_refused(flavor, lambda: vm.resize_lpar(
-                    self.host, instance, former, flavor)):
+                    self.host, instance, old, flavor)):
                 done += 1
             self.delete(instance)
 

@@ -24,7 +24,7 @@ import trustme
 
 from nova_powervm.simulator import server
 from nova_powervm.simulator import site as sim_site
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import rest
@@ -232,7 +232,7 @@ class HttpsTest(base.TestCase):
         """Start a site with a certificate of an authority."""
         certificate = ca.issue_cert('127.0.0.1')
         site = sim_site.Site(
-            pvm_fixtures.load_profile('default'),
+            powervm_fixtures.load_profile('default'),
             self.useFixture(fixtures.TempDir()).path)
         self.addCleanup(site.stop)
         site.start(port=0, tls=server.Tls(

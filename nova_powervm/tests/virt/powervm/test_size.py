@@ -39,9 +39,9 @@ DEDICATED = dict(
 
 class MergeTest(base.TestCase):
 
-    def merge(self, has=(), former=PLAIN, new=LARGE, named=()):
+    def merge(self, has=(), old=PLAIN, new=LARGE, named=()):
         """Tell what differs from what the new flavor makes."""
-        merged = size.merge(dict(former or PLAIN, **dict(has)), former, new,
+        merged = size.merge(dict(old or PLAIN, **dict(has)), old, new,
                             set(named), SYSTEM)
         self.assertEqual(set(new), set(merged))
         return {name: value for name, value in merged.items()
@@ -67,14 +67,14 @@ class MergeTest(base.TestCase):
         self.assertEqual(
             {'max_mem': 8192, 'max_vcpu': 6, 'max_proc_units': 0.3},
             self.merge(has={'min_mem': 2048, 'max_mem': 8192, 'min_vcpu': 3,
-                            'max_vcpu': 6}, former=LARGE, new=PLAIN))
+                            'max_vcpu': 6}, old=LARGE, new=PLAIN))
 
     def test_units_fit_the_processors(self):
         self.assertEqual(0.5, self.merge(
             has={'proc_units': 0.1, 'min_proc_units': 0.1},
             new=dict(LARGE, vcpu=10, max_vcpu=10))['proc_units'])
         self.assertEqual(2, self.merge(
-            has={'proc_units': 3.0, 'max_proc_units': 4.0}, former=LARGE,
+            has={'proc_units': 3.0, 'max_proc_units': 4.0}, old=LARGE,
             new=PLAIN)['proc_units'])
 
     def test_limits_of_units_fit_those_of_processors(self):
@@ -117,10 +117,10 @@ class MergeTest(base.TestCase):
             has={'shared_weight': 200}, new=dict(DEDICATED),
             named=['dedicated_proc']))
         self.assertEqual({}, self.merge(
-            former=DEDICATED, new=LARGE, named=['dedicated_proc']))
+            old=DEDICATED, new=LARGE, named=['dedicated_proc']))
         has = {'sharing_mode': 'keep idle procs'}
         self.assertEqual(has, self.merge(
-            has=has, former=DEDICATED,
+            has=has, old=DEDICATED,
             new=dict(DEDICATED, vcpu=4, max_vcpu=4),
             named=['dedicated_proc']))
 
@@ -131,7 +131,7 @@ class MergeTest(base.TestCase):
             has=has, new=dict(LARGE, min_mem=1024, mem=1024, max_mem=1024)))
         self.assertEqual({}, self.merge(has={'mem': 2048}))
 
-    def test_former_flavor_is_not_known(self):
+    def test_old_flavor_is_not_known(self):
         """Then what no flavor names stays."""
         merged = size.merge(dict(PLAIN, shared_weight=200), None, LARGE,
                             set(), SYSTEM)

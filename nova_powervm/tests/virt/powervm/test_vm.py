@@ -31,18 +31,18 @@ from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import vm
 
 HIGH_BIT_UUID = 'b1b2c3d4-0000-4000-8000-000000000001'
-PVM_UUID = '31B2C3D4-0000-4000-8000-000000000001'
+LPAR_UUID = '31B2C3D4-0000-4000-8000-000000000001'
 
 JOB = 'LogicalPartition/do/%s'
 
 
 class IdentityTest(base.TestCase):
 
-    def test_pvm_uuid(self):
-        self.assertEqual(PVM_UUID, vm.get_pvm_uuid(
+    def test_lpar_uuid(self):
+        self.assertEqual(LPAR_UUID, vm.get_lpar_uuid(
             types.SimpleNamespace(uuid=HIGH_BIT_UUID)))
-        self.assertEqual(PVM_UUID, vm.get_pvm_uuid(
-            types.SimpleNamespace(uuid=PVM_UUID.lower())))
+        self.assertEqual(LPAR_UUID, vm.get_lpar_uuid(
+            types.SimpleNamespace(uuid=LPAR_UUID.lower())))
 
 
 class VmTestCase(base.SimulatedHostTestCase):
@@ -55,7 +55,7 @@ class VmTestCase(base.SimulatedHostTestCase):
     def create(self, running=False, instance=None):
         instance = instance or self.instance
         vm.create_lpar(self.host, instance)
-        lpar = self.partition(vm.get_pvm_uuid(instance))
+        lpar = self.partition(vm.get_lpar_uuid(instance))
         if running:
             lpar.set_state('running')
             lpar.rmc = 'active'
@@ -82,7 +82,7 @@ class LookUpTest(VmTestCase):
 
     def test_instances(self):
         self.create()
-        low = base.make_instance(2, uuid=PVM_UUID.lower()[:-1] + '2')
+        low = base.make_instance(2, uuid=LPAR_UUID.lower()[:-1] + '2')
         self.create(instance=low)
         self.create(instance=base.make_instance(3))
         self.known = [self.instance, low, base.make_instance(4)]
@@ -161,7 +161,7 @@ class LookUpTest(VmTestCase):
 
     def test_info(self):
         lpar = self.create()
-        for pvm_state, nova_state in (
+        for lpar_state, nova_state in (
                 ('migrating running', power_state.RUNNING),
                 ('running', power_state.RUNNING),
                 ('starting', power_state.RUNNING),
@@ -177,9 +177,9 @@ class LookUpTest(VmTestCase):
                 ('suspended', power_state.SUSPENDED),
                 ('error', power_state.SHUTDOWN),
                 ('anything else', power_state.NOSTATE)):
-            lpar.set_state(pvm_state)
+            lpar.set_state(lpar_state)
             self.assertEqual(nova_state, self.state(use_cache=False))
-        self.assertEqual(PVM_UUID, vm.get_vm_info(
+        self.assertEqual(LPAR_UUID, vm.get_vm_info(
             self.host, self.instance).internal_id)
 
     def test_no_info(self):
@@ -193,8 +193,8 @@ class CreateTest(VmTestCase):
         lpar_w = vm.create_lpar(self.host, self.instance)
         self.assertEqual(['PUT ManagedSystem/LogicalPartition'],
                          self.requests())
-        self.assertEqual(PVM_UUID, lpar_w.uuid)
-        lpar = self.partition(PVM_UUID)
+        self.assertEqual(LPAR_UUID, lpar_w.uuid)
+        lpar = self.partition(LPAR_UUID)
         self.assertEqual('instance-00000001', lpar.name)
         self.assertEqual(1024, lpar.memory.desired)
         self.assertEqual(power_state.SHUTDOWN, self.state())
@@ -208,7 +208,7 @@ class CreateTest(VmTestCase):
             enable_lpar_metric='true', srr_capability='true',
             ppt_ratio='1:64', secure_boot='1')
         vm.create_lpar(self.host, self.instance)
-        lpar = self.partition(PVM_UUID)
+        lpar = self.partition(LPAR_UUID)
         self.assertEqual((512, 1024, 2048), (
             lpar.memory.minimum, lpar.memory.desired, lpar.memory.maximum))
         self.assertEqual(0.5, lpar.processors.units)
@@ -255,13 +255,13 @@ class ResizeTest(VmTestCase):
 
     def setUp(self):
         super().setUp()
-        self.former = self.instance.flavor
+        self.old_flavor = self.instance.flavor
         self.flavor = base.make_flavor(memory_mb=2048, vcpus=4,
                                        availability_priority='5')
         self.lpar = self.create()
 
     def resize(self):
-        return vm.resize_lpar(self.host, self.instance, self.former,
+        return vm.resize_lpar(self.host, self.instance, self.old_flavor,
                               self.flavor)
 
     def assert_size(self, memory_mb, vcpus, priority):

@@ -32,8 +32,8 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 
-from nova_powervm.virt.powervm.cleanup import census as pvm_census
 from nova_powervm.virt.powervm.cleanup import mappings
+from nova_powervm.virt.powervm.cleanup import platform_snapshot
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.volume import swaps
@@ -48,9 +48,10 @@ class Work:
     :ivar host: the owner of the REST connection (host.Host), connected.
     :ivar disk: disk.driver.DiskAdapter
     :ivar config_drive: media.ConfigDrive
-    :ivar volumes: volume.leftovers.Leftovers
+    :ivar volumes: volume.stale.StaleVolumes
     :ivar mgmt: mgmt.ManagementPartition
-    :ivar census: census.Census, read again for each clean-up.
+    :ivar snapshot: platform_snapshot.PlatformSnapshot, read again for each
+        clean-up.
     :ivar unseen: set of UUIDs of VIOSes that were down when a cleaner last
         checked mappings, or that an operation has skipped since then.
     :ivar has_failed: bool, whether a cleaner of AGAIN failed when it last ran.
@@ -61,7 +62,7 @@ class Work:
     config_drive: typing.Any
     volumes: typing.Any
     mgmt: typing.Any
-    census: typing.Any = None
+    snapshot: typing.Any = None
     unseen: set = dataclasses.field(default_factory=set)
     has_failed: bool = False
 
@@ -79,33 +80,33 @@ class Cleaner(typing.NamedTuple):
 
 #: Cleaners for servers that Nova has deleted.
 AGAIN = (
-    Cleaner('mappings of former servers',
-            lambda work: mappings.remove(work.host, work.census)),
-    Cleaner('disks of former servers',
-            lambda work: work.disk.clean(work.census)),
-    Cleaner('config drives of former servers',
-            lambda work: work.config_drive.clean(work.census)),
+    Cleaner('mappings of departed servers',
+            lambda work: mappings.remove(work.host, work.snapshot)),
+    Cleaner('disks of departed servers',
+            lambda work: work.disk.clean(work.snapshot)),
+    Cleaner('config drives of departed servers',
+            lambda work: work.config_drive.clean(work.snapshot)),
 )
 START = (
     Cleaner('what another nova-compute has (nothing is removed)',
             lambda work: _warn_of_others(work)),
     Cleaner('volumes that servers have left',
-            lambda work: work.volumes.start(lambda: work.census.vioses)),
+            lambda work: work.volumes.start(lambda: work.snapshot.vioses)),
     Cleaner('swaps of volumes that were cut off',
             lambda work: swaps.recover(
-                work.host, work.census.instances, work.mgmt)),
-    Cleaner('ports of former servers',
-            lambda work: vif.remove_leftovers(work.host)),
+                work.host, work.snapshot.instances, work.mgmt)),
+    Cleaner('ports of departed servers',
+            lambda work: vif.remove_stale_ports(work.host)),
     Cleaner('broken uploads',
-            lambda work: uploads.remove(work.host, work.census)),
+            lambda work: uploads.remove(work.host, work.snapshot)),
 )
 PERIODIC = (
     Cleaner('disks that could not be deleted',
-            lambda work: work.disk.sweep()),
+            lambda work: work.disk.clean_periodically()),
     Cleaner('config drives that could not be deleted',
-            lambda work: work.config_drive.sweep()),
+            lambda work: work.config_drive.clean_periodically()),
     Cleaner('volumes that could not be taken away',
-            lambda work: work.volumes.sweep()),
+            lambda work: work.volumes.clean_periodically()),
     Cleaner('what the start could not look at', lambda work: _again(work)),
 )
 
@@ -113,7 +114,7 @@ PERIODIC = (
 def start(work):
     """Clean up when nova-compute starts.
 
-    :param work: Work with a census.
+    :param work: Work with a snapshot.
     """
     _run(START, work)
     _run_again(work)
@@ -137,9 +138,9 @@ def _again(work):
         up = {vios_w.uuid for vios_w in work.host.active_vioses()}
         if work.unseen.isdisjoint(up):
             return
-    elif not work.census.awaited:
+    elif not work.snapshot.awaited:
         return
-    work.census = pvm_census.Census(work.host)
+    work.snapshot = platform_snapshot.PlatformSnapshot(work.host)
     _run_again(work)
 
 
@@ -154,7 +155,7 @@ def _warn_of_others(work):
     The cleaners keep its servers. They remove its running uploads, because
     these look like uploads that a crash has interrupted.
     """
-    others = work.census.others()
+    others = work.snapshot.others()
     if others:
         LOG.error(
             'Another nova-compute seems to manage this system: Nova has these '
@@ -168,8 +169,8 @@ def _warn_of_others(work):
 def _note(work):
     """Note which VIOSes are down; return whether that is known."""
     try:
-        active = {vios_w.uuid for vios_w in work.census.active_vioses()}
-        work.unseen = {vios_w.uuid for vios_w in work.census.vioses
+        active = {vios_w.uuid for vios_w in work.snapshot.active_vioses()}
+        work.unseen = {vios_w.uuid for vios_w in work.snapshot.vioses
                        if vios_w.uuid not in active}
     except pvm_exc.Error as exc:
         LOG.warning('Cannot determine which VIOSes are up: %s', exc)

@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 _UNFINISHED = ['accepted', 'pre-migrating', 'failed', 'error']
 
 
-def stop_unfinished(host, census):
+def stop_unfinished(host, snapshot):
     """Power off servers that were being evacuated to this host.
 
     If nova-compute ends while it evacuates a server to this host, Nova keeps
@@ -38,12 +38,12 @@ def stop_unfinished(host, census):
     evacuation to this host replaces it, or Nova deletes it.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param census: census.Census
+    :param snapshot: platform_snapshot.PlatformSnapshot
     """
-    on = {lpar_w.uuid.upper() for lpar_w in census.lpars
+    on = {lpar_w.uuid.upper() for lpar_w in snapshot.lpars
           if lpar_w.state != pvm_bp.LPARState.NOT_ACTIVATED}
     for instance in _instances(host.nodename):
-        if vm.get_pvm_uuid(instance) not in on:
+        if vm.get_lpar_uuid(instance) not in on:
             continue
         LOG.warning('The evacuation of the server to this host did not end. '
                     'Nova has it on host %s; it is powered off here.',

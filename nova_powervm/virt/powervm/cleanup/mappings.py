@@ -18,7 +18,7 @@ was here, and that Nova has deleted or has on another host. It keeps mappings
 of other LPARs, because an operator may create a deleted LPAR again. It keeps
 mappings of a server on this host that has lost its LPAR, because a hard reboot
 creates the LPAR again. A Fibre Channel mapping does not name its owner, so the
-driver uses the partition ID, see module former. The storage itself stays.
+driver uses the partition ID, see module host_record. The storage itself stays.
 """
 
 from oslo_log import log as logging
@@ -31,28 +31,28 @@ from nova_powervm.virt.powervm.storage import vios_mappings
 LOG = logging.getLogger(__name__)
 
 
-def remove(host, census):
+def remove(host, snapshot):
     """Remove such mappings (2 requests for each VIOS that has some).
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param census: census.Census
+    :param snapshot: platform_snapshot.PlatformSnapshot
     :raises pypowervm.exceptions.Error: if a VIOS refuses.
     """
     left = {vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
                           if _is_orphan(mapping)]
-            for vios_w in census.active_vioses()}
-    proof = census.prove_gone({_name(mapping) for mappings in left.values()
-                               for mapping in mappings})
+            for vios_w in snapshot.active_vioses()}
+    proof = snapshot.prove_gone({_name(mapping) for mappings in left.values()
+                                 for mapping in mappings})
     with transaction.StorageTransaction.immediate(
             host, 'cleanup', xag=[vios_mappings.SCSI_MAPPING,
                                   vios_mappings.FC_MAPPING]) as stg:
-        for vios_w in census.active_vioses():
-            ids = _orphan_ids(vios_w, census)
+        for vios_w in snapshot.active_vioses():
+            ids = _orphan_ids(vios_w, snapshot)
             if ids:
                 stg.edit(vios_w.uuid, vios_mappings.remove_stale_fc_mappings,
                          ids)
         for vios_uuid, mappings in left.items():
-            names = proof.of({_name(mapping) for mapping in mappings})
+            names = proof.covered({_name(mapping) for mapping in mappings})
             if names:
                 LOG.warning('Removing mappings of servers that are gone from '
                             'VIOS %(vios)s: %(names)s.',
@@ -62,12 +62,12 @@ def remove(host, census):
                              _is_orphan(mapping) and _name(mapping) in names))
 
 
-def _orphan_ids(vios_w, census):
+def _orphan_ids(vios_w, snapshot):
     """Partition IDs of stale Fibre Channel mappings of deleted servers."""
     orphans = {mapping.server_adapter.lpar_id
                for mapping in vios_w.vfc_mappings
                if clients.is_fc_orphan(mapping)}
-    return sorted(orphans & census.former_ids()) if orphans else []
+    return sorted(orphans & snapshot.departed_ids()) if orphans else []
 
 
 def _is_orphan(mapping):

@@ -14,29 +14,29 @@
 
 from oslo_log import log as logging
 
-from nova_powervm.virt.powervm import names as pvm_names
+from nova_powervm.virt.powervm import names as powervm_names
 from nova_powervm.virt.powervm.storage import deletion
 
 LOG = logging.getLogger(__name__)
 
 
-def remove(host, census):
+def remove(host, snapshot):
     """Remove descriptors for VIOSes of this host (1 request, and 1 for each).
 
     It must not run while the driver uploads something.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param census: census.Census
+    :param snapshot: platform_snapshot.PlatformSnapshot
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     left = host.upload_files()
-    here = {vios_w.uuid.lower() for vios_w in census.vioses} if left else ()
+    here = {vios_w.uuid.lower() for vios_w in snapshot.vioses} if left else ()
     for file_w in left:
         name = file_w.file_name or ''
         if ((file_w.vios_uuid or '').lower() in here and
-                (pvm_names.is_config_drive_name(name) or
-                 pvm_names.is_group_image(name) or
-                 pvm_names.is_pool_image(name))):
+                (powervm_names.is_config_drive_name(name) or
+                 powervm_names.is_group_image(name) or
+                 powervm_names.is_pool_image(name))):
             LOG.info('Removing the descriptor of a broken upload of %s.',
                      name)
-            deletion.upload(host.adapter, file_w, deletion.of_upload(name))
+            deletion.upload(host.adapter, file_w, deletion.upload_proof(name))

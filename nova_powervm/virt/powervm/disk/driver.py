@@ -25,7 +25,7 @@ The token is the end of the server's UUID in base 32 (RFC 4648, lower case):
 13 characters for 65 bits, of which 63 are random in a UUID of version 4, or
 12 characters for 60 bits, all random. The modules imagecache and poolimages
 describe the names of cached images and their markers. Boot disks from
-nova-powervm 9.0.0 keep their names, see module former.
+nova-powervm 9.0.0 keep their names, see module legacy.
 """
 
 import abc
@@ -39,8 +39,8 @@ from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.virt.powervm.disk import former
 from nova_powervm.virt.powervm.disk import image
+from nova_powervm.virt.powervm.disk import legacy
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm import no_slots
@@ -212,16 +212,16 @@ class DiskAdapter(abc.ABC):
         """The SharedPool that the disks come from, or None."""
         return None
 
-    def clean(self, census):
+    def clean(self, snapshot):
         """Clean up after earlier processes, at the start.
 
         Remove half-finished work, and disks of servers that are no longer on
         this host.
 
-        :param census: cleanup.census.Census
+        :param snapshot: cleanup.platform_snapshot.PlatformSnapshot
         """
 
-    def sweep(self):
+    def clean_periodically(self):
         """Finish work that was not possible while a VIOS was down.
 
         Called about once a minute. Needs no request if there is nothing to do.
@@ -314,7 +314,7 @@ class DiskAdapter(abc.ABC):
         add = (vios_mappings.add_mapping_apart if apart else
                vios_mappings.add_mapping)
         return self.edit_first_vios(
-            instance, 'connect_disk', add, vm.get_pvm_uuid(instance),
+            instance, 'connect_disk', add, vm.get_lpar_uuid(instance),
             self.reference(disk))
 
     def edit_first_vios(self, instance, name, func, *args):
@@ -495,7 +495,7 @@ class DiskAdapter(abc.ABC):
 
     def get_disk_name(self, disk_type, instance):
         """Name of a disk of the server; see the module's description."""
-        kept = disk_type == DiskType.BOOT and former.boot_disk_name(instance)
+        kept = disk_type == DiskType.BOOT and legacy.boot_disk_name(instance)
         if kept:
             return kept
         prefix = disk_type[0] + '_'
@@ -506,8 +506,8 @@ class DiskAdapter(abc.ABC):
     @staticmethod
     def proof(instance):
         """A deletion.Proof for the disks of a server."""
-        return deletion.of_server(instance,
-                                  also=former.boot_disk_name(instance))
+        return deletion.server_proof(
+            instance, also=legacy.boot_disk_name(instance))
 
     def get_disk_names(self, instance, disk_types=None):
         """Names of the server's own disks of some types, or of all (None)."""
@@ -518,7 +518,7 @@ class DiskAdapter(abc.ABC):
 
     def own_partitions(self, instance):
         """UUIDs of the partitions that a server's disks may be mapped to."""
-        return [vm.get_pvm_uuid(instance), self.host.mgmt_uuid.upper()]
+        return [vm.get_lpar_uuid(instance), self.host.mgmt_uuid.upper()]
 
     def find_mapping(self, instance, disk_type, vioses):
         """Find the mapping of a disk to the server's LPAR.
@@ -551,7 +551,7 @@ class DiskAdapter(abc.ABC):
         name = self.get_disk_name(disk_type, instance)
         for vios_uuid in self.vios_uuids:
             mapping = vios_uuid in vioses and vios_mappings.find_mapping(
-                vioses[vios_uuid], vm.get_pvm_uuid(instance),
+                vioses[vios_uuid], vm.get_lpar_uuid(instance),
                 self.storage_class, name)
             if mapping:
                 yield mapping

@@ -31,7 +31,7 @@ VIOSes.
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import kept
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import names as pvm_names
+from nova_powervm.virt.powervm import names as powervm_names
 from nova_powervm.virt.powervm.storage import elements
 
 CONF = cfg.CONF
@@ -83,10 +83,10 @@ class _Search:
         kept_uuid = _kept_uuid(self._host, self._name)
         if vios_name:
             named = self._named(vios_name)
-            self._check_former(kept_uuid, named)
-            return self._of(named)
+            self._check_previous(kept_uuid, named)
+            return self._usable_group(named)
         if kept_uuid:
-            return self._of(self._with_uuid(kept_uuid))
+            return self._usable_group(self._with_uuid(kept_uuid))
         return self._only_one()
 
     def _named(self, vios_name):
@@ -99,27 +99,27 @@ class _Search:
                 (len(found), _names(self._vioses)))
         return found[0]
 
-    def _check_former(self, kept_uuid, named):
+    def _check_previous(self, kept_uuid, named):
         """Check that no other VIOS has disks of servers.
 
         :param kept_uuid: UUID of the VIOS that had the group until now.
         :param named: wrapper of the VIOS that the option names.
         """
-        former = next((vios_w for vios_w in self._vioses if kept_uuid and
-                       vios_w.uuid.upper() == kept_uuid.upper()), None)
-        if former is None or former.uuid == named.uuid:
+        previous = next((vios_w for vios_w in self._vioses if kept_uuid and
+                         vios_w.uuid.upper() == kept_uuid.upper()), None)
+        if previous is None or previous.uuid == named.uuid:
             return
-        if former.uuid not in self._up:
+        if previous.uuid not in self._up:
             reason = 'it is down, and may have disks of servers'
         else:
-            vg_w = self._group(former)
-            left = sorted(filter(pvm_names.is_disk_name, map(
+            vg_w = self._group(previous)
+            left = sorted(filter(powervm_names.is_disk_name, map(
                 elements.base_name, vg_w.virtual_disks))) if vg_w else []
             if not left:
                 return
             reason = 'it has disks of servers: %s' % ', '.join(left)
         raise exception.VGHolderChanged(
-            vg_name=self._name, former=former.name, named=named.name,
+            vg_name=self._name, previous=previous.name, named=named.name,
             reason=reason)
 
     def _with_uuid(self, vios_uuid):
@@ -130,7 +130,7 @@ class _Search:
             vg_name=self._name, vios=vios_uuid,
             reason='this system no longer has that Virtual I/O Server')
 
-    def _of(self, vios_w):
+    def _usable_group(self, vios_w):
         """Return the group of a certain VIOS."""
         if vios_w.uuid not in self._up:
             raise exception.VGHolderNotUsable(

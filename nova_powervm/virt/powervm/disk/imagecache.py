@@ -23,9 +23,9 @@ the marker when all bytes are uploaded and their number and checksum match
 Glance's record. So an image without a marker is complete, even after a crash
 of this process, of the VIOS or of both. The driver never uses an image with a
 marker. It removes such an image before the next upload, in the periodic
-clean-up, or in scrub() when nova-compute starts. This needs no space and no
-time for a second copy. pypowervm also uses a marker to coordinate its uploads
-to a Shared Storage Pool.
+clean-up, or in clean_at_start() when nova-compute starts. This needs no space
+and no time for a second copy. pypowervm also uses a marker to coordinate its
+uploads to a Shared Storage Pool.
 
 The cache uses only space that no disk needs. If an image does not fit in
 addition to its disk, the driver uploads it to the disk itself. If a disk does
@@ -80,7 +80,7 @@ def _is_marker(name):
     return name.startswith('p_') and names.is_group_image('i' + name[1:])
 
 
-_PROOF = deletion.of_cache(
+_PROOF = deletion.cache_proof(
     lambda name: names.is_group_image(name) or _is_marker(name))
 
 
@@ -180,7 +180,7 @@ class ImageCache(imagecache.ImageCacheManager):
                 return
         volumegroup.check_room(vg_w, size_gb)
 
-    def scrub(self):
+    def clean_at_start(self):
         """Remove partial images that nobody is fetching (1 request).
 
         :returns: wrapper of the volume group.
@@ -394,8 +394,8 @@ class ImageCache(imagecache.ImageCacheManager):
         """Delete partial images, and images that were unused long enough."""
         vg_w = self._drop_partial(vg_w, mapped, [])
         expired = self._expired(_names(vg_w, names.is_group_image), in_use)
-        with self._locked(set(expired) - mapped) as doomed:
-            deletion.disks(vg_w, doomed, _PROOF)
+        with self._locked(set(expired) - mapped) as to_delete:
+            deletion.disks(vg_w, to_delete, _PROOF)
 
     def _expired(self, found, in_use):
         """Record which images are unused; return the ones to delete."""
@@ -424,8 +424,8 @@ class ImageCache(imagecache.ImageCacheManager):
 
     def _check_room_instead(self, vg_w, name, size_gb):
         """Do as check_room(), for a disk that may replace one of its name."""
-        former = volumegroup.find_disk(vg_w, name)
-        self.check_room(vg_w, size_gb - (former.capacity if former else 0))
+        existing = volumegroup.find_disk(vg_w, name)
+        self.check_room(vg_w, size_gb - (existing.capacity if existing else 0))
 
     def _give_way(self, vg_w, mapped, size_gb, own):
         """See give_way().
@@ -438,16 +438,16 @@ class ImageCache(imagecache.ImageCacheManager):
         with self._locked(found - {own}) as free:
             with self._unused_lock:
                 unused = set(self._unused_since)
-            doomed = room.needed(
+            to_delete = room.needed(
                 {name: volumegroup.find_disk(vg_w, name).capacity
                  for name in free + sorted(found & {own})},
                 size_gb, vg_w.available_size,
                 to_keep=lambda name: (name == own, name not in unused))
-            if doomed:
+            if to_delete:
                 LOG.info('Removing images %(images)s from the cache, for a '
                          'disk of %(size)d GB.', {
-                             'images': ', '.join(doomed), 'size': size_gb})
-            return deletion.disks(vg_w, doomed, _PROOF)
+                             'images': ', '.join(to_delete), 'size': size_gb})
+            return deletion.disks(vg_w, to_delete, _PROOF)
 
     @contextlib.contextmanager
     def _locked(self, wanted):

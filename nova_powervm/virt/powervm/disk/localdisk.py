@@ -104,15 +104,15 @@ class LocalStorage(disk_driver.DiskAdapter):
             disks={elements.base_name(disk): disk.capacity
                    for disk in vg_w.virtual_disks})
 
-    def clean(self, census):
+    def clean(self, snapshot):
         """See the base class. 1 request, and 1 if it removes something."""
-        vg_w = self._images.scrub()
+        vg_w = self._images.clean_at_start()
         left = set(map(elements.base_name, vg_w.virtual_disks))
-        proof = census.prove_former(left)
-        doomed = proof.of(left)
-        if doomed:
-            doomed = set(doomed) - set(self._vg.clients(doomed))
-            self._vg.edit(deletion.disks, doomed, proof)
+        proof = snapshot.prove_departed(left)
+        to_delete = proof.covered(left)
+        if to_delete:
+            to_delete = set(to_delete) - set(self._vg.clients(to_delete))
+            self._vg.edit(deletion.disks, to_delete, proof)
 
     # ---- disks of servers ----------------------------------------------
 
@@ -147,7 +147,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         except pvm_exc.HttpError as exc:
             for name, client in self._vg.clients(names).items():
                 raise exception.DiskNameInUse(
-                    name=name, place='volume group %s' % self._vg.name,
+                    name=name, location='volume group %s' % self._vg.name,
                     reason='it is mapped to partition %s' % client) from exc
             raise
 
@@ -162,7 +162,7 @@ class LocalStorage(disk_driver.DiskAdapter):
                 if disk is not None}
 
     def connect_disk(self, instance, disk, stg):
-        stg.map(self._vg.vios_uuid, vm.get_pvm_uuid(instance), disk)
+        stg.map(self._vg.vios_uuid, vm.get_lpar_uuid(instance), disk)
 
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         stg.edit(self._vg.vios_uuid, vios_mappings.remove_storage_mappings,

@@ -30,7 +30,7 @@ from nova_powervm.virt.powervm.storage import deletion
 LOG = logging.getLogger(__name__)
 
 # Prefix of the names of boot disks from nova-powervm 9.0.0.
-_OF_9_0_0 = 'boot_'
+_LEGACY_PREFIX = 'boot_'
 
 
 class Unit(typing.NamedTuple):
@@ -45,7 +45,7 @@ class Unit(typing.NamedTuple):
     name: str
 
     @classmethod
-    def of(cls, lu_w):
+    def from_wrapper(cls, lu_w):
         """Return the Unit for a LUEnt wrapper."""
         return cls(lu_w.uuid, lu_w.udid, lu_w.name)
 
@@ -184,7 +184,7 @@ class Pool:
             made = {uuid: unit for uuid, unit in self._units.items()
                     if uuid not in before}
             self._units = dict(
-                {lu_w.uuid: Unit.of(lu_w) for lu_w in lus}, **made)
+                {lu_w.uuid: Unit.from_wrapper(lu_w) for lu_w in lus}, **made)
             self._settled = max(self._settled, doubts)
         return lus
 
@@ -241,7 +241,7 @@ class Pool:
                 self._doubts += 1
             raise
         with self._lock:
-            self._units[lu_w.uuid] = Unit.of(lu_w)
+            self._units[lu_w.uuid] = Unit.from_wrapper(lu_w)
         return lu_w
 
     def delete(self, unit, proof):
@@ -298,4 +298,4 @@ def _capacity(total, used, lus):
 
 def _is_of_server(name):
     """Return whether an LU is a server's disk, also of 9.0.0, by its name."""
-    return names.is_disk_name(name) or name.startswith(_OF_9_0_0)
+    return names.is_disk_name(name) or name.startswith(_LEGACY_PREFIX)

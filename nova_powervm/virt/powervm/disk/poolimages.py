@@ -95,7 +95,7 @@ def _marked(name):
         match.group(1)) else None
 
 
-_PROOF = deletion.of_cache(
+_PROOF = deletion.cache_proof(
     lambda name: names.is_pool_image(name) or _marked(name) is not None)
 
 
@@ -178,7 +178,7 @@ class PoolImages(imagecache.ImageCacheManager):
                 return False
             return self._obtain(context, image)[1]
 
-    def scrub(self):
+    def clean_at_start(self):
         """Read the LUs, and remove stale markers and images (1 request).
 
         :returns: list of the LUs that remain.
@@ -377,19 +377,19 @@ class PoolImages(imagecache.ImageCacheManager):
                                      removed, may_stay=name != held_name)
         return [lu_w for lu_w in lus if lu_w.uuid not in removed]
 
-    def _remove_partial(self, doomed, name, removed, may_stay):
+    def _remove_partial(self, to_delete, name, removed, may_stay):
         """Delete a partial image and its marker.
 
-        :param doomed: list of LUs.
+        :param to_delete: list of LUs.
         :param removed: set to which the UUIDs of deleted LUs are added.
         :param may_stay: whether to ignore a refusal of the platform, after
             somebody has mapped one by hand for example.
         """
         LOG.warning('The upload of image %(image)s was interrupted; removing '
                     'the partial image and its marker %(marker)s.',
-                    {'image': name, 'marker': doomed[-1].name})
+                    {'image': name, 'marker': to_delete[-1].name})
         try:
-            for lu_w in doomed:
+            for lu_w in to_delete:
                 self.pool.delete(lu_w, _PROOF)
                 removed.add(lu_w.uuid)
         except pvm_exc.HttpError as exc:

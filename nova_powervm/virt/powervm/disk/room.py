@@ -28,11 +28,11 @@ def needed(sizes, size_gb, free_gb, to_keep):
     left = free_gb + sum(sizes.values())
     if left < size_gb:
         return []
-    doomed = []
+    to_delete = []
     for name in sorted(sizes, reverse=True,
                        key=lambda name: (to_keep(name), sizes[name])):
         if left - sizes[name] >= size_gb:
             left -= sizes[name]
         else:
-            doomed.append(name)
-    return doomed
+            to_delete.append(name)
+    return to_delete

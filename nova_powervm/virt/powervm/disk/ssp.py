@@ -80,42 +80,42 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
             uuid='%s/%s' % (self._pool.ssp_uuid, self._pool.tier_uuid),
             name='%s/%s' % (self._pool.ssp_name, self._pool.tier_name))
 
-    def clean(self, census):
+    def clean(self, snapshot):
         """See the base class. 1 request, and 1 for each LU to delete."""
-        lus = self._images.scrub()
-        left = _by_name(pool.Unit.of(lu_w) for lu_w in lus
+        lus = self._images.clean_at_start()
+        left = _by_name(pool.Unit.from_wrapper(lu_w) for lu_w in lus
                         if lu_w.lu_type == pvm_stg.LUType.DISK)
-        proof = census.prove_former(left, is_local=False)
-        for name in proof.of(left):
+        proof = snapshot.prove_departed(left, is_local=False)
+        for name in proof.covered(left):
             for unit in units.to_delete(
-                    left[name], census.metadata_of_owner(name), name):
+                    left[name], snapshot.metadata_of_owner(name), name):
                 self._delete(unit, proof)
-        for instance in census.instances:
-            if units.doomed(instance.system_metadata):
-                utils.try_to('delete former disks of server %s' %
-                             instance.uuid, self._delete_doomed, instance,
+        for instance in snapshot.instances:
+            if units.pending(instance.system_metadata):
+                utils.try_to('delete old disks of server %s' %
+                             instance.uuid, self._delete_pending, instance,
                              lus)
 
-    def _delete_doomed(self, instance, lus):
+    def _delete_pending(self, instance, lus):
         """Delete LUs that a server lost while a VIOS was down.
 
         This VIOS still maps them, maybe at the address of a newer disk.
 
         :param lus: wrappers of the existing LUs.
         """
-        doomed = units.doomed(instance.system_metadata)
-        names, clients = set(doomed.values()), self.own_partitions(instance)
-        stg = transaction.StorageTransaction(self.host, 'clean_former')
+        pending = units.pending(instance.system_metadata)
+        names, clients = set(pending.values()), self.own_partitions(instance)
+        stg = transaction.StorageTransaction(self.host, 'delete_pending')
         stg.edit_redundant(
             self.vios_uuids, vios_mappings.remove_storage_mappings, pvm_stg.LU,
-            names, partitions=clients, udids=set(doomed),
+            names, partitions=clients, udids=set(pending),
             missed=lambda vios_uuid: self._unfinished.add_mappings(
-                vios_uuid, names, clients, set(doomed)))
+                vios_uuid, names, clients, set(pending)))
         stg.execute()
         proof = self.proof(instance)
-        left = {lu_w.udid for lu_w in lus if lu_w.udid in doomed and
-                not self._delete(pool.Unit.of(lu_w), proof)}
-        units.forget_doomed(instance, set(doomed) - left)
+        left = {lu_w.udid for lu_w in lus if lu_w.udid in pending and
+                not self._delete(pool.Unit.from_wrapper(lu_w), proof)}
+        units.forget_pending(instance, set(pending) - left)
 
     # ---- disks of servers ----------------------------------------------
 
@@ -126,7 +126,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         size_gb = (self.disk_size_gb(instance, image, image_type) or
                    disk_image.size_gb(image.size))
         name = self.get_disk_name(image_type, instance)
-        self._remove_left_over(instance, [name])
+        self._remove_stale(instance, [name])
         units.forget(instance, [name])
         disk = self._images.create_clone(context, image, name, size_gb)
         units.keep(instance, [disk], self._pool.ssp_uuid)
@@ -136,18 +136,19 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         """See the base class. 1 request each, 1 more to keep an old one."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
-        found = self._find_left_over(instance, sizes)
+        found = self._find_stale(instance, sizes)
         # Nobody needs the content of a swap disk.
         swap = self.get_disk_name(disk_driver.DiskType.SWAP, instance)
-        doomed = {name for name, lu_w in found.items() if name == swap and
-                  round(lu_w.capacity) != sizes[name]}
-        self._check_left_over(found, sizes, doomed)
-        new = [name for name in sizes if name not in found or name in doomed]
-        self._remove_left_over(instance, new)
+        to_replace = {name for name, lu_w in found.items() if name == swap and
+                      round(lu_w.capacity) != sizes[name]}
+        self._check_stale(found, sizes, to_replace)
+        new = [name for name in sizes
+               if name not in found or name in to_replace]
+        self._remove_stale(instance, new)
         units.forget(instance, new)
         results = []
         for disk, (name, size_gb) in zip(disks, sizes.items()):
-            if name in found and name not in doomed:
+            if name in found and name not in to_replace:
                 LOG.warning('Logical unit %s already exists; the server keeps '
                             'it.', name, instance=instance)
                 results.append(found[name])
@@ -159,14 +160,14 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                    self._pool.ssp_uuid)
         return results
 
-    def _find_left_over(self, instance, names):
+    def _find_stale(self, instance, names):
         """Find existing LUs that are not to be deleted.
 
         Reads the list of LUs (1 request) only if some of them are known.
 
         :returns: dict of name -> LUEnt wrapper; of several the one in use.
         """
-        if all(self._unfinished.is_doomed(unit.uuid)
+        if all(self._unfinished.is_pending(unit.uuid)
                for unit in self._pool.known(names)):
             return {}
         return self._read_own(instance, names)
@@ -180,11 +181,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         found = _by_name(lu_w for lu_w in self._pool.list_units()
                          if lu_w.name in names and
                          lu_w.lu_type == pvm_stg.LUType.DISK and
-                         not self._unfinished.is_doomed(lu_w.uuid))
+                         not self._unfinished.is_pending(lu_w.uuid))
         return {name: lu_w for name, lus in found.items()
                 for lu_w in units.own(lus, instance.system_metadata, name)}
 
-    def _check_left_over(self, found, sizes, doomed):
+    def _check_stale(self, found, sizes, to_replace):
         """Refuse LUs that can neither be used nor be replaced.
 
         :raises DiskNameInUse: before anything is changed.
@@ -193,15 +194,16 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
             reason = None
             if lu_w.in_use:
                 reason = 'it is mapped to a partition'
-            elif name not in doomed and round(lu_w.capacity) != sizes[name]:
+            elif (name not in to_replace and
+                  round(lu_w.capacity) != sizes[name]):
                 reason = 'it has %(has)g GB, not %(wanted)d GB' % {
                     'has': lu_w.capacity, 'wanted': sizes[name]}
             if reason:
                 raise exception.DiskNameInUse(
                     name=name, reason=reason,
-                    place='Shared Storage Pool %s' % self._pool.ssp_name)
+                    location='Shared Storage Pool %s' % self._pool.ssp_name)
 
-    def _remove_left_over(self, instance, names):
+    def _remove_stale(self, instance, names):
         """Delete known LUs of these names.
 
         :raises DiskNameAmbiguous: if it is not clear which are the server's.
@@ -221,7 +223,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                 if not self._is_in_use(unit):
                     raise
                 raise exception.DiskNameInUse(
-                    name=unit.name, place='Shared Storage Pool %s' %
+                    name=unit.name, location='Shared Storage Pool %s' %
                     self._pool.ssp_name, reason=str(exc)) from exc
 
     def get_disk_refs(self, instance, disk_types):
@@ -248,7 +250,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
 
     def connect_disk(self, instance, disk, stg):
         self._unfinished.cancel(disk.udid)
-        stg.map_redundant(self.vios_uuids, vm.get_pvm_uuid(instance),
+        stg.map_redundant(self.vios_uuids, vm.get_lpar_uuid(instance),
                           self.reference(disk))
 
     def reference(self, disk):
@@ -279,18 +281,18 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         udids = {element.udid for element in unmapped
                  if elements.is_named(element, pvm_stg.LU, names)}
         proof = self.proof(instance)
-        wanted = {*udids, *units.doomed(instance.system_metadata, names)}
+        wanted = {*udids, *units.pending(instance.system_metadata, names)}
         left = [
             unit for name, found in
             _by_name(self._pool.find(names, wanted)).items()
             for unit in units.to_delete(found, instance.system_metadata, name,
                                         mapped=udids)
             if not self._delete(unit, proof)]
-        units.keep_doomed(instance, left)
+        units.keep_pending(instance, left)
         units.note_deleted(instance, names)
 
     def _delete(self, unit, proof):
-        """Delete an LU; if it is in use, retry in every sweep().
+        """Delete an LU; if it is in use, retry in every clean_periodically().
 
         A host that the server has left while a VIOS was down may still map it.
 
@@ -332,7 +334,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
     def _edit(self, instance, disk_type, func, *args):
         name = self.get_disk_name(disk_type, instance)
         known = [unit for unit in self._pool.known([name])
-                 if not self._unfinished.is_doomed(unit.uuid)]
+                 if not self._unfinished.is_pending(unit.uuid)]
         for unit in units.own(known, instance.system_metadata, name):
             with contextlib.suppress(pvm_exc.HttpNotFound):
                 return self._pool.edit(unit.uuid, func, *args)
@@ -353,22 +355,22 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
             lu_w.set_float_gb_value(_CAPACITY, size_gb)
             lu_w.update()
 
-    def sweep(self):
+    def clean_periodically(self):
         for vios_uuid in self._unfinished.vios_uuids():
-            utils.try_to('clean up VIOS %s' % vios_uuid, self._sweep_vios,
+            utils.try_to('clean up VIOS %s' % vios_uuid, self._clean_vios,
                          vios_uuid)
         for unit, proof in self._unfinished.take_used():
             if not utils.try_to('delete logical unit %s' % unit.name,
                                 self._delete, unit, proof):
                 self._unfinished.add_used(unit, proof)
 
-    def _sweep_vios(self, vios_uuid):
+    def _clean_vios(self, vios_uuid):
         """Remove mappings that a VIOS kept while it was down."""
         if vios_uuid in self._pool.vios_uuids:
             if not self.host.is_vios_up(vios_uuid):
                 return
-            with transaction.StorageTransaction.immediate(self.host,
-                                                          'sweep') as stg:
+            with transaction.StorageTransaction.immediate(
+                    self.host, 'clean_periodically') as stg:
                 for missed in self._unfinished.mappings(vios_uuid):
                     stg.edit(vios_uuid, vios_mappings.remove_storage_mappings,
                              pvm_stg.LU, missed.names,
@@ -476,7 +478,7 @@ class _Unfinished:
             self._used.clear()
             return taken
 
-    def is_doomed(self, uuid):
+    def is_pending(self, uuid):
         """Return whether an LU has to be deleted."""
         with self._lock:
             return uuid in self._units or uuid in self._used
@@ -486,8 +488,8 @@ class _Unfinished:
         with self._lock:
             for missed in self._all():
                 missed.udids.discard(udid)
-            self._used = {uuid: doomed for uuid, doomed in self._used.items()
-                          if doomed[0].udid != udid}
+            self._used = {uuid: entry for uuid, entry in self._used.items()
+                          if entry[0].udid != udid}
 
     def vios_uuids(self):
         """Return the UUIDs of the VIOSes with remaining work."""
@@ -509,8 +511,8 @@ class _Unfinished:
             self._missed.pop(vios_uuid, None)
             pending = {udid for missed in self._all()
                        for udid in missed.udids}
-            free = [doomed for doomed in self._units.values()
-                    if doomed[0].udid not in pending]
+            free = [entry for entry in self._units.values()
+                    if entry[0].udid not in pending]
             for unit, _proof in free:
                 del self._units[unit.uuid]
             return free

@@ -37,7 +37,7 @@ LOG = logging.getLogger(__name__)
 #: UDID.
 KEY = 'powervm_lu_'
 # Prefix; the UDID of an LU to delete follows. The value is its name.
-_DOOMED = 'powervm_old_lu_'
+_PENDING = 'powervm_old_lu_'
 #: Replaces the UUID of the pool once the LU is deleted.
 _GONE = '-'
 
@@ -71,25 +71,25 @@ def keep(instance, lus, pool_uuid):
                       for lu_w in lus})
 
 
-def keep_doomed(instance, lus):
+def keep_pending(instance, lus):
     """Store LUs that have to be deleted later."""
-    _write(instance, {_DOOMED + lu_w.udid: lu_w.name for lu_w in lus})
+    _write(instance, {_PENDING + lu_w.udid: lu_w.name for lu_w in lus})
 
 
-def doomed(metadata, names=None):
+def pending(metadata, names=None):
     """Return the LUs that have to be deleted: dict of UDID -> name.
 
     :param metadata: dict, system_metadata of their server.
     :param names: collection of the names to look for; None means any.
     """
-    return {key.removeprefix(_DOOMED): name
+    return {key.removeprefix(_PENDING): name
             for key, name in (metadata or {}).items()
-            if key.startswith(_DOOMED) and (names is None or name in names)}
+            if key.startswith(_PENDING) and (names is None or name in names)}
 
 
-def forget_doomed(instance, udids):
+def forget_pending(instance, udids):
     """Remove the records of LUs that have been deleted."""
-    keys = {_DOOMED + udid for udid in udids} & set(instance.system_metadata)
+    keys = {_PENDING + udid for udid in udids} & set(instance.system_metadata)
     _write(instance, dict.fromkeys(keys))
 
 
@@ -138,7 +138,7 @@ def own(found, metadata, name, mapped=()):
         contain LUs that have to be deleted.
     :raises DiskNameAmbiguous: if there are several, and none is on record.
     """
-    old = doomed(metadata, [name])
+    old = pending(metadata, [name])
     found = [lu_w for lu_w in found if lu_w.udid not in old]
     unit = kept(metadata, name)
     udids = {*mapped, *([unit.udid] if unit else ())}
@@ -156,7 +156,7 @@ def to_delete(found, metadata, name, mapped=()):
 
     The result includes LUs that could not be deleted before.
     """
-    old = doomed(metadata, [name])
+    old = pending(metadata, [name])
     chosen = [lu_w for lu_w in found if lu_w.udid in old]
     try:
         return chosen + own(found, metadata, name, mapped)

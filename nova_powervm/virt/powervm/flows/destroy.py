@@ -22,40 +22,40 @@ from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
-def destroy(rooms, instance, network_info, block_device_info=None,
+def destroy(services, instance, network_info, block_device_info=None,
             destroy_disks=True, destroy_vifs=True):
     """Flow that removes everything with names derived from the instance.
 
     It needs no record of what was created, and no LPAR. Every step searches
     for its own names and is idempotent.
     """
-    volumes = volume.volumes_for_removal(rooms, instance, block_device_info)
-    stg = volume.transaction(rooms, 'destroy', volumes)
+    volumes = volume.volumes_for_removal(services, instance, block_device_info)
+    stg = volume.transaction(services, 'destroy', volumes)
     has_config_drive = configdrive.required_by(instance)
     flow = linear_flow.Flow('destroy')
-    flow.add(tf_vm.KeepHostOfLeaving(rooms.host, instance),
-             tf_vm.PowerOff(rooms.host, instance,
+    flow.add(tf_vm.KeepHostOfRemoved(services.host, instance),
+             tf_vm.PowerOff(services.host, instance,
                             force_immediate=destroy_disks, missing_ok=True))
     if destroy_vifs:
-        flow.add(tf_net.UnplugVifs(rooms.host, instance, network_info,
+        flow.add(tf_net.UnplugVifs(services.host, instance, network_info,
                                    lpar_going=True))
-    flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg))
+    flow.add(tf_stg.DetachDisk(services.disk, instance, stg))
     volume.add_disconnect(flow, volumes, stg, server_going=True)
     if has_config_drive:
-        flow.add(tf_stg.DetachCfgDrive(rooms.config_drive, instance, stg))
+        flow.add(tf_stg.DetachCfgDrive(services.config_drive, instance, stg))
     flow.add(
         tf_stg.DetachPartition(instance, stg),
         tf_stg.UpdateVioses(stg))
     # If the flow fails, a server that leaves this host may have to stay. So it
     # keeps its config drive while it has an LPAR. And Nova does not ask again
     # to remove a server that has left.
-    delete_lpar = tf_vm.Delete(rooms.host, instance)
+    delete_lpar = tf_vm.Delete(services.host, instance)
     if not destroy_disks:
         flow.add(delete_lpar)
     if has_config_drive:
-        flow.add(tf_stg.DeleteVOpt(rooms.config_drive, instance,
+        flow.add(tf_stg.DeleteVOpt(services.config_drive, instance,
                                    may_wait=not destroy_disks))
     if destroy_disks:
-        flow.add(tf_stg.DeleteDisk(rooms.disk, instance), delete_lpar)
-        slot.add_end(flow, rooms, instance)
+        flow.add(tf_stg.DeleteDisk(services.disk, instance), delete_lpar)
+        slot.add_end(flow, services, instance)
     return flow

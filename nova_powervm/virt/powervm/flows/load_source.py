@@ -29,64 +29,67 @@ from nova_powervm.virt.powervm import volume
 _BOOT = disk_driver.DiskType.BOOT
 
 
-def add_power_on(flow, rooms, instance, block_device_info, opts=None,
-                 afresh=False, disk_type=_BOOT, swapped=None):
+def add_power_on(flow, services, instance, block_device_info, opts=None,
+                 restart=False, disk_type=_BOOT, swapped=None):
     """Start a server.
 
     :param block_device_info: as Nova passes it to the driver, or None.
     :param opts: pypowervm PowerOnOpts, or None.
-    :param afresh: whether to restart the server if it is on.
+    :param restart: whether to restart the server if it is on.
     :param disk_type: DiskType that IBM i boots from: the boot disk (or the
         volume that replaces it) or the rescue disk.
     :param swapped: (old, new), InstanceVolumes of a volume and of the volume
         with which the flow has replaced it; or None.
     """
-    source = _of(rooms, instance, block_device_info, disk_type, swapped)
+    source = _build_source(services, instance, block_device_info, disk_type,
+                           swapped)
     if source is None:
-        return flow.add(tf_vm.PowerOn(rooms.host, instance, opts=opts,
-                                      afresh=afresh))
-    return flow.add(tf_load.PowerOn(rooms.host, instance, source, opts=opts,
-                                    afresh=afresh))
+        return flow.add(tf_vm.PowerOn(services.host, instance, opts=opts,
+                                      restart=restart))
+    return flow.add(tf_load.PowerOn(services.host, instance, source, opts=opts,
+                                    restart=restart))
 
 
-def add_power_back_on(flow, rooms, instance, block_device_info,
+def add_power_back_on(flow, services, instance, block_device_info,
                       always=False):
     """Start a server again if the flow fails.
 
     :param block_device_info: as Nova passes it to the driver, or None.
     :param always: whether to start it even if it is off when the task begins.
     """
-    source = _of(rooms, instance, block_device_info)
+    source = _build_source(services, instance, block_device_info)
     if source is None:
-        return flow.add(tf_vm.PowerBackOn(rooms.host, instance,
+        return flow.add(tf_vm.PowerBackOn(services.host, instance,
                                           always=always))
-    return flow.add(tf_load.PowerBackOn(rooms.host, instance, source,
+    return flow.add(tf_load.PowerBackOn(services.host, instance, source,
                                         always=always))
 
 
-def add_reboot(flow, rooms, instance, block_device_info, hard):
+def add_reboot(flow, services, instance, block_device_info, hard):
     """Restart a server, or start it if it has gone off by itself.
 
     :param block_device_info: as Nova passes it to the driver, or None.
     :param hard: whether to restart it without asking the guest.
     """
-    source = _of(rooms, instance, block_device_info)
+    source = _build_source(services, instance, block_device_info)
     if source is None:
-        return flow.add(tf_vm.Reboot(rooms.host, instance, hard=hard))
-    return flow.add(tf_load.Reboot(rooms.host, instance, source, hard=hard))
+        return flow.add(tf_vm.Reboot(services.host, instance, hard=hard))
+    return flow.add(tf_load.Reboot(services.host, instance, source, hard=hard))
 
 
-def _of(rooms, instance, block_device_info, disk_type=_BOOT, swapped=None):
+def _build_source(services, instance, block_device_info, disk_type=_BOOT,
+                  swapped=None):
     """Return the LoadSource of a server with IBM i, or None."""
     if not flavors.is_ibmi(instance):
         return None
     volumes = volume.build_root(
-        rooms.host, instance,
+        services.host, instance,
         virt_driver.block_device_info_get_mapping(block_device_info))
     if not volumes or disk_type != _BOOT:
-        return load_source.LoadSource(rooms.host, instance, functools.partial(
-            rooms.disk.client_slots, instance, disk_type))
+        return load_source.LoadSource(
+            services.host, instance, functools.partial(
+                services.disk.client_slots, instance, disk_type))
     if swapped is not None and swapped[0].ids == volumes.ids:
         volumes = swapped[1]
-    return load_source.LoadSource(rooms.host, instance, volumes.client_slots,
-                                  xag=volumes.xag)
+    return load_source.LoadSource(services.host, instance,
+                                  volumes.client_slots, xag=volumes.xag)

@@ -36,7 +36,8 @@ from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
-def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
+def prepare_on_source(services, instance, flavor, block_device_info, timeout,
+                      was_on):
     """Flow that stops a server and releases its disks.
 
     :param flavor: nova.objects.Flavor that the server gets.
@@ -44,42 +45,43 @@ def leave(rooms, instance, flavor, block_device_info, timeout, was_on):
         once.
     :param was_on: whether to start it again if the flow fails.
     """
-    volumes = volume.volumes_for_removal(rooms, instance, block_device_info)
-    stg = volume.transaction(rooms, 'migrate_leave', volumes)
-    flow = linear_flow.Flow('migrate_leave')
-    resize.add_growth_check(flow, rooms, instance, flavor, block_device_info)
-    resize.add_power_off(flow, rooms, instance, block_device_info, timeout,
+    volumes = volume.volumes_for_removal(services, instance, block_device_info)
+    stg = volume.transaction(services, 'migrate_prepare', volumes)
+    flow = linear_flow.Flow('migrate_prepare')
+    resize.add_growth_check(flow, services, instance, flavor,
+                            block_device_info)
+    resize.add_power_off(flow, services, instance, block_device_info, timeout,
                          was_on)
-    slot.add_departure(flow, rooms, instance)
+    slot.add_departure(flow, services, instance)
     flow.add(
-        tf_stg.ReleaseOwnDisks(rooms.disk, instance, stg,
+        tf_stg.ReleaseOwnDisks(services.disk, instance, stg,
                                spawn.own_disk_types(block_device_info)))
     volume.add_disconnect(flow, volumes, stg, server_going=True, undo=True)
     flow.add(tf_stg.UpdateVioses(stg))
     if configdrive.required_by(instance):
-        flow.add(tf_stg.DeleteVOptOfLost(rooms.host, rooms.config_drive,
+        flow.add(tf_stg.DeleteVOptOfLost(services.host, services.config_drive,
                                          instance))
     return flow
 
 
-def come_back(rooms, instance, network_info, block_device_info, former,
-              power_on):
+def revert_on_source(services, instance, network_info, block_device_info,
+                     old_flavor, power_on):
     """Flow that restores a server on the source.
 
-    :param former: nova.objects.Flavor of the server on the target.
+    :param old_flavor: nova.objects.Flavor of the server on the target.
     """
-    volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.slots_for_change(rooms, instance, guided=True)
-    stg = volume.transaction(rooms, 'migrate_come_back', volumes, slots=slots)
-    flow = linear_flow.Flow('migrate_come_back')
+    volumes = volume.volumes_for(services, instance, block_device_info)
+    slots = slot.slots_for_change(services, instance, guided=True)
+    stg = volume.transaction(services, 'migrate_revert', volumes, slots=slots)
+    flow = linear_flow.Flow('migrate_revert')
     flow.add(
-        tf_vm.PowerOff(rooms.host, instance),
-        tf_vm.Get(rooms.host, instance),
-        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
-                        slots=slots))
-    spawn.add_swap_change(flow, rooms, instance, former, mapped=False)
+        tf_vm.PowerOff(services.host, instance),
+        tf_vm.Get(services.host, instance),
+        tf_net.PlugVifs(services.virtapi, services.host, instance,
+                        network_info, slots=slots))
+    spawn.add_swap_change(flow, services, instance, old_flavor, mapped=False)
     flow.add(
-        tf_stg.ConnectOwnDisks(rooms.disk, instance, stg,
+        tf_stg.ConnectOwnDisks(services.disk, instance, stg,
                                spawn.own_disk_types(block_device_info),
                                undo=False, slots=slots,
                                swap_gb=disk_driver.swap_sizes(
@@ -89,5 +91,5 @@ def come_back(rooms, instance, network_info, block_device_info, former,
     volume.add_save_volumes(flow, volumes, block_device_info)
     slot.add_save_slots(flow, slots)
     if power_on:
-        load_source.add_power_on(flow, rooms, instance, block_device_info)
+        load_source.add_power_on(flow, services, instance, block_device_info)
     return flow

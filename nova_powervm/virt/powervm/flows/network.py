@@ -19,23 +19,23 @@ from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
-def plug(rooms, instance, network_info):
+def plug(services, instance, network_info):
     """Flow that plugs the missing ports of a server."""
-    slots = slot.slots_for_change(rooms, instance)
+    slots = slot.slots_for_change(services, instance)
     flow = linear_flow.Flow('plug_vifs').add(
-        tf_vm.Get(rooms.host, instance),
-        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
-                        slots=slots))
+        tf_vm.Get(services.host, instance),
+        tf_net.PlugVifs(services.virtapi, services.host, instance,
+                        network_info, slots=slots))
     slot.add_save_slots(flow, slots)
     return flow
 
 
-def unplug(rooms, instance, network_info):
+def unplug(services, instance, network_info):
     """Flow that unplugs ports of a server."""
-    slots = slot.slots_for_change(rooms, instance)
+    slots = slot.slots_for_change(services, instance)
     flow = linear_flow.Flow('unplug_vifs').add(
-        tf_vm.Get(rooms.host, instance),
-        tf_net.UnplugVifs(rooms.host, instance, network_info,
+        tf_vm.Get(services.host, instance),
+        tf_net.UnplugVifs(services.host, instance, network_info,
                           slots=slots))
     slot.add_save_slots(flow, slots)
     return flow

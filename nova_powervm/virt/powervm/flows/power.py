@@ -27,38 +27,38 @@ from nova_powervm.virt.powervm.tasks import volume as tf_vol
 _RESCUE = disk_driver.DiskType.RESCUE
 
 
-def power_on(rooms, instance, block_device_info, opts=None):
+def power_on(services, instance, block_device_info, opts=None):
     """Flow that starts a server."""
     return load_source.add_power_on(
-        linear_flow.Flow('power_on'), rooms, instance, block_device_info,
+        linear_flow.Flow('power_on'), services, instance, block_device_info,
         opts=opts)
 
 
-def power_off(rooms, instance, timeout):
+def power_off(services, instance, timeout):
     """Flow that stops a server.
 
     :param timeout: seconds that the guest has to shut down; 0 powers off at
         once.
     """
     return linear_flow.Flow('power_off').add(
-        tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
+        tf_vm.PowerOff(services.host, instance, force_immediate=not timeout,
                        timeout=timeout))
 
 
-def soft_reboot(rooms, instance, block_device_info):
+def soft_reboot(services, instance, block_device_info):
     """Flow that asks the guest to restart, and forces it if necessary."""
     return load_source.add_reboot(
-        linear_flow.Flow('soft_reboot'), rooms, instance, block_device_info,
+        linear_flow.Flow('soft_reboot'), services, instance, block_device_info,
         hard=False)
 
 
-def crash_dump(rooms, instance):
+def crash_dump(services, instance):
     """Flow that lets the guest dump its memory and restart."""
     return linear_flow.Flow('crash_dump').add(
-        tf_vm.TriggerCrashDump(rooms.host, instance))
+        tf_vm.TriggerCrashDump(services.host, instance))
 
 
-def hard_reboot(rooms, instance, network_info, block_device_info,
+def hard_reboot(services, instance, network_info, block_device_info,
                 disk_types):
     """Flow that connects everything of a server again, and restarts it.
 
@@ -67,23 +67,23 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
 
     :param disk_types: list of DiskType of our own disks.
     """
-    volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.slots_for_change(rooms, instance, guided=True)
-    stg = volume.transaction(rooms, 'hard_reboot', volumes, slots=slots)
+    volumes = volume.volumes_for(services, instance, block_device_info)
+    slots = slot.slots_for_change(services, instance, guided=True)
+    stg = volume.transaction(services, 'hard_reboot', volumes, slots=slots)
     flow = linear_flow.Flow('hard_reboot').add(
-        tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
-        tf_vm.Get(rooms.host, instance),
-        tf_vm.MakeUpSize(rooms.host, instance),
-        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
-                        slots=slots),
-        tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, disk_types,
+        tf_vm.PowerOff(services.host, instance, force_immediate=True),
+        tf_vm.Get(services.host, instance),
+        tf_vm.MakeUpSize(services.host, instance),
+        tf_net.PlugVifs(services.virtapi, services.host, instance,
+                        network_info, slots=slots),
+        tf_stg.ConnectOwnDisks(services.disk, instance, stg, disk_types,
                                undo=False, slots=slots,
                                swap_gb=disk_driver.swap_sizes(
                                    instance, block_device_info)))
     # A failed rescue, or a failed unrescue, may have left it.
-    flow.add(tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]))
+    flow.add(tf_stg.DetachDisk(services.disk, instance, stg, [_RESCUE]))
     if configdrive.required_by(instance):
-        flow.add(tf_stg.ReattachCfgDrive(rooms.config_drive, instance, stg))
+        flow.add(tf_stg.ReattachCfgDrive(services.config_drive, instance, stg))
     if volumes:
         flow.add(tf_vol.DiscoverVolumes(volumes, undo=False),
                  tf_vol.ReconnectVolumes(volumes, stg))
@@ -91,7 +91,8 @@ def hard_reboot(rooms, instance, network_info, block_device_info,
     volume.add_save_volumes(flow, volumes, block_device_info)
     slot.add_save_slots(flow, slots)
     flow.add(
-        tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE],
+        tf_stg.DeleteDisk(services.disk, instance, [_RESCUE],
                           only_unmapped=True),
-        tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance))
-    return load_source.add_power_on(flow, rooms, instance, block_device_info)
+        tf_stg.MakeUpBootDiskGrowth(services.disk, instance))
+    return load_source.add_power_on(flow, services, instance,
+                                    block_device_info)

@@ -28,7 +28,7 @@ _BOOT = disk_driver.DiskType.BOOT
 _RESCUE = disk_driver.DiskType.RESCUE
 
 
-def rescue(rooms, context, instance, image_meta, block_device_info=None,
+def rescue(services, context, instance, image_meta, block_device_info=None,
            at_menu=False, was_on=False):
     """Flow that boots a server that is off from a rescue disk.
 
@@ -42,74 +42,74 @@ def rescue(rooms, context, instance, image_meta, block_device_info=None,
     """
     flow = linear_flow.Flow('rescue')
     if was_on:
-        load_source.add_power_back_on(flow, rooms, instance,
+        load_source.add_power_back_on(flow, services, instance,
                                       block_device_info, always=True)
     flow.add(
         tf_img.CheckRescue(instance, image_meta),
-        tf_stg.CreateRescueDisk(rooms.disk, context, instance, image_meta),
-        tf_stg.ConnectRescueDisk(rooms.disk, instance,
+        tf_stg.CreateRescueDisk(services.disk, context, instance, image_meta),
+        tf_stg.ConnectRescueDisk(services.disk, instance,
                                  apart=flavors.is_ibmi(instance)))
     if at_menu and not flavors.is_ibmi(instance):
         flow.add(tf_vm.PowerOn(
-            rooms.host, instance, afresh=True,
+            services.host, instance, restart=True,
             opts=power_opts.PowerOnOpts().bootmode(power_opts.BootMode.SMS)))
     else:
-        _add_boot_from(flow, rooms, instance, _RESCUE)
+        _add_boot_from(flow, services, instance, _RESCUE)
     return flow
 
 
-def power_on(rooms, instance, block_device_info=None):
+def power_on(services, instance, block_device_info=None):
     """Flow that starts a rescued server from its rescue disk.
 
     A server that is on stays on.
     """
     flow = linear_flow.Flow('power_on_rescued')
     if flavors.is_ibmi(instance):
-        flow.add(tf_stg.ReconnectRescueDisk(rooms.disk, instance))
+        flow.add(tf_stg.ReconnectRescueDisk(services.disk, instance))
     else:
-        stg = transaction.StorageTransaction(rooms.host, 'power_on_rescued')
+        stg = transaction.StorageTransaction(services.host, 'power_on_rescued')
         flow.add(
-            tf_stg.ConnectOwnDisks(rooms.disk, instance, stg, [_RESCUE],
+            tf_stg.ConnectOwnDisks(services.disk, instance, stg, [_RESCUE],
                                    undo=False),
             tf_stg.UpdateVioses(stg))
-    _add_boot_from(flow, rooms, instance, _RESCUE, afresh=False)
+    _add_boot_from(flow, services, instance, _RESCUE, restart=False)
     return flow
 
 
-def unrescue(rooms, instance, block_device_info):
+def unrescue(services, instance, block_device_info):
     """Flow that removes the rescue disk and boots from the boot disk.
 
     The boot disk may be a volume.
     """
-    volumes = volume.root_volume_for(rooms, instance, block_device_info)
-    stg = volume.transaction(rooms, 'unrescue', volumes)
+    volumes = volume.root_volume_for(services, instance, block_device_info)
+    stg = volume.transaction(services, 'unrescue', volumes)
     flow = linear_flow.Flow('unrescue').add(
-        tf_vm.PowerOff(rooms.host, instance, force_immediate=True),
-        tf_stg.DetachDisk(rooms.disk, instance, stg, [_RESCUE]),
+        tf_vm.PowerOff(services.host, instance, force_immediate=True),
+        tf_stg.DetachDisk(services.disk, instance, stg, [_RESCUE]),
         tf_stg.UpdateVioses(stg),
-        tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE]))
-    _add_boot_from(flow, rooms, instance, _BOOT, volumes=volumes,
+        tf_stg.DeleteDisk(services.disk, instance, [_RESCUE]))
+    _add_boot_from(flow, services, instance, _BOOT, volumes=volumes,
                    block_device_info=block_device_info)
     return flow
 
 
-def discard(rooms, instance):
+def discard(services, instance):
     """Flow that deletes the rescue disk of a server after its rescue.
 
     The disk has no mapping any more.
     """
     return linear_flow.Flow('discard_rescue_disk').add(
-        tf_stg.DeleteDisk(rooms.disk, instance, [_RESCUE]))
+        tf_stg.DeleteDisk(services.disk, instance, [_RESCUE]))
 
 
-def _add_boot_from(flow, rooms, instance, disk_type, afresh=True,
+def _add_boot_from(flow, services, instance, disk_type, restart=True,
                    volumes=None, block_device_info=None):
     if flavors.is_ibmi(instance):
         load_source.add_power_on(
-            flow, rooms, instance, block_device_info, disk_type=disk_type,
-            opts=power_opts.PowerOnOpts(), afresh=afresh)
+            flow, services, instance, block_device_info, disk_type=disk_type,
+            opts=power_opts.PowerOnOpts(), restart=restart)
         return
     flow.add(
-        tf_stg.FindBootDevice(rooms.disk, instance, disk_type,
+        tf_stg.FindBootDevice(services.disk, instance, disk_type,
                               volumes=volumes),
-        tf_vm.BootFrom(rooms.host, instance, afresh=afresh))
+        tf_vm.BootFrom(services.host, instance, restart=restart))

@@ -32,7 +32,7 @@ from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
-def prepare(rooms, instance, flavor, block_device_info, timeout, was_on):
+def prepare(services, instance, flavor, block_device_info, timeout, was_on):
     """Flow that checks whether the resize is possible, and stops the server.
 
     :param flavor: nova.objects.Flavor that the server gets.
@@ -41,107 +41,110 @@ def prepare(rooms, instance, flavor, block_device_info, timeout, was_on):
     :param was_on: whether to start it again if the flow fails.
     """
     flow = linear_flow.Flow('resize_prepare')
-    flow.add(tf_vm.CheckFlavor(rooms.host, instance, flavor))
-    add_growth_check(flow, rooms, instance, flavor, block_device_info)
-    add_power_off(flow, rooms, instance, block_device_info, timeout, was_on)
-    _add_disconnect(flow, rooms, instance, block_device_info)
+    flow.add(tf_vm.CheckFlavor(services.host, instance, flavor))
+    add_growth_check(flow, services, instance, flavor, block_device_info)
+    add_power_off(flow, services, instance, block_device_info, timeout, was_on)
+    _add_disconnect(flow, services, instance, block_device_info)
     return flow
 
 
-def add_growth_check(flow, rooms, instance, flavor, block_device_info):
+def add_growth_check(flow, services, instance, flavor, block_device_info):
     """Check that the boot disk can grow, if it has to."""
     if (flavor.root_gb > instance.flavor.root_gb and
             not spawn.is_volume_backed(block_device_info)):
-        flow.add(tf_stg.CheckBootDiskGrowth(rooms.disk, instance,
+        flow.add(tf_stg.CheckBootDiskGrowth(services.disk, instance,
                                             flavor.root_gb))
 
 
-def add_power_off(flow, rooms, instance, block_device_info, timeout, was_on):
+def add_power_off(flow, services, instance, block_device_info, timeout,
+                  was_on):
     """Stop the server, and start it again if a later step fails.
 
     A server whose LPAR could not be created counts as off.
     """
     if was_on:
-        load_source.add_power_back_on(flow, rooms, instance,
+        load_source.add_power_back_on(flow, services, instance,
                                       block_device_info)
-    flow.add(tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
+    flow.add(tf_vm.PowerOff(services.host, instance,
+                            force_immediate=not timeout,
                             timeout=timeout, missing_ok=True))
 
 
-def _add_disconnect(flow, rooms, instance, block_device_info):
+def _add_disconnect(flow, services, instance, block_device_info):
     """Disconnect the volumes; connect them again if a later step fails."""
-    volumes = volume.volumes_for(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(services, instance, block_device_info)
     if volumes:
-        stg = volume.transaction(rooms, 'resize_disconnect', volumes)
+        stg = volume.transaction(services, 'resize_disconnect', volumes)
         volume.add_disconnect(flow, volumes, stg, undo=True)
         flow.add(tf_stg.UpdateVioses(stg))
 
 
-def finish(rooms, instance, block_device_info, former, power_on):
+def finish(services, instance, block_device_info, old_flavor, power_on):
     """Flow that gives a server the size of its flavor, and starts it.
 
-    :param former: nova.objects.Flavor that the server had. It gets it back if
-        the flow fails, unless the reason is a missing volume.
+    :param old_flavor: nova.objects.Flavor that the server had. It gets it back
+        if the flow fails, unless the reason is a missing volume.
     """
     flow = linear_flow.Flow('resize_finish')
-    slots = slot.slots_for_change(rooms, instance, guided=True)
-    _add_connect(flow, rooms, instance, block_device_info, slots)
+    slots = slot.slots_for_change(services, instance, guided=True)
+    _add_connect(flow, services, instance, block_device_info, slots)
     if power_on:
-        load_source.add_power_back_on(flow, rooms, instance,
+        load_source.add_power_back_on(flow, services, instance,
                                       block_device_info, always=True)
-    _add_resize(flow, rooms, instance, block_device_info, former, power_on,
-                slots)
+    _add_resize(flow, services, instance, block_device_info, old_flavor,
+                power_on, slots)
     return flow
 
 
-def pause(rooms, instance, block_device_info):
+def pause(services, instance, block_device_info):
     """Flow that prepares a server for the detachment of its volumes.
 
     To begin a revert, Nova calls destroy(). If there is no LPAR, the end of
     the revert creates it.
     """
     flow = linear_flow.Flow('resize_pause')
-    if volume.volumes_for(rooms, instance, block_device_info):
-        flow.add(tf_vm.PowerOff(rooms.host, instance, missing_ok=True))
-        _add_disconnect(flow, rooms, instance, block_device_info)
+    if volume.volumes_for(services, instance, block_device_info):
+        flow.add(tf_vm.PowerOff(services.host, instance, missing_ok=True))
+        _add_disconnect(flow, services, instance, block_device_info)
     return flow
 
 
-def revert(rooms, instance, block_device_info, former, power_on):
+def revert(services, instance, block_device_info, old_flavor, power_on):
     """Flow that gives a server the size of its flavor back.
 
-    :param former: nova.objects.Flavor of the reverted resize.
+    :param old_flavor: nova.objects.Flavor of the reverted resize.
     """
     flow = linear_flow.Flow('resize_revert')
-    slots = slot.slots_for_change(rooms, instance, guided=True)
-    flow.add(tf_vm.PowerOff(rooms.host, instance))
-    _add_connect(flow, rooms, instance, block_device_info, slots)
-    _add_resize(flow, rooms, instance, block_device_info, former, power_on,
-                slots, back=True)
+    slots = slot.slots_for_change(services, instance, guided=True)
+    flow.add(tf_vm.PowerOff(services.host, instance))
+    _add_connect(flow, services, instance, block_device_info, slots)
+    _add_resize(flow, services, instance, block_device_info, old_flavor,
+                power_on, slots, back=True)
     return flow
 
 
-def _add_connect(flow, rooms, instance, block_device_info, slots):
+def _add_connect(flow, services, instance, block_device_info, slots):
     """Connect the volumes; they stay if a later step fails."""
-    volumes = volume.volumes_for(rooms, instance, block_device_info)
+    volumes = volume.volumes_for(services, instance, block_device_info)
     if volumes:
-        stg = volume.transaction(rooms, 'resize_connect', volumes,
+        stg = volume.transaction(services, 'resize_connect', volumes,
                                  slots=slots)
         volume.add_connect(flow, volumes, stg, undo=False)
         flow.add(tf_stg.UpdateVioses(stg))
         volume.add_save_volumes(flow, volumes, block_device_info)
 
 
-def _add_resize(flow, rooms, instance, block_device_info, former, power_on,
-                slots, back=False):
-    flow.add(tf_vm.Resize(rooms.host, instance, former, back=back))
-    spawn.add_swap_change(flow, rooms, instance, former, slots=slots)
+def _add_resize(flow, services, instance, block_device_info, old_flavor,
+                power_on, slots, back=False):
+    flow.add(tf_vm.Resize(services.host, instance, old_flavor, back=back))
+    spawn.add_swap_change(flow, services, instance, old_flavor, slots=slots)
     slot.add_save_slots(flow, slots)
     if power_on:
-        load_source.add_power_on(flow, rooms, instance, block_device_info)
+        load_source.add_power_on(flow, services, instance, block_device_info)
 
 
-def extend(rooms, instance):
+def extend(services, instance):
     """Flow that extends the boot disk to the size of the flavor."""
     return linear_flow.Flow('resize_extend').add(
-        tf_stg.ExtendBootDisk(rooms.disk, instance, instance.flavor.root_gb))
+        tf_stg.ExtendBootDisk(services.disk, instance,
+                              instance.flavor.root_gb))

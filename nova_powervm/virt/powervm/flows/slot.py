@@ -19,23 +19,23 @@ from nova_powervm.virt.powervm.slots import lifecycle
 from nova_powervm.virt.powervm.tasks import slot as tf_slot
 
 
-def slots_for_new_server(rooms, instance):
+def slots_for_new_server(services, instance):
     """slots.server.ServerSlots for a server that gets its LPAR, and disks."""
-    return rooms.slots.begin(instance, new_lpar=True,
-                             guided=lifecycle.had_devices(instance))
+    return services.slots.begin(instance, new_lpar=True,
+                                guided=lifecycle.had_devices(instance))
 
 
-def slots_for_rebuild(rooms, instance):
+def slots_for_rebuild(services, instance):
     """slots.server.ServerSlots for a server that has disks, not an LPAR."""
-    return rooms.slots.begin(instance, new_lpar=True, guided=True)
+    return services.slots.begin(instance, new_lpar=True, guided=True)
 
 
-def slots_for_change(rooms, instance, guided=False):
+def slots_for_change(services, instance, guided=False):
     """slots.server.ServerSlots for a change of the devices of a server.
 
     :param guided: whether disks that it had are mapped again.
     """
-    return rooms.slots.begin(instance, guided=guided)
+    return services.slots.begin(instance, guided=guided)
 
 
 def add_save_slots(flow, slots):
@@ -50,15 +50,15 @@ def add_save_slots(flow, slots):
         flow.add(tf_slot.SaveSlotStore(slots))
 
 
-def add_departure(flow, rooms, instance):
+def add_departure(flow, services, instance):
     """Store what another host needs to make the LPAR of a server again."""
-    if rooms.nvram is not None:
-        flow.add(tf_slot.StoreNvram(rooms.nvram, rooms.slots, instance))
+    if services.nvram is not None:
+        flow.add(tf_slot.StoreNvram(services.nvram, services.slots, instance))
 
 
-def add_end(flow, rooms, instance):
+def add_end(flow, services, instance):
     """Forget a server that is removed, if that is for good."""
-    if rooms.nvram is not None and lifecycle.is_leaving(
-            instance, rooms.host.nodename):
-        flow.add(tf_slot.DeleteNvram(rooms.nvram, instance),
-                 tf_slot.DeleteSlotStore(rooms.slots, instance))
+    if services.nvram is not None and lifecycle.is_removed_for_good(
+            instance, services.host.nodename):
+        flow.add(tf_slot.DeleteNvram(services.nvram, instance),
+                 tf_slot.DeleteSlotStore(services.slots, instance))

@@ -20,7 +20,7 @@ from nova_powervm.virt.powervm.tasks import image as tf_img
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 
 
-def snapshot(rooms, context, instance, image_id, update_task_state,
+def snapshot(services, context, instance, image_id, update_task_state,
              was_on=False):
     """Flow that sends a server's boot disk to Glance.
 
@@ -33,16 +33,18 @@ def snapshot(rooms, context, instance, image_id, update_task_state,
     flow = linear_flow.Flow('snapshot')
     if was_on:
         # The server does not boot from a volume: Nova creates no image then.
-        load_source.add_power_back_on(flow, rooms, instance, None,
+        load_source.add_power_back_on(flow, services, instance, None,
                                       always=True)
     return flow.add(
-        tf_img.CheckSnapshot(rooms.host, rooms.disk, rooms.mgmt, instance),
+        tf_img.CheckSnapshot(services.host, services.disk, services.mgmt,
+                             instance),
         tf_img.UpdateTaskState(update_task_state,
                                task_states.IMAGE_PENDING_UPLOAD),
-        tf_stg.InstanceDiskToMgmt(rooms.disk, rooms.mgmt, instance),
+        tf_stg.InstanceDiskToMgmt(services.disk, services.mgmt, instance),
         tf_img.UpdateTaskState(
             update_task_state, task_states.IMAGE_UPLOADING,
             expected_state=task_states.IMAGE_PENDING_UPLOAD),
-        tf_img.StreamToGlance(context, rooms.disk.image_api, image_id,
-                              rooms.mgmt, instance),
-        tf_stg.RemoveInstanceDiskFromMgmt(rooms.disk, rooms.mgmt, instance))
+        tf_img.StreamToGlance(context, services.disk.image_api, image_id,
+                              services.mgmt, instance),
+        tf_stg.RemoveInstanceDiskFromMgmt(services.disk, services.mgmt,
+                                          instance))

@@ -45,128 +45,131 @@ def own_disk_types(block_device_info):
                    disk_driver.blank_disks(block_device_info)]
 
 
-def spawn(rooms, context, instance, image_meta, injected_files, admin_password,
+def spawn(services, context, instance, image_meta, injected_files,
+          admin_password,
           network_info, block_device_info, power_on=True, power_opts=None):
     """Flow that creates and starts a new server.
 
     It creates disks and media first. It queues their mappings and writes them
     together, so that it reads and writes each VIOS once, as late as possible.
     """
-    volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.slots_for_new_server(rooms, instance)
-    stg = volume.transaction(rooms, 'spawn', volumes, slots=slots)
+    volumes = volume.volumes_for(services, instance, block_device_info)
+    slots = slot.slots_for_new_server(services, instance)
+    stg = volume.transaction(services, 'spawn', volumes, slots=slots)
     flow = linear_flow.Flow('spawn')
-    _add_partition(flow, rooms, instance, network_info, slots,
+    _add_partition(flow, services, instance, network_info, slots,
                    keeps_nvram=lifecycle.is_shelved(instance))
     if not is_volume_backed(block_device_info):
-        _add_boot_disk(flow, rooms, context, instance, image_meta, stg)
-    _add_blank_disks(flow, rooms, instance, block_device_info, stg)
+        _add_boot_disk(flow, services, context, instance, image_meta, stg)
+    _add_blank_disks(flow, services, instance, block_device_info, stg)
     volume.add_connect(flow, volumes, stg)
     volume.add_tags(flow, instance, volumes)
-    _add_connections(flow, rooms, context, instance, injected_files,
+    _add_connections(flow, services, context, instance, injected_files,
                      admin_password, network_info, stg)
     volume.add_save_volumes(flow, volumes, block_device_info)
-    _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)
+    _add_start(flow, services, instance, block_device_info, power_on,
+               power_opts)
     slot.add_save_slots(flow, slots)
     return flow
 
 
-def rebuild(rooms, context, instance, network_info, block_device_info,
-            former=None, injected_files=(), admin_password=None,
+def rebuild(services, context, instance, network_info, block_device_info,
+            old_flavor=None, injected_files=(), admin_password=None,
             grow=False, power_on=True, power_opts=None):
     """Flow that creates an LPAR for the existing disks of a server.
 
     If it fails, only the disks stay.
 
-    :param former: nova.objects.Flavor for which the disks were created, if it
-        may differ from the instance's.
+    :param old_flavor: nova.objects.Flavor for which the disks were created, if
+        it may differ from the instance's.
     :param grow: whether to extend a boot disk that is smaller than in the
         flavor; not in a resize, which may be reverted.
     """
-    volumes = volume.volumes_for(rooms, instance, block_device_info)
-    slots = slot.slots_for_rebuild(rooms, instance)
-    stg = volume.transaction(rooms, 'rebuild', volumes, slots=slots)
+    volumes = volume.volumes_for(services, instance, block_device_info)
+    slots = slot.slots_for_rebuild(services, instance)
+    stg = volume.transaction(services, 'rebuild', volumes, slots=slots)
     flow = linear_flow.Flow('rebuild')
-    _add_partition(flow, rooms, instance, network_info, slots,
+    _add_partition(flow, services, instance, network_info, slots,
                    keeps_nvram=True)
-    add_swap_change(flow, rooms, instance, former, mapped=False)
+    add_swap_change(flow, services, instance, old_flavor, mapped=False)
     flow.add(tf_stg.ConnectOwnDisks(
-        rooms.disk, instance, stg, own_disk_types(block_device_info),
+        services.disk, instance, stg, own_disk_types(block_device_info),
         swap_gb=disk_driver.swap_sizes(instance, block_device_info),
         slots=slots))
     volume.add_connect(flow, volumes, stg)
     volume.add_tags(flow, instance, volumes)
-    _add_connections(flow, rooms, context, instance, injected_files,
+    _add_connections(flow, services, context, instance, injected_files,
                      admin_password, network_info, stg)
     volume.add_save_volumes(flow, volumes, block_device_info)
     if grow:
-        flow.add(tf_stg.MakeUpBootDiskGrowth(rooms.disk, instance))
-    _add_start(flow, rooms, instance, block_device_info, power_on, power_opts)
+        flow.add(tf_stg.MakeUpBootDiskGrowth(services.disk, instance))
+    _add_start(flow, services, instance, block_device_info, power_on,
+               power_opts)
     slot.add_save_slots(flow, slots)
     return flow
 
 
-def add_swap_change(flow, rooms, instance, former, mapped=True,
+def add_swap_change(flow, services, instance, old_flavor, mapped=True,
                     slots=no_slots.NO_SLOTS):
     """Create the swap disk again if the flavor has another size.
 
-    :param former: nova.objects.Flavor for which it was created, or None.
+    :param old_flavor: nova.objects.Flavor for which it was created, or None.
     :param mapped: whether it is mapped to the LPAR.
     :param slots: slots.server.ServerSlots of the flow.
     """
-    if former is not None and former.swap != instance.flavor.swap:
-        flow.add(tf_stg.ReplaceSwap(rooms.disk, instance, former,
+    if old_flavor is not None and old_flavor.swap != instance.flavor.swap:
+        flow.add(tf_stg.ReplaceSwap(services.disk, instance, old_flavor,
                                     mapped=mapped, slots=slots))
 
 
-def _add_partition(flow, rooms, instance, network_info, slots, keeps_nvram):
+def _add_partition(flow, services, instance, network_info, slots, keeps_nvram):
     flow.add(
-        tf_vm.KeepHost(rooms.host, instance),
-        tf_vm.Create(rooms.host, instance, slots=slots,
-                     nvram=rooms.nvram if keeps_nvram else None),
-        tf_net.PlugVifs(rooms.virtapi, rooms.host, instance, network_info,
-                        new_lpar=True, slots=slots),
-        tf_net.PlugMgmtVif(rooms.host, instance, slots=slots))
+        tf_vm.KeepHost(services.host, instance),
+        tf_vm.Create(services.host, instance, slots=slots,
+                     nvram=services.nvram if keeps_nvram else None),
+        tf_net.PlugVifs(services.virtapi, services.host, instance,
+                        network_info, new_lpar=True, slots=slots),
+        tf_net.PlugMgmtVif(services.host, instance, slots=slots))
 
 
-def _add_connections(flow, rooms, context, instance, injected_files,
+def _add_connections(flow, services, context, instance, injected_files,
                      admin_password, network_info, stg):
     """Add the steps after the disks exist and their mappings are queued."""
     if configdrive.required_by(instance):
-        _add_config_drive(flow, rooms, context, instance, injected_files,
+        _add_config_drive(flow, services, context, instance, injected_files,
                           network_info, admin_password, stg)
     flow.add(
         tf_stg.DetachStaleMappings(instance, stg),
         tf_stg.UpdateVioses(stg))
 
 
-def _add_start(flow, rooms, instance, block_device_info, power_on,
+def _add_start(flow, services, instance, block_device_info, power_on,
                power_opts):
     if power_on:
-        load_source.add_power_on(flow, rooms, instance, block_device_info,
+        load_source.add_power_on(flow, services, instance, block_device_info,
                                  opts=power_opts)
 
 
-def _add_boot_disk(flow, rooms, context, instance, image_meta, stg):
+def _add_boot_disk(flow, services, context, instance, image_meta, stg):
     boot = disk_driver.DiskType.BOOT
     flow.add(
-        tf_stg.CreateDiskForImg(rooms.disk, context, instance, image_meta,
+        tf_stg.CreateDiskForImg(services.disk, context, instance, image_meta,
                                 boot),
-        tf_stg.ConnectDisk(rooms.disk, instance, stg, boot))
+        tf_stg.ConnectDisk(services.disk, instance, stg, boot))
 
 
-def _add_blank_disks(flow, rooms, instance, block_device_info, stg):
+def _add_blank_disks(flow, services, instance, block_device_info, stg):
     """Create ephemeral and swap disks, which follow the boot disk."""
     disks = disk_driver.blank_disks(block_device_info)
     if disks:
         flow.add(
-            tf_stg.CreateBlankDisks(rooms.disk, instance, disks),
-            tf_stg.ConnectBlankDisks(rooms.disk, instance, stg, disks))
+            tf_stg.CreateBlankDisks(services.disk, instance, disks),
+            tf_stg.ConnectBlankDisks(services.disk, instance, stg, disks))
 
 
-def _add_config_drive(flow, rooms, context, instance, injected_files,
+def _add_config_drive(flow, services, context, instance, injected_files,
                       network_info, admin_password, stg):
     flow.add(
-        tf_stg.CreateCfgDrive(rooms.config_drive, context, instance,
+        tf_stg.CreateCfgDrive(services.config_drive, context, instance,
                               injected_files, network_info, admin_password),
-        tf_stg.ConnectCfgDrive(rooms.config_drive, instance, stg))
+        tf_stg.ConnectCfgDrive(services.config_drive, instance, stg))

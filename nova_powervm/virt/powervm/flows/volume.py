@@ -26,34 +26,34 @@ from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
 
 
-def volumes_for(rooms, instance, block_device_info):
+def volumes_for(services, instance, block_device_info):
     """Return InstanceVolumes of a server, the boot volume first."""
-    return volume.build_all(rooms.host, instance, _bdms(block_device_info))
+    return volume.build_all(services.host, instance, _bdms(block_device_info))
 
 
-def root_volume_for(rooms, instance, block_device_info):
+def root_volume_for(services, instance, block_device_info):
     """Return InstanceVolumes of a server's boot volume, if it has one."""
-    return volume.build_root(rooms.host, instance, _bdms(block_device_info))
+    return volume.build_root(services.host, instance, _bdms(block_device_info))
 
 
-def volumes_for_removal(rooms, instance, block_device_info):
+def volumes_for_removal(services, instance, block_device_info):
     """Return InstanceVolumes of all volumes of a server to remove."""
-    return volume.build_leaving(rooms.host, instance,
-                                _bdms(block_device_info))
+    return volume.build_for_removal(services.host, instance,
+                                    _bdms(block_device_info))
 
 
 def _bdms(block_device_info):
     return virt_driver.block_device_info_get_mapping(block_device_info)
 
 
-def transaction(rooms, name, volumes, slots=no_slots.NO_SLOTS):
+def transaction(services, name, volumes, slots=no_slots.NO_SLOTS):
     """Return a StorageTransaction that also accepts edits of volumes.
 
     :param volumes: InstanceVolumes
     :param slots: slots.server.ServerSlots of the flow.
     """
     return stg_transaction.StorageTransaction(
-        rooms.host, name, xag=volumes.xag, slots=slots)
+        services.host, name, xag=volumes.xag, slots=slots)
 
 
 def add_connect(flow, volumes, stg, undo=True):
@@ -95,16 +95,17 @@ def add_disconnect(flow, volumes, stg, server_going=False, undo=False):
             volumes, stg, server_going=server_going, undo=undo))
 
 
-def attach(rooms, instance, connection_info):
+def attach(services, instance, connection_info):
     """Flow that connects a volume to a server, running or not.
 
     :param connection_info: dict of Cinder.
     """
-    volumes = volume.build(rooms.host, instance, connection_info, is_new=True)
-    slots = slot.slots_for_change(rooms, instance)
-    stg = transaction(rooms, 'attach_volume', volumes, slots=slots)
+    volumes = volume.build(services.host, instance, connection_info,
+                           is_new=True)
+    slots = slot.slots_for_change(services, instance)
+    stg = transaction(services, 'attach_volume', volumes, slots=slots)
     flow = linear_flow.Flow('attach_volume').add(
-        tf_vol.CheckAttach(rooms.host, instance, volumes),
+        tf_vol.CheckAttach(services.host, instance, volumes),
         tf_vol.KeepConnection(volumes))
     add_connect(flow, volumes, stg)
     flow.add(
@@ -115,17 +116,17 @@ def attach(rooms, instance, connection_info):
     return flow
 
 
-def detach(rooms, instance, connection_info, for_rebuild=False):
+def detach(services, instance, connection_info, for_rebuild=False):
     """Flow that disconnects a volume from a server, running, off or gone.
 
     :param connection_info: dict of Cinder.
     :param for_rebuild: whether the volume returns after a rebuild.
     """
-    volumes = volume.build(rooms.host, instance, connection_info)
-    slots = slot.slots_for_change(rooms, instance)
-    stg = transaction(rooms, 'detach_volume', volumes, slots=slots)
+    volumes = volume.build(services.host, instance, connection_info)
+    slots = slot.slots_for_change(services, instance)
+    stg = transaction(services, 'detach_volume', volumes, slots=slots)
     flow = linear_flow.Flow('detach_volume').add(
-        tf_vol.CheckDetach(rooms.host, instance, volumes),
+        tf_vol.CheckDetach(services.host, instance, volumes),
         tf_vol.DisconnectVolumes(volumes, stg),
         tf_stg.UpdateVioses(stg))
     if not for_rebuild:
@@ -134,17 +135,17 @@ def detach(rooms, instance, connection_info, for_rebuild=False):
     return flow
 
 
-def extend(rooms, instance, connection_info, size):
+def extend(services, instance, connection_info, size):
     """Flow that updates the size of an extended volume.
 
     :param connection_info: dict of Cinder.
     :param size: int, its new size in bytes.
     """
     return linear_flow.Flow('extend_volume').add(tf_vol.ExtendVolume(
-        volume.build(rooms.host, instance, connection_info), size))
+        volume.build(services.host, instance, connection_info), size))
 
 
-def swap(rooms, instance, old_connection_info, new_connection_info,
+def swap(services, instance, old_connection_info, new_connection_info,
          block_device_info, was_on, may_stop, timeout):
     """Flow that copies a volume to another and replaces it with the copy.
 
@@ -159,30 +160,31 @@ def swap(rooms, instance, old_connection_info, new_connection_info,
     :param timeout: seconds that the guest has to shut down; 0 powers off at
         once.
     """
-    old = volume.build(rooms.host, instance, old_connection_info)
-    new = volume.build(rooms.host, instance, new_connection_info, is_new=True)
-    copier = copying.VolumeCopier(rooms.host, rooms.mgmt)
-    slots = slot.slots_for_change(rooms, instance)
+    old = volume.build(services.host, instance, old_connection_info)
+    new = volume.build(services.host, instance, new_connection_info,
+                       is_new=True)
+    copier = copying.VolumeCopier(services.host, services.mgmt)
+    slots = slot.slots_for_change(services, instance)
     stg = stg_transaction.StorageTransaction(
-        rooms.host, 'swap_volume', xag=sorted({*old.xag, *new.xag}),
+        services.host, 'swap_volume', xag=sorted({*old.xag, *new.xag}),
         slots=slots)
     flow = linear_flow.Flow('swap_volume').add(
-        tf_vol.CheckSwap(rooms.host, instance, old, new, copier,
+        tf_vol.CheckSwap(services.host, instance, old, new, copier,
                          may_stop=may_stop or not was_on),
         tf_vol.NoteSwap(instance, old, new, was_on))
     if was_on:
-        load_source.add_power_back_on(flow, rooms, instance,
+        load_source.add_power_back_on(flow, services, instance,
                                       block_device_info)
         flow.add(
-            tf_vm.PowerOff(rooms.host, instance, force_immediate=not timeout,
-                           timeout=timeout))
+            tf_vm.PowerOff(services.host, instance,
+                           force_immediate=not timeout, timeout=timeout))
     flow.add(
         tf_vol.DiscoverSwap(old, new),
         tf_vol.CopyVolume(copier, old, new),
         tf_vol.ReplaceVolume(old, new, stg),
         tf_stg.UpdateVioses(stg))
     if was_on:
-        load_source.add_power_on(flow, rooms, instance, block_device_info,
+        load_source.add_power_on(flow, services, instance, block_device_info,
                                  swapped=(old, new))
     # This comes last, because it cannot be undone.
     flow.add(tf_vol.SaveSwap(instance, old, new))

@@ -58,16 +58,16 @@ class NvramManager:
             if instance.host == self._host.nodename and not instance.deleted:
                 self.store(instance)
 
-    def store_changed(self, pvm_uuid):
+    def store_changed(self, lpar_uuid):
         """Store the NVRAM of an LPAR, in the background.
 
-        :param pvm_uuid: the LPAR's UUID; the LPAR need not be Nova's.
+        :param lpar_uuid: the LPAR's UUID; the LPAR need not be Nova's.
         """
-        self.worker.submit(('nvram', pvm_uuid.upper()), functools.partial(
-            self._store_changed, pvm_uuid))
+        self.worker.submit(('nvram', lpar_uuid.upper()), functools.partial(
+            self._store_changed, lpar_uuid))
 
-    def _store_changed(self, pvm_uuid):
-        instance = vm.find_instance(pvm_uuid, self._host.nodename)
+    def _store_changed(self, lpar_uuid):
+        instance = vm.find_instance(lpar_uuid, self._host.nodename)
         if instance is not None:
             self._read_and_store(instance)
 
@@ -118,4 +118,4 @@ class NvramManager:
 
     @staticmethod
     def _key(instance):
-        return 'nvram', vm.get_pvm_uuid(instance)
+        return 'nvram', vm.get_lpar_uuid(instance)

@@ -15,19 +15,19 @@
 from nova.compute import task_states
 from nova.compute import vm_states
 
-_LEAVING_TASKS = (task_states.DELETING, task_states.SOFT_DELETING)
-_LEAVING_STATES = (vm_states.DELETED, vm_states.SOFT_DELETED)
+_REMOVAL_TASKS = (task_states.DELETING, task_states.SOFT_DELETING)
+_REMOVAL_STATES = (vm_states.DELETED, vm_states.SOFT_DELETED)
 _SHELVED_STATES = (vm_states.SHELVED, vm_states.SHELVED_OFFLOADED)
 _REBUILD_TASKS = (task_states.REBUILDING,
                   task_states.REBUILD_BLOCK_DEVICE_MAPPING,
                   task_states.REBUILD_SPAWNING)
 
 
-def is_leaving(instance, nodename):
+def is_removed_for_good(instance, nodename):
     """Whether a server that is removed here is deleted, for good."""
     return instance.host in (None, nodename) and (
-        instance.task_state in _LEAVING_TASKS or
-        instance.vm_state in _LEAVING_STATES)
+        instance.task_state in _REMOVAL_TASKS or
+        instance.vm_state in _REMOVAL_STATES)
 
 
 def is_shelved(instance):

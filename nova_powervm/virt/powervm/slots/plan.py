@@ -53,7 +53,7 @@ def identities_of(mappings):
 
 def luas(mappings, slot):
     """The addresses that are taken behind a slot, set of str."""
-    return {lua.of(mapping) for mapping in mappings
+    return {lua.address(mapping) for mapping in mappings
             if mapping.client_adapter.lpar_slot_num == slot} - {None}
 
 
@@ -89,7 +89,7 @@ class SlotPlan:
         self._free_slot = free_slot
         self._homes = {slot: _addresses(devices)
                        for slot, devices in guide.items()}
-        self._places = {}
+        self._addresses = {}
         # Slot -> UUID of the VIOS behind it, and -> set of taken addresses.
         self._owners = {}
         self._used = {}
@@ -117,7 +117,7 @@ class SlotPlan:
             self._settle(slot, vios_uuid)
         for vios_uuid in self._missing:
             self._settle_rest(vios_uuid)
-        return self._places
+        return self._addresses
 
     def _gain(self, slot, vios_uuid):
         """Sort key: what it is worth that a VIOS takes a slot."""
@@ -160,4 +160,4 @@ class SlotPlan:
         used.add(address)
         self._missing[vios_uuid].remove(disk)
         for identity in disk:
-            self._places[vios_uuid, identity] = slot, address
+            self._addresses[vios_uuid, identity] = slot, address

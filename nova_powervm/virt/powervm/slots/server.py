@@ -47,7 +47,7 @@ class ServerSlots:
         self._new_lpar = new_lpar
         self._guided = guided
         self._changes = []
-        self._lpar_uuid = vm.get_pvm_uuid(instance)
+        self._lpar_uuid = vm.get_lpar_uuid(instance)
         # Held while the map is read, too: each thread of the operation needs
         # it before it can go on. Those of other servers have other locks.
         self._lock = threading.RLock()
@@ -57,7 +57,7 @@ class ServerSlots:
         # VIOS UUID -> list of the identities of what it is to map.
         self._expected = {}
         # (VIOS UUID, identity) -> (slot, LUA).
-        self._places = {}
+        self._addresses = {}
         # WWPNs -> name of the fabric.
         self._fabrics = {}
         # (name of the fabric, WWPNs) -> slot, or None.
@@ -193,25 +193,25 @@ class ServerSlots:
             missing[vios_uuid] = [identities for identities in expected
                                   if mapped.isdisjoint(identities)]
         if any(missing.values()) and self.guide:
-            self._places = plan.SlotPlan(
+            self._addresses = plan.SlotPlan(
                 self.guide, vioses, there, missing, self._vnet_slots,
                 self._free_slot).make()
 
-    def place(self, vios_w, element):
+    def device_address(self, vios_w, element):
         """Tell where the server is to find storage that a VIOS maps to it.
 
         :returns: (int slot, str LUA); None in place of either, or both, if
             the platform is to choose.
         """
         for identity in plan.identities(element):
-            if (vios_w.uuid, identity) in self._places:
-                slot, lua = self._places[vios_w.uuid, identity]
+            if (vios_w.uuid, identity) in self._addresses:
+                slot, lua = self._addresses[vios_w.uuid, identity]
                 if lua in plan.luas(self._mappings(vios_w), slot):
                     lua = None
                 return slot, lua
         return None, None
 
-    def place_vfc(self, fabric, wwpns):
+    def vfc_slot(self, fabric, wwpns):
         """Tell the slot that a virtual Fibre Channel adapter is to have.
 
         The map knows adapters by their fabric; it learns that of this one.

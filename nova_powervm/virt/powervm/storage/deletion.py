@@ -16,11 +16,11 @@ Whoever deletes something brings a Proof that it is the driver's. A name is
 part of each: it is derived from what the storage belongs to. The other part
 is why nobody needs the storage any more:
 
-* of_server(): Nova has told the driver to remove, or to replace, what a
+* server_proof(): Nova has told the driver to remove, or to replace, what a
   server has;
-* of_former(): Nova has deleted a server that was on this host;
-* of_cache(): it belongs to the cache of images, which keeps what is in use;
-* of_upload(): it describes an upload that has ended.
+* departed_proof(): Nova has deleted a server that was on this host;
+* cache_proof(): it belongs to the cache of images, which keeps what is in use;
+* upload_proof(): it describes an upload that has ended.
 
 Storage without proof stays, whatever it looks like: that of an operator, of
 another nova-compute, and of servers that have lost their LPARs. pypowervm's
@@ -40,7 +40,7 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import names as pvm_names
+from nova_powervm.virt.powervm import names as powervm_names
 from nova_powervm.virt.powervm.storage import elements
 
 LOG = logging.getLogger(__name__)
@@ -56,32 +56,32 @@ class Proof(typing.NamedTuple):
     why: str
     owns: typing.Callable[[str], bool]
 
-    def of(self, names):
+    def covered(self, names):
         """Those of some names that it covers, a sorted list."""
         return sorted(name for name in names if self.owns(name))
 
 
-def of_server(instance, also=None):
+def server_proof(instance, also=None):
     """What a server has: Nova tells the driver to remove, or replace, it.
 
     :param instance: nova.objects.Instance
     :param also: str, name of a disk that is known to be the server's though
-        it is not derived from its UUID, see disk.former; or None.
+        it is not derived from its UUID, see disk.legacy; or None.
     """
-    owned = pvm_names.of_server(instance.uuid) | ({also} - {None})
+    owned = powervm_names.server_names(instance.uuid) | ({also} - {None})
     return Proof('it is of server %s' % instance.uuid, owned.__contains__)
 
 
-def of_former(uuids):
+def departed_proof(uuids):
     """What servers have left that Nova does not have any more.
 
-    :param uuids: their UUIDs, see cleanup.census.Census.
+    :param uuids: their UUIDs, see cleanup.platform_snapshot.PlatformSnapshot.
     """
     return Proof('Nova has deleted its server', frozenset().union(
-        *map(pvm_names.of_server, uuids)).__contains__)
+        *map(powervm_names.server_names, uuids)).__contains__)
 
 
-def of_cache(is_ours):
+def cache_proof(is_ours):
     """Images in a cache of this driver, and their markers.
 
     :param is_ours: called with a name; tells whether the driver has chosen it
@@ -90,7 +90,7 @@ def of_cache(is_ours):
     return Proof('it is of the cache of images', is_ours)
 
 
-def of_upload(name):
+def upload_proof(name):
     """What an upload that this process made has left.
 
     :param name: str, that of its file.
@@ -115,13 +115,13 @@ def disks(vg_w, names, proof):
     :raises pypowervm.exceptions.HttpError: if one of them is mapped.
     """
     _check(names, proof)
-    doomed = [disk for disk in vg_w.virtual_disks
-              if elements.base_name(disk) in names]
-    for disk in doomed:
+    to_delete = [disk for disk in vg_w.virtual_disks
+                 if elements.base_name(disk) in names]
+    for disk in to_delete:
         LOG.info('Deleting disk %(disk)s from volume group %(vg)s: %(why)s.',
                  {'disk': disk.name, 'vg': vg_w.name, 'why': proof.why})
         vg_w.virtual_disks.remove(disk)
-    return vg_w.update() if doomed else vg_w
+    return vg_w.update() if to_delete else vg_w
 
 
 def media(vg_w, names, proof):
@@ -134,35 +134,36 @@ def media(vg_w, names, proof):
     :raises StorageIsNotOurs: before anything was deleted.
     """
     _check(names, proof)
-    doomed = [(repository.optical_media, medium)
-              for repository in vg_w.vmedia_repos
-              for medium in repository.optical_media if medium.name in names]
-    for media_of_repository, medium in doomed:
+    to_delete = [(repository.optical_media, medium)
+                 for repository in vg_w.vmedia_repos
+                 for medium in repository.optical_media
+                 if medium.name in names]
+    for media_of_repository, medium in to_delete:
         LOG.info('Deleting medium %(medium)s: %(why)s.',
                  {'medium': medium.name, 'why': proof.why})
         media_of_repository.remove(medium)
-    if doomed:
+    if to_delete:
         vg_w.update()
-    return bool(doomed)
+    return bool(to_delete)
 
 
-def unit(adapter, tier_uuid, doomed, proof):
+def unit(adapter, tier_uuid, lu, proof):
     """Delete a logical unit, or find that it is gone (1 request).
 
     :param tier_uuid: str, UUID of the tier that it is in.
-    :param doomed: what has its uuid and name, such as a disk.pool.Unit.
+    :param lu: what has its uuid and name, such as a disk.pool.Unit.
     :param proof: Proof that covers its name.
     :returns: bool, whether it was there.
     :raises StorageIsNotOurs: if the proof does not cover it.
     :raises pypowervm.exceptions.HttpError: if it is mapped, or has a clone.
     """
-    _check([doomed.name], proof)
+    _check([lu.name], proof)
     LOG.info('Deleting logical unit %(lu)s: %(why)s.',
-             {'lu': doomed.name, 'why': proof.why})
+             {'lu': lu.name, 'why': proof.why})
     try:
         adapter.delete(pvm_stg.Tier.schema_type, root_id=tier_uuid,
                        child_type=pvm_stg.LUEnt.schema_type,
-                       child_id=doomed.uuid)
+                       child_id=lu.uuid)
     except pvm_exc.HttpNotFound:
         return False
     return True

@@ -113,7 +113,7 @@ class StorageTransaction:
         """
         self.expect([vios_uuid], element)
         self.edit(vios_uuid, vios_mappings.add_mapping, lpar_uuid, element,
-                  place=self.place)
+                  device_address=self.device_address)
 
     def map_redundant(self, vios_uuids, lpar_uuid, element):
         """Queue the mapping of storage by each VIOS that serves it.
@@ -122,27 +122,27 @@ class StorageTransaction:
         """
         self.expect(vios_uuids, element)
         self.edit_redundant(vios_uuids, vios_mappings.add_mapping, lpar_uuid,
-                            element, place=self.place)
+                            element, device_address=self.device_address)
 
     def expect(self, vios_uuids, element):
         """Announce that an edit maps storage to the server.
 
-        An edit that asks place() where to, announces it before.
+        An edit that asks device_address() where to, announces it before.
 
         :param element: wrapper that has its name, or its UDID.
         """
         for vios_uuid in vios_uuids:
             self._slots.expect(vios_uuid, element)
 
-    def place(self, vios_w, element):
+    def device_address(self, vios_w, element):
         """Tell an edit where the server is to find storage.
 
         :returns: (int slot, str LUA) for vios_mappings.build_mapping(); None
             in place of either, or both, if the platform is to choose.
         """
-        return self._slots.place(vios_w, element)
+        return self._slots.device_address(vios_w, element)
 
-    def place_vfc(self, fabric, wwpns):
+    def vfc_slot(self, fabric, wwpns):
         """Tell an edit the slot of a virtual Fibre Channel adapter.
 
         It is to be asked for each adapter that the server is to have, also
@@ -152,7 +152,7 @@ class StorageTransaction:
         :param wwpns: iterable of the two WWPNs of the adapter.
         :returns: int; None if the platform is to choose.
         """
-        return self._slots.place_vfc(fabric, wwpns)
+        return self._slots.vfc_slot(fabric, wwpns)
 
     @property
     def reserved_slots(self):

@@ -106,4 +106,4 @@ def delete_files(host, names, vios_uuid):
 
 
 def _delete_file(adapter, file_w):
-    deletion.upload(adapter, file_w, deletion.of_upload(file_w.file_name))
+    deletion.upload(adapter, file_w, deletion.upload_proof(file_w.file_name))

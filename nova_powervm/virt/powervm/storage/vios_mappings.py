@@ -33,7 +33,7 @@ SCSI_MAPPING = pvm_const.XAG.VIO_SMAP
 FC_MAPPING = pvm_const.XAG.VIO_FMAP
 
 
-def add_mapping(vios_w, lpar_uuid, element, place=None):
+def add_mapping(vios_w, lpar_uuid, element, device_address=None):
     """Map storage to a partition, unless that is done already.
 
     Costs no request.
@@ -41,11 +41,12 @@ def add_mapping(vios_w, lpar_uuid, element, place=None):
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param lpar_uuid: str, PowerVM UUID of the client partition.
     :param element: wrapper of a disk, medium, logical unit or volume.
-    :param place: function that tells where to, see StorageTransaction.place;
-        None if the platform is to choose.
+    :param device_address: function that tells where to, see
+        StorageTransaction.device_address; None if the platform is to choose.
     :returns: the new mapping, or None if it was there.
     """
-    slot, lua = (None, None) if place is None else place(vios_w, element)
+    slot, lua = (device_address(vios_w, element) if device_address
+                 else (None, None))
     return scsi_mapper.add_map(vios_w, build_mapping(
         vios_w, lpar_uuid, element, slot, lua))
 

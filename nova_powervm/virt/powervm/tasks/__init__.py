@@ -12,5 +12,5 @@
 
 """The steps of the flows, and how each of them is undone.
 
-A task calls one method of a room in execute(), and one in revert().
+A task calls one method of a service in execute(), and one in revert().
 """

@@ -27,25 +27,25 @@ class PowerOn(tf_vm.PowerChange):
 
     :param source: load_source.LoadSource
     :param opts: pypowervm PowerOnOpts, or None.
-    :param afresh: whether to restart it if it is on.
+    :param restart: whether to restart it if it is on.
     """
 
-    def __init__(self, host, instance, source, opts=None, afresh=False):
+    def __init__(self, host, instance, source, opts=None, restart=False):
         super().__init__('pwr_vm', host, instance)
         self.source = source
         self.opts = opts
-        self.afresh = afresh
+        self.restart = restart
 
     def execute(self, lpar_wrap=None, vioses=None):
         self._note_power(lpar_wrap)
-        self.source.tag(vioses, even_if_on=self.afresh)
+        self.source.tag(vioses, even_if_on=self.restart)
         power_jobs.PowerOp(self.host, self.instance).start(
-            self.opts, afresh=self.afresh)
+            self.opts, restart=self.restart)
 
     def revert(self, result, flow_failures):
         """Power the LPAR off if it was off before, with its tags of before"""
         undoing.each(lambda undo: undo(), (
-            self.source.give_back, lambda: self._bring_back(self.afresh)))
+            self.source.give_back, lambda: self._bring_back(self.restart)))
 
 
 class PowerBackOn(tf_vm.PowerBackOn):

@@ -15,14 +15,14 @@
 from taskflow import task
 
 from nova_powervm.virt.powervm import no_slots
-from nova_powervm.virt.powervm import vif as pvm_vif
+from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import plugger
 
 
 class PlugVifs(task.Task):
     """Plug ports; provides all adapters of the LPAR as ``vm_cnas``.
 
-    :param virt_api: Nova's VirtAPI; None not to wait for Neutron.
+    :param virtapi: Nova's VirtAPI; None not to wait for Neutron.
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param network_infos: list of nova.network.model.VIF.
@@ -30,10 +30,10 @@ class PlugVifs(task.Task):
     :param slots: slots.server.ServerSlots of the flow.
     """
 
-    def __init__(self, virt_api, host, instance, network_infos,
+    def __init__(self, virtapi, host, instance, network_infos,
                  new_lpar=False, slots=no_slots.NO_SLOTS):
         super().__init__('plug_vifs', provides='vm_cnas')
-        self.plugger = plugger.VifPlugger(virt_api, host, instance,
+        self.plugger = plugger.VifPlugger(virtapi, host, instance,
                                           network_infos, slots=slots)
         self.new_lpar = new_lpar
 
@@ -54,11 +54,11 @@ class PlugMgmtVif(task.Task):
         self.slots = slots
 
     def execute(self, lpar_wrap, vm_cnas):
-        return pvm_vif.plug_mgmt_vif(self.host, self.instance, lpar_wrap,
-                                     cna_list=vm_cnas, slots=self.slots)
+        return powervm_vif.plug_mgmt_vif(self.host, self.instance, lpar_wrap,
+                                         cna_list=vm_cnas, slots=self.slots)
 
     def revert(self, result, flow_failures, lpar_wrap, vm_cnas):
-        pvm_vif.undo_mgmt_vif(self.host, self.instance, cna_list=vm_cnas)
+        powervm_vif.undo_mgmt_vif(self.host, self.instance, cna_list=vm_cnas)
 
 
 class UnplugVifs(task.Task):

@@ -25,7 +25,7 @@ from taskflow.types import failure
 from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -260,18 +260,18 @@ class ReleaseOwnDisks(task.Task):
 class ReplaceSwap(task.Task):
     """Replace the swap disk by the one that the instance's flavor wants.
 
-    :param former: nova.objects.Flavor that the swap disk was made for.
+    :param old_flavor: nova.objects.Flavor that the swap disk was made for.
     :param mapped: whether it is mapped to the LPAR, and is to be again.
     :param slots: slots.server.ServerSlots of the flow.
     """
 
-    def __init__(self, disk_dvr, instance, former, mapped=True,
+    def __init__(self, disk_dvr, instance, old_flavor, mapped=True,
                  slots=no_slots.NO_SLOTS):
         super().__init__('replace_swap')
         self.slots = slots
         self.disk_dvr = disk_dvr
         self.instance = instance
-        self.former = former
+        self.old_flavor = old_flavor
         self.mapped = mapped
 
     def execute(self):
@@ -279,7 +279,7 @@ class ReplaceSwap(task.Task):
                                    mapped=self.mapped, slots=self.slots)
 
     def revert(self, result, flow_failures):
-        self.disk_dvr.replace_swap(self.instance, self.former.swap,
+        self.disk_dvr.replace_swap(self.instance, self.old_flavor.swap,
                                    mapped=self.mapped)
 
 
@@ -478,9 +478,10 @@ class DetachStaleMappings(task.Task):
                               lpar_wrap.id)
         if self.stg.reads(vios_mappings.FC_MAPPING):
             nodename = self.stg.host.nodename
-            former.keep_id(self.instance, nodename, lpar_wrap.id)
+            host_record.keep_id(self.instance, nodename, lpar_wrap.id)
             self.stg.edit_touched(vios_mappings.remove_stale_fc_mappings,
-                                  former.kept_ids(self.instance, nodename))
+                                  host_record.kept_ids(self.instance,
+                                                       nodename))
 
 
 class DetachPartition(task.Task):
@@ -493,8 +494,8 @@ class DetachPartition(task.Task):
 
     def execute(self):
         self.stg.edit_touched(vios_mappings.remove_partition_mappings,
-                              vm.get_pvm_uuid(self.instance))
-        ids = former.kept_ids(self.instance, self.stg.host.nodename)
+                              vm.get_lpar_uuid(self.instance))
+        ids = host_record.kept_ids(self.instance, self.stg.host.nodename)
         if ids and self.stg.reads(vios_mappings.FC_MAPPING):
             # Without its LPAR, a mapping tells the id only.
             self.stg.edit_touched(vios_mappings.remove_stale_fc_mappings, ids)
@@ -520,7 +521,7 @@ class FindBootDevice(task.Task):
             return boot_path.join(self.volumes.boot_paths(vioses))
         mapping = self.disk_dvr.find_mapping(self.instance, self.disk_type,
                                              vioses)
-        return mapping and boot_path.of_scsi(mapping)
+        return mapping and boot_path.scsi_path(mapping)
 
 
 class UpdateVioses(task.Task):

@@ -30,7 +30,7 @@ from taskflow.types import failure
 from nova_powervm.virt.powervm import crash_dump
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm import power_jobs
@@ -42,7 +42,7 @@ LOG = logging.getLogger(__name__)
 class KeepHost(task.Task):
     """Have Nova keep that this host may have something of the server.
 
-    It comes before anything that is made, and stays: see former.
+    It comes before anything that is made, and stays: see host_record.
     """
 
     def __init__(self, host, instance):
@@ -52,10 +52,10 @@ class KeepHost(task.Task):
 
     def execute(self):
         instance_id.keep(self.instance)
-        former.keep_host(self.instance, self.host.nodename)
+        host_record.keep_host(self.instance, self.host.nodename)
 
 
-class KeepHostOfLeaving(KeepHost):
+class KeepHostOfRemoved(KeepHost):
     """The same of a server that goes, and that an older version has made.
 
     Of one that is on another host by now, Nova has a migration from here.
@@ -131,16 +131,16 @@ class PowerChange(task.Task):
     def _note_power(self, lpar_w=None):
         self._was_off = vm.is_off(self.host, self.instance, lpar_w)
 
-    def _bring_back(self, afresh):
+    def _bring_back(self, restart):
         """Power the LPAR off if it was off, also if the answer was lost.
 
         It could not be deleted otherwise.
 
-        :param afresh: whether the task may have stopped one that was on.
+        :param restart: whether the task may have stopped one that was on.
         """
         if self._was_off:
             power_jobs.PowerOp(self.host, self.instance).stop(immediate=True)
-        elif self._was_off is False and afresh:
+        elif self._was_off is False and restart:
             power_jobs.PowerOp(self.host, self.instance).start()
 
 
@@ -151,43 +151,43 @@ class PowerOn(PowerChange):
     when it was off.
 
     :param opts: pypowervm PowerOnOpts, or None.
-    :param afresh: whether to restart it if it is on, as opts would have no
+    :param restart: whether to restart it if it is on, as opts would have no
         effect otherwise.
     """
 
-    def __init__(self, host, instance, opts=None, afresh=False):
+    def __init__(self, host, instance, opts=None, restart=False):
         super().__init__('pwr_vm', host, instance)
         self.opts = opts
-        self.afresh = afresh
+        self.restart = restart
 
     def execute(self, lpar_wrap=None):
         self._note_power(lpar_wrap)
         power_jobs.PowerOp(self.host, self.instance).start(
-            self.opts, afresh=self.afresh)
+            self.opts, restart=self.restart)
 
     def revert(self, result, flow_failures):
         """Power the LPAR off, if it was off before"""
-        self._bring_back(self.afresh)
+        self._bring_back(self.restart)
 
 
 class BootFrom(PowerChange):
     """Power the LPAR on, to boot from a certain disk.
 
-    :param afresh: whether to restart it if it is on.
+    :param restart: whether to restart it if it is on.
     """
 
-    def __init__(self, host, instance, afresh=True):
+    def __init__(self, host, instance, restart=True):
         super().__init__('pwr_vm', host, instance)
-        self._afresh = afresh
+        self._restart = restart
 
     def execute(self, boot_device):
         self._note_power()
         power_jobs.PowerOp(self.host, self.instance).boot_from(
-            boot_device, afresh=self._afresh)
+            boot_device, restart=self._restart)
 
     def revert(self, result, flow_failures, boot_device):
         """Power the LPAR off, if it was off before"""
-        self._bring_back(self._afresh)
+        self._bring_back(self._restart)
 
 
 class PowerOff(task.Task):
@@ -264,21 +264,21 @@ class CheckFlavor(task.Task):
 class Resize(task.Task):
     """Make the LPAR, which is off, what the instance's flavor says.
 
-    :param former: nova.objects.Flavor that it was made for.
+    :param old_flavor: nova.objects.Flavor that it was made for.
     :param back: whether that is the revert of a resize. It is not undone: Nova
         has the flavor of before again.
     """
 
-    def __init__(self, host, instance, former, back=False):
+    def __init__(self, host, instance, old_flavor, back=False):
         super().__init__('resize_vm')
         self._back = back
         self.host = host
         self.instance = instance
-        self.former = former
+        self.old_flavor = old_flavor
 
     def execute(self):
         resize = vm.resize_back if self._back else vm.resize_lpar
-        resize(self.host, self.instance, self.former, self.instance.flavor)
+        resize(self.host, self.instance, self.old_flavor, self.instance.flavor)
 
     def revert(self, result, flow_failures):
         """Give the LPAR the size of before, if it is not reverted already"""
@@ -286,7 +286,7 @@ class Resize(task.Task):
             return
         try:
             vm.resize_back(self.host, self.instance, self.instance.flavor,
-                           self.former)
+                           self.old_flavor)
         except Exception:
             with excutils.save_and_reraise_exception():
                 LOG.error('The LPAR may have kept its new size.',

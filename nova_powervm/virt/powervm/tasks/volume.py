@@ -19,7 +19,7 @@ from taskflow.types import failure
 
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import swaps
 from nova_powervm.virt.powervm.volume import tags
 
@@ -167,8 +167,8 @@ class SaveVolumes(task.Task):
     def execute(self, discovered_volumes):
         for bdm in self.bdms or ():
             bdm.save()
-        self.volumes.keep_places(discovered_volumes,
-                                 are_all=self.bdms is not None)
+        self.volumes.keep_addresses(discovered_volumes,
+                                    are_all=self.bdms is not None)
 
 
 class TagDevices(task.Task):
@@ -185,7 +185,7 @@ class TagDevices(task.Task):
 
     def execute(self):
         if self.volumes:
-            self.volumes.keep_expected_places()
+            self.volumes.keep_expected_addresses()
         tags.update(self.instance)
 
 
@@ -200,7 +200,7 @@ class ForgetVolumes(task.Task):
         self.volumes = volumes
 
     def execute(self):
-        self.volumes.forget_places()
+        self.volumes.forget_addresses()
 
 
 class DisconnectVolumes(task.Task):
@@ -366,7 +366,7 @@ class SaveSwap(task.Task):
     def execute(self, discovered_new):
         # Cinder gives the new volume the id of the old one, if it has
         # migrated that.
-        for place in self.new.places(discovered_new).values():
-            places.keep(self.instance, dict.fromkeys(
-                (*self.old.ids, *self.new.ids), place))
+        for address in self.new.addresses(discovered_new).values():
+            device_addresses.keep(self.instance, dict.fromkeys(
+                (*self.old.ids, *self.new.ids), address))
         swaps.end(self.instance)

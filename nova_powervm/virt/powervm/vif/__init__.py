@@ -12,7 +12,7 @@
 
 """Plugging Neutron ports into LPARs.
 
-A kind of port is a module of this package with a PvmVifDriver, and a line of
+A kind of port is a module of this package with a VifDriver, and a line of
 VIF_DRIVERS.
 """
 
@@ -35,8 +35,8 @@ LOG = logging.getLogger(__name__)
 
 _HERE = 'nova_powervm.virt.powervm.vif.'
 VIF_DRIVERS = {
-    'pvm_sea': _HERE + 'sea.PvmSeaVifDriver',
-    'ovs': _HERE + 'ovs.PvmOvsVifDriver',
+    'pvm_sea': _HERE + 'sea.SeaVifDriver',
+    'ovs': _HERE + 'ovs.OvsVifDriver',
 }
 
 get_cnas = driver.get_cnas
@@ -80,7 +80,7 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
     return cna
 
 
-def of_a_start(network_infos):
+def ports_to_replug(network_infos):
     """Tell which ports have to be plugged again when nova-compute starts.
 
     :param network_infos: list of nova.network.model.VIF.
@@ -124,19 +124,19 @@ def unplug(host, instance, vif, cna_list=None, lpar_going=False):
     return cna
 
 
-def remove_strays(host, is_stray):
+def remove_stale(host, is_stale):
     """Remove what ports have left outside of LPARs (1 request at most).
 
     :param host: the Host.
-    :param is_stray: called with the UUID of a server; tells whether what its
+    :param is_stale: called with the UUID of a server; tells whether what its
         ports have left is to be removed.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     for name in VIF_DRIVERS.values():
-        importutils.import_class(name).remove_strays(host, is_stray)
+        importutils.import_class(name).remove_stale(host, is_stale)
 
 
-def remove_leftovers(host):
+def remove_stale_ports(host):
     """Remove what ports have left of servers that are gone from this host.
 
     They have no LPAR, and Nova has deleted them or has them nowhere or on
@@ -148,7 +148,7 @@ def remove_leftovers(host):
     lpars = functools.cache(lambda: {
         lpar.uuid.upper() for lpar in host.partition_states.refresh()})
     try:
-        remove_strays(host, lambda server: (
+        remove_stale(host, lambda server: (
             pvm_uuids.convert_uuid_to_pvm(server).upper() not in lpars() and
             _has_left(host, server)))
     except pvm_exc.Error as exc:

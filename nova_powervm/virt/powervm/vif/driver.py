@@ -35,7 +35,7 @@ def get_cnas(host, instance):
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     try:
-        return host.network_adapters(vm.get_pvm_uuid(instance))
+        return host.network_adapters(vm.get_lpar_uuid(instance))
     except pvm_exc.HttpNotFound:
         return []
 
@@ -112,7 +112,7 @@ def delete_cna(host, cna):
         LOG.debug('Network adapter %s is already gone.', cna.mac)
 
 
-class PvmVifDriver(abc.ABC):
+class VifDriver(abc.ABC):
     """Makes and removes what stands for one kind of Neutron port.
 
     :cvar outlives_host: whether all of a port is kept by the platform while
@@ -162,13 +162,13 @@ class PvmVifDriver(abc.ABC):
             delete_cna(self.host, cna)
 
     @classmethod
-    def remove_strays(cls, host, is_stray):
+    def remove_stale(cls, host, is_stale):
         """Remove what stands outside of the LPARs of servers that are gone.
 
         Nothing to do here; 0 requests.
 
         :param host: the Host.
-        :param is_stray: called with the UUID of a server; tells whether what
+        :param is_stale: called with the UUID of a server; tells whether what
             there is for it is to be removed.
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """

@@ -51,14 +51,14 @@ def push(adapter, action, cna, vif_type):
 
 
 @contextlib.contextmanager
-def wait_until_plugged(virt_api, instance, vifs):
+def wait_until_plugged(virtapi, instance, vifs):
     """Wait, when the block ends, until Neutron has set the ports up.
 
     Waits for those ports only that are not active yet, for
     [DEFAULT]vif_plugging_timeout seconds in all; 0 means not at all. Whether
     a port that does not come up matters is [DEFAULT]vif_plugging_is_fatal.
 
-    :param virt_api: the nova.virt.virtapi.VirtAPI; None to wait for nothing.
+    :param virtapi: the nova.virt.virtapi.VirtAPI; None to wait for nothing.
     :param instance: the nova.objects.Instance.
     :param vifs: list of nova.network.model.VIF, plugged in the block.
     :raises VirtualInterfaceCreateException: if a port does not come up in
@@ -68,11 +68,11 @@ def wait_until_plugged(virt_api, instance, vifs):
     # A port whose state is not known may be up, and then no event comes.
     awaited = [('network-vif-plugged', vif['id']) for vif in vifs
                if vif.get('active', True) is False]
-    if virt_api is None or not timeout or not awaited:
+    if virtapi is None or not timeout or not awaited:
         yield
         return
     try:
-        with virt_api.wait_for_instance_event(
+        with virtapi.wait_for_instance_event(
                 instance, awaited, timeout=timeout,
                 error_callback=_port_failed):
             yield

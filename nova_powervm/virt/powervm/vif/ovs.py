@@ -36,7 +36,7 @@ _LAST_VLAN = 4093
 _SERVER = 'vm-uuid='
 
 
-class PvmOvsVifDriver(driver.PvmVifDriver):
+class OvsVifDriver(driver.VifDriver):
     """A point-to-point link between the LPAR and the management partition.
 
     Does what pypowervm.tasks.cna.crt_p2p_cna and find_trunks do, with less
@@ -77,15 +77,15 @@ class PvmOvsVifDriver(driver.PvmVifDriver):
         super().unplug(vif, cna, lpar_going=lpar_going)
 
     @classmethod
-    def remove_strays(cls, host, is_stray):
-        """See PvmVifDriver: trunks (1 request, 0 without such ports)."""
+    def remove_stale(cls, host, is_stale):
+        """See VifDriver: trunks (1 request, 0 without such ports)."""
         vswitch = host.get_vswitch(CONF.powervm.pvm_vswitch_for_novalink_io)
         if vswitch is None:
             return
         for trunk in _mgmt_trunks(host):
             server = _server_of(trunk)
             if (server and trunk.vswitch_id == vswitch.switch_id and
-                    is_stray(server)):
+                    is_stale(server)):
                 LOG.warning('Removing stale trunk adapter %(mac)s of server '
                             '%(server)s.',
                             {'mac': trunk.mac, 'server': server})

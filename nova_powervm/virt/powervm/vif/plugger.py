@@ -18,7 +18,7 @@ from oslo_utils import excutils
 
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm import undoing
-from nova_powervm.virt.powervm import vif as pvm_vif
+from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
 
@@ -28,7 +28,7 @@ LOG = logging.getLogger(__name__)
 class VifPlugger(object):
     """Plugs the ports of an instance, and knows which of them are its work.
 
-    :param virt_api: the nova.virt.virtapi.VirtAPI; None if Neutron's answer
+    :param virtapi: the nova.virt.virtapi.VirtAPI; None if Neutron's answer
         is not to be waited for.
     :param host: the Host.
     :param instance: the nova.objects.Instance.
@@ -37,9 +37,9 @@ class VifPlugger(object):
         places.
     """
 
-    def __init__(self, virt_api, host, instance, network_infos,
+    def __init__(self, virtapi, host, instance, network_infos,
                  slots=no_slots.NO_SLOTS):
-        self.virt_api = virt_api
+        self.virtapi = virtapi
         self.host = host
         self.instance = instance
         self.network_infos = network_infos
@@ -69,11 +69,11 @@ class VifPlugger(object):
             if driver.find_cna(cnas, vif) is None:
                 new_vifs.append(vif)
             else:
-                pvm_vif.plug(self.host, self.instance, vif, lpar_w,
-                             new_vif=False, cna_list=cnas)
+                powervm_vif.plug(self.host, self.instance, vif, lpar_w,
+                                 new_vif=False, cna_list=cnas)
         if new_vifs:
             self._check_io(lpar_w)
-            with events.wait_until_plugged(self.virt_api, self.instance,
+            with events.wait_until_plugged(self.virtapi, self.instance,
                                            new_vifs):
                 cnas = cnas + [self._plug_new(vif, lpar_w)
                                for vif in new_vifs]
@@ -89,8 +89,8 @@ class VifPlugger(object):
     def _plug_new(self, vif, lpar_w):
         self._tried.append(vif)
         slot_num = self.slots.vnet_slot(vif['address'])
-        return pvm_vif.plug(self.host, self.instance, vif, lpar_w,
-                            slot_num=slot_num)
+        return powervm_vif.plug(self.host, self.instance, vif, lpar_w,
+                                slot_num=slot_num)
 
     def undo(self):
         """Unplug what plug() plugged or began to plug.
@@ -107,7 +107,8 @@ class VifPlugger(object):
 
         def unplug(vif):
             try:
-                pvm_vif.unplug(self.host, self.instance, vif, cna_list=cnas)
+                powervm_vif.unplug(self.host, self.instance, vif,
+                                   cna_list=cnas)
             except nova_exc.VirtualInterfaceUnplugException:
                 with excutils.save_and_reraise_exception():
                     LOG.error('The network adapter of port %s is left '
@@ -133,7 +134,7 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
     if not network_infos:
         if lpar_going:
             # If it failed before, Nova has forgotten the ports since.
-            pvm_vif.remove_strays(host, lambda server: (
+            powervm_vif.remove_stale(host, lambda server: (
                 server == instance.uuid))
         return []
     if lpar_w is not None and not lpar_going:
@@ -142,6 +143,6 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
             raise nova_exc.VirtualInterfaceUnplugException(reason=reason)
     cnas = driver.get_cnas(host, instance)
     for vif in network_infos:
-        pvm_vif.unplug(host, instance, vif, cna_list=cnas,
-                       lpar_going=lpar_going)
+        powervm_vif.unplug(host, instance, vif, cna_list=cnas,
+                           lpar_going=lpar_going)
     return cnas

@@ -18,7 +18,7 @@ from pypowervm.wrappers import network as pvm_net
 from nova_powervm.virt.powervm.vif import driver
 
 
-class PvmSeaVifDriver(driver.PvmVifDriver):
+class SeaVifDriver(driver.VifDriver):
     """A client adapter on the default virtual switch, in the port's VLAN.
 
     The networking-powervm agent adds the VLAN to the SEA when it hears of the

@@ -130,7 +130,7 @@ def build_root(host, instance, bdms):
                      [bdm for bdm in bdms if _boot_index(bdm) == 0])
 
 
-def build_leaving(host, instance, bdms):
+def build_for_removal(host, instance, bdms):
     """Make the InstanceVolumes of an instance that is removed (no request).
 
     Volumes that could never be attached do not hinder that. A transport may

@@ -18,7 +18,7 @@ It is the same on every virtual SCSI adapter of the LPAR.
 from nova import exception as nova_exc
 
 from nova_powervm.virt.powervm import lua
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.virt.powervm.volume import device_addresses
 
 #: Where the address is kept in connection_info['data'].
 LUA_KEY = 'target_LUA'
@@ -47,14 +47,14 @@ def choose(instance, volumes, mappings, replaced=None):
     :raises nova.exception.VolumeAttachFailed: if there is none for a volume.
     """
     chosen = set()
-    kept = places.of(instance)
+    kept = device_addresses.read(instance)
     for vol in volumes:
         taken, own = set(chosen), set()
         for mapping in mappings:
             is_own = vol.is_behind(mapping) or (
                 replaced is not None and replaced.is_behind(mapping))
-            (own if is_own else taken).add(lua.of(mapping))
-        absent = [place.lua for volume_id, place in kept.items()
+            (own if is_own else taken).add(lua.address(mapping))
+        absent = [address.lua for volume_id, address in kept.items()
                   if volume_id != vol.id]
         wishes = [*sorted(filter(None, own)), vol.volume.data.get(LUA_KEY),
                   vol.kept and vol.kept.lua,

@@ -40,11 +40,11 @@ class Connection:
         """
         for vios_uuid, hdisk in self._hdisks.items():
             stg.expect([vios_uuid], self._volume.element(hdisk))
-        stg.edit_redundant(list(self._hdisks), self._map, stg.place,
+        stg.edit_redundant(list(self._hdisks), self._map, stg.device_address,
                            missed=self._missed.add)
         stg.then(self._check)
 
-    def _map(self, vios_w, place):
+    def _map(self, vios_w, device_address):
         """Edit: map the volume to the LPAR, unless that is done."""
         vol = self._volume
         self._mapped.add(vios_w.uuid)
@@ -53,12 +53,12 @@ class Connection:
         for mapping in client_mappings(vios_w, vol.lpar_uuid):
             if vol.is_behind(mapping):
                 return None
-            if lua.of(mapping) == address:
+            if lua.address(mapping) == address:
                 raise nova_exc.VolumeAttachFailed(
                     volume_id=vol.id,
                     reason='something else took its address meanwhile')
         element = vol.element(self._hdisks[vios_w.uuid])
-        slot, _lua = place(vios_w, element)
+        slot, _lua = device_address(vios_w, element)
         mapping = vios_mappings.build_mapping(
             vios_w, vol.lpar_uuid, element, slot, address)
         vios_w.scsi_mappings.append(mapping)

@@ -18,10 +18,10 @@ from oslo_log import log as logging
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import utils
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import owners
-from nova_powervm.virt.powervm.volume import places
 
 LOG = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class Disconnection:
         vol = self._volume
         self._devices.pop(vios_uuid, None)
         if vol.udid:
-            utils.try_to('have Nova keep that', places.keep_missed,
+            utils.try_to('have Nova keep that', device_addresses.keep_missed,
                          self._instance, vol.id, vol.udid)
         LOG.warning('VIOS %(vios)s, which is down, may still have volume '
                     '%(volume)s; it is removed when the VIOS is back.',

@@ -88,12 +88,12 @@ def discover(host, vios_uuid, wanted):
     :raises pypowervm.exceptions.Error: if the VIOS does not answer.
     """
     found, failure = look(host, vios_uuid, wanted)
-    lacking = _without(wanted, found)
-    if lacking and (failure or len(wanted) > 1):
-        found.update(_look_one_by_one(host, vios_uuid, lacking))
-        lacking = _without(wanted, found)
-    if lacking and _remove_stale(host, vios_uuid):
-        found.update(_look_one_by_one(host, vios_uuid, lacking))
+    missing = _without(wanted, found)
+    if missing and (failure or len(wanted) > 1):
+        found.update(_look_one_by_one(host, vios_uuid, missing))
+        missing = _without(wanted, found)
+    if missing and _remove_stale(host, vios_uuid):
+        found.update(_look_one_by_one(host, vios_uuid, missing))
     return found
 
 

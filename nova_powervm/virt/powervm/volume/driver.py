@@ -72,7 +72,7 @@ class VolumeTransport(abc.ABC):
        if the others are to be connected nevertheless.
     3. connect(), which queues edits on the transaction of the flow.
     4. execute() of the transaction, which makes the edits.
-    5. places(), which tells where the instance has the volumes now.
+    5. addresses(), which tells where the instance has the volumes now.
 
     disconnect() needs no call before it. All methods may be called again
     after a failure half-way, and disconnect() for volumes that were never
@@ -104,7 +104,7 @@ class VolumeTransport(abc.ABC):
     @property
     def lpar_uuid(self):
         """The UUID of the instance's LPAR, which need not exist, str."""
-        return vm.get_pvm_uuid(self.instance)
+        return vm.get_lpar_uuid(self.instance)
 
     # ---- what it serves, and tells Cinder ------------------------------
 
@@ -227,17 +227,17 @@ class VolumeTransport(abc.ABC):
 
     # ---- where the volumes are -----------------------------------------
 
-    def places(self, discovered):
+    def addresses(self, discovered):
         """Tell where the instance has the volumes that connect() connected.
 
         :param discovered: what discover() has returned.
-        :returns: dict of volume id -> places.Place; empty if the instance
-            finds its volumes in another way.
+        :returns: dict of volume id -> device_addresses.DeviceAddress; empty if
+            the instance finds its volumes in another way.
         """
         return {}
 
-    def expected_places(self):
-        """Tell, before connect(), what places() will tell.
+    def expected_addresses(self):
+        """Tell, before connect(), what addresses() will tell.
 
         The LPAR is new, and all volumes of the instance are connected at
         once.

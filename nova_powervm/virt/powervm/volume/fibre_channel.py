@@ -20,9 +20,9 @@ the WWPNs that the instance was given for NPIV.
 """
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import luns
-from nova_powervm.virt.powervm.volume import places
 
 CONF = cfg.CONF
 
@@ -38,7 +38,7 @@ def strategy_for_new(instance):
     :param instance: nova.objects.Instance, or None for one without volumes.
     :returns: VSCSI or NPIV
     """
-    if instance is not None and places.of(instance):
+    if instance is not None and device_addresses.read(instance):
         return VSCSI
     if fabrics.known_to(instance):
         return NPIV
@@ -56,8 +56,8 @@ def strategy_of(instance, connection_info):
                            DRIVER_VOLUME_TYPE) != DRIVER_VOLUME_TYPE:
         return None
     data = connection_info.get('data') or {}
-    if (data.get(places.UDID_KEY) or
-            connection_info.get('serial') in places.of(instance)):
+    if (data.get(device_addresses.UDID_KEY) or
+            connection_info.get('serial') in device_addresses.read(instance)):
         return VSCSI
     exported = luns.initiators(data)
     if not exported:

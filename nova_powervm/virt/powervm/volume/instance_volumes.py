@@ -23,7 +23,7 @@ from oslo_log import log as logging
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import undoing
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.virt.powervm.volume import device_addresses
 
 LOG = logging.getLogger(__name__)
 
@@ -203,10 +203,10 @@ class InstanceVolumes:
 
     # ---- where they are ------------------------------------------------
 
-    def places(self, discovered):
+    def addresses(self, discovered):
         """Where those are that were connected; see VolumeTransport."""
-        return {volume_id: place for transport in self.transports
-                for volume_id, place in transport.places(
+        return {volume_id: address for transport in self.transports
+                for volume_id, address in transport.addresses(
                     discovered[type(transport)]).items()}
 
     def client_slots(self, vioses):
@@ -231,31 +231,31 @@ class InstanceVolumes:
     def keep_connections(self):
         """Have Nova keep how to reach them, before they are attached."""
         for volume in self.volumes:
-            places.keep_connection(self.instance, volume.id,
-                                   volume.connection_info)
+            device_addresses.keep_connection(self.instance, volume.id,
+                                             volume.connection_info)
 
-    def keep_places(self, discovered, are_all=False):
+    def keep_addresses(self, discovered, are_all=False):
         """Have Nova keep where those are that were connected.
 
         :param discovered: what discover() has returned.
         :param are_all: whether the instance has no other volumes; they are
             forgotten.
         """
-        new = self.places(discovered)
+        new = self.addresses(discovered)
         if are_all:
             new.update(dict.fromkeys(
-                places.of(self.instance).keys() - set(self.ids)))
-        places.keep(self.instance, new)
+                device_addresses.read(self.instance).keys() - set(self.ids)))
+        device_addresses.keep(self.instance, new)
 
-    def keep_expected_places(self):
+    def keep_expected_addresses(self):
         """Have Nova keep where they will be, before they are connected.
 
-        See VolumeTransport.expected_places().
+        See VolumeTransport.expected_addresses().
         """
-        places.keep(self.instance, {
-            volume_id: place for transport in self.transports
-            for volume_id, place in transport.expected_places().items()})
+        device_addresses.keep(self.instance, {
+            volume_id: address for transport in self.transports
+            for volume_id, address in transport.expected_addresses().items()})
 
-    def forget_places(self):
+    def forget_addresses(self):
         """Have Nova forget where they were."""
-        places.keep(self.instance, dict.fromkeys(self.ids))
+        device_addresses.keep(self.instance, dict.fromkeys(self.ids))

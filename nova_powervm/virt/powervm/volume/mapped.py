@@ -25,12 +25,12 @@ from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import addresses
 from nova_powervm.virt.powervm.volume import connection
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import disconnection
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import growth
 from nova_powervm.virt.powervm.volume import mapped_volume
-from nova_powervm.virt.powervm.volume import places
 
 LOG = logging.getLogger(__name__)
 
@@ -169,16 +169,16 @@ class MappedTransport(driver.VolumeTransport):
 
     # ---- where the volumes are -----------------------------------------
 
-    def places(self, discovered):
+    def addresses(self, discovered):
         """See VolumeTransport."""
-        return {device.volume.id: _place(device.volume)
+        return {device.volume.id: _device_address(device.volume)
                 for device in discovered.seen()}
 
-    def expected_places(self):
+    def expected_addresses(self):
         """See VolumeTransport."""
         volumes = list(map(self._mapped, self.volumes))
         addresses.choose(self.instance, volumes, [])
-        return {vol.id: _place(vol) for vol in volumes}
+        return {vol.id: _device_address(vol) for vol in volumes}
 
     def client_slots(self, vioses):
         """See VolumeTransport."""
@@ -188,7 +188,7 @@ class MappedTransport(driver.VolumeTransport):
 
     def boot_paths(self, vioses):
         """See VolumeTransport."""
-        return [boot_path.of_scsi(mapping)
+        return [boot_path.scsi_path(mapping)
                 for mapping in self._paths(vioses.values())]
 
     def _paths(self, vioses):
@@ -200,5 +200,6 @@ class MappedTransport(driver.VolumeTransport):
                     yield mapping
 
 
-def _place(volume):
-    return places.Place(volume.volume.data[addresses.LUA_KEY], volume.udid)
+def _device_address(volume):
+    return device_addresses.DeviceAddress(
+        volume.volume.data[addresses.LUA_KEY], volume.udid)

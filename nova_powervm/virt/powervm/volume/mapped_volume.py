@@ -29,8 +29,8 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import owners
-from nova_powervm.virt.powervm.volume import places
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -48,7 +48,7 @@ class MappedVolume:
         self.host = host
         self.instance = instance
         self.volume = volume
-        self.lpar_uuid = vm.get_pvm_uuid(instance)
+        self.lpar_uuid = vm.get_lpar_uuid(instance)
 
     @property
     def id(self):
@@ -58,18 +58,18 @@ class MappedVolume:
     @property
     def udid(self):
         """Its UDID, str; None if it was never connected."""
-        return places.udid_of(self.instance, self.volume)
+        return device_addresses.udid_of(self.instance, self.volume)
 
     @property
     def kept(self):
-        """What Nova keeps of it: places.Place, or None."""
-        return places.of(self.instance).get(self.id)
+        """What Nova keeps of it: device_addresses.DeviceAddress, or None."""
+        return device_addresses.read(self.instance).get(self.id)
 
     def keep_udid(self, udid):
         """Have Nova keep the UDID with the volume; None to forget it."""
-        self.volume.data.pop(places.UDID_KEY, None)
+        self.volume.data.pop(device_addresses.UDID_KEY, None)
         if udid is not None:
-            self.volume.data[places.UDID_KEY] = udid
+            self.volume.data[device_addresses.UDID_KEY] = udid
 
     # ---- whether a discovery has found it ------------------------------
 
@@ -88,7 +88,7 @@ class MappedVolume:
                 '%s (%s) on VIOS %s' % (hdisk.udid, hdisk.name, vios_uuid)
                 for vios_uuid, hdisk in hdisks.items()))
         for udid in seen if self.volume.is_new else ():
-            other = places.volume_with(self.instance, udid, self.id)
+            other = device_addresses.volume_with(self.instance, udid, self.id)
             if other:
                 return ('its LUN leads to volume %s, which the server has '
                         'already' % other)

@@ -25,7 +25,7 @@ from oslo_log import log as logging
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import driver
@@ -83,7 +83,7 @@ class NpivTransport(driver.VolumeTransport):
         adapters.
         """
         return bool(fabrics.known_to(instance) or
-                    former.kept_ids(instance, host.nodename))
+                    host_record.kept_ids(instance, host.nodename))
 
     # ---- connection ----------------------------------------------------
 
@@ -133,7 +133,7 @@ class NpivTransport(driver.VolumeTransport):
 
     def _boot_paths(self, volume, vioses):
         targets = luns.targets(volume.data, volume.id)
-        return [boot_path.of_fc(mapping, target, lun)
+        return [boot_path.fc_path(mapping, target, lun)
                 for vios_w in vioses.values()
                 for mapping in vios_w.vfc_mappings
                 if clients.is_client(mapping, self.lpar_uuid)

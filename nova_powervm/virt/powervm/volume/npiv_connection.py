@@ -17,7 +17,7 @@ from oslo_log import log as logging
 from pypowervm.tasks import vfc_mapper
 from pypowervm import util as pvm_util
 
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
@@ -49,7 +49,7 @@ class Connection:
         self._host = host
         self._instance = instance
         self._volume_id = volume_id
-        self._lpar_uuid = vm.get_pvm_uuid(instance)
+        self._lpar_uuid = vm.get_lpar_uuid(instance)
         self.new = {}
         # WWPNs -> slot; None if the platform is to choose it.
         self._slots = {}
@@ -68,13 +68,13 @@ class Connection:
         :param stg: transaction.StorageTransaction
         """
         stg.plan(lambda vioses: keep_id(self._host, self._instance, stg))
-        stg.plan(self._place)
+        stg.plan(self._choose_ports)
         stg.plan(lambda vioses: self._choose_slots(vioses, stg))
         stg.edit_redundant(list(self._host.fc_ports()), self._map,
                            missed=self._missed.add)
         stg.then(self._note_mapped)
 
-    def _place(self, vioses):
+    def _choose_ports(self, vioses):
         """Choose a port for each adapter that is not there."""
         self.new.clear()
         fabrics.refresh(self._instance)
@@ -90,9 +90,9 @@ class Connection:
                     reason='the server has no WWPNs in fabric %s' % fabric)
             fabrics.set_adapters(
                 self._instance, fabric,
-                self._place_in(fabric, adapters, there, ports))
+                self._choose_in(fabric, adapters, there, ports))
 
-    def _place_in(self, fabric, adapters, there, ports):
+    def _choose_in(self, fabric, adapters, there, ports):
         """Choose a port for each adapter of one fabric.
 
         :param there: dict of WWPNs -> (VIOS UUID, port wrapper or None) of
@@ -121,7 +121,7 @@ class Connection:
         A server with a boot disk of ours is not to boot from a volume.
         """
         self._slots.clear()
-        kept = {adapter.key: stg.place_vfc(fabric, adapter.wwpns)
+        kept = {adapter.key: stg.vfc_slot(fabric, adapter.wwpns)
                 for fabric in fabrics.names()
                 for adapter in fabrics.adapters(self._instance, fabric)}
         kept = {key: slot for key, slot in kept.items()
@@ -164,7 +164,7 @@ class Connection:
         there, too.
         """
         has_stale = vios_mappings.remove_stale_fc_mappings(
-            vios_w, former.kept_ids(self._instance, self._host.nodename))
+            vios_w, host_record.kept_ids(self._instance, self._host.nodename))
         made = [vfc_mapper.add_map(vios_w, self._host.system_uuid,
                                    self._lpar_uuid, adapter.port_map,
                                    lpar_slot_num=self._slots[adapter.key])
@@ -193,11 +193,11 @@ def keep_id(host, instance, stg):
     :param instance: nova.objects.Instance
     :param stg: transaction.StorageTransaction that has read the VIOSes.
     """
-    lpar_id = stg.partition_id(vm.get_pvm_uuid(instance))
+    lpar_id = stg.partition_id(vm.get_lpar_uuid(instance))
     if lpar_id is None:
         return
     try:
-        former.keep_id(instance, host.nodename, lpar_id)
+        host_record.keep_id(instance, host.nodename, lpar_id)
     except nova_exc.InstanceNotFound:
         LOG.debug('The server is deleted; the id %d of its LPAR is not '
                   'kept.', lpar_id, instance=instance)

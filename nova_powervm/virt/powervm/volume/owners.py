@@ -42,9 +42,9 @@ from oslo_serialization import jsonutils
 
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import mappings
-from nova_powervm.virt.powervm.volume import places
 
 
 LOG = logging.getLogger(__name__)
@@ -99,13 +99,14 @@ class _Server(typing.NamedTuple):
 
 def udids(instance, bdm):
     """The UDIDs that a volume may have: set, empty if nobody knows."""
-    kept = places.of(instance).get(bdm.volume_id)
+    kept = device_addresses.read(instance).get(bdm.volume_id)
     return {_recorded(bdm), kept and kept.udid} - {None}
 
 
 def _recorded(bdm):
     """The UDID that Nova has saved with an attachment; None if it has not."""
-    return (_connection_info(bdm).get('data') or {}).get(places.UDID_KEY)
+    data = _connection_info(bdm).get('data') or {}
+    return data.get(device_addresses.UDID_KEY)
 
 
 def _connection_info(bdm):
@@ -166,7 +167,7 @@ def left_devices(host, found):
     :returns: set of some of them.
     """
     known = Owners(host, [])
-    left = found & known.former_udids
+    left = found & known.recorded_udids
     needed = known.needed_udids() if left else None
     return set() if needed is None else left - needed
 
@@ -211,7 +212,7 @@ class Owners:
         bdms = self._bdms_of(nova_context.get_admin_context(), instances)
         for instance in instances:
             self._servers.setdefault(
-                vm.get_pvm_uuid(instance).lower(), []).append(
+                vm.get_lpar_uuid(instance).lower(), []).append(
                     _Server(instance, _volumes(
                         instance, bdms.get(instance.uuid, ()))))
 
@@ -294,7 +295,7 @@ class Owners:
     def _may_use(self, server, element):
         if any(vol.is_behind(element) for vol in server.volumes):
             return True
-        return element.udid not in self.former_udids and any(
+        return element.udid not in self.recorded_udids and any(
             vol.may_be_behind(element) for vol in server.volumes)
 
     # ---- proofs --------------------------------------------------------
@@ -311,7 +312,7 @@ class Owners:
             return True
         if any(vol.is_behind(element) for vol in server.volumes):
             return False
-        if element.udid and element.udid in self.former_udids:
+        if element.udid and element.udid in self.recorded_udids:
             return True
         if element.udid and all(self._is_mapped(server, vol)
                                 for vol in server.volumes):
@@ -325,7 +326,7 @@ class Owners:
 
     def _is_mapped(self, server, vol):
         """Whether the VIOS tells by its UDID that a server has a volume."""
-        client = vm.get_pvm_uuid(server.instance).lower()
+        client = vm.get_lpar_uuid(server.instance).lower()
         return any(clients.client(mapping) == client and
                    mapping.backing_storage.udid in vol.udids
                    for mapping in self._found)
@@ -345,7 +346,7 @@ class Owners:
                                  for vol in wanted):
                 continue
             lpar_id = self._lpar_ids.get(
-                vm.get_pvm_uuid(server.instance).lower())
+                vm.get_lpar_uuid(server.instance).lower())
             if lpar_id in (None, mapping.server_adapter.lpar_id):
                 self.protecting.add(server.instance.uuid)
                 LOG.warning('Volume %(volume)s stays mapped to partition '
@@ -403,10 +404,10 @@ class Owners:
     def _is_ours(self, mapping):
         """Whether a server of Nova ever had the volume of a mapping."""
         return (is_known(mapping.backing_storage.tag) or
-                mapping.backing_storage.udid in self.former_udids)
+                mapping.backing_storage.udid in self.recorded_udids)
 
     @functools.cached_property
-    def former_udids(self):
+    def recorded_udids(self):
         """UDIDs of volumes that servers of this host have, or ever had: set.
 
         A volume that Cinder has migrated has another id than its tag.
@@ -414,7 +415,7 @@ class Owners:
         instances = self._servers_here(self._context)
         recorded = {udid for instance, bdm in self._volumes_of(
             self._context, instances) for udid in udids(instance, bdm)}
-        return recorded.union(*map(places.missed, instances))
+        return recorded.union(*map(device_addresses.missed, instances))
 
     def needed_udids(self):
         """UDIDs of volumes that servers of this host have, or get: set.

@@ -36,7 +36,7 @@ from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.virt.powervm.volume import device_addresses
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def begin(instance, old, new, was_on):
     """
     note = jsonutils.dumps({'old': old.id, 'was_on': was_on,
                             'new': new.connection_info})
-    places.note(instance, {
+    device_addresses.note(instance, {
         **_nothing(instance),
         **{_KEY + str(number): note[start:start + _PART]
            for number, start in enumerate(range(0, len(note), _PART))}})
@@ -64,7 +64,7 @@ def begin(instance, old, new, was_on):
 
 def end(instance):
     """Have Nova forget that a volume is being swapped (1 DB call)."""
-    places.note(instance, _nothing(instance))
+    device_addresses.note(instance, _nothing(instance))
 
 
 def _nothing(instance):
@@ -115,7 +115,7 @@ def _steps(host, instance, mgmt, note):
     if old is not None:
         steps.append(lambda: old.connect_now())
         steps.append(lambda: mgmt.remove_disk(
-            places.udid_of(instance, old.volumes[0])))
+            device_addresses.udid_of(instance, old.volumes[0])))
     if note['was_on'] and instance.vm_state == vm_states.ACTIVE:
         steps.append(lambda: _start(host, instance, old))
     return steps

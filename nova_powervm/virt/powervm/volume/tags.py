@@ -19,7 +19,7 @@ the addresses of other devices are not known before the guest is on.
 
 from nova import objects
 
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.virt.powervm.volume import device_addresses
 
 
 def update(instance):
@@ -43,7 +43,7 @@ def _ports(instance):
 
 
 def _disks(instance):
-    found = places.of(instance)
+    found = device_addresses.read(instance)
     disks = []
     for bdm in objects.BlockDeviceMappingList.get_by_instance_uuid(
             instance._context, instance.uuid):

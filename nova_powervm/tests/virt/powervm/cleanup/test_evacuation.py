@@ -17,8 +17,8 @@ from nova.compute import task_states
 from nova import objects
 
 from nova_powervm.tests.virt.powervm.disk import base
-from nova_powervm.virt.powervm.cleanup import census
 from nova_powervm.virt.powervm.cleanup import evacuation
+from nova_powervm.virt.powervm.cleanup import platform_snapshot
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
@@ -63,10 +63,11 @@ class StopUnfinishedTest(base.StorageTestCase):
 
     def is_on(self):
         return self.simulated.store.find(
-            'LogicalPartition', vm.get_pvm_uuid(self.instance)).is_on
+            'LogicalPartition', vm.get_lpar_uuid(self.instance)).is_on
 
     def stop_unfinished(self):
-        evacuation.stop_unfinished(self.host, census.Census(self.host))
+        evacuation.stop_unfinished(
+            self.host, platform_snapshot.PlatformSnapshot(self.host))
 
     def test_it_is_powered_off(self):
         self.stop_unfinished()

@@ -25,19 +25,19 @@ from pypowervm.wrappers import vios_file
 
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm import cleanup
-from nova_powervm.virt.powervm.cleanup import census
 from nova_powervm.virt.powervm.cleanup import mappings
+from nova_powervm.virt.powervm.cleanup import platform_snapshot
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm.disk import localdisk
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm.volume import leftovers
+from nova_powervm.virt.powervm.volume import stale
 
-CENSUS = ['GET VirtualIOServer']
+SNAPSHOT = ['GET VirtualIOServer']
 LAUNCHED = datetime.datetime(2026, 11, 1, tzinfo=datetime.timezone.utc)
 AIX = 'p_series_aix73.iso'
 
@@ -67,7 +67,8 @@ class CleanupTestCase(base.StorageTestCase):
                      types.SimpleNamespace(instance_uuid=instance.uuid)
                      for instance in self.moved])):
             self.useFixture(fixtures.MockPatchObject(
-                getattr(census.objects, owner), name, side_effect=func))
+                getattr(platform_snapshot.objects, owner), name,
+                side_effect=func))
 
     def _filter(self, context, filters, expected_attrs=None):
         self.assertEqual('yes', context.read_deleted)
@@ -104,7 +105,7 @@ class CleanupTestCase(base.StorageTestCase):
 
     def delete_lpar(self, instance):
         self.host.adapter.delete('LogicalPartition',
-                                 root_id=vm.get_pvm_uuid(instance))
+                                 root_id=vm.get_lpar_uuid(instance))
         self.simulated.journal.clear()
 
     def work(self):
@@ -112,9 +113,9 @@ class CleanupTestCase(base.StorageTestCase):
         drive = media.ConfigDrive(self.host, self.vios().uuid)
         self.simulated.journal.clear()
         return cleanup.Work(self.host, disk, drive,
-                            mock.create_autospec(leftovers.Leftovers),
+                            mock.create_autospec(stale.StaleVolumes),
                             mgmt.ManagementPartition(self.host),
-                            census.Census(self.host))
+                            platform_snapshot.PlatformSnapshot(self.host))
 
     def start(self):
         """Clean up as a start of nova-compute does."""
@@ -133,7 +134,8 @@ class MappingTest(CleanupTestCase):
         self.before = self.disk_names(), self.mappings()
 
     def remove(self):
-        mappings.remove(self.host, census.Census(self.host))
+        mappings.remove(self.host,
+                        platform_snapshot.PlatformSnapshot(self.host))
 
     def lose(self):
         """Delete the LPAR of a server."""
@@ -143,7 +145,7 @@ class MappingTest(CleanupTestCase):
     def test_nothing_to_do(self):
         before = self.state()
         self.remove()
-        self.assertEqual(CENSUS, self.requests())
+        self.assertEqual(SNAPSHOT, self.requests())
         self.assertEqual(([], before), (self.queries, self.state()))
 
     def test_server_that_nova_has_deleted(self):
@@ -207,8 +209,8 @@ class MappingTest(CleanupTestCase):
                 (vm_states.ERROR, True, True)):
             self.instance.vm_state = vm_state
             self.instance.system_metadata = (
-                former.of_host(self.host.nodename) if was_here else
-                former.of_host('another'))
+                host_record.host_metadata(self.host.nodename) if was_here else
+                host_record.host_metadata('another'))
             self.start()
             self.assertEqual(goes, before != self.state())
         self.instance.deleted = True
@@ -269,7 +271,8 @@ class UploadsTest(CleanupTestCase):
 
     def remove(self):
         self.simulated.journal.clear()
-        uploads.remove(self.host, census.Census(self.host))
+        uploads.remove(self.host,
+                       platform_snapshot.PlatformSnapshot(self.host))
         return sorted(file_w.file_name for file_w in vios_file.File.get(
             self.host.adapter, service='web', xag=[]))
 
@@ -291,7 +294,7 @@ class UploadsTest(CleanupTestCase):
         """An HMC has the uploads of all its hosts."""
         name = names.group_image('id', 'content')
         self.upload(name)
-        gone = census.Census(self.host)
+        gone = platform_snapshot.PlatformSnapshot(self.host)
         gone.vioses = []
         uploads.remove(self.host, gone)
         self.assertEqual([name], [file_w.file_name for file_w in (
@@ -323,12 +326,12 @@ class ConfigDriveTest(CleanupTestCase):
         self.simulated.journal.clear()
 
     def left(self):
-        self.drive.clean(census.Census(self.host))
+        self.drive.clean(platform_snapshot.PlatformSnapshot(self.host))
         return sorted(self.vios().repository.media)
 
     def test_nothing_is_there(self):
         self.assertEqual([], self.left())
-        self.assertEqual(['GET VolumeGroup', *CENSUS, 'GET VolumeGroup'],
+        self.assertEqual(['GET VolumeGroup', *SNAPSHOT, 'GET VolumeGroup'],
                          self.requests())
 
     def test_ours_and_others(self):
@@ -355,5 +358,5 @@ class ConfigDriveTest(CleanupTestCase):
         group = self.group('rootvg')
         group.repository = None
         group.touch()
-        self.drive.clean(census.Census(self.host))
+        self.drive.clean(platform_snapshot.PlatformSnapshot(self.host))
         self.assertNotIn('POST VolumeGroup', self.requests())

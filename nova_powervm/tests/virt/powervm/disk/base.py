@@ -31,7 +31,7 @@ ANY = deletion.Proof('a test wants it', lambda name: True)
 
 
 class NobodyLeft:
-    """A census that finds no server which is gone."""
+    """A snapshot that finds no server which is gone."""
 
     instances = ()
 
@@ -40,8 +40,8 @@ class NobodyLeft:
         return {}
 
     @staticmethod
-    def prove_former(_names, is_local=True):
-        return deletion.of_former([])
+    def prove_departed(_names, is_local=True):
+        return deletion.departed_proof([])
 
 
 class ImageApi:

@@ -31,7 +31,7 @@ class DownloadTestCase(testtools.TestCase):
         self.image_id = self.api.add(CONTENT)
         self.download = download.Download(self.api, None, self.image_id)
 
-    def test_each_use_downloads_it_anew(self):
+    def test_each_use_downloads_it_again(self):
         for _attempt in range(2):
             self.assertEqual(CONTENT, b''.join(self.download))
         self.assertEqual(2, len(self.api.downloads))
@@ -55,7 +55,7 @@ class VerifiedTestCase(testtools.TestCase):
             lambda _context, image_id: self.glance.images[image_id],
             self.glance.download), None, self.image_id)
 
-    def test_each_use_downloads_it_anew(self):
+    def test_each_use_downloads_it_again(self):
         for _attempt in range(2):
             self.assertEqual(CONTENT, b''.join(self.download))
         self.assertEqual(2, len(self.glance.downloads))

@@ -241,7 +241,7 @@ class CrashTestCase(ImageCacheTestCase):
         imagecache.uploads.delete_files(self.host,
                                         [self.image_name()], self.vios().uuid)
 
-    def test_scrub_at_start(self):
+    def test_clean_at_start(self):
         def recover():
             self.adapter.clean(base.NobodyLeft())
             self.assertEqual([], [name for name in self.disk_names()
@@ -257,7 +257,7 @@ class CrashTestCase(ImageCacheTestCase):
         self.adapter.manage_image_cache(self.context, [])
         self.assertEqual([], self.disk_names())
 
-    def test_scrub_leaves_what_is_not_ours(self):
+    def test_clean_at_start_keeps_what_is_not_ours(self):
         for name in ('p_data', 'p_', 'pictures', 'p_databasefiles',
                      'i_databasefiles'):
             self.adapter._vg.edit(imagecache.volumegroup.create_disk, name, 1)
@@ -299,7 +299,7 @@ class PruneTestCase(ImageCacheTestCase):
                          self.requests())
         self.assertEqual(self.names(*used, unused[0]), self.disk_names())
 
-    def test_use_begins_the_time_anew(self):
+    def test_use_begins_the_time_again(self):
         image_id, = self.cache(b'image')
         self.prune()
         self.now += 99

@@ -164,7 +164,7 @@ class SourceTest(RoomTestCase):
                           self.make_instance(root_gb=2000))
         self.assertEqual([True], ended)
 
-    def test_left_over_counts(self):
+    def test_stale_marker_counts(self):
         """Its room is for the disk that replaces it."""
         instance = self.make_instance(root_gb=2000)
         self.adapter._vg.edit(imagecache.volumegroup.create_disk,

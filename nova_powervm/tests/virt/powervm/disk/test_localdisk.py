@@ -182,7 +182,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.assertEqual(COPY, self.requests())
         self.assertEqual(self.name(), disk.name)
 
-    def test_left_over_is_replaced(self):
+    def test_stale_disk_is_replaced(self):
         self.fill_cache()
         disk = self.create()
         self.group().disks[disk.name].disk.write_at(0, b'old')
@@ -503,7 +503,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
                                                       self.image_id))
         self.assertEqual(['GET VolumeGroup'], self.requests())
 
-    def test_manage_and_scrub(self):
+    def test_manage_and_clean_at_start(self):
         self.flags(remove_unused_original_minimum_age_seconds=0,
                    group='image_cache')
         before = self.state()
@@ -541,7 +541,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
                                  root_id=self.lpar(self.instance).uuid)
         self.assertEqual(before, self.state())
 
-    def test_blank_disks_made_anew(self):
+    def test_blank_disks_recreated(self):
         disks = [driver.BlankDisk(SWAP, 1)]
         self.adapter.create_blank_disks(self.instance, disks)
         name = self.name(SWAP)
@@ -620,7 +620,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
             self.instance)
         self.assertFalse(self.adapter.check_instance_shared_storage_remote(
             self.context, {}))
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
 
 
 class ForeignDiskTestCase(LocalDiskTestCase):

@@ -14,7 +14,7 @@ from nova import exception as nova_exc
 from oslo_utils import units
 from pypowervm.wrappers import cluster as pvm_cluster
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import pool
@@ -24,7 +24,7 @@ from nova_powervm.virt.powervm import exception
 
 def make_profile(*clusters, **host):
     """A site of one host, with clusters: (name, {tier: GB}, VIOSes)."""
-    profile = pvm_fixtures.load_profile('ssp')
+    profile = powervm_fixtures.load_profile('ssp')
     profile['hosts'][0].update(host)
     profile['clusters'] = [{
         'name': name, 'pool': 'pool_of_' + name, 'thin_overcommit': True,

@@ -300,7 +300,7 @@ class PruneTestCase(ssp_base.ImagesTestCase):
         self.assertLessEqual(set(self.names(*images[1:10])),
                              set(self.unit_names()))
 
-    def test_use_begins_the_time_anew(self):
+    def test_use_begins_the_time_again(self):
         image_id, = self.cache(b'image')
         self.prune()
         self.now += 99

@@ -267,7 +267,7 @@ class CrashTestCase(ssp_base.ImagesTestCase):
             image.uploads.delete_files(
                 self.host, [self.image_name()], self.vios(name).uuid)
 
-    def test_scrub_at_start(self):
+    def test_clean_at_start(self):
         self.walk(self.restart)
 
     def test_without_a_new_start(self):

@@ -23,14 +23,14 @@ class NeededTestCase(testtools.TestCase):
         for sizes in itertools.product((1, 2.5, 7), repeat=4):
             sizes = dict(zip('abcd', sizes))
             for size_gb in range(1, 35):
-                doomed = room.needed(sizes, size_gb, 3, 'bdac'.index)
-                freed = 3 + sum(sizes[name] for name in doomed)
-                if not doomed:
+                to_delete = room.needed(sizes, size_gb, 3, 'bdac'.index)
+                freed = 3 + sum(sizes[name] for name in to_delete)
+                if not to_delete:
                     self.assertTrue(size_gb <= 3 or
                                     size_gb > 3 + sum(sizes.values()))
                     continue
                 self.assertGreaterEqual(freed, size_gb)
-                for name in doomed:
+                for name in to_delete:
                     self.assertLess(freed - sizes[name], size_gb)
 
     def test_what_matters_stays(self):

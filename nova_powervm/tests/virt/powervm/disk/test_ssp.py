@@ -139,12 +139,12 @@ class DiskTestCase(SSPTestCase):
     def test_rescue_disk_has_the_size_of_its_image(self):
         self.assertEqual(1, self.create(image_type=RESCUE).capacity)
 
-    def test_left_over_is_replaced(self):
+    def test_stale_disk_is_replaced(self):
         left = self.create()
         self.assertNotEqual(left.udid, self.create().udid)
         self.assertEqual(2, len(self.unit_names()))
 
-    def test_left_over_that_is_not_known(self):
+    def test_stale_disk_that_is_not_known(self):
         """The platform allows two LUs of a name; the mapped one is ours."""
         left = self.make_unit(self.name())
         disk = self.create()
@@ -253,7 +253,7 @@ class BlankDisksTestCase(SSPTestCase):
         self.destroy()
         self.assertEqual(self.before, self.state())
 
-    def test_made_anew(self):
+    def test_recreated(self):
         disks = [driver.BlankDisk(EPHEMERAL[1], 1)]
         self.adapter.create_blank_disks(self.instance, disks)
         self.adapter.create_blank_disks(self.instance, disks)
@@ -299,7 +299,7 @@ class ExtendTestCase(SSPTestCase):
         self.adapter.extend_disk(self.instance, 5)
         self.assertEqual(5, self.unit(self.name()).size // 1024 ** 3)
 
-    def test_disk_that_another_host_made_anew(self):
+    def test_disk_that_another_host_recreated(self):
         self.create()
         self.delete_unit(self.name())
         self.create(adapter=ssp.SSPDiskAdapter(self.host, self.glance))
@@ -323,7 +323,7 @@ class ViosDownTestCase(SSPTestCase):
             self.assertEqual([], self.mapped(down))
             self.destroy()
             self.start_vios(down)
-            self.adapter.sweep()
+            self.adapter.clean_periodically()
             self.assertEqual(self.before, self.state())
 
             self.spawn()
@@ -331,13 +331,13 @@ class ViosDownTestCase(SSPTestCase):
             self.destroy()
             self.assertEqual([], self.mapped(up))
             self.simulated.journal.clear()
-            self.adapter.sweep()
+            self.adapter.clean_periodically()
             self.assertEqual(['GET VirtualIOServer'], self.requests())
             self.start_vios(down)
-            self.adapter.sweep()
+            self.adapter.clean_periodically()
             self.assertEqual(self.before, self.state())
             self.simulated.journal.clear()
-            self.adapter.sweep()
+            self.adapter.clean_periodically()
             self.assertEqual([], self.requests())
 
     def test_powered_off(self):
@@ -377,9 +377,9 @@ class ViosDownTestCase(SSPTestCase):
             self.pool.vioses.remove(gone)
             self.pool.changed('Other', 'Cluster')
         self.adapter.manage_image_cache(self.context, [])
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
         self.simulated.journal.clear()
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
         self.assertEqual([], self.requests())
 
     def test_fails_but_is_up(self):
@@ -414,8 +414,8 @@ class ViosDownTestCase(SSPTestCase):
         stg.edit(self.vios('vios2').uuid, lambda vios_w: True)
         self.assertRaises(pvm_exc.HttpError, stg.execute)
 
-    def test_server_made_anew_before_the_sweep(self):
-        """The sweep takes the old disk, not the new one of the same name."""
+    def test_server_recreated_before_the_periodic_clean(self):
+        """It deletes the old disk, not the new one of the same name."""
         old = self.spawn()
         self.stop_vios('vios2')
         self.destroy()
@@ -425,33 +425,33 @@ class ViosDownTestCase(SSPTestCase):
         self.assertEqual(new.udid, self.adapter.get_disk_ref(
             self.instance, BOOT).udid)
         self.adapter.extend_disk(self.instance, 3)
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
         self.assertEqual([self.name()], self.mapped('vios1'))
         self.assertEqual([self.name()], self.mapped('vios2'))
         self.assertEqual([(new.udid, 3)], [
             (unit.udid, unit.size // 1024 ** 3)
             for unit in self.pool.find_units(self.name())])
 
-    def test_same_disk_mapped_again_before_the_sweep(self):
+    def test_same_disk_mapped_again_before_the_periodic_clean(self):
         """As when a server comes back to this host."""
         disk = self.spawn()
         self.stop_vios('vios2')
         self.disconnect(self.instance)
         self.start_vios('vios2')
         self.connect(self.instance, disk)
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
         self.assertEqual([self.name()], self.mapped('vios1'))
         self.assertEqual([self.name()], self.mapped('vios2'))
 
-    def test_sweep_fails_and_is_tried_again(self):
+    def test_periodic_clean_fails_and_is_tried_again(self):
         self.spawn()
         self.stop_vios('vios2')
         self.destroy()
         self.start_vios('vios2')
         self.break_request('status', 'POST', 'VirtualIOServer', status=500)
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
         self.assertNotEqual(self.before, self.state())
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
         self.assertEqual(self.before, self.state())
 
     def test_second_destroy_while_it_is_down(self):
@@ -463,7 +463,7 @@ class ViosDownTestCase(SSPTestCase):
         self.destroy()
         self.assertNotIn('left alone', self.logger.output)
         self.start_vios('vios2')
-        self.adapter.sweep()
+        self.adapter.clean_periodically()
         self.assertEqual(self.before, self.state())
 
 

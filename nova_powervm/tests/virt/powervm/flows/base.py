@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What tests of flows share: rooms and servers to make them for, recipes.
+"""What tests of flows share: services and servers to make them for, recipes.
 
 A recipe is what a flow consists of, one word for each task:
 
@@ -38,10 +38,10 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.nvram import manager
-from nova_powervm.virt.powervm import rooms as pvm_rooms
+from nova_powervm.virt.powervm import services as powervm_services
 from nova_powervm.virt.powervm.slots import maps
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
-from nova_powervm.virt.powervm.volume import leftovers
+from nova_powervm.virt.powervm.volume import stale
 
 VOLUME = 'f10e0000-0000-4000-8000-0000000000%02d'
 
@@ -152,35 +152,35 @@ class Server:
                     1, self.volumes + 1)] + (
                 [block_device(0, boot_index=0)] if self.boot_volume else [])}
 
-    def rooms(self):
-        """Rooms that do nothing, and have no more methods than real ones."""
-        def room(cls, **attributes):
+    def services(self):
+        """Services that do nothing, with the methods of real ones."""
+        def service(cls, **attributes):
             return mock.NonCallableMock(spec=cls, **attributes)
 
-        host = room(['nodename', 'adapter'], nodename='compute1')
-        return pvm_rooms.Rooms(
+        host = service(['nodename', 'adapter'], nodename='compute1')
+        return powervm_services.Services(
             virtapi=None, host=host,
-            disk=room(self.disk_class, image_api=None),
-            config_drive=room(media.ConfigDrive),
-            mgmt=room(mgmt.ManagementPartition),
-            volumes=room(leftovers.Leftovers),
-            slots=(room(maps.SlotMaps) if self.store
+            disk=service(self.disk_class, image_api=None),
+            config_drive=service(media.ConfigDrive),
+            mgmt=service(mgmt.ManagementPartition),
+            volumes=service(stale.StaleVolumes),
+            slots=(service(maps.SlotMaps) if self.store
                    else no_slots.NoSlotMaps()),
-            nvram=room(manager.NvramManager) if self.store else None)
+            nvram=service(manager.NvramManager) if self.store else None)
 
     def arguments(self):
         """The arguments of a flow's function, by their names."""
-        rooms, instance = self.rooms(), self.instance()
+        services, instance = self.services(), self.instance()
         block_device_info = self.block_device_info()
-        former = (None if self.swap_before is None
-                  else flavor(swap=self.swap_before))
+        old_flavor = (None if self.swap_before is None
+                      else flavor(swap=self.swap_before))
         return {
-            'rooms': rooms, 'instance': instance, 'context': 'context',
+            'services': services, 'instance': instance, 'context': 'context',
             'image_meta': objects.ImageMeta(), 'image_id': 'image',
             'injected_files': [], 'admin_password': None, 'network_info': [],
             'block_device_info': block_device_info,
             'disk_types': spawn.own_disk_types(block_device_info),
-            'flavor': flavor(self.new_root_gb), 'former': former,
+            'flavor': flavor(self.new_root_gb), 'old_flavor': old_flavor,
             'timeout': 60, 'update_task_state': None,
             'connection_info': connection_info(21),
             'old_connection_info': connection_info(21),
@@ -308,21 +308,21 @@ class RecipesTestCase(FlowTestCase):
             for transport in ('vscsi', 'npiv'):
                 server = Server(**{'transport': transport,
                                    'disk_class': disk_class, **attributes})
-                rooms = server.rooms()
+                services = server.services()
                 flow = self.build(getattr(self.MODULE, self.FLOW), server,
-                                  rooms=rooms, **arguments)
+                                  services=services, **arguments)
                 self.assertEqual(recipe.split(), words(flow))
                 self.assert_fits(flow)
-                self.assert_nothing_done(rooms)
+                self.assert_nothing_done(services)
 
-    def assert_nothing_done(self, rooms):
-        """Composing a flow asks nothing of a room but a ServerSlots."""
-        for room in (rooms.host, rooms.disk, rooms.config_drive, rooms.mgmt,
-                     rooms.nvram):
-            self.assertEqual([], room.mock_calls if room else [])
-        if not isinstance(rooms.slots, no_slots.NoSlotMaps):
-            self.assertLessEqual({call[0] for call in rooms.slots.mock_calls},
-                                 {'begin'})
+    def assert_nothing_done(self, services):
+        """Composing a flow asks nothing of a service but a ServerSlots."""
+        for service in (services.host, services.disk, services.config_drive,
+                        services.mgmt, services.nvram):
+            self.assertEqual([], service.mock_calls if service else [])
+        if not isinstance(services.slots, no_slots.NoSlotMaps):
+            self.assertLessEqual(
+                {call[0] for call in services.slots.mock_calls}, {'begin'})
 
 
 def _recipe_test(attributes, arguments, recipe):

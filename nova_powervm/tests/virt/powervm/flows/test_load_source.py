@@ -37,8 +37,9 @@ FLOWS = (
     (spawn.spawn, {}), (spawn.rebuild, {}), (power.power_on, {}),
     (power.hard_reboot, {}), (power.soft_reboot, {}),
     (resize.prepare, {'was_on': True}), (resize.finish, {'power_on': True}),
-    (resize.revert, {'power_on': True}), (migrate.leave, {'was_on': True}),
-    (migrate.come_back, {'power_on': True}),
+    (resize.revert, {'power_on': True}),
+    (migrate.prepare_on_source, {'was_on': True}),
+    (migrate.revert_on_source, {'power_on': True}),
     (flow_volume.swap, {'was_on': True, 'may_stop': True}))
 # Not done to servers that boot from volumes.
 FLOWS_OF_DISKS = FLOWS + ((snapshot.snapshot, {'was_on': True}),)

@@ -16,10 +16,10 @@ from nova_powervm.tests.virt.powervm.flows import base
 from nova_powervm.virt.powervm.flows import migrate
 
 
-class LeaveTest(base.RecipesTestCase):
+class PrepareTest(base.RecipesTestCase):
 
     MODULE = migrate
-    FLOW = 'leave'
+    FLOW = 'prepare_on_source'
     RECIPES = {
         'was on': ({}, {'was_on': True}, '''
             pwr_back_on
@@ -69,15 +69,15 @@ class LeaveTest(base.RecipesTestCase):
     }
 
     def test_time_to_shut_down(self):
-        flow = self.build(migrate.leave, was_on=True, timeout=17)
+        flow = self.build(migrate.prepare_on_source, was_on=True, timeout=17)
         self.assertEqual(17, self.task(flow, 'pwr_off_vm').timeout)
 
 
-class ComeBackTest(base.RecipesTestCase):
+class RevertTest(base.RecipesTestCase):
     """If it fails, a hard reboot goes on: what was connected stays."""
 
     MODULE = migrate
-    FLOW = 'come_back'
+    FLOW = 'revert_on_source'
     RECIPES = {
         'to be on': ({}, {'power_on': True}, '''
             pwr_off_vm

@@ -44,7 +44,7 @@ class RescueTest(base.RecipesTestCase):
             check_rescue
             crt_disk_from_img[rescue]
             connect_rescue_disk
-            pwr_vm+afresh'''),
+            pwr_vm+restart'''),
     }
 
     def test_menu(self):
@@ -69,7 +69,7 @@ class IbmiTest(base.RecipesTestCase):
             check_rescue
             crt_disk_from_img[rescue]
             connect_rescue_disk+apart
-            pwr_vm+afresh''')
+            pwr_vm+restart''')
         for title, arguments in (('from the rescue disk', {}),
                                  ('not at the menu', {'at_menu': True}))}
 
@@ -101,7 +101,7 @@ class IbmiUnrescueTest(base.RecipesTestCase):
         detach_storage[rescue]
         update_vioses
         dlt_storage[rescue]
-        pwr_vm+afresh''')}
+        pwr_vm+restart''')}
 
 
 class DiscardTest(base.RecipesTestCase):

@@ -102,11 +102,11 @@ class FinishTest(base.RecipesTestCase):
             pwr_vm'''),
     }
 
-    def test_former_flavor(self):
-        former = base.flavor(swap=512)
-        flow = self.build(resize.finish, power_on=True, former=former)
+    def test_old_flavor(self):
+        old_flavor = base.flavor(swap=512)
+        flow = self.build(resize.finish, power_on=True, old_flavor=old_flavor)
         for name in ('resize_vm', 'replace_swap'):
-            self.assertIs(former, self.task(flow, name).former)
+            self.assertIs(old_flavor, self.task(flow, name).old_flavor)
 
 
 class PauseTest(base.RecipesTestCase):

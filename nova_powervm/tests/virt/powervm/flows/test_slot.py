@@ -27,7 +27,7 @@ from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.tasks import slot as tf_slot
 
-ANEW = {'new_lpar': True, 'guided': False}
+NEW_LPAR = {'new_lpar': True, 'guided': False}
 AGAIN = {'new_lpar': True, 'guided': True}
 CHANGE = {'guided': False}
 RESTORE = {'guided': True}
@@ -35,11 +35,11 @@ RESTORE = {'guided': True}
 #: Function, its arguments, the attributes of the instance, and how the
 #: ServerSlots of the flow is made.
 FLOWS = (
-    (spawn.spawn, {}, {}, ANEW),
+    (spawn.spawn, {}, {}, NEW_LPAR),
     (spawn.spawn, {}, {'vm_state': 'shelved_offloaded'}, AGAIN),
     (spawn.spawn, {}, {'task_state': 'rebuild_spawning'}, AGAIN),
     (spawn.rebuild, {}, {}, AGAIN),
-    (migrate.come_back, {'power_on': True}, {}, RESTORE),
+    (migrate.revert_on_source, {'power_on': True}, {}, RESTORE),
     (network.plug, {}, {}, CHANGE),
     (network.unplug, {}, {}, CHANGE),
     (power.hard_reboot, {}, {}, RESTORE),
@@ -59,7 +59,7 @@ def slots_of(task):
         found.append(task.slots)
     if 'stg' in own:
         # A transaction hands on what its own ServerSlots answers.
-        found.append(task.stg.place('vios', 'element'))
+        found.append(task.stg.device_address('vios', 'element'))
     if 'plugger' in own:
         found.append(task.plugger.slots)
     return found
@@ -78,11 +78,11 @@ class ServerSlotsTest(base.FlowTestCase):
         """The slot maps, the ServerSlots that is made, and the flow."""
         server = base.Server(store=True, volumes=1, swap_before=512,
                              attrs=attributes)
-        rooms = server.rooms()
-        slots = rooms.slots.begin.return_value
-        slots.place.return_value = slots
-        flow = self.build(function, server, rooms=rooms, **arguments)
-        return rooms.slots, slots, flow
+        services = server.services()
+        slots = services.slots.begin.return_value
+        slots.device_address.return_value = slots
+        flow = self.build(function, server, services=services, **arguments)
+        return services.slots, slots, flow
 
     def test_flows(self):
         for function, arguments, attributes, how in FLOWS:
@@ -105,7 +105,8 @@ class ServerSlotsTest(base.FlowTestCase):
 
     def test_nothing_is_kept_of_what_leaves(self):
         """The map is to tell another host where all was."""
-        for function, arguments in ((migrate.leave, {'was_on': True}),
+        for function, arguments in ((migrate.prepare_on_source,
+                                     {'was_on': True}),
                                     (resize.prepare, {'was_on': True}),
                                     (resize.pause, {})):
             maps, _slots, _found = self.slots(function, arguments, {})
@@ -118,15 +119,15 @@ class PartsTest(base.FlowTestCase):
         """What a function adds to a flow."""
         server = base.Server(store=store, attrs=attributes)
         flow = linear_flow.Flow('test')
-        function(flow, server.rooms(), server.instance())
+        function(flow, server.services(), server.instance())
         return base.words(flow)
 
     def test_without_a_store(self):
-        rooms, instance = base.Server().rooms(), base.Server().instance()
+        services, instance = base.Server().services(), base.Server().instance()
         flow = linear_flow.Flow('test')
         for function in (slot.slots_for_new_server, slot.slots_for_rebuild,
                          slot.slots_for_change):
-            slots = function(rooms, instance)
+            slots = function(services, instance)
             self.assertIs(no_slots.NO_SLOTS, slots)
             slot.add_save_slots(flow, slots)
         self.assertEqual([], base.words(flow))

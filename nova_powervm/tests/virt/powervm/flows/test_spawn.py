@@ -157,10 +157,10 @@ class SpawnTest(base.RecipesTestCase):
 
     def test_neutron_is_waited_for(self):
         virtapi = fake.FakeVirtAPI()
-        rooms = base.Server().rooms()
-        object.__setattr__(rooms, 'virtapi', virtapi)
-        flow = self.build(spawn.spawn, rooms=rooms)
-        self.assertIs(virtapi, self.task(flow, 'plug_vifs').plugger.virt_api)
+        services = base.Server().services()
+        object.__setattr__(services, 'virtapi', virtapi)
+        flow = self.build(spawn.spawn, services=services)
+        self.assertIs(virtapi, self.task(flow, 'plug_vifs').plugger.virtapi)
 
 
 class RebuildTest(base.RecipesTestCase):

@@ -153,11 +153,11 @@ class PartsTest(base.FlowTestCase):
     def setUp(self):
         super().setUp()
         self.server = base.Server(volumes=2, boot_volume=True)
-        self.rooms = self.server.rooms()
+        self.services = self.server.services()
         self.info = self.server.block_device_info()
 
     def volumes(self, function=volume.volumes_for, info=None):
-        return function(self.rooms, self.server.instance(),
+        return function(self.services, self.server.instance(),
                         info or self.info)
 
     def test_boot_volume_comes_first(self):
@@ -194,12 +194,12 @@ class PartsTest(base.FlowTestCase):
                 ('vscsi', {SCSI_MAPPING}),
                 ('npiv', {SCSI_MAPPING, FC_MAPPING})):
             self.server.transport = transport
-            stg = volume.transaction(self.rooms, 'test', self.volumes())
+            stg = volume.transaction(self.services, 'test', self.volumes())
             self.assertEqual(groups, {
                 group for group in (SCSI_MAPPING, FC_MAPPING)
                 if stg.reads(group)})
         self.assertFalse(volume.transaction(
-            self.rooms, 'test', self.no_volumes()).reads(FC_MAPPING))
+            self.services, 'test', self.no_volumes()).reads(FC_MAPPING))
 
     def test_nothing_is_added_without_volumes(self):
         flow = linear_flow.Flow('test')

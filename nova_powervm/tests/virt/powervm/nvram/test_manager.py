@@ -31,7 +31,7 @@ class ManagerTest(base.StorageTestCase):
         self.store = store.MemoryStore()
         self.manager = manager.NvramManager(self.host, self.store)
         self.addCleanup(self.manager.shutdown)
-        self.uuid = vm.get_pvm_uuid(self.instance)
+        self.uuid = vm.get_lpar_uuid(self.instance)
         self.find = self.useFixture(fixtures.MockPatchObject(
             vm, 'find_instance', return_value=self.instance)).mock
 

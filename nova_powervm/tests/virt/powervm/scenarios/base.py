@@ -286,17 +286,17 @@ class ScenarioCase(looks.PlatformLooks, testtools.TestCase):
                          server.get('fault'))
         return server
 
-    def of(self, server):
+    def walk_server(self, server):
         """The walks' server.Server of a server as Nova shows it."""
         return self._servers[server['id']]
 
     def instance_of(self, server):
         """The nova.objects.Instance of a server."""
-        return self.of(server).read()
+        return self.walk_server(server).read()
 
     def settled(self, server):
         """A server as Nova's API would show it; None if it is deleted."""
-        instance = self.of(server).read()
+        instance = self.walk_server(server).read()
         if instance is None:
             return None
         shown = {
@@ -317,7 +317,7 @@ class ScenarioCase(looks.PlatformLooks, testtools.TestCase):
 
     def host_of(self, server):
         """Nova's name of the host that a server is on."""
-        return self.of(server).host
+        return self.walk_server(server).host
 
     def delete(self, server):
         """Delete a server.
@@ -325,34 +325,37 @@ class ScenarioCase(looks.PlatformLooks, testtools.TestCase):
         :returns: the server if it could not be deleted, else None.
         """
         self._begin()
-        self.users.delete(self.of(server))
+        self.users.delete(self.walk_server(server))
         return self.settled(server)
 
     def stop(self, server):
-        self.assertIsNone(self.users.stop(self.of(server)))
+        self.assertIsNone(self.users.stop(self.walk_server(server)))
         self.assertEqual('SHUTOFF', self.status_of(server))
 
     def start(self, server):
-        self.assertIsNone(self.users.start(self.of(server)))
+        self.assertIsNone(self.users.start(self.walk_server(server)))
         self.assertEqual('ACTIVE', self.status_of(server))
 
     def reboot(self, server, hard=False):
-        self.assertIsNone(self.users.reboot(self.of(server), hard=hard))
+        self.assertIsNone(self.users.reboot(self.walk_server(server),
+                                            hard=hard))
         self.assertEqual('ACTIVE', self.status_of(server))
 
     def attach_port(self, server, number=2):
         """Attach a port; returns its MAC address as the platform has it."""
-        self.assertIsNone(self.users.attach_port(self.of(server), number))
+        self.assertIsNone(self.users.attach_port(self.walk_server(server),
+                                                 number))
         return self.neutron.port(number)['mac_address'].replace(
             ':', '').upper()
 
     def detach_port(self, server, number):
-        self.assertIsNone(self.users.detach_port(self.of(server), number))
+        self.assertIsNone(self.users.detach_port(self.walk_server(server),
+                                                 number))
 
     def act(self, server, action, body=None):
         """Let Nova act on a server; returns it as it is then."""
         self._begin()
-        _ACTIONS[action](self, self.of(server), body)
+        _ACTIONS[action](self, self.walk_server(server), body)
         return self.settled(server)
 
     def _begin(self):
@@ -430,7 +433,7 @@ class TwoHostMixin(looks.TwoHostLooks, MoveMixin):
     def evacuate(self, server):
         """Let compute1 die, and the server go on on compute2."""
         self.cloud.stop('compute1')
-        self.users.evacuate(self.of(server))
+        self.users.evacuate(self.walk_server(server))
         self.assertEqual('compute2', self.host_of(server))
         # Nova stops what it has evacuated.
         self.start(server)

@@ -29,7 +29,7 @@ from pypowervm.utils import uuid as uuids
 from nova_powervm.simulator import disk_io
 from nova_powervm.tests.functional import cinder
 from nova_powervm.tests.functional import fixtures as func_fixtures
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.virt.powervm.volume import device_addresses
 
 #: Cinder's ids of the volumes that a test has, by their numbers.
 VOLUME = '5a5a0000-0000-4000-8000-0000000000%02d'
@@ -89,9 +89,9 @@ class PlatformLooks:
 
     def lpar_of(self, server):
         """The state of a server's LPAR, or None."""
-        pvm_uuid = uuids.convert_uuid_to_pvm(server['id']).upper()
+        lpar_uuid = uuids.convert_uuid_to_pvm(server['id']).upper()
         lpars = self.platform.state().get('LogicalPartition', ())
-        found = [lpar for lpar in lpars if lpar['uuid'] == pvm_uuid]
+        found = [lpar for lpar in lpars if lpar['uuid'] == lpar_uuid]
         return found[0] if found else None
 
     def macs_of(self, server):
@@ -263,16 +263,16 @@ class VolumeLooks:
                 self.assertEqual(self.content(number),
                                  disk.disk.sha256(MIB), disk.data())
                 self.assertEqual(self.lun(number).size, disk.size)
-        self._assert_places(server, seen, boots and numbers[0])
+        self._assert_addresses(server, seen, boots and numbers[0])
         self.assert_views_agree(server)
 
-    def _assert_places(self, server, seen, boots):
+    def _assert_addresses(self, server, seen, boots):
         luas = {number: paths[0].lua for number, paths in seen.items()}
         self.assertEqual(len(luas), len(set(luas.values())), luas)
         if boots is not False:
             self.assertEqual(luas[boots], min(luas.values()), luas)
         if self.STRATEGY == 'vscsi':
-            known, attached = self.places_of(server), self.attached(server)
+            known, attached = self.addresses_of(server), self.attached(server)
             self.assertEqual(
                 {VOLUME % number: lua for number, lua in luas.items()},
                 {volume_id: lua for volume_id, lua in known.items()
@@ -284,7 +284,7 @@ class VolumeLooks:
         kept.clear()
         kept.update(luas)
 
-    def places_of(self, server):
+    def addresses_of(self, server):
         """Nova's view of the addresses: {volume id: LUA}.
 
         One that took the place of another is there by its former id too,
@@ -293,8 +293,8 @@ class VolumeLooks:
         instance = objects.Instance.get_by_uuid(
             nova_context.get_admin_context(), server['id'],
             expected_attrs=['system_metadata'])
-        return {volume_id: place.lua for volume_id, place in
-                places.of(instance).items()}
+        return {volume_id: address.lua for volume_id, address in
+                device_addresses.read(instance).items()}
 
     def content(self, number):
         """Hash of what is on a volume."""
@@ -339,10 +339,10 @@ class NpivLooks:
     PORTS = PORTS
     KEEPS_LUNS = True
 
-    def _assert_places(self, server, seen, boots):
+    def _assert_addresses(self, server, seen, boots):
         if not self.KEEPS_LUNS:
             self.__dict__.get('_luas', {}).pop(server['id'], None)
-        super()._assert_places(server, seen, boots)
+        super()._assert_addresses(server, seen, boots)
 
     def metadata_of(self, server):
         """What Nova keeps of the server's adapters."""

@@ -38,7 +38,7 @@ class SwapLooks:
     def mend(self, server):
         """Do what Nova advises; returns the server as it is then."""
         self.platform.faults.clear()
-        self.users.reset_state(self.of(server))
+        self.users.reset_state(self.walk_server(server))
         return self.act(server, 'reboot', {'type': 'HARD'})
 
     def assert_mended(self, server, sizes, message):
@@ -65,7 +65,7 @@ class HardRebootMixin(SwapLooks, base.MoveMixin):
         def die(*args, **kwargs):
             raise effects.Killed()
 
-        setattr(self.driver.rooms.disk, name, die)
+        setattr(self.driver.services.disk, name, die)
 
     def check_killed(self, before, after, name, sizes):
         server = self.boot(flavor_id=before)
@@ -92,13 +92,13 @@ class HardRebootMixin(SwapLooks, base.MoveMixin):
         instance = self.instance_of(server)
         instance.flavor = self.without
         instance.save()
-        for bdm in self.of(server).bdms():
+        for bdm in self.walk_server(server).bdms():
             if bdm.guest_format == 'swap':
                 bdm.destroy()
         self.assert_mended(server, [], 'gone from the flavor')
         self.assert_state_equal(self.empty, self.platform_state(), 'left')
 
-    def test_nothing_is_made_anew_for_nothing(self):
+    def test_nothing_is_recreated_for_nothing(self):
         """What is on a swap disk that is right stays."""
         server = self.boot(flavor_id=self.with_swap)
         name, = {mapping['storage'] for mapping in self.mappings_of(server)
@@ -176,10 +176,10 @@ class EvacuationTest(SwapLooks, volumes.VolumeMixin, base.TwoHostMixin,
         profile = sim_profile.load('ssp-two-host')
         profile['san'] = sim_profile.load('fc-two-host')['san']
         for number, host in enumerate(profile['hosts']):
-            for place, vios in enumerate(host['vioses']):
+            for position, vios in enumerate(host['vioses']):
                 vios['fc_ports'] = [{
                     'name': 'fcs0', 'fabric': 'A', 'total_ports': 64,
-                    'wwpn': '10000090FA1B%02X%02X' % (number, place)}]
+                    'wwpn': '10000090FA1B%02X%02X' % (number, position)}]
         return profile
 
     def evacuated(self, flavor):
@@ -191,7 +191,7 @@ class EvacuationTest(SwapLooks, volumes.VolumeMixin, base.TwoHostMixin,
             disk_io.find(self.platform, name).backing.disk.write_at(
                 0, b'written on compute1')
         self.cloud.stop('compute1')
-        self.users.evacuate(self.of(server))
+        self.users.evacuate(self.walk_server(server))
         self.assertEqual([], self.cloud.failures)
         self.assertEqual('compute2', self.host_of(server))
         self.start(server)
@@ -222,13 +222,13 @@ class EvacuationTest(SwapLooks, volumes.VolumeMixin, base.TwoHostMixin,
     def test_swap_disk_is_lost(self):
         """It is made anew; the ephemeral disk is not."""
         flavor = self.make_flavor(ephemeral=2, swap=1024)
-        create = self.driver.rooms.disk.create_blank_disks
+        create = self.driver.services.disk.create_blank_disks
 
         def create_without_swap(instance, disks, **kwargs):
             return create(instance, [
                 disk for disk in disks if disk.disk_type != 'swap'], **kwargs)
 
-        self.driver.rooms.disk.create_blank_disks = create_without_swap
+        self.driver.services.disk.create_blank_disks = create_without_swap
         server = self.evacuated(flavor)
         self.assertEqual([1], self.swap_of(server))
         self.assertEqual(b'written on compute1', disk_io.find(

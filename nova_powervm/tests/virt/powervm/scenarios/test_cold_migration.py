@@ -41,7 +41,7 @@ class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
     def test_confirm(self):
         server = self.boot_on_first()
         disk = self.boot_disk_of(server)
-        disk.write_at(test_resize.PLACES[0], b'written')
+        disk.write_at(test_resize.OFFSETS[0], b'written')
 
         self.migrate(server)
 
@@ -54,7 +54,7 @@ class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
         self.act(server, 'confirmResize')
         self.assert_usable(server, 'compute2')
         self.assertEqual(b'written', self.boot_disk_of(server).read(
-            test_resize.PLACES[0], 7))
+            test_resize.OFFSETS[0], 7))
         self.assert_nothing_left(server)
 
     def test_revert_gives_back_what_was(self):
@@ -165,20 +165,20 @@ class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
     def test_evacuate(self):
         server = self.boot_on_first()
         disk = self.boot_disk_of(server)
-        disk.write_at(test_resize.PLACES[0], b'written')
+        disk.write_at(test_resize.OFFSETS[0], b'written')
 
         self.evacuate(server)
 
         self.where = 'compute2'
         self.assertEqual('running', self.lpar_of(server)['state'])
         self.assertEqual(b'written', self.boot_disk_of(server).read(
-            test_resize.PLACES[0], 7))
+            test_resize.OFFSETS[0], 7))
 
         self.restart()
 
         self.assert_usable(server, 'compute2')
         self.assertEqual(b'written', self.boot_disk_of(server).read(
-            test_resize.PLACES[0], 7))
+            test_resize.OFFSETS[0], 7))
         self.assert_nothing_left(server)
 
 

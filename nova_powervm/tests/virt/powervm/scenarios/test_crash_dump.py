@@ -82,7 +82,7 @@ class CrashDumpTest(base.ScenarioCase):
         with self.site.lock:
             self.simulated(server).crashed()
         # It is known from the job that it was on a moment ago.
-        self.driver.rooms.host.partition_states.clear()
+        self.driver.services.host.partition_states.clear()
         self.check_refused(server)
 
     def test_it_stops_meanwhile(self):
@@ -124,7 +124,7 @@ class CrashDumpTest(base.ScenarioCase):
 
     def test_state_is_not_told(self):
         server = self.boot()
-        self.driver.rooms.host.partition_states.clear()
+        self.driver.services.host.partition_states.clear()
         self.platform.faults.add({
             'path': 'quick', 'effect': 'status', 'status': 500})
         failure = self.dump(server)

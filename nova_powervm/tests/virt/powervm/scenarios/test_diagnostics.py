@@ -41,9 +41,9 @@ class DiagnosticsMixin:
         with self.cloud.on('compute1'):
             found = self.compute.get_instance_diagnostics(
                 self.context, self.instance_of(server))
-            former = self.compute.get_diagnostics(
+            legacy = self.compute.get_diagnostics(
                 self.context, self.instance_of(server))
-        return self.shown(found), former
+        return self.shown(found), legacy
 
     def ask_driver(self, server):
         """The same of a server that does not run, which Nova refuses."""
@@ -90,7 +90,7 @@ class RunningTest(DiagnosticsMixin, base.ScenarioCase):
         server = self.boot_large()
         self.ask(server)
         self.site.clock.advance(1000)
-        shown, former = self.ask(server)
+        shown, legacy = self.ask(server)
         self.assertEqual(
             {'state': 'running', 'driver': 'libvirt', 'hypervisor': 'phyp',
              'hypervisor_os': None, 'config_drive': True, 'num_cpus': 2,
@@ -108,42 +108,42 @@ class RunningTest(DiagnosticsMixin, base.ScenarioCase):
         self.assertEqual({None}, {
             value for nic in shown['nic_details']
             for name, value in nic.items() if name != 'mac_address'})
-        self.check_former(server, former)
+        self.check_legacy(server, legacy)
         preferences, = self.platform.store.all('ManagedSystemPcmPreference')
         self.assertIsNone(preferences.since)
 
-    def check_former(self, server, former):
+    def check_legacy(self, server, legacy):
         lpar = self.lpar_of(server)
         self.assertAlmostEqual(self.model(server).uptime,
-                               former.pop('uptime'), delta=5)
+                               legacy.pop('uptime'), delta=5)
         self.assertEqual(
             {'state': 'running', 'lpar_id': lpar['id'],
              'lpar_name': lpar['name'], 'lpar_state': 'running',
              'rmc_state': 'active', 'reference_code': 'Linux ppc64le',
              'operating_system': self.model(server).os_version,
              'num_cpus': 2, 'memory': 2048, 'num_nics': 2, 'num_disks': 2},
-            former)
+            legacy)
 
     def test_counters(self):
         server = self.boot_large()
         seconds = self.monitor(server)
-        shown, former = self.ask(server)
+        shown, legacy = self.ask(server)
         model = self.model(server)
         time = int(int(model.processors.used_units * seconds *
                        pcm_samples.FREQUENCY) *
                    (pcm_samples.BUSY + pcm_samples.BEYOND -
                     pcm_samples.IDLE)) / pcm_samples.FREQUENCY
-        self.assertAlmostEqual(time, former['cpu_time'] / 10 ** 9, places=6)
+        self.assertAlmostEqual(time, legacy['cpu_time'] / 10 ** 9, places=6)
         for cpu in shown['cpu_details']:
             self.assertAlmostEqual(time / 2, cpu['time'] / 10 ** 9, places=6)
         used = 2048 * (100 - pcm_samples.AVAILABLE) // 100
         self.assertEqual({'maximum': 2048, 'used': used},
                          shown['memory_details'])
-        self.assertEqual(used, former['memory_used'])
-        self.check_traffic(server, shown, former, seconds)
-        self.check_shared_adapter(server, shown, former, seconds)
+        self.assertEqual(used, legacy['memory_used'])
+        self.check_traffic(server, shown, legacy, seconds)
+        self.check_shared_adapter(server, shown, legacy, seconds)
 
-    def check_traffic(self, server, shown, former, seconds):
+    def check_traffic(self, server, shown, legacy, seconds):
         adapters = self.platform.store.children(self.model(server),
                                                 'ClientNetworkAdapter')
         self.assertEqual(2, len(adapters))
@@ -159,11 +159,11 @@ class RunningTest(DiagnosticsMixin, base.ScenarioCase):
                  nic['tx_octets']))
             self.assertEqual(
                 (received, received * 100, 2 * received, received * 200),
-                tuple(former[mac + suffix] for suffix in (
+                tuple(legacy[mac + suffix] for suffix in (
                     '_rx_packets', '_rx', '_tx_packets', '_tx')))
             self.assertIsNone(nic['rx_drop'])
 
-    def check_shared_adapter(self, server, shown, former, seconds):
+    def check_shared_adapter(self, server, shown, legacy, seconds):
         """Two disks behind one adapter: they are counted together only."""
         mapping = self.mappings_of(server)[0]
         reads = mapping['server_slot'] * seconds
@@ -171,13 +171,13 @@ class RunningTest(DiagnosticsMixin, base.ScenarioCase):
         name = 'vios1_' + mapping['adapter']
         self.assertEqual(
             (reads, reads * 4096, 2 * reads, reads * 8192),
-            tuple(former[name + suffix] for suffix in (
+            tuple(legacy[name + suffix] for suffix in (
                 '_read_req', '_read', '_write_req', '_write')))
 
     def test_only_disk(self):
         server = self.boot()
         seconds = self.monitor(server)
-        shown, _former = self.ask(server)
+        shown, _legacy = self.ask(server)
         reads = self.mappings_of(server)[0]['server_slot'] * seconds
         self.assertEqual(
             [{'read_requests': reads, 'read_bytes': reads * 4096,
@@ -207,7 +207,7 @@ class NotRunningTest(DiagnosticsMixin, base.ScenarioCase):
                 self.cloud.call('compute1', method,
                                 self.instance_of(server)),
                 nova_exc.InstanceInvalidState)
-        (shown, former), requests = self.requests_of(self.ask_driver, server)
+        (shown, legacy), requests = self.requests_of(self.ask_driver, server)
         # The monitor has nothing to tell of it.
         self.assert_within(2 * 3, requests)
         self.assertEqual(
@@ -216,8 +216,8 @@ class NotRunningTest(DiagnosticsMixin, base.ScenarioCase):
                 'state', 'uptime', 'num_cpus', 'num_nics', 'num_disks')))
         self.assertEqual({'maximum': 512, 'used': None},
                          shown['memory_details'])
-        self.assertEqual('not activated', former['lpar_state'])
-        self.assertNotIn('uptime', former)
+        self.assertEqual('not activated', legacy['lpar_state'])
+        self.assertNotIn('uptime', legacy)
 
     def test_uptime_of_before(self):
         """A real platform keeps it while the server is off."""
@@ -233,9 +233,9 @@ class NotRunningTest(DiagnosticsMixin, base.ScenarioCase):
         server = self.boot()
         with self.site.lock:
             self.model(server).crashed()
-        shown, former = self.ask_driver(server)
+        shown, legacy = self.ask_driver(server)
         self.assertEqual('shutdown', shown['state'])
-        self.assertEqual('error', former['lpar_state'])
+        self.assertEqual('error', legacy['lpar_state'])
 
 
 class HalfBrokenTest(DiagnosticsMixin, base.ScenarioCase):
@@ -270,10 +270,10 @@ class HalfBrokenTest(DiagnosticsMixin, base.ScenarioCase):
         with fx.MockPatch('nova_powervm.virt.powervm.size.read',
                           return_value=collections.defaultdict(
                               lambda: None)):
-            shown, former = self.ask(self.server)
+            shown, legacy = self.ask(self.server)
         flavor = self.instance_of(self.server).flavor
         self.assertEqual(flavor.vcpus, shown['num_cpus'])
-        self.assertEqual(flavor.vcpus, former['num_cpus'])
+        self.assertEqual(flavor.vcpus, legacy['num_cpus'])
 
     def test_adapters_are_missing(self):
         with self.site.lock:
@@ -289,23 +289,23 @@ class HalfBrokenTest(DiagnosticsMixin, base.ScenarioCase):
                     bus.release_slots()
                     vios.buses.remove(bus)
             vios.touch('VirtualSCSIMappings')
-        shown, former = self.ask(self.server)
+        shown, legacy = self.ask(self.server)
         self.assertEqual((0, 0), (shown['num_nics'], shown['num_disks']))
-        self.assertEqual((0, 0), (former['num_nics'], former['num_disks']))
+        self.assertEqual((0, 0), (legacy['num_nics'], legacy['num_disks']))
         self.assertEqual('running', shown['state'])
 
     def test_adapters_are_not_told(self):
         """Nova's object cannot say so: there is what Nova has on record."""
         self.break_requests('ClientNetworkAdapter')
         self.break_requests('VirtualIOServer')
-        shown, former = self.ask(self.server)
+        shown, legacy = self.ask(self.server)
         nic, = shown['nic_details']
         self.assertEqual(self.neutron.port_1['mac_address'],
                          nic['mac_address'])
         self.assertEqual([NOT_TOLD], shown['disk_details'])
         self.assertEqual((1, 1), (shown['num_nics'], shown['num_disks']))
-        self.assertNotIn('num_nics', former)
-        self.assertNotIn('num_disks', former)
+        self.assertNotIn('num_nics', legacy)
+        self.assertNotIn('num_disks', legacy)
         self.assertEqual('running', shown['state'])
         self.assertEqual(1, shown['num_cpus'])
 
@@ -314,7 +314,7 @@ class HalfBrokenTest(DiagnosticsMixin, base.ScenarioCase):
         for path in ('LongTermMonitor$', '_phyp_', '_vios_', '_lpar_'):
             self.platform.faults.clear()
             self.break_requests(path)
-            shown, _former = self.ask(self.server)
+            shown, _legacy = self.ask(self.server)
             self.assertEqual('running', shown['state'])
             self.assertEqual((2, 1), (shown['num_nics'], shown['num_disks']))
             is_counted = path in ('_vios_', '_lpar_')
@@ -330,7 +330,7 @@ class HalfBrokenTest(DiagnosticsMixin, base.ScenarioCase):
         self.monitor(self.server)
         with self.site.lock:
             self.platform.store.all('VirtualIOServer')[0].halted()
-        shown, _former = self.ask(self.server)
+        shown, _legacy = self.ask(self.server)
         self.assertEqual([NOT_TOLD], shown['disk_details'])
         self.assertIsNotNone(shown['cpu_details'][0]['time'])
 
@@ -338,8 +338,8 @@ class HalfBrokenTest(DiagnosticsMixin, base.ScenarioCase):
         self.monitor(self.server)
         with self.site.lock:
             self.model(self.server).set_rmc('inactive')
-        shown, former = self.ask(self.server)
-        self.assertEqual('inactive', former['rmc_state'])
+        shown, legacy = self.ask(self.server)
+        self.assertEqual('inactive', legacy['rmc_state'])
         # It is not all used, as pypowervm assumes.
         self.assertIsNone(shown['memory_details']['used'])
 
@@ -350,7 +350,7 @@ class VolumesTest(DiagnosticsMixin, volumes.VolumeCase):
         """A volume that comes through two VIOSes is one disk."""
         server = self.boot_with([1], boots=True)
         seconds = self.monitor(server)
-        shown, _former = self.ask(server)
+        shown, _legacy = self.ask(server)
         self.assertEqual(1, shown['num_disks'])
         slots = [mapping['server_slot'] for mapping in
                  self.mappings_of(server)
@@ -367,7 +367,7 @@ class NpivTest(DiagnosticsMixin, test_npiv.NpivCase):
         server = self.boot()
         self.assertTrue(self.attach(server, 1))
         seconds = self.monitor(server)
-        shown, former = self.ask(server)
+        shown, legacy = self.ask(server)
         self.assertEqual(2, shown['num_disks'])
         with self.site.lock:
             ports = [mapping for vios in self.platform.store.all(
@@ -377,10 +377,10 @@ class NpivTest(DiagnosticsMixin, test_npiv.NpivCase):
             sum(port.server_slot for port in ports) * seconds,
             shown['disk_details'][1]['read_requests'])
         for port in ports:
-            self.assertEqual(port.server_slot * seconds, former[
+            self.assertEqual(port.server_slot * seconds, legacy[
                 '%s_%s_read_req' % (port.vios.name, port.name)])
 
         self.assertTrue(self.attach(server, 2))
-        shown, _former = self.ask(server)
+        shown, _legacy = self.ask(server)
         self.assertEqual(3, shown['num_disks'])
         self.assertEqual([NOT_TOLD] * 2, shown['disk_details'][1:])

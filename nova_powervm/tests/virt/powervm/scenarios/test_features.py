@@ -14,7 +14,7 @@
 
 import copy
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import test_cold_migration
 
@@ -25,8 +25,9 @@ class FilePoolMoveTest(platforms.FilePool,
 
     @classmethod
     def load_profile(cls):
-        profile = pvm_fixtures.load_profile('two-host')
-        model = pvm_fixtures.load_profile('mgmt-vios')['hosts'][0]['vioses'][0]
+        profile = powervm_fixtures.load_profile('two-host')
+        model = powervm_fixtures.load_profile(
+            'mgmt-vios')['hosts'][0]['vioses'][0]
         files = next(group for group in model['volume_groups']
                      if group['kind'] == 'file')
         for host in profile['hosts']:

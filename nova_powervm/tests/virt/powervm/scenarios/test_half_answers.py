@@ -19,15 +19,15 @@ from nova_powervm.simulator.jobs import lua_recovery
 from nova_powervm.simulator.resources import san_disk
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import looks
+from nova_powervm.tests.virt.powervm.scenarios import test_stale_volumes
 from nova_powervm.tests.virt.powervm.scenarios import test_volume_identity
-from nova_powervm.tests.virt.powervm.scenarios import test_volume_leftovers
 from nova_powervm.tests.virt.powervm.scenarios import volumes
 from nova_powervm.virt.powervm import vif
 
 _WRAPPERS = 'pypowervm.wrappers.virtual_io_server.VSCSIMapping.'
 
 
-class VolumesOfRunningServersTest(test_volume_leftovers.LeftoverMixin,
+class VolumesOfRunningServersTest(test_stale_volumes.StaleMixin,
                                   volumes.VolumeCase):
     """A running server keeps its volumes."""
 
@@ -40,16 +40,16 @@ class VolumesOfRunningServersTest(test_volume_leftovers.LeftoverMixin,
         :param vioses: names; all by default
         :returns: function that undoes it
         """
-        former = {}
+        udids = {}
         with self.site.lock:
             for hdisk in self.lun(number).hdisks:
                 if hdisk.vios.name in (vioses or self.VIOSES):
-                    former[hdisk] = hdisk.udid
+                    udids[hdisk] = hdisk.udid
                     self._tell(hdisk, change(hdisk.udid))
 
         def undo():
             with self.site.lock:
-                for hdisk, udid in former.items():
+                for hdisk, udid in udids.items():
                     self._tell(hdisk, udid)
         return undo
 
@@ -152,7 +152,7 @@ class StrangeDevicesTest(test_volume_identity.MisleadMixin,
 
     def test_hard_reboot(self):
         self.mislead(1, 3, 'vios1')
-        failure = self.users.reboot(self.of(self.server), hard=True)
+        failure = self.users.reboot(self.walk_server(self.server), hard=True)
         self.assertIn('VolumeAttachFailed', repr(failure))
         self.assertEqual(self.devices, self.devices_of(3))
         self.assert_sees(self.server, 1)
@@ -177,7 +177,7 @@ class DetachByTagTest(test_volume_identity.MisleadMixin, volumes.VolumeCase):
             if key.startswith('powervm_volume_'):
                 del instance.system_metadata[key]
         instance.save()
-        for bdm in self.of(self.server).bdms():
+        for bdm in self.walk_server(self.server).bdms():
             if bdm.is_volume:
                 bdm.connection_info = bdm.connection_info.replace(
                     'target_UDID', 'unknown')
@@ -188,7 +188,7 @@ class DetachByTagTest(test_volume_identity.MisleadMixin, volumes.VolumeCase):
         self.assertIsNone(self.delete(self.server))
 
 
-class NpivBesideTest(test_volume_leftovers.LeftoverMixin, volumes.VolumeCase):
+class NpivBesideTest(test_stale_volumes.StaleMixin, volumes.VolumeCase):
     """Volumes by NPIV have no UDID, and do not matter to devices."""
 
     PORTS = looks.PORTS
@@ -208,7 +208,7 @@ class NpivBesideTest(test_volume_leftovers.LeftoverMixin, volumes.VolumeCase):
         self.assertIsNone(self.delete(server))
 
 
-class BrokenDocumentsTest(test_volume_leftovers.LeftoverMixin,
+class BrokenDocumentsTest(test_stale_volumes.StaleMixin,
                           volumes.VolumeCase):
     """A VIOS answers a discovery with half a document, or none."""
 
@@ -241,7 +241,8 @@ class BrokenDocumentsTest(test_volume_leftovers.LeftoverMixin,
     def test_hard_reboot(self):
         server = self.boot_with([1])
         end = self.break_discovery('vios2', lambda told: str(told)[:-30])
-        self.assertIsNone(self.users.reboot(self.of(server), hard=True))
+        self.assertIsNone(self.users.reboot(self.walk_server(server),
+                                            hard=True))
         self.assert_sees(server, 1)
         end()
         self.assert_deleted(server)
@@ -271,7 +272,8 @@ class LostAnswersTest(base.ScenarioCase):
         self.platform.faults.add({
             'method': 'GET', 'path': 'LogicalPartition/[0-9A-Fa-f-]{36}$',
             'effect': 'status', 'status': 404, 'count': 1})
-        self.assertIsNone(self.users.reboot(self.of(server), hard=True))
+        self.assertIsNone(self.users.reboot(self.walk_server(server),
+                                            hard=True))
         self.assertEqual(lpar_id, self.lpar_of(server)['id'])
         self.assertEqual([self.lpar_of(server)['name']], [
             mapping['lpar'] for vios in self.platform.state()[
@@ -297,7 +299,7 @@ class TrunksTest(base.ScenarioCase):
         instance.save()
         before = self.trunks()
         self.assertEqual(1, len(before))
-        remove = vif.remove_leftovers
+        remove = vif.remove_stale_ports
 
         def remove_without_lpars(host):
             with fx.MonkeyPatch(
@@ -305,7 +307,7 @@ class TrunksTest(base.ScenarioCase):
                     classmethod(lambda *args, **kwargs: [])):
                 remove(host)
         self.useFixture(fx.MonkeyPatch(
-            'nova_powervm.virt.powervm.vif.remove_leftovers',
+            'nova_powervm.virt.powervm.vif.remove_stale_ports',
             remove_without_lpars))
         self.restart()
         self.assertEqual(before, self.trunks())

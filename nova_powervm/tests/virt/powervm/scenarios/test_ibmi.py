@@ -145,7 +145,7 @@ class StartRevertTest(IbmiMixin, base.ScenarioCase):
         before = self.tags_of(server)
         self.platform.faults.add({'effect': 'status', 'status': 500,
                                   'path': 'do/PowerOn', 'method': 'PUT'})
-        self.assertIsNotNone(self.users.start(self.of(server)))
+        self.assertIsNotNone(self.users.start(self.walk_server(server)))
         self.assertEqual(before, self.tags_of(server))
         self.assertEqual('not activated', self.lpar_of(server)['state'])
         self.platform.faults.clear()
@@ -216,7 +216,7 @@ class PoolTest(IbmiMixin, platforms.SharedPool, base.ScenarioCase):
         with self.site.lock:
             lpar.booted()
             lpar.crashed()
-        self.driver.rooms.host.partition_states.clear()
+        self.driver.services.host.partition_states.clear()
 
     def test_soft_reboot_and_a_vios_that_is_down(self):
         """One that has gone off, or crashed, by itself is started."""

@@ -84,7 +84,7 @@ class VscsiTest(VolumeMixin, volumes.VolumeCase):
         was done. Then something has changed what is tagged.
         """
         server = self.boot_with([0, 1], boots=True)
-        for bdm in self.of(server).bdms():
+        for bdm in self.walk_server(server).bdms():
             old = driver.Volume(jsonutils.loads(bdm.connection_info))
             # It leads nowhere.
             new = driver.Volume(dict(

@@ -39,15 +39,15 @@ class InstanceIdMixin:
         super().setUp()
         self._numbers = itertools.count(0xf0000001)
 
-    def boot_in_9(self):
+    def boot_with_legacy(self):
         """Create a server, and upgrade."""
         with mock.patch.multiple(disk_driver.DiskAdapter,
-                                 get_disk_name=test_upgrade.name_in_9,
-                                 proof=test_upgrade.proof_in_9), \
-                mock.patch.object(instance_id, 'of', instance_id.in_9):
+                                 get_disk_name=test_upgrade.legacy_name,
+                                 proof=test_upgrade.legacy_proof), \
+                mock.patch.object(instance_id, 'of', instance_id.legacy_id):
             server = self.make_server()
-        self.former_id = '7' + server['id'][1:]
-        self.assertEqual(self.former_id, self.id_of(server))
+        self.legacy_id = '7' + server['id'][1:]
+        self.assertEqual(self.legacy_id, self.id_of(server))
         self.forget_notes(server)
         for host in sorted(self.computes):
             self.restart(host)
@@ -79,11 +79,11 @@ class InstanceIdMixin:
         return content.getvalue().decode()
 
     def test_cold_migration(self):
-        server = self.boot_in_9()
+        server = self.boot_with_legacy()
         for host in ('compute2', 'compute1'):
             self.migrate(server)
             self.assertEqual(host, self.host_of(server))
-            self.assertEqual(self.former_id, self.id_of(server))
+            self.assertEqual(self.legacy_id, self.id_of(server))
             self.act(server, 'confirmResize')
         self.assertIsNone(self.delete(server))
 
@@ -95,7 +95,7 @@ class InstanceIdMixin:
         self.assertEqual(server['id'], self.id_of(server))
 
     def test_shelved_before_the_upgrade(self):
-        server = self.boot_in_9()
+        server = self.boot_with_legacy()
         self.assertEqual('SHELVED_OFFLOADED',
                          self.act(server, 'shelve')['status'])
         self.forget_notes(server)
@@ -103,7 +103,7 @@ class InstanceIdMixin:
             neighbours.Placement, 'get_allocations_for_consumer',
             return_value={'node': {'resources': {'VCPU': 1}}}))
         self.assertEqual('ACTIVE', self.act(server, 'unshelve')['status'])
-        self.assertEqual(self.former_id, self.id_of(server))
+        self.assertEqual(self.legacy_id, self.id_of(server))
 
 
 class SharedPoolTest(platforms.SharedPool, InstanceIdMixin, base.TwoHostMixin,

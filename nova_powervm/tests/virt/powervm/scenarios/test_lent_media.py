@@ -54,14 +54,14 @@ class LentTest(base.ScenarioCase):
         self.restart()
         self.assertEqual(set(), self.media())
 
-    def test_of_a_former_server(self):
+    def test_of_a_departed_server(self):
         """It does not keep the others from being cleaned up."""
         servers = self.boot(), self.boot(networks='none')
         names = [media.get_cfg_drv_name(self.instance_of(server))
                  for server in servers]
         self.cloud.stop('compute1')
         for server in servers:
-            self.users.delete(self.of(server))
+            self.users.delete(self.walk_server(server))
             self.platform.operator.delete_partition(
                 self.lpar_of(server)['uuid'])
         self.lend(names[0])

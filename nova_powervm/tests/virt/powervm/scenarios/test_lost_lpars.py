@@ -23,7 +23,7 @@ from nova_powervm.tests.virt.powervm.scenarios import test_rescue
 from nova_powervm.tests.virt.powervm.scenarios import test_volume_moves
 
 WRITTEN = b'written from inside the server' * 100
-PLACE = 4096
+OFFSET = 4096
 
 
 class LoseMixin:
@@ -32,7 +32,7 @@ class LoseMixin:
         """Let an operator delete the LPAR of a server, whatever it does."""
         self.platform.operator.delete_partition(
             self.lpar_of(server)['uuid'])
-        self.driver.rooms.host.partition_states.clear()
+        self.driver.services.host.partition_states.clear()
 
 
 class RevertedResizeMixin(LoseMixin, base.MoveMixin):
@@ -53,7 +53,7 @@ class RevertedResizeMixin(LoseMixin, base.MoveMixin):
 
     def test_revert(self):
         server = self.boot(flavor_id=self.make_flavor('some', swap=1024))
-        self.boot_disk_of(server).write_at(PLACE, WRITTEN)
+        self.boot_disk_of(server).write_at(OFFSET, WRITTEN)
         size, mapped = self.size_of(server), self.mapped(server)
         self.resize(server, self.make_flavor('more', memory_mb=4096,
                                              disk=5, swap=3000))
@@ -63,7 +63,7 @@ class RevertedResizeMixin(LoseMixin, base.MoveMixin):
         self.assertEqual(size, self.size_of(server))
         self.assertEqual(mapped, self.mapped(server))
         self.assertEqual(WRITTEN, self.boot_disk_of(server).read(
-            PLACE, len(WRITTEN)))
+            OFFSET, len(WRITTEN)))
         self.assertIsNone(self.delete(server))
         self.assert_state_equal(self.empty, self.platform_state(), 'left')
 
@@ -94,7 +94,7 @@ class RescuedMixin(LoseMixin, test_rescue.RescueMixin):
         super().setUp()
         self.empty = self.platform_state()
         self.server = self.boot()
-        self.boot_disk_of(self.server).write_at(PLACE, WRITTEN)
+        self.boot_disk_of(self.server).write_at(OFFSET, WRITTEN)
         self.assertEqual('RESCUE', self.rescue(
             self.server, self.glance.image3['id'])['status'])
         self.lose(self.server)
@@ -107,7 +107,7 @@ class RescuedMixin(LoseMixin, test_rescue.RescueMixin):
     def assert_as_before(self):
         self.assert_boots_from('b', self.server)
         self.assertEqual(WRITTEN, self.boot_disk_of(self.server).read(
-            PLACE, len(WRITTEN)))
+            OFFSET, len(WRITTEN)))
         self.assertNotIn('r', self.storage())
         self.assertIsNone(self.delete(self.server))
         self.assert_state_equal(self.empty, self.platform_state(), 'left')
@@ -127,7 +127,7 @@ class RescuedMixin(LoseMixin, test_rescue.RescueMixin):
 
     def test_disk_cannot_be_deleted(self):
         """The server is more important."""
-        with mock.patch.object(self.driver.rooms.disk, 'delete_disks',
+        with mock.patch.object(self.driver.services.disk, 'delete_disks',
                                side_effect=pvm_exc.Error('for the test')):
             self.assertEqual('ACTIVE', self.unrescue(self.server)['status'])
         self.assert_boots_from('b', self.server)

@@ -97,20 +97,20 @@ class SameNameTest(platforms.SharedPool, PoolMixin, base.ScenarioCase):
         self.forget()
         self.lose_lpar()
         self.assertIn('logical units', str(
-            self.users.reboot(self.of(self.server), hard=True)))
+            self.users.reboot(self.walk_server(self.server), hard=True)))
         self.assertIn(self.theirs.udid, self.logger.output)
         self.assertIsNone(self.lpar_of(self.server))
 
     def test_delete(self):
         """Whatever the process knows of the pool."""
-        self.driver.rooms.disk._pool.list_units()
+        self.driver.services.disk._pool.list_units()
         self.assertIsNone(self.delete(self.server))
         self.assert_theirs_only()
 
     def test_delete_if_nobody_knows(self):
         """That which is mapped to the server is its own."""
         self.forget()
-        self.driver.rooms.disk._pool.list_units()
+        self.driver.services.disk._pool.list_units()
         self.assertIsNone(self.delete(self.server))
         self.assert_theirs_only()
 
@@ -147,13 +147,13 @@ class EmptyListTest(platforms.SharedPool, PoolMixin, base.TwoHostMixin,
         self.cloud.stop('compute1')
         with fx.MonkeyPatch('pypowervm.wrappers.storage.LUEnt.get',
                             classmethod(lambda _cls, *_args, **_kwargs: [])):
-            self.users.evacuate(self.of(server))
+            self.users.evacuate(self.walk_server(server))
         self.assertEqual(before, self.units())
         self.assertEqual('compute1', self.host_of(server))
         instance = self.instance_of(server)
         instance.vm_state, instance.task_state = 'active', None
         instance.save()
-        self.users.evacuate(self.of(server))
+        self.users.evacuate(self.walk_server(server))
         self.assertEqual('compute2', self.host_of(server))
         self.where = 'compute2'
         self.assert_kept(server)
@@ -162,7 +162,7 @@ class EmptyListTest(platforms.SharedPool, PoolMixin, base.TwoHostMixin,
 class RebuiltTest(platforms.SharedPool, PoolMixin, base.ScenarioCase):
     """A server is rebuilt while a VIOS is down, and nova-compute ends."""
 
-    def test_former_disk(self):
+    def test_replaced_disk(self):
         """It goes when the VIOS is back, with its mapping there."""
         server = self.boot()
         self.mark(server)
@@ -174,7 +174,7 @@ class RebuiltTest(platforms.SharedPool, PoolMixin, base.ScenarioCase):
         self.cloud.start_all()
         [(udid, _name)] = self.units()
         self.assertIn(udid, str(self.instance_of(server).system_metadata))
-        self.assertEqual({}, units.doomed(
+        self.assertEqual({}, units.pending(
             self.instance_of(server).system_metadata))
         for vios in self.platform.state()['VirtualIOServer']:
             self.assertLessEqual(len([

@@ -145,13 +145,13 @@ class ColdMigrationTest(NpivMigrationMixin,
         self.site.hosts[1].faults.add({
             'effect': 'status', 'status': 500, 'path': 'PowerOn', 'nth': 1})
         self.cloud.stop('compute1')
-        self.users.evacuate(self.of(server))
+        self.users.evacuate(self.walk_server(server))
         self.assertEqual('compute1', self.host_of(server))
         self.where = 'compute2'
         self.assertIsNone(self.lpar_of(server))
         first = self.wwpns_of(server)
         self.assertEqual(set(), first & self.wwpns)
-        self.users.evacuate(self.of(server))
+        self.users.evacuate(self.walk_server(server))
         self.assertEqual('compute2', self.host_of(server))
         self.start(server)
         # No host has had those of the first attempt since.

@@ -45,7 +45,7 @@ class OffersCase(base.ScenarioCase):
         self.run_task('update_available_resource', host)
         running = self.cloud.compute(host)
         record = running.reportclient.tree.data(host).inventory[name]
-        servers = granted.find(running.driver.rooms.host.system, host)
+        servers = granted.find(running.driver.services.host.system, host)
         return ((record['total'] - record['reserved']) *
                 record['allocation_ratio'] - granted.total(servers, name))
 
@@ -198,7 +198,8 @@ class RevertedTest(FallbackMixin, base.MoveMixin, OffersCase):
     def test_resize_that_fails_in_the_end(self):
         """Nova keeps what the new flavor was granted, not the flavor."""
         with self.granted(orc.PCPU, 8), mock.patch.object(
-                self.driver, '_arrive', side_effect=nova_exc.ResizeError(
+                self.driver, '_finish_on_target',
+                side_effect=nova_exc.ResizeError(
                     reason='broken on purpose')):
             self.act(self.server, 'resize', {'flavorRef': self.more})
         self.assertEqual(6, self.instance_of(self.server).flavor.vcpus)
@@ -216,7 +217,7 @@ class RevertedTest(FallbackMixin, base.MoveMixin, OffersCase):
 
     def test_flavor_that_asks_for_no_disk(self):
         def free():
-            found = self.driver.rooms.disk.capacity()
+            found = self.driver.services.disk.capacity()
             return found.total_gb - found.used_gb
 
         for specs in ({'resources:DISK_GB': '0'}, {'resources:DISK_GB': '10'}):

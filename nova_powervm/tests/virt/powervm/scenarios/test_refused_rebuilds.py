@@ -82,7 +82,7 @@ class RefusedMixin(platforms.SharedPool, base.TwoHostMixin):
         self.stop(self.server)
         self.platform.operator.delete_partition(
             self.lpar_of(self.server)['uuid'])
-        self.driver.rooms.host.partition_states.clear()
+        self.driver.services.host.partition_states.clear()
         self.reboot(self.server, hard=True)
 
 

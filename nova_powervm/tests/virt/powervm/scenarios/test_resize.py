@@ -18,7 +18,7 @@ from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 
 #: Where the guest writes: behind the image, and in the last MiB of 2 GiB.
-PLACES = (700 * units.Mi + 4097, 2 * units.Gi - 8192)
+OFFSETS = (700 * units.Mi + 4097, 2 * units.Gi - 8192)
 WRITTEN = b'written from inside the server' * 100
 
 
@@ -33,8 +33,8 @@ class SameHostResizeMixin(base.MoveMixin):
         name = self.lpar_of(server)['name']
         self.assertEqual((2048, 1, 2), self.size_of(server))
         disk = self.boot_disk_of(server)
-        for place in PLACES:
-            disk.write_at(place, WRITTEN)
+        for offset in OFFSETS:
+            disk.write_at(offset, WRITTEN)
 
         self.resize(server, self.large)
 
@@ -50,8 +50,8 @@ class SameHostResizeMixin(base.MoveMixin):
         self.assertEqual('running', self.lpar_of(server)['state'])
         disk = self.boot_disk_of(server)
         self.assertEqual(5 * units.Gi, disk.size)
-        for place in PLACES:
-            self.assertEqual(WRITTEN, disk.read(place, len(WRITTEN)))
+        for offset in OFFSETS:
+            self.assertEqual(WRITTEN, disk.read(offset, len(WRITTEN)))
 
     def test_revert_gives_back_what_was(self):
         server = self.boot(flavor_id=self.small)

@@ -43,7 +43,7 @@ class BusyMixin:
     def test_server_that_runs_and_whose_state_nobody_tells(self):
         server = self.boot()
         boot = self.lpar_of(server)['boot']
-        self.driver.rooms.host.partition_states.clear()
+        self.driver.services.host.partition_states.clear()
         self.be_busy(path='LogicalPartition')
         self.assertRaises(
             exception.PowerVMAPIFailed, self.driver.power_on, self.context,

@@ -41,7 +41,7 @@ class SizeCase(base.MoveMixin, base.ScenarioCase):
         return dict(vars(memory)), dict(vars(processors)), others
 
     def hard_reboot(self, server):
-        self.users.reset_state(self.of(server))
+        self.users.reset_state(self.walk_server(server))
         self.assertEqual('ACTIVE', self.act(
             server, 'reboot', {'type': 'HARD'})['status'])
 

@@ -59,7 +59,7 @@ class RunningMixin:
     def snapshot(self, server):
         """Make an image; returns its id, or None if Nova has deleted it."""
         self._begin()
-        _failure, image_id = self.users.snapshot(self.of(server))
+        _failure, image_id = self.users.snapshot(self.walk_server(server))
         return image_id if image_id in self.glance.images else None
 
     def boot_at_rest(self):
@@ -93,7 +93,7 @@ class RunningMixin:
         with self.site.lock:
             self.platform.store.get('LogicalPartition', self.lpar_of(server)[
                 'uuid']).booted()
-        fault, _image_id = self.users.snapshot(self.of(server))
+        fault, _image_id = self.users.snapshot(self.walk_server(server))
         self.assertIn('os_require_quiesce', str(fault))
 
     def test_shelved_though_quiesce_is_required(self):

@@ -52,8 +52,8 @@ class CrowdTest(base.ScenarioCase):
                 'name': instance.name, 'memory_mb': 256, 'processors': 1,
                 'dedicated': False, 'management': False, 'running': True,
                 'type': 'AIX/Linux', 'max_slots': 64, 'adapters': [],
-                'uuid': vm.get_pvm_uuid(instance)})
-        self.assertEqual(vm.get_pvm_uuid(instance), partition.uuid)
+                'uuid': vm.get_lpar_uuid(instance)})
+        self.assertEqual(vm.get_lpar_uuid(instance), partition.uuid)
         # It is not deleted: the cloud ends with the test.
         self._is_broken = True
         return server
@@ -90,20 +90,20 @@ class EndTest(base.ScenarioCase):
         """A server that is being made is made: its session lasts so long."""
         ending = threading.Thread(target=self.driver.cleanup_host,
                                   args=('compute1',))
-        connect_disk = self.driver.rooms.disk.connect_disk
+        connect_disk = self.driver.services.disk.connect_disk
 
         def end_before(*args, **kwargs):
             ending.start()
             return connect_disk(*args, **kwargs)
 
         self.useFixture(fx.MockPatchObject(
-            self.driver.rooms.disk, 'connect_disk', end_before))
+            self.driver.services.disk, 'connect_disk', end_before))
         self._is_broken = True
         server = self.boot()
         ending.join(60)
         self.assertFalse(ending.is_alive())
         self.assertEqual('running', self.lpar_of(server)['state'])
-        self.assertIsNone(self.driver.rooms)
+        self.assertIsNone(self.driver.services)
 
     def test_nothing_is_done_afterwards(self):
         server = self.boot()

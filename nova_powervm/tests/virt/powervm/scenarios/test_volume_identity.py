@@ -54,7 +54,7 @@ class MisleadMixin:
             if 'connection_info' in attachment:
                 edit(attachment['connection_info'])
         # What Nova has kept of it.
-        for bdm in self.of(self.server).bdms():
+        for bdm in self.walk_server(self.server).bdms():
             if bdm.volume_id == VOLUME % number:
                 info = jsonutils.loads(bdm.connection_info)
                 edit(info)
@@ -127,12 +127,13 @@ class IdentityTest(MisleadMixin, volumes.VolumeCase):
         for vioses in ((), ('vios2',)):
             self.mislead(1, 3, *vioses)
             before = self.platform_state()['san']
-            failure = self.users.reboot(self.of(self.server), hard=True)
+            failure = self.users.reboot(self.walk_server(self.server),
+                                        hard=True)
             self.assertIn('VolumeAttachFailed', repr(failure))
             self.assert_sees(self.server, 1)
             self.forget_strangers(3)
             self.assertEqual(before, self.platform_state()['san'])
-            self.users.reset_state(self.of(self.server))
+            self.users.reset_state(self.walk_server(self.server))
         self.end(3)
 
     def test_extend(self):

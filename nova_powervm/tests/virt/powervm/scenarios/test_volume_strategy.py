@@ -43,7 +43,7 @@ class VscsiStaysTest(volumes.VolumeCase):
             if key.startswith('powervm_volume_'):
                 del instance.system_metadata[key]
         instance.save()
-        for bdm in self.of(self.server).bdms():
+        for bdm in self.walk_server(self.server).bdms():
             if bdm.is_volume:
                 bdm.connection_info = bdm.connection_info.replace(
                     'target_UDID', 'unknown')

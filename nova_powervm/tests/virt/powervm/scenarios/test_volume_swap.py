@@ -16,7 +16,7 @@ from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 MIB = volumes.MIB
 #: Behind what a volume has from the start.
-PLACE = 700 * MIB + 4097
+OFFSET = 700 * MIB + 4097
 
 
 class SwapTest(volumes.VolumeCase):
@@ -31,11 +31,11 @@ class SwapTest(volumes.VolumeCase):
         self.assertEqual('running', self.lpar_of(server)['state'])
         self.assert_sees(server, *numbers, boots=boots)
         self.assertNotEqual(self.naa, self.lun(1).naa)
-        self.assertEqual(b'written', self.lun(1).disk.read(PLACE, 7))
+        self.assertEqual(b'written', self.lun(1).disk.read(OFFSET, 7))
         self.assert_nothing_lent()
 
     def write(self):
-        self.lun(1).disk.write_at(PLACE, b'written')
+        self.lun(1).disk.write_at(OFFSET, b'written')
         self.naa = self.lun(1).naa
 
     def test_swap(self):
@@ -52,7 +52,7 @@ class SwapTest(volumes.VolumeCase):
         self.assert_swapped(server, 1, 2)
         self.assertTrue(self.detach(server, 1))
         self.assert_sees(server, 2)
-        self.assertEqual({volumes.VOLUME % 2}, set(self.places_of(server)))
+        self.assertEqual({volumes.VOLUME % 2}, set(self.addresses_of(server)))
         self.assertIsNone(self.delete(server))
         self.assert_detached()
 
@@ -60,7 +60,7 @@ class SwapTest(volumes.VolumeCase):
         server = self.boot_with([1, 2])
         self.swap(server, 1, 5)
         self.assertTrue(self.detach(server, 1))
-        self.assertEqual({volumes.VOLUME % 2}, set(self.places_of(server)))
+        self.assertEqual({volumes.VOLUME % 2}, set(self.addresses_of(server)))
         self.assert_sees(server, 2)
         self.assertIsNone(self.delete(server))
         self.assert_detached()
@@ -70,7 +70,7 @@ class SwapTest(volumes.VolumeCase):
         self.assert_sees(server, 1, 2, boots=True)
         self.write()
         self.cinder.extend(volumes.VOLUME % 5, 2)
-        self.lun(5).disk.write_at(PLACE, b'overwritten')
+        self.lun(5).disk.write_at(OFFSET, b'overwritten')
         self.swap(server, 1, 5)
         self.assert_swapped(server, 1, 2, boots=True)
         # The id that the new volume had when the server booted from it.

@@ -228,8 +228,8 @@ class ExtendTest(volumes.VolumeCase):
         partition = self.partition_of(server)
         with self.site.lock:
             partition.halted()
-        self.driver.rooms.host.adapter.delete('LogicalPartition',
-                                              root_id=partition.uuid)
+        self.driver.services.host.adapter.delete('LogicalPartition',
+                                                 root_id=partition.uuid)
         self.assertIn('no Virtual I/O Server maps it',
                       str(self.extend(server, 1, 5)))
 

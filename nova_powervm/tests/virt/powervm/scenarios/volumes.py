@@ -41,7 +41,7 @@ class VolumeMixin(looks.VolumeLooks):
         :returns: whether Nova says that the server has it now
         """
         self._begin()
-        self.users.attach(self.of(server), number)
+        self.users.attach(self.walk_server(server), number)
         return VOLUME % number in self.attached(server)
 
     def detach(self, server, number):
@@ -50,14 +50,14 @@ class VolumeMixin(looks.VolumeLooks):
         :returns: whether Nova says that the server has it no more
         """
         self._begin()
-        self.users.detach(self.of(server), number)
+        self.users.detach(self.walk_server(server), number)
         return VOLUME % number not in self.attached(server)
 
     def attached(self, server):
         """Nova's view of the volumes of a server: list of ids."""
-        if self.of(server).read() is None:
+        if self.walk_server(server).read() is None:
             return []
-        return [bdm.volume_id for bdm in self.of(server).bdms()
+        return [bdm.volume_id for bdm in self.walk_server(server).bdms()
                 if bdm.is_volume]
 
     def boot_with(self, numbers, boots=False, **kwargs):
@@ -73,7 +73,7 @@ class VolumeMixin(looks.VolumeLooks):
     def extend(self, server, number, size_gb):
         """Make a volume larger, and have Nova tell the server's host."""
         self._begin()
-        return self.users.extend(self.of(server), number, size_gb)
+        return self.users.extend(self.walk_server(server), number, size_gb)
 
     def swap(self, server, number, other):
         """Have Nova put a volume in the place of another.
@@ -81,7 +81,7 @@ class VolumeMixin(looks.VolumeLooks):
         As with Cinder, the other gets the id of the one.
         """
         self._begin()
-        self.users.swap(self.of(server), number, other)
+        self.users.swap(self.walk_server(server), number, other)
         return self.settled(server)
 
     def last_action(self, server):

@@ -60,7 +60,7 @@ class SlotsTestCase(storage_base.DisksTestCase):
         with transaction.StorageTransaction.immediate(
                 self.host, 'test', slots=slots) as stg:
             for disk in disks:
-                stg.map(self.vios(vios).uuid, vm.get_pvm_uuid(self.instance),
+                stg.map(self.vios(vios).uuid, vm.get_lpar_uuid(self.instance),
                         disk)
             if unmap:
                 stg.edit(self.vios(vios).uuid,
@@ -69,7 +69,7 @@ class SlotsTestCase(storage_base.DisksTestCase):
         slots.save()
         return slots
 
-    def places(self):
+    def addresses(self):
         """Where the disks are: {name: (slot, LUA)}."""
         return {mapping['storage']: (mapping['client_slot'], mapping['lua'])
                 for name in ('vios1', 'vios2')

@@ -16,9 +16,9 @@ from nova_powervm.tests.virt.powervm.slots import base
 from nova_powervm.virt.powervm.slots import lifecycle
 
 
-class LeavingTest(base.SlotsTestCase):
+class RemovalTest(base.SlotsTestCase):
 
-    def test_is_leaving(self):
+    def test_is_removed_for_good(self):
         for expected, attrs in (
                 (True, {'task_state': 'deleting'}),
                 (True, {'task_state': 'deleting', 'host': None}),
@@ -33,7 +33,8 @@ class LeavingTest(base.SlotsTestCase):
             attrs = dict({'vm_state': 'active', 'task_state': None}, **attrs)
             instance = self.make_instance(2, **attrs)
             self.assertEqual(
-                expected, lifecycle.is_leaving(instance, 'compute1'), attrs)
+                expected, lifecycle.is_removed_for_good(instance, 'compute1'),
+                attrs)
 
     def test_had_devices(self):
         for expected, vm_state, task_state in (

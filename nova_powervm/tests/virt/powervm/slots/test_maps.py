@@ -50,7 +50,7 @@ class SlotMapsTest(base.SlotsTestCase):
     def test_what_pypowervm_wants_is_there(self):
         self.operate(self.disk, new_lpar=True)
         [(number, devices)] = self.topology().items()
-        self.assertEqual((number, LUA % 1), self.places()['b_test'])
+        self.assertEqual((number, LUA % 1), self.addresses()['b_test'])
         self.assertEqual({
             'VDisk': {self.disk.udid: LUA % 1}, 'NAMES': {'b_test': LUA % 1},
             'VIOS': {self.vios().uuid: 'vios1'}}, devices)
@@ -72,7 +72,7 @@ class SlotMapsTest(base.SlotsTestCase):
     def test_changes_add_up(self):
         self.operate(self.disk, new_lpar=True)
         self.operate(self.other)
-        number = self.places()['b_test'][0]
+        number = self.addresses()['b_test'][0]
         self.assertEqual({number: ['b_test', 's_test']}, self.names())
         self.operate(unmap=['b_test'])
         self.assertEqual({number: ['s_test']}, self.names())
@@ -129,7 +129,7 @@ class SlotMapsTest(base.SlotsTestCase):
         self.worker.shutdown()
         self.operate(self.disk)
         found = self.maps.load(base.UUID)
-        self.assertEqual({7, self.places()['b_test'][0]}, set(found))
+        self.assertEqual({7, self.addresses()['b_test'][0]}, set(found))
 
     def test_flush(self):
         self.maps.flush(self.instance)

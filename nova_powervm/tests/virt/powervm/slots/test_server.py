@@ -45,21 +45,21 @@ class GuideTest(base.SlotsTestCase):
         self.keep({9: self.devices(b_test=LUA % 5, s_test=LUA % 1)})
         self.guided(self.boot, self.swap, new_lpar=True)
         self.assertEqual({'b_test': (9, LUA % 5), 's_test': (9, LUA % 1)},
-                         self.places())
+                         self.addresses())
 
     def test_map_of_the_last_release(self):
         self.keep({9: {'VDisk': {self.boot.udid: LUA % 5}}})
         self.guided(self.boot, new_lpar=True)
-        self.assertEqual({'b_test': (9, LUA % 5)}, self.places())
+        self.assertEqual({'b_test': (9, LUA % 5)}, self.addresses())
 
     def test_without_a_map_the_platform_chooses(self):
         self.guided(self.boot, new_lpar=True)
-        self.assertEqual({'b_test': (2, LUA % 1)}, self.places())
+        self.assertEqual({'b_test': (2, LUA % 1)}, self.addresses())
 
     def test_store_is_down(self):
         self.store.broken = True
         self.guided(self.boot, new_lpar=True)
-        self.assertEqual({'b_test': (2, LUA % 1)}, self.places())
+        self.assertEqual({'b_test': (2, LUA % 1)}, self.addresses())
         self.assertIn('slot map is not known', self.logger.output)
 
     def test_what_is_not_in_the_map_takes_no_place_of_others(self):
@@ -68,39 +68,39 @@ class GuideTest(base.SlotsTestCase):
                    9: self.devices(b_test=LUA % 1, gone=LUA % 2)})
         self.guided(self.boot, self.swap, new_lpar=True)
         self.assertEqual({'b_test': (9, LUA % 1), 's_test': (9, LUA % 3)},
-                         self.places())
+                         self.addresses())
 
     def test_vios_of_which_the_map_knows_nothing(self):
         self.keep({2: {'CNA': {'FA163E000001': 'ETHERNET0'}},
                    3: self.devices(e0_test=LUA % 1)})
         self.guided(self.boot, new_lpar=True)
-        self.assertEqual({'b_test': (4, LUA % 1)}, self.places())
+        self.assertEqual({'b_test': (4, LUA % 1)}, self.addresses())
 
     def test_what_is_there_stays(self):
         """The LPAR was not made anew; its map is out of date."""
         self.operate(self.boot)
         self.keep({9: self.devices(b_test=LUA % 5, s_test=LUA % 6)})
         self.guided(self.boot, self.swap)
-        places = self.places()
-        self.assertEqual((2, LUA % 1), places['b_test'])
-        self.assertEqual((9, LUA % 6), places['s_test'])
+        addresses = self.addresses()
+        self.assertEqual((2, LUA % 1), addresses['b_test'])
+        self.assertEqual((9, LUA % 6), addresses['s_test'])
 
     def test_lost_disk_comes_back_where_it_was(self):
         self.operate(self.boot, self.swap, new_lpar=True)
-        before = self.places()
+        before = self.addresses()
         self.operate(unmap=['b_test'])
         self.keep({2: self.devices(b_test=LUA % 1, s_test=LUA % 2)})
         self.guided(self.boot, self.swap)
-        self.assertEqual(before, self.places())
+        self.assertEqual(before, self.addresses())
 
     def test_taken_address(self):
         self.operate(self.boot)
         self.keep({2: self.devices(b_test=LUA % 1, s_test=LUA % 1)})
         self.guided(self.boot, self.swap)
         self.assertEqual({'b_test': (2, LUA % 1), 's_test': (2, LUA % 2)},
-                         self.places())
+                         self.addresses())
 
-    def test_nothing_lacks(self):
+    def test_nothing_is_missing(self):
         """Then nobody asks for the map."""
         self.operate(self.boot)
         self.flush()
@@ -108,7 +108,7 @@ class GuideTest(base.SlotsTestCase):
         slots = self.maps.begin(self.instance, guided=True)
         with transaction.StorageTransaction.immediate(
                 self.host, 'test', slots=slots) as stg:
-            stg.map(self.vios().uuid, vm.get_pvm_uuid(self.instance),
+            stg.map(self.vios().uuid, vm.get_lpar_uuid(self.instance),
                     self.boot)
         self.assertEqual([], self.store.calls)
 
@@ -136,9 +136,9 @@ class GuideTest(base.SlotsTestCase):
         for guided, expected in ((True, 9), (False, None)):
             slots = self.maps.begin(self.instance, new_lpar=True,
                                     guided=guided)
-            self.assertEqual(expected, slots.place_vfc(
+            self.assertEqual(expected, slots.vfc_slot(
                 'A', ['c0:50:76:07:9c:ff:0e:57', wwpns[0]]))
-            self.assertIsNone(slots.place_vfc('B', wwpns))
+            self.assertIsNone(slots.vfc_slot('B', wwpns))
 
     def test_fibre_channel_with_new_wwpns(self):
         """After an evacuation; the slots are those of the fabric."""
@@ -152,7 +152,7 @@ class GuideTest(base.SlotsTestCase):
         for _time in range(2):
             self.assertEqual(
                 [7, 8, 9, None],
-                [slots.place_vfc(fabric, wwpns)
+                [slots.vfc_slot(fabric, wwpns)
                  for fabric, wwpns in zip('ABAA', new)])
 
 

@@ -37,5 +37,5 @@ class DisksTestCase(base.StorageTestCase):
     def map_disk(self, instance, disk, vios='vios1'):
         with transaction.StorageTransaction.immediate(self.host, 'map') as stg:
             stg.edit(self.vios(vios).uuid, vios_mappings.add_mapping,
-                     vm.get_pvm_uuid(instance), disk)
+                     vm.get_lpar_uuid(instance), disk)
         self.simulated.journal.clear()

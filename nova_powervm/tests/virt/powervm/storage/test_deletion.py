@@ -110,7 +110,7 @@ class ProofTest(testtools.TestCase):
         self.other = base.base.make_instance(2, uuid=str(uuid.uuid4()))
 
     def test_of_a_server(self):
-        proof = deletion.of_server(self.instance, also='boot_old')
+        proof = deletion.server_proof(self.instance, also='boot_old')
         for prefix in ('b_', 'r_', 's_', 'e0_', 'e9_'):
             self.assertTrue(proof.owns(
                 names.disk_name(prefix, self.instance.uuid)))
@@ -122,20 +122,20 @@ class ProofTest(testtools.TestCase):
             self.assertFalse(proof.owns(name), name)
 
     def test_of_a_server_without_an_old_disk(self):
-        self.assertFalse(deletion.of_server(self.instance).owns(None))
+        self.assertFalse(deletion.server_proof(self.instance).owns(None))
 
-    def test_of_former_servers(self):
-        proof = deletion.of_former([self.instance.uuid])
+    def test_of_departed_servers(self):
+        proof = deletion.departed_proof([self.instance.uuid])
         name = names.config_drive_name(self.instance.uuid)
-        self.assertEqual([name], proof.of(
+        self.assertEqual([name], proof.covered(
             {name, 'rhel9.iso', names.config_drive_name(self.other.uuid)}))
-        self.assertEqual([], deletion.of_former([]).of({name}))
+        self.assertEqual([], deletion.departed_proof([]).covered({name}))
 
     def test_of_a_cache(self):
         """A name that somebody else has chosen only looks like ours."""
-        proof = deletion.of_cache(names.is_group_image)
+        proof = deletion.cache_proof(names.is_group_image)
         name = names.group_image('id', 'content')
-        self.assertEqual([name], proof.of(
+        self.assertEqual([name], proof.covered(
             [name, name + 'a', 'x' + name, 'i_oraclebackups']))
 
 
@@ -145,7 +145,7 @@ class GatewayTest(base.StorageTestCase):
     def setUp(self):
         super().setUp()
         self.instance = self.make_instance()
-        self.proof = deletion.of_server(self.instance)
+        self.proof = deletion.server_proof(self.instance)
         self.vg = volumegroup.VolumeGroup(
             self.host, self.vios().uuid, self._volume_group())
 

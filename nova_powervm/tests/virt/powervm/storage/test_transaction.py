@@ -33,7 +33,7 @@ class StorageTransactionTestCase(base.DisksTestCase):
 
     def add(self, vios='vios1', disk=None):
         self.stg.edit(self.vios(vios).uuid, vios_mappings.add_mapping,
-                      vm.get_pvm_uuid(self.instance), disk or self.disk)
+                      vm.get_lpar_uuid(self.instance), disk or self.disk)
 
     def test_one_read_and_one_write(self):
         self.add()
@@ -61,7 +61,7 @@ class StorageTransactionTestCase(base.DisksTestCase):
         self.assertEqual({}, self.stg.execute())
         self.assertEqual(([1], []), (done, self.requests()))
 
-    def test_done_anew_if_somebody_was_faster(self):
+    def test_repeated_if_somebody_was_faster(self):
         self.break_request('precondition', 'POST', 'VirtualIOServer')
         self.add()
         self.stg.execute()

@@ -36,7 +36,7 @@ class MappingsTestCase(base.DisksTestCase):
     def lose_lpar(self):
         """Delete the LPAR, and nothing else."""
         self.host.adapter.delete('LogicalPartition',
-                                 root_id=vm.get_pvm_uuid(self.instance))
+                                 root_id=vm.get_lpar_uuid(self.instance))
         self.assertEqual(1, len(self.mappings()))
         self.simulated.journal.clear()
 
@@ -62,7 +62,7 @@ class MappingsTestCase(base.DisksTestCase):
         self.create_lpar(other)
         self.map_disk(other, self.create_disk('b_other'))
         self.edit(vios_mappings.remove_partition_mappings,
-                  vm.get_pvm_uuid(self.instance))
+                  vm.get_lpar_uuid(self.instance))
         self.assertEqual([('b_other', 'lpar2')], self.mappings())
 
     def reuse_id(self):
@@ -98,7 +98,7 @@ class MappingsTestCase(base.DisksTestCase):
     def test_half_an_answer_proves_nothing(self):
         """The answer lacks the adapter of a client that is there."""
         lpar_id = self.lpar(self.instance).partition_id
-        other_uuid = vm.get_pvm_uuid(self.make_instance(2))
+        other_uuid = vm.get_lpar_uuid(self.make_instance(2))
         self.useFixture(fixtures.MonkeyPatch(
             'pypowervm.wrappers.virtual_io_server.VSCSIMapping.client_adapter',
             None))

@@ -41,7 +41,7 @@ class VolumeGroupTestCase(base.DisksTestCase):
         self.vg.edit(deletion.disks, ['b_test', 'b_none'], disk_base.ANY)
         self.assertEqual(['GET VolumeGroup'], self.requests())
 
-    def test_done_anew_if_somebody_was_faster(self):
+    def test_repeated_if_somebody_was_faster(self):
         self.break_request('precondition', 'POST', 'VolumeGroup')
         self.vg.edit(volumegroup.create_disk, 'b_test', 3)
         self.assertEqual(['GET VolumeGroup', 'POST VolumeGroup'] * 2,

@@ -34,7 +34,7 @@ from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm.volume import places
+from nova_powervm.virt.powervm.volume import device_addresses
 
 BOOT = disk_driver.DiskType.BOOT
 RESCUE = disk_driver.DiskType.RESCUE
@@ -137,7 +137,7 @@ class TaskTestCase(base.TestCase):
     :cvar ONCE: whether tasks are reverted only once, see assert_undone().
     :ivar platform: site.Platform
     :ivar instance: the server of this test.
-    :ivar places: dict of volume id -> Place that Nova was told of.
+    :ivar addresses: dict of volume id -> DeviceAddress that Nova was told of.
     """
 
     ONCE = False
@@ -153,8 +153,9 @@ class TaskTestCase(base.TestCase):
         self.addCleanup(self.simulated.faults.clear)
         # There is no database.
         self.useFixture(fixtures.MockPatchObject(
-            places, 'keep', lambda instance, new: self.places.update(new)))
-        self.places = {}
+            device_addresses, 'keep',
+            lambda instance, new: self.addresses.update(new)))
+        self.addresses = {}
         self.number = next(self._numbers)
         self.instance = site.make_instance(self.number)
         self.requests()
@@ -184,7 +185,7 @@ class TaskTestCase(base.TestCase):
     def lpar(self):
         """The LPAR of the server in the simulator's model."""
         return self.simulated.store.get('LogicalPartition',
-                                        vm.get_pvm_uuid(self.instance))
+                                        vm.get_lpar_uuid(self.instance))
 
     def vios(self, name='vios1'):
         """A VIOS in the simulator's model."""

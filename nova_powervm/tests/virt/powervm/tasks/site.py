@@ -31,14 +31,14 @@ from oslo_utils import units
 
 from nova_powervm import conf as cfg
 from nova_powervm.simulator import profile as sim_profile
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm.disk import base as disk_base
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm.disk import ssp
-from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import power_jobs
@@ -103,7 +103,7 @@ class Platform(fixtures.Fixture):
         profile = sim_profile.load('fc')
         profile['clusters'] = sim_profile.load('ssp')['clusters']
         self.site = self.useFixture(
-            pvm_fixtures.SimulatedSite(profile)).site
+            powervm_fixtures.SimulatedSite(profile)).site
         self.simulated = self.site.hosts[0]
         self.options = {
             'rest_host': '127.0.0.1', 'rest_port': self.simulated.port,
@@ -124,7 +124,7 @@ class Platform(fixtures.Fixture):
                 Neighbours(self).move_in()
 
     def _connect(self):
-        self.host = pvm_host.Host('compute1')
+        self.host = powervm_host.Host('compute1')
         self.addCleanup(self.host.close)
         self.host.connect(None)
         self.glance = disk_base.ImageApi()

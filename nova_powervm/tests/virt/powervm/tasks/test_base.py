@@ -17,7 +17,7 @@ import contextlib
 from taskflow.patterns import linear_flow
 from taskflow import task
 
-from nova_powervm.tests.virt.powervm import base as pvm_base
+from nova_powervm.tests.virt.powervm import base as powervm_base
 from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.virt.powervm.tasks import base as tf_base
 
@@ -32,11 +32,11 @@ class Stubborn(task.Task):
         raise OSError('It stays.')
 
 
-class RunTest(pvm_base.TestCase):
+class RunTest(powervm_base.TestCase):
 
     def run_flow(self, *tasks):
         return tf_base.run(linear_flow.Flow('test').add(*tasks),
-                           instance=pvm_base.make_instance())
+                           instance=powervm_base.make_instance())
 
     def test_what_tasks_provide(self):
         self.assertEqual({'one': 1, 'two': [2], 'three': None}, self.run_flow(

@@ -146,7 +146,7 @@ class PowerOnTest(LoadSourceTestCase):
         self.change(load_source=self.slot, alternate='9', console='HMC')
         tags = self.tags()
         self.run_to_the_end(*self.power_on(
-            afresh=True, opts=power_opts.PowerOnOpts()))
+            restart=True, opts=power_opts.PowerOnOpts()))
         self.assertEqual((ON, tags), (self.lpar.partition_state,
                                       self.tags()))
 

@@ -50,14 +50,14 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
         self.instance = base.make_instance()
         self.lpar_w = self.create_lpar(self.instance)
         self.vifs = [base.make_vif(1), base.make_vif(2)]
-        self.virt_api = mock.MagicMock()
+        self.virtapi = mock.MagicMock()
 
     def run_flow(self, *tasks):
         flow = linear_flow.Flow('test').add(_Provide(self.lpar_w), *tasks)
         return tf_base.run(flow, instance=self.instance)
 
     def plug_task(self, vifs=None, **kwargs):
-        return tf_net.PlugVifs(self.virt_api, self.host, self.instance,
+        return tf_net.PlugVifs(self.virtapi, self.host, self.instance,
                                self.vifs if vifs is None else vifs, **kwargs)
 
     def mgmt_task(self):
@@ -110,12 +110,12 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
 
     def test_plug_waits_for_the_new_ports_only(self):
         self.run_flow(self.plug_task(self.vifs[:1], new_lpar=True))
-        self.virt_api.reset_mock()
+        self.virtapi.reset_mock()
         self.requests()
 
         result = self.run_flow(self.plug_task())
 
-        self.virt_api.wait_for_instance_event.assert_called_once_with(
+        self.virtapi.wait_for_instance_event.assert_called_once_with(
             self.instance, [('network-vif-plugged', self.vifs[1]['id'])],
             timeout=300, error_callback=mock.ANY)
         self.assertEqual(['GET ClientNetworkAdapter',
@@ -126,10 +126,10 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
 
     def test_plug_is_idempotent(self):
         self.run_flow(self.plug_task(new_lpar=True))
-        self.virt_api.reset_mock()
+        self.virtapi.reset_mock()
         self.requests()
         self.run_flow(self.plug_task())
-        self.virt_api.wait_for_instance_event.assert_not_called()
+        self.virtapi.wait_for_instance_event.assert_not_called()
         self.assertEqual(['GET ClientNetworkAdapter'], self.requests())
         self.assertEqual(2, len(self.plugged()))
 
@@ -142,7 +142,7 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
             yield
             order.append('wait')
 
-        self.virt_api.wait_for_instance_event = wait
+        self.virtapi.wait_for_instance_event = wait
         with mock.patch.object(events, 'push',
                                side_effect=lambda *a: order.append('tell')):
             self.run_flow(self.plug_task(new_lpar=True))
@@ -195,7 +195,7 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
         self.assertEqual([], self.plugged())
 
     def test_revert_when_neutron_does_not_answer(self):
-        wait = self.virt_api.wait_for_instance_event.return_value
+        wait = self.virtapi.wait_for_instance_event.return_value
         wait.__exit__.side_effect = nova_exc.InstanceEventTimeout
         self.assertRaises(nova_exc.VirtualInterfaceCreateException,
                           self.run_flow, self.plug_task(new_lpar=True))
@@ -308,7 +308,7 @@ class RevertsTest(tasks_base.TaskTestCase):
             tf_net.PlugMgmtVif(self.host, self.instance))
         self.assert_site(before)
 
-    def test_places(self):
+    def test_slots(self):
         """The map of the server learns what comes and goes."""
         slots = mock.Mock()
         slots.vnet_slot.return_value = None

@@ -144,11 +144,11 @@ class NewDisksMixin:
         self.assertEqual({base.BOOT: self.name(base.BOOT),
                           base.SWAP: self.name(base.SWAP)},
                          {key: disk.name for key, disk in disks.items()})
-        places = {mapping['storage']: mapping['lua']
-                  for mapping in self.vios().state()['mappings']
-                  if mapping['lpar_id'] == self.lpar.partition_id}
+        addresses = {mapping['storage']: mapping['lua']
+                     for mapping in self.vios().state()['mappings']
+                     if mapping['lpar_id'] == self.lpar.partition_id}
         self.assertEqual({self.name(base.BOOT): LUA % 1,
-                          self.name(base.SWAP): LUA % 2}, places)
+                          self.name(base.SWAP): LUA % 2}, addresses)
 
     def test_rescue_disk(self):
         """One VIOS is enough for it, and is told to who boots from it."""
@@ -382,7 +382,7 @@ class ConfigDriveTest(StorageTasksTestCase):
         self.run_flow(tf_stg.DeleteVOpt(self.drive, self.instance,
                                         may_wait=True))
         self.assertIn(self.medium_name, self.media_names())
-        self.drive.sweep()
+        self.drive.clean_periodically()
         self.assert_site(self.before)
 
 
@@ -435,7 +435,8 @@ class PartitionTest(StorageTasksTestCase):
 
     def test_fibre_channel_mappings_of_what_was_read_only(self):
         """Edits may touch only those groups of documents that were read."""
-        self.useFixture(fixtures.MockPatchObject(tf_stg.former, 'keep_id'))
+        self.useFixture(fixtures.MockPatchObject(tf_stg.host_record,
+                                                 'keep_id'))
         for groups in ([vios_mappings.SCSI_MAPPING],
                        [vios_mappings.SCSI_MAPPING, vios_mappings.FC_MAPPING]):
             stg = mock.Mock(reads=groups.__contains__)

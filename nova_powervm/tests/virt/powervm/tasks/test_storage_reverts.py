@@ -256,7 +256,7 @@ class ReplaceSwapTest(base.TaskTestCase):
         super().setUp()
         self.disk_dvr = self.platform.disks['localdisk']
         self.create_lpar()
-        self.former = site.make_flavor(swap=1024)
+        self.old_flavor = site.make_flavor(swap=1024)
 
     def normal(self, state):
         """Leave out of disks what tells a new one from the old one."""
@@ -276,10 +276,10 @@ class ReplaceSwapTest(base.TaskTestCase):
                 for disk in disks:
                     self.disk_dvr.connect_disk(self.instance, disk, stg)
 
-    def replace(self, swap, former, **kwargs):
+    def replace(self, swap, old_swap, **kwargs):
         self.instance.flavor = site.make_flavor(swap=swap)
         return lambda: [tf_stg.ReplaceSwap(
-            self.disk_dvr, self.instance, site.make_flavor(swap=former),
+            self.disk_dvr, self.instance, site.make_flavor(swap=old_swap),
             **kwargs)]
 
     def test_mapped(self):

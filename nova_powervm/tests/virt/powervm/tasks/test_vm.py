@@ -43,7 +43,7 @@ class VmTasksTestCase(base.TaskTestCase):
 
     def has_lpar(self):
         return self.simulated.store.find(
-            'LogicalPartition', vm.get_pvm_uuid(self.instance)) is not None
+            'LogicalPartition', vm.get_lpar_uuid(self.instance)) is not None
 
     def refuse(self, path, count=1, method='PUT'):
         """Have the platform refuse jobs; a count of 0 means all."""
@@ -61,7 +61,7 @@ class CreateTest(VmTasksTestCase):
 
     def test_create(self):
         lpar_w = self.run_flow(*self.create())['lpar_wrap']
-        self.assertEqual(vm.get_pvm_uuid(self.instance), lpar_w.uuid)
+        self.assertEqual(vm.get_lpar_uuid(self.instance), lpar_w.uuid)
         self.assertEqual((OFF, 64), (self.power, self.lpar.max_slots))
 
     def test_with_what_was_stored(self):
@@ -129,7 +129,7 @@ class PowerOnTest(VmTasksTestCase):
         before = self.lpar.state()['boot']
         self.run_flow(*self.power_on(opts=opts))
         self.assertEqual(before, self.lpar.state()['boot'])
-        self.run_flow(*self.power_on(opts=opts, afresh=True))
+        self.run_flow(*self.power_on(opts=opts, restart=True))
         # It is on, and shows the menu.
         self.assertEqual('open firmware', self.power)
 
@@ -138,7 +138,7 @@ class PowerOnTest(VmTasksTestCase):
             self.run_flow(*self.boot_from())
         power_op.assert_called_once_with(self.host, self.instance)
         power_op.return_value.boot_from.assert_called_once_with(
-            '/vdevice/x', afresh=True)
+            '/vdevice/x', restart=True)
 
     def test_undone(self):
         """Also when the answer was lost: one that is on keeps its disks."""
@@ -250,11 +250,11 @@ class SizeTest(VmTasksTestCase):
 
     def setUp(self):
         super().setUp()
-        self.former = self.instance.flavor
+        self.old_flavor = self.instance.flavor
         self.create_lpar()
 
     def resize(self):
-        return [tf_vm.Resize(self.host, self.instance, self.former)]
+        return [tf_vm.Resize(self.host, self.instance, self.old_flavor)]
 
     def size(self):
         """All that the platform keeps about memory and processors."""
@@ -283,11 +283,12 @@ class SizeTest(VmTasksTestCase):
         self.assertEqual(before, self.size())
 
     def test_undone_in_all_that_flavors_name(self):
-        self.former = site.make_flavor(
+        self.old_flavor = site.make_flavor(
             shared_weight='200', uncapped='false', min_mem='512',
             availability_priority='17')
-        self.instance.flavor = self.former
-        vm.resize_lpar(self.host, self.instance, self.former, self.former)
+        self.instance.flavor = self.old_flavor
+        vm.resize_lpar(self.host, self.instance, self.old_flavor,
+                       self.old_flavor)
         before = self.size(), self.lpar.availability_priority
         self.set_flavor(memory_mb=2048, uncapped='true')
         self.run_to_the_end(*self.resize())
@@ -306,7 +307,7 @@ class SizeTest(VmTasksTestCase):
     def test_reverted_resize_stays_reverted(self):
         """Nova has the flavor of before again, whatever fails then."""
         before = self.size()
-        old, new = self.former, site.make_flavor(memory_mb=2048, vcpus=4)
+        old, new = self.old_flavor, site.make_flavor(memory_mb=2048, vcpus=4)
         self.instance.flavor = new
         vm.resize_lpar(self.host, self.instance, old, new)
         self.instance.flavor = old
@@ -350,7 +351,7 @@ class SizeTest(VmTasksTestCase):
             self.lpar.processors.weight = 200
             self.lpar.touch()
         before = self.size()
-        for flavor, memory in ((large, (512, 2048)), (self.former,
+        for flavor, memory in ((large, (512, 2048)), (self.old_flavor,
                                                       (512, 768))):
             self.instance.flavor = large
             self.run_flow(*self.resize())
@@ -370,7 +371,7 @@ class SizeTest(VmTasksTestCase):
 
     def test_make_up_for_a_resize_that_has_not_come_so_far(self):
         """Nova has the new flavor, and the LPAR is as it was."""
-        self.instance.old_flavor = self.former
+        self.instance.old_flavor = self.old_flavor
         self.set_flavor(memory_mb=2048)
         self.make_up()
         self.assertEqual(2048, self.lpar.memory.desired)
@@ -383,7 +384,7 @@ class OtherTasksTest(VmTasksTestCase):
         self.assertRaises(nova_exc.InstanceNotFound, self.run_flow, get)
         self.create_lpar()
         lpar_w = self.run_flow(get)['lpar_wrap']
-        self.assertEqual(vm.get_pvm_uuid(self.instance), lpar_w.uuid)
+        self.assertEqual(vm.get_lpar_uuid(self.instance), lpar_w.uuid)
 
     def test_reboot(self):
         self.create_lpar()

@@ -33,9 +33,9 @@ from nova_powervm.virt.powervm.tasks import volume as tf_vol
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import owners
-from nova_powervm.virt.powervm.volume import places
 from nova_powervm.virt.powervm.volume import tags
 from nova_powervm.virt.powervm.volume import vscsi
 
@@ -108,8 +108,8 @@ class VolumeTasksTestCase(base.TaskTestCase):
             return sorted(
                 (disk.vios, disk.volume) for disk in
                 self.simulated.lpar_disks(self.simulated.store.get(
-                    'LogicalPartition', vm.get_pvm_uuid(
-                        instance or self.instance))))
+                    'LogicalPartition',
+                    vm.get_lpar_uuid(instance or self.instance))))
 
     def on_each(self, *numbers):
         return sorted((vios, self.volume_id(number))
@@ -374,7 +374,7 @@ class NovaTest(VolumeTasksTestCase):
         super().setUp()
         self.both = self.volumes(1, 2)
         self.discovered = self.connect(self.both)
-        self.kept = self.both.places(self.discovered)
+        self.kept = self.both.addresses(self.discovered)
         self.instance.system_metadata[
             'powervm_volume_' + self.volume_id(3)] = LUA % 0x92 + ' udid'
 
@@ -382,22 +382,23 @@ class NovaTest(VolumeTasksTestCase):
         """There may be others, of which nothing is said."""
         self.run_flow(base.Provide(discovered_volumes=self.discovered),
                       tf_vol.SaveVolumes(self.both))
-        self.assertEqual(self.kept, self.places)
+        self.assertEqual(self.kept, self.addresses)
         self.assertEqual([LUA % 0x90, LUA % 0x91],
-                         [place.lua for place in self.kept.values()])
+                         [address.lua for address in self.kept.values()])
 
     def test_save_all(self):
         """What is not among all volumes of a server is forgotten."""
         bdms = [mock.Mock(), mock.Mock()]
         self.run_flow(base.Provide(discovered_volumes=self.discovered),
                       tf_vol.SaveVolumes(self.both, bdms))
-        self.assertEqual({**self.kept, self.volume_id(3): None}, self.places)
+        self.assertEqual({**self.kept, self.volume_id(3): None},
+                         self.addresses)
         for bdm in bdms:
             bdm.save.assert_called_once_with()
 
     def test_forget(self):
         self.run_flow(tf_vol.ForgetVolumes(self.volumes(1)))
-        self.assertEqual({self.volume_id(1): None}, self.places)
+        self.assertEqual({self.volume_id(1): None}, self.addresses)
 
     def test_save_swap(self):
         old, new = self.volumes(1), self.volumes(2)
@@ -406,12 +407,12 @@ class NovaTest(VolumeTasksTestCase):
                       tf_vol.SaveSwap(self.instance, old, new))
         self.assertEqual(
             dict.fromkeys(self.kept, self.kept[self.volume_id(2)]),
-            self.places)
+            self.addresses)
 
     def test_note_swap(self):
         """The note has all that takes the swap back; a revert removes it."""
         old, new = self.volumes(1), self.volumes(2)
-        with mock.patch.object(places, 'note') as note:
+        with mock.patch.object(device_addresses, 'note') as note:
             self.run_flow(tf_vol.NoteSwap(self.instance, old, new, True))
         notes = note.call_args.args[1]
         self.assertThat(max(map(len, notes.values())), matchers.LessThan(256))
@@ -420,7 +421,7 @@ class NovaTest(VolumeTasksTestCase):
              'new': new.volumes[0].connection_info},
             jsonutils.loads(''.join(notes.values())))
         self.instance.system_metadata.update(notes)
-        with mock.patch.object(places, 'note') as note:
+        with mock.patch.object(device_addresses, 'note') as note:
             self.run_to_the_end(tf_vol.NoteSwap(self.instance, old, new, True))
         note.assert_called_with(self.instance, dict.fromkeys(notes))
 
@@ -428,7 +429,7 @@ class NovaTest(VolumeTasksTestCase):
         with mock.patch.object(tags, 'update') as update:
             self.run_flow(tf_vol.TagDevices(self.instance))
         update.assert_called_once_with(self.instance)
-        self.assertEqual({}, self.places)
+        self.assertEqual({}, self.addresses)
 
     def test_tags_of_volumes_that_come_later(self):
         """Their addresses are kept before the guest is told."""
@@ -436,7 +437,7 @@ class NovaTest(VolumeTasksTestCase):
         new.volumes[0].data['target_UDID'] = 'udid'
         told = []
         with mock.patch.object(tags, 'update', lambda instance: told.append(
-                dict(self.places))):
+                dict(self.addresses))):
             self.run_flow(tf_vol.TagDevices(self.instance, new))
         self.assertEqual([{self.volume_id(4): (LUA % 0x90, 'udid')}], told)
 

@@ -23,8 +23,8 @@ from pypowervm.wrappers import managed_system as pvm_ms
 import testtools
 
 from nova_powervm import conf as cfg
-from nova_powervm.tests import fixtures as pvm_fixtures
-from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.tests import fixtures as powervm_fixtures
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import vm
 
 UUID = 'a1b2c3d4-0000-4000-8000-00000000000%d'
@@ -64,7 +64,7 @@ class SimulatedHostTestCase(testtools.TestCase):
         self.logger = self.useFixture(fixtures.FakeLogger())
         self.config = self.useFixture(config_fixture.Config(cfg.CONF))
         self.site = self.useFixture(
-            pvm_fixtures.SimulatedSite(profile=self.PROFILE)).site
+            powervm_fixtures.SimulatedSite(profile=self.PROFILE)).site
         self.simulated = self.site.hosts[0]
         self.flags(group='powervm', rest_protocol='http',
                    rest_user=self.site.profile['user'],
@@ -75,7 +75,7 @@ class SimulatedHostTestCase(testtools.TestCase):
         """Make a Host that is connected to a simulated one."""
         self.flags(group='powervm', rest_host='127.0.0.1',
                    rest_port=simulated.port)
-        host = pvm_host.Host(name)
+        host = powervm_host.Host(name)
         self.addCleanup(host.close)
         host.connect(self.make_event_handler(host))
         return host
@@ -93,7 +93,7 @@ class SimulatedHostTestCase(testtools.TestCase):
         lpar_w = lpar_builder.LPARBuilder(
             self.host.adapter,
             {'name': 'lpar%d' % instance.id, 'env': 'AIX/Linux', 'vcpu': 1,
-             'memory': 1024, 'uuid': vm.get_pvm_uuid(instance)},
+             'memory': 1024, 'uuid': vm.get_lpar_uuid(instance)},
             lpar_builder.DefaultStandardize(system)).build().create(
                 parent=system)
         self.host.get_vswitch('ETHERNET0')
@@ -104,7 +104,7 @@ class SimulatedHostTestCase(testtools.TestCase):
     def lpar(self, instance):
         """The LPAR of an instance in the simulator's model."""
         return self.simulated.store.get('LogicalPartition',
-                                        vm.get_pvm_uuid(instance))
+                                        vm.get_lpar_uuid(instance))
 
     def adapters(self, parent=None):
         """The simulator's network adapters of a partition, or of all."""

@@ -33,12 +33,12 @@ class WaitTestCase(testtools.TestCase):
                            vif_plugging_is_fatal=True)
         self.instance = base.make_instance()
         self.instance_events = manager.InstanceEvents()
-        self.virt_api = manager.ComputeVirtAPI(
+        self.virtapi = manager.ComputeVirtAPI(
             mock.Mock(instance_events=self.instance_events))
 
-    def wait(self, vifs, status=None, virt_api=None):
+    def wait(self, vifs, status=None, virtapi=None):
         """Wait for ports that Neutron reports as ``status``, if at all."""
-        with events.wait_until_plugged(virt_api or self.virt_api,
+        with events.wait_until_plugged(virtapi or self.virtapi,
                                        self.instance, vifs):
             for vif in vifs if status else ():
                 self.report(vif, status)
@@ -53,10 +53,10 @@ class WaitTestCase(testtools.TestCase):
 
     def timing_out(self):
         """A VirtAPI to which no event comes."""
-        virt_api = mock.MagicMock()
-        virt_api.wait_for_instance_event.return_value.__exit__.side_effect = (
+        virtapi = mock.MagicMock()
+        virtapi.wait_for_instance_event.return_value.__exit__.side_effect = (
             nova_exc.InstanceEventTimeout)
-        return virt_api
+        return virtapi
 
     def test_plugged(self):
         self.assertTrue(self.wait([base.make_vif(1), base.make_vif(2)],
@@ -88,23 +88,23 @@ class WaitTestCase(testtools.TestCase):
         self.assertTrue(self.wait([base.make_vif()], 'failed'))
 
     def test_timeout(self):
-        virt_api = self.timing_out()
+        virtapi = self.timing_out()
         exc = self.assertRaises(
             nova_exc.VirtualInterfaceCreateException, self.wait,
-            [base.make_vif()], virt_api=virt_api)
+            [base.make_vif()], virtapi=virtapi)
         self.assertIn('300 seconds', str(exc))
-        virt_api.wait_for_instance_event.assert_called_once_with(
+        virtapi.wait_for_instance_event.assert_called_once_with(
             self.instance, [('network-vif-plugged', base.PORT % 1)],
             timeout=300, error_callback=mock.ANY)
 
     def test_timeout_but_not_fatal(self):
         self.config.config(vif_plugging_is_fatal=False)
         self.assertTrue(self.wait([base.make_vif()],
-                                  virt_api=self.timing_out()))
+                                  virtapi=self.timing_out()))
 
     def test_error_while_plugging_is_not_hidden(self):
         def plug():
-            with events.wait_until_plugged(self.virt_api, self.instance,
+            with events.wait_until_plugged(self.virtapi, self.instance,
                                            [base.make_vif()]):
                 raise nova_exc.VirtualInterfacePlugException('slots')
 

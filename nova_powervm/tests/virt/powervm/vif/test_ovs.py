@@ -194,7 +194,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.plug(new_vif=False, cna_list=[cna])
         self.assertEqual('br-new', self.trunk_texts()[1])
 
-    def test_replug_makes_a_lost_trunk_anew(self):
+    def test_replug_recreates_a_lost_trunk(self):
         cna = self.plug()
         for trunk in self.trunks():
             self.simulated.remove(trunk)
@@ -250,7 +250,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
         plugger.unplug_all(self.host, self.instance, [], lpar_going=True)
         self.assertEqual([], self.requests())
 
-    def test_leftovers(self):
+    def test_stale(self):
         gone = base.make_instance(2)
         lpar_w = self.create_lpar(gone)
         self.plug()
@@ -259,14 +259,14 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.simulated.remove(self.lpar(gone))
         self.warm_up()
 
-        self.remove_leftovers(gone, deleted=True)
+        self.remove_stale_ports(gone, deleted=True)
 
         self.assertEqual(
             ['GET ClientNetworkAdapter', 'GET LogicalPartition',
              'DELETE ClientNetworkAdapter'], self.requests())
         self.assertIn('vm-uuid=' + self.instance.uuid, self.trunk_texts()[2])
 
-    def remove_leftovers(self, instance, **attrs):
+    def remove_stale_ports(self, instance, **attrs):
         """Have what is left removed; what Nova has of a server is attrs."""
         found = types.SimpleNamespace(**{
             'deleted': False, 'host': self.host.nodename, 'task_state': None,
@@ -275,25 +275,25 @@ class OvsTestCase(base.SimulatedHostTestCase):
                 vif.objects.InstanceList, 'get_by_filters',
                 side_effect=lambda context, filters, **kwargs: (
                     [found] if filters['uuid'] == instance.uuid else [])):
-            vif.remove_leftovers(self.host)
+            vif.remove_stale_ports(self.host)
 
-    def test_leftovers_of_servers_that_may_come_back(self):
+    def test_stale_ports_of_servers_that_may_return(self):
         """That the platform lists no LPAR is no proof."""
         self.plug()
         self.simulated.remove(self.lpar(self.instance))
-        self.remove_leftovers(self.instance)
-        self.remove_leftovers(self.instance, host='other', task_state='x')
+        self.remove_stale_ports(self.instance)
+        self.remove_stale_ports(self.instance, host='other', task_state='x')
         # Nova knows nothing of it.
-        self.remove_leftovers(base.make_instance(2), deleted=True)
+        self.remove_stale_ports(base.make_instance(2), deleted=True)
         self.assertEqual(1, len(self.trunks()))
-        self.remove_leftovers(self.instance, host='other')
+        self.remove_stale_ports(self.instance, host='other')
         self.assertEqual(0, len(self.trunks()))
 
-    def test_leftovers_that_are_not_known(self):
+    def test_stale_ports_not_known(self):
         self.plug()
         self.warm_up()
         self.simulated.faults.add(
             {'method': 'GET', 'path': 'ClientNetworkAdapter',
              'effect': 'status', 'status': 500})
-        vif.remove_leftovers(self.host)
+        vif.remove_stale_ports(self.host)
         self.assertEqual(1, len(self.trunks()))

@@ -65,7 +65,7 @@ class ManagementAdapterTestCase(base.SimulatedHostTestCase):
             vif.undo_mgmt_vif(self.host, self.instance)
         self.assertEqual([], self.requests())
 
-    def test_switch_made_anew(self):
+    def test_switch_recreated(self):
         """The cached switch is deleted; another has its name now."""
         old = self.host.get_vswitch('MGMTSWITCH')
         old.delete()

@@ -19,9 +19,9 @@ from oslo_utils import units
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import owners
-from nova_powervm.virt.powervm.volume import places
 
 VOLUME = '5a5a0000-0000-4000-8000-0000000000%02d'
 
@@ -41,8 +41,9 @@ class VolumeTestCase(base.SimulatedHostTestCase):
         self.flags(fc_attach_strategy=self.STRATEGY, group='powervm')
         # There is no database.
         self.useFixture(fx.MockPatchObject(
-            places, 'keep', lambda instance, luas: self.places.update(luas)))
-        self.places = {}
+            device_addresses, 'keep',
+            lambda instance, luas: self.addresses.update(luas)))
+        self.addresses = {}
         self.useFixture(fx.MockPatchObject(owners, 'is_known',
                                            return_value=True))
         for name, found in (('_find', []), ('_bdms_of', {}),

@@ -65,7 +65,7 @@ class DiscoveryTest(base.VolumeTestCase):
         self.assertEqual([1], list(discovery.discover(
             self.host, self.vios1.uuid, {1: paths})))
 
-    def test_what_a_former_lpar_left(self):
+    def test_what_an_earlier_lpar_left(self):
         """It is in the way, is removed, and looked for once more."""
         self.connect(self.build(self.connection(1)))
         with self.site.lock:

@@ -18,7 +18,7 @@ from nova_powervm.virt.powervm.volume import fibre_channel
 VSCSI, NPIV = fibre_channel.VSCSI, fibre_channel.NPIV
 ADAPTERS = {'fabric_state_A': 'inst_mapped',
             'npiv_adpt_wwpns_A': '1000,c050,c051'}
-PLACE = {'powervm_volume_one': '0x9000000000000000 udid'}
+ADDRESS = {'powervm_volume_one': '0x9000000000000000 udid'}
 
 
 class StrategyTest(base.TestCase):
@@ -34,7 +34,7 @@ class StrategyTest(base.TestCase):
                                  fibre_channel.strategy_for_new(instance))
 
     def test_new_volumes_by_what_the_instance_has(self):
-        for option, has, strategy in ((NPIV, PLACE, VSCSI),
+        for option, has, strategy in ((NPIV, ADDRESS, VSCSI),
                                       (VSCSI, ADAPTERS, NPIV)):
             self.flags(fc_attach_strategy=option, group='powervm')
             self.assertEqual(strategy, fibre_channel.strategy_for_new(
@@ -46,8 +46,8 @@ class StrategyTest(base.TestCase):
             'data': data})
 
     def test_what_is_kept_of_a_volume(self):
-        self.assertEqual(VSCSI, self.strategy(PLACE))
-        self.assertEqual(VSCSI, self.strategy({**PLACE, **ADAPTERS}))
+        self.assertEqual(VSCSI, self.strategy(ADDRESS))
+        self.assertEqual(VSCSI, self.strategy({**ADDRESS, **ADAPTERS}))
         self.assertEqual(VSCSI, self.strategy(ADAPTERS, target_UDID='udid'))
         self.assertEqual(NPIV, self.strategy(ADAPTERS, serial='two'))
 

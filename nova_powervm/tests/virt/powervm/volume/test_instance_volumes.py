@@ -20,8 +20,8 @@ from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import driver
-from nova_powervm.virt.powervm.volume import places
 
 
 class Red(driver.VolumeTransport):
@@ -58,8 +58,8 @@ class Red(driver.VolumeTransport):
     def extend(self, volume, size):
         self.note('extend', volume.id, size)
 
-    def places(self, discovered):
-        return {volume_id: places.Place('0x90', discovered)
+    def addresses(self, discovered):
+        return {volume_id: device_addresses.DeviceAddress('0x90', discovered)
                 for volume_id in self.ids}
 
 
@@ -142,7 +142,7 @@ class InstanceVolumesTest(base.TestCase):
             ('disconnect', 'red', None, True),
             ('disconnect', 'blue', None, True)], self.host.calls)
         self.assertEqual({'a': ('0x90', red), 'b': ('0x90', blue)},
-                         volumes.places(discovered))
+                         volumes.addresses(discovered))
 
     def test_change_of_adapters(self):
         for kinds, changes in ((('red',), True), (('blue',), False),
@@ -156,8 +156,8 @@ class InstanceVolumesTest(base.TestCase):
         self.assertEqual([('extend', 'red', 'a', 5)], self.host.calls)
 
     def test_what_a_removed_instance_may_have(self):
-        volumes = volume.build_leaving(self.host, self.instance,
-                                       self.bdms('red', 'green'))
+        volumes = volume.build_for_removal(self.host, self.instance,
+                                           self.bdms('red', 'green'))
         self.assertEqual([(Red, ['a']), (Blue, [])], [
             (type(found), found.ids) for found in volumes.transports])
 

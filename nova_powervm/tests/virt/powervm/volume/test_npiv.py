@@ -24,7 +24,7 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.volume import base
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import volume
@@ -301,7 +301,7 @@ class ConnectTest(ConnectedTestCase):
         self.assertEqual(before, self.adapters())
         self.assert_sees(1)
 
-    def test_what_a_former_lpar_left(self):
+    def test_what_an_earlier_lpar_left(self):
         self.connect(self.build(self.connection()))
         before = self.adapters()
         with self.site.lock:
@@ -323,7 +323,8 @@ class ConnectTest(ConnectedTestCase):
         with self.site.lock:
             self.simulated.remove(self.lpar(self.instance))
         other = self.make_instance(2)
-        former.keep_id(other, self.host.nodename, self.create_lpar(other).id)
+        host_record.keep_id(other, self.host.nodename,
+                            self.create_lpar(other).id)
         self.connect(self.build(
             self.connection(2, wwpns=self.wwpns(other)), other))
         self.assertEqual(2, len(self.adapters(other)))
@@ -441,7 +442,7 @@ class LifeTest(ConnectedTestCase):
         self.connect(self.volumes)
         self.metadata = self.kept()
 
-    def leave(self, task_state):
+    def remove(self, task_state):
         self.instance.task_state = task_state
         self.disconnect(self.volumes, server_going=True)
         self.assertEqual({}, self.adapters())
@@ -456,24 +457,24 @@ class LifeTest(ConnectedTestCase):
         self.assertEqual(self.metadata, self.kept())
 
     def test_migration(self):
-        self.leave(task_states.RESIZE_MIGRATING)
+        self.remove(task_states.RESIZE_MIGRATING)
         self.assert_kept('fabric_migrating')
 
     def test_shelving(self):
-        self.leave(task_states.SHELVING_OFFLOADING)
+        self.remove(task_states.SHELVING_OFFLOADING)
         self.assert_kept('unmapped')
 
     def test_rebuild(self):
-        self.leave(task_states.REBUILDING)
+        self.remove(task_states.REBUILDING)
         self.assert_kept('unmapped')
 
     def test_delete(self):
-        self.leave(task_states.DELETING)
+        self.remove(task_states.DELETING)
         self.assertEqual({}, self.kept())
 
     def test_reclaim(self):
         self.instance.vm_state = vm_states.SOFT_DELETED
-        self.leave(None)
+        self.remove(None)
         self.assertEqual({}, self.kept())
 
     def test_it_lives_on_another_host(self):
@@ -481,13 +482,13 @@ class LifeTest(ConnectedTestCase):
         fabrics.set_host(self.instance, 'compute2')
         self.instance.save()
         metadata = dict(self.kept())
-        self.leave(None)
+        self.remove(None)
         self.assertEqual(metadata, self.kept())
 
     def test_it_lives_on_another_host_without_adapters(self):
         """No host has adapters with its WWPNs any more."""
         self.instance.host = 'compute2'
-        self.leave(None)
+        self.remove(None)
         self.assertEqual(
             dict({key: value for key, value in self.metadata.items()
                   if key.startswith('npiv_adpt_wwpns')},
@@ -496,11 +497,11 @@ class LifeTest(ConnectedTestCase):
 
     def test_it_is_deleted_already(self):
         self.database.kept[self.instance.uuid] = 'deleted'
-        self.leave(None)
+        self.remove(None)
 
     def test_arrival_on_another_host(self):
         """Its adapters are on ports of a host that is not this one."""
-        self.leave(task_states.RESIZE_MIGRATING)
+        self.remove(task_states.RESIZE_MIGRATING)
         for fabric in PORTS:
             fabrics.set_adapters(self.instance, fabric, [
                 adapter._replace(port='10000090FA1BB101')
@@ -514,7 +515,7 @@ class LifeTest(ConnectedTestCase):
     def test_server_without_volumes(self):
         """It may have adapters of its own all the same."""
         self.instance.task_state = task_states.DELETING
-        self.disconnect(volume.build_leaving(self.host, self.instance, []),
+        self.disconnect(volume.build_for_removal(self.host, self.instance, []),
                         server_going=True)
         self.assertEqual({}, self.kept())
         self.assert_as_before()

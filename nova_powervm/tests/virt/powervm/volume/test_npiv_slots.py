@@ -34,7 +34,7 @@ class SlotTest(test_npiv.NpivTestCase):
                 self.host.get_vswitch('ETHERNET0').related_href,
                 slot_num=slots and slots[number]).create(
                     parent_type=pvm_lpar.LPAR,
-                    parent_uuid=vm.get_pvm_uuid(self.instance))
+                    parent_uuid=vm.get_lpar_uuid(self.instance))
         self.instance.info_cache.network_info = model.NetworkInfo(
             vif_base.make_vif() for _number in range(count))
         self.requests()
@@ -77,9 +77,9 @@ class SlotTest(test_npiv.NpivTestCase):
 
     def test_slots_that_are_kept_for_others(self):
         slots = mock.Mock(
-            spec=['place_vfc', 'reserved', 'has_plan', 'record'],
+            spec=['vfc_slot', 'reserved', 'has_plan', 'record'],
             has_plan=False, reserved={40, 42},
-            place_vfc=lambda fabric, wwpns: 50 if fabric == 'AB' else None)
+            vfc_slot=lambda fabric, wwpns: 50 if fabric == 'AB' else None)
         volumes = self.build(self.connection())
         stg = transaction.StorageTransaction(
             self.host, 'test', xag=volumes.xag, slots=slots)

@@ -139,10 +139,10 @@ class API:
                 self.context, instance_uuid=instance.uuid, **{
                     key: value for key, value in row.items()
                     if value is not None}).create()
-        for place, number in enumerate(volumes):
-            is_root = boots and not place
+        for position, number in enumerate(volumes):
+            is_root = boots and not position
             self._make_volume_bdm(
-                instance, number, 'a' if is_root else _letters(place),
+                instance, number, 'a' if is_root else _letters(position),
                 boot_index=0 if is_root else -1)
 
     def _make_volume_bdm(self, instance, number, letter, boot_index=None):
@@ -367,9 +367,9 @@ class API:
             self.cloud.ports.vif(number)['id'])
 
 
-def _letters(place):
+def _letters(position):
     """What the name of the device of a volume ends with, by its place."""
-    first, last = divmod(place + len('abc'), len(string.ascii_lowercase))
+    first, last = divmod(position + len('abc'), len(string.ascii_lowercase))
     return (string.ascii_lowercase[first - 1] if first else
             '') + string.ascii_lowercase[last]
 

@@ -22,7 +22,7 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from nova_powervm import conf as cfg
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.virt.powervm.walks import compute
 from nova_powervm.tests.virt.powervm.walks import database
@@ -63,7 +63,7 @@ class Cloud(fx.Fixture):
         self._at_work = None
 
     def _setUp(self):
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite(
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite(
             self.platform.profile, **self.timing)).site
         self.ports = neighbours.Ports(self.platform.vif_type,
                                       self.platform.vif_details)

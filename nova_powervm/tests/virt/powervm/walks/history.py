@@ -233,7 +233,7 @@ class Base:
 
     def has_later_port(self, number):
         """Whether a server has the port that it does not begin with."""
-        return LATER_PORT + number in self.cloud.ports.of(
+        return LATER_PORT + number in self.cloud.ports.numbers(
             self.servers[number].uuid)
 
     def has_unmapped_device(self, number):
@@ -345,7 +345,7 @@ class Base:
         is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(self.cloud.run_periodic_tasks)
         if is_easy:
-            self.watch.unswept.difference_update(
+            self.watch.uncleaned.difference_update(
                 self.cloud.host_of(name).name for name in self.cloud.computes)
             self._expect_none(history_offers.excess(self.cloud))
 

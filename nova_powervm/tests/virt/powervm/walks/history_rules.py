@@ -187,7 +187,7 @@ def _attachments(played):
             for volume in played.free_volumes()]
 
 
-def _of_volumes(volumes, *statuses, condition=None):
+def _volumes_in_state(volumes, *statuses, condition=None):
     """Servers in some states, with each of their volumes.
 
     :param volumes: name of a method of History
@@ -233,7 +233,7 @@ def _is_there(_played, _number, _lpar):
     return True
 
 
-def _places(played):
+def _positions(played):
     """Hosts on which somebody else can make something."""
     return [(host,) for host in _serving(played)]
 
@@ -272,9 +272,10 @@ RULES = (
     Rule('revert', 4, _in_state('resized', condition=_both_are_up)),
     Rule('evacuate', 2, _evacuations),
     Rule('attach', 3, _attachments),
-    Rule('detach', 3, _of_volumes('data_volumes_of', 'active', 'stopped')),
-    Rule('extend', 1, _of_volumes('volumes_of', 'active', 'stopped')),
-    Rule('swap', 2, _of_volumes('data_volumes_of', 'active')),
+    Rule('detach', 3,
+         _volumes_in_state('data_volumes_of', 'active', 'stopped')),
+    Rule('extend', 1, _volumes_in_state('volumes_of', 'active', 'stopped')),
+    Rule('swap', 2, _volumes_in_state('data_volumes_of', 'active')),
     Rule('attach_port', 1, _in_state('active', 'stopped',
                                      condition=_has_no_later_port)),
     Rule('detach_port', 1, _in_state('active', 'stopped',
@@ -289,9 +290,9 @@ RULES = (
     Rule('crash', 1, _lpars(_is_on)),
     Rule('lose', 2, _lpars(_is_there)),
     Rule('vios_down', 2, _vioses_down),
-    Rule('their_lpar', 1, _places, is_numbered=True),
-    Rule('their_disk', 1, _places, is_numbered=True),
-    Rule('their_any_client', 1, _places, is_numbered=True),
+    Rule('their_lpar', 1, _positions, is_numbered=True),
+    Rule('their_disk', 1, _positions, is_numbered=True),
+    Rule('their_any_client', 1, _positions, is_numbered=True),
     Rule('delete_their_lpar', 1, _theirs('lpar')),
     Rule('remove_theirs', 1, _theirs('lpar', 'rest', 'disk', 'any')),
 )

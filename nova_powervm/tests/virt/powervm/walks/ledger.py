@@ -27,9 +27,9 @@ from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import view
 
 #: Where a guest writes onto a disk of ours, behind the bytes of the image.
-PLACE = 900 * 1024 ** 2 + 4097
+OFFSET = 900 * 1024 ** 2 + 4097
 #: Where a volume has bytes that tell it from others; some are small.
-VOLUME_PLACE = 4097
+VOLUME_OFFSET = 4097
 _WRITTEN = b'written by the guest of %s onto %s'
 _VOLUME_BYTES = b'the bytes of volume %d'
 
@@ -54,7 +54,7 @@ class Guests:
         host = self._cloud.host_of(server.host)
         for name, disk in view.own_disks(host, server.uuid).items():
             if not name.startswith('r_'):
-                disk.write_at(PLACE, self._expected(server.uuid, name))
+                disk.write_at(OFFSET, self._expected(server.uuid, name))
                 names.add(name)
 
     def forget(self, server):
@@ -69,7 +69,7 @@ class Guests:
         self._cloud.cinder.create(volumes.VOLUME % number, 1 / 64)
         self._volumes.add(number)
         self._cloud.cinder.lun(volumes.VOLUME % number).disk.write_at(
-            VOLUME_PLACE, _VOLUME_BYTES % number)
+            VOLUME_OFFSET, _VOLUME_BYTES % number)
 
     @staticmethod
     def _expected(uuid, name):
@@ -82,14 +82,14 @@ class Guests:
         for uuid, names in self._names.items():
             for name in sorted(names):
                 expected = self._expected(uuid, name)
-                if not any(disk.read(PLACE, len(expected)) == expected
+                if not any(disk.read(OFFSET, len(expected)) == expected
                            for disk in stored.get(name, ())):
                     found.append('the content of disk %s of %s is lost' % (
                         name, uuid))
         for number in sorted(self._volumes):
             expected = _VOLUME_BYTES % number
             if self._cloud.cinder.lun(volumes.VOLUME % number).disk.read(
-                    VOLUME_PLACE, len(expected)) != expected:
+                    VOLUME_OFFSET, len(expected)) != expected:
                 found.append('the content of volume %d is lost' % number)
         return found
 
@@ -128,7 +128,7 @@ class Watch:
         self._awaited = set()
         # Names of hosts where a VIOS was down, until the periodic tasks: it
         # may keep volumes until then.
-        self.unswept = set()
+        self.uncleaned = set()
 
     def remember_outside(self):
         """Take what belongs to others now for what it has to be.
@@ -182,7 +182,7 @@ class Watch:
         complaints = self._cloud.cinder.complaints
         if not complaints:
             return []
-        excused = self._hosts_of_evacuations_cut_off() | self.unswept | {
+        excused = self._hosts_of_evacuations_cut_off() | self.uncleaned | {
             host.name for number, host in enumerate(self._site.hosts, 1)
             if 'compute%d' % number not in self._cloud.computes}
         complaints[:] = [complaint for complaint in complaints

@@ -219,13 +219,13 @@ class Ports:
         """Let an instance own ports, as Neutron has it from then on."""
         self._owners[uuid] = list(numbers)
 
-    def of(self, uuid):
+    def numbers(self, uuid):
         """Numbers of the ports of an instance."""
         return list(self._owners.get(uuid, ()))
 
     def _describe(self, instance):
         """Tell the ports of an instance, and have Nova keep them."""
-        numbers = self.of(instance.uuid)
+        numbers = self.numbers(instance.uuid)
         found = network_model.NetworkInfo(map(self.vif, numbers))
         cache = objects.InstanceInfoCache(
             instance._context, instance_uuid=instance.uuid)

@@ -48,7 +48,7 @@ class Operation:
     :ivar rolls_back: whether the site is as before if Nova has not done it
         and calls the server neither in ERROR nor busy
     :ivar is_exact: whether the site always looks the same when it is done
-    :ivar is_swept: whether it does so after the next periodic task only
+    :ivar is_cleaned: whether it does so after the next periodic task only
     :ivar starts: whether it is the start of a nova-compute
     """
 
@@ -59,7 +59,7 @@ class Operation:
     restore: typing.Callable = lambda scene: False
     rolls_back: bool = True
     is_exact: bool = True
-    is_swept: bool = False
+    is_cleaned: bool = False
     starts: bool = False
 
     def __str__(self):
@@ -142,7 +142,7 @@ def delete_for_good(scene):
             scene.api.delete(scene.server)
     scene.check(scene.status == 'gone', 'it cannot be deleted: %s' %
                 scene.status)
-    scene.sweep(scene.empty)
+    scene.clean_periodically(scene.empty)
     scene.forget()
 
 
@@ -295,7 +295,7 @@ def _use_reverted(scene, _operation):
 
 CONFIRM = _operation('confirm', lambda scene: scene.api.confirm(scene.server),
                      _is_confirmed, _use_confirmed, rolls_back=False,
-                     is_swept=True)
+                     is_cleaned=True)
 REVERT = _operation('revert', lambda scene: scene.api.revert(scene.server),
                     'active', _use_reverted)
 SOURCE, TARGET = 'compute1', 'compute2'
@@ -333,7 +333,7 @@ def _is_back(scene):
 
 MIGRATE_BACK = _operation(
     'migrate back', lambda scene: scene.api.revert(scene.server), _is_back,
-    _move_again, rolls_back=False, is_swept=True)
+    _move_again, rolls_back=False, is_cleaned=True)
 
 
 def _evacuate(scene):
@@ -365,7 +365,7 @@ def _evacuate_again(scene, operation):
 
 # Nova stops later what it could not stop at once.
 EVACUATE = _operation('evacuate', _evacuate, _is_evacuated, _evacuate_again,
-                      rolls_back=False, is_swept=True)
+                      rolls_back=False, is_cleaned=True)
 
 
 def _restart(scene):
@@ -392,7 +392,7 @@ def _restart_again(scene, operation):
 
 RESTART = _operation(
     'restart', _restart, _has_started, _restart_again, rolls_back=False,
-    is_swept=True, starts=True)
+    is_cleaned=True, starts=True)
 
 # ---- what no user asks for -----------------------------------------------
 
@@ -431,7 +431,7 @@ PERIODIC = _operation(
 
 
 def _has_port(scene):
-    return PORT in scene.cloud.ports.of(scene.server.uuid)
+    return PORT in scene.cloud.ports.numbers(scene.server.uuid)
 
 
 ATTACH_PORT = _operation(

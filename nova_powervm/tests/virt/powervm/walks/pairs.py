@@ -67,10 +67,10 @@ SUBJECTS = {
     'resize': Subject(ops.resize(scene.LARGE), _DISKS + _VOLUMES),
     'confirm': Subject(
         ops.CONFIRM, _DISKS + _VOLUMES,
-        lambda place: place.api.resize(place.server, scene.LARGE)),
+        lambda told: told.api.resize(told.server, scene.LARGE)),
     'revert': Subject(
         ops.REVERT, _DISKS + _VOLUMES,
-        lambda place: place.api.resize(place.server, scene.LARGE)),
+        lambda told: told.api.resize(told.server, scene.LARGE)),
     'migrate': Subject(ops.migrate(), _MOVES),
     'confirm move': Subject(
         ops.CONFIRM, _MOVES,
@@ -205,7 +205,7 @@ def pairs_of(row):
 def _all_pairs():
     """Each pair that makes sense: set of ((place, name), (place, name))."""
     return {pair for pair in itertools.combinations(
-        [(place, name) for place, names in enumerate(CHOICES)
+        [(position, name) for position, names in enumerate(CHOICES)
          for name in names], 2)
         if pair[0][0] != pair[1][0] and any(
             makes_sense(_complete({0: operation, **dict(pair)}))
@@ -214,7 +214,7 @@ def _all_pairs():
 
 def _complete(chosen):
     """Make a row of what was chosen so far: dict of place -> name."""
-    return [chosen.get(place) for place in range(len(CHOICES))]
+    return [chosen.get(position) for position in range(len(CHOICES))]
 
 
 def _choose(first, allowed, left):
@@ -228,14 +228,14 @@ def _choose(first, allowed, left):
     while len(chosen) < len(CHOICES):
         best = (-1,)
         # All else has to fit the operation.
-        for place in range(len(CHOICES)) if 0 in chosen else (0,):
-            if place in chosen:
+        for position in range(len(CHOICES)) if 0 in chosen else (0,):
+            if position in chosen:
                 continue
-            for name in CHOICES[place]:
-                new = {tuple(sorted(((place, name), other)))
+            for name in CHOICES[position]:
+                new = {tuple(sorted(((position, name), other)))
                        for other in chosen.items()}
                 if new <= allowed and len(new & left) > best[0]:
-                    best = len(new & left), place, name
+                    best = len(new & left), position, name
         chosen[best[1]] = best[2]
     return _complete(chosen)
 

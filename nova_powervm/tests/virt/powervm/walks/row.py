@@ -25,7 +25,7 @@ _MOST_OF_A_FAILURE = 300
 #: Larger than the number of requests of any operation.
 _NEVER = 10 ** 6
 #: Operations that end with no server, or with new disks.
-_ENDS, _WRITES_ANEW = 'delete', ('make', 'rebuild')
+_ENDS, _REWRITES = 'delete', ('make', 'rebuild')
 
 
 class Row:
@@ -116,7 +116,7 @@ class Row:
     def _has_come(self):
         """Whether the server has what an attachment brings."""
         return (any(bdm.is_volume for bdm in self.scene.server.bdms()) or
-                ops.PORT in self.scene.cloud.ports.of(
+                ops.PORT in self.scene.cloud.ports.numbers(
                     self.scene.server.uuid))
 
     def _enter(self):
@@ -212,7 +212,7 @@ class Row:
 
     def _check_disks(self):
         scene = self.scene
-        if self.row.operation in _WRITES_ANEW:
+        if self.row.operation in _REWRITES:
             scene.write()
         scene.check_bytes()
         missing = {name for name in self._disks if name[0] != 'r'}.difference(
@@ -235,7 +235,7 @@ class Row:
         self._enter()
         self._break()
         for state in self._entered:
-            state.leave(scene, self.row.host)
+            state.undo(scene, self.row.host)
         scene.check_always()
         self._check_foreign('by the operation')
         if not row_is_over(scene) and self.row.operation != _ENDS:
@@ -243,7 +243,7 @@ class Row:
                 # No server was made: it goes, as Nova advises.
                 ops.delete_for_good(scene)
             else:
-                if self.row.operation not in _WRITES_ANEW:
+                if self.row.operation not in _REWRITES:
                     scene.check_bytes()
                 self.make_usable()
                 self._check_disks()

@@ -21,7 +21,7 @@ from nova_powervm.tests.virt.powervm.walks import server as walk_server
 from nova_powervm.tests.virt.powervm.walks import view
 
 #: What a guest writes onto a disk, behind the bytes of the image.
-PLACE = 900 * 1024 ** 2 + 4097
+OFFSET = 900 * 1024 ** 2 + 4097
 WRITTEN = b'written by the guest of %s onto %s'
 
 SMALL = walk_server.make_flavor('small')
@@ -114,8 +114,8 @@ class Scene:
         """
         server = server or self.server
         for name, disk in self.own_disks(server).items():
-            disk.write_at(PLACE, WRITTEN % (server.uuid.encode(),
-                                            name.encode()))
+            disk.write_at(OFFSET, WRITTEN % (server.uuid.encode(),
+                                             name.encode()))
 
     def own_disks(self, server=None):
         """The disks of ours that are mapped to a server: name -> disk."""
@@ -174,7 +174,7 @@ class Scene:
         server = server or self.server
         for name, disk in self.own_disks(server).items():
             expected = WRITTEN % (server.uuid.encode(), name.encode())
-            found = disk.read(PLACE, len(expected))
+            found = disk.read(OFFSET, len(expected))
             self.check(name.startswith('r_') or found == expected,
                        'the content of disk %s is lost' % name)
 
@@ -185,7 +185,7 @@ class Scene:
         """Tell how the site differs from a view of it, str; empty if not."""
         return view.difference(expected, self.view())
 
-    def sweep(self, expected=None):
+    def clean_periodically(self, expected=None):
         """Run the periodic tasks, unless the site is as expected anyway.
 
         :param expected: a view; None if nobody knows

@@ -117,7 +117,7 @@ def build_iso(path, instance, *_args):
     """Make a config drive that tells one server from another, and no more."""
     iso = pycdlib.PyCdlib()
     iso.new(vol_ident='config-2')
-    content = instance_id.of(instance).encode()
+    content = instance_id.guest_id(instance).encode()
     iso.add_fp(io.BytesIO(content), len(content), '/UUID.;1')
     iso.write(path)
     iso.close()

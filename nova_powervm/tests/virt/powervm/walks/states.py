@@ -75,7 +75,7 @@ class State:
         :param host: Nova's name of the host that it is about
         """
 
-    def leave(self, scene, host):
+    def undo(self, scene, host):
         """Undo what an operator would undo, after the operation."""
 
     def clear(self, scene, host):
@@ -169,7 +169,7 @@ class ViosDown(ViosState):
     def enter(self, scene, host):
         _operator(scene, host).vios(self.vios).halted()
 
-    def leave(self, scene, host):
+    def undo(self, scene, host):
         start_vioses(scene)
 
 

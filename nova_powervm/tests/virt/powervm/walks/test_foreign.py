@@ -14,7 +14,7 @@
 
 import testtools
 
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm.walks import foreign
 
 _DISK, _MEDIUM = foreign.THEIRS + '_disk', foreign.THEIRS + '.iso'
@@ -25,7 +25,7 @@ class WatchTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.site = self.useFixture(pvm_fixtures.SimulatedSite()).site
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite()).site
         self.host = self.site.hosts[0]
         self.operator = self.host.operator
         group = self.operator.vios('vios1').volume_groups[-1].name

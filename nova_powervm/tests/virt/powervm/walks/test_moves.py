@@ -73,37 +73,37 @@ def there_and_back(host, least, least_back):
 
 
 @case.walks(kills=True)
-class PoolLeaveTest(case.DriverCase):
+class PoolSourceTest(case.DriverCase):
     PLATFORM = platforms.TWO_POOL
     CYCLES = there_and_back(ops.SOURCE, 7, 8)
     SERVER = {}
 
 
 @case.walks(kills=True)
-class PoolArriveTest(PoolLeaveTest):
+class PoolTargetTest(PoolSourceTest):
     CYCLES = there_and_back(ops.TARGET, 14, 9)
 
 
 @case.walks(is_variant=True)
-class VscsiLeaveTest(case.DriverCase):
+class VscsiSourceTest(case.DriverCase):
     PLATFORM = platforms.TWO_VSCSI
     CYCLES = there_and_back(ops.SOURCE, 9, 8)
     SERVER = {'volumes': (1,), 'boots': True}
 
 
 @case.walks(is_variant=True)
-class VscsiArriveTest(VscsiLeaveTest):
+class VscsiTargetTest(VscsiSourceTest):
     CYCLES = there_and_back(ops.TARGET, 14, 9)
 
 
 @case.walks(is_variant=True)
-class NpivLeaveTest(VscsiLeaveTest):
+class NpivSourceTest(VscsiSourceTest):
     PLATFORM = platforms.TWO_NPIV
     CYCLES = there_and_back(ops.SOURCE, 6, 7)
 
 
 @case.walks(is_variant=True)
-class NpivArriveTest(NpivLeaveTest):
+class NpivTargetTest(NpivSourceTest):
     CYCLES = there_and_back(ops.TARGET, 10, 7)
 
 

@@ -36,7 +36,7 @@ ENDLESS = 120
 #: How much of an exception's message is told.
 _MOST_OF_A_FAILURE = 300
 #: Operations after which the disks of a server are new.
-_WRITES_ANEW = ('make', 'rebuild')
+_REWRITES = ('make', 'rebuild')
 _WRITES = ('PUT', 'POST', 'DELETE')
 #: Effect -> methods of the requests that it must break; others break all. It
 #: is not asked of the effects, so that one which breaks nothing is found.
@@ -140,7 +140,7 @@ class Walk:
 
     def after(self, step):
         """Have the guest write, or Nova forget a server that is deleted."""
-        if step.operation.name in _WRITES_ANEW:
+        if step.operation.name in _REWRITES:
             self.scene.write()
         elif step.operation.name == 'delete' and self.scene.server:
             self.scene.forget()
@@ -268,11 +268,12 @@ class _Cycle:
         self._check_bytes(operation)
         if goes_on:
             self.walk.after(step)
-            if operation.is_swept:
+            if operation.is_cleaned:
                 # A host whose start could not ask for its resources makes no
                 # server before the next periodic task.
-                scene.sweep(self._views[number] if operation.is_exact and
-                            not operation.starts else None)
+                scene.clean_periodically(
+                    self._views[number] if operation.is_exact and
+                    not operation.starts else None)
             if operation.is_exact:
                 scene.check_view(self._views[number])
         return goes_on
@@ -311,5 +312,5 @@ class _Cycle:
 
     def _check_bytes(self, operation):
         if (self.scene.server is not None and
-                operation.name not in _WRITES_ANEW):
+                operation.name not in _REWRITES):
             self.scene.check_bytes()

@@ -24,7 +24,7 @@ from nova_powervm.tests.virt.powervm.walks import compute
 from nova_powervm.virt.powervm import driver
 
 
-class LeftMixin:
+class StaleMixin:
     """Looks at what is left; the words for VIOSes that go and come back."""
 
     OPTIONS = {'shelved_offload_time': 0}
@@ -73,7 +73,7 @@ class LeftMixin:
         return server
 
 
-class FailedBuildTest(LeftMixin, base.ScenarioCase):
+class FailedBuildTest(StaleMixin, base.ScenarioCase):
     """The VIOS of the volume group goes down while a server is made."""
 
     def setUp(self):
@@ -102,7 +102,7 @@ class FailedBuildTest(LeftMixin, base.ScenarioCase):
         self.assert_nothing_left()
 
 
-class SecondTest(LeftMixin, base.ScenarioCase):
+class SecondTest(StaleMixin, base.ScenarioCase):
     """Somebody runs a second nova-compute for the host, by mistake."""
 
     OPTIONS = {}
@@ -122,7 +122,7 @@ class SecondTest(LeftMixin, base.ScenarioCase):
         self.assert_state_equal(before, self.platform_state(), 'Changed')
 
 
-class ShelvedTest(platforms.SharedPool, LeftMixin, base.ScenarioCase):
+class ShelvedTest(platforms.SharedPool, StaleMixin, base.ScenarioCase):
     """A VIOS is down while a server in a pool is shelved."""
 
     def setUp(self):
@@ -150,7 +150,7 @@ class ShelvedTest(platforms.SharedPool, LeftMixin, base.ScenarioCase):
         self.assert_deleted(self.server)
 
 
-class RepositoryTest(platforms.SharedPool, LeftMixin, base.ScenarioCase):
+class RepositoryTest(platforms.SharedPool, StaleMixin, base.ScenarioCase):
     """The VIOS of the media repository is down while one is shelved."""
 
     def test_delete(self):
@@ -163,7 +163,7 @@ class RepositoryTest(platforms.SharedPool, LeftMixin, base.ScenarioCase):
         self.assert_deleted(server)
 
 
-class AdapterTest(LeftMixin, looks.NpivLooks, volumes.VolumeCase):
+class AdapterTest(StaleMixin, looks.NpivLooks, volumes.VolumeCase):
     """A VIOS keeps a Fibre Channel adapter."""
 
     def test_shelved(self):
@@ -204,13 +204,13 @@ class AdapterTest(LeftMixin, looks.NpivLooks, volumes.VolumeCase):
         self.assert_deleted(server)
 
 
-class MigrationTest(platforms.SharedPool, LeftMixin, base.TwoHostMixin,
+class MigrationTest(platforms.SharedPool, StaleMixin, base.TwoHostMixin,
                     base.ScenarioCase):
     """A VIOS of the source is down while a server leaves."""
 
     PROFILE = 'ssp-two-host'
 
-    def leave(self):
+    def migrate_away(self):
         """Migrate a server; returns it, and the VIOS that is down."""
         self.where = 'compute1'
         name = sorted(vios['name'] for vios in
@@ -222,7 +222,7 @@ class MigrationTest(platforms.SharedPool, LeftMixin, base.TwoHostMixin,
         return server, name
 
     def test_rebuild(self):
-        server, name = self.leave()
+        server, name = self.migrate_away()
         self.restart('compute1')
         self.set_vios(name, True)
         for host in ('compute1', 'compute2'):
@@ -232,7 +232,7 @@ class MigrationTest(platforms.SharedPool, LeftMixin, base.TwoHostMixin,
         self.assertIsNone(self.delete(server))
 
     def test_delete_before_it_is_back(self):
-        server, name = self.leave()
+        server, name = self.migrate_away()
         self.restart('compute1')
         self.assertIsNone(self.delete(server))
         self.set_vios(name, True)

@@ -19,12 +19,12 @@ from nova import objects
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import volumes
 from nova_powervm.virt.powervm.volume import copying
-from nova_powervm.virt.powervm.volume import leftovers
+from nova_powervm.virt.powervm.volume import stale
 
 VOLUME = volumes.VOLUME
 
 
-class LeftoverMixin(volumes.VolumeMixin):
+class StaleMixin(volumes.VolumeMixin):
 
     def look_around(self, host='compute1'):
         """Run the periodic task that also cleans up."""
@@ -32,7 +32,7 @@ class LeftoverMixin(volumes.VolumeMixin):
 
     def look_now(self):
         """Look for what is left without a reason, as once an hour."""
-        self.useFixture(fx.MockPatchObject(leftovers.Leftovers, 'INTERVAL',
+        self.useFixture(fx.MockPatchObject(stale.StaleVolumes, 'INTERVAL',
                                            -1))
         self.look_around()
 
@@ -44,7 +44,7 @@ class LeftoverMixin(volumes.VolumeMixin):
         self.assertEqual({VOLUME % number}, set(self.luas_of(server)))
 
 
-class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
+class StaleVolumesTest(StaleMixin, volumes.VolumeCase):
 
     WITH_SESSIONS = False
 
@@ -53,21 +53,21 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.server = self.boot_with([1])
         self.assert_sees(self.server, 1)
 
-    def test_sweep(self):
+    def test_periodic_clean(self):
         self.detach_without(self.server, 1)
         self.look_around()
         self.assert_sees(self.server)
         self.assertEqual([], self.lun(1).hdisks)
         self.assert_deleted(self.server)
 
-    def test_sweep_costs_nothing_without_a_reason(self):
+    def test_periodic_clean_costs_nothing_without_a_reason(self):
         _none, requests = self.requests_of(self.look_around)
         self.look_now()
         self.assert_sees(self.server, 1)
         self.assertLessEqual(len(requests), 2)
         self.assert_deleted(self.server)
 
-    def test_sweep_after_a_restart(self):
+    def test_periodic_clean_after_a_restart(self):
         """nova-compute starts again before the VIOS is back."""
         self.set_rmc('vios2', 'inactive')
         self.assertTrue(self.detach(self.server, 1))
@@ -189,7 +189,7 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.assertTrue(self.detach(self.server, 1))
         self.assertTrue(self.attach(self.server, 1))
         self.platform.operator.map_storage('vios1', self.lun(1).udid)
-        failure = self.users.reboot(self.of(self.server), hard=True)
+        failure = self.users.reboot(self.walk_server(self.server), hard=True)
         self.assertIn('any LPAR', str(failure))
         before = self.platform_state()
         self.look_now()
@@ -225,7 +225,7 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.assertEqual({'vios1', 'vios2'}, {
             disk.vios for disk in self.disks_of(self.server)})
 
-    def test_sweep_during_a_swap(self):
+    def test_periodic_clean_during_a_swap(self):
         """Nova does not know yet which volume is the new one."""
         self.flags(group='powervm', swap_volume_stops_server=True)
         take_back = copying.VolumeCopier.take_back
@@ -252,12 +252,12 @@ class LeftoversTest(LeftoverMixin, volumes.VolumeCase):
         self.assert_sees(self.server, 1)
 
 
-class MigrationTest(LeftoverMixin, base.TwoHostMixin, base.ScenarioCase):
+class MigrationTest(StaleMixin, base.TwoHostMixin, base.ScenarioCase):
     """A VIOS of the source is down when the server leaves it."""
 
     PROFILE = 'fc-two-host'
 
-    def leave(self):
+    def migrate_away(self):
         server = self.boot_with([1], boots=True, flavor_id=self.small)
         self.set_rmc('vios2', 'inactive')
         self.migrate(server)
@@ -274,14 +274,14 @@ class MigrationTest(LeftoverMixin, base.TwoHostMixin, base.ScenarioCase):
         return server
 
     def test_confirm(self):
-        server = self.leave()
+        server = self.migrate_away()
         self.act(server, 'confirmResize')
         self.assert_sees(server, 1, boots=True)
         self.assertIsNone(self.delete(server))
         self.assert_detached()
 
     def test_revert(self):
-        server = self.leave()
+        server = self.migrate_away()
         self.act(server, 'revertResize')
         self.where = 'compute1'
         self.look_around()

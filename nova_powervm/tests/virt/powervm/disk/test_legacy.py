@@ -20,7 +20,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 import testtools
 
-from nova_powervm.virt.powervm.disk import former
+from nova_powervm.virt.powervm.disk import legacy
 
 UUID = '3e865d14-8c1e-4615-b73f-f11eaecabfbe'
 
@@ -30,7 +30,7 @@ def make_server(**attrs):
     return instance_obj.Instance(**{**values, **attrs})
 
 
-class FormerTest(testtools.TestCase):
+class LegacyTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -40,16 +40,16 @@ class FormerTest(testtools.TestCase):
     def take_over(self, *servers):
         with mock.patch.object(objects.InstanceList, 'get_by_host',
                                return_value=list(servers)):
-            former.take_over(self.host, self.disk_dvr,
+            legacy.take_over(self.host, self.disk_dvr,
                              self.host.active_vioses)
 
     def test_names(self):
         """Those that 9.0.0 gave."""
         server = make_server()
         self.assertEqual('b_instance_3e86',
-                         former.name_in_9(server, pvm_stg.VDisk))
+                         legacy.legacy_name(server, pvm_stg.VDisk))
         self.assertEqual('boot_instance_00000001',
-                         former.name_in_9(server, pvm_stg.LU))
+                         legacy.legacy_name(server, pvm_stg.LU))
 
     def test_no_request_without_candidates(self):
         self.take_over(
@@ -61,10 +61,10 @@ class FormerTest(testtools.TestCase):
         self.host.active_vioses.side_effect = pvm_exc.Error('no')
         server = make_server()
         self.take_over(server)
-        self.assertIsNone(former.boot_disk_name(server))
+        self.assertIsNone(legacy.boot_disk_name(server))
 
     def test_not_mapped(self):
         self.host.active_vioses.return_value = [mock.Mock(scsi_mappings=[])]
         server = make_server()
         self.take_over(server)
-        self.assertIsNone(former.boot_disk_name(server))
+        self.assertIsNone(legacy.boot_disk_name(server))

@@ -34,20 +34,20 @@ _KEY = 'powervm_volume_'
 _MISSED_KEY = 'powervm_missed_'
 
 
-class Place(typing.NamedTuple):
+class DeviceAddress(typing.NamedTuple):
     """Where a volume is: its LUA, and the UDID of what is there."""
 
     lua: str
     udid: str
 
 
-def of(instance):
+def read(instance):
     """Where the volumes of a server are, or shall be (no request).
 
-    :returns: dict of volume id -> Place
+    :returns: dict of volume id -> DeviceAddress
     """
     metadata = getattr(instance, 'system_metadata', None) or {}
-    return {key[len(_KEY):]: Place(*value.split())
+    return {key[len(_KEY):]: DeviceAddress(*value.split())
             for key, value in metadata.items() if key.startswith(_KEY)}
 
 
@@ -60,7 +60,7 @@ def udid_of(instance, volume):
     udid = volume.data.get(UDID_KEY)
     if udid or volume.is_new:
         return udid
-    kept = of(instance).get(volume.id)
+    kept = read(instance).get(volume.id)
     return kept and kept.udid
 
 
@@ -71,8 +71,8 @@ def volume_with(instance, udid, volume_id):
     :returns: its id in Cinder; None if the server has no such volume.
     """
     strange = _strange(instance)
-    return next((other for other, place in of(instance).items()
-                 if place.udid == udid and other != volume_id and
+    return next((other for other, address in read(instance).items()
+                 if address.udid == udid and other != volume_id and
                  other not in strange), None)
 
 
@@ -82,15 +82,16 @@ def keep(instance, new):
     Those that it does not know as the server's any more are forgotten, such
     as the id that a volume had before it took the place of another.
 
-    :param new: dict of volume id -> Place; None to forget the volume.
+    :param new: dict of volume id -> DeviceAddress; None to forget the volume.
     """
-    kept = of(instance)
-    if all(kept.get(volume_id) == place for volume_id, place in new.items()):
+    kept = read(instance)
+    if all(kept.get(volume_id) == address
+           for volume_id, address in new.items()):
         return
     fresh = _save_fresh(instance, lambda fresh: _write(
         fresh, {**dict.fromkeys(_strange(fresh)), **new}))
     if fresh is not None:
-        _write(instance, {**dict.fromkeys(kept), **of(fresh)})
+        _write(instance, {**dict.fromkeys(kept), **read(fresh)})
 
 
 def _save_fresh(instance, change):
@@ -171,11 +172,11 @@ def _strange(instance):
     """Ids of volumes that are kept though the server has them no more."""
     attached = objects.BlockDeviceMappingList.get_by_instance_uuid(
         instance._context, instance.uuid)
-    return of(instance).keys() - {bdm.volume_id for bdm in attached}
+    return read(instance).keys() - {bdm.volume_id for bdm in attached}
 
 
 def _write(instance, new):
-    for volume_id, place in new.items():
+    for volume_id, address in new.items():
         instance.system_metadata.pop(_KEY + volume_id, None)
-        if place is not None:
-            instance.system_metadata[_KEY + volume_id] = ' '.join(place)
+        if address is not None:
+            instance.system_metadata[_KEY + volume_id] = ' '.join(address)

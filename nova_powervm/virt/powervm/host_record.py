@@ -45,9 +45,9 @@ def keep_id(instance, nodename, lpar_id):
     :param nodename: str, Nova's name of the host.
     :param lpar_id: int
     """
-    former = kept_ids(instance, nodename)
-    ids = [*(kept for kept in former if kept != lpar_id), lpar_id]
-    if ids != former or _key(nodename) not in instance.system_metadata:
+    earlier = kept_ids(instance, nodename)
+    ids = [*(kept for kept in earlier if kept != lpar_id), lpar_id]
+    if ids != earlier or _key(nodename) not in instance.system_metadata:
         instance.system_metadata[_key(nodename)] = ','.join(
             map(str, ids[-_MOST_IDS:]))
         instance.save()
@@ -70,7 +70,7 @@ def keep_host(instance, nodename):
 
     :param nodename: str, Nova's name of the host.
     """
-    wanted = of_host(nodename)
+    wanted = host_metadata(nodename)
     if not wanted.items() <= instance.system_metadata.items():
         instance.system_metadata.update(wanted)
         instance.save()
@@ -82,6 +82,6 @@ def was_made_here(instance):
                for key in instance.system_metadata)
 
 
-def of_host(nodename):
+def host_metadata(nodename):
     """What servers have in system_metadata that were on a host: dict."""
     return {_WAS_ON + nodename: _YES}

@@ -28,7 +28,7 @@ from nova_powervm.virt.powervm import peers
 POOL = {'powervm:shared_proc_pool_name': 'gold'}
 
 
-class ArrivalMixin(platforms.SharedPool, base.TwoHostMixin):
+class TargetMixin(platforms.SharedPool, base.TwoHostMixin):
     """compute1 has a processor pool that compute2 lacks."""
 
     PROFILE = 'ssp-two-host'
@@ -72,7 +72,7 @@ class ArrivalMixin(platforms.SharedPool, base.TwoHostMixin):
         return lpar.boot_time
 
 
-class RefusalTest(ArrivalMixin, base.ScenarioCase):
+class RefusalTest(TargetMixin, base.ScenarioCase):
 
     def test_pool_migrate(self):
         server = self.boot_on_first(flavor_id=self.gold)
@@ -95,7 +95,7 @@ class RefusalTest(ArrivalMixin, base.ScenarioCase):
 
     def test_pool_of_disks(self):
         server = self.boot_on_first()
-        disk_dvr = self.cloud.compute('compute2').driver.rooms.disk
+        disk_dvr = self.cloud.compute('compute2').driver.services.disk
         with mock.patch.object(disk_dvr, 'validate', return_value='far off'):
             self.assert_stays(server, 'migrate', word='far off')
 
@@ -121,7 +121,7 @@ class RefusalTest(ArrivalMixin, base.ScenarioCase):
         self.assertEqual('compute2', self.host_of(server))
 
 
-class LateTest(ArrivalMixin, base.ScenarioCase):
+class LateTest(TargetMixin, base.ScenarioCase):
     """The target had no objection, and cannot make the LPAR after all."""
 
     def setUp(self):
@@ -169,7 +169,7 @@ class LateTest(ArrivalMixin, base.ScenarioCase):
         self.assert_runs('compute2')
 
 
-class OtherWaysTest(ArrivalMixin, base.ScenarioCase):
+class OtherWaysTest(TargetMixin, base.ScenarioCase):
     """Nobody is asked before, as the source has let go, or is down.
 
     Nova leaves the server where it is, and tells why.
@@ -186,7 +186,7 @@ class OtherWaysTest(ArrivalMixin, base.ScenarioCase):
         self.boot_disk_of(server).write_at(0, b'precious')
         self.cloud.stop('compute1')
         self._begin()
-        self.users.evacuate(self.of(server))
+        self.users.evacuate(self.walk_server(server))
         self.assertIn('this host has 0 pools', self.fault_of(server))
         self.assertEqual('ERROR', self.status_of(server))
         self.cloud.start('compute1')
@@ -198,7 +198,7 @@ class OtherWaysTest(ArrivalMixin, base.ScenarioCase):
         self.boot_disk_of(server).write_at(0, b'precious')
         self.act(server, 'shelve')
         self._begin()
-        self.users.unshelve(self.of(server), host='compute2')
+        self.users.unshelve(self.walk_server(server), host='compute2')
         self.assertIn('this host has 0 pools', self.fault_of(server))
         self.assertEqual('SHELVED_OFFLOADED', self.status_of(server))
         self.act(server, 'unshelve')

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""A snapshot of partitions and servers for the cleaners.
+"""A snapshot of the partitions and servers for the cleaners.
 
 All cleaners of a run share what was read.
 """
@@ -22,8 +22,8 @@ from nova import context as nova_context
 from nova import objects
 from oslo_log import log as logging
 
-from nova_powervm.virt.powervm import former
-from nova_powervm.virt.powervm import names as pvm_names
+from nova_powervm.virt.powervm import host_record
+from nova_powervm.virt.powervm import names as powervm_names
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
@@ -31,7 +31,7 @@ from nova_powervm.virt.powervm import vm
 LOG = logging.getLogger(__name__)
 
 
-class Census:
+class PlatformSnapshot:
     """All partitions of the platform, and Nova's servers on it.
 
     Each kind is read at its first use (1 request; none for Nova's servers). A
@@ -79,13 +79,13 @@ class Census:
             nova_context.get_admin_context(), self._host.nodename)
 
     @functools.cached_property
-    def _former(self):
+    def _departed(self):
         """Servers that were on this host and no longer are.
 
         They include servers that Nova has deleted, but not soft-deleted
         servers, which can be restored. A server was here if Nova deleted it
-        here, if it moved from here or to here, or if module former has stored
-        this with the server, because Nova may have no host for it.
+        here, if it moved from here or to here, or if module host_record has
+        stored this with the server, because Nova may have no host for it.
 
         :returns: list of nova.objects.Instance
         """
@@ -93,7 +93,7 @@ class Census:
         found = [*self._find_instances(host=nodename, deleted=True,
                                        soft_deleted=False),
                  *self._find_instances(
-                     system_metadata=former.of_host(nodename))]
+                     system_metadata=host_record.host_metadata(nodename))]
         uuids = sorted(self._moved() - {instance.uuid for instance in found})
         if uuids:
             found += self._find_instances(uuid=uuids)
@@ -115,11 +115,11 @@ class Census:
             expected_attrs=['system_metadata'])
 
     def _gone(self):
-        """Former servers that certainly need nothing on this host: list."""
-        return [instance for instance in self._former if _is_gone(instance)]
+        """Departed servers that certainly need nothing on this host: list."""
+        return [instance for instance in self._departed if _is_gone(instance)]
 
-    def former_ids(self):
-        """Partition IDs of former servers that no other partition has.
+    def departed_ids(self):
+        """Partition IDs of departed servers that no other partition has.
 
         Nova has deleted these servers, or has them on other hosts without a
         running task. The LPAR of another server here may have the ID now; the
@@ -128,7 +128,7 @@ class Census:
         :returns: set of int.
         """
         kept = {lpar_id for instance in self._gone() for lpar_id in
-                former.kept_ids(instance, self._host.nodename)}
+                host_record.kept_ids(instance, self._host.nodename)}
         ours = {instance.uuid for instance in self.instances}
         return kept - {vios_w.id for vios_w in self.vioses} - {
             lpar_w.id for lpar_w in self.lpars
@@ -148,7 +148,7 @@ class Census:
         strange = self._strange(found)
         return self._prove(strange, self._gone() if strange else ())
 
-    def prove_former(self, found, is_local=True):
+    def prove_departed(self, found, is_local=True):
         """Prove which storage may be deleted.
 
         Asks Nova's database only if some of the storage may belong to a server
@@ -166,7 +166,7 @@ class Census:
         if is_local:
             self._await(strange)
         return self._prove(strange, [
-            instance for instance in self._former if instance.deleted and (
+            instance for instance in self._departed if instance.deleted and (
                 is_local or instance.host in (None, self._host.nodename))])
 
     def others(self):
@@ -187,27 +187,29 @@ class Census:
         found = [instance for instance in self._find_instances(
             uuid=sorted(strange), deleted=False)
             if instance.host not in (None, self._host.nodename)]
-        former_uuids = found and {instance.uuid for instance in self._former}
+        departed_uuids = found and {
+            instance.uuid for instance in self._departed}
         return [instance for instance in found
-                if instance.uuid not in former_uuids]
+                if instance.uuid not in departed_uuids]
 
     def metadata_of_owner(self, name):
-        """The system_metadata of the former server that owns a name.
+        """The system_metadata of the departed server that owns a name.
 
         :returns: dict, {} if there is no such server.
         """
-        return next((instance.system_metadata for instance in self._former
-                     if name in pvm_names.of_server(instance.uuid)), {})
+        return next((instance.system_metadata for instance in self._departed
+                     if name in powervm_names.server_names(instance.uuid)), {})
 
     @staticmethod
     def _prove(strange, instances):
-        proof = deletion.of_former(instance.uuid for instance in instances)
+        proof = deletion.departed_proof(
+            instance.uuid for instance in instances)
         return proof._replace(owns=lambda name: (
             name in strange and proof.owns(name)))
 
     def _strange(self, found):
         """Those names that may belong to servers on other hosts: set."""
-        strange = set(filter(pvm_names.is_derived, found))
+        strange = set(filter(powervm_names.is_derived, found))
         for known in (self._names_here, self._names_of_lpars):
             if strange:
                 strange -= known()
@@ -215,18 +217,18 @@ class Census:
 
     def _names_here(self):
         """Names of storage of Nova's servers on this host."""
-        return frozenset().union(*(pvm_names.of_server(instance.uuid)
+        return frozenset().union(*(powervm_names.server_names(instance.uuid)
                                    for instance in self.instances))
 
     def _names_of_lpars(self):
         """Names of storage of servers that have LPARs here."""
         return frozenset().union(*(
-            pvm_names.of_server(uuid) for lpar_w in self.lpars
+            powervm_names.server_names(uuid) for lpar_w in self.lpars
             for uuid in vm.instance_uuids(lpar_w.uuid)))
 
     def _await(self, strange):
-        for instance in self._former:
-            left = strange & pvm_names.of_server(instance.uuid)
+        for instance in self._departed:
+            left = strange & powervm_names.server_names(instance.uuid)
             if instance.deleted or not left:
                 continue
             LOG.warning('Nova has the server on %(other)s. What it has left '

@@ -17,10 +17,10 @@ from unittest import mock
 from nova import objects
 
 from nova_powervm.tests.virt.powervm import base
-from nova_powervm.virt.powervm import former
+from nova_powervm.virt.powervm import host_record
 
 
-class FormerTest(base.TestCase):
+class HostRecordTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -29,43 +29,44 @@ class FormerTest(base.TestCase):
         self.addCleanup(mock.patch.stopall)
 
     def test_each_host_has_its_own(self):
-        former.keep_id(self.instance, 'compute1', 4)
-        former.keep_id(self.instance, 'compute2', 7)
+        host_record.keep_id(self.instance, 'compute1', 4)
+        host_record.keep_id(self.instance, 'compute2', 7)
         self.assertEqual([[4], [7], []], [
-            former.kept_ids(self.instance, name)
+            host_record.kept_ids(self.instance, name)
             for name in ('compute1', 'compute2', 'compute3')])
 
     def test_saved_only_if_it_is_new(self):
         for _time in range(2):
-            former.keep_id(self.instance, 'compute1', 4)
+            host_record.keep_id(self.instance, 'compute1', 4)
         self.save.assert_called_once_with()
 
     def test_kept_by_an_earlier_version(self):
         """It is that of the host that the server is on."""
         self.instance.system_metadata['powervm_lpar_id'] = '5'
-        self.assertEqual([5], former.kept_ids(self.instance, 'compute2'))
-        self.assertEqual([], former.kept_ids(self.instance, 'compute1'))
+        self.assertEqual([5], host_record.kept_ids(self.instance, 'compute2'))
+        self.assertEqual([], host_record.kept_ids(self.instance, 'compute1'))
 
     def test_id_of_before_is_kept(self):
         """A VIOS that is down may have what is left of it."""
         self.instance.system_metadata['powervm_lpar_id'] = '5'
         for lpar_id in (6, 5, 7):
-            former.keep_id(self.instance, 'compute2', lpar_id)
+            host_record.keep_id(self.instance, 'compute2', lpar_id)
         self.assertEqual([6, 5, 7],
-                         former.kept_ids(self.instance, 'compute2'))
+                         host_record.kept_ids(self.instance, 'compute2'))
 
     def test_ids_are_no_more_than_nova_keeps(self):
         for lpar_id in range(60000, 60100):
-            former.keep_id(self.instance, 'compute1', lpar_id)
-        ids = former.kept_ids(self.instance, 'compute1')
+            host_record.keep_id(self.instance, 'compute1', lpar_id)
+        ids = host_record.kept_ids(self.instance, 'compute1')
         self.assertEqual(60099, ids[-1])
         self.assertTrue(all(len(value) <= 255 for value in
                             self.instance.system_metadata.values()))
 
     def test_hosts_that_it_was_on(self):
         for name in ('compute1', 'compute2', 'compute2'):
-            former.keep_host(self.instance, name)
+            host_record.keep_host(self.instance, name)
         self.assertEqual(2, self.save.call_count)
         self.assertEqual(
-            {**former.of_host('compute1'), **former.of_host('compute2')},
+            {**host_record.host_metadata('compute1'),
+             **host_record.host_metadata('compute2')},
             self.instance.system_metadata)

@@ -63,9 +63,9 @@ def take_over(host, disk_dvr, read_mappings):
 
 
 def _take_over(instance, storage_class, vioses):
-    name = name_in_9(instance, storage_class)
+    name = legacy_name(instance, storage_class)
     if any(vios_mappings.find_mapping(
-            vios_w, vm.get_pvm_uuid(instance), storage_class, name)
+            vios_w, vm.get_lpar_uuid(instance), storage_class, name)
             for vios_w in vioses):
         LOG.info('Disk %s of nova-powervm 9.0.0 is taken over.', name,
                  instance=instance)
@@ -73,7 +73,7 @@ def _take_over(instance, storage_class, vioses):
         instance.save()
 
 
-def name_in_9(instance, storage_class):
+def legacy_name(instance, storage_class):
     """Return the name of a server's boot disk in 9.0.0.
 
     :param storage_class: pypowervm class of the disk: LU or VDisk.

@@ -18,26 +18,26 @@ import typing
 from nova.image import glance
 
 from nova_powervm.virt.powervm import cleanup
-from nova_powervm.virt.powervm.cleanup import census
 from nova_powervm.virt.powervm.cleanup import evacuation
+from nova_powervm.virt.powervm.cleanup import platform_snapshot
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
-from nova_powervm.virt.powervm.disk import former
-from nova_powervm.virt.powervm import host as pvm_host
+from nova_powervm.virt.powervm.disk import legacy
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
-from nova_powervm.virt.powervm import mgmt as pvm_mgmt
+from nova_powervm.virt.powervm import mgmt as powervm_mgmt
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm.slots import maps
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import fabrics
-from nova_powervm.virt.powervm.volume import leftovers
+from nova_powervm.virt.powervm.volume import stale
 
 
 @dataclasses.dataclass(frozen=True)
-class Rooms:
+class Services:
     """Made when nova-compute starts, handed to the flow builders.
 
     :ivar virtapi: Nova's VirtAPI, to wait for events of Neutron.
@@ -52,18 +52,18 @@ class Rooms:
     """
 
     virtapi: typing.Any
-    host: pvm_host.Host
+    host: powervm_host.Host
     disk: disk_driver.DiskAdapter
     config_drive: media.ConfigDrive
-    mgmt: pvm_mgmt.ManagementPartition
-    volumes: leftovers.Leftovers
+    mgmt: powervm_mgmt.ManagementPartition
+    volumes: stale.StaleVolumes
     slots: typing.Any = no_slots.NoSlotMaps()
     nvram: typing.Optional[manager.NvramManager] = None
     cleaning: typing.Optional[cleanup.Work] = None
 
 
-def open_rooms(virtapi, host, nvram_manager=None):
-    """Make the Rooms, and clean up what a crash left on the platform.
+def open_services(virtapi, host, nvram_manager=None):
+    """Make the Services, and clean up what a crash left on the platform.
 
     :param virtapi: Nova's VirtAPI.
     :param host: the owner of the REST connection (host.Host), connected.
@@ -72,24 +72,24 @@ def open_rooms(virtapi, host, nvram_manager=None):
         platform.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    partitions = census.Census(host)
+    partitions = platform_snapshot.PlatformSnapshot(host)
     utils.try_to('find the management partition among all', lambda: (
         host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
     disk_dvr = disk.build(host, glance.API())
-    former.take_over(host, disk_dvr, partitions.active_vioses)
+    legacy.take_over(host, disk_dvr, partitions.active_vioses)
     instance_id.take_over(host.nodename)
     utils.try_to('keep what servers are made of', lambda: (
         made_of.take_over(host.nodename, lambda: partitions.lpars)))
     config_drive = media.ConfigDrive(
         host, preferred_vios_uuid=disk_dvr.vios_uuids[0])
-    volumes = leftovers.Leftovers(host)
-    mgmt = pvm_mgmt.ManagementPartition(host)
+    volumes = stale.StaleVolumes(host)
+    mgmt = powervm_mgmt.ManagementPartition(host)
     cleaning = cleanup.Work(host, disk_dvr, config_drive, volumes, mgmt,
                             partitions)
     cleanup.start(cleaning)
     evacuation.stop_unfinished(host, partitions)
-    return Rooms(
+    return Services(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
         mgmt=mgmt, volumes=volumes,
         slots=_build_slot_maps(host, nvram_manager),

@@ -38,7 +38,7 @@ from nova_powervm.virt.powervm.volume import owners
 LOG = logging.getLogger(__name__)
 
 
-class Leftovers:
+class StaleVolumes:
     """Removes mappings of volumes that are left over, and their devices.
 
     Operations may run meanwhile. Only a swap needs to be told of: Nova does
@@ -56,7 +56,7 @@ class Leftovers:
         self._clock = clock
         self._lock = threading.Lock()
         self._swapping = collections.Counter()
-        self._sweeping = threading.Lock()
+        self._cleaning = threading.Lock()
         # UUIDs of the VIOSes that were down at the last look.
         self._unseen = set()
         # UUIDs of servers for whose sake mappings stayed at the last look.
@@ -102,15 +102,16 @@ class Leftovers:
         with self._lock:
             self._unseen = self._unseen | vios_uuids
 
-    def sweep(self):
+    def clean_periodically(self):
         """Look if there is a reason (0 requests else); log failures."""
-        if self._sweeping.acquire(blocking=False):
+        if self._cleaning.acquire(blocking=False):
             try:
-                utils.try_to('remove what is left of volumes', self._sweep)
+                utils.try_to('remove what is left of volumes',
+                             self._clean_if_due)
             finally:
-                self._sweeping.release()
+                self._cleaning.release()
 
-    def _sweep(self):
+    def _clean_if_due(self):
         if not self._is_due():
             return
         vioses = self._host.vioses([vios_mappings.SCSI_MAPPING,
@@ -213,7 +214,7 @@ class _Judge:
                 if mapping.backing_storage is not None)
             return removed
 
-        stg = transaction.StorageTransaction(self._host, 'leftovers')
+        stg = transaction.StorageTransaction(self._host, 'stale_volumes')
         stg.edit(vios_uuid, unmap)
         stg.execute()
         for element in stg.removed_storage:
