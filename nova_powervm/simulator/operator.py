@@ -295,6 +295,9 @@ class Operator:
                     vios.name, storage, ' to %s' % partition
                     if partition else ''))
             for target in found:
+                if target.bus.client is not None:
+                    target.bus.client.check_settled()
+            for target in found:
                 target.bus.remove_target(target)
                 if not target.bus.targets:
                     target.bus.release_slots()
@@ -417,6 +420,7 @@ class Operator:
             lpar = self.partition(partition)
             if lpar.TYPE != 'LogicalPartition' or lpar.is_management:
                 raise errors.Refused('%s cannot be deleted here' % lpar.name)
+            lpar.check_settled()
             if lpar.is_on:
                 lpar.halted()
             self._host.remove(lpar)
@@ -435,6 +439,8 @@ def _check_mapping(vios, client, backing, slot, target_name):
     if client is vios:
         raise errors.Refused('VIOS %s cannot map storage to itself' %
                              vios.name)
+    if client is not None:
+        client.check_settled()
     if client is None and slot is not None:
         raise errors.Refused('An adapter for any client has no slot of a '
                              'partition')

@@ -52,7 +52,7 @@ def _run(job, only_validate):
         raise _failed(exc, status.COMPLETED_WITH_ERROR)
     except errors.RestError as exc:
         raise _failed(exc)
-    return {'result': ''}
+    return {'returnCode': 0}
 
 
 def migrate_abort(job):
@@ -66,7 +66,7 @@ def migrate_abort(job):
         outcomes.abort(job.target)
     except errors.RestError as exc:
         raise _failed(exc)
-    return {'result': ''}
+    return {'returnCode': 0}
 
 
 def migrate_recover(job):
@@ -82,4 +82,4 @@ def migrate_recover(job):
         outcomes.recover(job.target, force)
     except errors.RestError as exc:
         raise _failed(exc)
-    return {'result': ''}
+    return {'returnCode': 0}

@@ -112,6 +112,11 @@ def _enter_copy(migration):
         lpar.touch(moves.DETAIL)
 
 
+def _leave_copy(migration):
+    # The guest may have ended meanwhile.
+    refusals.check_state(migration)
+
+
 def _nothing(migration):
     """Do nothing."""
 
@@ -128,6 +133,6 @@ def _leave_cleanup(migration):
 _PHASES = (
     (record.VALIDATE, _timed('validate'), _enter_validate, _leave_validate),
     (record.PREPARE, _timed('prepare'), _enter_prepare, _leave_prepare),
-    (record.COPY, _copy_seconds, _enter_copy, _nothing),
+    (record.COPY, _copy_seconds, _enter_copy, _leave_copy),
     (record.SWITCH, _timed('switch'), _nothing, _leave_switch),
     (record.CLEANUP, _timed('cleanup'), _nothing, _leave_cleanup))

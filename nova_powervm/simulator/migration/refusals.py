@@ -162,7 +162,11 @@ def _check_kind(migration):
                              migration.lpar.name)
 
 
-def _check_state(migration, _plan=None):
+def check_state(migration, _plan=None):
+    """Refuse a partition that does not run.
+
+    :raises errors.Refused:
+    """
     lpar = migration.lpar
     # Inactive migration is not modelled.
     if lpar.partition_state not in (partition.RUNNING,
@@ -180,7 +184,7 @@ def _check_idle(migration):
 
 
 _AT_SUBMIT = (_check_address, _check_key, _check_capable, _check_limits,
-              _check_kind, _check_state, _check_idle)
+              _check_kind, check_state, _check_idle)
 
 
 # -- after a while ----------------------------------------------------------
@@ -279,6 +283,6 @@ def _plan_vnics(migration, plan):
     plan.adapters += vnic.plan(migration)
 
 
-_BEFORE_MOVE = (_check_state, _check_rmc, _check_ibmi, _check_movers,
+_BEFORE_MOVE = (check_state, _check_rmc, _check_ibmi, _check_movers,
                 _check_names, _check_mode, _check_resources, _check_pool,
                 _plan_scsi, _plan_fc, _plan_network, _plan_vnics)
