@@ -22,7 +22,7 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import lpar as sim_lpar
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import migration_base as base
 from nova_powervm.tests.simulator import storage_base
 from nova_powervm.tests.simulator import test_fidelity_partition as fidelity
@@ -44,9 +44,9 @@ class TestFidelity(base.MigrationTestCase):
                 for wrapper in pvm_lpar.LPAR.search(adapter, name='vm1',
                                                     xag=[]):
                     self.check(wrapper, *fidelity.LPARS,
-                               lacking=('pmem', 'system', 'nvram'))
+                               missing=('pmem', 'system', 'nvram'))
             for system in self.systems():
-                self.check(system, *fidelity.SYSTEMS, lacking=('pool',))
+                self.check(system, *fidelity.SYSTEMS, missing=('pool',))
             self.release()
         self.assertEqual('done', self.record()['outcome'])
 
@@ -55,7 +55,7 @@ class TestFidelity(base.MigrationTestCase):
             host.system.spec['migration']['firmware_max'] = 8
             host.system.touch()
         for system in self.systems():
-            self.check(system, *fidelity.SYSTEMS, lacking=('pool',))
+            self.check(system, *fidelity.SYSTEMS, missing=('pool',))
 
     def test_jobs(self):
         self.hold('copy')
@@ -72,7 +72,7 @@ class TestWork(base.MigrationTestCase):
     """What a migration costs does not grow with the other partitions."""
 
     def profile(self):
-        profile = pvm_fixtures.load_profile(self.PROFILE)
+        profile = powervm_fixtures.load_profile(self.PROFILE)
         for host in profile['hosts']:
             host['crowd'] = {'count': 100, 'prefix': host['name'],
                              'memory_mb': 256, 'processors': 1,
