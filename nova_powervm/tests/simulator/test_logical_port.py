@@ -16,42 +16,9 @@ from pypowervm.wrappers import iocard as pvm_card
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm.tests.simulator import fidelity
 from nova_powervm.tests.simulator import sriov_base
 
-_CAPTURE = 'sriov_lp_feed.txt'
 _USAGE = pvm_card.VNICPortUsage
-
-
-class TestFidelity(sriov_base.SriovTestCase):
-
-    def check(self, ports):
-        self.assertNotEqual([], ports)
-        captured = fidelity.capture_wrappers(pvm_card.SRIOVEthLPort, _CAPTURE,
-                                             adapter=self.adapter)
-        elements = fidelity.capture_elements('SRIOVEthernetLogicalPort',
-                                             _CAPTURE)
-        for port in ports:
-            self.assertEqual([], fidelity.compare_structure(
-                port.entry.element.element, elements))
-            self.assertEqual([], fidelity.compare_wrapper(port, captured))
-            # The captured ones have the same elements, all of them.
-            names = [[fidelity.local_name(child) for child in element]
-                     for element in elements if element.findtext(
-                         '{*}VNICPortUsage') == port.vnic_port_usage]
-            self.assertIn([fidelity.local_name(child) for child in
-                           port.entry.element.element], names)
-
-    def test_of_a_vnic(self):
-        self.create(self.make_lpar(), (self.vios1, 1, 0), (self.vios2, 2, 1),
-                    pvid=1095)
-        self.check(self.lports(self.vios1) + self.lports(self.vios2))
-
-    def test_of_a_partition(self):
-        lpar = self.make_lpar()
-        pvm_card.SRIOVEthLPort.bld(self.adapter, 1, 2).create(
-            parent_type=pvm_lpar.LPAR, parent_uuid=lpar.uuid)
-        self.check(self.lports(lpar))
 
 
 class TestOfVnics(sriov_base.SriovTestCase):

@@ -21,82 +21,8 @@ import testtools
 
 from nova_powervm.simulator.resources import sriov as sim_sriov
 from nova_powervm.tests import fixtures as powervm_fixtures
-from nova_powervm.tests.simulator import fidelity
 from nova_powervm.tests.simulator import network_base
 from nova_powervm.tests.simulator import sriov_base
-
-_CAPTURE = 'sys_with_sriov.txt'
-_SYSTEMS = ('fake_managedsystem.txt', 'managedsystem.txt', _CAPTURE)
-_PORTS = ('SRIOVConvergedNetworkAdapterPhysicalPort',
-          'SRIOVEthernetPhysicalPort')
-
-
-class TestFidelity(sriov_base.SriovTestCase):
-
-    def adapters(self):
-        return self.system_w().asio_config.sriov_adapters
-
-    def test_adapters(self):
-        captured = fidelity.capture_elements('SRIOVAdapters', _CAPTURE)
-        # No port of the capture has a label.
-        with self.site.lock:
-            for adapter in self.host.system.sriov:
-                for port in adapter.ports:
-                    port.label = ''
-                adapter.changed()
-        root = self.system_w().entry.element.element
-        ours = root.find('.//{*}SRIOVAdapters')
-        self.assertEqual(3, len(ours.findall('.//{*}SRIOVAdapter')))
-        self.assertEqual([], fidelity.compare_structure(ours, captured))
-
-    def test_system(self):
-        system = self.system_w()
-        captured = fidelity.capture_wrappers(type(system), *_SYSTEMS)
-        # The system is in no enterprise pool.
-        self.assertEqual([], fidelity.compare_wrapper(
-            system, captured, skip=('metered_pool_id',)))
-
-    def test_wrappers(self):
-        system, = fidelity.capture_wrappers(type(self.system_w()), _CAPTURE)
-        captured = system.asio_config.sriov_adapters
-        ports = [port for adapter in captured for port in adapter.phys_ports]
-        shared = self.adapters()[:2]
-        for adapter in shared:
-            self.assertEqual([], fidelity.compare_wrapper(
-                adapter, captured[:2], skip=('phys_ports',)))
-            for port in adapter.phys_ports:
-                self.assertEqual([], fidelity.compare_wrapper(
-                    port, ports, skip=('sriov_adap',)))
-        dedicated, ours = captured[-1], self.adapters()[-1]
-        for name in ('sriov_adap_id', 'mode', 'state', 'personality'):
-            self.assertEqual(getattr(dedicated, name), getattr(ours, name))
-
-    def test_every_element_of_a_port(self):
-        """A port has all that a captured one has, in the same order."""
-        root = self.system_w().entry.element.element
-        for tag in _PORTS:
-            for ours in root.iter('{*}' + tag):
-                captured = [port for port in fidelity.capture_elements(
-                    tag, _CAPTURE) if len(port.findall(
-                        '{*}CurrentOptions')) == len(ours.findall(
-                            '{*}CurrentOptions'))]
-                names = [[fidelity.local_name(child) for child in port
-                          if fidelity.local_name(child) not in (
-                              'PortCapabilities', 'SupportedConnectionSpeeds')]
-                         for port in (ours, captured[0])]
-                self.assertEqual(names[1], names[0])
-
-    def test_links_and_capacities(self):
-        up, down = self.pport_w(1, 0), self.pport_w(2, 2)
-        self.assertEqual((True, 'E10Gbps'), (up.link_status, up.curr_speed))
-        self.assertEqual((False, 'Unknown'),
-                         (down.link_status, down.curr_speed))
-        self.assertEqual((20, 20, 0, 0.02, 0.0), (
-            up.supp_max_lps, up.cfg_max_lps, up.cfg_lps, up.min_granularity,
-            up.allocated_capacity))
-        self.assertEqual(('prod', None, 'Veb', 'E_1500'), (
-            up.label, up.sublabel, up.switch_mode, up.mtu))
-        self.assertTrue(up.loc_code.endswith('-P1-C1-T1'))
 
 
 class TestCapabilities(network_base.NetworkTestCase):

@@ -19,55 +19,10 @@ from pypowervm import util as pvm_util
 from pypowervm.wrappers import iocard as pvm_card
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
-from nova_powervm.tests.simulator import fidelity
 from nova_powervm.tests.simulator import sriov_base
 
-_CAPTURE = 'vnic_feed.txt'
-#: Newer than the capture: names and order are those of wrappers.iocard.
-_NEWER = ('FailOverPriority', 'AutoFailBack')
 _MAC = sriov_base.MAC
 _STATUS = pvm_card.VNICBackDevStatus
-
-
-class TestFidelity(sriov_base.VnicTestCase):
-
-    def test_document(self):
-        self.pair(pvid=100)
-        self.create(self.lpar, (self.vios1, 1, 1))
-        captured = fidelity.capture_wrappers(pvm_card.VNIC, _CAPTURE,
-                                             adapter=self.adapter)
-        for groups in ([], ['Advanced', 'VNIC']):
-            for vnic in self.vnics(self.lpar, xag=groups):
-                self.assertEqual([], fidelity.compare_structure(
-                    vnic.entry.element.element, fidelity.capture_elements(
-                        'VirtualNICDedicated', _CAPTURE), newer=_NEWER))
-                # The addresses are what the operating system would report.
-                self.assertEqual([], fidelity.compare_wrapper(
-                    vnic, captured,
-                    skip=('ip_address', 'gateway', 'subnet_mask')))
-
-    def test_devices(self):
-        captured = [device for vnic in fidelity.capture_wrappers(
-            pvm_card.VNIC, _CAPTURE) for device in vnic.back_devs]
-        for device in self.pair().back_devs:
-            self.assertEqual([], fidelity.compare_wrapper(device, captured))
-
-    def test_every_element(self):
-        """A vNIC has all that a captured one has, but for the addresses."""
-        def paths(element, path=''):
-            for child in element:
-                if isinstance(child.tag, str):
-                    name = path + '/' + fidelity.local_name(child)
-                    yield name
-                    yield from paths(child, name)
-
-        captured = fidelity.capture_elements('VirtualNICDedicated',
-                                             _CAPTURE)[1]
-        self.create(self.lpar, (self.vios1, 1, 1))
-        ours, = self.vnics(self.lpar, xag=['VNIC'])
-        self.assertEqual(list(paths(captured)), [
-            path for path in paths(ours.entry.element.element)
-            if path.rpartition('/')[2] not in _NEWER])
 
 
 class TestLife(sriov_base.VnicTestCase):
