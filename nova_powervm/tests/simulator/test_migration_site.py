@@ -79,7 +79,7 @@ class TestWork(base.MigrationTestCase):
                              'units': 0.05, 'running': True, 'mappings': 0}
         return profile
 
-    def test_only_what_it_touches_is_made_anew(self):
+    def test_only_what_it_touches_is_made_again(self):
         self.add_unit()
         with self.site.lock:
             for host in self.site.hosts:
