@@ -65,6 +65,8 @@ _TIMING = (
     ('job_retention_seconds', 'The simulator deletes a job this many seconds '
                               'after its end, unless a client deletes it '
                               'earlier.'),
+    ('guest_seconds', 'The guest of a partition prints a line on its console '
+                      'every so many seconds; 0 for never.'),
     ('migration_validate_seconds', 'Seconds that a live migration takes to '
                                    'check what it needs.'),
     ('migration_prepare_seconds', 'Seconds that it then takes to create the '

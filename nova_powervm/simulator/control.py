@@ -132,6 +132,9 @@ class Control:
         if one_partition and method == 'GET':
             return self._disks_of(one_partition.group(1),
                                   environ['QUERY_STRING'])
+        one_console = re.fullmatch(r'partitions/(.+)/console', path)
+        if one_console and method == 'GET':
+            return self._console_of(one_console.group(1))
         handler = self._routes.get((method, path))
         if handler is not None:
             return handler(body)
@@ -242,6 +245,12 @@ class Control:
             if length and disk.disk is not None:
                 found[-1]['sha256'] = disk.disk.sha256(length)
         return self._json({'disks': found})
+
+    def _console_of(self, name):
+        with self._host.site.lock:
+            console = self._host.operator.partition(name).console
+            return self._json({'open': console.is_open, 'text':
+                               console.read().decode('utf-8', 'replace')})
 
     def _read_san(self, body):
         with self._host.site.lock:

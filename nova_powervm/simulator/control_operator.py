@@ -32,6 +32,9 @@ class OperatorControl:
             'set_partition_state': self._set_partition_state,
             'vios_down': self._vios_down,
             'vios_up': self._vios_up,
+            'open_console': self._open_console,
+            'close_console': self._close_console,
+            'type_on_console': self._type_on_console,
             'hold_migration': self._hold_migration,
             'release_migration': self._release_migration,
         }
@@ -72,6 +75,19 @@ class OperatorControl:
         target = self._operator.vios(data['partition'])
         target.booted()
         return target.state_base()
+
+    def _open_console(self, data):
+        self._operator.partition(data['partition']).console.open()
+        return {}
+
+    def _close_console(self, data):
+        self._operator.partition(data['partition']).console.close()
+        return {}
+
+    def _type_on_console(self, data):
+        self._operator.partition(data['partition']).console.type(
+            data['text'].encode())
+        return {}
 
     def _hold_migration(self, data):
         target = self._operator.partition(data['partition'])

@@ -54,6 +54,9 @@ TIMING = _object({
     # The simulator deletes a job this long after its end, unless a client
     # deletes it earlier.
     'job_retention_seconds': dict(_SECONDS, default=3600),
+    # The guest of a partition prints a line on its console this often; 0 for
+    # never.
+    'guest_seconds': dict(_SECONDS, default=10),
     # How long the phases of a live migration last.
     'migration_validate_seconds': dict(_SECONDS, default=0),
     'migration_prepare_seconds': dict(_SECONDS, default=0),
@@ -91,6 +94,8 @@ SYSTEM = _object({
     'migration': _object({
         'max_active': {'type': 'integer', 'minimum': 0, 'default': 16},
         'max_inactive': {'type': 'integer', 'minimum': 0, 'default': 16},
+        # Whether a partition with an open console can move no more.
+        'closed_consoles': {'type': 'boolean', 'default': False},
         # Without it the system does not tell.
         'firmware_max': {'type': 'integer', 'minimum': 0},
     }, default={}),

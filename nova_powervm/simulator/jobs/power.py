@@ -130,4 +130,5 @@ def _check_power_off(target, operation):
 
 def close_vterm(job):
     """Close the virtual terminal; none open is fine."""
+    job.target.console.close()
     return {'returnCode': 0}

@@ -73,8 +73,13 @@ def make_arrival(migration, plan):
 
 
 def switch(migration):
-    """Let the partition run on the target instead of the source."""
+    """Let the partition run on the target instead of the source.
+
+    A virtual terminal that is open on the source is closed (assumed, no
+    hardware).
+    """
     old, new = migration.lpar, migration.arrival
+    old.console.close()
     for name in _GUEST:
         setattr(new, name, getattr(old, name))
     old.boot_time = None

@@ -267,6 +267,14 @@ def _check_pool(migration, plan):
             migration.target.system.name, plan.processors.pool_id))
 
 
+def _check_console(migration, _plan):
+    lpar = migration.lpar
+    if (migration.source.system.spec['migration']['closed_consoles'] and
+            lpar.console.is_open):
+        raise errors.Refused('Close the virtual terminal of partition %s' %
+                             lpar.name)
+
+
 def _plan_scsi(migration, plan):
     plan.adapters += scsi.plan(migration)
 
@@ -285,4 +293,5 @@ def _plan_vnics(migration, plan):
 
 _BEFORE_MOVE = (check_state, _check_rmc, _check_ibmi, _check_movers,
                 _check_names, _check_mode, _check_resources, _check_pool,
-                _plan_scsi, _plan_fc, _plan_network, _plan_vnics)
+                _plan_scsi, _plan_fc, _plan_network, _plan_vnics,
+                _check_console)

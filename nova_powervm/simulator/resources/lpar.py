@@ -133,6 +133,7 @@ class LogicalPartition(partition.Partition):
                 'HSCL1575 Partition %s cannot be deleted: its state is %s. '
                 'Shut it down first' % (self.name, self.partition_state))
         self.boot_time = None
+        self.console.close()
         adapters.lpar_removed(self.host, self)
 
     def render(self, groups):
@@ -163,6 +164,7 @@ class LogicalPartition(partition.Partition):
             keylock=self.keylock)} if self.is_ibmi else {}
         return dict(self.state_base(), boot=self.boot,
                     migration_state=self.migration_state,
+                    console='open' if self.console.is_open else 'closed',
                     progress=list(self.progress), adapters=sorted(
             (cna.state() for cna in self.host.store.children(
                 self, 'ClientNetworkAdapter')),

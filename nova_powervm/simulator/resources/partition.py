@@ -17,6 +17,7 @@ import hashlib
 import time
 
 from nova_powervm.simulator import atom
+from nova_powervm.simulator import console
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import firmware
 from nova_powervm.simulator.resources import base
@@ -67,6 +68,7 @@ class Partition(base.Resource):
     :ivar boot: dict, how it was booted and from what; None when it is off
     :ivar has_dumped: bool, whether it wrote a dump before the last boot
     :ivar max_slots: int, slot numbers are below it
+    :ivar console: console.Console
     :ivar current_mode: str, processor compatibility mode that it came with
                         from another host, until it boots; else None
     """
@@ -114,6 +116,7 @@ class Partition(base.Resource):
         self.nvram = ''
         self.slots = {}
         self.boot_time = None
+        self.console = console.Console(self)
 
     @property
     def is_ibmi(self):
@@ -219,6 +222,7 @@ class Partition(base.Resource):
             return
         clock = self.host.site.clock
         boot = self.boot_time = clock.now()
+        self.console.booted()
         self.set_state(RUNNING, 'PartitionState,ReferenceCode')
         if not self.nvram:
             self.nvram = _first_nvram(self.uuid)
@@ -241,6 +245,7 @@ class Partition(base.Resource):
     def halted(self):
         """Carry out the end of a shutdown."""
         self.current_mode = None
+        self.console.halted()
         self.boot_time = None
         self.boot = None
         self.rmc = 'inactive'
@@ -249,6 +254,7 @@ class Partition(base.Resource):
 
     def crashed(self):
         """Crash the partition: its operating system and its RMC end."""
+        self.console.catch_up()
         self.boot_time = None
         self.rmc = 'inactive'
         self.os_version = 'Unknown'
