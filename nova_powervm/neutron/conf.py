@@ -132,7 +132,6 @@ options = [
         'host_physical_networks',
         type=ListType(HostNetworksType()),
         default=[],
-        sample_default='power*:prod|test, power7:backup',
         help="""
 PowerVM hosts, and the physical networks that their ports can use.
 
@@ -141,7 +140,8 @@ Each item is ``HOSTS:NETWORKS``. HOSTS is the value of
 physical network, or several names with ``|`` between them. All of
 these may be patterns with ``*``, ``?`` and ``[abc]``; upper and
 lower case differ. If several items match a host, it has the
-networks of all of them.
+networks of all of them. An example is
+``power*:prod|test, power7:backup``.
 
 The driver leaves ports on other hosts, and ports of other
 networks, to other mechanism drivers. If some ports of a host

@@ -95,6 +95,5 @@ class OptionsTest(testtools.TestCase):
                 ('nova_powervm.neutron', conf.list_opts())]):
             generator.generate(arguments, output_file=sample)
         self.assertIn('\n[ml2_powervm]\n', sample.getvalue())
-        self.assertIn('\n#host_physical_networks = power*:prod|test, '
-                      'power7:backup\n', sample.getvalue())
-        self.assertIn('\n#sriov_physical_networks =', sample.getvalue())
+        for opt in conf.options:
+            self.assertIn('\n#%s =' % opt.name, sample.getvalue())

@@ -45,10 +45,16 @@ class Ml2TestCase(test_plugin.Ml2PluginV2TestCase):
         :param path: the resource, and what follows it
         :returns: (status, dict)
         """
+        return self._call(self._service_req, method, path, body)
+
+    def call_as_admin(self, method, *path, **body):
+        """The same with the role of an administrator."""
+        return self._call(self._admin_req, method, path, body)
+
+    def _call(self, request, method, path, body):
         names = ('resource', 'id', 'subresource', 'sub_id', 'action')
-        answer = self._service_req(
-            method, data=body or None,
-            **dict(zip(names, path))).get_response(self.api)
+        answer = request(method, data=body or None,
+                         **dict(zip(names, path))).get_response(self.api)
         return answer.status_int, (
             self.deserialize(self.fmt, answer) if answer.body else {})
 
@@ -56,12 +62,10 @@ class Ml2TestCase(test_plugin.Ml2PluginV2TestCase):
         """Create a network: dict."""
         values = {'network_type': kind, 'physical_network': physical_network,
                   **provider}
-        request = self.new_create_request('networks', {'network': {
+        return self.call_as_admin('POST', 'networks', network={
             'name': kind, 'project_id': self._project_id,
             **{'provider:' + name: value for name, value in values.items()
-               if value is not None}}}, as_admin=True)
-        answer = self.deserialize(self.fmt, request.get_response(self.api))
-        return answer['network']
+               if value is not None}})[1]['network']
 
     def create_port(self, network=None, host='power1', vnic_type='normal',
                     **attributes):

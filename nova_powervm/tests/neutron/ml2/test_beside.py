@@ -12,7 +12,12 @@
 
 """Our mechanism driver beside others, and beside trunks."""
 
+from unittest import mock
+
+from neutron.plugins.ml2.drivers.ovn.agent import neutron_agent
 from neutron.tests.common import helpers
+from neutron.tests.unit.plugins.ml2.drivers.ovn.mech_driver import (
+    test_mech_driver as ovn)
 from neutron_lib.api.definitions import portbindings
 
 from nova_powervm.tests.neutron.ml2 import base
@@ -97,6 +102,39 @@ class PowerVMFirstTest(OpenVSwitchFirstTest):
         self.assert_bound(self.create_port(network), 'pvm_sea', network)
 
 
+class OvnTest(ovn.OVNMechanismDriverTestCase, base.Ml2TestCase):
+    """``mechanism_drivers = ovn,powervm``; OVN's databases are fakes."""
+
+    _mechanism_drivers = ['ovn', 'powervm']
+
+    def setUp(self):
+        super().setUp()
+        chassis = self._add_agent('kvm', hostname='kvm1')
+        # A mock: OVN's test case has made it one.
+        neutron_agent.AgentCache().get_agents.side_effect = (
+            lambda filters: [chassis] if filters['host'] == 'kvm1' else [])
+        self.mech_driver.sb_ovn._get_chassis_physnets = mock.Mock(
+            return_value=[base.PROD])
+
+    def test_each_host(self):
+        network = self.create_network()
+        self.assert_bound(self.create_port(network), 'pvm_sea', network)
+        self.assert_bound(self.create_port(network, vnic_type='direct'),
+                          'pvm_sriov', network)
+        self.assertEqual('ovs', self.create_port(network, host='kvm1')[
+            portbindings.VIF_TYPE])
+
+    def test_live_migration(self):
+        network = self.create_network()
+        port = self.create_port(network)
+        self.call('POST', 'ports', port['id'], 'bindings',
+                  binding={'host': 'power2'})
+        self.assertEqual(200, self.call(
+            'PUT', 'ports', port['id'], 'bindings', 'power2', 'activate',
+            port_id=port['id'])[0])
+        self.assert_bound(self.show_port(port), 'pvm_sea', network)
+
+
 class SriovNicSwitchTest(base.Ml2TestCase):
 
     _mechanism_drivers = ['sriovnicswitch', 'powervm']
@@ -123,12 +161,11 @@ class TrunkTest(base.Ml2TestCase):
 
     def create_trunk(self, port, *subports):
         """Make a port the parent of a trunk: HTTP status."""
-        return self.new_create_request('trunks', {'trunk': {
+        return self.call_as_admin('POST', 'trunks', trunk={
             'port_id': port['id'], 'project_id': self._project_id,
             'sub_ports': [{'port_id': subport['id'], 'segmentation_id': 5,
                            'segmentation_type': 'vlan'}
-                          for subport in subports]}},
-            as_admin=True).get_response(self.api).status_int
+                          for subport in subports]})[0]
 
     def test_parent_is_not_bound(self):
         network = self.create_network()

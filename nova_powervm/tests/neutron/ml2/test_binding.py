@@ -250,14 +250,12 @@ class SegmentTest(base.Ml2TestCase):
 
     def setUp(self):
         super().setUp()
-        request = self.new_create_request('networks', {'network': {
+        self.routed = self.call_as_admin('POST', 'networks', network={
             'name': 'routed', 'project_id': self._project_id, 'segments': [
                 {'provider:network_type': 'vlan', 'provider:segmentation_id':
                  number, 'provider:physical_network': name}
-                for number, name in ((7, base.PROD), (207, base.TEST))]}},
-            as_admin=True)
-        self.routed = self.deserialize(
-            self.fmt, request.get_response(self.api))['network']
+                for number, name in ((7, base.PROD), (207, base.TEST))]}
+            )[1]['network']
 
     def test_first(self):
         port = self.create_port(self.routed)
@@ -273,12 +271,10 @@ class SegmentTest(base.Ml2TestCase):
             self.context, filters={'network_id': [self.routed['id']]})
         (test,) = [segment['id'] for segment in segments
                    if segment['physical_network'] == base.TEST]
-        request = self.new_create_request('subnets', {'subnet': {
+        subnet = self.call_as_admin('POST', 'subnets', subnet={
             'network_id': self.routed['id'], 'segment_id': test,
             'cidr': '192.0.2.0/24', 'ip_version': 4,
-            'project_id': self._project_id}}, as_admin=True)
-        subnet = self.deserialize(
-            self.fmt, request.get_response(self.api))['subnet']
+            'project_id': self._project_id})[1]['subnet']
         # Neutron has to know that the host has the segment: a row that an
         # agent of another driver would make.
         db.update_segment_host_mapping(self.context, 'power1', {test})
