@@ -13,6 +13,7 @@
 """The choice of the VIOSes that serve a partition on the target."""
 
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import partition
 
 
 def vioses(host):
@@ -87,8 +88,12 @@ class Choice:
                 'Mapping %s: VIOS %s cannot serve all that is behind the '
                 'adapter' % (mapping.text, vios.name))
         slot = mapping.server_slot
-        if slot is not None and (slot in vios.slots or
-                                 (vios, slot) in self._slots):
+        if slot is None:
+            return vios
+        if not partition.FIRST_SLOT <= slot < vios.max_slots:
+            raise errors.Refused('Mapping %s: VIOS %s has no virtual slot %d' %
+                                 (mapping.text, vios.name, slot))
+        if slot in vios.slots or (vios, slot) in self._slots:
             raise errors.Refused('Mapping %s: virtual slot %d of VIOS %s is '
                                  'in use' % (mapping.text, slot, vios.name))
         self._slots.add((vios, slot))

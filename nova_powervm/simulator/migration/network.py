@@ -98,6 +98,13 @@ def plan(migration):
                 'System %s has no virtual switch %s, which the adapter in '
                 'slot %d needs' % (migration.target.system.name,
                                    adapter.switch.name, adapter.slot))
+        for other in switch.adapters:
+            if other.mac == adapter.mac:
+                raise errors.Refused(
+                    'The MAC address %s is in use on the virtual switch %s of '
+                    'system %s, by partition %s' % (
+                        other.mac, switch.name, migration.target.system.name,
+                        other.partition.name))
         pvid, tagged = wanted.vlans.get(adapter.mac, (adapter.pvid, None))
         tagged = adapter.tagged if tagged is None else tagged
         switches.check_vlans(pvid, tagged)

@@ -13,6 +13,7 @@
 """What is known of the migrations of a site."""
 
 import collections
+import threading
 
 from nova_powervm.simulator import errors
 
@@ -121,7 +122,7 @@ class Migrations:
     def __init__(self):
         self.under_way = []
         self._over = collections.deque(maxlen=_REMEMBERED)
-        self._holds = set()
+        self._holds = {}
 
     def begin(self, migration):
         """Note a migration; both systems and the partition show it."""
@@ -157,18 +158,23 @@ class Migrations:
 
         :param uuid: str, of the partition
         :param phase: one of PHASES
+        :returns: threading.Event, set when it has stopped there; whoever
+            waits for it must not hold site.lock
+        :raises errors.Refused: when there is no such phase
         """
         if phase not in PHASES:
             raise errors.Refused('The phases of a migration are %s' %
                                  ', '.join(PHASES))
-        self._holds.add((uuid.upper(), phase))
+        return self._holds.setdefault((uuid.upper(), phase),
+                                      threading.Event())
 
     def take_hold(self, migration):
         """Tell whether a migration stops in its phase, which it does once."""
-        key = migration.lpar.uuid, migration.phase
-        held = key in self._holds
-        self._holds.discard(key)
-        return held
+        reached = self._holds.pop((migration.lpar.uuid, migration.phase),
+                                  None)
+        if reached is not None:
+            reached.set()
+        return reached is not None
 
     def release(self, uuid):
         """Let a migration go on that is held, or drop what would hold it.
@@ -182,7 +188,8 @@ class Migrations:
                 phase = migration.phase
                 migration.job.release()
                 return phase
-        self._holds = {key for key in self._holds if key[0] != uuid.upper()}
+        self._holds = {key: reached for key, reached in self._holds.items()
+                       if key[0] != uuid.upper()}
         return None
 
     def vios_changed(self, vios):

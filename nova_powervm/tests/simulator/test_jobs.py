@@ -21,6 +21,7 @@ from pypowervm.wrappers import job as pvm_job
 import testtools
 
 from nova_powervm.simulator import atom
+from nova_powervm.simulator import clock
 from nova_powervm.simulator import jobs
 from nova_powervm.tests import fixtures
 from nova_powervm.tests.simulator import fidelity
@@ -216,6 +217,95 @@ class TestWithPolls(JobTest):
         self.assertEqual('not activated', self.lpar.partition_state)
         power.power_on(self.wrapper, None)
         self.assertEqual('running', self.lpar.partition_state)
+
+
+class TestPhases(JobTest):
+    """A job of three phases."""
+
+    def setUp(self):
+        super().setUp()
+        self.seen = []
+        self.held = False
+        self.patch(jobs, 'OPERATIONS', {
+            ('LogicalPartition', 'Test'): self.run_it})
+
+    def run_it(self, job):
+        """The operation."""
+        try:
+            for number, seconds in enumerate((10, 0, 10)):
+                self.seen.append(number)
+                yield clock.Phase(str(number), seconds,
+                                  self.held and number == 1)
+        except (jobs.JobFailed, GeneratorExit) as exc:
+            self.seen.append(type(exc).__name__)
+            raise
+        return {'returnCode': 7}
+
+    def start(self):
+        with self.site.lock:
+            self.job = self.host.jobs.submit(
+                'LogicalPartition', 'Test', self.lpar, atom.Document(
+                    jobs.template('LogicalPartition', 'Test')))
+
+    def advance(self, seconds):
+        self.site.clock.advance(seconds)
+        return self.seen, self.job.status
+
+    def test_course(self):
+        self.start()
+        self.assertEqual(([0], 'RUNNING'), self.advance(9))
+        self.assertEqual(([0, 1, 2], 'RUNNING'), self.advance(2))
+        self.assertEqual(([0, 1, 2], 'COMPLETED_OK'), self.advance(10))
+        self.assertEqual({'returnCode': 7}, self.job.results)
+
+    def test_all_at_once(self):
+        self.start()
+        self.assertEqual(([0, 1, 2], 'COMPLETED_OK'), self.advance(21))
+
+    def test_first_one_lasts_as_jobs_do(self):
+        self.site.timing['job_seconds'] = 30
+        self.start()
+        self.assertEqual(([0], 'RUNNING'), self.advance(29))
+        self.assertEqual(([0, 1, 2], 'COMPLETED_OK'), self.advance(12))
+
+    def test_polls_end_the_first_one(self):
+        self.site.timing['job_polls'] = 2
+        self.start()
+        with self.site.lock:
+            self.job.poll()
+            self.assertEqual([0], self.seen)
+            self.job.poll()
+            self.assertEqual([0, 1, 2], self.seen)
+            self.job.poll()
+        self.assertEqual('RUNNING', self.job.status)
+        self.assertEqual(([0, 1, 2], 'COMPLETED_OK'), self.advance(11))
+
+    def test_held(self):
+        self.held = True
+        self.start()
+        self.assertEqual(([0, 1], 'RUNNING'), self.advance(100))
+        with self.site.lock:
+            self.job.release()
+            self.job.release()
+        self.assertEqual(([0, 1, 2], 'RUNNING'), self.advance(9))
+        self.assertEqual(([0, 1, 2], 'COMPLETED_OK'), self.advance(2))
+
+    def test_cancelled(self):
+        self.start()
+        self.advance(11)
+        with self.site.lock:
+            self.job.cancel()
+        self.assertEqual(([0, 1, 2, 'GeneratorExit'],
+                          'CANCELED_WHILE_RUNNING'), self.advance(100))
+
+    def test_broken_off(self):
+        self.start()
+        self.advance(11)
+        with self.site.lock:
+            self.job.break_off(jobs.JobFailed('No more'))
+        self.assertEqual(([0, 1, 2, 'JobFailed'], 'FAILED_BEFORE_COMPLETION'),
+                         self.advance(100))
+        self.assertEqual('No more', self.job.message)
 
 
 class TestByTheClock(JobTest):

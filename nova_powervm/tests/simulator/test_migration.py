@@ -12,9 +12,11 @@
 """Tests of live migration, with disks in a shared storage pool."""
 
 import json
+import threading
 
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import migration as pvm_migration
+from pypowervm.tasks import power
 from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm.simulator import errors
@@ -113,6 +115,27 @@ class TestMove(base.MigrationTestCase):
         self.assertNotEqual(old.uuid, new.uuid)
         self.assertIn(new.href.split('?')[0], self.wrapper(
             self.arrival()).entry.element.toxmlstring().decode())
+
+    def test_goes_on_there(self):
+        """What a client does with any partition it can do with this one."""
+        self.migrate()
+        arrival = self.arrival()
+        wrapper = self.wrapper(arrival)
+        power.power_off(wrapper, None, force_immediate=True)
+        self.assertEqual(0, arrival.uptime)
+        wrapper = wrapper.refresh()
+        wrapper.name = 'renamed'
+        wrapper = wrapper.update()
+        power.power_on(wrapper, None)
+        self.assertEqual('boot_1', arrival.boot['disk'])
+        pvm_net.CNA.bld(
+            self.target_adapter, 7,
+            self.target.store.all('VirtualSwitch')[0].href()).create(
+                parent=wrapper)
+        power.power_off(wrapper, None, force_immediate=True)
+        wrapper.refresh().delete()
+        self.assertIsNone(self.target.store.find('LogicalPartition',
+                                                 self.lpar.uuid))
 
     def test_partition_id(self):
         self.assertEqual(4, self.lpar.partition_id)
@@ -332,6 +355,18 @@ class TestPhases(base.MigrationTestCase):
                                           partition='vm1')['phase'])
         self.act('advance_time', seconds=100)
         self.assertEqual('done', self.record()['outcome'])
+
+    def test_hold_can_be_waited_for(self):
+        with self.site.lock:
+            reached = self.site.migrations.hold(self.lpar.uuid, 'copy')
+        self.assertFalse(reached.is_set())
+        threading.Thread(target=self.migrate).start()
+        self.addCleanup(self.site.clock.advance, 100)
+        while not reached.wait(0.01):
+            self.site.clock.advance(1)
+        with self.site.lock:
+            self.assertEqual('copy', self.lpar.migration.phase)
+        self.release()
 
     def test_held_phase_does_not_end(self):
         reached = self.to_phase('prepare')

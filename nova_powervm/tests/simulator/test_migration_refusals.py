@@ -11,8 +11,6 @@
 # under the License.
 """Tests of what the platform refuses to migrate, in its order."""
 
-import copy
-
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator.resources import processor_pool
@@ -27,16 +25,15 @@ IBMI_CAPABLE = 'IBMiLogicalPartitionMobilityCapable'
 class RefusalTestCase(base.MigrationTestCase):
     """A test on a profile that it may change.
 
-    :cvar SYSTEMS: dict, number of a host -> changes of its system
+    :cvar LIMITS: dict, number of a host -> its limits of migrations
     """
 
-    SYSTEMS = {}
+    LIMITS = {}
 
     def profile(self):
         profile = powervm_fixtures.load_profile(self.PROFILE)
-        for number, changes in self.SYSTEMS.items():
-            profile['hosts'][number]['system'].update(
-                copy.deepcopy(changes))
+        for number, changes in self.LIMITS.items():
+            profile['hosts'][number]['system']['migration'].update(changes)
         for host in profile['hosts']:
             host['bridges'][0]['vlans'] = [100, 200]
         self.change(profile['hosts'])
@@ -97,9 +94,8 @@ class TestCapable(RefusalTestCase):
 
 class TestLimits(RefusalTestCase):
 
-    SYSTEMS = {0: {'migration': {'max_active': 2, 'max_inactive': 4,
-                                 'firmware_max': 8}},
-               1: {'migration': {'max_active': 1, 'max_inactive': 4}}}
+    LIMITS = {0: {'max_active': 2, 'max_inactive': 4, 'firmware_max': 8},
+              1: {'max_active': 1, 'max_inactive': 4}}
 
     def test_what_the_systems_tell(self):
         source, target = (s.migration_data for s in self.systems())
@@ -389,9 +385,7 @@ class TestNetwork(RefusalTestCase):
         mac = self.adapter_of().mac
         self.make_lpar('other', self.target, adapters=[
             {'switch': 'ETHERNET0', 'vlan': 9, 'mac': mac}])
-        before = self.states()
-        self.assertFails('The MAC address %s is in use' % mac, self.migrate)
-        self.assertSame(before)
+        self.assertRefused('The MAC address %s is in use' % mac)
 
     def test_leak(self):
         """Two partitions end up in one VLAN of a private switch."""

@@ -155,7 +155,9 @@ class TestVolumes(StorageTestCase):
                 ('3//', 'is not a mapping'), ('3', 'is not a mapping'),
                 ('x/vios1/', 'is not a mapping'),
                 ('3/vios1//4/fcs0', 'is not a mapping'),
-                ('3/vios1//2', 'virtual slot 2 of VIOS vios1 is in use')):
+                ('3/vios1//2', 'virtual slot 2 of VIOS vios1 is in use'),
+                ('3/vios1//1', 'VIOS vios1 has no virtual slot 1'),
+                ('3/vios1//2000', 'VIOS vios1 has no virtual slot 2000')):
             self.assertRefused(text, virtual_scsi_mappings=[mapping])
         self.assertRefused('two mappings of slot 3', virtual_scsi_mappings=[
             '3/vios1/', '3/vios2/'])
