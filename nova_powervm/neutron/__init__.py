@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""A mechanism driver of Neutron's ML2 plugin; it runs in neutron-server.
+"""A mechanism driver of Neutron's ML2 plugin; it runs in Neutron's server.
 
 This package imports neither Nova nor pypowervm, nor other parts of this
 project. It needs neutron-lib, which the extra ``nova-powervm[neutron]`` names.

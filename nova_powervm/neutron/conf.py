@@ -12,9 +12,9 @@
 
 """The options of the mechanism driver, all in group [ml2_powervm].
 
-neutron-server reads them from the files of ML2. The name of the group follows
-those of other mechanism drivers, such as [ml2_sriov]. The group [powervm] of
-nova.conf belongs to the driver of Nova, on other machines.
+Neutron's server reads them from the files of ML2. The name of the group is
+like those of ML2's own drivers, such as [ml2_type_vlan]. The group [powervm]
+of nova.conf belongs to the driver of Nova, on other machines.
 """
 
 import typing
@@ -123,7 +123,7 @@ group = cfg.OptGroup(
     GROUP,
     title='PowerVM options of ML2',
     help="""
-Options of the mechanism driver for IBM PowerVM. neutron-server
+Options of the mechanism driver for IBM PowerVM. Neutron's server
 uses them if ``[ml2]/mechanism_drivers`` has ``powervm``.
 """)
 

@@ -12,7 +12,7 @@
 
 """The mechanism driver ``powervm``: binds ports of PowerVM hosts, no agent.
 
-neutron-server decides from its configuration alone whether a port can be
+Neutron's server decides from its configuration alone whether a port can be
 bound. The driver of Nova does the rest on the host, when it plugs the port.
 """
 
@@ -51,7 +51,7 @@ class PowerVMMechanismDriver(api.MechanismDriver):
         """Read the options.
 
         :raises oslo_config.cfg.ConfigFileValueError: if one is wrong; then
-            neutron-server does not start
+            Neutron's server does not start
         """
         conf.register(cfg.CONF)
         options = cfg.CONF[conf.GROUP]

@@ -313,7 +313,7 @@ class DriverTest(MechanismDriverTestCase):
 class ImportTest(testtools.TestCase):
 
     def test_what_it_brings_along(self):
-        """neutron-server loads no Nova, no pypowervm and no eventlet."""
+        """Neutron's server loads no Nova, no pypowervm and no eventlet."""
         printed = subprocess.run(
             [sys.executable, '-W', 'ignore', '-c', FOREIGN], cwd=tree.ROOT,
             check=True, text=True, stdout=subprocess.PIPE,

@@ -23,7 +23,7 @@ TEST = 'physnet2'
 
 
 class Ml2TestCase(test_plugin.Ml2PluginV2TestCase):
-    """ML2 finds the driver by its entry point, as neutron-server does.
+    """ML2 finds the driver by its entry point, as Neutron's server does.
 
     The hosts power1 and power2 have the network PROD, and power1 has TEST.
     """
