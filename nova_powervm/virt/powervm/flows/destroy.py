@@ -17,6 +17,8 @@ from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
+from nova_powervm.virt.powervm.tasks import media as tf_media
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -39,10 +41,10 @@ def destroy(services, instance, network_info, block_device_info=None,
     if destroy_vifs:
         flow.add(tf_net.UnplugVifs(services.host, instance, network_info,
                                    lpar_going=True))
-    flow.add(tf_stg.DetachDisk(services.disk, instance, stg))
+    flow.add(tf_disk.DetachDisk(services.disk, instance, stg))
     volume.add_disconnect(flow, volumes, stg, server_going=True)
     if has_config_drive:
-        flow.add(tf_stg.DetachCfgDrive(services.config_drive, instance, stg))
+        flow.add(tf_media.DetachCfgDrive(services.config_drive, instance, stg))
     flow.add(
         tf_stg.DetachPartition(instance, stg),
         tf_stg.UpdateVioses(stg))
@@ -53,9 +55,9 @@ def destroy(services, instance, network_info, block_device_info=None,
     if not destroy_disks:
         flow.add(delete_lpar)
     if has_config_drive:
-        flow.add(tf_stg.DeleteVOpt(services.config_drive, instance,
-                                   may_wait=not destroy_disks))
+        flow.add(tf_media.DeleteVOpt(services.config_drive, instance,
+                                     may_wait=not destroy_disks))
     if destroy_disks:
-        flow.add(tf_stg.DeleteDisk(services.disk, instance), delete_lpar)
+        flow.add(tf_disk.DeleteDisk(services.disk, instance), delete_lpar)
         slot.add_end(flow, services, instance)
     return flow

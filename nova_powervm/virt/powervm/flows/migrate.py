@@ -31,6 +31,8 @@ from nova_powervm.virt.powervm.flows import resize
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
+from nova_powervm.virt.powervm.tasks import media as tf_media
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -54,13 +56,13 @@ def prepare_on_source(services, instance, flavor, block_device_info, timeout,
                          was_on)
     slot.add_departure(flow, services, instance)
     flow.add(
-        tf_stg.ReleaseOwnDisks(services.disk, instance, stg,
-                               spawn.own_disk_types(block_device_info)))
+        tf_disk.ReleaseOwnDisks(services.disk, instance, stg,
+                                spawn.own_disk_types(block_device_info)))
     volume.add_disconnect(flow, volumes, stg, server_going=True, undo=True)
     flow.add(tf_stg.UpdateVioses(stg))
     if configdrive.required_by(instance):
-        flow.add(tf_stg.DeleteVOptOfLost(services.host, services.config_drive,
-                                         instance))
+        flow.add(tf_media.DeleteVOptOfLost(
+            services.host, services.config_drive, instance))
     return flow
 
 
@@ -81,11 +83,11 @@ def revert_on_source(services, instance, network_info, block_device_info,
                         network_info, slots=slots))
     spawn.add_swap_change(flow, services, instance, old_flavor, mapped=False)
     flow.add(
-        tf_stg.ConnectOwnDisks(services.disk, instance, stg,
-                               spawn.own_disk_types(block_device_info),
-                               undo=False, slots=slots,
-                               swap_gb=disk_driver.swap_sizes(
-                                   instance, block_device_info)))
+        tf_disk.ConnectOwnDisks(services.disk, instance, stg,
+                                spawn.own_disk_types(block_device_info),
+                                undo=False, slots=slots,
+                                swap_gb=disk_driver.swap_sizes(
+                                    instance, block_device_info)))
     volume.add_connect(flow, volumes, stg, undo=False)
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save_volumes(flow, volumes, block_device_info)

@@ -19,6 +19,8 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
+from nova_powervm.virt.powervm.tasks import media as tf_media
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -76,14 +78,15 @@ def hard_reboot(services, instance, network_info, block_device_info,
         tf_vm.MakeUpSize(services.host, instance),
         tf_net.PlugVifs(services.virtapi, services.host, instance,
                         network_info, slots=slots),
-        tf_stg.ConnectOwnDisks(services.disk, instance, stg, disk_types,
-                               undo=False, slots=slots,
-                               swap_gb=disk_driver.swap_sizes(
-                                   instance, block_device_info)))
+        tf_disk.ConnectOwnDisks(services.disk, instance, stg, disk_types,
+                                undo=False, slots=slots,
+                                swap_gb=disk_driver.swap_sizes(
+                                    instance, block_device_info)))
     # A failed rescue, or a failed unrescue, may have left it.
-    flow.add(tf_stg.DetachDisk(services.disk, instance, stg, [_RESCUE]))
+    flow.add(tf_disk.DetachDisk(services.disk, instance, stg, [_RESCUE]))
     if configdrive.required_by(instance):
-        flow.add(tf_stg.ReattachCfgDrive(services.config_drive, instance, stg))
+        flow.add(tf_media.ReattachCfgDrive(services.config_drive, instance,
+                                           stg))
     if volumes:
         flow.add(tf_vol.DiscoverVolumes(volumes, undo=False),
                  tf_vol.ReconnectVolumes(volumes, stg))
@@ -91,8 +94,8 @@ def hard_reboot(services, instance, network_info, block_device_info,
     volume.add_save_volumes(flow, volumes, block_device_info)
     slot.add_save_slots(flow, slots)
     flow.add(
-        tf_stg.DeleteDisk(services.disk, instance, [_RESCUE],
-                          only_unmapped=True),
-        tf_stg.MakeUpBootDiskGrowth(services.disk, instance))
+        tf_disk.DeleteDisk(services.disk, instance, [_RESCUE],
+                           only_unmapped=True),
+        tf_disk.MakeUpBootDiskGrowth(services.disk, instance))
     return load_source.add_power_on(flow, services, instance,
                                     block_device_info)

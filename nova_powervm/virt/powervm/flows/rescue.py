@@ -20,6 +20,7 @@ from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
 from nova_powervm.virt.powervm.tasks import image as tf_img
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -46,9 +47,9 @@ def rescue(services, context, instance, image_meta, block_device_info=None,
                                       block_device_info, always=True)
     flow.add(
         tf_img.CheckRescue(instance, image_meta),
-        tf_stg.CreateRescueDisk(services.disk, context, instance, image_meta),
-        tf_stg.ConnectRescueDisk(services.disk, instance,
-                                 apart=flavors.is_ibmi(instance)))
+        tf_disk.CreateRescueDisk(services.disk, context, instance, image_meta),
+        tf_disk.ConnectRescueDisk(services.disk, instance,
+                                  apart=flavors.is_ibmi(instance)))
     if at_menu and not flavors.is_ibmi(instance):
         flow.add(tf_vm.PowerOn(
             services.host, instance, restart=True,
@@ -65,12 +66,12 @@ def power_on(services, instance, block_device_info=None):
     """
     flow = linear_flow.Flow('power_on_rescued')
     if flavors.is_ibmi(instance):
-        flow.add(tf_stg.ReconnectRescueDisk(services.disk, instance))
+        flow.add(tf_disk.ReconnectRescueDisk(services.disk, instance))
     else:
         stg = transaction.StorageTransaction(services.host, 'power_on_rescued')
         flow.add(
-            tf_stg.ConnectOwnDisks(services.disk, instance, stg, [_RESCUE],
-                                   undo=False),
+            tf_disk.ConnectOwnDisks(services.disk, instance, stg, [_RESCUE],
+                                    undo=False),
             tf_stg.UpdateVioses(stg))
     _add_boot_from(flow, services, instance, _RESCUE, restart=False)
     return flow
@@ -85,9 +86,9 @@ def unrescue(services, instance, block_device_info):
     stg = volume.transaction(services, 'unrescue', volumes)
     flow = linear_flow.Flow('unrescue').add(
         tf_vm.PowerOff(services.host, instance, force_immediate=True),
-        tf_stg.DetachDisk(services.disk, instance, stg, [_RESCUE]),
+        tf_disk.DetachDisk(services.disk, instance, stg, [_RESCUE]),
         tf_stg.UpdateVioses(stg),
-        tf_stg.DeleteDisk(services.disk, instance, [_RESCUE]))
+        tf_disk.DeleteDisk(services.disk, instance, [_RESCUE]))
     _add_boot_from(flow, services, instance, _BOOT, volumes=volumes,
                    block_device_info=block_device_info)
     return flow
@@ -99,7 +100,7 @@ def discard(services, instance):
     The disk has no mapping any more.
     """
     return linear_flow.Flow('discard_rescue_disk').add(
-        tf_stg.DeleteDisk(services.disk, instance, [_RESCUE]))
+        tf_disk.DeleteDisk(services.disk, instance, [_RESCUE]))
 
 
 def _add_boot_from(flow, services, instance, disk_type, restart=True,

@@ -28,6 +28,7 @@ from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import spawn
 from nova_powervm.virt.powervm.flows import volume
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
@@ -52,8 +53,8 @@ def add_growth_check(flow, services, instance, flavor, block_device_info):
     """Check that the boot disk can grow, if it has to."""
     if (flavor.root_gb > instance.flavor.root_gb and
             not spawn.is_volume_backed(block_device_info)):
-        flow.add(tf_stg.CheckBootDiskGrowth(services.disk, instance,
-                                            flavor.root_gb))
+        flow.add(tf_disk.CheckBootDiskGrowth(services.disk, instance,
+                                             flavor.root_gb))
 
 
 def add_power_off(flow, services, instance, block_device_info, timeout,
@@ -146,5 +147,5 @@ def _add_resize(flow, services, instance, block_device_info, old_flavor,
 def extend(services, instance):
     """Flow that extends the boot disk to the size of the flavor."""
     return linear_flow.Flow('resize_extend').add(
-        tf_stg.ExtendBootDisk(services.disk, instance,
-                              instance.flavor.root_gb))
+        tf_disk.ExtendBootDisk(services.disk, instance,
+                               instance.flavor.root_gb))

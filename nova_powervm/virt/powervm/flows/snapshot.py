@@ -16,8 +16,8 @@ from nova.compute import task_states
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import load_source
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
 from nova_powervm.virt.powervm.tasks import image as tf_img
-from nova_powervm.virt.powervm.tasks import storage as tf_stg
 
 
 def snapshot(services, context, instance, image_id, update_task_state,
@@ -40,11 +40,11 @@ def snapshot(services, context, instance, image_id, update_task_state,
                              instance),
         tf_img.UpdateTaskState(update_task_state,
                                task_states.IMAGE_PENDING_UPLOAD),
-        tf_stg.InstanceDiskToMgmt(services.disk, services.mgmt, instance),
+        tf_disk.InstanceDiskToMgmt(services.disk, services.mgmt, instance),
         tf_img.UpdateTaskState(
             update_task_state, task_states.IMAGE_UPLOADING,
             expected_state=task_states.IMAGE_PENDING_UPLOAD),
         tf_img.StreamToGlance(context, services.disk.image_api, image_id,
                               services.mgmt, instance),
-        tf_stg.RemoveInstanceDiskFromMgmt(services.disk, services.mgmt,
-                                          instance))
+        tf_disk.RemoveInstanceDiskFromMgmt(services.disk, services.mgmt,
+                                           instance))

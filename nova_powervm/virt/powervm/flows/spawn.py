@@ -23,6 +23,8 @@ from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.slots import lifecycle
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
+from nova_powervm.virt.powervm.tasks import media as tf_media
 from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -92,7 +94,7 @@ def rebuild(services, context, instance, network_info, block_device_info,
     _add_partition(flow, services, instance, network_info, slots,
                    keeps_nvram=True)
     add_swap_change(flow, services, instance, old_flavor, mapped=False)
-    flow.add(tf_stg.ConnectOwnDisks(
+    flow.add(tf_disk.ConnectOwnDisks(
         services.disk, instance, stg, own_disk_types(block_device_info),
         swap_gb=disk_driver.swap_sizes(instance, block_device_info),
         slots=slots))
@@ -102,7 +104,7 @@ def rebuild(services, context, instance, network_info, block_device_info,
                      admin_password, network_info, stg)
     volume.add_save_volumes(flow, volumes, block_device_info)
     if grow:
-        flow.add(tf_stg.MakeUpBootDiskGrowth(services.disk, instance))
+        flow.add(tf_disk.MakeUpBootDiskGrowth(services.disk, instance))
     _add_start(flow, services, instance, block_device_info, power_on,
                power_opts)
     slot.add_save_slots(flow, slots)
@@ -118,8 +120,8 @@ def add_swap_change(flow, services, instance, old_flavor, mapped=True,
     :param slots: slots.server.ServerSlots of the flow.
     """
     if old_flavor is not None and old_flavor.swap != instance.flavor.swap:
-        flow.add(tf_stg.ReplaceSwap(services.disk, instance, old_flavor,
-                                    mapped=mapped, slots=slots))
+        flow.add(tf_disk.ReplaceSwap(services.disk, instance, old_flavor,
+                                     mapped=mapped, slots=slots))
 
 
 def _add_partition(flow, services, instance, network_info, slots, keeps_nvram):
@@ -153,9 +155,9 @@ def _add_start(flow, services, instance, block_device_info, power_on,
 def _add_boot_disk(flow, services, context, instance, image_meta, stg):
     boot = disk_driver.DiskType.BOOT
     flow.add(
-        tf_stg.CreateDiskForImg(services.disk, context, instance, image_meta,
-                                boot),
-        tf_stg.ConnectDisk(services.disk, instance, stg, boot))
+        tf_disk.CreateDiskForImg(services.disk, context, instance, image_meta,
+                                 boot),
+        tf_disk.ConnectDisk(services.disk, instance, stg, boot))
 
 
 def _add_blank_disks(flow, services, instance, block_device_info, stg):
@@ -163,13 +165,13 @@ def _add_blank_disks(flow, services, instance, block_device_info, stg):
     disks = disk_driver.blank_disks(block_device_info)
     if disks:
         flow.add(
-            tf_stg.CreateBlankDisks(services.disk, instance, disks),
-            tf_stg.ConnectBlankDisks(services.disk, instance, stg, disks))
+            tf_disk.CreateBlankDisks(services.disk, instance, disks),
+            tf_disk.ConnectBlankDisks(services.disk, instance, stg, disks))
 
 
 def _add_config_drive(flow, services, context, instance, injected_files,
                       network_info, admin_password, stg):
     flow.add(
-        tf_stg.CreateCfgDrive(services.config_drive, context, instance,
-                              injected_files, network_info, admin_password),
-        tf_stg.ConnectCfgDrive(services.config_drive, instance, stg))
+        tf_media.CreateCfgDrive(services.config_drive, context, instance,
+                                injected_files, network_info, admin_password),
+        tf_media.ConnectCfgDrive(services.config_drive, instance, stg))

@@ -17,6 +17,7 @@ from unittest import mock
 from taskflow.patterns import linear_flow
 
 from nova_powervm.tests.virt.powervm.flows import base
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
@@ -27,8 +28,8 @@ class ProblemsTest(base.FlowTestCase):
         super().setUp()
         self.get = tf_vm.Get(None, None)
         self.update = tf_stg.UpdateVioses('transaction')
-        self.detach = tf_stg.DetachDisk(None, None, self.update.stg)
-        self.delete = tf_stg.DeleteDisk(None, None)
+        self.detach = tf_disk.DetachDisk(None, None, self.update.stg)
+        self.delete = tf_disk.DeleteDisk(None, None)
 
     def assert_problem(self, problem, *tasks):
         self.assertEqual([problem], base.problems(
@@ -81,7 +82,7 @@ class ProblemsTest(base.FlowTestCase):
                             self.update)
         self.assert_problem(
             'no UpdateVioses makes the edits of DetachDisk', self.detach,
-            self.update, tf_stg.DetachDisk(None, None, self.update.stg))
+            self.update, tf_disk.DetachDisk(None, None, self.update.stg))
 
     def test_words(self):
         self.assertEqual(
@@ -91,6 +92,6 @@ class ProblemsTest(base.FlowTestCase):
                 tf_vm.PowerOff(None, None, force_immediate=True,
                                missing_ok=True),
                 self.delete,
-                tf_stg.DetachDisk(None, None, None, ['boot', 'swap']),
-                tf_stg.CreateBlankDisks(
+                tf_disk.DetachDisk(None, None, None, ['boot', 'swap']),
+                tf_disk.CreateBlankDisks(
                     None, None, [mock.Mock(disk_type='swap')])]))

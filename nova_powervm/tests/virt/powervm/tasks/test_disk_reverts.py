@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The reverts of storage tasks take back what the tasks did, and no more.
+"""The reverts of tasks on disks take back what the tasks did, and no more.
 
 Each of them is tried on a site where others have disks, media and mappings,
 see base. UpdateVioses makes the edits that tasks have queued; it is in the
@@ -24,11 +24,11 @@ from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import power_jobs
+from nova_powervm.virt.powervm.tasks import disk as tf_disk
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm import vm
 
 setUpModule = base.set_up_module
-
 BLANK = [disk_driver.BlankDisk(base.EPHEMERAL, 1),
          disk_driver.BlankDisk(base.SWAP, 1)]
 BLANK_TYPES = [disk.disk_type for disk in BLANK]
@@ -79,15 +79,15 @@ class DiskRevertsMixin:
     # ---- new disks -----------------------------------------------------
 
     def create_boot_disk(self):
-        return [tf_stg.CreateDiskForImg(self.disk_dvr, None, self.instance,
-                                        self.image_meta, base.BOOT)]
+        return [tf_disk.CreateDiskForImg(self.disk_dvr, None, self.instance,
+                                         self.image_meta, base.BOOT)]
 
     def create_rescue_disk(self):
-        return [tf_stg.CreateRescueDisk(self.disk_dvr, None, self.instance,
-                                        self.image_meta)]
+        return [tf_disk.CreateRescueDisk(self.disk_dvr, None, self.instance,
+                                         self.image_meta)]
 
     def create_blank_disks(self):
-        return [tf_stg.CreateBlankDisks(self.disk_dvr, self.instance, BLANK)]
+        return [tf_disk.CreateBlankDisks(self.disk_dvr, self.instance, BLANK)]
 
     def test_create_disk(self):
         self.assert_undone(self.create_boot_disk)
@@ -137,14 +137,14 @@ class DiskRevertsMixin:
         [disk] = self.make_disks()
         self.create_lpar()
         self.assert_undone(self.queue(
-            tf_stg.ConnectDisk, base.BOOT, provided={'disk_dev_info': disk}))
+            tf_disk.ConnectDisk, base.BOOT, provided={'disk_dev_info': disk}))
 
     def test_connect_disk_leaves_others(self):
         boot, *blank = self.make_disks(BLANK)
         self.create_lpar()
         self.connect(*blank)
         self.assert_undone(self.queue(
-            tf_stg.ConnectDisk, base.BOOT, provided={'disk_dev_info': boot}),
+            tf_disk.ConnectDisk, base.BOOT, provided={'disk_dev_info': boot}),
             once=True)
 
     def test_connect_blank_disks(self):
@@ -152,7 +152,7 @@ class DiskRevertsMixin:
         self.create_lpar()
         self.connect(boot)
         self.assert_undone(self.queue(
-            tf_stg.ConnectBlankDisks, BLANK, provided={'blank_disks': blank}))
+            tf_disk.ConnectBlankDisks, BLANK, provided={'blank_disks': blank}))
 
     def test_connect_rescue_disk(self):
         self.create_lpar()
@@ -161,13 +161,13 @@ class DiskRevertsMixin:
                                          base.RESCUE)
         self.assert_undone(lambda: [
             base.Provide(disk_dev_info=disk),
-            tf_stg.ConnectRescueDisk(self.disk_dvr, self.instance)])
+            tf_disk.ConnectRescueDisk(self.disk_dvr, self.instance)])
 
     def test_connect_own_disks(self):
         self.make_disks(BLANK)
         self.create_lpar()
         self.assert_undone(self.queue(
-            tf_stg.ConnectOwnDisks, [base.BOOT, *BLANK_TYPES]), once=True)
+            tf_disk.ConnectOwnDisks, [base.BOOT, *BLANK_TYPES]), once=True)
 
     def test_connect_own_disks_one_of_which_is_missing(self):
         self.make_disks()
@@ -175,7 +175,7 @@ class DiskRevertsMixin:
         before = self.platform.state()
         self.assertRaises(
             nova_exc.DiskNotFound, self.run_flow,
-            *self.queue(tf_stg.ConnectOwnDisks, [base.BOOT, base.SWAP])())
+            *self.queue(tf_disk.ConnectOwnDisks, [base.BOOT, base.SWAP])())
         self.assert_site(before)
 
     def test_connect_own_disks_for_good(self):
@@ -183,14 +183,14 @@ class DiskRevertsMixin:
         self.make_disks()
         self.create_lpar()
         seen, _requests = self.run_to_the_end(*self.queue(
-            tf_stg.ConnectOwnDisks, [base.BOOT], undo=False)())
+            tf_disk.ConnectOwnDisks, [base.BOOT], undo=False)())
         self.assertNotEqual([], self.mapped())
         self.assert_site(seen)
 
     def test_connect_no_own_disks(self):
         """A server that boots from a volume may have none."""
         self.create_lpar()
-        self.run_to_the_end(*self.queue(tf_stg.ConnectOwnDisks, [])()[:2])
+        self.run_to_the_end(*self.queue(tf_disk.ConnectOwnDisks, [])()[:2])
         self.assertEqual([], self.requests())
 
     def test_release_own_disks(self):
@@ -198,7 +198,7 @@ class DiskRevertsMixin:
         self.create_lpar()
         self.connect(*self.make_disks(BLANK))
         self.assert_undone(self.queue(
-            tf_stg.ReleaseOwnDisks, [base.BOOT, *BLANK_TYPES]),
+            tf_disk.ReleaseOwnDisks, [base.BOOT, *BLANK_TYPES]),
             once=False)
 
 
@@ -245,7 +245,7 @@ class PoolDiskRevertsTest(DiskRevertsMixin, base.TaskTestCase):
         [disk] = self.make_disks()
         self.create_lpar()
         self.assert_undone(self.queue(
-            tf_stg.ConnectDisk, base.BOOT, provided={'disk_dev_info': disk}),
+            tf_disk.ConnectDisk, base.BOOT, provided={'disk_dev_info': disk}),
             once=False)
 
 
@@ -278,7 +278,7 @@ class ReplaceSwapTest(base.TaskTestCase):
 
     def replace(self, swap, old_swap, **kwargs):
         self.instance.flavor = site.make_flavor(swap=swap)
-        return lambda: [tf_stg.ReplaceSwap(
+        return lambda: [tf_disk.ReplaceSwap(
             self.disk_dvr, self.instance, site.make_flavor(swap=old_swap),
             **kwargs)]
 
@@ -301,37 +301,6 @@ class ReplaceSwapTest(base.TaskTestCase):
         self.assert_undone(self.replace(1024, 0), once=True)
 
 
-class ConfigDriveRevertsTest(base.TaskTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.drive = self.platform.config_drive
-
-    def create(self):
-        return [base.Provide(mgmt_cna=None), tf_stg.CreateCfgDrive(
-            self.drive, None, self.instance, [], [], None)]
-
-    def connect(self):
-        stg = self.transaction()
-        return [tf_stg.ConnectCfgDrive(self.drive, self.instance, stg),
-                tf_stg.UpdateVioses(stg)]
-
-    def test_create(self):
-        self.assert_undone(self.create)
-
-    def test_connect(self):
-        self.create_lpar()
-        medium = self.run_flow(*self.create())['cfg_drive']
-        self.assert_undone(
-            lambda: [base.Provide(cfg_drive=medium), *self.connect()])
-
-    def test_both(self):
-        """As they are in a spawn."""
-        self.create_lpar()
-        self.assert_undone(lambda: [*self.create(), *self.connect()],
-                           once=True)
-
-
 class ManagementRevertsTest(base.TaskTestCase):
     """A boot disk that the management partition reads while it is in use."""
 
@@ -345,5 +314,5 @@ class ManagementRevertsTest(base.TaskTestCase):
         power_jobs.PowerOp(self.host, self.instance).start()
 
     def test_attach(self):
-        self.assert_undone(lambda: [tf_stg.InstanceDiskToMgmt(
+        self.assert_undone(lambda: [tf_disk.InstanceDiskToMgmt(
             self.disk_dvr, self.platform.mgmt, self.instance)])
