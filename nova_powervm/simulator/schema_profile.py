@@ -96,6 +96,9 @@ SYSTEM = _object({
         'max_inactive': {'type': 'integer', 'minimum': 0, 'default': 16},
         # Whether a partition with an open console can move no more.
         'closed_consoles': {'type': 'boolean', 'default': False},
+        # Whether a migration fails that puts two partitions in one VLAN of a
+        # switch without a bridge; otherwise the state tells so.
+        'separate_vlans': {'type': 'boolean', 'default': False},
         # Without it the system does not tell.
         'firmware_max': {'type': 'integer', 'minimum': 0},
     }, default={}),

@@ -58,16 +58,17 @@ class Item:
 
         :returns: list of str
         """
-        if switches.plain_name(self._switch.name) == _MANAGEMENT:
+        switch = self._switch
+        if switches.plain_name(switch.name) == _MANAGEMENT or any(
+                adapter.sea for adapter in switch.adapters):
             return []
-        if any(adapter.sea for adapter in self._switch.adapters):
-            return []
+        network = switch.networks.get(self._pvid)
         others = {adapter.partition.name for adapter in
-                  self._switch.networks[self._pvid].adapters
+                  (network.adapters if network else ())
                   if adapter.trunk_priority is None and
                   adapter.mac != self._old.mac}
         return ['%s shares VLAN %d of %s with %s' % (
-            self._old.mac, self._pvid, self._switch.name, name)
+            self._old.mac, self._pvid, switch.name, name)
             for name in sorted(others)]
 
 
@@ -113,6 +114,10 @@ def plan(migration):
         if not wanted.vlan_override:
             _check_bridged(migration, adapter, switch, (pvid, *tagged))
         items.append(Item(adapter, switch, pvid, tagged))
+    leaks = [leak for item in items for leak in item.leaks()]
+    if leaks and migration.target.system.spec['migration']['separate_vlans']:
+        raise errors.Refused('Two partitions would hear each other: %s' %
+                             '; '.join(leaks))
     return items
 
 

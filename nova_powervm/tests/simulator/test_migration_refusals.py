@@ -395,6 +395,11 @@ class TestNetwork(RefusalTestCase):
         with self.site.lock:
             network_adapters.add_adapter(other, switch, 7)
         mac = self.adapter_of().mac
+        limits = self.target.system.spec['migration']
+        limits['separate_vlans'] = True
+        self.assertRefused('Two partitions would hear each other: %s shares '
+                           'VLAN 7' % mac, sdn_override=True)
+        limits['separate_vlans'] = False
         self.migrate(sdn_override=True)
         self.assertEqual(['%s shares VLAN 7 of private with other' % mac],
                          self.record()['leaks'])
