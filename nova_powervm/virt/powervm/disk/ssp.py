@@ -14,8 +14,6 @@
 
 import contextlib
 import functools
-import threading
-import typing
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -26,6 +24,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import image as disk_image
 from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm.disk import poolimages
+from nova_powervm.virt.powervm.disk import unfinished
 from nova_powervm.virt.powervm.disk import units
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import elements
@@ -55,7 +54,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         super().__init__(host, image_api)
         self._pool = pool.Pool(host)
         self._images = poolimages.PoolImages(self._pool, image_api)
-        self._unfinished = _Unfinished()
+        self._unfinished = unfinished.Unfinished()
         self.capabilities.update(shared_storage=True, has_imagecache=True,
                                  snapshot=True)
         if not self._pool.vios_uuids:
@@ -420,103 +419,3 @@ def _by_name(found):
     for unit in found:
         by_name.setdefault(unit.name, []).append(unit)
     return by_name
-
-
-class _Missed(typing.NamedTuple):
-    """LUs to unmap from a VIOS that was down."""
-
-    names: list
-    clients: list
-    udids: set
-
-
-class _Unfinished:
-    """Work that remains for VIOSes that were down.
-
-    It is in memory only. When nova-compute starts, the cleaners find all of it
-    again, see cleanup.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        # VIOS UUID -> list of _Missed
-        self._missed = {}
-        # UUID -> (Unit, Proof) to delete, once no VIOS may have it mapped.
-        self._units = {}
-        # The same for LUs that somebody has mapped, maybe another host.
-        self._used = {}
-
-    def add_mappings(self, vios_uuid, names, clients, udids):
-        """Record that a VIOS may map LUs that it should not."""
-        with self._lock:
-            self._missed.setdefault(vios_uuid, []).append(
-                _Missed(names, clients, udids))
-
-    def add_unit(self, unit, proof):
-        """Record that an LU has to be deleted, if a VIOS may map it.
-
-        :param proof: deletion.Proof that covers it.
-        :returns: bool, whether a VIOS may map it.
-        """
-        with self._lock:
-            found = [missed for missed in self._all()
-                     if unit.name in missed.names]
-            for missed in found:
-                missed.udids.add(unit.udid)
-                self._units[unit.uuid] = unit, proof
-            return bool(found)
-
-    def add_used(self, unit, proof):
-        """Record that an LU has to be deleted once it has no mapping."""
-        with self._lock:
-            self._used[unit.uuid] = unit, proof
-
-    def take_used(self):
-        """Return these LUs, to try again: list of (Unit, Proof)."""
-        with self._lock:
-            taken = list(self._used.values())
-            self._used.clear()
-            return taken
-
-    def is_pending(self, uuid):
-        """Return whether an LU has to be deleted."""
-        with self._lock:
-            return uuid in self._units or uuid in self._used
-
-    def cancel(self, udid):
-        """Record that an LU is mapped again on purpose."""
-        with self._lock:
-            for missed in self._all():
-                missed.udids.discard(udid)
-            self._used = {uuid: entry for uuid, entry in self._used.items()
-                          if entry[0].udid != udid}
-
-    def vios_uuids(self):
-        """Return the UUIDs of the VIOSes with remaining work."""
-        with self._lock:
-            return list(self._missed)
-
-    def mappings(self, vios_uuid):
-        """Return what to unmap from a VIOS, list of _Missed."""
-        with self._lock:
-            return [missed._replace(udids=set(missed.udids))
-                    for missed in self._missed.get(vios_uuid, ())]
-
-    def end(self, vios_uuid):
-        """Record that a VIOS has no such mappings any more.
-
-        :returns: list of (Unit, Proof) of the LUs that can be deleted now.
-        """
-        with self._lock:
-            self._missed.pop(vios_uuid, None)
-            pending = {udid for missed in self._all()
-                       for udid in missed.udids}
-            free = [entry for entry in self._units.values()
-                    if entry[0].udid not in pending]
-            for unit, _proof in free:
-                del self._units[unit.uuid]
-            return free
-
-    def _all(self):
-        return [missed for found in self._missed.values()
-                for missed in found]
