@@ -23,8 +23,8 @@ characters, the maximum for a virtual disk:
 
 The token is the end of the server's UUID in base 32 (RFC 4648, lower case):
 13 characters for 65 bits, of which 63 are random in a UUID of version 4, or
-12 characters for 60 bits, all random. The modules imagecache and poolimages
-describe the names of cached images and their markers. Boot disks from
+12 characters for 60 bits, all random. The modules imagecache, poolimages and
+markers describe the names of cached images and their markers. Boot disks from
 nova-powervm 9.0.0 keep their names, see module legacy.
 """
 

@@ -17,29 +17,12 @@ of it. All hosts of the pool share it. Its name is
 
     i_<25 characters for the image's id>_<13 characters for its content>
 
-both in base 32, from a SHA-256.
-
-Hosts use the protocol of pypowervm's get_or_upload_image_lu to decide which of
-them uploads an image, so hosts that run this function can share the pool. An
-image without a marker is complete. A host that wants to upload an image first
-creates a marker, a tiny LU of the type image whose name ends with the image's
-name. It deletes the marker at the end. A host that sees a marker of another
-host waits, but among markers without an image, the first in the alphabet wins.
-
-This driver improves the protocol. Its markers are named
-
-    part<8 random digits>_<8 characters for the host>_<name of the image>
-
-and it replaces each marker with a new one every minute. So a marker that stays
-is stale. The host that created it knows this at once, other hosts after a few
-minutes. A marker of pypowervm does not show whether it is stale, so it may
-stay for an hour. The image of a stale marker is partial, and the driver
-deletes both. A host that waits continues as soon as the marker is gone.
+both in base 32, from a SHA-256. The module markers tells how hosts decide
+which of them uploads an image.
 """
 
 import contextlib
 import random
-import re
 import threading
 import time
 
@@ -47,7 +30,6 @@ from nova import exception as nova_exc
 from nova.virt import imagecache
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
-from oslo_utils import excutils
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
@@ -55,21 +37,12 @@ from pypowervm.wrappers import storage as pvm_stg
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
+from nova_powervm.virt.powervm.disk import markers
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm.storage import deletion
-from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-_OUR_MARKER = re.compile('part[0-9a-f]{8}_([a-z2-7]{8})_(i_.*)')
-# pypowervm's have a UUID's beginning only.
-_ANY_MARKER = re.compile('part[0-9a-f]{8}(?:_[a-z2-7]{8}_)?(i_.*)')
-# pypowervm's.
-_MARKER_GB = 0.001
-_RENEW_SECONDS = 60
-_PATIENCE_SECONDS = 5 * _RENEW_SECONDS
-_FOREIGN_PATIENCE_SECONDS = 3600
 _POLL_SECONDS = 5
 _RIVAL_POLLS = 3
 
@@ -79,39 +52,11 @@ def lu_name(image):
     return names.pool_image(image.id, image.content)
 
 
-def _our_marker(name):
-    """Match the name of a marker of this driver, or return None."""
-    match = _OUR_MARKER.fullmatch(name)
-    return match if match and names.is_pool_image(match.group(2)) else None
-
-
-def _marked(name):
-    """Return the name of a marker's image, str.
-
-    :returns: None if the name does not belong to a marker.
-    """
-    match = _ANY_MARKER.fullmatch(name)
-    return match.group(1) if match and names.is_pool_image(
-        match.group(1)) else None
-
-
-_PROOF = deletion.cache_proof(
-    lambda name: names.is_pool_image(name) or _marked(name) is not None)
-
-
 def _images(lus, name=None):
     """Return the images of this driver among LUs: all, or one by name."""
     return [lu_w for lu_w in lus if lu_w.lu_type == pvm_stg.LUType.IMAGE and
             (names.is_pool_image(lu_w.name) if name is None
              else lu_w.name == name)]
-
-
-def _markers(lus, name=None):
-    """Return the markers among LUs: of all images, or of one by name."""
-    found = [(lu_w, _marked(lu_w.name)) for lu_w in lus
-             if lu_w.lu_type == pvm_stg.LUType.IMAGE]
-    return [lu_w for lu_w, marked in found
-            if marked and name in (None, marked)]
 
 
 class _ImageIsGone(Exception):
@@ -226,14 +171,14 @@ class PoolImages(imagecache.ImageCacheManager):
         """Read all LUs (1 request), and record the images among them."""
         lus = self.pool.list_units()
         now = self.clock()
-        marked = {_marked(lu_w.name)
-                  for lu_w in _markers(lus)}
+        marked = {markers.marked_image(lu_w.name)
+                  for lu_w in markers.find(lus)}
         with self._state_lock:
             self._complete = {lu_w.name: lu_w for lu_w in _images(lus)
                               if lu_w.name not in marked}
             self._marked_since = {
                 lu_w.uuid: self._marked_since.get(lu_w.uuid, now)
-                for lu_w in _markers(lus)}
+                for lu_w in markers.find(lus)}
         return lus
 
     def complete(self, name):
@@ -264,7 +209,7 @@ class PoolImages(imagecache.ImageCacheManager):
         """
         name = lu_name(image)
         while True:
-            with _Marker(self, self._host_token, name) as marker:
+            with markers.Marker(self, self._host_token, name) as marker:
                 # No delay is allowed between the check and the upload.
                 vios_uuid = random.choice(self.pool.active_vios_uuids())
                 image_lu, rivals, lus = self._look_for(name, marker)
@@ -278,12 +223,12 @@ class PoolImages(imagecache.ImageCacheManager):
     def _look_for(self, name, marker=None):
         """Read all LUs (1 request), and return the state of an image.
 
-        :param marker: the _Marker of this thread, or None.
+        :param marker: the markers.Marker of this thread, or None.
         :returns: (its LUEnt or None, list of the markers of others, list of
             all LUs)
         """
         lus = self._remove_dead(self.look(), held_name=name, but_not=marker)
-        rivals = [lu_w for lu_w in _markers(lus, name)
+        rivals = [lu_w for lu_w in markers.find(lus, name)
                   if marker is None or lu_w.name != marker.name]
         return next(iter(_images(lus, name)), None), rivals, lus
 
@@ -307,7 +252,7 @@ class PoolImages(imagecache.ImageCacheManager):
     def _upload(self, context, image, marker, vios_uuid, lus):
         """Upload an image; without end(), the marker removes it (6 requests).
 
-        :param marker: _Marker of this image.
+        :param marker: markers.Marker of this image.
         :param vios_uuid: UUID of the VIOS that takes the bytes.
         :param lus: list of all LUs that the caller has just read.
         """
@@ -356,17 +301,17 @@ class PoolImages(imagecache.ImageCacheManager):
 
         :param lus: list of all LUs that the caller has just read.
         :param held_name: name of the image whose lock this thread holds.
-        :param but_not: the _Marker of this thread, or None.
+        :param but_not: the markers.Marker of this thread, or None.
         :returns: list of the LUs that remain.
         """
         removed = set()
-        for marker_lu in _markers(lus):
+        for marker_lu in markers.find(lus):
             if but_not is not None and marker_lu.name == but_not.name:
                 continue
             if not (self._is_of_this_host(marker_lu) or
                     self._is_dead(marker_lu)):
                 continue
-            name = _marked(marker_lu.name)
+            name = markers.marked_image(marker_lu.name)
             with contextlib.ExitStack() as held, contextlib.suppress(
                     lockutils.AcquireLockFailedException):
                 # Another thread holds the lock of its marker's image.
@@ -390,7 +335,7 @@ class PoolImages(imagecache.ImageCacheManager):
                     {'image': name, 'marker': to_delete[-1].name})
         try:
             for lu_w in to_delete:
-                self.pool.delete(lu_w, _PROOF)
+                self.pool.delete(lu_w, markers.PROOF)
                 removed.add(lu_w.uuid)
         except pvm_exc.HttpError as exc:
             if not may_stay:
@@ -400,14 +345,11 @@ class PoolImages(imagecache.ImageCacheManager):
                         {'image': name, 'exc': exc})
 
     def _is_of_this_host(self, marker_lu):
-        match = _our_marker(marker_lu.name)
-        return match is not None and match.group(1) == self._host_token
+        return markers.host_token(marker_lu.name) == self._host_token
 
     def _is_dead(self, marker_lu):
         """Return whether a marker has existed for too long."""
-        patience = (_PATIENCE_SECONDS
-                    if _our_marker(marker_lu.name)
-                    else _FOREIGN_PATIENCE_SECONDS)
+        patience = markers.patience_seconds(marker_lu.name)
         with self._state_lock:
             since = self._marked_since.get(marker_lu.uuid)
         return since is not None and self.clock() - since >= patience
@@ -439,115 +381,7 @@ class PoolImages(imagecache.ImageCacheManager):
             self._complete.pop(lu_w.name, None)
         LOG.info('Removing unused image %s.', lu_w.name)
         try:
-            self.pool.delete(lu_w, _PROOF)
+            self.pool.delete(lu_w, markers.PROOF)
         except pvm_exc.HttpError as exc:
             LOG.info('Image %(image)s stays, as another host may use it '
                      'again: %(exc)s', {'image': lu_w.name, 'exc': exc})
-
-
-class _Marker:
-    """The marker of one upload; a context manager.
-
-    At the end of the context the marker is gone. Without end() the image is
-    gone, too.
-
-    :param images: PoolImages
-    :param host_token: str, of this host.
-    :param image_name: str, name of the image.
-    :ivar image_name: the same.
-    :ivar name: str, name of the marker's LU.
-    """
-
-    def __init__(self, images, host_token, image_name):
-        self._images = images
-        self._pool = images.pool
-        self._host_token = host_token
-        self.image_name = image_name
-        self._image_lu = None
-        self._names = []
-        self._has_begun = False
-        self._made = None
-        self.name = None
-
-    def __enter__(self):
-        try:
-            self._make()
-        except Exception:
-            with excutils.save_and_reraise_exception():
-                self._clean_up()
-        return self
-
-    def __exit__(self, exc_type, exc, traceback):
-        if self._names:
-            self._clean_up()
-
-    def _make(self):
-        """Create an LU for a marker (1 request)."""
-        self.name = 'part%08x_%s_%s' % (random.getrandbits(32),
-                                        self._host_token, self.image_name)
-        self._names.append(self.name)
-        self._made = self._images.clock()
-        self._pool.create(self.name, _MARKER_GB,
-                          lu_type=pvm_stg.LUType.IMAGE)
-
-    def begin(self, size_gb):
-        """Create the LU of the image (1 request)."""
-        self._has_begun = True
-        self._image_lu = self._pool.create(self.image_name, size_gb,
-                                           lu_type=pvm_stg.LUType.IMAGE)
-        return self._image_lu
-
-    def keep_alive(self, chunks):
-        """Yield chunks; replace the marker if this takes long."""
-        for chunk in chunks:
-            if self._images.clock() - self._made >= _RENEW_SECONDS:
-                utils.try_to('renew the marker of image %s' %
-                             self.image_name, self._renew)
-            yield chunk
-
-    def _renew(self):
-        """Replace the marker with a new one (2 requests)."""
-        old = self.name
-        self._make()
-        for unit in self._pool.known([old]):
-            self._pool.delete(unit, _PROOF)
-
-    def end(self):
-        """Delete the marker, so that the image is complete (1 request).
-
-        :raises CouldNotFetchImage: if another host has treated the upload as
-            stale, and deleted it.
-        """
-        there = [self._delete(unit)
-                 for unit in self._pool.find_own(self._names)]
-        if not any(there):
-            self._images.look()
-            complete = self._images.complete(self.image_name)
-            if complete is None or complete.uuid != self._image_lu.uuid:
-                raise nova_exc.CouldNotFetchImage(
-                    'Could not fetch image %s: it took so long that another '
-                    'host removed it.' % self.image_name)
-        self._names = []
-
-    def _delete(self, unit):
-        """Delete an LU; False if it was gone, or the answer was lost."""
-        try:
-            return self._pool.delete(unit, _PROOF)
-        except pvm_exc.Error:
-            return self._pool.delete(unit, _PROOF)
-
-    def _clean_up(self):
-        """Delete the marker, after the image if there is one."""
-        utils.try_to('remove the marker of image %s' % self.image_name,
-                     self._remove)
-
-    def _remove(self):
-        if self._image_lu is not None:
-            self._delete(self._image_lu)
-        elif self._has_begun:
-            self._delete_named([self.image_name])
-        self._delete_named(self._names)
-
-    def _delete_named(self, names):
-        for unit in self._pool.find_own(names):
-            self._delete(unit)
