@@ -210,8 +210,8 @@ class TestLocalStorage(StorageTestCase):
         self.assertEqual([], self.vios(self.source, 'vios1').buses)
 
 
-class TestPorts(StorageTestCase):
-    """Volumes by virtual Fibre Channel (NPIV)."""
+class PortsTestCase(StorageTestCase):
+    """A test with a volume on two virtual ports."""
 
     def setUp(self):
         super().setUp()
@@ -244,6 +244,10 @@ class TestPorts(StorageTestCase):
         return {mapping.client_slot: mapping
                 for vios in self.vioses(self.target)
                 for mapping in vios.fc_mappings}
+
+
+class TestPorts(PortsTestCase):
+    """Volumes by virtual Fibre Channel (NPIV)."""
 
     def test_move(self):
         slots = [mapping.client_slot for mapping in self.mappings]
@@ -357,3 +361,28 @@ class TestPorts(StorageTestCase):
         self.assertEqual(2, len(self.arrived()))
         pvm_migration.migrate_abort(self.wrapper())
         self.assertSame(before)
+
+
+class TestAllKinds(PortsTestCase):
+    """All kinds of storage, on a site that has everything."""
+
+    PROFILE = 'live-migration'
+
+    def test_all_at_once(self):
+        """A unit, and volumes on virtual SCSI and on virtual ports."""
+        self.add_unit()
+        second = self.create('two')
+        self.connect(volume=second)
+        self.discover(self.target, second)
+        slots = {disk.slot for disk in self.source.lpar_disks(self.lpar)}
+        before = len(self.read(self.lpar))
+        self.migrate()
+        disks = self.target.lpar_disks(self.arrival())
+        self.assertEqual(slots, {disk.slot for disk in disks})
+        self.assertEqual({'vscsi', 'npiv'},
+                         {disk.transport for disk in disks})
+        self.assertEqual([b'written before'] * before,
+                         self.read(self.arrival()))
+        for udid in {disk.backing.udid for disk in disks}:
+            self.assertEqual({'vios1', 'vios2'}, {
+                disk.vios for disk in disks if disk.backing.udid == udid})
