@@ -113,7 +113,7 @@ class ConfigDriveTest(base.StorageTestCase):
         drive = media.ConfigDrive(self.host, self.vios().uuid)
         gate = Gate(pvm_stg.VG.get)
         self.patch(pvm_stg.VG, 'get', gate)
-        self.assertTrue(gate.run(drive._find_repository,
+        self.assertTrue(gate.run(drive._repository.find,
                                  drive.clean_periodically))
 
 

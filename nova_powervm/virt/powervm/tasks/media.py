@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on config drives: thin wrappers of media.py.
+"""Tasks on config drives: thin wrappers of the package media.
 
 The tasks named Connect and Detach only queue edits of VIOS documents on the
 transaction of their flow; storage.UpdateVioses makes them all.

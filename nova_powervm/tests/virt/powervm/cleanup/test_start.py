@@ -315,7 +315,7 @@ class ConfigDriveTest(CleanupTestCase):
         self.name = media.get_cfg_drv_name(self.instance)
 
     def add(self, *names):
-        group = self.drive._find_repository()
+        group = self.drive._repository.find()
 
         def add(vg_w):
             vg_w.vmedia_repos[0].optical_media.extend(

@@ -115,7 +115,7 @@ class Platform(fixtures.Fixture):
             'management_root': self.simulated.management_root}
         # Nova's part of a config drive is tested with media.
         self.useFixture(fixtures.MonkeyPatch(
-            'nova_powervm.virt.powervm.media._build_iso', _write_iso))
+            'nova_powervm.virt.powervm.media.content.build_iso', _write_iso))
         # Each test sets the options itself, too.
         with config_fixture.Config(cfg.CONF) as config:
             config.config(group='powervm', **self.options)

@@ -68,7 +68,8 @@ class NovaSettings(fx.Fixture):
                 # 15 seconds after a state has changed, it would ask for it
                 # while a walk counts requests.
                 (_LIFECYCLE + '.process', _do_nothing),
-                ('nova_powervm.virt.powervm.media._build_iso', build_iso),
+                ('nova_powervm.virt.powervm.media.content.build_iso',
+                 build_iso),
                 ('pypowervm.helpers.vios_busy.SLEEP', _do_nothing),
                 ('pypowervm.wrappers.job.time.sleep', _do_nothing)):
             self.useFixture(fx.MonkeyPatch(name, value))

@@ -12,19 +12,13 @@
 
 """Config drives: ISO images in the media repository of a VIOS."""
 
-import copy
 import functools
 import hashlib
 import os
 import threading
 import typing
 
-import netaddr
-from nova.api.metadata import base as instance_metadata
-from nova import exception as nova_exc
-from nova.network import model as network_model
 from nova import utils as nova_utils
-from nova.virt import configdrive
 from oslo_log import log as logging
 from oslo_utils import excutils
 from pypowervm import exceptions as pvm_exc
@@ -32,8 +26,8 @@ from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import instance_id
+from nova_powervm.virt.powervm.media import content
+from nova_powervm.virt.powervm.media import repository
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import deletion
@@ -47,8 +41,6 @@ from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
-
-_REPOSITORY_NAME = 'vopt'
 
 
 def get_cfg_drv_name(instance):
@@ -69,12 +61,10 @@ class Medium(typing.NamedTuple):
 class ConfigDrive:
     """Makes config drives and takes them away.
 
-    They are kept in one media repository: that of the preferred VIOS if it
-    has one, else the first found, VIOSes in the order of their names; if no
-    VIOS has one, it is made. The repository is looked for at first use and
-    again after an upload that failed. While its VIOS is down, that of another
-    one is used, and what is to be deleted there is deleted by
-    clean_periodically() later.
+    They are kept in one media repository, see repository.Repository. If an
+    upload fails because its VIOS is down, the repository of another VIOS is
+    used; clean_periodically() later deletes what is to be deleted on the
+    VIOS that was down.
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param preferred_vios_uuid: UUID of the VIOS that has the servers' disks,
@@ -83,15 +73,9 @@ class ConfigDrive:
 
     def __init__(self, host, preferred_vios_uuid=None):
         self.host = host
-        self._preferred = preferred_vios_uuid
-        self._repository = None
-        # Held while the repository is looked for, or made: only who needs it
-        # waits.
-        self._finding = threading.Lock()
+        self._repository = repository.Repository(host, preferred_vios_uuid)
         # Held for moments only.
         self._lock = threading.Lock()
-        # UUID of the VIOS that was down when it was asked last.
-        self._avoided = None
         # UUIDs of VIOSes that may have media beside the repository in use.
         self._others = set()
         # VIOS UUID -> dict of name -> Proof of media to delete there.
@@ -119,12 +103,13 @@ class ConfigDrive:
         _keep(instance)
         with nova_utils.tempdir() as folder:
             path = os.path.join(folder, name)
-            _build_iso(path, instance, injected_files,
-                       _network_info(network_info, mgmt_cna), admin_pass)
+            content.build_iso(
+                path, instance, injected_files,
+                content.network_info(network_info, mgmt_cna), admin_pass)
             proof = deletion.server_proof(instance)
-            group = (self._upload(self._find_repository(create=True), name,
+            group = (self._upload(self._repository.find(create=True), name,
                                   proof, path) or
-                     self._upload(self._find_repository(create=True), name,
+                     self._upload(self._repository.find(create=True), name,
                                   proof, path))
         return Medium(group.vios_uuid, pvm_stg.VOptMedia.bld_ref(
             self.host.adapter, name))
@@ -162,7 +147,7 @@ class ConfigDrive:
         :returns: volumegroup.VolumeGroup; None if a VIOS maps it already, or
             no group can have it.
         """
-        own = self._find_repository()
+        own = self._repository.find()
         own_uuid = own and own.vios_uuid
         if not self._others - {own_uuid}:
             return own
@@ -188,7 +173,7 @@ class ConfigDrive:
 
         :param stg: transaction.StorageTransaction
         """
-        group = self._find_repository()
+        group = self._repository.find()
         if group is not None:
             name = get_cfg_drv_name(instance)
             stg.edit_redundant([group.vios_uuid], _unmap, name,
@@ -208,7 +193,7 @@ class ConfigDrive:
         """
         name = get_cfg_drv_name(instance)
         proof = deletion.server_proof(instance)
-        group = self._find_repository()
+        group = self._repository.find()
         if group is None or self._is_delayed(name, group.vios_uuid):
             return
         try:
@@ -284,7 +269,7 @@ class ConfigDrive:
         :param snapshot: cleanup.platform_snapshot.PlatformSnapshot
         :raises pypowervm.exceptions.Error: if a VIOS refuses.
         """
-        group = self._find_repository()
+        group = self._repository.find()
         own_uuid = group and group.vios_uuid
         self._note_others(snapshot, own_uuid)
         if group is not None:
@@ -392,79 +377,10 @@ class ConfigDrive:
                 utils.try_to('delete the config drive %s' % name,
                              group.edit, deletion.media, [name], proof)
                 reraise.reraise = self.host.is_vios_up(group.vios_uuid)
-                with self._finding:
-                    self._repository = None
-                    self._avoided = (None if reraise.reraise
-                                     else group.vios_uuid)
-                self._others.update({self._avoided} - {None})
+                avoided = None if reraise.reraise else group.vios_uuid
+                self._repository.forget(avoid=avoided)
+                self._others.update({avoided} - {None})
             return None
-
-    # ---- the repository ------------------------------------------------
-
-    def _find_repository(self, create=False):
-        """Find the volume group that has the media repository.
-
-        The first time it takes 1 request if the preferred VIOS has one, else
-        1 and 1 for each VIOS, and 1 to make one.
-
-        :param create: whether to make one if there is none.
-        :returns: volumegroup.VolumeGroup, or None.
-        """
-        with self._finding:
-            if self._repository is None:
-                self._repository = (self._preferred_repository() or
-                                    self._any_repository(create))
-            return self._repository
-
-    def _preferred_repository(self):
-        if self._preferred in (None, self._avoided):
-            return None
-        for vg_w in self.host.volume_groups(self._preferred):
-            if len(vg_w.vmedia_repos):
-                return volumegroup.VolumeGroup(self.host, self._preferred,
-                                               vg_w)
-        return None
-
-    def _any_repository(self, create):
-        candidate = None
-        for vios_w in self._vioses():
-            for vg_w in self.host.volume_groups(vios_w.uuid):
-                group = volumegroup.VolumeGroup(self.host, vios_w.uuid, vg_w)
-                if len(vg_w.vmedia_repos):
-                    return group
-                if self._can_have_repository(vios_w, vg_w) and (
-                        candidate is None or vios_w.uuid == self._preferred):
-                    candidate = group
-        if not create:
-            return None
-        if candidate is None:
-            raise exception.NoMediaRepoVolumeGroupFound(
-                vol_grp=CONF.powervm.vopt_media_volume_group)
-        return candidate.edit(_create_repository, candidate)
-
-    @staticmethod
-    def _can_have_repository(vios_w, vg_w):
-        """Whether a repository may be made there.
-
-        Not on the management partition: its volume groups are its own.
-        """
-        return (vg_w.name == CONF.powervm.vopt_media_volume_group and
-                not vios_w.is_mgmt_partition)
-
-    def _vioses(self):
-        return sorted(self.host.active_vioses(),
-                      key=lambda vios_w: vios_w.name)
-
-
-def _create_repository(vg_w, group):
-    if not len(vg_w.vmedia_repos):
-        LOG.info('Creating a media repository in volume group %s.',
-                 vg_w.name)
-        vg_w.vmedia_repos = [pvm_stg.VMediaRepos.bld(
-            vg_w.adapter, _REPOSITORY_NAME,
-            CONF.powervm.vopt_media_rep_size)]
-        vg_w.update()
-    return group
 
 
 def _map_again(vios_w, group, lpar_uuid, element, device_address):
@@ -510,47 +426,3 @@ def _keep(instance):
     if not instance.config_drive:
         instance.config_drive = True
         instance.save()
-
-
-# ---- the content -------------------------------------------------------
-
-def _build_iso(path, instance, injected_files, network_info, admin_pass):
-    if CONF.config_drive_format != 'iso9660':
-        raise nova_exc.ConfigDriveUnsupportedFormat(
-            format=CONF.config_drive_format)
-    metadata = instance_metadata.InstanceMetadata(
-        instance, content=injected_files, network_info=network_info,
-        extra_md={'admin_pass': admin_pass} if admin_pass else None)
-    metadata.uuid = instance_id.guest_id(instance)
-    with configdrive.ConfigDriveBuilder(instance_md=metadata) as builder:
-        builder.make_drive(path)
-
-
-def _network_info(network_info, mgmt_cna):
-    """What the config drive tells about the server's ports.
-
-    cloud-init does not know the types of PowerVM's ports; it takes 'vif'.
-
-    :returns: nova.network.model.NetworkInfo, a copy.
-    """
-    vifs = network_model.NetworkInfo(copy.deepcopy(list(network_info or [])))
-    if mgmt_cna is not None and CONF.powervm.use_rmc_ipv6_scheme:
-        vifs.append(_mgmt_vif(mgmt_cna))
-    for vif in vifs:
-        if vif.get('type') != network_model.VIF_TYPE_OVS:
-            vif['type'] = 'vif'
-    return vifs
-
-
-def _mgmt_vif(cna):
-    """Describe the management adapter, with the address that RMC expects.
-
-    That is the link-local IPv6 address made of its MAC (EUI-64).
-    """
-    mac = netaddr.EUI(cna.mac, dialect=netaddr.mac_unix_expanded)
-    address = network_model.FixedIP(
-        version=6, address=str(mac.ipv6_link_local()))
-    subnet = network_model.Subnet(version=6, cidr='fe80::/64', ips=[address])
-    network = network_model.Network(id='mgmt', subnets=[subnet],
-                                    injected='yes')
-    return network_model.VIF(id='mgmt_vif', address=str(mac), network=network)

@@ -14,7 +14,7 @@
 
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
-from nova_powervm.tests.virt.powervm import test_media
+from nova_powervm.tests.virt.powervm.media import base
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -39,7 +39,7 @@ class PlatformSnapshot:
         return deletion.departed_proof(self._departed)
 
 
-class ElsewhereTestCase(test_media.ViosBase):
+class ElsewhereTestCase(base.ViosBase):
     """A config drive on vios1; that of vios2 is in use later."""
 
     def start(self, preferred, departed=()):

@@ -1,0 +1,126 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The media repository of a VIOS, which has the config drives."""
+
+import threading
+
+from oslo_log import log as logging
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.storage import volumegroup
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+_NAME = 'vopt'
+
+
+class Repository:
+    """Finds the media repository that new config drives go to, or makes one.
+
+    It is that of the preferred VIOS if it has one, else the first found,
+    VIOSes in the order of their names; if no VIOS has one, it is made. It is
+    looked for at first use, and again after forget().
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param preferred_vios_uuid: UUID of a VIOS, or None.
+    """
+
+    def __init__(self, host, preferred_vios_uuid=None):
+        self.host = host
+        self._preferred = preferred_vios_uuid
+        self._group = None
+        # Held while the repository is looked for, or made: only who needs it
+        # waits.
+        self._finding = threading.Lock()
+        # UUID of the VIOS that was down when it was asked last.
+        self._avoided = None
+
+    def find(self, create=False):
+        """Find the volume group that has the media repository.
+
+        The first time it takes 1 request if the preferred VIOS has one, else
+        1 and 1 for each VIOS, and 1 to make one.
+
+        :param create: whether to make one if there is none.
+        :returns: volumegroup.VolumeGroup, or None.
+        """
+        with self._finding:
+            if self._group is None:
+                self._group = (self._preferred_group() or
+                               self._any_group(create))
+            return self._group
+
+    def forget(self, avoid=None):
+        """Look for the repository again at the next use.
+
+        :param avoid: UUID of a VIOS that is down, to use another one, or None.
+        """
+        with self._finding:
+            self._group = None
+            self._avoided = avoid
+
+    def _preferred_group(self):
+        if self._preferred in (None, self._avoided):
+            return None
+        for vg_w in self.host.volume_groups(self._preferred):
+            if len(vg_w.vmedia_repos):
+                return volumegroup.VolumeGroup(self.host, self._preferred,
+                                               vg_w)
+        return None
+
+    def _any_group(self, create):
+        candidate = None
+        for vios_w in self._vioses():
+            for vg_w in self.host.volume_groups(vios_w.uuid):
+                group = volumegroup.VolumeGroup(self.host, vios_w.uuid, vg_w)
+                if len(vg_w.vmedia_repos):
+                    return group
+                if self._can_have_repository(vios_w, vg_w) and (
+                        candidate is None or vios_w.uuid == self._preferred):
+                    candidate = group
+        if not create:
+            return None
+        if candidate is None:
+            raise exception.NoMediaRepoVolumeGroupFound(
+                vol_grp=CONF.powervm.vopt_media_volume_group)
+        return candidate.edit(add_repository, candidate)
+
+    @staticmethod
+    def _can_have_repository(vios_w, vg_w):
+        """Whether a repository may be made there.
+
+        Not on the management partition: its volume groups are its own.
+        """
+        return (vg_w.name == CONF.powervm.vopt_media_volume_group and
+                not vios_w.is_mgmt_partition)
+
+    def _vioses(self):
+        return sorted(self.host.active_vioses(),
+                      key=lambda vios_w: vios_w.name)
+
+
+def add_repository(vg_w, group):
+    """Edit: make a repository in a volume group that has none.
+
+    :param vg_w: wrapper of the group.
+    :returns: the second argument.
+    """
+    if not len(vg_w.vmedia_repos):
+        LOG.info('Creating a media repository in volume group %s.',
+                 vg_w.name)
+        vg_w.vmedia_repos = [pvm_stg.VMediaRepos.bld(
+            vg_w.adapter, _NAME, CONF.powervm.vopt_media_rep_size)]
+        vg_w.update()
+    return group
