@@ -122,6 +122,7 @@ def _nothing(migration):
 
 
 def _leave_switch(migration):
+    refusals.check_state(migration)
     moves.switch(migration)
 
 

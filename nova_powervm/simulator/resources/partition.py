@@ -145,9 +145,8 @@ class Partition(base.Resource):
         """
         if self.migration is not None:
             raise errors.Refused(
-                'HSCL365C The operation is not allowed: partition %s is '
-                'migrating, its migration state is %s' % (
-                    self.name, self.migration.state))
+                'The operation is not allowed: partition %s is migrating, its '
+                'migration state is %s' % (self.name, self.migration.state))
 
     @property
     def boot_string(self):

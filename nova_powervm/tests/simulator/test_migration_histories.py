@@ -23,6 +23,8 @@ from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator.migration import record
+from nova_powervm.simulator.resources import fc_mappings
+from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import lpar as lpars
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator import site as sim_site
@@ -44,7 +46,7 @@ class History:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        profile = pvm_fixtures.load_profile('ssp-two-host')
+        profile = pvm_fixtures.load_profile('live-migration')
         for phase in record.PHASES:
             profile['timing']['migration_%s_seconds' % phase] = (
                 self.random.choice((0, 5)))
@@ -67,8 +69,20 @@ class History:
                 'adapters': [{'switch': 'ETHERNET0', 'vlan': 1}]})
             lpar.boot_time = self.site.clock.now()
         unit = host.operator.create_logical_unit('boot_' + name, _GIB)
+        self.site.san.create_volume(name, _GIB)
         for vios in ('vios1', 'vios2'):
             host.operator.map_storage(vios, unit.udid, name)
+            self.add_port(host.operator.vios(vios), lpar)
+
+    def add_port(self, vios, lpar):
+        """Give a partition a virtual port, and its volume."""
+        with self.site.lock:
+            mapping = fc_mappings.Mapping(
+                vios, lpar, self.site.san.issue_wwpns(vios.host))
+            vios.fc_mappings.append(mapping)
+            mapping.move(vios.fc_ports[0])
+            vios.host.add(fibre_channel.ClientAdapter(vios.host, mapping))
+            self.site.san.export(lpar.name, mapping.wwpns)
 
     def places(self, name):
         """The partitions of a name, on all hosts."""
@@ -199,23 +213,34 @@ class History:
         for lpar in found:
             pairs = [owner for owner in lpar.slots.values()
                      if getattr(owner, 'client', None) is lpar]
-            if len(pairs) != 2:
-                yield '%s has %d buses' % (name, len(pairs))
+            if len(pairs) != 4:
+                yield '%s has %d adapters' % (name, len(pairs))
             for pair in pairs:
-                if pair not in pair.vios.buses or len(pair.targets) != 1:
-                    yield '%s of %s is no whole bus' % (pair.name, name)
+                known = pair.vios.buses + pair.vios.fc_mappings
+                if pair not in known or (hasattr(pair, 'targets') and
+                                         len(pair.targets) != 1):
+                    yield '%s of %s is not whole' % (pair.name, name)
                 if pair.vios.host is not lpar.host:
                     yield '%s of %s is elsewhere' % (pair.name, name)
 
     def _problems_of_slots(self, host):
         for vios in host.store.all('VirtualIOServer'):
-            for bus in vios.buses:
+            for port in vios.fc_ports:
+                if port.used != [mapping.port for mapping in
+                                 vios.fc_mappings].count(port):
+                    yield '%s has %d in use' % (port.name, port.used)
+            for bus in vios.buses + vios.fc_mappings:
                 if vios.slots.get(bus.server_slot) is not bus:
                     yield '%s has lost its slot' % bus.name
                 if bus.client is None or host.store.find(
                         'LogicalPartition', bus.client.uuid) is not (
                             bus.client):
                     yield '%s of %s has no client' % (bus.name, host.name)
+        clients = {adapter.mapping for adapter in
+                   host.store.all(fibre_channel.ClientAdapter.TYPE)}
+        if clients != {mapping for vios in host.store.all('VirtualIOServer')
+                       for mapping in vios.fc_mappings}:
+            yield 'client adapters of %s are others' % host.name
         for switch in host.store.all('VirtualSwitch'):
             for adapter in switch.adapters:
                 if host.store.find('ClientNetworkAdapter',

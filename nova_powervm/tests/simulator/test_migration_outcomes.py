@@ -76,6 +76,18 @@ class TestFailures(OutcomeTestCase):
             self.assertEqual('COMPLETED_WITH_ERROR', self.poll(job)[0])
             self.assertEqual(phase == 'cleanup', self.record()['switched'])
 
+    def test_guest_ends_at_the_switch(self):
+        """It does not begin to run on the target."""
+        self.hold('switch')
+        job = self.submit()
+        with self.site.lock:
+            self.lpar.crashed()
+        self.release()
+        self.assertEqual('COMPLETED_WITH_ERROR', self.poll(job)[0])
+        self.assertFalse(self.record()['switched'])
+        pvm_migration.migrate_recover(self.wrapper())
+        self.assertEqual([(('error', 'Not_Migrating'),), ()], self.both())
+
     def test_job_failed(self):
         """The fault of all jobs fails the first phase."""
         self.source.faults.add({'effect': 'job_failed', 'message': 'No luck'})
