@@ -22,6 +22,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.tests.virt.powervm import test_vm
+from nova_powervm.virt.powervm import actions
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import event
@@ -114,7 +115,9 @@ class DriverTest(OddAnswers):
     def setUp(self):
         super().setUp()
         self.driver = driver.PowerVMDriver(None)
-        self.driver.services = type('Services', (), {'host': self.host})()
+        self.driver.actions = actions.build(
+            type('Services', (), {'host': self.host})())
+        self.driver.actions.states.end_start()
         self.driver.operations.open()
 
     def test_get_info(self):

@@ -21,6 +21,7 @@ from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv_moves
 from nova_powervm.tests.virt.powervm.scenarios import test_rescue
 from nova_powervm.tests.virt.powervm.scenarios import test_volume_moves
+from nova_powervm.virt.powervm.actions import runner
 
 WRITTEN = b'written from inside the server' * 100
 OFFSET = 4096
@@ -119,7 +120,7 @@ class RescuedMixin(LoseMixin, test_rescue.RescueMixin):
 
     def test_unrescue_fails(self):
         """The hard reboot that mends that takes the rescue disk, too."""
-        with mock.patch.object(self.driver, '_run', side_effect=ValueError):
+        with mock.patch.object(runner, 'run', side_effect=ValueError):
             self.assertEqual('ERROR', self.unrescue(self.server)['status'])
         self.assertEqual('ACTIVE', self.hard_reboot(self.server)['status'],
                          self.cloud.failures)

@@ -198,7 +198,7 @@ class RevertedTest(FallbackMixin, base.MoveMixin, OffersCase):
     def test_resize_that_fails_in_the_end(self):
         """Nova keeps what the new flavor was granted, not the flavor."""
         with self.granted(orc.PCPU, 8), mock.patch.object(
-                self.driver, '_finish_on_target',
+                self.driver.actions.moves, 'finish',
                 side_effect=nova_exc.ResizeError(
                     reason='broken on purpose')):
             self.act(self.server, 'resize', {'flavorRef': self.more})

@@ -20,6 +20,7 @@ from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_ibmi
 from nova_powervm.tests.virt.powervm.scenarios import test_rescue
+from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm import before
 
 
@@ -71,7 +72,7 @@ class SoftDeleteMixin(test_rescue.RescueMixin):
         self.restore()
 
     def fail_to_soft_delete(self):
-        with mock.patch.object(self.driver, '_run',
+        with mock.patch.object(runner, 'run',
                                side_effect=nova_exc.InstancePowerOffFailure(
                                    reason='for the test')):
             self.assertRaises(nova_exc.InstancePowerOffFailure, self.do,
@@ -112,7 +113,7 @@ class VolumeGroupTest(SoftDeleteMixin, base.ScenarioCase):
         """It fails at first."""
         self.rescue(self.server)
         self.soft_delete()
-        with mock.patch.object(self.driver, '_run', side_effect=ValueError):
+        with mock.patch.object(runner, 'run', side_effect=ValueError):
             self.assertRaises(ValueError, self.do, 'restoring',
                               'restore_instance')
         self.assertEqual('SOFT_DELETED', self.status_of(self.server))
