@@ -14,7 +14,7 @@
 import json
 
 from nova_powervm.simulator import errors
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import migration_base as base
 
 
@@ -25,10 +25,10 @@ class ConsoleTestCase(base.MigrationTestCase):
 
     def setUp(self):
         super().setUp()
-        self.client = pvm_fixtures.Client(self.source)
+        self.client = powervm_fixtures.Client(self.source)
 
     def act(self, action, status=200, host=None, **data):
-        client = pvm_fixtures.Client(host or self.source)
+        client = powervm_fixtures.Client(host or self.source)
         reply = client.request('POST', '/simulator/control', json.dumps(dict(
             data, action=action, partition='vm1')))
         self.assertEqual(status, reply.status, reply.body)
@@ -36,7 +36,7 @@ class ConsoleTestCase(base.MigrationTestCase):
 
     def read(self, host=None):
         """What the terminal shows: list of lines, or None if it is closed."""
-        data = pvm_fixtures.Client(host or self.source).get(
+        data = powervm_fixtures.Client(host or self.source).get(
             '/simulator/partitions/vm1/console').json
         return data['text'].splitlines() if data['open'] else None
 

@@ -28,7 +28,7 @@ from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import lpar as lpars
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator import site as sim_site
-from nova_powervm.tests import fixtures as pvm_fixtures
+from nova_powervm.tests import fixtures as powervm_fixtures
 
 _JOB = ('<JobRequest><RequestedOperation><OperationName>%s</OperationName>'
         '</RequestedOperation><JobParameters>%s</JobParameters></JobRequest>')
@@ -46,7 +46,7 @@ class History:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        profile = pvm_fixtures.load_profile('live-migration')
+        profile = powervm_fixtures.load_profile('live-migration')
         for phase in record.PHASES:
             profile['timing']['migration_%s_seconds' % phase] = (
                 self.random.choice((0, 5)))

@@ -44,7 +44,8 @@ class InstanceIdMixin:
         with mock.patch.multiple(disk_driver.DiskAdapter,
                                  get_disk_name=test_upgrade.legacy_name,
                                  proof=test_upgrade.legacy_proof), \
-                mock.patch.object(instance_id, 'of', instance_id.legacy_id):
+                mock.patch.object(instance_id, 'guest_id',
+                                  instance_id.legacy_id):
             server = self.make_server()
         self.legacy_id = '7' + server['id'][1:]
         self.assertEqual(self.legacy_id, self.id_of(server))

@@ -109,7 +109,7 @@ class RefusalTest(TargetMixin, base.ScenarioCase):
         """It tells whether its disks are the same, as Nova asks."""
         self.end_cloud()
         server = self.boot_on_first()
-        with mock.patch.object(peers, 'arrival', return_value=None):
+        with mock.patch.object(peers, 'question', return_value=None):
             self.migrate(server)
         self.assertEqual('compute2', self.host_of(server))
 
