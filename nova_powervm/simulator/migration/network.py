@@ -84,41 +84,49 @@ def plan(migration):
     :returns: list of Item
     :raises errors.Refused: when one is not possible there
     """
-    wanted = migration.wanted
-    items = []
     found = adapters_of(migration.lpar)
     known = {adapter.mac for adapter in found}
-    for mac in wanted.vlans:
+    for mac in migration.wanted.vlans:
         if mac not in known:
             raise errors.Refused('Partition %s has no adapter with the MAC '
                                  'address %s' % (migration.lpar.name, mac))
-    for adapter in found:
-        switch = switches.find_switch(migration.target, adapter.switch.name)
-        if switch is None:
-            raise errors.Refused(
-                'System %s has no virtual switch %s, which the adapter in '
-                'slot %d needs' % (migration.target.system.name,
-                                   adapter.switch.name, adapter.slot))
-        for other in switch.adapters:
-            if other.mac == adapter.mac:
-                raise errors.Refused(
-                    'The MAC address %s is in use on the virtual switch %s of '
-                    'system %s, by partition %s' % (
-                        other.mac, switch.name, migration.target.system.name,
-                        other.partition.name))
-        pvid, tagged = wanted.vlans.get(adapter.mac, (adapter.pvid, None))
-        tagged = adapter.tagged if tagged is None else tagged
-        switches.check_vlans(pvid, tagged)
-        if not wanted.ovs_override:
-            _check_trunks(adapter)
-        if not wanted.vlan_override:
-            _check_bridged(migration, adapter, switch, (pvid, *tagged))
-        items.append(Item(adapter, switch, pvid, tagged))
+    items = [_plan_one(migration, adapter) for adapter in found]
     leaks = [leak for item in items for leak in item.leaks()]
     if leaks and migration.target.system.spec['migration']['separate_vlans']:
         raise errors.Refused('Two partitions would hear each other: %s' %
                              '; '.join(leaks))
     return items
+
+
+def _plan_one(migration, adapter):
+    wanted = migration.wanted
+    switch = _find_switch(migration, adapter)
+    pvid, tagged = wanted.vlans.get(adapter.mac, (adapter.pvid, None))
+    tagged = adapter.tagged if tagged is None else tagged
+    switches.check_vlans(pvid, tagged)
+    if not wanted.ovs_override:
+        _check_trunks(adapter)
+    if not wanted.vlan_override:
+        _check_bridged(migration, adapter, switch, (pvid, *tagged))
+    return Item(adapter, switch, pvid, tagged)
+
+
+def _find_switch(migration, adapter):
+    """Find the switch on the target, where the MAC address must be free."""
+    system = migration.target.system
+    switch = switches.find_switch(migration.target, adapter.switch.name)
+    if switch is None:
+        raise errors.Refused(
+            'System %s has no virtual switch %s, which the adapter in slot %d '
+            'needs' % (system.name, adapter.switch.name, adapter.slot))
+    for other in switch.adapters:
+        if other.mac == adapter.mac:
+            raise errors.Refused(
+                'The MAC address %s is in use on the virtual switch %s of '
+                'system %s, by partition %s' % (
+                    other.mac, switch.name, system.name,
+                    other.partition.name))
+    return switch
 
 
 def _trunks(switch, vlan):
