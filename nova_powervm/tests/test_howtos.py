@@ -28,6 +28,7 @@ from nova_powervm.tests.virt.powervm.vif import base as vif_base
 from nova_powervm.tests.virt.powervm.volume import base as volume_base
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import volumegroup
@@ -275,7 +276,8 @@ class NewDiskDriverTest(ExampleMixin, disk_base.StorageTestCase):
         self.adapter.create_blank_disks(
             self.instance, [disk_driver.BlankDisk(SWAP, 1)])
         self.assertEqual([self.name(SWAP)], self.disk_names())
-        self.adapter.replace_swap(self.instance, 2048, mapped=False)
+        server_disks.replace_swap(self.adapter, self.instance, 2048,
+                                  mapped=False)
         found = self.adapter.get_disk_refs(self.instance, [BOOT, SWAP])
         self.assertEqual({SWAP: 2.0}, {
             disk_type: found[disk_type].capacity for disk_type in found})

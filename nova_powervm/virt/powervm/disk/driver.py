@@ -29,13 +29,10 @@ nova-powervm 9.0.0 keep their names, see module legacy.
 """
 
 import abc
-import math
 import typing
 
 from nova import exception as nova_exc
-from nova.virt import driver as virt_driver
 from oslo_log import log as logging
-from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
 
@@ -43,7 +40,6 @@ from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import legacy
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -103,54 +99,6 @@ class BlankDisk(typing.NamedTuple):
 
     disk_type: str
     size_gb: int
-
-
-def blank_disks(block_device_info):
-    """List the ephemeral and swap disks that a server gets.
-
-    Swap is rounded up to whole GiB, as Nova counts it.
-
-    :param block_device_info: as Nova passes it to the driver, or None.
-    :returns: list of BlankDisk, in the order in which the guest finds them.
-    :raises InvalidInput: if there are too many.
-    """
-    ephemerals = virt_driver.block_device_info_get_ephemerals(
-        block_device_info)
-    if len(ephemerals) > _MAX_EPHEMERALS:
-        raise nova_exc.InvalidInput(
-            reason='a server can have %d ephemeral disks, not %d' % (
-                _MAX_EPHEMERALS, len(ephemerals)))
-    found = [BlankDisk(disk_type, ephemeral['size'])
-             for disk_type, ephemeral in zip(DiskType.EPHEMERAL, ephemerals)
-             if ephemeral['size']]
-    swap = virt_driver.block_device_info_get_swap(block_device_info)
-    if virt_driver.swap_is_usable(swap):
-        found.append(BlankDisk(DiskType.SWAP, _whole_gb(swap['swap_size'])))
-    return found
-
-
-def _whole_gb(size_mb):
-    return math.ceil(size_mb / units.Ki)
-
-
-def swap_sizes(instance, block_device_info):
-    """Return the sizes that the swap disk of a server may have.
-
-    Nova gives the size in the flavor and in block_device_info. They differ if
-    the user has requested a smaller disk, and after a failed resize: Nova then
-    restores the old flavor, but not the old swap disk.
-
-    :param block_device_info: as Nova passes it to the driver, or None.
-    :returns: list of int, in GiB; a new swap disk gets the first size. The
-        list is empty if the server has no swap disk.
-    """
-    most = _whole_gb(instance.flavor.swap)
-    asked = [disk.size_gb for disk in blank_disks(block_device_info)
-             if disk.disk_type == DiskType.SWAP]
-    if not most:
-        return []
-    return sorted({most, *asked}, key=lambda size_gb: (size_gb > most,
-                                                       size_gb))
 
 
 class DiskAdapter(abc.ABC):
@@ -390,108 +338,6 @@ class DiskAdapter(abc.ABC):
 
         1 request, if this process has seen the disk before.
         """
-
-    def grow_to_flavor(self, instance, disk):
-        """Extend a boot disk that is smaller than in the flavor.
-
-        This happens if the platform could not extend the disk when a resize
-        was confirmed. If it still cannot, log a warning.
-
-        :param disk: wrapper of the boot disk.
-        """
-        size_gb = instance.flavor.root_gb
-        if disk.capacity >= size_gb:
-            return
-        try:
-            self.extend_disk(instance, size_gb)
-        except (nova_exc.NovaException, pvm_exc.Error) as exc:
-            LOG.warning('The boot disk has %(has)g GB of the %(wanted)d GB '
-                        'of the flavor: %(exc)s', {
-                            'has': disk.capacity, 'wanted': size_gb,
-                            'exc': exc}, instance=instance)
-
-    def connect_own_disks(self, instance, disk_types, stg, swap_gb=None,
-                          slots=no_slots.NO_SLOTS):
-        """Find disks of the server and queue their mappings to its LPAR.
-
-        :param disk_types: list of DiskType, in the order in which the guest
-            is to find the disks.
-        :param stg: transaction.StorageTransaction
-        :param swap_gb: list of int, what swap_sizes() tells: a swap disk that
-            is missing, or has another size, is made anew, and one that is not
-            to be there is deleted. None means that disk_types tells whether
-            there is one, of whatever size.
-        :param slots: slots.server.ServerSlots of the operation.
-        :returns: dict of DiskType -> wrapper of the disk.
-        :raises DiskNotFound: if the server does not have one of them.
-        """
-        wanted = list(disk_types)
-        if swap_gb is not None:
-            wanted = [disk_type for disk_type in disk_types
-                      if disk_type != DiskType.SWAP] + [DiskType.SWAP]
-        disks = self.get_disk_refs(instance, wanted)
-        if swap_gb is not None:
-            self._make_up_swap(instance, disks, swap_gb, slots)
-            if not swap_gb:
-                wanted.remove(DiskType.SWAP)
-        for disk_type in wanted:
-            if disk_type not in disks:
-                raise nova_exc.DiskNotFound(
-                    location=self.get_disk_name(disk_type, instance))
-            self.connect_disk(instance, disks[disk_type], stg)
-        return disks
-
-    def _make_up_swap(self, instance, disks, sizes, slots):
-        """Replace the swap disk if it has none of some sizes.
-
-        This happens after a resize, or its revert, that failed halfway. Nobody
-        needs the content of a swap disk.
-
-        :param disks: dict of DiskType -> wrapper; is changed.
-        """
-        found = disks.get(DiskType.SWAP)
-        size_gb = 0 if found is None else round(found.capacity)
-        if size_gb in (sizes or [0]):
-            return
-        wanted_gb = sizes[0] if sizes else 0
-        LOG.warning('The swap disk has %(has)d GB instead of %(wanted)d GB; '
-                    'replacing it.',
-                    {'has': size_gb, 'wanted': wanted_gb}, instance=instance)
-        made = self.replace_swap(instance, wanted_gb * units.Ki,
-                                 mapped=found is not None, slots=slots)
-        if made is None:
-            del disks[DiskType.SWAP]
-        else:
-            disks[DiskType.SWAP] = made
-
-    def replace_swap(self, instance, size_mb, mapped=True,
-                     slots=no_slots.NO_SLOTS):
-        """Give the server a swap disk of another size.
-
-        :param size_mb: int, 0 for none; rounded up to whole GiB.
-        :param mapped: whether the old one is mapped to the LPAR, and the new
-            one is to be.
-        :param slots: slots.server.ServerSlots of the operation.
-        :returns: wrapper of the new disk, or None.
-        :raises: as delete_disks and create_blank_disks.
-        """
-        host, swap = self.host, [DiskType.SWAP]
-        unmapped = ()
-        if mapped:
-            with transaction.StorageTransaction.immediate(
-                    host, 'disconnect_swap', slots=slots) as stg:
-                self.disconnect_disk(instance, stg, swap)
-            unmapped = stg.removed_storage
-        self.delete_disks(instance, swap, unmapped=unmapped)
-        if not size_mb:
-            return None
-        [disk] = self.create_blank_disks(instance, [
-            BlankDisk(DiskType.SWAP, _whole_gb(size_mb))])
-        if mapped:
-            with transaction.StorageTransaction.immediate(
-                    host, 'connect_swap', slots=slots) as stg:
-                self.connect_disk(instance, disk, stg)
-        return disk
 
     def get_disk_name(self, disk_type, instance):
         """Name of a disk of the server; see the module's description."""

@@ -25,7 +25,7 @@ injected files, because Nova does not store them.
 from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
-from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import resize
 from nova_powervm.virt.powervm.flows import slot
@@ -86,7 +86,7 @@ def revert_on_source(services, instance, network_info, block_device_info,
         tf_disk.ConnectOwnDisks(services.disk, instance, stg,
                                 spawn.own_disk_types(block_device_info),
                                 undo=False, slots=slots,
-                                swap_gb=disk_driver.swap_sizes(
+                                swap_gb=server_disks.swap_sizes(
                                     instance, block_device_info)))
     volume.add_connect(flow, volumes, stg, undo=False)
     flow.add(tf_stg.UpdateVioses(stg))

@@ -16,6 +16,7 @@ from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
@@ -80,7 +81,7 @@ def hard_reboot(services, instance, network_info, block_device_info,
                         network_info, slots=slots),
         tf_disk.ConnectOwnDisks(services.disk, instance, stg, disk_types,
                                 undo=False, slots=slots,
-                                swap_gb=disk_driver.swap_sizes(
+                                swap_gb=server_disks.swap_sizes(
                                     instance, block_device_info)))
     # A failed rescue, or a failed unrescue, may have left it.
     flow.add(tf_disk.DetachDisk(services.disk, instance, stg, [_RESCUE]))

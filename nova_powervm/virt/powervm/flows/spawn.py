@@ -18,6 +18,7 @@ from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
@@ -44,7 +45,7 @@ def own_disk_types(block_device_info):
     boot = ([] if is_volume_backed(block_device_info)
             else [disk_driver.DiskType.BOOT])
     return boot + [disk.disk_type for disk in
-                   disk_driver.blank_disks(block_device_info)]
+                   server_disks.blank_disks(block_device_info)]
 
 
 def spawn(services, context, instance, image_meta, injected_files,
@@ -96,7 +97,7 @@ def rebuild(services, context, instance, network_info, block_device_info,
     add_swap_change(flow, services, instance, old_flavor, mapped=False)
     flow.add(tf_disk.ConnectOwnDisks(
         services.disk, instance, stg, own_disk_types(block_device_info),
-        swap_gb=disk_driver.swap_sizes(instance, block_device_info),
+        swap_gb=server_disks.swap_sizes(instance, block_device_info),
         slots=slots))
     volume.add_connect(flow, volumes, stg)
     volume.add_tags(flow, instance, volumes)
@@ -162,7 +163,7 @@ def _add_boot_disk(flow, services, context, instance, image_meta, stg):
 
 def _add_blank_disks(flow, services, instance, block_device_info, stg):
     """Create ephemeral and swap disks, which follow the boot disk."""
-    disks = disk_driver.blank_disks(block_device_info)
+    disks = server_disks.blank_disks(block_device_info)
     if disks:
         flow.add(
             tf_disk.CreateBlankDisks(services.disk, instance, disks),

@@ -21,6 +21,7 @@ from taskflow import task
 from taskflow.types import failure
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import transaction
@@ -198,7 +199,7 @@ class ConnectOwnDisks(task.Task):
     :param disk_types: list of disk.driver.DiskType, in the order in which the
         guest is to find them.
     :param undo: whether the disks are unmapped if the flow fails.
-    :param swap_gb: see DiskAdapter.connect_own_disks().
+    :param swap_gb: see server_disks.connect_own_disks().
     :param slots: slots.server.ServerSlots of the flow.
     """
 
@@ -214,9 +215,9 @@ class ConnectOwnDisks(task.Task):
         self.undo = undo
 
     def execute(self):
-        return self.disk_dvr.connect_own_disks(
-            self.instance, self.disk_types, self.stg, swap_gb=self.swap_gb,
-            slots=self.slots)
+        return server_disks.connect_own_disks(
+            self.disk_dvr, self.instance, self.disk_types, self.stg,
+            swap_gb=self.swap_gb, slots=self.slots)
 
     def revert(self, result, flow_failures):
         if self.undo and self.disk_types:
@@ -247,8 +248,8 @@ class ReleaseOwnDisks(task.Task):
     def revert(self, result, flow_failures):
         with transaction.StorageTransaction.immediate(
                 self.stg.host, 'revert_release_own_disks') as stg:
-            self.disk_dvr.connect_own_disks(self.instance, self.disk_types,
-                                            stg)
+            server_disks.connect_own_disks(self.disk_dvr, self.instance,
+                                           self.disk_types, stg)
 
 
 class ReplaceSwap(task.Task):
@@ -269,12 +270,13 @@ class ReplaceSwap(task.Task):
         self.mapped = mapped
 
     def execute(self):
-        self.disk_dvr.replace_swap(self.instance, self.instance.flavor.swap,
-                                   mapped=self.mapped, slots=self.slots)
+        server_disks.replace_swap(
+            self.disk_dvr, self.instance, self.instance.flavor.swap,
+            mapped=self.mapped, slots=self.slots)
 
     def revert(self, result, flow_failures):
-        self.disk_dvr.replace_swap(self.instance, self.old_flavor.swap,
-                                   mapped=self.mapped)
+        server_disks.replace_swap(self.disk_dvr, self.instance,
+                                  self.old_flavor.swap, mapped=self.mapped)
 
 
 class CheckBootDiskGrowth(task.Task):
@@ -314,7 +316,7 @@ class MakeUpBootDiskGrowth(task.Task):
     def execute(self, own_disks):
         disk = own_disks.get(disk_driver.DiskType.BOOT)
         if disk is not None:
-            self.disk_dvr.grow_to_flavor(self.instance, disk)
+            server_disks.grow_to_flavor(self.disk_dvr, self.instance, disk)
 
 
 class DetachDisk(task.Task):

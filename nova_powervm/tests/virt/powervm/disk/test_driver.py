@@ -18,8 +18,8 @@ import testtools
 
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm import disk
-from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import localdisk
+from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
 
@@ -45,7 +45,7 @@ class NameTokenTestCase(testtools.TestCase):
 class BlankDisksTestCase(testtools.TestCase):
 
     def blank_disks(self, *sizes, swap=None):
-        return driver.blank_disks({
+        return server_disks.blank_disks({
             'root_device_name': '/dev/sda', 'block_device_mapping': [],
             'image': [], 'swap': swap, 'ephemerals': [
                 {'device_name': '/dev/sd%s' % letter, 'size': size,
@@ -53,7 +53,7 @@ class BlankDisksTestCase(testtools.TestCase):
                 for letter, size in zip('bcdefghijklm', sizes)]})
 
     def test_none(self):
-        self.assertEqual([], driver.blank_disks(None))
+        self.assertEqual([], server_disks.blank_disks(None))
         self.assertEqual([], self.blank_disks())
         self.assertEqual([], self.blank_disks(
             swap={'device_name': '/dev/sdb', 'swap_size': 0}))

@@ -20,6 +20,7 @@ from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.tests.virt.powervm.disk import test_localdisk
 from nova_powervm.virt.powervm.disk import driver
+from nova_powervm.virt.powervm.disk import server_disks
 
 BOOT, SWAP = driver.DiskType.BOOT, driver.DiskType.SWAP
 EPHEMERAL0 = driver.DiskType.EPHEMERAL[0]
@@ -40,8 +41,8 @@ class MoveMixin:
 
     def connect_own(self, *disk_types):
         with self.transact() as stg:
-            return self.adapter.connect_own_disks(self.instance, disk_types,
-                                                  stg)
+            return server_disks.connect_own_disks(
+                self.adapter, self.instance, disk_types, stg)
 
     def size_of(self, disk_type):
         """Size of a disk in GiB; None if there is none."""
@@ -95,16 +96,19 @@ class MoveMixin:
                           self.instance, 5)
 
     def test_grow_to_flavor(self):
-        self.adapter.grow_to_flavor(self.instance, self.boot_disk)
+        server_disks.grow_to_flavor(self.adapter, self.instance,
+                                    self.boot_disk)
         self.assertEqual([], self.requests())
         self.instance.flavor = objects.Flavor(root_gb=4)
-        self.adapter.grow_to_flavor(self.instance, self.boot_disk)
+        server_disks.grow_to_flavor(self.adapter, self.instance,
+                                    self.boot_disk)
         self.assertEqual(4, self.size_of(BOOT))
 
     def test_cannot_grow_to_flavor(self):
         self.instance.flavor = objects.Flavor(root_gb=4)
         self.break_request('status', status=500, method='POST')
-        self.adapter.grow_to_flavor(self.instance, self.boot_disk)
+        server_disks.grow_to_flavor(self.adapter, self.instance,
+                                    self.boot_disk)
         self.assertEqual(2, self.size_of(BOOT))
         self.assertIn('The boot disk has 2 GB of the 4 GB of the flavor',
                       self.logger.output)
@@ -113,24 +117,26 @@ class MoveMixin:
 
     def test_replace_swap(self):
         self.connect_own(BOOT, SWAP)
-        self.adapter.replace_swap(self.instance, 2 * units.Ki + 1)
+        server_disks.replace_swap(self.adapter, self.instance,
+                                  2 * units.Ki + 1)
         self.assertEqual((2, 3), (self.size_of(BOOT), self.size_of(SWAP)))
         self.assertEqual([BOOT, SWAP], self.mapped_types())
 
     def test_replace_swap_of_a_server_that_arrives(self):
-        self.adapter.replace_swap(self.instance, 2 * units.Ki, mapped=False)
+        server_disks.replace_swap(self.adapter, self.instance, 2 * units.Ki,
+                                  mapped=False)
         self.assertEqual(2, self.size_of(SWAP))
         self.assertEqual([], self.mapped_types())
 
     def test_no_swap_any_more(self):
         self.connect_own(BOOT, SWAP)
-        self.adapter.replace_swap(self.instance, 0)
+        server_disks.replace_swap(self.adapter, self.instance, 0)
         self.assertIsNone(self.size_of(SWAP))
         self.assertEqual([BOOT], self.mapped_types())
 
     def test_swap_for_the_first_time(self):
         self.adapter.delete_disks(self.instance, [SWAP])
-        self.adapter.replace_swap(self.instance, units.Ki)
+        server_disks.replace_swap(self.adapter, self.instance, units.Ki)
         self.assertEqual(1, self.size_of(SWAP))
         self.assertEqual([SWAP], self.mapped_types())
 

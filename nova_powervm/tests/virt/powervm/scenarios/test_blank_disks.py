@@ -14,6 +14,7 @@
 
 import itertools
 import os
+from unittest import mock
 
 from oslo_utils import units
 
@@ -23,6 +24,7 @@ from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import volumes
 from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.virt.powervm.disk import server_disks
 
 
 class SwapLooks:
@@ -61,16 +63,21 @@ class HardRebootMixin(SwapLooks, base.MoveMixin):
         self.empty = self.platform_state()
 
     def kill_at(self, name):
-        """Let nova-compute be killed when a method of the disks is called."""
+        """Let nova-compute be killed when a function of the disks is called.
+
+        :returns: a context manager.
+        """
         def die(*args, **kwargs):
             raise effects.Killed()
 
-        setattr(self.driver.services.disk, name, die)
+        owner = (server_disks if hasattr(server_disks, name)
+                 else self.driver.services.disk)
+        return mock.patch.object(owner, name, die)
 
     def check_killed(self, before, after, name, sizes):
         server = self.boot(flavor_id=before)
-        self.kill_at(name)
-        self.act(server, 'resize', {'flavorRef': after})
+        with self.kill_at(name):
+            self.act(server, 'resize', {'flavorRef': after})
         self.assertNotIn('compute1', self.cloud.computes)
         self.cloud.start('compute1')
         self.assert_mended(server, sizes, name)

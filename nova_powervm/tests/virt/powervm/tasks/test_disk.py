@@ -23,6 +23,7 @@ from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.tests.virt.powervm.tasks import storage_base
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm.tasks import disk as tf_disk
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
@@ -253,11 +254,11 @@ class ReplaceSwapTest(storage_base.StorageTasksTestCase):
 
     def test_slots(self):
         """The new one comes to where the old one was."""
-        disk_dvr = mock.Mock()
-        tf_disk.ReplaceSwap(disk_dvr, self.instance, site.make_flavor(),
-                            slots='slots').execute()
-        disk_dvr.replace_swap.assert_called_once_with(
-            self.instance, 0, mapped=True, slots='slots')
+        with mock.patch.object(server_disks, 'replace_swap') as replace:
+            tf_disk.ReplaceSwap(self.disk_dvr, self.instance,
+                                site.make_flavor(), slots='slots').execute()
+        replace.assert_called_once_with(
+            self.disk_dvr, self.instance, 0, mapped=True, slots='slots')
 
 
 class ManagementTest(storage_base.StorageTasksTestCase):

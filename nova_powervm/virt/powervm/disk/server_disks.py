@@ -1,0 +1,188 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The disks of a server: which it gets, and how they follow its flavor."""
+
+import math
+
+from nova import exception as nova_exc
+from nova.virt import driver as virt_driver
+from oslo_log import log as logging
+from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import no_slots
+from nova_powervm.virt.powervm.storage import transaction
+
+LOG = logging.getLogger(__name__)
+
+_EPHEMERALS = disk_driver.DiskType.EPHEMERAL
+_SWAP = disk_driver.DiskType.SWAP
+
+
+def blank_disks(block_device_info):
+    """List the ephemeral and swap disks that a server gets.
+
+    Swap is rounded up to whole GiB, as Nova counts it.
+
+    :param block_device_info: as Nova passes it to the driver, or None.
+    :returns: list of BlankDisk, in the order in which the guest finds them.
+    :raises InvalidInput: if there are too many.
+    """
+    ephemerals = virt_driver.block_device_info_get_ephemerals(
+        block_device_info)
+    if len(ephemerals) > len(_EPHEMERALS):
+        raise nova_exc.InvalidInput(
+            reason='a server can have %d ephemeral disks, not %d' % (
+                len(_EPHEMERALS), len(ephemerals)))
+    found = [disk_driver.BlankDisk(disk_type, ephemeral['size'])
+             for disk_type, ephemeral in zip(_EPHEMERALS, ephemerals)
+             if ephemeral['size']]
+    swap = virt_driver.block_device_info_get_swap(block_device_info)
+    if virt_driver.swap_is_usable(swap):
+        found.append(disk_driver.BlankDisk(_SWAP,
+                                           _whole_gb(swap['swap_size'])))
+    return found
+
+
+def _whole_gb(size_mb):
+    return math.ceil(size_mb / units.Ki)
+
+
+def swap_sizes(instance, block_device_info):
+    """Return the sizes that the swap disk of a server may have.
+
+    Nova gives the size in the flavor and in block_device_info. They differ if
+    the user has requested a smaller disk, and after a failed resize: Nova then
+    restores the old flavor, but not the old swap disk.
+
+    :param block_device_info: as Nova passes it to the driver, or None.
+    :returns: list of int, in GiB; a new swap disk gets the first size. The
+        list is empty if the server has no swap disk.
+    """
+    most = _whole_gb(instance.flavor.swap)
+    asked = [disk.size_gb for disk in blank_disks(block_device_info)
+             if disk.disk_type == _SWAP]
+    if not most:
+        return []
+    return sorted({most, *asked}, key=lambda size_gb: (size_gb > most,
+                                                       size_gb))
+
+
+def connect_own_disks(disk_dvr, instance, disk_types, stg, swap_gb=None,
+                      slots=no_slots.NO_SLOTS):
+    """Find disks of the server and queue their mappings to its LPAR.
+
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param disk_types: list of DiskType, in the order in which the guest
+        is to find the disks.
+    :param stg: transaction.StorageTransaction
+    :param swap_gb: list of int, what swap_sizes() tells: a swap disk that
+        is missing, or has another size, is recreated, and one that is not
+        to be there is deleted. None means that disk_types tells whether
+        there is one, of whatever size.
+    :param slots: slots.server.ServerSlots of the operation.
+    :returns: dict of DiskType -> wrapper of the disk.
+    :raises DiskNotFound: if the server does not have one of them.
+    """
+    wanted = list(disk_types)
+    if swap_gb is not None:
+        wanted = [*(disk_type for disk_type in disk_types
+                    if disk_type != _SWAP), _SWAP]
+    disks = disk_dvr.get_disk_refs(instance, wanted)
+    if swap_gb is not None:
+        _make_up_swap(disk_dvr, instance, disks, swap_gb, slots)
+        if not swap_gb:
+            wanted.remove(_SWAP)
+    for disk_type in wanted:
+        if disk_type not in disks:
+            raise nova_exc.DiskNotFound(
+                location=disk_dvr.get_disk_name(disk_type, instance))
+        disk_dvr.connect_disk(instance, disks[disk_type], stg)
+    return disks
+
+
+def _make_up_swap(disk_dvr, instance, disks, sizes, slots):
+    """Replace the swap disk if it has none of some sizes.
+
+    This happens after a resize, or its revert, that failed halfway. Nobody
+    needs the content of a swap disk.
+
+    :param disks: dict of DiskType -> wrapper; is changed.
+    """
+    found = disks.get(_SWAP)
+    size_gb = 0 if found is None else round(found.capacity)
+    if size_gb in (sizes or [0]):
+        return
+    wanted_gb = sizes[0] if sizes else 0
+    LOG.warning('The swap disk has %(has)d GB instead of %(wanted)d GB; '
+                'replacing it.',
+                {'has': size_gb, 'wanted': wanted_gb}, instance=instance)
+    made = replace_swap(disk_dvr, instance, wanted_gb * units.Ki,
+                        mapped=found is not None, slots=slots)
+    if made is None:
+        del disks[_SWAP]
+    else:
+        disks[_SWAP] = made
+
+
+def replace_swap(disk_dvr, instance, size_mb, mapped=True,
+                 slots=no_slots.NO_SLOTS):
+    """Give the server a swap disk of another size.
+
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param size_mb: int, 0 for none; rounded up to whole GiB.
+    :param mapped: whether the old one is mapped to the LPAR, and the new
+        one is to be.
+    :param slots: slots.server.ServerSlots of the operation.
+    :returns: wrapper of the new disk, or None.
+    :raises: as delete_disks and create_blank_disks.
+    """
+    host, swap = disk_dvr.host, [_SWAP]
+    unmapped = ()
+    if mapped:
+        with transaction.StorageTransaction.immediate(
+                host, 'disconnect_swap', slots=slots) as stg:
+            disk_dvr.disconnect_disk(instance, stg, swap)
+        unmapped = stg.removed_storage
+    disk_dvr.delete_disks(instance, swap, unmapped=unmapped)
+    if not size_mb:
+        return None
+    [disk] = disk_dvr.create_blank_disks(instance, [
+        disk_driver.BlankDisk(_SWAP, _whole_gb(size_mb))])
+    if mapped:
+        with transaction.StorageTransaction.immediate(
+                host, 'connect_swap', slots=slots) as stg:
+            disk_dvr.connect_disk(instance, disk, stg)
+    return disk
+
+
+def grow_to_flavor(disk_dvr, instance, disk):
+    """Extend a boot disk that is smaller than in the flavor.
+
+    This happens if the platform could not extend the disk when a resize
+    was confirmed. If it still cannot, log a warning.
+
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param disk: wrapper of the boot disk.
+    """
+    size_gb = instance.flavor.root_gb
+    if disk.capacity >= size_gb:
+        return
+    try:
+        disk_dvr.extend_disk(instance, size_gb)
+    except (nova_exc.NovaException, pvm_exc.Error) as exc:
+        LOG.warning('The boot disk has %(has)g GB of the %(wanted)d GB '
+                    'of the flavor: %(exc)s', {
+                        'has': disk.capacity, 'wanted': size_gb,
+                        'exc': exc}, instance=instance)
