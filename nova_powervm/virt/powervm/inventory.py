@@ -185,8 +185,31 @@ class Inventory:
         provider = provider_tree.data(nodename)
         # Placement must not grant dedicated processors twice.
         ratios = dict(allocation_ratios(provider.inventory), **{orc.PCPU: 1.0})
+        inventory = self._resources(system, disk, others, ratios,
+                                    reserved_disk_gb)
+        foreign = {name: record for name, record in provider.inventory.items()
+                   if name not in inventory}
+        self._place_pool(provider_tree, provider, inventory,
+                         allocation_ratios, allocations)
+        # Placement accepts no inventory with a total of 0.
+        provider_tree.update_inventory(nodename, dict(foreign, **{
+            name: dict(record, allocation_ratio=ratios[name])
+            for name, record in inventory.items() if record['total']}))
+
+        traits = _traits(system)
+        stale = {trait for trait in provider.traits
+                 if _OUR_TRAITS.match(trait)} - traits
+        provider_tree.remove_traits(nodename, *stale)
+        provider_tree.add_traits(nodename, *traits)
+
+    def _resources(self, system, disk, others, ratios, reserved_disk_gb):
+        """Return the inventory of the host: dict of resource class -> dict.
+
+        :param others: reserves.Others
+        :param ratios: dict of resource class -> allocation ratio.
+        """
         servers = self._servers(system)
-        inventory = {
+        return {
             orc.VCPU: dict(_vcpus(system), reserved=reserves.vcpus(
                 system, others, servers, ratios[orc.VCPU])),
             orc.PCPU: dict(_pcpus(system), reserved=reserves.pcpus(
@@ -196,33 +219,31 @@ class Inventory:
             orc.DISK_GB: dict(_disk(disk), reserved=reserves.disk(
                 disk, others, ratios[orc.DISK_GB], reserved_disk_gb)),
         }
-        others = {name: record for name, record in provider.inventory.items()
-                  if name not in inventory}
-        pool = self._disk.shared_pool
-        if pool is not None:
-            reshaped = _reshape_if_needed(provider, pool, self._share_pool,
-                                          allocations)
-            if self._share_pool or reshaped:
-                # A reshape removes the inventory of a provider that is not
-                # in the tree.
-                _put_pool(provider_tree, pool, inventory[orc.DISK_GB],
-                          allocation_ratios)
-            if self._share_pool:
-                del inventory[orc.DISK_GB]
-                provider_tree.add_aggregates(nodename, _pool_aggregate(pool))
-            else:
-                provider_tree.remove_aggregates(nodename,
-                                                _pool_aggregate(pool))
-        # Placement accepts no inventory with a total of 0.
-        provider_tree.update_inventory(nodename, dict(others, **{
-            name: dict(record, allocation_ratio=ratios[name])
-            for name, record in inventory.items() if record['total']}))
 
-        traits = _traits(system)
-        stale = {trait for trait in provider.traits
-                 if _OUR_TRAITS.match(trait)} - traits
-        provider_tree.remove_traits(nodename, *stale)
-        provider_tree.add_traits(nodename, *traits)
+    def _place_pool(self, provider_tree, provider, inventory,
+                    allocation_ratios, allocations):
+        """Give the disk space of a shared pool to its own provider, or back.
+
+        :param provider: data of the provider of the host.
+        :param inventory: dict of the host; loses its disk space to the pool.
+        :raises ReshapeNeeded: see update_provider_tree.
+        """
+        pool = self._disk.shared_pool
+        if pool is None:
+            return
+        reshaped = _reshape_if_needed(provider, pool, self._share_pool,
+                                      allocations)
+        if self._share_pool or reshaped:
+            # A reshape removes the inventory of a provider that is not in the
+            # tree.
+            _put_pool(provider_tree, pool, inventory[orc.DISK_GB],
+                      allocation_ratios)
+        if self._share_pool:
+            del inventory[orc.DISK_GB]
+            provider_tree.add_aggregates(provider.uuid, _pool_aggregate(pool))
+        else:
+            provider_tree.remove_aggregates(provider.uuid,
+                                            _pool_aggregate(pool))
 
 
 def _pool_uuid(pool):

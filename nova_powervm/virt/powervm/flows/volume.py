@@ -157,8 +157,7 @@ def swap(services, instance, old_connection_info, new_connection_info,
     :param block_device_info: as of the other operations, with the old volume.
     :param was_on: whether the server is on, so that the flow starts it again.
     :param may_stop: whether the flow may stop it.
-    :param timeout: seconds that the guest has to shut down; 0 powers off at
-        once.
+    :param timeout: seconds for the guest to shut down; 0 powers off at once.
     """
     old = volume.build(services.host, instance, old_connection_info)
     new = volume.build(services.host, instance, new_connection_info,
@@ -173,11 +172,7 @@ def swap(services, instance, old_connection_info, new_connection_info,
                          may_stop=may_stop or not was_on),
         tf_vol.NoteSwap(instance, old, new, was_on))
     if was_on:
-        load_source.add_power_back_on(flow, services, instance,
-                                      block_device_info)
-        flow.add(
-            tf_vm.PowerOff(services.host, instance,
-                           force_immediate=not timeout, timeout=timeout))
+        _add_stop(flow, services, instance, block_device_info, timeout)
     flow.add(
         tf_vol.DiscoverSwap(old, new),
         tf_vol.CopyVolume(copier, old, new),
@@ -190,3 +185,10 @@ def swap(services, instance, old_connection_info, new_connection_info,
     flow.add(tf_vol.SaveSwap(instance, old, new))
     slot.add_save_slots(flow, slots)
     return flow
+
+
+def _add_stop(flow, services, instance, block_device_info, timeout):
+    """Stop a server, and start it again if the flow fails."""
+    load_source.add_power_back_on(flow, services, instance, block_device_info)
+    flow.add(tf_vm.PowerOff(services.host, instance,
+                            force_immediate=not timeout, timeout=timeout))
