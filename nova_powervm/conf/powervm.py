@@ -195,6 +195,47 @@ ovs with Open vSwitch on the management partition. Nothing else
 may use this switch, because the driver uses one of its VLANs for
 each port.
 """),
+    cfg.ListOpt(
+        'bridge_mappings',
+        default=[],
+        help="""
+Shared Ethernet Adapter (SEA) that leads to each physical network of
+Neutron: ``physical network:device of the SEA:name of its VIOS``,
+such as ``prod:ent5:vios1``. If two SEAs of two VIOSes stand in for
+each other, name either.
+
+A host with a single network bridge needs no mapping: all physical
+networks use it. The mapping also decides on which virtual switch
+the network adapter of a server is.
+"""),
+    cfg.BoolOpt(
+        'manage_sea_vlans',
+        default=True,
+        help="""
+Add the VLAN of a port to its Shared Ethernet Adapter (SEA) if the
+SEA does not carry it. The driver never takes a VLAN away from
+another SEA.
+
+If you set this to False, the driver only checks that the SEA
+carries the VLAN, and does not plug the port if it does not.
+"""),
+    cfg.BoolOpt(
+        'untagged_vlan_networks',
+        default=False,
+        help="""
+Plug ports of a VLAN network whose VLAN is the PVID of the Shared
+Ethernet Adapter. Their frames leave the SEA without a VLAN tag.
+Ports of flat networks always use this PVID.
+"""),
+    cfg.BoolOpt(
+        'send_vif_events',
+        default=False,
+        help="""
+Tell the agents of networking-powervm about each port that is
+plugged or unplugged. Set this only if these agents run on the host.
+Then they add VLANs to the Shared Ethernet Adapters, and the driver
+does not.
+"""),
 ]
 
 storage_opts = [

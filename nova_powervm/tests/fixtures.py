@@ -61,19 +61,26 @@ def parse_profile(source):
     return pickle.loads(_pickled(sim_profile.parse, source))
 
 
+#: The VLANs of the ports that tests plug.
+PORT_VLANS = (101,)
+
+
 class SimulatedSite(fixtures.Fixture):
     """A simulated site that serves on free ports of 127.0.0.1.
 
     :ivar site: simulator.site.Site
     :param profile: str, name or path of a profile, or a dict of
                     simulator.profile.load()
+    :param vlans: VLANs that an operator has added to each Shared Ethernet
+                  Adapter, iterable of int
     :param timing: overrides of the timing section of the profile, such as
                    job_polls=1, rmc_seconds=30
     """
 
-    def __init__(self, profile='default', **timing):
+    def __init__(self, profile='default', vlans=(), **timing):
         super().__init__()
         self._profile = profile
+        self._vlans = vlans
         self._timing = dict({'event_seconds': 0.5}, **timing)
 
     def _setUp(self):
@@ -88,6 +95,9 @@ class SimulatedSite(fixtures.Fixture):
             load = sim_profile.load if os.sep in profile else load_profile
             profile = load(profile)
         profile['timing'].update(self._timing)
+        for bridge in [found for host in profile['hosts']
+                       for found in host['bridges']]:
+            bridge['vlans'] = sorted({*bridge['vlans'], *self._vlans})
         self.data_dir = self.useFixture(fixtures.TempDir()).path
         self.site = sim_site.Site(profile, self.data_dir)
         self.addCleanup(self.site.stop)

@@ -89,7 +89,8 @@ class SimulatedPlatformMixin:
     def _start_site(self):
         """Start the site below; what it returns has hosts with ports."""
         return self.useFixture(powervm_fixtures.SimulatedSite(
-            profile=self.PROFILE, **self.TIMING)).site
+            profile=self.PROFILE, vlans=powervm_fixtures.PORT_VLANS,
+            **self.TIMING)).site
 
     def _configure_driver(self):
         self.flags(disk_driver='localdisk', volume_group_name='datavg',

@@ -42,8 +42,8 @@ _NO_EVENT_TASK_STATES = frozenset(fields.InstanceTaskState.ALL) - {
     task_states.IMAGE_PENDING_UPLOAD, task_states.IMAGE_UPLOADING,
     task_states.IMAGE_BACKUP, task_states.UPDATING_PASSWORD}
 
-_URI = re.compile(r'/(LogicalPartition|VirtualSwitch|VirtualIOServer)/'
-                  r'([0-9A-Fa-f-]{36})$')
+_URI = re.compile(r'/(LogicalPartition|NetworkBridge|VirtualIOServer|'
+                  r'VirtualSwitch)/([0-9A-Fa-f-]{36})$')
 
 _TYPE = pvm_event.EventType
 _EVERYTHING_CHANGED = (_TYPE.NEW_CLIENT, _TYPE.CACHE_CLEARED,
@@ -103,6 +103,8 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
             self._partition_event(event, uuid.upper())
         elif rest_type == 'VirtualIOServer':
             self._vios_event(event, uuid)
+        elif rest_type == 'NetworkBridge':
+            self.host.bridges.changed(uuid)
         elif event.etype in _MADE_OR_GONE:
             self.host.vswitch_changed(
                 uuid, is_there=event.etype == _TYPE.ADD_URI)

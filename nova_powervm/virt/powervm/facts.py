@@ -68,6 +68,16 @@ class Fact:
         with self._lock:
             self._value, self._is_kept = value, True
 
+    def replace(self, before, value):
+        """Take in what it has become by a change of the driver.
+
+        :param before: what get() returned before the change; if it was
+            forgotten meanwhile, it is read again.
+        """
+        with self._lock:
+            if self._is_kept and self._value is before:
+                self._value = value
+
     def forget(self, is_true=lambda value: False):
         """Have it read again, as it may have changed.
 

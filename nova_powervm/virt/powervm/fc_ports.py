@@ -27,20 +27,18 @@ The platform may also fail to tell: what is older than ten minutes is read
 again in any case.
 """
 
-import collections
 import threading
 import time
 
 from pypowervm.wrappers import iocard as pvm_card
 
+from nova_powervm.virt.powervm import echoes
 from nova_powervm.virt.powervm import facts
 
 #: Seconds for which ports are good if no event comes.
 MAX_AGE = 600
 #: Seconds for which they are good after an event that was expected.
 AGE_AFTER_ECHO = 60
-#: Seconds for which an event is expected.
-ECHO = 10
 
 # What of a VIOS may change without its ports (source: the same capture and,
 # for the others, names of elements in the documents of VIOSes).
@@ -86,8 +84,7 @@ class FcPorts:
         self._ports = facts.Fact(self._read_ports)
         self._lock = threading.Lock()
         self._good_until = 0
-        # VIOS UUID -> until when an event is expected, for each of them.
-        self._expected = collections.defaultdict(collections.deque)
+        self._echoes = echoes.Echoes(clock)
 
     def get(self):
         """Tell the ports (1 request, 0 if they are known).
@@ -114,8 +111,7 @@ class FcPorts:
 
     def expect_event(self, vios_uuid):
         """Announce that the driver is about to change the media of a VIOS."""
-        with self._lock:
-            self._expected[vios_uuid.upper()].append(self._clock() + ECHO)
+        self._echoes.expect(vios_uuid)
 
     def changed(self, vios_uuid, detail):
         """Take in that the platform tells of a change of a VIOS.
@@ -126,18 +122,9 @@ class FcPorts:
         names = set(detail.split(',')) if detail else set()
         if names and names <= _OTHER_DETAILS:
             return
-        if not (names <= _UNCLEAR and self._is_expected(vios_uuid)):
+        if names <= _UNCLEAR and self._echoes.take(vios_uuid):
+            with self._lock:
+                self._good_until = min(self._good_until,
+                                       self._clock() + AGE_AFTER_ECHO)
+        else:
             self.forget()
-
-    def _is_expected(self, vios_uuid):
-        """Whether an event was announced; each announcement counts once."""
-        now = self._clock()
-        with self._lock:
-            expected = self._expected[vios_uuid.upper()]
-            while expected and expected[0] < now:
-                expected.popleft()
-            if not expected:
-                return False
-            expected.popleft()
-            self._good_until = min(self._good_until, now + AGE_AFTER_ECHO)
-            return True

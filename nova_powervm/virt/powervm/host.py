@@ -29,10 +29,12 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
+from nova_powervm.virt.powervm import bridges
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import facts
 from nova_powervm.virt.powervm import fc_ports
 from nova_powervm.virt.powervm import partition_states
+from nova_powervm.virt.powervm import private_vlans
 from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import rest
 
@@ -49,12 +51,16 @@ class Host(reader.PlatformReader):
     something else. Methods that send requests raise
     pypowervm.exceptions.Error if the platform refuses or does not answer.
 
+    :ivar bridges: bridges.Bridges, its Shared Ethernet Adapters.
+    :ivar private_vlans: private_vlans.PrivateVlans, of ports of Open vSwitch.
     :param nodename: Nova's name of this host.
     """
 
     def __init__(self, nodename):
         self.nodename = nodename
         self.partition_states = partition_states.PartitionStates(self)
+        self.bridges = bridges.Bridges(self)
+        self.private_vlans = private_vlans.PrivateVlans(self)
         self._adapter = None
         self._system = None
         self._vswitches = facts.Fact(self._read_vswitches)
@@ -277,6 +283,7 @@ class Host(reader.PlatformReader):
         :param detail: str, comma list of what has changed; '' if unknown.
         """
         self._fc_ports.changed(vios_uuid, detail)
+        self.bridges.changed(vios_uuid, detail)
 
     def vioses_changed(self):
         """Forget what was read of the VIOSes: one has come, or is gone."""
@@ -302,6 +309,8 @@ class Host(reader.PlatformReader):
         """Forget all that was read, as it may have changed."""
         for fact in (self._vswitches, self._mgmt, self._fc_ports):
             fact.forget()
+        self.bridges.forget()
+        self.private_vlans.forget()
         self.partition_states.clear()
 
     # ---- statistics ----------------------------------------------------

@@ -84,6 +84,10 @@ class PlatformReader(abc.ABC):
         """Read the virtual networks, 1 for each VLAN in use: list of VNet."""
         return self._children_of_system(pvm_net.VNet)
 
+    def network_bridges(self):
+        """Read the network bridges, each with its SEAs: list of NetBridge."""
+        return self._children_of_system(pvm_net.NetBridge)
+
     def _children_of_system(self, wrapper_class):
         return wrapper_class.get(self.adapter, parent_type=pvm_ms.System,
                                  parent_uuid=self.system_uuid)

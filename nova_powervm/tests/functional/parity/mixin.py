@@ -116,7 +116,8 @@ class _ParityMixin(base.SimulatedPlatformMixin):
                                  'fabric': 'A', 'total_ports': 64}]
         profile['san'] = powervm_fixtures.load_profile('fc')['san']
         return self.useFixture(powervm_fixtures.SimulatedSite(
-            profile=profile, **self.TIMING)).site
+            profile=profile, vlans=powervm_fixtures.PORT_VLANS,
+            **self.TIMING)).site
 
     def start_service(self, name, host=None, cell_name=None, **kwargs):
         # Some classes choose one of Nova's fake drivers in their setUp().

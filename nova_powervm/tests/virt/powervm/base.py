@@ -73,7 +73,9 @@ class SimulatedHostTestCase(TestCase):
     def setUp(self):
         super().setUp()
         self.site = self.useFixture(
-            powervm_fixtures.SimulatedSite(profile=self.PROFILE)).site
+            powervm_fixtures.SimulatedSite(
+                profile=self.PROFILE,
+                vlans=powervm_fixtures.PORT_VLANS)).site
         self.simulated = self.site.hosts[0]
         self.flags(group='powervm', rest_host='127.0.0.1',
                    rest_port=self.simulated.port, rest_protocol='http',

@@ -145,7 +145,7 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
     def _prepare_platform(self):
         self.useFixture(quick.QuickNova())
         self.site = self.useFixture(powervm_fixtures.SimulatedSite(
-            profile=self._profile())).site
+            profile=self._profile(), vlans=powervm_fixtures.PORT_VLANS)).site
         simulated = self.site.hosts[0]
         self.flags(rest_host='127.0.0.1', rest_port=simulated.port,
                    rest_protocol='http',

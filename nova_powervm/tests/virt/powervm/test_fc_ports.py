@@ -15,6 +15,7 @@ import queue
 
 from nova_powervm.simulator.resources import io_config
 from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import echoes
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import fc_ports
 
@@ -200,7 +201,7 @@ class NoChangeTest(FcPortsCase):
 
     def test_announced_too_long_ago(self):
         self.host.expect_vios_event(self.vios('vios1').uuid)
-        self.now += fc_ports.ECHO + 1
+        self.now += echoes.SECONDS + 1
         self.change(lambda vios: None)
         self.ports()
         self.assertEqual(READ, self.requests())

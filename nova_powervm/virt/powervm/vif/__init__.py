@@ -26,6 +26,7 @@ from oslo_utils import importutils
 from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import uuid as pvm_uuids
 
+from nova_powervm.virt.powervm.vif import details
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
 from nova_powervm.virt.powervm.vif import rmc
@@ -46,10 +47,10 @@ undo_mgmt_vif = rmc.undo
 
 def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
          slot_num=None):
-    """Plug a port, and tell the networking-powervm agent about it.
+    """Plug a port, and tell its agent about it if it has one.
 
     A port whose adapter is in ``cna_list`` does not get a second one. A new
-    SEA port costs two requests.
+    SEA port costs one request if its SEA is known to carry the VLAN.
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
@@ -73,10 +74,10 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
         elif new_vif:
             cna = vif_drv.plug(vif, lpar_w or vm.get_instance_wrapper(
                 host, instance), slot_num=slot_num)
-        if new_vif:
-            events.push(host.adapter, events.PLUG, cna, vif['type'])
     except pvm_exc.Error as exc:
         raise nova_exc.VirtualInterfacePlugException(str(exc)) from exc
+    if new_vif:
+        _tell_agent(vif_drv, events.PLUG, vif, cna)
     return cna
 
 
@@ -94,7 +95,7 @@ def ports_to_replug(network_infos):
 
 
 def unplug(host, instance, vif, cna_list=None, lpar_going=False):
-    """Unplug a port, and tell the networking-powervm agent about it.
+    """Unplug a port, and tell its agent about it if it has one.
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
@@ -120,7 +121,7 @@ def unplug(host, instance, vif, cna_list=None, lpar_going=False):
         raise nova_exc.VirtualInterfaceUnplugException(
             reason=str(exc)) from exc
     if cna is not None:
-        _push_unplug(host, instance, vif, cna)
+        _tell_agent(vif_drv, events.UNPLUG, vif, cna)
     return cna
 
 
@@ -165,13 +166,17 @@ def _has_left(host, server):
                instance.task_state is None for instance in found)
 
 
-def _push_unplug(host, instance, vif, cna):
+def _tell_agent(vif_drv, action, vif, cna):
+    """Tell the agent of a port about it, if there is one; never raises."""
+    if not vif_drv.has_agent or not details.has_agent(vif):
+        return
     try:
-        events.push(host.adapter, events.UNPLUG, cna, vif['type'])
+        events.push(vif_drv.host.adapter, action, cna, vif['type'])
     except pvm_exc.Error as exc:
-        LOG.warning('The network agent was not told that port %(id)s is '
-                    'unplugged: %(exc)s', {'id': vif['id'], 'exc': exc},
-                    instance=instance)
+        LOG.warning('The network agent was not told of the %(action)s of '
+                    'port %(id)s: %(exc)s',
+                    {'action': action, 'id': vif['id'], 'exc': exc},
+                    instance=vif_drv.instance)
 
 
 def _build_vif_driver(host, instance, vif):

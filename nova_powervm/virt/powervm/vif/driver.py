@@ -118,11 +118,13 @@ class VifDriver(abc.ABC):
     :cvar outlives_host: whether all of a port is kept by the platform while
         the management partition is off. Such a port needs nothing when
         nova-compute starts.
+    :cvar has_agent: whether networking-powervm has an agent for such ports.
     :param host: the Host.
     :param instance: the nova.objects.Instance that owns the ports.
     """
 
     outlives_host = False
+    has_agent = False
 
     def __init__(self, host, instance):
         self.host = host

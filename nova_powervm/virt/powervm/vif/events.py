@@ -12,9 +12,10 @@
 
 """What is told to and heard from Neutron while ports are plugged.
 
-The networking-powervm agent listens to the event feed of the platform. A
+An agent of networking-powervm listens to the event feed of the platform. A
 custom event there tells it about a new adapter; it then sets the port up, and
-Neutron answers Nova with network-vif-plugged.
+Neutron answers Nova with network-vif-plugged. Ports that the mechanism driver
+of this project has bound have no agent, and nobody waits for them.
 """
 
 import contextlib
@@ -25,6 +26,7 @@ from oslo_serialization import jsonutils
 from pypowervm.wrappers import event as pvm_event
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.vif import details
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -54,7 +56,7 @@ def push(adapter, action, cna, vif_type):
 def wait_until_plugged(virtapi, instance, vifs):
     """Wait, when the block ends, until Neutron has set the ports up.
 
-    Waits for those ports only that are not active yet, for
+    Waits for those ports only that are not active yet and have an agent, for
     [DEFAULT]vif_plugging_timeout seconds in all; 0 means not at all. Whether
     a port that does not come up matters is [DEFAULT]vif_plugging_is_fatal.
 
@@ -66,8 +68,10 @@ def wait_until_plugged(virtapi, instance, vifs):
     """
     timeout = CONF.vif_plugging_timeout
     # A port whose state is not known may be up, and then no event comes.
+    # Nobody reports a port without an agent; Nova may have an old state of it.
     awaited = [('network-vif-plugged', vif['id']) for vif in vifs
-               if vif.get('active', True) is False]
+               if vif.get('active', True) is False and
+               not details.is_agentless(vif)]
     if virtapi is None or not timeout or not awaited:
         yield
         return

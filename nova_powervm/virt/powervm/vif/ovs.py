@@ -17,10 +17,10 @@ the management partition, alone in a VLAN of a private virtual switch. The
 platform plugs the trunk's device into the Open vSwitch bridge.
 """
 
+from nova import exception as nova_exc
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import cna as pvm_cna
 from pypowervm.utils import transaction as pvm_tx
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
@@ -32,8 +32,14 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 _DEV_NAME_LENGTH = 14  # of a Linux network device
-_LAST_VLAN = 4093
+#: Held while the switch is looked for, and made.
+_SWITCH_LOCK = 'powervm-ovs-switch'
 _SERVER = 'vm-uuid='
+_NO_LINUX_BRIDGE = (
+    'Neutron filters port %s in a Linux bridge, which is not between the '
+    'server and Open vSwitch here: nothing would filter it. Set '
+    'firewall_driver = openvswitch in group [securitygroup] of the Open '
+    'vSwitch agent of this host, restart the agent, and try again.')
 
 
 class OvsVifDriver(driver.VifDriver):
@@ -50,6 +56,9 @@ class OvsVifDriver(driver.VifDriver):
         return CONF.powervm.pvm_vswitch_for_novalink_io
 
     def plug(self, vif, lpar_w, slot_num=None):
+        if _wants_linux_bridge(vif):
+            raise nova_exc.VirtualInterfacePlugException(_NO_LINUX_BRIDGE %
+                                                         vif['id'])
         trunk = self._create_trunk(vif)
         try:
             return driver.create_cna(self.host, lpar_w, self._vswitch_name,
@@ -65,6 +74,8 @@ class OvsVifDriver(driver.VifDriver):
         Writing the trunk makes the platform create the device anew, should it
         be lost (launchpad bug 1731548). A trunk that is lost is made anew.
         """
+        if _wants_linux_bridge(vif):
+            LOG.error(_NO_LINUX_BRIDGE, vif['id'], instance=self.instance)
         trunks = self._find_trunks(vif, cna)
         for trunk in trunks:
             _rewrite(trunk, self._ovs_attrs(vif))
@@ -75,6 +86,8 @@ class OvsVifDriver(driver.VifDriver):
         for trunk in self._find_trunks(vif, cna):
             driver.delete_cna(self.host, trunk)
         super().unplug(vif, cna, lpar_going=lpar_going)
+        if cna is not None and not lpar_going:
+            self.host.private_vlans.give_back(self._vswitch_name, cna.pvid)
 
     @classmethod
     def remove_stale(cls, host, is_stale):
@@ -102,17 +115,21 @@ class OvsVifDriver(driver.VifDriver):
     def _create_trunk(self, vif, vlan=None):
         """Create the trunk of a port, in a VLAN that nobody else is in."""
         mgmt_w = self.host.read_mgmt_partition()
-        # The lock of pypowervm: a VLAN is free until its trunk is there.
-        with lockutils.lock(pvm_cna.VLAN_LOCK):
-            self._ensure_vswitch()
+        self._ensure_vswitch()
+
+        def create(chosen):
             return driver.create_cna(
-                self.host, mgmt_w, self._vswitch_name,
-                vlan or self._find_free_vlan(), trunk_pri=1,
+                self.host, mgmt_w, self._vswitch_name, chosen, trunk_pri=1,
                 dev_name=_dev_name(vif), **self._ovs_attrs(vif))
+
+        return create(vlan) if vlan else (
+            self.host.private_vlans.create_in_free(self._vswitch_name,
+                                                   create))
 
     def _discard(self, trunk):
         try:
             driver.delete_cna(self.host, trunk)
+            self.host.private_vlans.give_back(self._vswitch_name, trunk.pvid)
         except pvm_exc.Error:
             LOG.exception('Trunk adapter %s in VLAN %s of %s is left behind.',
                           trunk.mac, trunk.pvid, self._vswitch_name,
@@ -125,24 +142,13 @@ class OvsVifDriver(driver.VifDriver):
                 if (trunk.vswitch_id, trunk.pvid) == link or
                 _iface_id(vif) in _ext_ids(trunk)]
 
+    @lockutils.synchronized(_SWITCH_LOCK)
     def _ensure_vswitch(self):
         if self.host.get_vswitch(self._vswitch_name) is None:
             LOG.info('Creating virtual switch %s.', self._vswitch_name)
             pvm_net.VSwitch.bld(self.host.adapter, self._vswitch_name).create(
                 parent_type=pvm_ms.System, parent_uuid=self.host.system_uuid)
             self.host.vswitches_changed()
-
-    def _find_free_vlan(self):
-        """Find a VLAN of the private switch that no adapter is in."""
-        vswitch = self.host.get_vswitch(self._vswitch_name)
-        # A virtual network exists for each VLAN in use (one request).
-        used = {vnet.vlan for vnet in self.host.virtual_networks()
-                if vnet.associated_switch_uri == vswitch.related_href}
-        for vlan in range(1, _LAST_VLAN + 1):
-            if vlan not in used:
-                return vlan
-        raise pvm_exc.Error('All VLANs of virtual switch %s are in use.' %
-                            self._vswitch_name)
 
 
 def _mgmt_trunks(host):
@@ -167,6 +173,11 @@ def _rewrite(trunk, ovs_attrs):
         if value is not None:
             setattr(trunk, name, value)
     trunk.update()
+
+
+def _wants_linux_bridge(vif):
+    """Whether the security groups of a port need a Linux bridge (hybrid)."""
+    return bool((vif.get('details') or {}).get('ovs_hybrid_plug'))
 
 
 def _dev_name(vif):

@@ -13,33 +13,51 @@
 """Ports of the type pvm_sea: bridged by a Shared Ethernet Adapter."""
 
 from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import network as pvm_net
 
+from nova_powervm.virt.powervm.vif import details
 from nova_powervm.virt.powervm.vif import driver
+
+LOG = logging.getLogger(__name__)
 
 
 class SeaVifDriver(driver.VifDriver):
-    """A client adapter on the default virtual switch, in the port's VLAN.
+    """A client adapter in the VLAN of the port.
 
-    The networking-powervm agent adds the VLAN to the SEA when it hears of the
+    It is on the virtual switch of the Shared Ethernet Adapter (SEA) that leads
+    to the physical network. The SEA carries the VLAN before there is an
     adapter.
     """
 
     outlives_host = True
+    has_agent = True
 
     def plug(self, vif, lpar_w, slot_num=None):
+        vswitch, vlan = self._ensure_vlan(vif)
         return driver.create_cna(
-            self.host, lpar_w, pvm_net.VSW_DEFAULT_VSWITCH, _get_vlan(vif),
-            mac_addr=vif['address'], slot_num=slot_num)
+            self.host, lpar_w, vswitch, vlan, mac_addr=vif['address'],
+            slot_num=slot_num)
 
+    def replug(self, vif, cna):
+        """Have the SEA carry the VLAN again, should it be lost.
 
-def _get_vlan(vif):
-    vlan = vif['network']['meta'].get('vlan')
-    if vlan is None:
-        vlan = vif['details'].get('vlan')
-    try:
-        return int(vlan)
-    except (TypeError, ValueError):
-        raise nova_exc.VirtualInterfacePlugException(
-            'Port %(id)s has no usable VLAN: %(vlan)s' %
-            {'id': vif['id'], 'vlan': vlan})
+        The server has run with its adapter, so a failure is logged.
+        """
+        try:
+            self._ensure_vlan(vif)
+        except (nova_exc.VirtualInterfacePlugException,
+                pvm_exc.Error) as exc:
+            LOG.warning('The port %(id)s may have no connection: %(exc)s',
+                        {'id': vif['id'], 'exc': exc}, instance=self.instance)
+
+    def _ensure_vlan(self, vif):
+        """Have the SEA carry the VLAN: (virtual switch, VLAN)."""
+        vlan = details.vlan(vif)
+        if details.has_agent(vif):
+            if vlan is None:
+                raise details.no_vlan(vif)
+            return pvm_net.VSW_DEFAULT_VSWITCH, vlan
+        bridge = self.host.bridges.ensure(details.physical_network(vif), vlan)
+        return bridge.vswitch, bridge.pvid if vlan is None else vlan

@@ -103,7 +103,8 @@ class Platform(fixtures.Fixture):
         profile = sim_profile.load('fc')
         profile['clusters'] = sim_profile.load('ssp')['clusters']
         self.site = self.useFixture(
-            powervm_fixtures.SimulatedSite(profile)).site
+            powervm_fixtures.SimulatedSite(
+                profile, vlans=powervm_fixtures.PORT_VLANS)).site
         self.simulated = self.site.hosts[0]
         self.options = {
             'rest_host': '127.0.0.1', 'rest_port': self.simulated.port,

@@ -58,13 +58,17 @@ class SimulatedHostTestCase(testtools.TestCase):
     """
 
     PROFILE = 'default'
+    #: VLANs that its bridges carry.
+    VLANS = powervm_fixtures.PORT_VLANS
 
     def setUp(self):
         super().setUp()
         self.logger = self.useFixture(fixtures.FakeLogger())
         self.config = self.useFixture(config_fixture.Config(cfg.CONF))
         self.site = self.useFixture(
-            powervm_fixtures.SimulatedSite(profile=self.PROFILE)).site
+            powervm_fixtures.SimulatedSite(
+                profile=self.PROFILE,
+                vlans=self.VLANS)).site
         self.simulated = self.site.hosts[0]
         self.flags(group='powervm', rest_protocol='http',
                    rest_user=self.site.profile['user'],
@@ -97,6 +101,7 @@ class SimulatedHostTestCase(testtools.TestCase):
             lpar_builder.DefaultStandardize(system)).build().create(
                 parent=system)
         self.host.get_vswitch('ETHERNET0')
+        self.host.bridges.all()
         self.host.mgmt_uuid
         self.simulated.journal.clear()
         return lpar_w

@@ -18,6 +18,7 @@ from nova import exception as nova_exc
 from nova.network import model
 from pypowervm.wrappers import network as pvm_net
 
+from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import vif
@@ -70,7 +71,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.assertEqual(
             ['GET LogicalPartition', 'PUT VirtualSwitch', 'GET VirtualSwitch',
              'GET VirtualNetwork', 'PUT ClientNetworkAdapter',
-             'PUT ClientNetworkAdapter', 'PUT Event'], self.requests())
+             'PUT ClientNetworkAdapter'], self.requests())
 
     def test_late_event_of_the_switch(self):
         """The management partition, and the switch, are known all the same."""
@@ -81,9 +82,8 @@ class OvsTestCase(base.SimulatedHostTestCase):
                 VSWITCH).href)])
         self.plug(make_vif(2))
         self.assertEqual(
-            ['GET LogicalPartition', 'GET VirtualNetwork',
-             'PUT ClientNetworkAdapter', 'PUT ClientNetworkAdapter',
-             'PUT Event'], self.requests())
+            ['GET LogicalPartition', 'PUT ClientNetworkAdapter',
+             'PUT ClientNetworkAdapter'], self.requests())
 
     def test_plug(self):
         cna = self.plug()
@@ -91,9 +91,8 @@ class OvsTestCase(base.SimulatedHostTestCase):
         second = self.plug(make_vif(2))
 
         self.assertEqual(
-            ['GET LogicalPartition', 'GET VirtualNetwork',
-             'PUT ClientNetworkAdapter', 'PUT ClientNetworkAdapter',
-             'PUT Event'], self.requests())
+            ['GET LogicalPartition', 'PUT ClientNetworkAdapter',
+             'PUT ClientNetworkAdapter'], self.requests())
         self.assertEqual(self.host.get_vswitch(VSWITCH).switch_id,
                          cna.vswitch_id)
         self.assertNotEqual(cna.pvid, second.pvid)
@@ -144,12 +143,51 @@ class OvsTestCase(base.SimulatedHostTestCase):
         href = self.host.get_vswitch(VSWITCH).related_href
         nets = [mock.Mock(vlan=vlan, associated_switch_uri=href)
                 for vlan in range(1, 4094)]
+        self.host.private_vlans.forget()
         with mock.patch.object(pvm_net.VNet, 'get', return_value=nets):
             exc = self.assertRaises(
                 nova_exc.VirtualInterfacePlugException, self.plug,
                 make_vif(2))
         self.assertIn(VSWITCH, str(exc))
         self.assertEqual([cna.pvid], [trunk.pvid for trunk in self.trunks()])
+
+    def test_vlan_that_was_given_back(self):
+        cna = self.plug()
+        self.unplug()
+        self.assertEqual(cna.pvid, self.plug(make_vif(2)).pvid)
+
+    def test_vlan_of_an_lpar_that_goes(self):
+        """Its adapter is there until the LPAR is gone."""
+        cna = self.plug()
+        self.unplug(cna_list=[cna], lpar_going=True)
+        self.assertNotEqual(cna.pvid, self.plug(make_vif(2)).pvid)
+
+    def test_vlans_are_read_again_when_all_seem_to_be_in_use(self):
+        self.plug()
+        self.host.private_vlans._used[VSWITCH] = set(range(1, 4094))
+        self.assertEqual(2, self.plug(make_vif(2)).pvid)
+
+    def test_somebody_has_taken_the_vlan(self):
+        self.plug()
+        mgmt = self.simulated.store.get('LogicalPartition',
+                                        self.host.mgmt_uuid)
+        with self.site.lock:
+            network_adapters.add_adapter(mgmt, self.trunks()[0].switch, 2,
+                                         trunk_priority=1)
+        self.assertEqual(3, self.plug(make_vif(2)).pvid)
+
+    def test_security_groups_in_a_linux_bridge(self):
+        self.port['details'] = {'ovs_hybrid_plug': True}
+        exc = self.assertRaises(nova_exc.VirtualInterfacePlugException,
+                                self.plug)
+        self.assertIn('firewall_driver = openvswitch', str(exc))
+        self.assertEqual([], self.requests())
+
+    def test_running_server_with_security_groups_in_a_linux_bridge(self):
+        cna = self.plug()
+        self.port['details'] = {'ovs_hybrid_plug': True}
+        self.plug(new_vif=False, cna_list=[cna])
+        self.assertIn('firewall_driver = openvswitch', self.logger.output)
 
     def test_concurrent_plugs_get_a_vlan_each(self):
         self.plug()
@@ -210,8 +248,8 @@ class OvsTestCase(base.SimulatedHostTestCase):
 
         self.assertEqual(
             ['GET ClientNetworkAdapter', 'GET ClientNetworkAdapter',
-             'DELETE ClientNetworkAdapter', 'DELETE ClientNetworkAdapter',
-             'PUT Event'], self.requests())
+             'DELETE ClientNetworkAdapter', 'DELETE ClientNetworkAdapter'],
+            self.requests())
         self.assertEqual([other.pvid], [t.pvid for t in self.trunks()])
         self.assertEqual([other.mac], [
             cna.mac for cna in self.adapters(self.lpar(self.instance))])
@@ -221,8 +259,8 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.warm_up()
         self.unplug(cna_list=[cna], lpar_going=True)
         self.assertEqual(
-            ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter',
-             'PUT Event'], self.requests())
+            ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter'],
+            self.requests())
         self.assertEqual([], self.trunks())
 
     def test_unplug_finds_the_trunk_without_the_adapter(self):

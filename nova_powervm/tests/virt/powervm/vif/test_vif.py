@@ -17,6 +17,7 @@ from nova.network import model
 
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.vif import details
 
 
 class PlugTestCase(base.SimulatedHostTestCase):
@@ -38,15 +39,33 @@ class PlugTestCase(base.SimulatedHostTestCase):
     def test_plug(self):
         cna = self.plug()
 
-        self.assertEqual(['PUT ClientNetworkAdapter', 'PUT Event'],
-                         self.requests())
+        self.assertEqual(['PUT ClientNetworkAdapter'], self.requests())
         self.assertEqual('FA163E000001', cna.mac)
         self.assertEqual(101, cna.pvid)
         self.assertEqual(self.host.get_vswitch('ETHERNET0').switch_id,
                          cna.vswitch_id)
         self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
 
+    def test_no_agent_is_told(self):
+        self.plug()
+        self.assertEqual([], self.custom_events())
+
+    def test_port_without_agent_on_a_host_with_agents(self):
+        self.flags(send_vif_events=True, group='powervm')
+        self.plug(base.make_vif(details={
+            'vlan': '101', details.AGENTLESS: True}))
+        self.assertEqual([], self.custom_events())
+
+    def test_plug_when_the_agent_cannot_be_told(self):
+        self.flags(send_vif_events=True, group='powervm')
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': '/Event$', 'effect': 'status',
+             'status': 405})
+        self.assertIsNotNone(self.plug())
+        self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
+
     def test_plug_tells_the_agent(self):
+        self.flags(send_vif_events=True, group='powervm')
         cna = self.plug()
         self.assertEqual(
             [(cna.related_href, dict(self.DETAIL, action='plug'))],
@@ -57,10 +76,10 @@ class PlugTestCase(base.SimulatedHostTestCase):
         self.assertEqual(7, self.plug(base.make_vif(network=network)).pvid)
 
     def test_no_vlan(self):
-        for details in ({}, {'vlan': 'many'}):
+        for told in ({}, {'vlan': 'many'}):
             exc = self.assertRaises(
                 nova_exc.VirtualInterfacePlugException, self.plug,
-                base.make_vif(details=details))
+                base.make_vif(details=told))
             self.assertIn(base.PORT % 1, str(exc))
         self.assertEqual([], self.requests())
 
@@ -77,8 +96,8 @@ class PlugTestCase(base.SimulatedHostTestCase):
     def test_plug_without_wrapper_reads_the_lpar(self):
         self.lpar_w = None
         self.plug()
-        self.assertEqual(['GET LogicalPartition', 'PUT ClientNetworkAdapter',
-                          'PUT Event'], self.requests())
+        self.assertEqual(['GET LogicalPartition', 'PUT ClientNetworkAdapter'],
+                         self.requests())
 
     def test_plug_is_idempotent(self):
         first = self.plug()
@@ -88,8 +107,7 @@ class PlugTestCase(base.SimulatedHostTestCase):
         second = self.plug(cna_list=cnas)
 
         self.assertEqual(first.uuid, second.uuid)
-        self.assertEqual(['GET ClientNetworkAdapter', 'PUT Event'],
-                         self.requests())
+        self.assertEqual(['GET ClientNetworkAdapter'], self.requests())
         self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
 
     def test_plug_of_plugged_port(self):
@@ -126,16 +144,22 @@ class PlugTestCase(base.SimulatedHostTestCase):
 
     def test_unplug(self):
         port = base.make_vif()
-        cna = self.plug(port)
+        self.plug(port)
         self.requests()
-        self.custom_events()
 
         vif.unplug(self.host, self.instance, port)
 
         self.assertEqual(
-            ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter',
-             'PUT Event'], self.requests())
+            ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter'],
+            self.requests())
         self.assertEqual([], self.adapters(self.lpar(self.instance)))
+        self.assertEqual([], self.custom_events())
+
+    def test_unplug_tells_the_agent(self):
+        self.flags(send_vif_events=True, group='powervm')
+        cna = self.plug()
+        self.custom_events()
+        vif.unplug(self.host, self.instance, base.make_vif())
         self.assertEqual(
             [(cna.related_href, dict(self.DETAIL, action='unplug'))],
             self.custom_events())
@@ -146,7 +170,7 @@ class PlugTestCase(base.SimulatedHostTestCase):
         self.requests()
         vif.unplug(self.host, self.instance, port, cna_list=[cna],
                    lpar_going=True)
-        self.assertEqual(['PUT Event'], self.requests())
+        self.assertEqual([], self.requests())
         self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
 
     def test_unplug_twice(self):
@@ -172,6 +196,7 @@ class PlugTestCase(base.SimulatedHostTestCase):
         self.assertIn('in use', str(exc))
 
     def test_unplug_when_the_agent_cannot_be_told(self):
+        self.flags(send_vif_events=True, group='powervm')
         self.plug()
         self.simulated.faults.add(
             {'method': 'PUT', 'path': '/Event$', 'effect': 'status',

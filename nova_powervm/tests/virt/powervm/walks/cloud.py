@@ -64,7 +64,8 @@ class Cloud(fx.Fixture):
 
     def _setUp(self):
         self.site = self.useFixture(powervm_fixtures.SimulatedSite(
-            self.platform.profile, **self.timing)).site
+            self.platform.profile, vlans=powervm_fixtures.PORT_VLANS,
+            **self.timing)).site
         self.ports = neighbours.Ports(self.platform.vif_type,
                                       self.platform.vif_details)
         self.threads = self.useFixture(threads.Threads(

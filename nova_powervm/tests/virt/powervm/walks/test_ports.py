@@ -19,7 +19,7 @@ from nova_powervm.tests.virt.powervm.walks import walk
 
 
 class PortMixin:
-    CYCLES = [[walk.Step(ops.ATTACH_PORT, 4), walk.Step(ops.DETACH_PORT, 4)]]
+    CYCLES = [[walk.Step(ops.ATTACH_PORT, 3), walk.Step(ops.DETACH_PORT, 3)]]
     SERVER = {}
 
 

@@ -47,7 +47,7 @@ class FilesTest(case.DriverCase):
 @case.walks()
 class OpenVSwitchTest(case.DriverCase):
     PLATFORM = platforms.OVS
-    CYCLES = life(14, 11)
+    CYCLES = life(13, 10)
 
 
 @case.walks(is_variant=True)

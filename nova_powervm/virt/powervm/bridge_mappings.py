@@ -1,0 +1,44 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Which Shared Ethernet Adapter leads to which physical network.
+
+The option [powervm] bridge_mappings has the syntax of the networking-powervm
+agent.
+"""
+
+from nova import exception as nova_exc
+
+
+def parse(entries):
+    """Read the option [powervm] bridge_mappings (no request).
+
+    :param entries: list of 'physical network:device:name of VIOS'.
+    :returns: dict of physical network -> (device, name of VIOS), all str.
+    :raises nova.exception.InvalidConfiguration: if an entry is not such, or
+        a physical network has two.
+    """
+    found = {}
+    for entry in entries:
+        parts = [part.strip() for part in entry.split(':')]
+        if len(parts) != 3 or not all(parts):
+            raise nova_exc.InvalidConfiguration(
+                '[powervm] bridge_mappings has %r, which is not "physical '
+                'network:SEA device:VIOS name", such as prod:ent5:vios1.' %
+                entry)
+        network, device, vios = parts
+        if network in found:
+            raise nova_exc.InvalidConfiguration(
+                '[powervm] bridge_mappings has the physical network %s '
+                'twice.' % network)
+        found[network] = device, vios
+    return found
