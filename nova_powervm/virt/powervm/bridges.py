@@ -96,6 +96,14 @@ class Bridges:
         self._wanted = collections.defaultdict(set)
         self._editing = threading.Lock()
 
+    @staticmethod
+    def check_options():
+        """Check the options (no request).
+
+        :raises nova.exception.InvalidConfiguration: if one makes no sense.
+        """
+        bridge_mappings.parse(CONF.powervm.bridge_mappings)
+
     # ---- what there is -------------------------------------------------
 
     def all(self):

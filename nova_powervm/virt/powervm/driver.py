@@ -452,6 +452,7 @@ class PowerVMDriver(driver.ComputeDriver):
     def get_available_resource(self, nodename):
         # Nova's start ends with this call.
         self.actions.states.end_start()
+        self.actions.ports.end_start()
         cleanup.periodic(self.services.cleaning)
         data = self.inventory.get_available_resource(nodename)
         # Since microversion 2.88 the API shows this instead of asking a host.

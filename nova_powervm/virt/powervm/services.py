@@ -76,6 +76,7 @@ def open_services(virtapi, host, nvram_manager=None):
     utils.try_to('find the management partition among all', lambda: (
         host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
+    host.bridges.check_options()
     disk_dvr = disk.build(host, glance.API())
     legacy.take_over(host, disk_dvr, partitions.active_vioses)
     instance_id.take_over(host.nodename)

@@ -18,7 +18,7 @@ from oslo_utils import excutils
 
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm.flows import network as flow_network
-from nova_powervm.virt.powervm import vif as powervm_vif
+from nova_powervm.virt.powervm.vif import starting
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import tags
 
@@ -33,6 +33,11 @@ class Ports:
 
     def __init__(self, services):
         self._services = services
+        self._at_start = starting.PortsAtStart(services.host)
+
+    def end_start(self):
+        """Stop sharing what was read of ports; Nova has started."""
+        self._at_start = None
 
     def replug(self, instance, network_info):
         """Repair the ports of a server when nova-compute starts.
@@ -44,7 +49,8 @@ class Ports:
 
         :param network_info: nova.network.model.NetworkInfo of all ports.
         """
-        vifs = powervm_vif.ports_to_replug(network_info)
+        shared = self._at_start or starting.PortsAtStart(self._services.host)
+        vifs = shared.update(instance, network_info)
         if not vifs:
             return
         try:

@@ -94,6 +94,19 @@ def ports_to_replug(network_infos):
                 VIF_DRIVERS[vif['type']]).outlives_host]
 
 
+def restore(host, instance, vif, adapters):
+    """Bring a port up to date when nova-compute starts.
+
+    :param vif: nova.network.model.VIF
+    :param adapters: list of the CNA wrappers of the management partition.
+    :returns: bool; False if the port has to be plugged instead.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    if vif.get('type') not in VIF_DRIVERS:
+        return False
+    return _build_vif_driver(host, instance, vif).restore(vif, adapters)
+
+
 def unplug(host, instance, vif, cna_list=None, lpar_going=False):
     """Unplug a port, and tell its agent about it if it has one.
 

@@ -151,6 +151,17 @@ class VifDriver(abc.ABC):
         :raises: as plug().
         """
 
+    def restore(self, vif, adapters):
+        """Bring a port up to date when nova-compute starts.
+
+        :param vif: the nova.network.model.VIF.
+        :param adapters: list of the CNA wrappers of the management partition.
+        :returns: bool; False if replug() is to do it, which needs the adapter
+            of the port.
+        :raises: as plug().
+        """
+        return False
+
     def unplug(self, vif, cna, lpar_going=False):
         """Remove what plug() made.
 

@@ -82,6 +82,14 @@ class OvsVifDriver(driver.VifDriver):
         if not trunks:
             self._create_trunk(vif, vlan=cna.pvid)
 
+    def restore(self, vif, adapters):
+        """See VifDriver: has the trunks plugged into their bridge again."""
+        trunks = [cna for cna in adapters if cna.is_trunk and
+                  _iface_id(vif) in _ext_ids(cna)]
+        for trunk in trunks:
+            _rewrite(trunk, self._ovs_attrs(vif))
+        return bool(trunks)
+
     def unplug(self, vif, cna, lpar_going=False):
         for trunk in self._find_trunks(vif, cna):
             driver.delete_cna(self.host, trunk)

@@ -23,6 +23,7 @@ from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.vif import plugger
+from nova_powervm.virt.powervm.vif import starting
 
 VSWITCH = 'NovaLinkVEABridge'
 
@@ -238,6 +239,47 @@ class OvsTestCase(base.SimulatedHostTestCase):
             self.simulated.remove(trunk)
         self.plug(new_vif=False, cna_list=[cna])
         self.assertEqual([cna.pvid], [trunk.pvid for trunk in self.trunks()])
+
+    def test_start_reads_the_trunks_of_all_servers_once(self):
+        other = base.make_instance(2)
+        lpar_w = self.create_lpar(other)
+        self.plug()
+        vif.plug(self.host, other, make_vif(2), lpar_w)
+        self.port['network']['bridge'] = 'br-new'
+        self.warm_up()
+        ports = starting.PortsAtStart(self.host)
+
+        self.assertEqual([], ports.update(self.instance, [self.port]))
+        self.assertEqual([], ports.update(other, [make_vif(2)]))
+
+        self.assertEqual(
+            ['GET ClientNetworkAdapter'] + ['POST ClientNetworkAdapter'] * 2,
+            self.requests())
+        self.assertEqual({'br-new', 'br-int'},
+                         {trunk.ovs_bridge for trunk in self.trunks()})
+
+    def test_start_with_a_lost_trunk(self):
+        self.plug()
+        for trunk in self.trunks():
+            self.simulated.remove(trunk)
+        self.assertEqual([self.port], starting.PortsAtStart(self.host).update(
+            self.instance, [self.port]))
+
+    def test_start_while_the_platform_is_busy(self):
+        self.plug()
+        self.simulated.faults.add(
+            {'method': 'POST', 'path': 'ClientNetworkAdapter',
+             'effect': 'status', 'status': 500})
+        self.assertEqual([self.port], starting.PortsAtStart(self.host).update(
+            self.instance, [self.port]))
+
+    def test_start_with_other_ports(self):
+        """The platform keeps those of an SEA; what nobody knows is told."""
+        unknown = base.make_vif(2, type='binding_failed')
+        self.requests()
+        self.assertEqual([unknown], starting.PortsAtStart(self.host).update(
+            self.instance, [base.make_vif(), unknown]))
+        self.assertEqual([], self.requests())
 
     def test_unplug(self):
         self.plug()
