@@ -129,7 +129,7 @@ class Bridges:
         return [_as_bridge(bridge_w, self._vios_names, switches)
                 for bridge_w in found], True
 
-    def of(self, physical_network):
+    def find(self, physical_network):
         """Find the bridge to a physical network (see all()).
 
         :param physical_network: Neutron's name of it, str; None if Neutron
@@ -160,14 +160,14 @@ class Bridges:
     def ensure(self, physical_network, vlan):
         """Have a bridge carry a VLAN (0 requests if it is known to do so).
 
-        :param physical_network: see of().
+        :param physical_network: see find().
         :param vlan: int; None for what is untagged on the wire.
         :returns: Bridge that carries it.
         :raises nova.exception.VirtualInterfacePlugException: if it does not
             carry it and must not be changed so.
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
-        bridge = self.of(physical_network)
+        bridge = self.find(physical_network)
         if vlan is None or _carries(bridge, vlan):
             return bridge
         if vlan != bridge.pvid and CONF.powervm.manage_sea_vlans:
@@ -182,9 +182,9 @@ class Bridges:
     def _look_again(self, uuid):
         """Read a bridge, as it may carry what it did not: Bridge."""
         self.forget()
-        return self._find(uuid)
+        return self._read_one(uuid)
 
-    def _find(self, uuid):
+    def _read_one(self, uuid):
         found = next((bridge for bridge in self.all()
                       if bridge.uuid == uuid), None)
         if found is None:
@@ -199,7 +199,7 @@ class Bridges:
         with self._editing:
             with self._lock:
                 wanted = self._wanted.pop(uuid, set())
-            if vlan not in wanted and _carries(self._find(uuid), vlan):
+            if vlan not in wanted and _carries(self._read_one(uuid), vlan):
                 return
             # If it is not, whoever had taken it has failed, maybe for
             # another VLAN.

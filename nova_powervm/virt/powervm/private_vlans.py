@@ -17,6 +17,9 @@ Only this process gives VLANs of it away. So it reads once which are in use,
 and remembers what it gives and gets back.
 """
 
+import collections
+import threading
+
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
@@ -35,8 +38,11 @@ class PrivateVlans:
 
     def __init__(self, host):
         self._host = host
+        self._lock = threading.Lock()
         # Name of the switch -> set of VLANs in use, once they were read.
         self._used = {}
+        # UUID of an LPAR -> (name of the switch, VLAN) of its adapters.
+        self._going = collections.defaultdict(set)
 
     def create_in_free(self, vswitch_name, create):
         """Create an adapter in a free VLAN.
@@ -56,7 +62,10 @@ class PrivateVlans:
             vlan = self._choose(vswitch_name)
             try:
                 adapter = create(vlan)
-            except pvm_exc.HttpError:
+            except pvm_exc.HttpError as exc:
+                if exc.response is None or not (
+                        400 <= exc.response.status < 500):
+                    raise
                 self._used.pop(vswitch_name, None)
                 fresh = self._choose(vswitch_name)
                 if fresh <= vlan:
@@ -69,7 +78,7 @@ class PrivateVlans:
     def _choose(self, vswitch_name):
         vlan = self._first_free(vswitch_name)
         if vlan is None:
-            # Adapters that went with their LPARs have not been given back.
+            # What others have removed has not been given back.
             self._used.pop(vswitch_name, None)
             vlan = self._first_free(vswitch_name)
         if vlan is None:
@@ -98,6 +107,26 @@ class PrivateVlans:
         """
         with lockutils.lock(pvm_cna.VLAN_LOCK):
             self._used.get(vswitch_name, set()).discard(vlan)
+
+    def give_back_later(self, vswitch_name, vlan, lpar_uuid):
+        """Note that the adapter in a VLAN goes with its LPAR.
+
+        :param vswitch_name: str
+        :param vlan: int
+        :param lpar_uuid: str, UUID of the LPAR.
+        """
+        with self._lock:
+            self._going[lpar_uuid.upper()].add((vswitch_name, vlan))
+
+    def lpar_deleted(self, lpar_uuid):
+        """Take in that an LPAR is gone, and its adapters with it.
+
+        :param lpar_uuid: str, UUID of the LPAR.
+        """
+        with self._lock:
+            links = self._going.pop(lpar_uuid.upper(), ())
+        for vswitch_name, vlan in links:
+            self.give_back(vswitch_name, vlan)
 
     def forget(self):
         """Have the VLANs in use be read again."""

@@ -27,6 +27,7 @@ from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.vif import driver
+from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -91,11 +92,23 @@ class OvsVifDriver(driver.VifDriver):
         return bool(trunks)
 
     def unplug(self, vif, cna, lpar_going=False):
-        for trunk in self._find_trunks(vif, cna):
-            driver.delete_cna(self.host, trunk)
-        super().unplug(vif, cna, lpar_going=lpar_going)
-        if cna is not None and not lpar_going:
-            self.host.private_vlans.give_back(self._vswitch_name, cna.pvid)
+        trunks = self._find_trunks(vif, cna)
+        try:
+            for trunk in trunks:
+                driver.delete_cna(self.host, trunk)
+            super().unplug(vif, cna, lpar_going=lpar_going)
+        except Exception:
+            # What is there now is not known.
+            self.host.private_vlans.forget()
+            raise
+        vlans = self.host.private_vlans
+        if lpar_going:
+            for link in {cna.pvid} if cna is not None else {
+                    trunk.pvid for trunk in trunks}:
+                vlans.give_back_later(self._vswitch_name, link,
+                                      vm.get_lpar_uuid(self.instance))
+        elif cna is not None:
+            vlans.give_back(self._vswitch_name, cna.pvid)
 
     @classmethod
     def remove_stale(cls, host, is_stale):

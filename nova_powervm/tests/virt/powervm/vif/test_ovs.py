@@ -24,6 +24,7 @@ from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.vif import plugger
 from nova_powervm.virt.powervm.vif import starting
+from nova_powervm.virt.powervm import vm
 
 VSWITCH = 'NovaLinkVEABridge'
 
@@ -162,6 +163,10 @@ class OvsTestCase(base.SimulatedHostTestCase):
         cna = self.plug()
         self.unplug(cna_list=[cna], lpar_going=True)
         self.assertNotEqual(cna.pvid, self.plug(make_vif(2)).pvid)
+        vm.delete_lpar(self.host, self.instance)
+        other = base.make_instance(2)
+        self.lpar_w = self.create_lpar(other)
+        self.assertEqual(cna.pvid, self.plug(make_vif(3)).pvid)
 
     def test_vlans_are_read_again_when_all_seem_to_be_in_use(self):
         self.plug()
