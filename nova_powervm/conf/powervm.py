@@ -220,6 +220,18 @@ If you set this to False, the driver only checks that the SEA
 carries the VLAN, and does not plug the port if it does not.
 """),
     cfg.BoolOpt(
+        'remove_unused_vlans',
+        default=False,
+        help="""
+Remove VLANs from the Shared Ethernet Adapters (SEAs), at most three
+in an hour, if no partition of the host has an adapter in them and no
+port has needed them for an hour. VLANs of the first trunk adapter
+of an SEA stay.
+
+The driver does not know who has added a VLAN. So it also removes
+unused VLANs that you have added. Used with ``manage_sea_vlans``.
+"""),
+    cfg.BoolOpt(
         'untagged_vlan_networks',
         default=False,
         help="""

@@ -59,6 +59,8 @@ class Bridge(typing.NamedTuple):
     :ivar tagged: frozenset of int, the VLANs that it carries tagged
     :ivar fillers: frozenset of int, the PVIDs of its additional trunk
         adapters, which carry nothing
+    :ivar removable: frozenset of int, those of the tagged VLANs that are on
+        additional trunk adapters
     """
 
     uuid: str
@@ -69,6 +71,7 @@ class Bridge(typing.NamedTuple):
     pvid: int
     tagged: frozenset
     fillers: frozenset
+    removable: frozenset
 
     @property
     def name(self):
@@ -95,6 +98,10 @@ class Bridges:
         # UUID of a bridge -> VLANs that somebody waits for.
         self._wanted = collections.defaultdict(set)
         self._editing = threading.Lock()
+        # (UUID of a bridge, VLAN) -> when a port needed it last.
+        self._needed = {}
+        # (UUID of a bridge, VLAN) that is being removed.
+        self._removing = None
 
     @staticmethod
     def check_options():
@@ -168,7 +175,10 @@ class Bridges:
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
         bridge = self.find(physical_network)
-        if vlan is None or _carries(bridge, vlan):
+        if vlan is None:
+            return bridge
+        self._needed[bridge.uuid, vlan] = self._clock()
+        if _carries(bridge, vlan) and self._removing != (bridge.uuid, vlan):
             return bridge
         if vlan != bridge.pvid and CONF.powervm.manage_sea_vlans:
             self._add(bridge.uuid, vlan)
@@ -248,6 +258,36 @@ class Bridges:
         self._fact.replace(before, [
             now if other.uuid == bridge.uuid else other for other in before])
 
+    # ---- removing VLANs ------------------------------------------------
+
+    def remove(self, bridge, vlan, seconds):
+        """Remove a VLAN that no partition uses, unless a port may need it.
+
+        A port that needs it meanwhile waits, and has it added again.
+
+        :param bridge: Bridge
+        :param vlan: int, one of those that are removable.
+        :param seconds: for how long no port must have needed it.
+        :returns: bool, whether it was removed.
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+        key = bridge.uuid, vlan
+        with self._editing:
+            self._removing = key
+            try:
+                # In this order: who needs it first notes that, and then looks
+                # whether it is being removed.
+                needed = self._needed.get(key)
+                if needed is not None and self._clock() - needed < seconds:
+                    return False
+                network_bridger.remove_vlan_from_nb(
+                    self._host.adapter, self._host.system_uuid, bridge.uuid,
+                    vlan)
+                return True
+            finally:
+                self.forget()
+                self._removing = None
+
     # ---- what has changed ----------------------------------------------
 
     def forget(self):
@@ -284,7 +324,9 @@ def _as_bridge(bridge_w, vioses, switches):
         vswitch=switches.get(bridge_w.vswitch_id),
         pvid=bridge_w.pvid,
         tagged=frozenset(bridge_w.list_vlans(pvid=False)),
-        fillers=frozenset(bridge_w.arbitrary_pvids))
+        fillers=frozenset(bridge_w.arbitrary_pvids),
+        removable=frozenset(bridge_w.list_vlans(pvid=False)) - frozenset(
+            bridge_w.seas[0].primary_adpt.tagged_vlans))
 
 
 def _carries(bridge, vlan):

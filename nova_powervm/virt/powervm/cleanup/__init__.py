@@ -34,6 +34,7 @@ from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.cleanup import mappings
 from nova_powervm.virt.powervm.cleanup import platform_snapshot
+from nova_powervm.virt.powervm.cleanup import unused_vlans
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.volume import swaps
@@ -50,6 +51,7 @@ class Work:
     :ivar config_drive: media.ConfigDrive
     :ivar volumes: volume.stale.StaleVolumes
     :ivar mgmt: mgmt.ManagementPartition
+    :ivar vlans: unused_vlans.UnusedVlans
     :ivar snapshot: platform_snapshot.PlatformSnapshot, read again for each
         clean-up.
     :ivar unseen: set of UUIDs of VIOSes that were down when a cleaner last
@@ -65,6 +67,9 @@ class Work:
     snapshot: typing.Any = None
     unseen: set = dataclasses.field(default_factory=set)
     has_failed: bool = False
+
+    def __post_init__(self):
+        self.vlans = unused_vlans.UnusedVlans(self.host)
 
 
 class Cleaner(typing.NamedTuple):
@@ -107,6 +112,8 @@ PERIODIC = (
             lambda work: work.config_drive.clean_periodically()),
     Cleaner('volumes that could not be taken away',
             lambda work: work.volumes.clean_periodically()),
+    Cleaner('VLANs that no partition uses',
+            lambda work: work.vlans.remove()),
     Cleaner('what the start could not look at', lambda work: _again(work)),
 )
 
@@ -132,16 +139,17 @@ def periodic(work):
 
 
 def _again(work):
-    if work.has_failed:
-        pass
-    elif work.unseen:
-        up = {vios_w.uuid for vios_w in work.host.active_vioses()}
-        if work.unseen.isdisjoint(up):
-            return
-    elif not work.snapshot.awaited:
-        return
-    work.snapshot = platform_snapshot.PlatformSnapshot(work.host)
-    _run_again(work)
+    if _is_due(work):
+        work.snapshot = platform_snapshot.PlatformSnapshot(work.host)
+        _run_again(work)
+
+
+def _is_due(work):
+    """Whether there is a reason to run the cleaners of AGAIN once more."""
+    if work.unseen and not work.has_failed:
+        return not work.unseen.isdisjoint(
+            vios_w.uuid for vios_w in work.host.active_vioses())
+    return work.has_failed or bool(work.snapshot.awaited)
 
 
 def _run_again(work):

@@ -1,0 +1,84 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""VLANs of Shared Ethernet Adapters that no partition uses any more.
+
+Nothing is removed unless an operator wants it: the SEAs carry the traffic of
+all partitions. A VLAN goes only if it is on an additional trunk adapter, no
+partition of the host has an adapter in it, and no port has needed it for an
+hour.
+"""
+
+import time
+
+from oslo_log import log as logging
+
+from nova_powervm import conf as cfg
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+
+
+class UnusedVlans:
+    """Removes VLANs from time to time.
+
+    :param host: host.Host
+    :param clock: returns seconds; for tests.
+    """
+
+    #: Seconds between two looks.
+    INTERVAL = 3600
+    #: VLANs that go in one look: each takes the VIOS seconds.
+    MOST = 3
+
+    def __init__(self, host, clock=time.monotonic):
+        self._host = host
+        self._clock = clock
+        self._last = clock()
+
+    def remove(self):
+        """Remove VLANs if it is time to (0 requests else).
+
+        A look takes 1 request for the bridges, 2 for the partitions and 1 for
+        the adapters of each partition.
+
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+        if not (CONF.powervm.remove_unused_vlans and
+                CONF.powervm.manage_sea_vlans) or (
+                self._clock() - self._last < self.INTERVAL):
+            return
+        self._last = self._clock()
+        self._host.bridges.forget()
+        candidates = [(bridge, vlan) for bridge in self._host.bridges.all()
+                      for vlan in sorted(bridge.removable)]
+        if not candidates:
+            return
+        used = self._used()
+        unused = [(bridge, vlan) for bridge, vlan in candidates
+                  if (bridge.vswitch_id, vlan) not in used]
+        for bridge, vlan in unused[:self.MOST]:
+            if self._host.bridges.remove(bridge, vlan, self.INTERVAL):
+                LOG.info('Removed VLAN %(vlan)d from the Shared Ethernet '
+                         'Adapter %(bridge)s, as no partition uses it.',
+                         {'vlan': vlan, 'bridge': bridge.name})
+
+    def _used(self):
+        """The VLANs that partitions use: set of (number of switch, VLAN)."""
+        host = self._host
+        partitions = [(lpar_w.uuid, False) for lpar_w in host.lpars()] + [
+            (vios_w.uuid, True) for vios_w in host.vioses()]
+        return {(cna.vswitch_id, vlan)
+                for uuid, is_vios in partitions
+                for cna in host.network_adapters(uuid, is_vios=is_vios)
+                if not cna.is_trunk
+                for vlan in (cna.pvid, *cna.tagged_vlans)}
