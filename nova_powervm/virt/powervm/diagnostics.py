@@ -166,7 +166,7 @@ def _uptime(lpar_w):
 def _nics(host, instance, counted):
     return [Nic(_mac(cna.mac), counted.traffic.get(
         cna.slot, metrics.Traffic(*_NO_COUNTERS)))
-        for cna in vif_driver.get_cnas(host, instance)]
+        for cna in vif_driver.read_adapters(host, instance)]
 
 
 def _mac(digits):

@@ -34,7 +34,7 @@ class NoSlots:
     def vnet_slot(self, mac):
         return None
 
-    def record_vnets(self, adapters, complete=False):
+    def record_vnets(self, adapters, complete=()):
         pass
 
     def drop_vnets(self, macs):

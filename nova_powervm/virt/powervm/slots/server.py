@@ -128,11 +128,13 @@ class ServerSlots:
         self._vnet_slots.add(slot)
         return slot
 
-    def record_vnets(self, adapters, complete=False):
+    def record_vnets(self, adapters, complete=()):
         """Take in network adapters of the server.
 
-        :param adapters: list of CNA wrappers; None among them is left out.
-        :param complete: whether these are all.
+        :param adapters: list of wrappers of CNAs and vNICs; None among them is
+            left out.
+        :param complete: those classes of slot_map.NETWORK of which these are
+            all adapters.
         """
         seen = slot_map.SeenDevices(self._maps.host.vswitch_names)
         for adapter in adapters:
@@ -146,7 +148,7 @@ class ServerSlots:
 
         def is_gone(slot, devices):
             return slot not in slots and any(
-                complete or not macs.isdisjoint(devices[cls])
+                cls in complete or not macs.isdisjoint(devices[cls])
                 for cls in slot_map.NETWORK if cls in devices)
 
         self._changes.append(slot_map.Change(seen.topology, gone=is_gone))

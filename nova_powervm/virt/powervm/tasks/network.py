@@ -20,7 +20,9 @@ from nova_powervm.virt.powervm.vif import plugger
 
 
 class PlugVifs(task.Task):
-    """Plug ports; provides all adapters of the LPAR as ``vm_cnas``.
+    """Plug ports; provides the LPAR's adapters as ``vm_adapters``.
+
+    See VifPlugger.plug() for which these are.
 
     :param virtapi: Nova's VirtAPI; None not to wait for Neutron.
     :param host: the Host.
@@ -32,7 +34,7 @@ class PlugVifs(task.Task):
 
     def __init__(self, virtapi, host, instance, network_infos,
                  new_lpar=False, slots=no_slots.NO_SLOTS):
-        super().__init__('plug_vifs', provides='vm_cnas')
+        super().__init__('plug_vifs', provides='vm_adapters')
         self.plugger = plugger.VifPlugger(virtapi, host, instance,
                                           network_infos, slots=slots)
         self.new_lpar = new_lpar
@@ -45,7 +47,10 @@ class PlugVifs(task.Task):
 
 
 class PlugMgmtVif(task.Task):
-    """Plug the management adapter; provides it as ``mgmt_cna``, or None."""
+    """Plug the management adapter; provides it as ``mgmt_cna``, or None.
+
+    The flow has made the LPAR, so vm_adapters has all of its adapters.
+    """
 
     def __init__(self, host, instance, slots=no_slots.NO_SLOTS):
         super().__init__('plug_mgmt_vif', provides='mgmt_cna')
@@ -53,12 +58,14 @@ class PlugMgmtVif(task.Task):
         self.instance = instance
         self.slots = slots
 
-    def execute(self, lpar_wrap, vm_cnas):
-        return powervm_vif.plug_mgmt_vif(self.host, self.instance, lpar_wrap,
-                                         cna_list=vm_cnas, slots=self.slots)
+    def execute(self, lpar_wrap, vm_adapters):
+        return powervm_vif.plug_mgmt_vif(
+            self.host, self.instance, lpar_wrap, adapters=vm_adapters,
+            slots=self.slots)
 
-    def revert(self, result, flow_failures, lpar_wrap, vm_cnas):
-        powervm_vif.undo_mgmt_vif(self.host, self.instance, cna_list=vm_cnas)
+    def revert(self, result, flow_failures, lpar_wrap, vm_adapters):
+        powervm_vif.undo_mgmt_vif(self.host, self.instance,
+                                  adapters=vm_adapters)
 
 
 class UnplugVifs(task.Task):
@@ -81,8 +88,8 @@ class UnplugVifs(task.Task):
         self.lpar_going = lpar_going
 
     def execute(self, lpar_wrap=None):
-        cnas = plugger.unplug_all(self.host, self.instance,
-                                  self.network_infos, lpar_w=lpar_wrap,
-                                  lpar_going=self.lpar_going)
+        adapters = plugger.unplug_all(
+            self.host, self.instance, self.network_infos, lpar_w=lpar_wrap,
+            lpar_going=self.lpar_going)
         self.slots.drop_vnets(vif['address'] for vif in self.network_infos)
-        return cnas
+        return adapters

@@ -40,16 +40,15 @@ VIF_DRIVERS = {
     'ovs': _HERE + 'ovs.OvsVifDriver',
 }
 
-get_cnas = driver.get_cnas
 plug_mgmt_vif = rmc.plug
 undo_mgmt_vif = rmc.undo
 
 
-def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
+def plug(host, instance, vif, lpar_w=None, new_vif=True, adapters=None,
          slot_num=None):
     """Plug a port, and tell its agent about it if it has one.
 
-    A port whose adapter is in ``cna_list`` does not get a second one. A new
+    A port whose adapter is in ``adapters`` does not get a second one. A new
     SEA port costs one request if its SEA is known to carry the VLAN.
 
     :param host: the Host.
@@ -58,27 +57,28 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, cna_list=None,
     :param lpar_w: the LPAR wrapper of the instance; read if not given.
     :param new_vif: False if the port was plugged before: it is brought up to
         date, and the agent is not told.
-    :param cna_list: the CNA wrappers of the LPAR; None if it is brand new.
+    :param adapters: list of the wrappers of the LPAR's adapters, at least of
+        those of the port's adapter type; None if the LPAR is brand new.
     :param slot_num: slot of a new adapter; None if the platform chooses.
-    :returns: the CNA wrapper of the port; None if ``new_vif`` is False and
-        the port is not plugged.
+    :returns: the wrapper of the port's adapter; None if ``new_vif`` is False
+        and the port is not plugged.
     :raises VirtualInterfacePlugException: if the type of the port is unknown,
         a value is missing, or the platform refuses.
     :raises InstanceNotFound: if the LPAR does not exist.
     """
     vif_drv = _build_vif_driver(host, instance, vif)
-    cna = driver.find_cna(cna_list, vif)
+    adapter = driver.find_adapter(adapters, vif)
     try:
-        if cna is not None:
-            vif_drv.replug(vif, cna)
+        if adapter is not None:
+            vif_drv.replug(vif, adapter)
         elif new_vif:
-            cna = vif_drv.plug(vif, lpar_w or vm.get_instance_wrapper(
+            adapter = vif_drv.plug(vif, lpar_w or vm.get_instance_wrapper(
                 host, instance), slot_num=slot_num)
     except pvm_exc.Error as exc:
         raise nova_exc.VirtualInterfacePlugException(str(exc)) from exc
     if new_vif:
-        _tell_agent(vif_drv, events.PLUG, vif, cna)
-    return cna
+        _tell_agent(vif_drv, events.PLUG, vif, adapter)
+    return adapter
 
 
 def ports_to_replug(network_infos):
@@ -90,8 +90,19 @@ def ports_to_replug(network_infos):
     """
     return [vif for vif in network_infos
             if vif.get('type') not in VIF_DRIVERS or
-            not importutils.import_class(
-                VIF_DRIVERS[vif['type']]).outlives_host]
+            not _driver_class(vif).outlives_host]
+
+
+def adapter_types(network_infos):
+    """Tell which types of adapters ports need (no request).
+
+    :param network_infos: list of nova.network.model.VIF.
+    :returns: list of driver.AdapterType, each once; ports of unknown types
+        need none.
+    """
+    return list(dict.fromkeys(
+        _driver_class(vif).adapter_type for vif in network_infos
+        if vif.get('type') in VIF_DRIVERS))
 
 
 def restore(host, instance, vif, adapters):
@@ -107,16 +118,17 @@ def restore(host, instance, vif, adapters):
     return _build_vif_driver(host, instance, vif).restore(vif, adapters)
 
 
-def unplug(host, instance, vif, cna_list=None, lpar_going=False):
+def unplug(host, instance, vif, adapters=None, lpar_going=False):
     """Unplug a port, and tell its agent about it if it has one.
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param vif: the nova.network.model.VIF.
-    :param cna_list: the CNA wrappers of the LPAR; read if not given.
+    :param adapters: as of plug(); read if not given.
     :param lpar_going: the LPAR is about to be deleted, and its adapters with
         it: the adapter of the port is left to that.
-    :returns: the CNA wrapper that the port had, None if it had none.
+    :returns: the wrapper of the adapter that the port had, None if it had
+        none.
     :raises VirtualInterfaceUnplugException: if the platform refuses.
     """
     try:
@@ -126,16 +138,17 @@ def unplug(host, instance, vif, cna_list=None, lpar_going=False):
         LOG.warning('Not unplugging: %s', exc, instance=instance)
         return None
     try:
-        if cna_list is None:
-            cna_list = driver.get_cnas(host, instance)
-        cna = driver.find_cna(cna_list, vif)
-        vif_drv.unplug(vif, cna, lpar_going=lpar_going)
+        if adapters is None:
+            adapters = driver.read_adapters(host, instance,
+                                            [vif_drv.adapter_type])
+        adapter = driver.find_adapter(adapters, vif)
+        vif_drv.unplug(vif, adapter, lpar_going=lpar_going)
     except pvm_exc.Error as exc:
         raise nova_exc.VirtualInterfaceUnplugException(
             reason=str(exc)) from exc
-    if cna is not None:
-        _tell_agent(vif_drv, events.UNPLUG, vif, cna)
-    return cna
+    if adapter is not None:
+        _tell_agent(vif_drv, events.UNPLUG, vif, adapter)
+    return adapter
 
 
 def remove_stale(host, is_stale):
@@ -179,17 +192,21 @@ def _has_left(host, server):
                instance.task_state is None for instance in found)
 
 
-def _tell_agent(vif_drv, action, vif, cna):
+def _tell_agent(vif_drv, action, vif, adapter):
     """Tell the agent of a port about it, if there is one; never raises."""
     if not vif_drv.has_agent or not details.has_agent(vif):
         return
     try:
-        events.push(vif_drv.host.adapter, action, cna, vif['type'])
+        events.push(vif_drv.host.adapter, action, adapter, vif['type'])
     except pvm_exc.Error as exc:
         LOG.warning('The network agent was not told of the %(action)s of '
                     'port %(id)s: %(exc)s',
                     {'action': action, 'id': vif['id'], 'exc': exc},
                     instance=vif_drv.instance)
+
+
+def _driver_class(vif):
+    return importutils.import_class(VIF_DRIVERS[vif['type']])
 
 
 def _build_vif_driver(host, instance, vif):
@@ -200,4 +217,4 @@ def _build_vif_driver(host, instance, vif):
             'does not know. It knows: %(known)s' %
             {'id': vif.get('id'), 'type': vif_type,
              'known': ', '.join(sorted(VIF_DRIVERS))})
-    return importutils.import_object(VIF_DRIVERS[vif_type], host, instance)
+    return _driver_class(vif)(host, instance)

@@ -13,6 +13,7 @@
 """The interface of a network port driver, and what all of them share."""
 
 import abc
+import typing
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -21,34 +22,57 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import network as pvm_net
 
+from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
 
-def get_cnas(host, instance):
-    """Read the client network adapters of an instance (one request).
+class AdapterType(typing.NamedTuple):
+    """A type of network adapters that the platform gives to LPARs.
+
+    :ivar slot_class: what slot maps call it: pypowervm's IOCLASS, str
+    :ivar read: called with the Host and the UUID of an LPAR; reads the
+        adapters of this type that it has (1 request). They are pypowervm
+        wrappers with the attributes mac, slot and href.
+    """
+
+    slot_class: str
+    read: typing.Callable
+
+
+#: A virtual Ethernet adapter: pypowervm's CNA.
+CLIENT_ADAPTER = AdapterType(
+    slot_map.IO.CNA, lambda host, lpar_uuid: host.network_adapters(lpar_uuid))
+
+
+def read_adapters(host, instance, types=(CLIENT_ADAPTER,)):
+    """Read network adapters of an instance (1 request for each type).
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
-    :returns: list of pypowervm CNA wrappers; empty if the LPAR is gone.
+    :param types: iterable of AdapterType, no other adapters are read.
+    :returns: list of pypowervm wrappers; empty if the LPAR is gone.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
+    lpar_uuid = vm.get_lpar_uuid(instance)
     try:
-        return host.network_adapters(vm.get_lpar_uuid(instance))
+        return [adapter for kind in types
+                for adapter in kind.read(host, lpar_uuid)]
     except pvm_exc.HttpNotFound:
         return []
 
 
-def find_cna(cna_list, vif):
+def find_adapter(adapters, vif):
     """Find the adapter of a port, which is the one with the port's MAC.
 
-    :param cna_list: list of CNA wrappers, or None.
+    :param adapters: list of wrappers, of all types of adapters, or None.
     :param vif: the nova.network.model.VIF.
-    :returns: the CNA wrapper, or None.
+    :returns: the wrapper, or None.
     """
     mac = pvm_util.sanitize_mac_for_api(vif['address'])
-    return next((cna for cna in cna_list or () if cna.mac == mac), None)
+    return next((adapter for adapter in adapters or ()
+                 if adapter.mac == mac), None)
 
 
 def create_cna(host, parent_w, vswitch_name, pvid, **attrs):
@@ -95,26 +119,28 @@ def _vswitch_href(host, name):
     return vswitch.related_href
 
 
-def delete_cna(host, cna):
+def delete_adapter(host, adapter):
     """Delete a network adapter (one request); fine if it is gone already.
 
     No etag is sent: whatever the adapter has become, it has to go.
 
     :param host: the Host.
-    :param cna: the CNA wrapper.
+    :param adapter: the wrapper of the adapter, of any type.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     try:
-        host.adapter.delete_by_href(cna.href)
+        host.adapter.delete_by_href(adapter.href)
     except pvm_exc.HttpError as exc:
         if exc.response.status != pvm_const.HTTPStatus.NOT_FOUND:
             raise
-        LOG.debug('Network adapter %s is already gone.', cna.mac)
+        LOG.debug('Network adapter %s is already gone.', adapter.mac)
 
 
 class VifDriver(abc.ABC):
     """Makes and removes what stands for one kind of Neutron port.
 
+    :cvar adapter_type: AdapterType of the adapters that ports are for LPARs.
+        The callers read and find adapters of this type.
     :cvar outlives_host: whether all of a port is kept by the platform while
         the management partition is off. Such a port needs nothing when
         nova-compute starts.
@@ -123,6 +149,7 @@ class VifDriver(abc.ABC):
     :param instance: the nova.objects.Instance that owns the ports.
     """
 
+    adapter_type = CLIENT_ADAPTER
     outlives_host = False
     has_agent = False
 
@@ -137,17 +164,17 @@ class VifDriver(abc.ABC):
         :param vif: the nova.network.model.VIF.
         :param lpar_w: the LPAR wrapper of the instance.
         :param slot_num: slot of the adapter; None if the platform chooses.
-        :returns: the CNA wrapper of the port.
+        :returns: the wrapper of the port's adapter, of the adapter_type.
         :raises VirtualInterfacePlugException: if the port lacks a value, or
             the host lacks the switch.
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
 
-    def replug(self, vif, cna):
+    def replug(self, vif, adapter):
         """Bring a port that has its adapter up to date; nothing to do here.
 
         :param vif: the nova.network.model.VIF.
-        :param cna: the CNA wrapper that the port has.
+        :param adapter: the wrapper of the adapter that the port has.
         :raises: as plug().
         """
 
@@ -162,17 +189,18 @@ class VifDriver(abc.ABC):
         """
         return False
 
-    def unplug(self, vif, cna, lpar_going=False):
+    def unplug(self, vif, adapter, lpar_going=False):
         """Remove what plug() made.
 
         :param vif: the nova.network.model.VIF.
-        :param cna: the CNA wrapper of the port, None if there is none.
+        :param adapter: the wrapper of the port's adapter, None if there is
+            none.
         :param lpar_going: the LPAR is about to be deleted, which frees its
             adapters: only what stands elsewhere need be removed.
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
-        if cna is not None and not lpar_going:
-            delete_cna(self.host, cna)
+        if adapter is not None and not lpar_going:
+            delete_adapter(self.host, adapter)
 
     @classmethod
     def remove_stale(cls, host, is_stale):

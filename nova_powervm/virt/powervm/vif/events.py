@@ -36,20 +36,20 @@ PLUG = 'plug'
 UNPLUG = 'unplug'
 
 
-def push(adapter, action, cna, vif_type):
+def push(adapter, action, nic, vif_type):
     """Tell the agent about an adapter (one request).
 
     The format is that of the networking-powervm agent.
 
     :param adapter: the pypowervm Adapter.
     :param action: PLUG or UNPLUG.
-    :param cna: the CNA wrapper.
+    :param nic: the wrapper of the port's adapter.
     :param vif_type: the type of the Neutron port.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     detail = jsonutils.dumps({'provider': EVENT_PROVIDER_ID, 'action': action,
-                              'mac': cna.mac, 'type': vif_type})
-    pvm_event.Event.bld(adapter, cna.related_href, detail).create()
+                              'mac': nic.mac, 'type': vif_type})
+    pvm_event.Event.bld(adapter, nic.related_href, detail).create()
 
 
 @contextlib.contextmanager

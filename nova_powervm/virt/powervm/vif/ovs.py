@@ -69,7 +69,7 @@ class OvsVifDriver(driver.VifDriver):
             self._discard(trunk)
             raise
 
-    def replug(self, vif, cna):
+    def replug(self, vif, adapter):
         """Have the trunk plugged into its bridge again.
 
         Writing the trunk makes the platform create the device anew, should it
@@ -77,11 +77,11 @@ class OvsVifDriver(driver.VifDriver):
         """
         if _wants_linux_bridge(vif):
             LOG.error(_NO_LINUX_BRIDGE, vif['id'], instance=self.instance)
-        trunks = self._find_trunks(vif, cna)
+        trunks = self._find_trunks(vif, adapter)
         for trunk in trunks:
             _rewrite(trunk, self._ovs_attrs(vif))
         if not trunks:
-            self._create_trunk(vif, vlan=cna.pvid)
+            self._create_trunk(vif, vlan=adapter.pvid)
 
     def restore(self, vif, adapters):
         """See VifDriver: has the trunks plugged into their bridge again."""
@@ -91,24 +91,24 @@ class OvsVifDriver(driver.VifDriver):
             _rewrite(trunk, self._ovs_attrs(vif))
         return bool(trunks)
 
-    def unplug(self, vif, cna, lpar_going=False):
-        trunks = self._find_trunks(vif, cna)
+    def unplug(self, vif, adapter, lpar_going=False):
+        trunks = self._find_trunks(vif, adapter)
         try:
             for trunk in trunks:
-                driver.delete_cna(self.host, trunk)
-            super().unplug(vif, cna, lpar_going=lpar_going)
+                driver.delete_adapter(self.host, trunk)
+            super().unplug(vif, adapter, lpar_going=lpar_going)
         except Exception:
             # What is there now is not known.
             self.host.private_vlans.forget()
             raise
         vlans = self.host.private_vlans
         if lpar_going:
-            for link in {cna.pvid} if cna is not None else {
+            for link in {adapter.pvid} if adapter is not None else {
                     trunk.pvid for trunk in trunks}:
                 vlans.give_back_later(self._vswitch_name, link,
                                       vm.get_lpar_uuid(self.instance))
-        elif cna is not None:
-            vlans.give_back(self._vswitch_name, cna.pvid)
+        elif adapter is not None:
+            vlans.give_back(self._vswitch_name, adapter.pvid)
 
     @classmethod
     def remove_stale(cls, host, is_stale):
@@ -123,7 +123,7 @@ class OvsVifDriver(driver.VifDriver):
                 LOG.warning('Removing stale trunk adapter %(mac)s of server '
                             '%(server)s.',
                             {'mac': trunk.mac, 'server': server})
-                driver.delete_cna(host, trunk)
+                driver.delete_adapter(host, trunk)
 
     def _ovs_attrs(self, vif):
         return {'ovs_bridge': vif['network']['bridge'],
@@ -149,7 +149,7 @@ class OvsVifDriver(driver.VifDriver):
 
     def _discard(self, trunk):
         try:
-            driver.delete_cna(self.host, trunk)
+            driver.delete_adapter(self.host, trunk)
             self.host.private_vlans.give_back(self._vswitch_name, trunk.pvid)
         except pvm_exc.Error:
             LOG.exception('Trunk adapter %s in VLAN %s of %s is left behind.',

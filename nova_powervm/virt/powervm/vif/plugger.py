@@ -56,29 +56,33 @@ class VifPlugger(object):
 
         :param lpar_w: the LPAR wrapper.
         :param new_lpar: the LPAR was made a moment ago and has no adapters;
-            saves a request.
-        :returns: list of all CNA wrappers of the LPAR.
+            saves the requests that read them.
+        :returns: list of the wrappers of all adapters of the LPAR that are of
+            the types that these ports need. Others are not read.
         :raises VirtualInterfacePlugException: if the platform refuses.
         :raises VirtualInterfaceCreateException: if the LPAR cannot get
             adapters now, or a port does not come up and that is fatal.
         :raises pypowervm.exceptions.Error: if its adapters cannot be read.
         """
-        cnas = [] if new_lpar else driver.get_cnas(self.host, self.instance)
+        types = powervm_vif.adapter_types(self.network_infos)
+        adapters = [] if new_lpar else driver.read_adapters(
+            self.host, self.instance, types)
         new_vifs = []
         for vif in self.network_infos:
-            if driver.find_cna(cnas, vif) is None:
+            if driver.find_adapter(adapters, vif) is None:
                 new_vifs.append(vif)
             else:
                 powervm_vif.plug(self.host, self.instance, vif, lpar_w,
-                                 new_vif=False, cna_list=cnas)
+                                 new_vif=False, adapters=adapters)
         if new_vifs:
             self._check_io(lpar_w)
             with events.wait_until_plugged(self.virtapi, self.instance,
                                            new_vifs):
-                cnas = cnas + [self._plug_new(vif, lpar_w)
-                               for vif in new_vifs]
-        self.slots.record_vnets(cnas, complete=True)
-        return cnas
+                adapters = adapters + [self._plug_new(vif, lpar_w)
+                                       for vif in new_vifs]
+        self.slots.record_vnets(adapters, complete=[
+            kind.slot_class for kind in types])
+        return adapters
 
     def _check_io(self, lpar_w):
         capable, reason = lpar_w.can_modify_io()
@@ -103,12 +107,13 @@ class VifPlugger(object):
         """
         if not self._tried:
             return
-        cnas = driver.get_cnas(self.host, self.instance)
+        adapters = driver.read_adapters(
+            self.host, self.instance, powervm_vif.adapter_types(self._tried))
 
         def unplug(vif):
             try:
                 powervm_vif.unplug(self.host, self.instance, vif,
-                                   cna_list=cnas)
+                                   adapters=adapters)
             except nova_exc.VirtualInterfaceUnplugException:
                 with excutils.save_and_reraise_exception():
                     LOG.error('The network adapter of port %s is left '
@@ -126,7 +131,8 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
     :param lpar_w: the LPAR wrapper; None if it is not at hand.
     :param lpar_going: the LPAR is about to be deleted, and its adapters with
         it.
-    :returns: list of the CNA wrappers that the LPAR had.
+    :returns: list of the wrappers of the adapters that the LPAR had, of the
+        types of these ports.
     :raises VirtualInterfaceUnplugException: if the LPAR cannot lose adapters
         now, or the platform refuses.
     :raises pypowervm.exceptions.Error: if its adapters cannot be read.
@@ -141,8 +147,9 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
         capable, reason = lpar_w.can_modify_io()
         if not capable:
             raise nova_exc.VirtualInterfaceUnplugException(reason=reason)
-    cnas = driver.get_cnas(host, instance)
+    adapters = driver.read_adapters(
+        host, instance, powervm_vif.adapter_types(network_infos))
     for vif in network_infos:
-        powervm_vif.unplug(host, instance, vif, cna_list=cnas,
+        powervm_vif.unplug(host, instance, vif, adapters=adapters,
                            lpar_going=lpar_going)
-    return cnas
+    return adapters

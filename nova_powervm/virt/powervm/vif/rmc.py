@@ -17,6 +17,7 @@ management partition listens.
 """
 
 from oslo_log import log as logging
+from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import no_slots
@@ -30,7 +31,7 @@ SECURE_RMC_VLAN = 4094
 _MAC_KEY = 'mgmt_interface_mac'
 
 
-def plug(host, instance, lpar_w, cna_list=None, slots=no_slots.NO_SLOTS):
+def plug(host, instance, lpar_w, adapters=None, slots=no_slots.NO_SLOTS):
     """Give an LPAR its management adapter (one request).
 
     The MAC is kept in the system metadata of the instance, so the adapter
@@ -39,7 +40,8 @@ def plug(host, instance, lpar_w, cna_list=None, slots=no_slots.NO_SLOTS):
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param lpar_w: the LPAR wrapper of the instance.
-    :param cna_list: the CNA wrappers that the LPAR has already.
+    :param adapters: the CNA wrappers that the LPAR has already; adapters of
+        other types do not matter.
     :param slots: slots.server.ServerSlots that keeps it in its place.
     :returns: the new CNA wrapper, or the one that is there already; None if
         [powervm]use_rmc_mgmt_vif is off or the host has no such switch.
@@ -53,7 +55,7 @@ def plug(host, instance, lpar_w, cna_list=None, slots=no_slots.NO_SLOTS):
                     'management adapter, and RMC will not reach it.',
                     SECURE_RMC_VSWITCH, instance=instance)
         return None
-    cna = _find(cna_list, vswitch)
+    cna = _find(adapters, vswitch)
     if cna is None:
         mac = instance.system_metadata.get(_MAC_KEY)
         cna = driver.create_cna(
@@ -64,24 +66,26 @@ def plug(host, instance, lpar_w, cna_list=None, slots=no_slots.NO_SLOTS):
     return cna
 
 
-def undo(host, instance, cna_list=None):
+def undo(host, instance, adapters=None):
     """Take back what plug() did with the same arguments.
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
-    :param cna_list: the CNA wrappers that the LPAR had before.
+    :param adapters: the CNA wrappers that the LPAR had before; adapters of
+        other types do not matter.
     :raises pypowervm.exceptions.Error: if the adapter may be left behind.
     """
     if not CONF.powervm.use_rmc_mgmt_vif:
         return
     vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
-    if vswitch is None or _find(cna_list, vswitch) is not None:
+    if vswitch is None or _find(adapters, vswitch) is not None:
         return
-    cna = _find(driver.get_cnas(host, instance), vswitch)
+    cna = _find(driver.read_adapters(host, instance), vswitch)
     if cna is not None:
-        driver.delete_cna(host, cna)
+        driver.delete_adapter(host, cna)
 
 
-def _find(cna_list, vswitch):
-    return next((cna for cna in cna_list or ()
-                 if cna.vswitch_id == vswitch.switch_id), None)
+def _find(adapters, vswitch):
+    return next((cna for cna in adapters or ()
+                 if isinstance(cna, pvm_net.CNA) and
+                 cna.vswitch_id == vswitch.switch_id), None)

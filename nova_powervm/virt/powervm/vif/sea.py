@@ -40,7 +40,7 @@ class SeaVifDriver(driver.VifDriver):
             self.host, lpar_w, vswitch, vlan, mac_addr=vif['address'],
             slot_num=slot_num)
 
-    def replug(self, vif, cna):
+    def replug(self, vif, adapter):
         """Have the SEA carry the VLAN again, should it be lost.
 
         The server has run with its adapter, so a failure is logged.

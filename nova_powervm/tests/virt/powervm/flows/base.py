@@ -49,7 +49,7 @@ VOLUME = 'f10e0000-0000-4000-8000-0000000000%02d'
 #: several tasks provide means the same whoever provides it.
 VALUES = {
     'lpar_wrap': {'Create', 'Get'},
-    'vm_cnas': {'PlugVifs'},
+    'vm_adapters': {'PlugVifs'},
     'mgmt_cna': {'PlugMgmtVif'},
     'disk_dev_info': {'CreateDiskForImg', 'CreateRescueDisk'},
     'blank_disks': {'CreateBlankDisks'},

@@ -99,13 +99,13 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
             ['PUT ClientNetworkAdapter'] * 2 +
             ['PUT ClientNetworkAdapter'], self.requests())
         self.assertEqual(['FA163E000001', 'FA163E000002'],
-                         [cna.mac for cna in result['vm_cnas']])
+                         [cna.mac for cna in result['vm_adapters']])
         self.assertEqual(4094, result['mgmt_cna'].pvid)
         self.assertEqual(3, len(self.plugged()))
 
     def test_no_ports(self):
         result = self.run_flow(self.plug_task([], new_lpar=True))
-        self.assertEqual([], result['vm_cnas'])
+        self.assertEqual([], result['vm_adapters'])
         self.assertEqual([], self.requests())
 
     def test_plug_waits_for_the_new_ports_only(self):
@@ -122,7 +122,7 @@ class NetworkTasksTestCase(base.SimulatedHostTestCase):
                           'PUT ClientNetworkAdapter'],
                          self.requests())
         self.assertEqual(['FA163E000001', 'FA163E000002'],
-                         [cna.mac for cna in result['vm_cnas']])
+                         [cna.mac for cna in result['vm_adapters']])
 
     def test_plug_is_idempotent(self):
         self.run_flow(self.plug_task(new_lpar=True))
@@ -303,9 +303,9 @@ class RevertsTest(tasks_base.TaskTestCase):
     def test_mgmt_adapter_that_was_there(self):
         self.run_flow(*self.plug_all())
         before = self.platform.state()
-        cnas = driver.get_cnas(self.host, self.instance)
+        cnas = driver.read_adapters(self.host, self.instance)
         self.run_to_the_end(
-            tasks_base.Provide(lpar_wrap=self.lpar_w, vm_cnas=cnas),
+            tasks_base.Provide(lpar_wrap=self.lpar_w, vm_adapters=cnas),
             tf_net.PlugMgmtVif(self.host, self.instance))
         self.assert_site(before)
 
@@ -314,8 +314,8 @@ class RevertsTest(tasks_base.TaskTestCase):
         slots = mock.Mock()
         slots.vnet_slot.return_value = None
         tasks = self.plug(1, new_lpar=True, slots=slots)()
-        [cna] = self.run_flow(*tasks)['vm_cnas']
-        slots.record_vnets.assert_called_once_with([cna], complete=True)
+        [cna] = self.run_flow(*tasks)['vm_adapters']
+        slots.record_vnets.assert_called_once_with([cna], complete=['CNA'])
         self.run_flow(tasks[0], tf_net.UnplugVifs(
             self.host, self.instance, [self.make_vif(1)], slots=slots))
         [[macs], _kwargs] = slots.drop_vnets.call_args

@@ -137,7 +137,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
         # What is told is why it could not be plugged.
         self.assertIn('PUT', str(exc))
         # Nova deletes the server then.
-        self.unplug(cna_list=[], lpar_going=True)
+        self.unplug(adapters=[], lpar_going=True)
         self.assertEqual([], self.trunks())
 
     def test_no_vlan_is_left(self):
@@ -161,7 +161,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
     def test_vlan_of_an_lpar_that_goes(self):
         """Its adapter is there until the LPAR is gone."""
         cna = self.plug()
-        self.unplug(cna_list=[cna], lpar_going=True)
+        self.unplug(adapters=[cna], lpar_going=True)
         self.assertNotEqual(cna.pvid, self.plug(make_vif(2)).pvid)
         vm.delete_lpar(self.host, self.instance)
         other = base.make_instance(2)
@@ -192,7 +192,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
     def test_running_server_with_security_groups_in_a_linux_bridge(self):
         cna = self.plug()
         self.port['details'] = {'ovs_hybrid_plug': True}
-        self.plug(new_vif=False, cna_list=[cna])
+        self.plug(new_vif=False, adapters=[cna])
         self.assertIn('firewall_driver = openvswitch', self.logger.output)
 
     def test_concurrent_plugs_get_a_vlan_each(self):
@@ -220,7 +220,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.port['network']['bridge'] = 'br-new'
         self.port['network']['meta']['mtu'] = 9000
 
-        self.plug(new_vif=False, cna_list=[cna])
+        self.plug(new_vif=False, adapters=[cna])
 
         self.assertEqual(
             ['GET ClientNetworkAdapter', 'POST ClientNetworkAdapter'],
@@ -235,14 +235,14 @@ class OvsTestCase(base.SimulatedHostTestCase):
             {'method': 'POST', 'path': 'ClientNetworkAdapter',
              'effect': 'precondition'})
         self.port['network']['bridge'] = 'br-new'
-        self.plug(new_vif=False, cna_list=[cna])
+        self.plug(new_vif=False, adapters=[cna])
         self.assertEqual('br-new', self.trunk_texts()[1])
 
     def test_replug_recreates_a_lost_trunk(self):
         cna = self.plug()
         for trunk in self.trunks():
             self.simulated.remove(trunk)
-        self.plug(new_vif=False, cna_list=[cna])
+        self.plug(new_vif=False, adapters=[cna])
         self.assertEqual([cna.pvid], [trunk.pvid for trunk in self.trunks()])
 
     def test_start_reads_the_trunks_of_all_servers_once(self):
@@ -304,7 +304,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
     def test_unplug_before_the_lpar_is_deleted(self):
         cna = self.plug()
         self.warm_up()
-        self.unplug(cna_list=[cna], lpar_going=True)
+        self.unplug(adapters=[cna], lpar_going=True)
         self.assertEqual(
             ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter'],
             self.requests())
@@ -312,7 +312,7 @@ class OvsTestCase(base.SimulatedHostTestCase):
 
     def test_unplug_finds_the_trunk_without_the_adapter(self):
         self.plug()
-        self.unplug(cna_list=[], lpar_going=True)
+        self.unplug(adapters=[], lpar_going=True)
         self.assertEqual([], self.trunks())
 
     def test_destroy_without_knowing_the_ports(self):

@@ -50,7 +50,7 @@ class ManagementAdapterTestCase(base.SimulatedHostTestCase):
     def test_plugged_already(self):
         cna = self.plug()
         self.requests()
-        self.assertIs(cna, self.plug(cna_list=[cna]))
+        self.assertIs(cna, self.plug(adapters=[cna]))
         self.assertEqual([], self.requests())
 
     def test_switched_off(self):
@@ -91,8 +91,8 @@ class ManagementAdapterTestCase(base.SimulatedHostTestCase):
         self.plug()
         self.requests()
 
-        vif.undo_mgmt_vif(self.host, self.instance, cna_list=[])
-        vif.undo_mgmt_vif(self.host, self.instance, cna_list=[])
+        vif.undo_mgmt_vif(self.host, self.instance, adapters=[])
+        vif.undo_mgmt_vif(self.host, self.instance, adapters=[])
 
         self.assertEqual(
             ['GET ClientNetworkAdapter', 'DELETE ClientNetworkAdapter',
@@ -102,7 +102,7 @@ class ManagementAdapterTestCase(base.SimulatedHostTestCase):
 
     def test_undo_leaves_what_was_there_before(self):
         cna = self.plug()
-        vif.undo_mgmt_vif(self.host, self.instance, cna_list=[cna])
+        vif.undo_mgmt_vif(self.host, self.instance, adapters=[cna])
         self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
 
     def test_undo_that_fails(self):

@@ -119,7 +119,7 @@ class VlanTest(SeaTestCase):
         cna = self.plug(make_vif(202))
         self.set_tagged(101)
         self.host.bridges.forget()
-        self.plug(make_vif(202), new_vif=False, cna_list=[cna])
+        self.plug(make_vif(202), new_vif=False, adapters=[cna])
         self.assertIn(202, self.tagged())
 
     def test_power_on_goes_on_without_it(self):
@@ -129,7 +129,7 @@ class VlanTest(SeaTestCase):
              'status': 500, 'message': 'busy VIOS'})
         self.host.bridges.forget()
         self.assertIs(cna, self.plug(make_vif(202), new_vif=False,
-                                     cna_list=[cna]))
+                                     adapters=[cna]))
         self.assertIn('busy VIOS', self.logger.output)
 
     def test_refused_edit_leaves_no_adapter(self):

@@ -12,12 +12,17 @@
 
 from unittest import mock
 
+import fixtures
 from nova import exception as nova_exc
 from nova.network import model
+from oslo_utils import importutils
 
 from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.vif import details
+from nova_powervm.virt.powervm.vif import driver
+from nova_powervm.virt.powervm.vif import plugger
 
 
 class PlugTestCase(base.SimulatedHostTestCase):
@@ -102,9 +107,9 @@ class PlugTestCase(base.SimulatedHostTestCase):
     def test_plug_is_idempotent(self):
         first = self.plug()
         self.requests()
-        cnas = vif.get_cnas(self.host, self.instance)
+        cnas = driver.read_adapters(self.host, self.instance)
 
-        second = self.plug(cna_list=cnas)
+        second = self.plug(adapters=cnas)
 
         self.assertEqual(first.uuid, second.uuid)
         self.assertEqual(['GET ClientNetworkAdapter'], self.requests())
@@ -113,7 +118,7 @@ class PlugTestCase(base.SimulatedHostTestCase):
     def test_plug_of_plugged_port(self):
         cna = self.plug()
         self.requests()
-        again = self.plug(new_vif=False, cna_list=[cna])
+        again = self.plug(new_vif=False, adapters=[cna])
         self.assertIs(cna, again)
         self.assertEqual([], self.requests())
 
@@ -168,7 +173,7 @@ class PlugTestCase(base.SimulatedHostTestCase):
         port = base.make_vif()
         cna = self.plug(port)
         self.requests()
-        vif.unplug(self.host, self.instance, port, cna_list=[cna],
+        vif.unplug(self.host, self.instance, port, adapters=[cna],
                    lpar_going=True)
         self.assertEqual([], self.requests())
         self.assertEqual(1, len(self.adapters(self.lpar(self.instance))))
@@ -178,7 +183,7 @@ class PlugTestCase(base.SimulatedHostTestCase):
         cna = self.plug(port)
         vif.unplug(self.host, self.instance, port)
         # With an old list, and with a fresh one.
-        vif.unplug(self.host, self.instance, port, cna_list=[cna])
+        vif.unplug(self.host, self.instance, port, adapters=[cna])
         self.assertIsNone(vif.unplug(self.host, self.instance, port))
 
     def test_unplug_when_the_lpar_is_gone(self):
@@ -204,3 +209,51 @@ class PlugTestCase(base.SimulatedHostTestCase):
         self.assertIsNotNone(
             vif.unplug(self.host, self.instance, base.make_vif()))
         self.assertEqual([], self.adapters(self.lpar(self.instance)))
+
+
+class AdapterTypesTest(base.SimulatedHostTestCase):
+    """A kind whose ports are adapters of a type of their own."""
+
+    def setUp(self):
+        super().setUp()
+        self.instance = base.make_instance()
+        self.lpar_w = self.create_lpar(self.instance)
+        self.port = base.make_vif(type='toy')
+        self.adapter = mock.Mock(mac='FA163E000001', slot=7)
+        self.read = mock.Mock(return_value=[self.adapter])
+        toy = type('ToyVifDriver', (driver.VifDriver,), {
+            'adapter_type': driver.AdapterType('VNIC', self.read),
+            'plug': mock.Mock()})
+        self.useFixture(fixtures.MockPatch(
+            'oslo_utils.importutils.import_class',
+            side_effect=lambda name, known=importutils.import_class: (
+                toy if name == 'toy' else known(name))))
+        self.useFixture(fixtures.MockPatchObject(
+            vif, 'VIF_DRIVERS', dict(vif.VIF_DRIVERS, toy='toy')))
+
+    def plug(self, *ports, slots=no_slots.NO_SLOTS):
+        return plugger.VifPlugger(None, self.host, self.instance, ports,
+                                  slots=slots).plug(self.lpar_w)
+
+    def test_only_what_the_ports_need_is_read(self):
+        self.assertEqual([self.adapter], self.plug(self.port))
+        self.assertEqual([], self.requests())
+        self.read.assert_called_once_with(self.host, self.lpar_w.uuid)
+
+    def test_ports_of_both_types(self):
+        self.plug(self.port, base.make_vif(2))
+        self.assertEqual(['GET ClientNetworkAdapter',
+                          'PUT ClientNetworkAdapter'], self.requests())
+
+    def test_slots_of_what_was_not_read_stay(self):
+        slots = mock.Mock()
+        self.plug(self.port, slots=slots)
+        slots.record_vnets.assert_called_once_with([self.adapter],
+                                                   complete=['VNIC'])
+
+    def test_unplug(self):
+        self.adapter.href = '%s/VirtualNICDedicated/%s' % (
+            self.lpar_w.href, self.lpar_w.uuid)
+        self.assertEqual([self.adapter], plugger.unplug_all(
+            self.host, self.instance, [self.port]))
+        self.assertEqual(['DELETE VirtualNICDedicated'], self.requests())
