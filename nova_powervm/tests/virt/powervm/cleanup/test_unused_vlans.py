@@ -24,7 +24,7 @@ class UnusedVlansTest(test_sea.SeaTestCase):
     def setUp(self):
         super().setUp()
         self.flags(remove_unused_vlans=True, group='powervm')
-        self.now = time.monotonic()
+        self.now = int(time.monotonic())
         self.unused = unused_vlans.UnusedVlans(self.host, lambda: self.now)
         self.host.bridges._clock = lambda: self.now
         # Test ports are in VLAN 101, which is not of the primary trunk here.
