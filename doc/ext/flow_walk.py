@@ -308,7 +308,7 @@ def _describe(task, needs, only, part_of):
 def _undo(task):
     """Say what a task's revert does: its docstring, or what it calls."""
     revert = type(task).revert
-    if revert is tf_task.Task.revert or not getattr(task, 'undo', True):
+    if revert is tf_task.Task.revert:
         return None
     if revert.__doc__:
         return first_line(revert).rstrip('.')

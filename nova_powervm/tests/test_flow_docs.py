@@ -117,10 +117,10 @@ class FlowDocsTest(testtools.TestCase):
                 self.assertLessEqual(set(step.needs), given, (name, step))
                 given.update(step.gives)
 
-    def test_a_revert_that_does_nothing_is_not_shown(self):
+    def test_a_task_without_revert_is_shown_so(self):
         steps = {step.name: step for step in
                  self.walker.steps('power.hard_reboot')}
-        self.assertIsNone(steps['connect_own_disks'].undo)
+        self.assertIsNone(steps['restore_own_disks'].undo)
 
     def test_flows_compile(self):
         for name in self.walker.all_flows():

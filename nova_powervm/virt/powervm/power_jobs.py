@@ -138,6 +138,17 @@ class PowerOp:
                 elif lpar_w.state != _STATE.NOT_ACTIVATED:
                     self._shut_down(lpar_w, timeout)
 
+    def stop_if_exists(self, immediate=False, timeout=None):
+        """Stop the LPAR, as stop() does; log it if there is no LPAR."""
+        try:
+            self.stop(immediate=immediate, timeout=timeout)
+        except nova_exc.InstanceNotFound:
+            # If the build of a server failed, this has been logged before.
+            LOG.log(logging.WARNING if vm.was_made(self._instance) else
+                    logging.INFO,
+                    'There is no LPAR; what it left behind will be removed.',
+                    instance=self._instance)
+
     def restart(self, hard):
         """Restart the LPAR, or start it if it is off (1 request, 1 job).
 

@@ -42,7 +42,7 @@ def destroy(services, instance, network_info, block_device_info=None,
         flow.add(tf_net.UnplugVifs(services.host, instance, network_info,
                                    lpar_going=True))
     flow.add(tf_disk.DetachDisk(services.disk, instance, stg))
-    volume.add_disconnect(flow, volumes, stg, server_going=True)
+    volume.add_disconnect(flow, volumes, stg)
     if has_config_drive:
         flow.add(tf_media.DetachCfgDrive(services.config_drive, instance, stg))
     flow.add(

@@ -58,11 +58,10 @@ def prepare_on_source(services, instance, flavor, block_device_info, timeout,
     flow.add(
         tf_disk.ReleaseOwnDisks(services.disk, instance, stg,
                                 spawn.own_disk_types(block_device_info)))
-    volume.add_disconnect(flow, volumes, stg, server_going=True, undo=True)
+    volume.add_release(flow, volumes, stg, server_going=True)
     flow.add(tf_stg.UpdateVioses(stg))
     if configdrive.required_by(instance):
-        flow.add(tf_media.DeleteVOptOfLost(
-            services.host, services.config_drive, instance))
+        flow.add(tf_media.DeleteVOptOfLost(services.config_drive, instance))
     return flow
 
 
@@ -83,12 +82,12 @@ def revert_on_source(services, instance, network_info, block_device_info,
                         network_info, slots=slots))
     spawn.add_swap_change(flow, services, instance, old_flavor, mapped=False)
     flow.add(
-        tf_disk.ConnectOwnDisks(services.disk, instance, stg,
+        tf_disk.RestoreOwnDisks(services.disk, instance, stg,
                                 spawn.own_disk_types(block_device_info),
-                                undo=False, slots=slots,
+                                slots=slots,
                                 swap_gb=server_disks.swap_sizes(
                                     instance, block_device_info)))
-    volume.add_connect(flow, volumes, stg, undo=False)
+    volume.add_restore(flow, volumes, stg)
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save_volumes(flow, volumes, block_device_info)
     slot.add_save_slots(flow, slots)

@@ -79,8 +79,8 @@ def hard_reboot(services, instance, network_info, block_device_info,
         tf_vm.MakeUpSize(services.host, instance),
         tf_net.PlugVifs(services.virtapi, services.host, instance,
                         network_info, slots=slots),
-        tf_disk.ConnectOwnDisks(services.disk, instance, stg, disk_types,
-                                undo=False, slots=slots,
+        tf_disk.RestoreOwnDisks(services.disk, instance, stg, disk_types,
+                                slots=slots,
                                 swap_gb=server_disks.swap_sizes(
                                     instance, block_device_info)))
     # A failed rescue, or a failed unrescue, may have left it.
@@ -89,7 +89,7 @@ def hard_reboot(services, instance, network_info, block_device_info,
         flow.add(tf_media.ReattachCfgDrive(services.config_drive, instance,
                                            stg))
     if volumes:
-        flow.add(tf_vol.DiscoverVolumes(volumes, undo=False),
+        flow.add(tf_vol.RediscoverVolumes(volumes),
                  tf_vol.ReconnectVolumes(volumes, stg))
     flow.add(tf_stg.UpdateVioses(stg))
     volume.add_save_volumes(flow, volumes, block_device_info)

@@ -70,8 +70,7 @@ def power_on(services, instance, block_device_info=None):
     else:
         stg = transaction.StorageTransaction(services.host, 'power_on_rescued')
         flow.add(
-            tf_disk.ConnectOwnDisks(services.disk, instance, stg, [_RESCUE],
-                                    undo=False),
+            tf_disk.RestoreOwnDisks(services.disk, instance, stg, [_RESCUE]),
             tf_stg.UpdateVioses(stg))
     _add_boot_from(flow, services, instance, _RESCUE, restart=False)
     return flow

@@ -76,7 +76,7 @@ def _add_disconnect(flow, services, instance, block_device_info):
     volumes = volume.volumes_for(services, instance, block_device_info)
     if volumes:
         stg = volume.transaction(services, 'resize_disconnect', volumes)
-        volume.add_disconnect(flow, volumes, stg, undo=True)
+        volume.add_release(flow, volumes, stg)
         flow.add(tf_stg.UpdateVioses(stg))
 
 
@@ -88,12 +88,13 @@ def finish(services, instance, block_device_info, old_flavor, power_on):
     """
     flow = linear_flow.Flow('resize_finish')
     slots = slot.slots_for_change(services, instance, guided=True)
-    _add_connect(flow, services, instance, block_device_info, slots)
+    _add_restore(flow, services, instance, block_device_info, slots)
     if power_on:
         load_source.add_power_back_on(flow, services, instance,
                                       block_device_info, always=True)
-    _add_resize(flow, services, instance, block_device_info, old_flavor,
-                power_on, slots)
+    flow.add(tf_vm.Resize(services.host, instance, old_flavor))
+    _add_start(flow, services, instance, block_device_info, old_flavor,
+               power_on, slots)
     return flow
 
 
@@ -118,26 +119,27 @@ def revert(services, instance, block_device_info, old_flavor, power_on):
     flow = linear_flow.Flow('resize_revert')
     slots = slot.slots_for_change(services, instance, guided=True)
     flow.add(tf_vm.PowerOff(services.host, instance))
-    _add_connect(flow, services, instance, block_device_info, slots)
-    _add_resize(flow, services, instance, block_device_info, old_flavor,
-                power_on, slots, back=True)
+    _add_restore(flow, services, instance, block_device_info, slots)
+    flow.add(tf_vm.ResizeBack(services.host, instance, old_flavor))
+    _add_start(flow, services, instance, block_device_info, old_flavor,
+               power_on, slots)
     return flow
 
 
-def _add_connect(flow, services, instance, block_device_info, slots):
+def _add_restore(flow, services, instance, block_device_info, slots):
     """Connect the volumes; they stay if a later step fails."""
     volumes = volume.volumes_for(services, instance, block_device_info)
     if volumes:
         stg = volume.transaction(services, 'resize_connect', volumes,
                                  slots=slots)
-        volume.add_connect(flow, volumes, stg, undo=False)
+        volume.add_restore(flow, volumes, stg)
         flow.add(tf_stg.UpdateVioses(stg))
         volume.add_save_volumes(flow, volumes, block_device_info)
 
 
-def _add_resize(flow, services, instance, block_device_info, old_flavor,
-                power_on, slots, back=False):
-    flow.add(tf_vm.Resize(services.host, instance, old_flavor, back=back))
+def _add_start(flow, services, instance, block_device_info, old_flavor,
+               power_on, slots):
+    """Replace the swap disk and save the slots, then start the server."""
     spawn.add_swap_change(flow, services, instance, old_flavor, slots=slots)
     slot.add_save_slots(flow, slots)
     if power_on:

@@ -56,18 +56,30 @@ def transaction(services, name, volumes, slots=no_slots.NO_SLOTS):
         services.host, name, xag=volumes.xag, slots=slots)
 
 
-def add_connect(flow, volumes, stg, undo=True):
-    """Connect the volumes of a server, with its other disks.
+def add_connect(flow, volumes, stg):
+    """Connect volumes; disconnect them if a later step fails.
 
     :param volumes: InstanceVolumes
-    :param undo: whether a flow that fails disconnects them.
     :raises nova.exception.VolumeEncryptionNotSupported: if one is encrypted;
         before the flow runs.
     """
     volumes.check_encryption()
     if volumes:
-        flow.add(tf_vol.DiscoverVolumes(volumes, undo=undo),
-                 tf_vol.ConnectVolumes(volumes, stg, undo=undo))
+        flow.add(tf_vol.DiscoverVolumes(volumes),
+                 tf_vol.ConnectVolumes(volumes, stg))
+
+
+def add_restore(flow, volumes, stg):
+    """Connect volumes that the server has; they stay if a later step fails.
+
+    :param volumes: InstanceVolumes
+    :raises nova.exception.VolumeEncryptionNotSupported: if one is encrypted;
+        before the flow runs.
+    """
+    volumes.check_encryption()
+    if volumes:
+        flow.add(tf_vol.RediscoverVolumes(volumes),
+                 tf_vol.RestoreVolumes(volumes, stg))
 
 
 def add_tags(flow, instance, volumes):
@@ -84,15 +96,24 @@ def add_save_volumes(flow, volumes, block_device_info):
         flow.add(tf_vol.SaveVolumes(volumes, _bdms(block_device_info)))
 
 
-def add_disconnect(flow, volumes, stg, server_going=False, undo=False):
-    """Disconnect the volumes of a server, with its other disks.
+def add_disconnect(flow, volumes, stg):
+    """Disconnect the volumes of a server that is being removed.
 
     :param volumes: InstanceVolumes
-    :param undo: whether a flow that fails connects them again.
     """
     if volumes:
-        flow.add(tf_vol.DisconnectVolumes(
-            volumes, stg, server_going=server_going, undo=undo))
+        flow.add(tf_vol.DisconnectVolumes(volumes, stg, server_going=True))
+
+
+def add_release(flow, volumes, stg, server_going=False):
+    """Disconnect volumes; connect them again if a later step fails.
+
+    :param volumes: InstanceVolumes
+    :param server_going: whether the server leaves this host.
+    """
+    if volumes:
+        flow.add(tf_vol.ReleaseVolumes(volumes, stg,
+                                       server_going=server_going))
 
 
 def attach(services, instance, connection_info):
@@ -168,7 +189,7 @@ def swap(services, instance, old_connection_info, new_connection_info,
         services.host, 'swap_volume', xag=sorted({*old.xag, *new.xag}),
         slots=slots)
     flow = linear_flow.Flow('swap_volume').add(
-        tf_vol.CheckSwap(services.host, instance, old, new, copier,
+        tf_vol.CheckSwap(old, new, copier,
                          may_stop=may_stop or not was_on),
         tf_vol.NoteSwap(instance, old, new, was_on))
     if was_on:

@@ -209,6 +209,20 @@ class ConfigDrive:
             return
         self._delete_elsewhere(name, proof, group)
 
+    def delete_of_lost(self, instance):
+        """Delete the config drive of a server that leaves without an LPAR.
+
+        Without an LPAR, nothing on this host reminds Nova of the server. If
+        the server returns, it gets a new config drive.
+        """
+        if (vm.instance_exists(self.host, instance) or
+                not vm.is_gone(self.host, instance)):
+            return
+        with transaction.StorageTransaction.immediate(
+                self.host, 'delete_cfg_drive') as stg:
+            self.detach(instance, stg)
+        self.delete(instance, may_wait=True)
+
     def _delete_elsewhere(self, name, proof, group):
         """Delete a medium that is not in a volume group from the others."""
         vioses = self.host.vioses()

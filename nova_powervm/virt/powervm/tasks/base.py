@@ -10,14 +10,19 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Running TaskFlow flows on behalf of an instance.
+"""Run the flows of servers, and share what tasks have in common.
 
-A flow that fails is reverted: TaskFlow calls the revert() of each task that
-was begun, the last one first. It stops at the first revert() that raises, and
-then raises that instead of what made the flow fail. run() does not let that
-happen, whatever the tasks are: it tries each revert(), logs what fails, and
-raises what made the flow fail. failed_reverts() tells from that exception
-which tasks are not undone. So a revert() catches nothing itself.
+If a flow fails, TaskFlow calls the revert() of each task that has begun, the
+last one first. By itself, TaskFlow stops at the first revert() that raises,
+and then raises this error instead of the one that made the flow fail. run()
+changes this: it calls each revert(), logs those that fail, and raises what
+made the flow fail. failed_reverts() reads from this exception which tasks are
+not undone. So a revert() catches nothing itself.
+
+A task passes a result on through TaskFlow: it provides the result by a name,
+and another execute() or revert() takes it by this name. A task keeps in itself
+only what its own revert() needs after an execute() that failed: in that case
+TaskFlow passes the failure instead of a result.
 """
 
 import functools
@@ -27,13 +32,52 @@ from taskflow import engines
 from taskflow import flow as tf_flow
 from taskflow.listeners import timing
 from taskflow.persistence.backends import impl_memory
+from taskflow import task as tf_task
 from taskflow.utils import persistence_utils
 
 LOG = logging.getLogger(__name__)
 
 
+class Task(tf_task.Task):
+    """Base of all tasks.
+
+    A class without a revert() does not undo anything. If what it provides has
+    a name, default_provides of TaskFlow is this name.
+
+    :cvar NAME: str, the name in the log, and in the flow.
+    """
+
+    NAME = None
+
+    def __init__(self):
+        super().__init__(self.NAME)
+
+
+class InstanceTask(Task):
+    """Base of the tasks on one server.
+
+    :param instance: nova.objects.Instance
+    """
+
+    def __init__(self, instance):
+        super().__init__()
+        self.instance = instance
+
+
+class HostTask(InstanceTask):
+    """Base of the tasks that read or change the LPAR of a server.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    """
+
+    def __init__(self, host, instance):
+        super().__init__(instance)
+        self.host = host
+
+
 class _Connection(impl_memory.Connection):
-    """Hands back what it is to save."""
+    """Returns details of tasks and flows instead of saving them."""
 
     def update_atom_details(self, atom_detail):
         return atom_detail
@@ -45,9 +89,9 @@ class _Connection(impl_memory.Connection):
 class _Backend(impl_memory.MemoryBackend):
     """Saves nothing.
 
-    TaskFlow saves each change of a flow, so that another process can go on
-    with it. Nobody can read what it saves in memory; the engine works with
-    what it has itself. To save it was two fifths of the time of an engine.
+    TaskFlow saves each change of a flow, so that another process can continue
+    the flow. No other process can read what it saves in memory, and the engine
+    does not need it. Saving took two fifths of the time of an engine.
     """
 
     def __init__(self):
@@ -59,7 +103,7 @@ class _Backend(impl_memory.MemoryBackend):
 
 
 class _Durations(timing.PrintingDurationListener):
-    """Logs how long each task took, and does not save it."""
+    """Logs how long each task took, without saving it."""
 
     def _record_ending(self, timer, item_type, item_name, state):
         self._printer("It took %s '%s' %0.2f seconds to finish." % (
@@ -67,7 +111,7 @@ class _Durations(timing.PrintingDurationListener):
 
 
 class _Reverts:
-    """Tries the revert() of each task of a flow.
+    """Calls the revert() of each task of a flow, and notes those that fail.
 
     :ivar failed: list of the names of the tasks that are not undone.
     """
@@ -99,7 +143,7 @@ def _tasks(flow):
 
 
 def failed_reverts(exc):
-    """Tell what is not undone after a flow has failed.
+    """Return what is not undone after a flow has failed.
 
     :param exc: the exception that run() raised, or one raised from it.
     :returns: list of the names of the tasks whose revert() failed.

@@ -10,42 +10,81 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on the disks of an instance: thin wrappers of the disk adapters.
+"""Tasks on the disks of a server: thin wrappers of the disk adapters.
 
-The tasks named Connect and Detach only queue edits of VIOS documents on the
-transaction of their flow; storage.UpdateVioses makes them all.
+The tasks named Connect, Restore, Release and Detach only queue edits of VIOS
+documents on the transaction of their flow; storage.UpdateVioses performs all
+of them.
 """
 
+import contextlib
+
 from nova import exception as nova_exc
-from taskflow import task
 from taskflow.types import failure
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import rescue
 from nova_powervm.virt.powervm.disk import server_disks
-from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.tasks import base
+
+
+class DiskTask(base.InstanceTask):
+    """Base of the tasks on the disks of a server.
+
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param instance: nova.objects.Instance
+    """
+
+    def __init__(self, disk_dvr, instance):
+        super().__init__(instance)
+        self.disk_dvr = disk_dvr
+
+    @contextlib.contextmanager
+    def _immediate(self):
+        """Have a StorageTransaction for a revert, which it performs."""
+        with transaction.StorageTransaction.immediate(
+                self.disk_dvr.host, 'revert_' + self.NAME) as stg:
+            yield stg
+
+    def _disconnect_now(self, disk_types):
+        """Unmap disks, with a transaction of the revert's own."""
+        with self._immediate() as stg:
+            self.disk_dvr.disconnect_disk(self.instance, stg, disk_types)
+
+
+class DiskEdit(DiskTask):
+    """Base of the tasks that queue edits for disks of a server.
+
+    :param stg: storage.transaction.StorageTransaction of the flow.
+    """
+
+    def __init__(self, disk_dvr, instance, stg):
+        super().__init__(disk_dvr, instance)
+        self.stg = stg
 
 
 def _was_refused(result):
-    """Whether the driver has refused to make a disk, and so made none.
+    """Return whether the driver refused to create a disk, and created none.
 
-    There may be one of that name then, which is not the task's.
+    In that case a disk with this name may exist, but it is not the task's.
 
-    :param result: what TaskFlow hands to a revert().
+    :param result: what TaskFlow passes to a revert().
     """
     return isinstance(result, failure.Failure) and bool(
         result.check(nova_exc.NovaException))
 
 
-class CreateDiskForImg(task.Task):
+class CreateDiskForImg(DiskTask):
     """Create a disk with the image's bytes; provides ``disk_dev_info``."""
 
+    NAME = 'crt_disk_from_img'
+    default_provides = 'disk_dev_info'
+
     def __init__(self, disk_dvr, context, instance, image_meta, image_type):
-        super().__init__('crt_disk_from_img', provides='disk_dev_info')
-        self.disk_dvr = disk_dvr
+        super().__init__(disk_dvr, instance)
         self.context = context
-        self.instance = instance
         self.image_meta = image_meta
         self.image_type = image_type
 
@@ -61,53 +100,45 @@ class CreateDiskForImg(task.Task):
 
 
 class CreateRescueDisk(CreateDiskForImg):
-    """Create the rescue disk, in place of one that a crash has left."""
+    """Create the rescue disk, and replace one that a crash has left."""
 
     def __init__(self, disk_dvr, context, instance, image_meta):
         super().__init__(disk_dvr, context, instance, image_meta,
                          disk_driver.DiskType.RESCUE)
 
     def execute(self):
-        try:
-            return super().execute()
-        except exception.DiskNameInUse:
-            with transaction.StorageTransaction.immediate(
-                    self.disk_dvr.host, 'disconnect_old_rescue_disk') as stg:
-                self.disk_dvr.disconnect_disk(self.instance, stg,
-                                              [self.image_type])
-            return super().execute()
+        return rescue.create(self.disk_dvr, self.context, self.instance,
+                             self.image_meta)
 
 
-class ConnectDisk(task.Task):
+class ConnectDisk(DiskEdit):
     """Queue the mapping of a new disk to the LPAR."""
 
+    NAME = 'connect_disk'
+
     def __init__(self, disk_dvr, instance, stg, image_type):
-        super().__init__('connect_disk')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
-        self.stg = stg
+        super().__init__(disk_dvr, instance, stg)
         self.image_type = image_type
 
     def execute(self, disk_dev_info):
         self.disk_dvr.connect_disk(self.instance, disk_dev_info, self.stg)
 
     def revert(self, result, flow_failures, disk_dev_info):
-        with transaction.StorageTransaction.immediate(
-                self.stg.host, 'revert_connect_disk') as stg:
-            self.disk_dvr.disconnect_disk(self.instance, stg,
-                                          [self.image_type])
+        """Unmap the disk"""
+        self._disconnect_now([self.image_type])
 
 
-class ConnectRescueDisk(task.Task):
+class ConnectRescueDisk(DiskTask):
     """Map the rescue disk to the LPAR; provides the VIOS as ``vioses``.
 
-    :param apart: whether it is to have an adapter of its own.
+    :param apart: whether the disk gets an adapter of its own.
     """
 
+    NAME = 'connect_rescue_disk'
+    default_provides = 'vioses'
+
     def __init__(self, disk_dvr, instance, apart=False):
-        super().__init__('connect_rescue_disk', provides='vioses')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
+        super().__init__(disk_dvr, instance)
         self.apart = apart
 
     def execute(self, disk_dev_info):
@@ -115,46 +146,37 @@ class ConnectRescueDisk(task.Task):
                                                  apart=self.apart)
 
     def revert(self, result, flow_failures, disk_dev_info):
-        with transaction.StorageTransaction.immediate(
-                self.disk_dvr.host, 'revert_connect_rescue_disk') as stg:
-            self.disk_dvr.disconnect_disk(self.instance, stg,
-                                          [disk_driver.DiskType.RESCUE])
+        """Unmap the rescue disk"""
+        self._disconnect_now([disk_driver.DiskType.RESCUE])
 
 
-class ReconnectRescueDisk(task.Task):
-    """Map the rescue disk that there is, if need be; provides ``vioses``.
+class ReconnectRescueDisk(DiskTask):
+    """Map the existing rescue disk, if necessary; provides ``vioses``.
 
-    It gets an adapter of its own, and stays mapped if the flow fails.
+    The disk gets an adapter of its own. It stays mapped if the flow fails.
     """
 
-    def __init__(self, disk_dvr, instance):
-        super().__init__('reconnect_rescue_disk', provides='vioses')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
+    NAME = 'reconnect_rescue_disk'
+    default_provides = 'vioses'
 
     def execute(self):
-        rescue = disk_driver.DiskType.RESCUE
-        disk = self.disk_dvr.get_disk_ref(self.instance, rescue)
-        if disk is None:
-            raise nova_exc.DiskNotFound(
-                location=self.disk_dvr.get_disk_name(rescue, self.instance))
-        return self.disk_dvr.connect_disk_by_one(self.instance, disk,
-                                                 apart=True)
+        return rescue.reconnect(self.disk_dvr, self.instance)
 
 
-class CreateBlankDisks(task.Task):
+class CreateBlankDisks(DiskTask):
     """Create ephemeral and swap disks; provides ``blank_disks``.
 
     :param disks: list of disk.driver.BlankDisk
     """
 
+    NAME = 'crt_blank_disks'
+    default_provides = 'blank_disks'
+
     def __init__(self, disk_dvr, instance, disks):
-        super().__init__('crt_blank_disks', provides='blank_disks')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
+        super().__init__(disk_dvr, instance)
         self.disks = disks
-        # The types of those that were made, or may have been. Others that
-        # there are were there before.
+        # The types of the disks that the task has created, or may have
+        # created. Other disks existed before.
         self._made = []
 
     def execute(self):
@@ -167,17 +189,16 @@ class CreateBlankDisks(task.Task):
             self.disk_dvr.delete_disks(self.instance, self._made)
 
 
-class ConnectBlankDisks(task.Task):
+class ConnectBlankDisks(DiskEdit):
     """Queue the mappings of new ephemeral and swap disks to the LPAR.
 
     :param disks: list of disk.driver.BlankDisk
     """
 
+    NAME = 'connect_blank_disks'
+
     def __init__(self, disk_dvr, instance, stg, disks):
-        super().__init__('connect_blank_disks')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
-        self.stg = stg
+        super().__init__(disk_dvr, instance, stg)
         self.disks = disks
 
     def execute(self, blank_disks):
@@ -185,60 +206,62 @@ class ConnectBlankDisks(task.Task):
             self.disk_dvr.connect_disk(self.instance, disk, self.stg)
 
     def revert(self, result, flow_failures, blank_disks):
-        with transaction.StorageTransaction.immediate(
-                self.stg.host, 'revert_connect_blank_disks') as stg:
-            self.disk_dvr.disconnect_disk(self.instance, stg, [
-                disk.disk_type for disk in self.disks])
+        """Unmap the disks"""
+        self._disconnect_now([disk.disk_type for disk in self.disks])
 
 
-class ConnectOwnDisks(task.Task):
-    """Queue the missing mappings of the instance's disks.
+class RestoreOwnDisks(DiskEdit):
+    """Queue the missing mappings of the instance's disks; they stay.
 
     Provides the disks as ``own_disks``: a dict of DiskType -> wrapper.
 
     :param disk_types: list of disk.driver.DiskType, in the order in which the
-        guest is to find them.
-    :param undo: whether the disks are unmapped if the flow fails.
+        guest finds them.
     :param swap_gb: see server_disks.connect_own_disks().
     :param slots: slots.server.ServerSlots of the flow.
     """
 
-    def __init__(self, disk_dvr, instance, stg, disk_types, undo=True,
-                 swap_gb=None, slots=no_slots.NO_SLOTS):
-        super().__init__('connect_own_disks', provides='own_disks')
+    NAME = 'restore_own_disks'
+    default_provides = 'own_disks'
+
+    def __init__(self, disk_dvr, instance, stg, disk_types, swap_gb=None,
+                 slots=no_slots.NO_SLOTS):
+        super().__init__(disk_dvr, instance, stg)
         self.swap_gb = swap_gb
         self.slots = slots
-        self.disk_dvr = disk_dvr
-        self.instance = instance
-        self.stg = stg
         self.disk_types = disk_types
-        self.undo = undo
 
     def execute(self):
         return server_disks.connect_own_disks(
             self.disk_dvr, self.instance, self.disk_types, self.stg,
             swap_gb=self.swap_gb, slots=self.slots)
 
-    def revert(self, result, flow_failures):
-        if self.undo and self.disk_types:
-            with transaction.StorageTransaction.immediate(
-                    self.stg.host, 'revert_connect_own_disks') as stg:
-                self.disk_dvr.disconnect_disk(self.instance, stg,
-                                              self.disk_types)
 
+class ConnectOwnDisks(RestoreOwnDisks):
+    """Queue the mappings of existing disks to a new LPAR.
 
-class ReleaseOwnDisks(task.Task):
-    """Queue the removal of the mappings of disks that another host is to map.
-
-    :param disk_types: list of disk.driver.DiskType that the instance has, in
-        the order in which they are mapped again if the flow fails.
+    Provides the disks as ``own_disks``: a dict of DiskType -> wrapper.
     """
 
+    NAME = 'connect_own_disks'
+
+    def revert(self, result, flow_failures):
+        """Unmap the disks"""
+        if self.disk_types:
+            self._disconnect_now(self.disk_types)
+
+
+class ReleaseOwnDisks(DiskEdit):
+    """Queue the removal of mappings of disks that another host will map.
+
+    :param disk_types: list of disk.driver.DiskType that the instance has. If
+        the flow fails, they are mapped again in this order.
+    """
+
+    NAME = 'release_own_disks'
+
     def __init__(self, disk_dvr, instance, stg, disk_types):
-        super().__init__('release_own_disks')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
-        self.stg = stg
+        super().__init__(disk_dvr, instance, stg)
         self.disk_types = disk_types
 
     def execute(self):
@@ -246,26 +269,26 @@ class ReleaseOwnDisks(task.Task):
                                       self.disk_types)
 
     def revert(self, result, flow_failures):
-        with transaction.StorageTransaction.immediate(
-                self.stg.host, 'revert_release_own_disks') as stg:
+        """Map the disks again"""
+        with self._immediate() as stg:
             server_disks.connect_own_disks(self.disk_dvr, self.instance,
                                            self.disk_types, stg)
 
 
-class ReplaceSwap(task.Task):
-    """Replace the swap disk by the one that the instance's flavor wants.
+class ReplaceSwap(DiskTask):
+    """Replace the swap disk by one with the size of the instance's flavor.
 
-    :param old_flavor: nova.objects.Flavor that the swap disk was made for.
-    :param mapped: whether it is mapped to the LPAR, and is to be again.
+    :param old_flavor: nova.objects.Flavor for which the disk was created.
+    :param mapped: whether the disk is mapped to the LPAR, and will be again.
     :param slots: slots.server.ServerSlots of the flow.
     """
 
+    NAME = 'replace_swap'
+
     def __init__(self, disk_dvr, instance, old_flavor, mapped=True,
                  slots=no_slots.NO_SLOTS):
-        super().__init__('replace_swap')
+        super().__init__(disk_dvr, instance)
         self.slots = slots
-        self.disk_dvr = disk_dvr
-        self.instance = instance
         self.old_flavor = old_flavor
         self.mapped = mapped
 
@@ -279,39 +302,39 @@ class ReplaceSwap(task.Task):
                                   self.old_flavor.swap, mapped=self.mapped)
 
 
-class CheckBootDiskGrowth(task.Task):
-    """Make sure that the boot disk can become that large; size in GiB."""
+class BootDiskGrowth(DiskTask):
+    """Base of the tasks that give the boot disk a certain size.
+
+    :param size_gb: int, GiB.
+    """
 
     def __init__(self, disk_dvr, instance, size_gb):
-        super().__init__('check_disk_growth')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
+        super().__init__(disk_dvr, instance)
         self.size_gb = size_gb
+
+
+class CheckBootDiskGrowth(BootDiskGrowth):
+    """Check that the boot disk can grow to a size in GiB."""
+
+    NAME = 'check_disk_growth'
 
     def execute(self):
         self.disk_dvr.check_extend(self.instance, self.size_gb)
 
 
-class ExtendBootDisk(task.Task):
-    """Make the boot disk larger, also while it is in use; size in GiB."""
+class ExtendBootDisk(BootDiskGrowth):
+    """Extend the boot disk, even while it is in use, to a size in GiB."""
 
-    def __init__(self, disk_dvr, instance, size_gb):
-        super().__init__('extend_disk')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
-        self.size_gb = size_gb
+    NAME = 'extend_disk'
 
     def execute(self):
         self.disk_dvr.extend_disk(self.instance, self.size_gb)
 
 
-class MakeUpBootDiskGrowth(task.Task):
-    """Make the boot disk as large as the flavor says, if that can be."""
+class MakeUpBootDiskGrowth(DiskTask):
+    """Extend the boot disk to the size of the flavor, if possible."""
 
-    def __init__(self, disk_dvr, instance):
-        super().__init__('make_up_disk_growth')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
+    NAME = 'make_up_disk_growth'
 
     def execute(self, own_disks):
         disk = own_disks.get(disk_driver.DiskType.BOOT)
@@ -319,14 +342,13 @@ class MakeUpBootDiskGrowth(task.Task):
             server_disks.grow_to_flavor(self.disk_dvr, self.instance, disk)
 
 
-class DetachDisk(task.Task):
+class DetachDisk(DiskEdit):
     """Queue the removal of the mappings of the instance's disks."""
 
+    NAME = 'detach_storage'
+
     def __init__(self, disk_dvr, instance, stg, disk_types=None):
-        super().__init__('detach_storage')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
-        self.stg = stg
+        super().__init__(disk_dvr, instance, stg)
         self.disk_types = disk_types
 
     def execute(self):
@@ -334,19 +356,20 @@ class DetachDisk(task.Task):
                                       self.disk_types)
 
 
-class DeleteDisk(task.Task):
-    """Delete the instance's disks, which nothing maps any more.
+class DeleteDisk(DiskTask):
+    """Delete the instance's disks, which have no mapping any more.
 
-    What UpdateVioses provides of them saves looking for them.
+    If UpdateVioses provides them, the task need not search for them.
 
-    :param only_unmapped: whether not to look if it has unmapped nothing.
+    :param only_unmapped: whether to delete nothing if UpdateVioses has
+        unmapped nothing.
     """
+
+    NAME = 'dlt_storage'
 
     def __init__(self, disk_dvr, instance, disk_types=None,
                  only_unmapped=False):
-        super().__init__('dlt_storage')
-        self.disk_dvr = disk_dvr
-        self.instance = instance
+        super().__init__(disk_dvr, instance)
         self.disk_types = disk_types
         self.only_unmapped = only_unmapped
 
@@ -356,17 +379,18 @@ class DeleteDisk(task.Task):
                                        unmapped=unmapped_storage)
 
 
-class InstanceDiskToMgmt(task.Task):
+class InstanceDiskToMgmt(DiskTask):
     """Let the management partition read the boot disk.
 
     Provides it as ``mgmt_disk``, a mgmt.AttachedDisk.
     """
 
+    NAME = 'instance_disk_to_mgmt'
+    default_provides = 'mgmt_disk'
+
     def __init__(self, disk_dvr, mgmt, instance):
-        super().__init__('instance_disk_to_mgmt', provides='mgmt_disk')
-        self.disk_dvr = disk_dvr
+        super().__init__(disk_dvr, instance)
         self.mgmt = mgmt
-        self.instance = instance
 
     def execute(self):
         return self.mgmt.attach_boot_disk(self.disk_dvr, self.instance)
@@ -375,14 +399,14 @@ class InstanceDiskToMgmt(task.Task):
         self.mgmt.detach_boot_disk(self.disk_dvr, self.instance)
 
 
-class RemoveInstanceDiskFromMgmt(task.Task):
-    """Take the boot disk from the management partition again."""
+class RemoveInstanceDiskFromMgmt(DiskTask):
+    """Unmap the boot disk from the management partition."""
+
+    NAME = 'remove_inst_disk_from_mgmt'
 
     def __init__(self, disk_dvr, mgmt, instance):
-        super().__init__('remove_inst_disk_from_mgmt')
-        self.disk_dvr = disk_dvr
+        super().__init__(disk_dvr, instance)
         self.mgmt = mgmt
-        self.instance = instance
 
     def execute(self):
         self.mgmt.detach_boot_disk(self.disk_dvr, self.instance)

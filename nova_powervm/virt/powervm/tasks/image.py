@@ -10,22 +10,23 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks that make an image of a server's boot disk."""
+"""Tasks on images that are created from servers, or that rescue servers."""
 
 from taskflow import task
 
 from nova_powervm.virt.powervm import image
+from nova_powervm.virt.powervm.tasks import base
 
 
-class CheckSnapshot(task.Task):
-    """Refuse what cannot become a snapshot, before anything is done."""
+class CheckSnapshot(base.HostTask):
+    """Check that the server can become a snapshot, before anything changes."""
+
+    NAME = 'check_snapshot'
 
     def __init__(self, host, disk_dvr, mgmt, instance):
-        super().__init__('check_snapshot')
-        self.host = host
+        super().__init__(host, instance)
         self.disk_dvr = disk_dvr
         self.mgmt = mgmt
-        self.instance = instance
 
     def execute(self):
         image.check_snapshot(self.host, self.disk_dvr, self.mgmt,
@@ -33,12 +34,13 @@ class CheckSnapshot(task.Task):
         image.check_quiesce(self.host, self.instance)
 
 
-class CheckRescue(task.Task):
-    """Refuse what a server cannot be rescued with."""
+class CheckRescue(base.InstanceTask):
+    """Check that an image can rescue the server."""
+
+    NAME = 'check_rescue'
 
     def __init__(self, instance, image_meta):
-        super().__init__('check_rescue')
-        self.instance = instance
+        super().__init__(instance)
         self.image_meta = image_meta
 
     def execute(self):
@@ -46,11 +48,11 @@ class CheckRescue(task.Task):
 
 
 class UpdateTaskState(task.Task):
-    """Tell Nova how far the snapshot is.
+    """Tell Nova the progress of the snapshot.
 
     :param update_task_state: Nova's function, see ComputeDriver.snapshot.
     :param task_state: nova.compute.task_states.*
-    :param expected_state: the one before; None means what Nova expects.
+    :param expected_state: the state before; None means what Nova expects.
     """
 
     def __init__(self, update_task_state, task_state, expected_state=None):
@@ -64,16 +66,17 @@ class UpdateTaskState(task.Task):
         self.update_task_state(self.task_state, **self.expected)
 
 
-class StreamToGlance(task.Task):
+class StreamToGlance(base.InstanceTask):
     """Upload the disk that the management partition can read."""
 
+    NAME = 'stream_to_glance'
+
     def __init__(self, context, image_api, image_id, mgmt, instance):
-        super().__init__('stream_to_glance')
+        super().__init__(instance)
         self.context = context
         self.image_api = image_api
         self.image_id = image_id
         self.mgmt = mgmt
-        self.instance = instance
 
     def execute(self, mgmt_disk):
         metadata = image.generate_snapshot_metadata(

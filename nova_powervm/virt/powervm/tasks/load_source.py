@@ -10,9 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks that power an LPAR with IBM i on: thin wrappers of load_source.py.
+"""Tasks that start an LPAR with IBM i: thin wrappers of load_source.py.
 
-They are those of tasks/vm.py, which all other LPARs have.
+All other LPARs have the tasks with the same names in tasks/vm.py.
 """
 
 from nova_powervm.virt.powervm import power_jobs
@@ -21,17 +21,20 @@ from nova_powervm.virt.powervm import undoing
 
 
 class PowerOn(tf_vm.PowerChange):
-    """Tag what IBM i is to boot from, and power its LPAR on.
+    """Tag the disk that IBM i boots from, and power its LPAR on.
 
-    It takes ``vioses`` of a flow that has edited some, which saves a request.
+    The task takes ``vioses`` of a flow that has edited some. This saves a
+    request.
 
     :param source: load_source.LoadSource
     :param opts: pypowervm PowerOnOpts, or None.
-    :param restart: whether to restart it if it is on.
+    :param restart: whether to restart the LPAR if it is on.
     """
 
+    NAME = 'pwr_vm'
+
     def __init__(self, host, instance, source, opts=None, restart=False):
-        super().__init__('pwr_vm', host, instance)
+        super().__init__(host, instance)
         self.source = source
         self.opts = opts
         self.restart = restart
@@ -43,13 +46,13 @@ class PowerOn(tf_vm.PowerChange):
             self.opts, restart=self.restart)
 
     def revert(self, result, flow_failures):
-        """Power the LPAR off if it was off before, with its tags of before"""
+        """Power the LPAR off if it was off before, and restore its tags"""
         undoing.each(lambda undo: undo(), (
-            self.source.give_back, lambda: self._bring_back(self.restart)))
+            self.source.give_back, lambda: self._restore_power(self.restart)))
 
 
 class PowerBackOn(tf_vm.PowerBackOn):
-    """Nothing, but power an LPAR with IBM i on if the flow fails.
+    """Do nothing, but power an LPAR with IBM i on if the flow fails.
 
     :param source: load_source.LoadSource
     """
@@ -59,7 +62,7 @@ class PowerBackOn(tf_vm.PowerBackOn):
         self.source = source
 
     def _start(self):
-        # What gave back its disks may have put them into other slots.
+        # The reverts before this may have put the disks into other slots.
         self.source.tag()
         super()._start()
 
@@ -69,7 +72,7 @@ class PowerBackOn(tf_vm.PowerBackOn):
 
 
 class Reboot(tf_vm.Reboot):
-    """Restart an LPAR with IBM i, or tag it and start it if it is off.
+    """Restart an LPAR with IBM i, or tag and start it if it is off.
 
     :param source: load_source.LoadSource
     """

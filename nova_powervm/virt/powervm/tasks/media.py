@@ -10,27 +10,49 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on config drives: thin wrappers of the package media.
+"""Tasks on config drives: thin wrappers of media.
 
 The tasks named Connect and Detach only queue edits of VIOS documents on the
-transaction of their flow; storage.UpdateVioses makes them all.
+transaction of their flow; storage.UpdateVioses performs all of them.
 """
 
-from taskflow import task
-
 from nova_powervm.virt.powervm.storage import transaction
-from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm.tasks import base
 
 
-class CreateCfgDrive(task.Task):
+class ConfigDriveTask(base.InstanceTask):
+    """Base of the tasks on the config drive of a server.
+
+    :param config_drive: media.ConfigDrive
+    :param instance: nova.objects.Instance
+    """
+
+    def __init__(self, config_drive, instance):
+        super().__init__(instance)
+        self.config_drive = config_drive
+
+
+class ConfigDriveEdit(ConfigDriveTask):
+    """Base of the tasks that queue edits for a config drive.
+
+    :param stg: storage.transaction.StorageTransaction of the flow.
+    """
+
+    def __init__(self, config_drive, instance, stg):
+        super().__init__(config_drive, instance)
+        self.stg = stg
+
+
+class CreateCfgDrive(ConfigDriveTask):
     """Build and upload the config drive; provides ``cfg_drive``."""
+
+    NAME = 'crt_cfg_drive'
+    default_provides = 'cfg_drive'
 
     def __init__(self, config_drive, context, instance, injected_files,
                  network_info, admin_pass):
-        super().__init__('crt_cfg_drive', provides='cfg_drive')
-        self.config_drive = config_drive
+        super().__init__(config_drive, instance)
         self.context = context
-        self.instance = instance
         self.injected_files = injected_files
         self.network_info = network_info
         self.admin_pass = admin_pass
@@ -44,14 +66,10 @@ class CreateCfgDrive(task.Task):
         self.config_drive.delete(self.instance)
 
 
-class ConnectCfgDrive(task.Task):
+class ConnectCfgDrive(ConfigDriveEdit):
     """Queue the mapping of the config drive to the LPAR."""
 
-    def __init__(self, config_drive, instance, stg):
-        super().__init__('cfg_drive')
-        self.config_drive = config_drive
-        self.instance = instance
-        self.stg = stg
+    NAME = 'cfg_drive'
 
     def execute(self, cfg_drive):
         self.config_drive.attach(self.instance, cfg_drive, self.stg)
@@ -62,66 +80,45 @@ class ConnectCfgDrive(task.Task):
             self.config_drive.detach(self.instance, stg)
 
 
-class ReattachCfgDrive(task.Task):
-    """Queue the mapping of the config drive, should it be lost."""
+class ReattachCfgDrive(ConfigDriveEdit):
+    """Queue the mapping of the config drive, if it is missing."""
 
-    def __init__(self, config_drive, instance, stg):
-        super().__init__('reattach_cfg_drive')
-        self.config_drive = config_drive
-        self.instance = instance
-        self.stg = stg
+    NAME = 'reattach_cfg_drive'
 
     def execute(self):
         self.config_drive.attach_again(self.instance, self.stg)
 
 
-class DetachCfgDrive(task.Task):
+class DetachCfgDrive(ConfigDriveEdit):
     """Queue the removal of the config drive's mapping."""
 
-    def __init__(self, config_drive, instance, stg):
-        super().__init__('detach_cfg_drive')
-        self.config_drive = config_drive
-        self.instance = instance
-        self.stg = stg
+    NAME = 'detach_cfg_drive'
 
     def execute(self):
         self.config_drive.detach(self.instance, self.stg)
 
 
-class DeleteVOpt(task.Task):
-    """Delete the config drive's media, which nothing maps any more.
+class DeleteVOpt(ConfigDriveTask):
+    """Delete the medium of the config drive, which has no mapping any more.
 
-    :param may_wait: whether a failure is made up for later.
+    :param may_wait: whether the periodic clean-up repeats a deletion that
+        fails.
     """
 
+    NAME = 'vopt_delete'
+
     def __init__(self, config_drive, instance, may_wait=False):
-        super().__init__('vopt_delete')
-        self.config_drive = config_drive
-        self.instance = instance
+        super().__init__(config_drive, instance)
         self.may_wait = may_wait
 
     def execute(self):
         self.config_drive.delete(self.instance, may_wait=self.may_wait)
 
 
-class DeleteVOptOfLost(task.Task):
-    """Remove the config drive of a server that leaves, and has no LPAR.
+class DeleteVOptOfLost(ConfigDriveTask):
+    """Delete the config drive of a server that leaves without an LPAR."""
 
-    One that comes back is made anew, with another. Without an LPAR, nothing
-    on this host would remind Nova of the server.
-    """
-
-    def __init__(self, host, config_drive, instance):
-        super().__init__('vopt_delete_of_lost')
-        self.host = host
-        self.config_drive = config_drive
-        self.instance = instance
+    NAME = 'vopt_delete_of_lost'
 
     def execute(self):
-        if (vm.instance_exists(self.host, self.instance) or
-                not vm.is_gone(self.host, self.instance)):
-            return
-        with transaction.StorageTransaction.immediate(
-                self.host, 'delete_cfg_drive') as stg:
-            self.config_drive.detach(self.instance, stg)
-        self.config_drive.delete(self.instance, may_wait=True)
+        self.config_drive.delete_of_lost(self.instance)

@@ -10,31 +10,33 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on the network adapters of an instance: thin wrappers of vif."""
-
-from taskflow import task
+"""Tasks on the network adapters of a server: thin wrappers of vif."""
 
 from nova_powervm.virt.powervm import no_slots
+from nova_powervm.virt.powervm.tasks import base
 from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import plugger
 
 
-class PlugVifs(task.Task):
+class PlugVifs(base.Task):
     """Plug ports; provides the LPAR's adapters as ``vm_adapters``.
 
     See VifPlugger.plug() for which these are.
 
     :param virtapi: Nova's VirtAPI; None not to wait for Neutron.
-    :param host: the Host.
-    :param instance: the nova.objects.Instance.
-    :param network_infos: list of nova.network.model.VIF.
-    :param new_lpar: whether the LPAR was made by this flow.
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param network_infos: list of nova.network.model.VIF
+    :param new_lpar: whether this flow has created the LPAR.
     :param slots: slots.server.ServerSlots of the flow.
     """
 
+    NAME = 'plug_vifs'
+    default_provides = 'vm_adapters'
+
     def __init__(self, virtapi, host, instance, network_infos,
                  new_lpar=False, slots=no_slots.NO_SLOTS):
-        super().__init__('plug_vifs', provides='vm_adapters')
+        super().__init__()
         self.plugger = plugger.VifPlugger(virtapi, host, instance,
                                           network_infos, slots=slots)
         self.new_lpar = new_lpar
@@ -46,16 +48,17 @@ class PlugVifs(task.Task):
         self.plugger.undo()
 
 
-class PlugMgmtVif(task.Task):
+class PlugMgmtVif(base.HostTask):
     """Plug the management adapter; provides it as ``mgmt_cna``, or None.
 
-    The flow has made the LPAR, so vm_adapters has all of its adapters.
+    The flow has created the LPAR, so vm_adapters has all of its adapters.
     """
 
+    NAME = 'plug_mgmt_vif'
+    default_provides = 'mgmt_cna'
+
     def __init__(self, host, instance, slots=no_slots.NO_SLOTS):
-        super().__init__('plug_mgmt_vif', provides='mgmt_cna')
-        self.host = host
-        self.instance = instance
+        super().__init__(host, instance)
         self.slots = slots
 
     def execute(self, lpar_wrap, vm_adapters):
@@ -68,22 +71,22 @@ class PlugMgmtVif(task.Task):
                                   adapters=vm_adapters)
 
 
-class UnplugVifs(task.Task):
+class UnplugVifs(base.HostTask):
     """Unplug ports.
 
-    :param host: the Host.
-    :param instance: the nova.objects.Instance.
-    :param network_infos: list of nova.network.model.VIF.
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param network_infos: list of nova.network.model.VIF
     :param lpar_going: whether the flow deletes the LPAR afterwards.
     :param slots: slots.server.ServerSlots of the flow.
     """
 
+    NAME = 'unplug_vifs'
+
     def __init__(self, host, instance, network_infos, lpar_going=False,
                  slots=no_slots.NO_SLOTS):
-        super().__init__('unplug_vifs')
+        super().__init__(host, instance)
         self.slots = slots
-        self.host = host
-        self.instance = instance
         self.network_infos = network_infos
         self.lpar_going = lpar_going
 

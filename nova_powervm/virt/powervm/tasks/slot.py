@@ -12,66 +12,71 @@
 
 """Tasks on slot maps and NVRAM: thin wrappers of slots and nvram."""
 
-from taskflow import task
+from nova_powervm.virt.powervm.tasks import base
 
 
-class SaveSlotStore(task.Task):
-    """Have the slot map changed to what the flow has seen.
+class SaveSlotStore(base.Task):
+    """Save in the slot map what the flow has changed.
 
     :param slots: slots.server.ServerSlots of the flow.
     """
 
+    NAME = 'save_slot_store'
+
     def __init__(self, slots):
-        super().__init__('save_slot_store')
+        super().__init__()
         self.slots = slots
 
     def execute(self):
         self.slots.save()
 
 
-class DeleteSlotStore(task.Task):
-    """Have the slot map of a server deleted.
+class DeleteSlotStore(base.InstanceTask):
+    """Delete the slot map of a server.
 
     :param slot_maps: slots.maps.SlotMaps
     """
 
+    NAME = 'delete_slot_store'
+
     def __init__(self, slot_maps, instance):
-        super().__init__('delete_slot_store')
+        super().__init__(instance)
         self.slot_maps = slot_maps
-        self.instance = instance
 
     def execute(self):
         self.slot_maps.delete(self.instance)
 
 
-class StoreNvram(task.Task):
-    """Store now what another host needs to make the LPAR again.
+class StoreNvram(base.InstanceTask):
+    """Store now what another host needs to create the LPAR again.
 
     :param nvram: nvram.manager.NvramManager
     :param slot_maps: slots.maps.SlotMaps
     """
 
+    NAME = 'store_nvram'
+
     def __init__(self, nvram, slot_maps, instance):
-        super().__init__('store_nvram')
+        super().__init__(instance)
         self.nvram = nvram
         self.slot_maps = slot_maps
-        self.instance = instance
 
     def execute(self):
         self.nvram.store(self.instance, immediate=True)
         self.slot_maps.flush(self.instance)
 
 
-class DeleteNvram(task.Task):
-    """Have the NVRAM of a server removed from the store.
+class DeleteNvram(base.InstanceTask):
+    """Remove the NVRAM of a server from the store.
 
     :param nvram: nvram.manager.NvramManager
     """
 
+    NAME = 'delete_nvram'
+
     def __init__(self, nvram, instance):
-        super().__init__('delete_nvram')
+        super().__init__(instance)
         self.nvram = nvram
-        self.instance = instance
 
     def execute(self):
         self.nvram.remove(self.instance)

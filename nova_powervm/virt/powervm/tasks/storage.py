@@ -12,67 +12,56 @@
 
 """Tasks on the documents of the VIOSes, whatever is mapped.
 
-Other tasks queue edits on the transaction of their flow. UpdateVioses makes
-them all, with one read and one write per VIOS.
+Other tasks queue edits on the transaction of their flow. UpdateVioses performs
+all of them, with one read and one write per VIOS.
 """
 
-from taskflow import task
-
 from nova_powervm.virt.powervm import boot_path
-from nova_powervm.virt.powervm import host_record
-from nova_powervm.virt.powervm.storage import vios_mappings
-from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import partition_mappings
+from nova_powervm.virt.powervm.tasks import base
 
 
-class DetachStaleMappings(task.Task):
-    """Queue the removal of what a former LPAR with the same id left."""
+class DetachStaleMappings(base.InstanceTask):
+    """Queue the removal of mappings of an older LPAR with the same id."""
+
+    NAME = 'detach_stale_mappings'
 
     def __init__(self, instance, stg):
-        super().__init__('detach_stale_mappings')
-        self.instance = instance
+        super().__init__(instance)
         self.stg = stg
 
     def execute(self, lpar_wrap):
-        self.stg.edit_touched(vios_mappings.remove_stale_mappings,
-                              lpar_wrap.id)
-        if self.stg.reads(vios_mappings.FC_MAPPING):
-            nodename = self.stg.host.nodename
-            host_record.keep_id(self.instance, nodename, lpar_wrap.id)
-            self.stg.edit_touched(vios_mappings.remove_stale_fc_mappings,
-                                  host_record.kept_ids(self.instance,
-                                                       nodename))
+        partition_mappings.remove_stale(self.stg, self.instance, lpar_wrap.id)
 
 
-class DetachPartition(task.Task):
+class DetachPartition(base.InstanceTask):
     """Queue the removal of whatever else is mapped to the LPAR."""
 
+    NAME = 'detach_partition'
+
     def __init__(self, instance, stg):
-        super().__init__('detach_partition')
-        self.instance = instance
+        super().__init__(instance)
         self.stg = stg
 
     def execute(self):
-        self.stg.edit_touched(vios_mappings.remove_partition_mappings,
-                              vm.get_lpar_uuid(self.instance))
-        ids = host_record.kept_ids(self.instance, self.stg.host.nodename)
-        if ids and self.stg.reads(vios_mappings.FC_MAPPING):
-            # Without its LPAR, a mapping tells the id only.
-            self.stg.edit_touched(vios_mappings.remove_stale_fc_mappings, ids)
+        partition_mappings.remove_all(self.stg, self.instance)
 
 
-class FindBootDevice(task.Task):
+class FindBootDevice(base.InstanceTask):
     """Find what to boot from; provides its name as ``boot_device``, or None.
 
     :param disk_type: disk.driver.DiskType of the disk to boot from.
-    :param volumes: InstanceVolumes of the volume that takes its place, or
+    :param volumes: InstanceVolumes of the volume that replaces this disk, or
         None.
     """
 
+    NAME = 'find_boot_device'
+    default_provides = 'boot_device'
+
     def __init__(self, disk_dvr, instance, disk_type, volumes=None):
-        super().__init__('find_boot_device', provides='boot_device')
+        super().__init__(instance)
         self.volumes = volumes
         self.disk_dvr = disk_dvr
-        self.instance = instance
         self.disk_type = disk_type
 
     def execute(self, vioses):
@@ -83,18 +72,19 @@ class FindBootDevice(task.Task):
         return mapping and boot_path.scsi_path(mapping)
 
 
-class UpdateVioses(task.Task):
-    """Make the queued edits: one read and one write per VIOS.
+class UpdateVioses(base.Task):
+    """Perform the queued edits: one read and one write per VIOS.
 
-    Provides the storage that was unmapped as ``unmapped_storage``, and the
-    VIOSes as they are afterwards as ``vioses``: a dict of UUID -> wrapper. It
-    has no revert of its own: each task that queued an edit takes its own
-    back.
+    Provides the unmapped storage as ``unmapped_storage``, and the VIOSes after
+    the edits as ``vioses``: a dict of UUID -> wrapper. It has no revert,
+    because each task that queued an edit undoes this edit.
     """
 
+    NAME = 'update_vioses'
+    default_provides = ('unmapped_storage', 'vioses')
+
     def __init__(self, stg):
-        super().__init__('update_vioses',
-                         provides=('unmapped_storage', 'vioses'))
+        super().__init__()
         self.stg = stg
 
     def execute(self):

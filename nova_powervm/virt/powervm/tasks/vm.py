@@ -10,65 +10,53 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks on the logical partition of an instance: thin wrappers of vm.py.
+"""Tasks on the LPAR of a server: thin wrappers of vm.py and power_jobs.py.
 
-Those that start and stop it wrap power_jobs.py.
-
-A revert brings back what was before its task, so such a task finds that out
-before it does anything. An LPAR that was on, or of which nobody knows whether
-it was, is not powered off; one that there was is not deleted.
+A revert restores the state before its task, so such a task finds out this
+state before it does anything. It powers an LPAR off only if the LPAR was
+certainly off before, and deletes only an LPAR that did not exist.
 """
-
-import contextlib
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
-from taskflow import task
 from taskflow.types import failure
 
 from nova_powervm.virt.powervm import crash_dump
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
-from nova_powervm.virt.powervm import host_record
-from nova_powervm.virt.powervm import instance_id
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm import power_jobs
+from nova_powervm.virt.powervm import server_record
+from nova_powervm.virt.powervm.tasks import base
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
 
-class KeepHost(task.Task):
-    """Have Nova keep that this host may have something of the server.
+class KeepHost(base.HostTask):
+    """Have Nova store that this host may have something of the server.
 
-    It comes before anything that is made, and stays: see host_record.
+    It comes before anything that is created, and is not undone; see
+    host_record.
     """
 
-    def __init__(self, host, instance):
-        super().__init__('keep_host')
-        self.host = host
-        self.instance = instance
+    NAME = 'keep_host'
 
     def execute(self):
-        instance_id.keep(self.instance)
-        host_record.keep_host(self.instance, self.host.nodename)
+        server_record.keep(self.host, self.instance)
 
 
-class KeepHostOfRemoved(KeepHost):
-    """The same of a server that goes, and that an older version has made.
+class KeepHostOfRemoved(base.HostTask):
+    """Do the same for a server that is removed, and that has no record yet."""
 
-    Of one that is on another host by now, Nova has a migration from here.
-    """
+    NAME = 'keep_host'
 
     def execute(self):
-        if (self.instance.host == self.host.nodename and
-                not self.instance.deleted):
-            with contextlib.suppress(nova_exc.InstanceNotFound):
-                super().execute()
+        server_record.keep_of_removed(self.host, self.instance)
 
 
-class Create(task.Task):
+class Create(base.HostTask):
     """Create the LPAR; provides its wrapper as ``lpar_wrap``.
 
     :param slots: slots.server.ServerSlots of the flow.
@@ -76,13 +64,14 @@ class Create(task.Task):
         server had before, or None.
     """
 
+    NAME = 'crt_vm'
+    default_provides = 'lpar_wrap'
+
     # Whether the task has found that there was no LPAR before.
     _is_new = False
 
     def __init__(self, host, instance, slots=no_slots.NO_SLOTS, nvram=None):
-        super().__init__('crt_vm', provides='lpar_wrap')
-        self.host = host
-        self.instance = instance
+        super().__init__(host, instance)
         self.slots = slots
         self.nvram = nvram
 
@@ -99,44 +88,37 @@ class Create(task.Task):
         if not self._is_new or (
                 isinstance(result, failure.Failure) and result.check(
                     nova_exc.NovaException, exception.PowerVMAPIFailed)):
-            # Refused before anything was made, or not ours.
+            # The LPAR was refused before it was created, or is not ours.
             return
         vm.delete_lpar(self.host, self.instance)
 
 
-class Get(task.Task):
+class Get(base.HostTask):
     """Read the LPAR; provides its wrapper as ``lpar_wrap``."""
 
-    def __init__(self, host, instance):
-        super().__init__('get_vm', provides='lpar_wrap')
-        self.host = host
-        self.instance = instance
+    NAME = 'get_vm'
+    default_provides = 'lpar_wrap'
 
     def execute(self):
         return vm.get_instance_wrapper(self.host, self.instance)
 
 
-class PowerChange(task.Task):
+class PowerChange(base.HostTask):
     """Base of the tasks that power the LPAR on."""
 
-    # Whether the LPAR was off when the task began; None if nobody knows, or
-    # it has not begun.
+    # Whether the LPAR was off when the task began; None if nobody knows, or if
+    # the task has not begun.
     _was_off = None
-
-    def __init__(self, name, host, instance):
-        super().__init__(name)
-        self.host = host
-        self.instance = instance
 
     def _note_power(self, lpar_w=None):
         self._was_off = vm.is_off(self.host, self.instance, lpar_w)
 
-    def _bring_back(self, restart):
-        """Power the LPAR off if it was off, also if the answer was lost.
+    def _restore_power(self, restart):
+        """Power the LPAR off if it was off, even if an answer was lost.
 
-        It could not be deleted otherwise.
+        Otherwise the LPAR could not be deleted.
 
-        :param restart: whether the task may have stopped one that was on.
+        :param restart: whether the task may have stopped an LPAR that was on.
         """
         if self._was_off:
             power_jobs.PowerOp(self.host, self.instance).stop(immediate=True)
@@ -147,16 +129,18 @@ class PowerChange(task.Task):
 class PowerOn(PowerChange):
     """Power the LPAR on.
 
-    It takes ``lpar_wrap`` of a flow that has made the LPAR, or has read it
-    when it was off.
+    The task takes ``lpar_wrap`` of a flow that has created the LPAR, or has
+    read it while it was off.
 
     :param opts: pypowervm PowerOnOpts, or None.
-    :param restart: whether to restart it if it is on, as opts would have no
-        effect otherwise.
+    :param restart: whether to restart the LPAR if it is on. Otherwise opts
+        have no effect on such an LPAR.
     """
 
+    NAME = 'pwr_vm'
+
     def __init__(self, host, instance, opts=None, restart=False):
-        super().__init__('pwr_vm', host, instance)
+        super().__init__(host, instance)
         self.opts = opts
         self.restart = restart
 
@@ -167,17 +151,19 @@ class PowerOn(PowerChange):
 
     def revert(self, result, flow_failures):
         """Power the LPAR off, if it was off before"""
-        self._bring_back(self.restart)
+        self._restore_power(self.restart)
 
 
 class BootFrom(PowerChange):
     """Power the LPAR on, to boot from a certain disk.
 
-    :param restart: whether to restart it if it is on.
+    :param restart: whether to restart the LPAR if it is on.
     """
 
+    NAME = 'pwr_vm'
+
     def __init__(self, host, instance, restart=True):
-        super().__init__('pwr_vm', host, instance)
+        super().__init__(host, instance)
         self._restart = restart
 
     def execute(self, boot_device):
@@ -187,46 +173,41 @@ class BootFrom(PowerChange):
 
     def revert(self, result, flow_failures, boot_device):
         """Power the LPAR off, if it was off before"""
-        self._bring_back(self._restart)
+        self._restore_power(self._restart)
 
 
-class PowerOff(task.Task):
+class PowerOff(base.HostTask):
     """Power the LPAR off.
 
-    :param missing_ok: whether an LPAR that does not exist is good enough.
+    :param missing_ok: whether the task accepts that there is no LPAR.
     """
+
+    NAME = 'pwr_off_vm'
 
     def __init__(self, host, instance, force_immediate=False, timeout=None,
                  missing_ok=False):
-        super().__init__('pwr_off_vm')
-        self.host = host
-        self.instance = instance
+        super().__init__(host, instance)
         self.force_immediate = force_immediate
         self.timeout = timeout
         self.missing_ok = missing_ok
 
     def execute(self):
-        try:
-            power_jobs.PowerOp(self.host, self.instance).stop(
-                immediate=self.force_immediate, timeout=self.timeout)
-        except nova_exc.InstanceNotFound:
-            if not self.missing_ok:
-                raise
-            # Of a server whose making has failed, that was told then.
-            LOG.log(logging.WARNING if vm.was_made(self.instance) else
-                    logging.INFO,
-                    'There is no LPAR; what it left behind will be removed.',
-                    instance=self.instance)
+        operation = power_jobs.PowerOp(self.host, self.instance)
+        stop = operation.stop_if_exists if self.missing_ok else operation.stop
+        stop(immediate=self.force_immediate, timeout=self.timeout)
 
 
 class PowerBackOn(PowerChange):
-    """Nothing, but power the LPAR on if the flow fails.
+    """Do nothing, but power the LPAR on if the flow fails.
 
-    :param always: whether also an LPAR that is off when the task begins.
+    :param always: whether to power on even an LPAR that is off when the task
+        begins.
     """
 
+    NAME = 'pwr_back_on'
+
     def __init__(self, host, instance, always=False):
-        super().__init__('pwr_back_on', host, instance)
+        super().__init__(host, instance)
         self._always = always
 
     def execute(self):
@@ -248,42 +229,37 @@ class PowerBackOn(PowerChange):
         power_jobs.PowerOp(self.host, self.instance).start()
 
 
-class CheckFlavor(task.Task):
-    """Make sure that an LPAR here can have a flavor."""
+class CheckFlavor(base.HostTask):
+    """Check that an LPAR on this host can have a flavor."""
+
+    NAME = 'check_flavor'
 
     def __init__(self, host, instance, flavor):
-        super().__init__('check_flavor')
-        self.host = host
-        self.instance = instance
+        super().__init__(host, instance)
         self.flavor = flavor
 
     def execute(self):
         flavors.build_lpar(self.host, self.instance, self.flavor)
 
 
-class Resize(task.Task):
-    """Make the LPAR, which is off, what the instance's flavor says.
+class Resize(base.HostTask):
+    """Give the LPAR, which is off, the size of the instance's flavor.
 
-    :param old_flavor: nova.objects.Flavor that it was made for.
-    :param back: whether that is the revert of a resize. It is not undone: Nova
-        has the flavor of before again.
+    :param old_flavor: nova.objects.Flavor of the LPAR before.
     """
 
-    def __init__(self, host, instance, old_flavor, back=False):
-        super().__init__('resize_vm')
-        self._back = back
-        self.host = host
-        self.instance = instance
+    NAME = 'resize_vm'
+
+    def __init__(self, host, instance, old_flavor):
+        super().__init__(host, instance)
         self.old_flavor = old_flavor
 
     def execute(self):
-        resize = vm.resize_back if self._back else vm.resize_lpar
-        resize(self.host, self.instance, self.old_flavor, self.instance.flavor)
+        vm.resize_lpar(self.host, self.instance, self.old_flavor,
+                       self.instance.flavor)
 
     def revert(self, result, flow_failures):
         """Give the LPAR the size of before, if it is not reverted already"""
-        if self._back:
-            return
         try:
             vm.resize_back(self.host, self.instance, self.instance.flavor,
                            self.old_flavor)
@@ -293,25 +269,41 @@ class Resize(task.Task):
                           instance=self.instance)
 
 
-class MakeUpSize(task.Task):
+class ResizeBack(base.HostTask):
+    """Give the LPAR, which is off, its size before a resize.
+
+    This is not undone, because Nova has the old flavor again.
+
+    :param old_flavor: nova.objects.Flavor of the resize to revert.
+    """
+
+    NAME = 'resize_vm_back'
+
+    def __init__(self, host, instance, old_flavor):
+        super().__init__(host, instance)
+        self.old_flavor = old_flavor
+
+    def execute(self):
+        vm.resize_back(self.host, self.instance, self.old_flavor,
+                       self.instance.flavor)
+
+
+class MakeUpSize(base.HostTask):
     """Give the LPAR, which is off, its size after a resize that failed."""
 
-    def __init__(self, host, instance):
-        super().__init__('make_up_size')
-        self.host = host
-        self.instance = instance
+    NAME = 'make_up_size'
 
     def execute(self, lpar_wrap):
         vm.make_up_size(self.host, self.instance)
 
 
-class Reboot(task.Task):
+class Reboot(base.HostTask):
     """Restart the LPAR, or start it if it is off."""
 
+    NAME = 'reboot_vm'
+
     def __init__(self, host, instance, hard):
-        super().__init__('reboot_vm')
-        self.host = host
-        self.instance = instance
+        super().__init__(host, instance)
         self.hard = hard
 
     def execute(self):
@@ -321,25 +313,19 @@ class Reboot(task.Task):
         return power_jobs.PowerOp(self.host, self.instance)
 
 
-class TriggerCrashDump(task.Task):
+class TriggerCrashDump(base.HostTask):
     """Have the guest dump its memory and restart."""
 
-    def __init__(self, host, instance):
-        super().__init__('crash_dump')
-        self.host = host
-        self.instance = instance
+    NAME = 'crash_dump'
 
     def execute(self):
         crash_dump.trigger(self.host, self.instance)
 
 
-class Delete(task.Task):
+class Delete(base.HostTask):
     """Delete the LPAR, and with it its virtual adapters."""
 
-    def __init__(self, host, instance):
-        super().__init__('dlt_vm')
-        self.host = host
-        self.instance = instance
+    NAME = 'dlt_vm'
 
     def execute(self):
         vm.delete_lpar(self.host, self.instance)

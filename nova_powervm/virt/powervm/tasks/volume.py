@@ -12,137 +12,135 @@
 
 """Tasks on Cinder volumes: thin wrappers of volume.instance_volumes."""
 
-from nova import exception as nova_exc
-from oslo_log import log as logging
-from taskflow import task
 from taskflow.types import failure
 
+from nova_powervm.virt.powervm.tasks import base
 from nova_powervm.virt.powervm import undoing
-from nova_powervm.virt.powervm import vm
-from nova_powervm.virt.powervm.volume import device_addresses
+from nova_powervm.virt.powervm.volume import checks
 from nova_powervm.virt.powervm.volume import swaps
 from nova_powervm.virt.powervm.volume import tags
 
-LOG = logging.getLogger(__name__)
 
+class VolumesTask(base.Task):
+    """Base of the tasks on volumes of one server.
 
-class CheckAttach(task.Task):
-    """Make sure that the platform can give the LPAR volumes now."""
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    """
 
-    def __init__(self, host, instance, volumes):
-        super().__init__('check_attach')
-        self.host = host
-        self.instance = instance
+    def __init__(self, volumes):
+        super().__init__()
         self.volumes = volumes
 
+
+class VolumesEdit(VolumesTask):
+    """Base of the tasks that queue edits for volumes.
+
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    :param stg: storage.transaction.StorageTransaction of the flow.
+    """
+
+    def __init__(self, volumes, stg):
+        super().__init__(volumes)
+        self.stg = stg
+
+
+class VolumesCheck(base.HostTask):
+    """Base of the tasks that check whether volumes can be changed."""
+
+    def __init__(self, host, instance, volumes):
+        super().__init__(host, instance)
+        self.volumes = volumes
+
+
+class CheckAttach(VolumesCheck):
+    """Check that the LPAR can get volumes now."""
+
+    NAME = 'check_attach'
+
     def execute(self):
-        if not self.volumes.needs_io_change:
-            return
-        reason = vm.why_no_io_change(self.host, self.instance)
-        if reason:
-            raise nova_exc.VolumeAttachFailed(
-                volume_id=str(self.volumes), reason=reason)
+        checks.check_attach(self.host, self.instance, self.volumes)
 
     def revert(self, result, flow_failures):
         self.volumes.give_up()
 
 
-class KeepConnection(task.Task):
-    """Have Nova keep how to reach volumes, before anything is done.
+class CheckDetach(VolumesCheck):
+    """Check that the LPAR can lose volumes now."""
 
-    Nova removes its record of the volume itself if the flow fails.
+    NAME = 'check_detach'
+
+    def execute(self):
+        checks.check_detach(self.host, self.instance, self.volumes)
+
+
+class KeepConnection(VolumesTask):
+    """Have Nova store how to reach volumes, before anything changes.
+
+    If the flow fails, Nova itself removes its record of the volume.
     """
 
-    def __init__(self, volumes):
-        super().__init__('keep_connection')
-        self.volumes = volumes
+    NAME = 'keep_connection'
 
     def execute(self):
         self.volumes.keep_connections()
 
 
-class CheckDetach(task.Task):
-    """Make sure that the platform can take volumes from the LPAR now."""
+class RediscoverVolumes(VolumesTask):
+    """Make VIOSes see connected volumes; provides ``discovered_volumes``.
 
-    def __init__(self, host, instance, volumes):
-        super().__init__('check_detach')
-        self.host = host
-        self.instance = instance
-        self.volumes = volumes
-
-    def execute(self):
-        if not self.volumes.disconnect_changes_io:
-            return
-        try:
-            reason = vm.why_no_io_change(self.host, self.instance)
-        except nova_exc.InstanceNotFound:
-            LOG.log(vm.level_of_missing(self.instance),
-                    'The LPAR is gone; what it left of volume %s on the '
-                    'VIOSes will be removed.', self.volumes,
-                    instance=self.instance)
-            return
-        if reason:
-            raise nova_exc.DeviceDetachFailed(
-                device=str(self.volumes), reason=reason)
-
-
-class DiscoverVolumes(task.Task):
-    """Make VIOSes see volumes; provides ``discovered_volumes``.
-
-    That is what InstanceVolumes.discover() returns.
-
-    :param volumes: volume.instance_volumes.InstanceVolumes
-    :param undo: whether a discovery that fails is undone. What a discovery
-        that succeeded has made, the task that connects the volumes undoes.
+    That is what InstanceVolumes.discover() returns. This is not undone.
     """
 
-    def __init__(self, volumes, undo=True):
-        super().__init__('discover_volumes', provides='discovered_volumes')
-        self.volumes = volumes
-        self.undo = undo
+    NAME = 'rediscover_volumes'
+    default_provides = 'discovered_volumes'
 
     def execute(self):
         return self.volumes.discover()
 
+
+class DiscoverVolumes(RediscoverVolumes):
+    """Make VIOSes see new volumes; provides ``discovered_volumes``.
+
+    That is what InstanceVolumes.discover() returns. A discovery that succeeded
+    is undone by the task that connects the volumes.
+    """
+
+    NAME = 'discover_volumes'
+
     def revert(self, result, flow_failures):
         """Disconnect the volumes, if their discovery failed"""
-        if self.undo and isinstance(result, failure.Failure):
+        if isinstance(result, failure.Failure):
             self.volumes.disconnect_now()
 
 
-class ConnectVolumes(task.Task):
-    """Queue what connects volumes that were discovered to the LPAR.
+class RestoreVolumes(VolumesEdit):
+    """Queue the connection of discovered volumes of the server; it stays."""
 
-    :param volumes: volume.instance_volumes.InstanceVolumes
-    :param undo: whether a flow that fails disconnects them.
-    """
-
-    def __init__(self, volumes, stg, undo=True):
-        super().__init__('connect_volumes')
-        self.volumes = volumes
-        self.stg = stg
-        self.undo = undo
+    NAME = 'restore_volumes'
 
     def execute(self, discovered_volumes):
         self.volumes.check(discovered_volumes)
         self.volumes.connect(self.stg, discovered_volumes)
 
+
+class ConnectVolumes(RestoreVolumes):
+    """Queue the connection of discovered volumes to the LPAR."""
+
+    NAME = 'connect_volumes'
+
     def revert(self, result, flow_failures, discovered_volumes):
-        if self.undo:
-            self.volumes.disconnect_now(discovered_volumes)
+        self.volumes.disconnect_now(discovered_volumes)
 
 
-class ReconnectVolumes(task.Task):
-    """Queue what restores connections of volumes that were lost.
+class ReconnectVolumes(VolumesEdit):
+    """Queue the missing connections of volumes.
 
-    It leaves out volumes that no VIOS sees, and provides them as
+    The task leaves out volumes that no VIOS sees, and provides them as
     ``bad_volumes``, a list of volume.driver.Volume.
     """
 
-    def __init__(self, volumes, stg):
-        super().__init__('reconnect_volumes', provides='bad_volumes')
-        self.volumes = volumes
-        self.stg = stg
+    NAME = 'reconnect_volumes'
+    default_provides = 'bad_volumes'
 
     def execute(self, discovered_volumes):
         missing = self.volumes.missing(discovered_volumes)
@@ -150,18 +148,19 @@ class ReconnectVolumes(task.Task):
         return missing
 
 
-class SaveVolumes(task.Task):
-    """Have Nova keep what connecting volumes has found out.
+class SaveVolumes(VolumesTask):
+    """Have Nova store what the connection of volumes has found out.
 
     :param volumes: volume.instance_volumes.InstanceVolumes
     :param bdms: list of nova.virt.block_device.DriverVolumeBlockDevice of all
-        volumes of the server; None if there may be others, and Nova itself
-        saves the connection_info of these.
+        volumes of the server. None if the server may have other volumes, and
+        Nova itself saves the connection_info of these volumes.
     """
 
+    NAME = 'save_volumes'
+
     def __init__(self, volumes, bdms=None):
-        super().__init__('save_volumes')
-        self.volumes = volumes
+        super().__init__(volumes)
         self.bdms = bdms
 
     def execute(self, discovered_volumes):
@@ -171,16 +170,17 @@ class SaveVolumes(task.Task):
                                     are_all=self.bdms is not None)
 
 
-class TagDevices(task.Task):
+class TagDevices(base.InstanceTask):
     """Tell the guest, through Nova, which devices have tags.
 
     :param volumes: volume.instance_volumes.InstanceVolumes that a later task
         of the flow connects to a new LPAR, or None.
     """
 
+    NAME = 'tag_devices'
+
     def __init__(self, instance, volumes=None):
-        super().__init__('tag_devices')
-        self.instance = instance
+        super().__init__(instance)
         self.volumes = volumes
 
     def execute(self):
@@ -189,98 +189,99 @@ class TagDevices(task.Task):
         tags.update(self.instance)
 
 
-class ForgetVolumes(task.Task):
-    """Have Nova forget where volumes were that are detached.
+class ForgetVolumes(VolumesTask):
+    """Have Nova forget the addresses of detached volumes."""
 
-    :param volumes: volume.instance_volumes.InstanceVolumes
-    """
-
-    def __init__(self, volumes):
-        super().__init__('forget_volumes')
-        self.volumes = volumes
+    NAME = 'forget_volumes'
 
     def execute(self):
         self.volumes.forget_addresses()
 
 
-class DisconnectVolumes(task.Task):
-    """Queue what disconnects volumes.
+class DisconnectVolumes(VolumesEdit):
+    """Queue the disconnection of volumes.
 
-    :param volumes: volume.instance_volumes.InstanceVolumes
     :param server_going: whether the server is being removed.
-    :param undo: whether a flow that fails connects them again.
     """
 
-    def __init__(self, volumes, stg, server_going=False, undo=False):
-        super().__init__('disconnect_volumes')
-        self.volumes = volumes
-        self.stg = stg
+    NAME = 'disconnect_volumes'
+
+    def __init__(self, volumes, stg, server_going=False):
+        super().__init__(volumes, stg)
         self.server_going = server_going
-        self.undo = undo
 
     def execute(self):
         self.volumes.disconnect(self.stg, server_going=self.server_going)
 
+
+class ReleaseVolumes(DisconnectVolumes):
+    """Queue the disconnection of volumes that the server keeps."""
+
+    NAME = 'release_volumes'
+
     def revert(self, result, flow_failures):
-        if self.undo:
-            self.volumes.connect_now()
+        """Connect the volumes again"""
+        self.volumes.connect_now()
 
 
-class ExtendVolume(task.Task):
+class ExtendVolume(VolumesTask):
     """Make the server see that a volume has grown.
 
-    :param size: int, bytes that it has now.
+    :param size: int, new size in bytes.
     """
 
+    NAME = 'extend_volume'
+
     def __init__(self, volumes, size):
-        super().__init__('extend_volume')
-        self.volumes = volumes
+        super().__init__(volumes)
         self.size = size
 
     def execute(self):
         self.volumes.extend(self.size)
 
 
-class CheckSwap(task.Task):
-    """Make sure that a volume can be copied onto another now.
+class SwapTask(base.Task):
+    """Base of the tasks that replace a volume by another.
 
-    :param copier: volume.copying.VolumeCopier
-    :param may_stop: whether the server, if it is on, may be stopped.
+    :param old: volume.instance_volumes.InstanceVolumes of the replaced volume.
+    :param new: likewise, of the volume that replaces it.
     """
 
-    def __init__(self, host, instance, old, new, copier, may_stop):
-        super().__init__('check_swap')
-        self.host = host
-        self.instance = instance
+    def __init__(self, old, new):
+        super().__init__()
         self.old = old
         self.new = new
+
+
+class CheckSwap(SwapTask):
+    """Check that a volume can be copied to another now.
+
+    :param copier: volume.copying.VolumeCopier
+    :param may_stop: whether the server is off or may be stopped.
+    """
+
+    NAME = 'check_swap'
+
+    def __init__(self, old, new, copier, may_stop):
+        super().__init__(old, new)
         self.copier = copier
         self.may_stop = may_stop
 
     def execute(self):
-        reason = self._why_not()
-        if reason:
-            raise nova_exc.VolumeRebaseFailed(reason=reason)
-
-    def _why_not(self):
-        if not (self.old.can_be_copied and self.new.can_be_copied):
-            return ('the platform cannot copy volumes that the server '
-                    'reaches in this way')
-        if not self.may_stop:
-            return ('the platform cannot copy a volume that a server uses, '
-                    'and must not stop it ([powervm] '
-                    'swap_volume_stops_server)')
-        return self.copier.why_not()
+        checks.check_swap(self.old, self.new, self.copier, self.may_stop)
 
 
-class NoteSwap(task.Task):
-    """Have Nova keep that a volume is being swapped, and was the server on."""
+class NoteSwap(SwapTask):
+    """Have Nova store that a volume is being swapped.
+
+    :param was_on: whether the server is on.
+    """
+
+    NAME = 'note_swap'
 
     def __init__(self, instance, old, new, was_on):
-        super().__init__('note_swap')
+        super().__init__(old, new)
         self.instance = instance
-        self.old = old
-        self.new = new
         self.was_on = was_on
 
     def execute(self):
@@ -291,18 +292,15 @@ class NoteSwap(task.Task):
         swaps.end(self.instance)
 
 
-class DiscoverSwap(task.Task):
+class DiscoverSwap(SwapTask):
     """Make VIOSes see a volume and the one that replaces it.
 
     Provides what is seen as ``discovered_old`` and ``discovered_new``, see
     InstanceVolumes.discover().
     """
 
-    def __init__(self, old, new):
-        super().__init__('discover_swap', provides=('discovered_old',
-                                                    'discovered_new'))
-        self.old = old
-        self.new = new
+    NAME = 'discover_swap'
+    default_provides = ('discovered_old', 'discovered_new')
 
     def execute(self):
         return self.old.discover(), self.new.discover()
@@ -313,14 +311,14 @@ class DiscoverSwap(task.Task):
             self.new.disconnect_now()
 
 
-class CopyVolume(task.Task):
-    """Copy a volume onto another, while the server is off."""
+class CopyVolume(SwapTask):
+    """Copy a volume to another, while the server is off."""
+
+    NAME = 'copy_volume'
 
     def __init__(self, copier, old, new):
-        super().__init__('copy_volume')
+        super().__init__(old, new)
         self.copier = copier
-        self.old = old
-        self.new = new
 
     def execute(self, discovered_old, discovered_new):
         self.old.check(discovered_old)
@@ -333,13 +331,13 @@ class CopyVolume(task.Task):
         self.new.disconnect_now(discovered_new)
 
 
-class ReplaceVolume(task.Task):
-    """Queue what puts a volume in the place of another."""
+class ReplaceVolume(SwapTask):
+    """Queue the edits that replace a volume by another."""
+
+    NAME = 'replace_volume'
 
     def __init__(self, old, new, stg):
-        super().__init__('replace_volume')
-        self.old = old
-        self.new = new
+        super().__init__(old, new)
         self.stg = stg
 
     def execute(self, discovered_old, discovered_new):
@@ -354,19 +352,14 @@ class ReplaceVolume(task.Task):
             self.old.connect_now))
 
 
-class SaveSwap(task.Task):
-    """Have Nova keep where a volume is that has replaced another."""
+class SaveSwap(SwapTask):
+    """Have Nova store where the volume is that has replaced another."""
+
+    NAME = 'save_swap'
 
     def __init__(self, instance, old, new):
-        super().__init__('save_swap')
+        super().__init__(old, new)
         self.instance = instance
-        self.old = old
-        self.new = new
 
     def execute(self, discovered_new):
-        # Cinder gives the new volume the id of the old one, if it has
-        # migrated that.
-        for address in self.new.addresses(discovered_new).values():
-            device_addresses.keep(self.instance, dict.fromkeys(
-                (*self.old.ids, *self.new.ids), address))
-        swaps.end(self.instance)
+        swaps.finish(self.instance, self.old, self.new, discovered_new)

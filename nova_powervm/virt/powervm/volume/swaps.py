@@ -67,6 +67,22 @@ def end(instance):
     device_addresses.note(instance, _nothing(instance))
 
 
+def finish(instance, old, new, discovered):
+    """Have Nova keep where the new volume is, and forget the swap.
+
+    :param instance: nova.objects.Instance
+    :param old: instance_volumes.InstanceVolumes of the replaced volume.
+    :param new: likewise, of the volume that has replaced it.
+    :param discovered: what new.discover() has returned.
+    """
+    # If Cinder has migrated the old volume, it gives the new volume the id of
+    # the old one.
+    for address in new.addresses(discovered).values():
+        device_addresses.keep(instance, dict.fromkeys(
+            (*old.ids, *new.ids), address))
+    end(instance)
+
+
 def _nothing(instance):
     return {key: None for key in instance.system_metadata
             if key.startswith(_KEY)}

@@ -53,7 +53,7 @@ class PrepareTest(base.RecipesTestCase):
             pwr_back_on
             pwr_off_vm+missing_ok
             release_own_disks[]
-            disconnect_volumes+server_going+undo
+            release_volumes+server_going
             update_vioses'''),
         # What another host needs is stored before the disks are let go.
         'with all there can be': (
@@ -63,7 +63,7 @@ class PrepareTest(base.RecipesTestCase):
             pwr_off_vm+missing_ok
             store_nvram
             release_own_disks[boot,ephemeral0,swap]
-            disconnect_volumes+server_going+undo
+            release_volumes+server_going
             update_vioses
             vopt_delete_of_lost'''),
     }
@@ -83,14 +83,14 @@ class RevertTest(base.RecipesTestCase):
             pwr_off_vm
             get_vm
             plug_vifs
-            connect_own_disks[boot]
+            restore_own_disks[boot]
             update_vioses
             pwr_vm'''),
         'to be off': ({}, {'power_on': False}, '''
             pwr_off_vm
             get_vm
             plug_vifs
-            connect_own_disks[boot]
+            restore_own_disks[boot]
             update_vioses'''),
         'with all there can be': (
             {'volumes': 1, 'ephemerals': 1, 'swap': 512, 'swap_before': 0,
@@ -99,9 +99,9 @@ class RevertTest(base.RecipesTestCase):
             get_vm
             plug_vifs
             replace_swap
-            connect_own_disks[boot,ephemeral0,swap]
-            discover_volumes
-            connect_volumes
+            restore_own_disks[boot,ephemeral0,swap]
+            rediscover_volumes
+            restore_volumes
             update_vioses
             save_volumes
             save_slot_store
@@ -111,9 +111,9 @@ class RevertTest(base.RecipesTestCase):
             pwr_off_vm
             get_vm
             plug_vifs
-            connect_own_disks[]
-            discover_volumes
-            connect_volumes
+            restore_own_disks[]
+            rediscover_volumes
+            restore_volumes
             update_vioses
             save_volumes
             pwr_vm'''),

@@ -67,7 +67,7 @@ class HardRebootTest(base.RecipesTestCase):
             get_vm
             make_up_size
             plug_vifs
-            connect_own_disks[boot]
+            restore_own_disks[boot]
             detach_storage[rescue]
             update_vioses
             dlt_storage[rescue]+only_unmapped
@@ -80,10 +80,10 @@ class HardRebootTest(base.RecipesTestCase):
             get_vm
             make_up_size
             plug_vifs
-            connect_own_disks[boot,ephemeral0,swap]
+            restore_own_disks[boot,ephemeral0,swap]
             detach_storage[rescue]
             reattach_cfg_drive
-            discover_volumes
+            rediscover_volumes
             reconnect_volumes
             update_vioses
             save_volumes
@@ -96,9 +96,9 @@ class HardRebootTest(base.RecipesTestCase):
             get_vm
             make_up_size
             plug_vifs
-            connect_own_disks[]
+            restore_own_disks[]
             detach_storage[rescue]
-            discover_volumes
+            rediscover_volumes
             reconnect_volumes
             update_vioses
             save_volumes

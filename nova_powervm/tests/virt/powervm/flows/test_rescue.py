@@ -117,7 +117,7 @@ class PowerOnTest(base.RecipesTestCase):
     MODULE = rescue
     FLOW = 'power_on'
     RECIPES = {'plain': ({}, {}, '''
-        connect_own_disks[rescue]
+        restore_own_disks[rescue]
         update_vioses
         find_boot_device[rescue]
         pwr_vm''')}

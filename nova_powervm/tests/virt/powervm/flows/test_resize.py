@@ -46,13 +46,13 @@ class PrepareTest(base.RecipesTestCase):
             check_flavor
             pwr_back_on
             pwr_off_vm+missing_ok
-            disconnect_volumes+undo
+            release_volumes
             update_vioses'''),
         'from a volume to a larger boot disk': (
             {'boot_volume': True, 'new_root_gb': 2}, {'was_on': False}, '''
             check_flavor
             pwr_off_vm+missing_ok
-            disconnect_volumes+undo
+            release_volumes
             update_vioses'''),
     }
 
@@ -91,8 +91,8 @@ class FinishTest(base.RecipesTestCase):
         'with all there can be': (
             {'volumes': 1, 'swap_before': 512, 'store': True},
             {'power_on': True}, '''
-            discover_volumes
-            connect_volumes
+            rediscover_volumes
+            restore_volumes
             update_vioses
             save_volumes
             pwr_back_on
@@ -117,7 +117,7 @@ class PauseTest(base.RecipesTestCase):
         'without volumes': ({}, {}, ''),
         'with volumes': ({'volumes': 1}, {}, '''
             pwr_off_vm+missing_ok
-            disconnect_volumes+undo
+            release_volumes
             update_vioses'''),
     }
 
@@ -129,20 +129,20 @@ class RevertTest(base.RecipesTestCase):
     RECIPES = {
         'to be on': ({'swap_before': 0}, {'power_on': True}, '''
             pwr_off_vm
-            resize_vm
+            resize_vm_back
             pwr_vm'''),
         'to be off': ({'swap_before': 0}, {'power_on': False}, '''
             pwr_off_vm
-            resize_vm'''),
+            resize_vm_back'''),
         'with all there can be': (
             {'volumes': 1, 'swap_before': 512, 'store': True},
             {'power_on': True}, '''
             pwr_off_vm
-            discover_volumes
-            connect_volumes
+            rediscover_volumes
+            restore_volumes
             update_vioses
             save_volumes
-            resize_vm
+            resize_vm_back
             replace_swap+mapped
             save_slot_store
             pwr_vm'''),

@@ -40,8 +40,8 @@ class SpawnTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
-            discover_volumes+undo
-            connect_volumes+undo
+            discover_volumes
+            connect_volumes
             tag_devices
             detach_stale_mappings
             update_vioses
@@ -54,8 +54,8 @@ class SpawnTest(base.RecipesTestCase):
             plug_mgmt_vif
             crt_disk_from_img[boot]
             connect_disk[boot]
-            discover_volumes+undo
-            connect_volumes+undo
+            discover_volumes
+            connect_volumes
             tag_devices
             detach_stale_mappings
             update_vioses
@@ -122,8 +122,8 @@ class SpawnTest(base.RecipesTestCase):
             connect_disk[boot]
             crt_blank_disks[ephemeral0,swap]
             connect_blank_disks[ephemeral0,swap]
-            discover_volumes+undo
-            connect_volumes+undo
+            discover_volumes
+            connect_volumes
             tag_devices
             crt_cfg_drive
             cfg_drive
@@ -175,7 +175,7 @@ class RebuildTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
-            connect_own_disks[boot,ephemeral0,swap]+undo
+            connect_own_disks[boot,ephemeral0,swap]
             tag_devices
             detach_stale_mappings
             update_vioses
@@ -186,9 +186,9 @@ class RebuildTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
-            connect_own_disks[]+undo
-            discover_volumes+undo
-            connect_volumes+undo
+            connect_own_disks[]
+            discover_volumes
+            connect_volumes
             tag_devices
             detach_stale_mappings
             update_vioses
@@ -199,7 +199,7 @@ class RebuildTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
-            connect_own_disks[boot]+undo
+            connect_own_disks[boot]
             tag_devices
             crt_cfg_drive
             cfg_drive
@@ -213,7 +213,7 @@ class RebuildTest(base.RecipesTestCase):
             plug_vifs+new_lpar
             plug_mgmt_vif
             replace_swap
-            connect_own_disks[boot,swap]+undo
+            connect_own_disks[boot,swap]
             tag_devices
             detach_stale_mappings
             update_vioses
@@ -224,7 +224,7 @@ class RebuildTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
-            connect_own_disks[boot,swap]+undo
+            connect_own_disks[boot,swap]
             tag_devices
             detach_stale_mappings
             update_vioses
@@ -235,7 +235,7 @@ class RebuildTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
-            connect_own_disks[boot]+undo
+            connect_own_disks[boot]
             tag_devices
             detach_stale_mappings
             update_vioses
@@ -247,7 +247,7 @@ class RebuildTest(base.RecipesTestCase):
             crt_vm
             plug_vifs+new_lpar
             plug_mgmt_vif
-            connect_own_disks[boot]+undo
+            connect_own_disks[boot]
             tag_devices
             detach_stale_mappings
             update_vioses'''),

@@ -35,16 +35,16 @@ class AttachTest(base.RecipesTestCase):
         'plain': ({}, {}, '''
             check_attach
             keep_connection
-            discover_volumes+undo
-            connect_volumes+undo
+            discover_volumes
+            connect_volumes
             update_vioses
             save_volumes
             tag_devices'''),
         'with a store': ({'store': True}, {}, '''
             check_attach
             keep_connection
-            discover_volumes+undo
-            connect_volumes+undo
+            discover_volumes
+            connect_volumes
             update_vioses
             save_volumes
             tag_devices

@@ -183,7 +183,7 @@ class DiskRevertsMixin:
         self.make_disks()
         self.create_lpar()
         seen, _requests = self.run_to_the_end(*self.queue(
-            tf_disk.ConnectOwnDisks, [base.BOOT], undo=False)())
+            tf_disk.RestoreOwnDisks, [base.BOOT])())
         self.assertNotEqual([], self.mapped())
         self.assert_site(seen)
 

@@ -20,6 +20,7 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import storage_base
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.tasks import disk as tf_disk
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
@@ -76,8 +77,7 @@ class PartitionTest(storage_base.StorageTasksTestCase):
 
     def test_fibre_channel_mappings_of_what_was_read_only(self):
         """Edits may touch only those groups of documents that were read."""
-        self.useFixture(fixtures.MockPatchObject(tf_stg.host_record,
-                                                 'keep_id'))
+        self.useFixture(fixtures.MockPatchObject(host_record, 'keep_id'))
         for groups in ([vios_mappings.SCSI_MAPPING],
                        [vios_mappings.SCSI_MAPPING, vios_mappings.FC_MAPPING]):
             stg = mock.Mock(reads=groups.__contains__)

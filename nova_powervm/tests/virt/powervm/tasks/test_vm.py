@@ -312,8 +312,8 @@ class SizeTest(VmTasksTestCase):
         vm.resize_lpar(self.host, self.instance, old, new)
         self.instance.flavor = old
         self.assertNotEqual(before, self.size())
-        self.assertRaises(base.TheEnd, self.run_flow, tf_vm.Resize(
-            self.host, self.instance, new, back=True), base.Stop())
+        self.assertRaises(base.TheEnd, self.run_flow, tf_vm.ResizeBack(
+            self.host, self.instance, new), base.Stop())
         self.assertEqual(before, self.size())
 
     def test_size_that_cannot_be_taken_back(self):

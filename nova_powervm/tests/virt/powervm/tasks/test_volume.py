@@ -217,7 +217,7 @@ class ConnectTest(VolumeTasksTestCase):
 
     def test_connect_for_good(self):
         seen, _requests = self.run_to_the_end(
-            *self.edits_of(tf_vol.ConnectVolumes, 1, undo=False)())
+            *self.edits_of(tf_vol.RestoreVolumes, 1)())
         self.assertEqual(self.on_each(1), self.connected())
         self.assert_site(seen)
 
@@ -270,7 +270,7 @@ class DisconnectTest(VolumeTasksTestCase):
         """They are where they were, at the same addresses."""
         self.connect(self.volumes(1, 2))
         self.assert_undone(
-            self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True))
+            self.edits_of(tf_vol.ReleaseVolumes, 1, 2))
 
     def test_for_good(self):
         self.connect(self.volumes(1))
@@ -282,23 +282,23 @@ class DisconnectTest(VolumeTasksTestCase):
     def test_that_cannot_be_undone(self):
         self.connect(self.volumes(1))
         self.assert_not_undone(
-            'disconnect_volumes',
-            *self.edits_of(tf_vol.DisconnectVolumes, 1, undo=True)(),
+            'release_volumes',
+            *self.edits_of(tf_vol.ReleaseVolumes, 1)(),
             base.Stop(self.fail_discovery))
 
     def test_one_of_them_cannot_be_undone(self):
         """No VIOS sees it any more; the server has the other one again."""
         self.connect(self.volumes(1, 2))
         self.assert_not_undone(
-            'disconnect_volumes',
-            *self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True)(),
+            'release_volumes',
+            *self.edits_of(tf_vol.ReleaseVolumes, 1, 2)(),
             base.Stop(lambda: self.site.san.unexport(self.volume_id(1))))
         self.assertEqual(self.on_each(2), self.connected())
 
     def test_one_of_them_cannot_be_read(self):
         """A failure with one volume says nothing of the other one."""
         self.connect(self.volumes(1, 2))
-        tasks = self.edits_of(tf_vol.DisconnectVolumes, 1, 2, undo=True)()
+        tasks = self.edits_of(tf_vol.ReleaseVolumes, 1, 2)()
         connect = vscsi.VscsiTransport.connect
 
         def connect_others(transport, *args, **kwargs):
@@ -308,7 +308,7 @@ class DisconnectTest(VolumeTasksTestCase):
 
         self.useFixture(fixtures.MockPatchObject(
             vscsi.VscsiTransport, 'connect', connect_others))
-        self.assert_not_undone('disconnect_volumes', *tasks, base.Stop())
+        self.assert_not_undone('release_volumes', *tasks, base.Stop())
         self.assertEqual(self.on_each(2), self.connected())
 
 
@@ -350,8 +350,7 @@ class NpivTest(VolumeTasksTestCase):
         self.instance.task_state = 'resize_migrating'
         self.connect(self.volumes(1))
         self.assert_undone(
-            self.edits_of(tf_vol.DisconnectVolumes, 1, server_going=True,
-                          undo=True))
+            self.edits_of(tf_vol.ReleaseVolumes, 1, server_going=True))
 
     def test_wwpns_that_were_never_used_are_forgotten(self):
         self.assertNotEqual([], list(fabrics.known_to(self.instance)))
@@ -463,7 +462,7 @@ class CheckSwapTest(VolumeTasksTestCase):
         volumes = [mock.Mock(can_be_copied=True, **attributes)
                    for _number in range(2)]
         self.run_flow(tf_vol.CheckSwap(
-            self.host, self.instance, *volumes, self.copier, may_stop))
+            *volumes, self.copier, may_stop))
 
     def test_check(self):
         self.check()
@@ -475,7 +474,7 @@ class CheckSwapTest(VolumeTasksTestCase):
         for old, new in ((True, False), (False, True)):
             self.assertRaises(
                 nova_exc.VolumeRebaseFailed, self.run_flow, tf_vol.CheckSwap(
-                    self.host, self.instance, mock.Mock(can_be_copied=old),
+                    mock.Mock(can_be_copied=old),
                     mock.Mock(can_be_copied=new), self.copier, True))
 
     def test_host_that_cannot_copy(self):
