@@ -10,13 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What a server was like before Nova began an operation.
+"""Determine the state of a server before Nova began an operation.
 
-Nova stops a server before it has the driver rescue or shelve it. If the
-driver refuses then, or fails, it starts the server again.
+Nova stops a server before it asks the driver to rescue or shelve the server.
+If the driver then refuses, or fails, it starts the server again.
 
-Nova forgets that a server is rescued when it deletes it softly: one that is
-restored is not.
+When Nova deletes a server softly, it forgets whether the server was rescued. A
+server that is restored is not rescued for Nova.
 """
 
 import contextlib
@@ -26,14 +26,14 @@ from nova.compute import task_states
 from nova.compute import vm_states
 from oslo_utils import excutils
 
-#: Operations that Nova stops a server for, and then asks the driver to do.
+#: Operations for which Nova stops the server before it calls the driver.
 _STOPPED_FOR = (task_states.RESCUING, task_states.SHELVING)
-# In system_metadata of a server that has been deleted softly.
+# In system_metadata of a softly deleted server.
 _WAS_RESCUED = 'powervm_was_rescued'
 
 
 def is_to_become_image(instance):
-    """Whether Nova shelves a server, and its boot disk is to be an image.
+    """Return whether Nova shelves a server, and will ask for a snapshot.
 
     :param instance: nova.objects.Instance
     """
@@ -42,10 +42,9 @@ def is_to_become_image(instance):
 
 
 def was_stopped_by_nova(instance):
-    """Whether Nova has stopped a server, which was on, for its operation.
+    """Return whether Nova has stopped a running server for an operation.
 
-    vm_state and power_state are still those of before: Nova changes them when
-    the operation has ended.
+    Nova changes vm_state and power_state only after the operation.
 
     :param instance: nova.objects.Instance
     """
@@ -58,12 +57,12 @@ def was_stopped_by_nova(instance):
 
 @contextlib.contextmanager
 def noting_rescue(instance):
-    """Keep whether a server is rescued, while it is deleted softly.
+    """Store whether a server is rescued, while Nova deletes it softly.
 
-    If that fails, the server is as it was, and so is what is kept. What is
-    left of an attempt that a crash has ended is replaced.
+    If the deletion fails, remove the record again. A record of an attempt that
+    a crash has ended is replaced.
 
-    :param instance: nova.objects.Instance, to be saved.
+    :param instance: nova.objects.Instance, which is saved.
     """
     if instance.vm_state == vm_states.RESCUED:
         instance.system_metadata[_WAS_RESCUED] = 'yes'
@@ -78,11 +77,11 @@ def noting_rescue(instance):
 
 
 def was_rescued(instance):
-    """Whether a server that has been deleted softly was rescued."""
+    """Return whether a softly deleted server was rescued."""
     return _WAS_RESCUED in instance.system_metadata
 
 
 def forget_rescue(instance):
-    """Forget that a server was rescued, if that is kept."""
+    """Remove the record that a server was rescued, if there is one."""
     if instance.system_metadata.pop(_WAS_RESCUED, None):
         instance.save()

@@ -10,13 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which failures of a build are of this host, and which of the request.
+"""Tell failures of a build that concern one host from those of each host.
 
-After a failure of the former kind Nova is to build the server on another host;
-after one of the latter kind it is to stop, as all hosts would fail alike. What
-Nova does depends on the class of the exception (source: nova.compute.manager,
-_build_and_run_instance()). Here is what each of ours, and of those of Nova's
-that this driver raises, is to lead to.
+If only this host failed, Nova shall build the server on another host. If each
+host would fail, Nova shall stop. What Nova does depends on the class of the
+exception (source: nova.compute.manager, _build_and_run_instance()). So this
+module sorts the exceptions of this driver, and those of Nova that the driver
+raises.
 """
 
 from nova.compute import vm_states
@@ -24,7 +24,7 @@ from nova import exception as nova_exc
 
 from nova_powervm.virt.powervm import exception
 
-#: What fails on each host alike, unless it is an exception.FaultOfThisHost.
+#: Failures of each host, unless they are an exception.FaultOfThisHost.
 REQUEST_ERRORS = (
     exception.InvalidFlavor,
     exception.VolumeTypeNotSupported,
@@ -41,15 +41,15 @@ REQUEST_ERRORS = (
 
 
 def is_of_request(exc):
-    """Whether a build fails on each host because of an exception."""
+    """Return whether the cause of an exception makes each host fail."""
     return (isinstance(exc, REQUEST_ERRORS) and
             not isinstance(exc, exception.FaultOfThisHost))
 
 
 def is_users(exc):
-    """Whether a request failed because of what the user asked for.
+    """Return whether a request failed because of what the user asked for.
 
-    That is told to the user, and no trouble of the host.
+    Nova tells the user. The operator of the host has nothing to repair.
 
     :param exc: the exception.
     :returns: bool
@@ -59,12 +59,12 @@ def is_users(exc):
 
 
 def build_failure(exc, instance):
-    """Tell what to raise, so that Nova does the right thing.
+    """Return the exception that makes Nova try another host, or stop.
 
-    :param exc: the exception that a build ended with.
-    :param instance: nova.objects.Instance; of one that exists already, as in
-        a rebuild, nothing is tried elsewhere.
-    :returns: an exception; the same, if Nova treats it well.
+    :param exc: the exception that ended a build.
+    :param instance: nova.objects.Instance. If it exists already, as in a
+        rebuild, Nova does not try another host.
+    :returns: an exception; exc itself if Nova handles it correctly.
     """
     if (not instance.obj_attr_is_set('vm_state') or
             instance.vm_state != vm_states.BUILDING):

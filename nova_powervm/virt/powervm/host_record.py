@@ -10,28 +10,28 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What servers had on hosts outlives LPARs, and Nova's memory of the host.
+"""Store with a server which hosts may have something of it.
 
-Nova does not keep the host of a server that it has shelved, or whose build
-failed. A VIOS that was down then may still have something of the server. So
-the server's system_metadata tells each host that ever made an LPAR for it.
-That is a proof that something which bears the server's name here is ours.
+Nova forgets the host of a server that it has shelved, or whose build failed. A
+VIOS that was down at that time may still have something of the server. So the
+server's system_metadata lists each host that ever created an LPAR for it. This
+list proves that an object with the server's name on this host is ours.
 
-The mapping of a Fibre Channel adapter does not tell whose it was once its
-LPAR is gone, but for the partition id. So the id is kept, too, for each host
-that the server was on: a host that was down when the server was evacuated, or
-deleted after that, has such mappings when it is back. An LPAR that is made
-anew may get another id: those of before are kept as well, since a VIOS that
-was down then still has their mappings. Ids are used again: that of a mapping
-without LPAR counts only as long as no LPAR of others has it.
+Once its LPAR is gone, the mapping of a Fibre Channel adapter names only the
+partition id. So the driver also stores the ids, for each host of the server. A
+host that was down when the server was evacuated, or later deleted, still has
+such mappings when it returns. If an LPAR is created again, it may get another
+id; the old ids stay on record, because a VIOS that was down still has their
+mappings. The platform reuses ids. So the id of a mapping without LPAR is a
+proof only while no LPAR of others has this id.
 """
 
-#: Followed by the name of the host. Alone, it is of the host that the server
-#: is on, as earlier versions kept it.
+#: The name of the host follows. Without a name it is for the server's current
+#: host; earlier versions wrote it.
 _KEY = 'powervm_lpar_id'
 _WAS_ON = 'powervm_was_on_'
 _YES = 'yes'
-#: How many ids are kept of a server on one host.
+#: How many ids are stored for a server and a host.
 _MOST_IDS = 16
 
 
@@ -40,7 +40,7 @@ def _key(nodename):
 
 
 def keep_id(instance, nodename, lpar_id):
-    """Have Nova keep the partition id of a server.
+    """Have Nova store the partition id of a server.
 
     :param nodename: str, Nova's name of the host.
     :param lpar_id: int
@@ -54,7 +54,7 @@ def keep_id(instance, nodename, lpar_id):
 
 
 def kept_ids(instance, nodename):
-    """The partition ids that a server had on a host, the last one last.
+    """Return the partition ids of a server on a host, the latest last.
 
     :param nodename: str, Nova's name of the host.
     :returns: list of int
@@ -66,7 +66,7 @@ def kept_ids(instance, nodename):
 
 
 def keep_host(instance, nodename):
-    """Have Nova keep that a host may have something of a server.
+    """Have Nova store that a host may have something of a server.
 
     :param nodename: str, Nova's name of the host.
     """
@@ -77,11 +77,11 @@ def keep_host(instance, nodename):
 
 
 def was_made_here(instance):
-    """Whether this driver has made, or removed, an LPAR of a server."""
+    """Return whether this driver created, or removed, an LPAR of a server."""
     return any(key.startswith((_WAS_ON, _KEY))
                for key in instance.system_metadata)
 
 
 def host_metadata(nodename):
-    """What servers have in system_metadata that were on a host: dict."""
+    """Return the system_metadata of servers that were on a host: dict."""
     return {_WAS_ON + nodename: _YES}

@@ -11,7 +11,7 @@
 #    under the License.
 
 
-"""Resizes and cold migrations: which kind one is, and whether it can be."""
+"""Determine the kind of a move, and whether the move is possible."""
 
 from nova import exception as nova_exc
 from nova import objects
@@ -25,7 +25,7 @@ from nova_powervm.virt.powervm import peers
 
 
 def find_migration(context, instance):
-    """The nova.objects.Migration of an instance, or None (1 DB call)."""
+    """Return the Migration of an instance, or None (1 DB call)."""
     move = instance.migration_context
     if move is None:
         return None
@@ -34,23 +34,23 @@ def find_migration(context, instance):
 
 
 def is_within_host(context, instance, default=False):
-    """Whether the move that an instance is in ends on the host it began on.
+    """Return whether the current move of an instance stays on its host.
 
     Costs no request, and 1 DB call.
 
-    :param default: what to return if the instance is in none.
+    :param default: what to return if Nova does not move the instance.
     """
     migration = find_migration(context, instance)
     return default if migration is None else is_same_host(migration)
 
 
 def is_same_host(migration):
-    """Whether a nova.objects.Migration ends on the host it began on."""
+    """Return whether a nova.objects.Migration stays on one host."""
     return migration.source_compute == migration.dest_compute
 
 
 def grows(instance):
-    """Whether the flavor of an instance has a larger boot disk than before."""
+    """Return whether the boot disk of a resized instance is to grow."""
     old_flavor = instance.old_flavor
     return (old_flavor is not None and
             instance.flavor.root_gb > old_flavor.root_gb)
@@ -58,14 +58,14 @@ def grows(instance):
 
 def check(disk_dvr, instance, flavor, block_device_info, own_disks,
           same_host):
-    """Make sure that a server can be moved, or resized; sends no request.
+    """Check that a server can be moved, or resized; sends no request.
 
     :param disk_dvr: disk.driver.DiskAdapter
-    :param flavor: nova.objects.Flavor that the server is to have.
-    :param block_device_info: as Nova hands it to the driver.
+    :param flavor: nova.objects.Flavor that the server gets.
+    :param block_device_info: as Nova passes it to the driver.
     :param own_disks: list of DiskType of the disks that are ours.
-    :param same_host: whether it stays on its host.
-    :raises nova.exception.ResizeError: if not.
+    :param same_host: whether the server stays on its host.
+    :raises nova.exception.ResizeError: if it cannot.
     """
     ephemeral_gb = sum(
         disk['size'] for disk in virt_driver.block_device_info_get_ephemerals(
@@ -86,16 +86,16 @@ def check(disk_dvr, instance, flavor, block_device_info, own_disks,
 
 
 def check_target(context, disk_dvr, instance, flavor, own_disks):
-    """Have the host that a server is to go to say whether it can come.
+    """Ask the target host of a move whether it can take the server.
 
-    1 call to that host, which sends 1 request if the flavor names a processor
-    pool; no request here, and 1 DB call.
+    Costs 1 call to that host and 1 DB call, and no request of this host. The
+    target sends 1 request if the flavor names a processor pool.
 
     :param context: nova.context.RequestContext
     :param disk_dvr: disk.driver.DiskAdapter of this host.
-    :param flavor: nova.objects.Flavor that the server is to have.
+    :param flavor: nova.objects.Flavor that the server gets.
     :param own_disks: list of DiskType of the disks that are ours.
-    :raises nova.exception.ResizeError: if it cannot.
+    :raises nova.exception.ResizeError: if the target cannot take it.
     """
     migration = find_migration(context, instance)
     reason = migration and peers.why_not(
@@ -108,16 +108,16 @@ def check_target(context, disk_dvr, instance, flavor, own_disks):
 
 
 def why_not_here(host, disk_dvr, instance, flavor, disk_info):
-    """Tell another host why a server cannot come to this one.
+    """Return why this host cannot take a server of another host.
 
-    0 requests, 1 if the flavor names a processor pool.
+    Costs 1 request if the flavor names a processor pool, otherwise none.
 
-    :param host: the Host.
+    :param host: the owner of the REST connection (host.Host).
     :param disk_dvr: disk.driver.DiskAdapter of this host.
-    :param flavor: nova.objects.Flavor that the server is to have.
+    :param flavor: nova.objects.Flavor that the server gets.
     :param disk_info: what DiskAdapter.get_info() returned on the other host;
         None if the server has no disk of ours.
-    :returns: str, why not, or None.
+    :returns: str, the reason; None if this host can take it.
     """
     try:
         flavors.build_lpar(host, instance, flavor)
@@ -127,12 +127,12 @@ def why_not_here(host, disk_dvr, instance, flavor, disk_info):
 
 
 def check_target_disks(disk_dvr, disk_info, own_disks):
-    """Make sure that the disks of a server are reached from its new host.
+    """Check that this host, the target, reaches the disks of a server.
 
     :param disk_dvr: disk.driver.DiskAdapter of this host.
-    :param disk_info: what DiskAdapter.get_info() returned on the old one.
+    :param disk_info: what DiskAdapter.get_info() returned on the source.
     :param own_disks: list of DiskType of the disks that are ours.
-    :raises nova.exception.ResizeError: if they are not.
+    :raises nova.exception.ResizeError: if it does not.
     """
     reason = own_disks and disk_dvr.validate(disk_info or {})
     if reason:

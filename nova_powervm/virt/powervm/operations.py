@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which operations of the driver are under way, so that they can end.
+"""Count the running operations of the driver, so that they can end.
 
-An operation is a call of a public method of the driver, with all flows that
-it runs. The end of the driver waits until they have ended, and admits no new
-ones: a flow that loses its session half-way can neither go on nor be undone.
+An operation is a call of a public method of the driver, with all flows that it
+runs. When the driver ends, it waits for running operations and admits no new
+ones. A flow that loses its REST session can neither continue nor be reverted.
 """
 
 import contextlib
@@ -27,13 +27,13 @@ from oslo_log import log as logging
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds for which the end of the driver waits. Nova reserves 20 for it
-#: (graceful_shutdown of nova.compute.manager).
+#: Seconds for which the driver waits when it ends. Nova reserves 20 seconds
+#: for this (graceful_shutdown of nova.compute.manager).
 MAX_WAIT = 15
 
 
 class Operations:
-    """The operations of one driver. At first, none is admitted."""
+    """The operations of one driver. It admits none before open()."""
 
     def __init__(self):
         self._changed = threading.Condition()
@@ -49,7 +49,7 @@ class Operations:
     def close(self, max_wait=MAX_WAIT):
         """Admit no more operations, and wait until all have ended.
 
-        :param max_wait: seconds; what goes on even then is logged.
+        :param max_wait: seconds; operations that run longer are logged.
         """
         with self._changed:
             self._is_open = False
@@ -65,18 +65,18 @@ class Operations:
 
     @property
     def was_last_awaited(self):
-        """Whether the last operation of this thread was waited for by close().
+        """Whether close() waited for the last operation of this thread.
 
-        Nova may be in the middle of something that was to end well, then.
+        If so, Nova may still be completing what this operation was part of.
         """
         return getattr(self._in_thread, 'was_awaited', False)
 
     @contextlib.contextmanager
     def one(self, name):
-        """Be an operation, or a part of one that is under way.
+        """Run the body as an operation, or as part of a running one.
 
         :param name: str, for the log.
-        :raises nova.exception.VirtDriverNotReady: if none is admitted.
+        :raises nova.exception.VirtDriverNotReady: if no operation is admitted.
         """
         if getattr(self._in_thread, 'is_busy', False):
             yield
@@ -97,9 +97,9 @@ class Operations:
 
 
 def counted(*besides):
-    """Decorator of a driver: each public method of it is an operation.
+    """Decorate a driver class: each call of a public method is an operation.
 
-    The driver has its Operations as ``operations``.
+    The driver has its Operations in the attribute ``operations``.
 
     :param besides: names of the methods that need no platform.
     """

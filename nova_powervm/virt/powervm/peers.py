@@ -10,13 +10,14 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the driver of one host asks that of another, before a server moves.
+"""Ask the driver of another host, before a server moves there.
 
-Nova has the target of a move look at its own counts only, and then has the
-source let the server go. What the target's platform lacks would be found out
-when the server is there. So the source asks. Nova has no call for that; the
-question goes with one whose data it only hands on, from driver to driver:
-ComputeDriver.check_instance_shared_storage_remote().
+Before a move, Nova checks only its own records of the target. Then the source
+releases the server. If the target's platform cannot take the server, this
+would show only afterwards. So the driver of the source asks the driver of the
+target. Nova has no call for this question. It goes with the data of
+ComputeDriver.check_instance_shared_storage_remote(), which Nova passes from
+driver to driver without reading it.
 """
 
 from nova.compute import rpcapi
@@ -25,22 +26,22 @@ import oslo_messaging
 
 LOG = logging.getLogger(__name__)
 
-# In the data: dict of what would come.
+# Key of the question in the data: dict that describes the server.
 _QUESTION = 'powervm_arrival'
 
 
 def why_not(context, nodename, instance, flavor, disk_info):
-    """Ask a host why a server cannot come to it (1 call, no request here).
+    """Ask a host whether it can take a server (1 call, no request here).
 
-    A driver that does not know the question has no objection.
+    An older driver does not know the question; it has no objection.
 
     :param context: nova.context.RequestContext
     :param nodename: str, Nova's name of that host.
     :param instance: nova.objects.Instance
-    :param flavor: nova.objects.Flavor that it is to have there.
+    :param flavor: nova.objects.Flavor that the server gets there.
     :param disk_info: dict, DiskAdapter.get_info() of this host; None if the
         server has no disk of ours.
-    :returns: str, why not, or None.
+    :returns: str, why it cannot; None if it can.
     """
     question = {_QUESTION: {'instance': instance, 'flavor': flavor,
                             'disk_info': disk_info}}
@@ -49,15 +50,15 @@ def why_not(context, nodename, instance, flavor, disk_info):
             context, question, instance=instance, host=nodename)
     except oslo_messaging.MessagingException as exc:
         return '%s does not answer: %s' % (nodename, exc)
-    # An older one says whether its storage is the same: no question of ours.
+    # An older driver answers whether it has the same storage: a bool.
     return answer if isinstance(answer, str) else None
 
 
 def question(data):
-    """What another host has asked with why_not().
+    """Return what another host has asked with why_not().
 
-    :param data: as Nova has handed it on.
-    :returns: dict with 'instance', 'flavor' and 'disk_info'; None if that is
-        no question of ours.
+    :param data: as Nova has passed it on.
+    :returns: dict with 'instance', 'flavor' and 'disk_info'; None if data is
+        not a question of this driver.
     """
     return data.get(_QUESTION) if isinstance(data, dict) else None

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The services that one driver's flows work with, and how they start."""
+"""The services that the flows of a driver use, and how they start."""
 
 import dataclasses
 import typing
@@ -38,17 +38,17 @@ from nova_powervm.virt.powervm.volume import stale
 
 @dataclasses.dataclass(frozen=True)
 class Services:
-    """Made when nova-compute starts, handed to the flow builders.
+    """Objects that exist once per driver, from init_host to cleanup_host.
 
     :ivar virtapi: Nova's VirtAPI, to wait for events of Neutron.
     :ivar host: the owner of the REST connection.
-    :ivar disk: the ephemeral disk adapter that disk_driver names.
-    :ivar config_drive: the maker of config drives.
-    :ivar mgmt: the management partition's devices.
-    :ivar volumes: what removes the rest of volumes that nobody has.
+    :ivar disk: the adapter of ephemeral disks that disk_driver names.
+    :ivar config_drive: creates and deletes config drives.
+    :ivar mgmt: the devices of the management partition.
+    :ivar volumes: removes stale mappings and devices of volumes.
     :ivar slots: the slot maps of servers, slots.maps.SlotMaps, or NoSlotMaps.
-    :ivar nvram: what keeps the NVRAM of servers; None without a store.
-    :ivar cleaning: what is cleaned up from time to time.
+    :ivar nvram: stores the NVRAM of servers; None without a store.
+    :ivar cleaning: what the periodic clean-up works with.
     """
 
     virtapi: typing.Any
@@ -63,7 +63,7 @@ class Services:
 
 
 def open_services(virtapi, host, nvram_manager=None):
-    """Make the Services, and clean up what a crash left on the platform.
+    """Build the Services, and clean up what a crash left on the platform.
 
     :param virtapi: Nova's VirtAPI.
     :param host: the owner of the REST connection (host.Host), connected.

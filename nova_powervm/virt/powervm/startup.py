@@ -10,11 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What Nova asks of each server when nova-compute starts, asked together.
+"""Read the power states of all LPARs together while nova-compute starts.
 
-When it starts, Nova asks twice for the power state of each server, and wants
-it read anew. The driver reads the states of all LPARs in one request instead,
-and again if the start takes long.
+When nova-compute starts, it asks twice for the power state of each server, and
+does not accept a cached state. Instead of one request for each server, the
+driver reads the states of all LPARs in one request. It repeats this request if
+the start takes long.
 """
 
 import time
@@ -32,8 +33,8 @@ class PowerStates:
     :param clock: returns seconds; for tests.
     """
 
-    #: Seconds for which the states are good. The platform tells of changes:
-    #: a state that changes is read on its own.
+    #: Seconds for which the states are recent enough. When a state changes,
+    #: the platform sends an event, and the driver reads this state again.
     MAX_AGE = 30
 
     def __init__(self, host, clock=time.monotonic):
@@ -43,10 +44,10 @@ class PowerStates:
         self._are_known = False
 
     def are_known(self):
-        """Read them if they are too old (0 or 1 request). Never raises.
+        """Read the states if they are too old (0 or 1 request). Never raises.
 
-        :returns: bool; False if the platform has not told, so that each state
-            has to be asked for on its own.
+        :returns: bool; False if the platform did not answer. The caller then
+            has to read each state on its own.
         """
         now = self._clock()
         if self._last is None or now - self._last >= self.MAX_AGE:

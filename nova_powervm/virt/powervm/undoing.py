@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Undoing several things, of which one may fail.
+"""Undo several things, even if one of them fails.
 
-Whoever undoes something is to know whether all of it is undone (see
-tasks.base), but what fails must not keep the rest from being undone.
+A revert has to fail if something is not undone (see tasks.base). But this
+failure must not prevent it from undoing the rest.
 """
 
 from oslo_log import log as logging
@@ -22,12 +22,12 @@ LOG = logging.getLogger(__name__)
 
 
 def each(undo, things):
-    """Call a function with each of some things, also if it fails for one.
+    """Call a function with each of several things, even if a call fails.
 
     :param undo: function of one thing.
     :param things: iterable; they are undone in this order.
-    :raises: what the first call that failed has raised, after all have been
-        tried. What the others have raised is logged.
+    :raises: the exception of the first call that failed, after all calls.
+        Other exceptions are logged.
     """
     first = None
     for thing in things:
