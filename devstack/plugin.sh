@@ -16,8 +16,39 @@
 # The group whose members may read the token of NovaLink's local logon.
 NOVALINK_GROUP=pvm_admin
 
+# Tell whether a part of Neutron's server runs here. Its services are q-svc, or
+# by newer names neutron-api and those that DevStack starts with it.
+function has_neutron_server {
+    is_service_enabled q-svc || is_service_enabled neutron-api
+}
+
+# Nova and Neutron share one environment of Python. Neutron's server needs the
+# mechanism driver there.
 function install_nova_powervm {
-    setup_develop "$NOVA_POWERVM_DIR"
+    if has_neutron_server; then
+        setup_develop "$NOVA_POWERVM_DIR" neutron
+    else
+        setup_develop "$NOVA_POWERVM_DIR"
+    fi
+}
+
+# Check what local.conf says of the ports of servers.
+function check_powervm_ports {
+    case "$POWERVM_PORTS $POWERVM_SIMULATED" in
+        "sea "*)
+            if [[ -z "$POWERVM_VLAN_RANGE" ]]; then
+                die $LINENO "Set POWERVM_VLAN_RANGE=FIRST:LAST to the VLANs that servers may use on physical network $POWERVM_PHYSICAL_NETWORK. For Open vSwitch instead, set POWERVM_PORTS=ovs."
+            fi
+            ;;
+        "ovs False")
+            ;;
+        "ovs True")
+            die $LINENO "The simulated Power server has no Open vSwitch: POWERVM_SIMULATED=True needs POWERVM_PORTS=sea."
+            ;;
+        *)
+            die $LINENO "POWERVM_PORTS=$POWERVM_PORTS is neither sea nor ovs."
+            ;;
+    esac
 }
 
 # Check that the user of nova-compute can log on.
@@ -47,6 +78,61 @@ function configure_nova_powervm {
     if [[ -n "$POWERVM_CLUSTER" ]]; then
         iniset "$NOVA_CONF" powervm cluster_name "$POWERVM_CLUSTER"
     fi
+    if [[ -n "$POWERVM_BRIDGE_MAPPINGS" ]]; then
+        iniset "$NOVA_CONF" powervm bridge_mappings "$POWERVM_BRIDGE_MAPPINGS"
+    fi
+}
+
+# Put an item in front of a list in ML2's configuration, if it is not there.
+function put_first_in_ml2 {
+    local group=$1 option=$2 item=$3 present
+    present=$(iniget "/$Q_PLUGIN_CONF_FILE" "$group" "$option")
+    if [[ ",${present// /}," != *",$item,"* ]]; then
+        iniset "/$Q_PLUGIN_CONF_FILE" "$group" "$option" "$item${present:+,$present}"
+    fi
+}
+
+# Have our mechanism driver bind the ports of PowerVM hosts. It comes before
+# DevStack's choice (ovn or openvswitch), which runs on the same host and would
+# bind the ports otherwise. All parts of Neutron's server read this file.
+function configure_neutron_for_sea {
+    put_first_in_ml2 ml2 mechanism_drivers powervm
+    # Without this option ML2 has all types.
+    if [[ -n "$(iniget "/$Q_PLUGIN_CONF_FILE" ml2 type_drivers)" ]]; then
+        put_first_in_ml2 ml2 type_drivers vlan
+    fi
+    put_first_in_ml2 ml2_type_vlan network_vlan_ranges "$POWERVM_PHYSICAL_NETWORK:$POWERVM_VLAN_RANGE"
+    iniset "/$Q_PLUGIN_CONF_FILE" ml2_powervm host_physical_networks "$POWERVM_HOST_PHYSICAL_NETWORKS"
+}
+
+# With iptables_hybrid Neutron expects a Linux bridge at each port. PowerVM has
+# none, so our driver refuses such ports.
+function configure_neutron_for_ovs {
+    if [[ "${Q_USE_SECGROUP:-True}" == "True" ]]; then
+        iniset "/$Q_PLUGIN_CONF_FILE" securitygroup firewall_driver openvswitch
+    fi
+}
+
+# A network on which servers get ports.
+function create_powervm_network {
+    openstack --os-cloud devstack-admin network create --share \
+        --provider-network-type vlan \
+        --provider-physical-network "$POWERVM_PHYSICAL_NETWORK" \
+        "$POWERVM_NETWORK_NAME"
+    openstack --os-cloud devstack-admin subnet create \
+        --network "$POWERVM_NETWORK_NAME" \
+        --subnet-range "$POWERVM_SUBNET_RANGE" "$POWERVM_NETWORK_NAME-subnet"
+}
+
+# An image that Nova accepts for a PowerVM host. Simulated guests run no code,
+# so its content does not matter.
+function upload_powervm_image {
+    truncate --size 32M "$POWERVM_IMAGE_FILE"
+    openstack --os-cloud devstack-admin image create --public \
+        --disk-format raw --container-format bare \
+        --property architecture=ppc64le --property hypervisor_type=phyp \
+        --property vm_mode=hvm --file "$POWERVM_IMAGE_FILE" \
+        "$POWERVM_IMAGE_NAME"
 }
 
 # The simulator listens on NovaLink's port, so nova-compute finds it without
@@ -71,20 +157,50 @@ function configure_simulated_server {
     iniset "$NOVA_CONF" powervm management_root "$root"
 }
 
+# Neutron's server and its agents start after this phase.
+function configure_powervm {
+    if is_service_enabled n-cpu; then
+        configure_nova_powervm
+        if [[ "$POWERVM_SIMULATED" == "True" ]]; then
+            start_powervm_simulator
+            configure_simulated_server
+        fi
+    fi
+    if [[ "$POWERVM_PORTS" == "sea" ]] && has_neutron_server; then
+        configure_neutron_for_sea
+    elif [[ "$POWERVM_PORTS" == "ovs" ]] && is_service_enabled q-agt; then
+        configure_neutron_for_ovs
+    fi
+}
+
+# Now all services run.
+function populate_powervm {
+    if [[ "$POWERVM_PORTS" == "sea" && -n "$POWERVM_SUBNET_RANGE" ]] && has_neutron_server; then
+        create_powervm_network
+    fi
+    if [[ "$POWERVM_SIMULATED" == "True" ]] && is_service_enabled g-api; then
+        upload_powervm_image
+    fi
+}
+
 function nova_powervm_main {
     case "$1 ${2:-}" in
         "stack pre-install")
-            check_novalink
+            if is_service_enabled n-cpu; then
+                check_novalink
+            fi
+            if has_neutron_server; then
+                check_powervm_ports
+            fi
             ;;
         "stack install")
             install_nova_powervm
             ;;
         "stack post-config")
-            configure_nova_powervm
-            if [[ "$POWERVM_SIMULATED" == "True" ]]; then
-                start_powervm_simulator
-                configure_simulated_server
-            fi
+            configure_powervm
+            ;;
+        "stack extra")
+            populate_powervm
             ;;
         "unstack "*)
             if [[ "$POWERVM_SIMULATED" == "True" ]]; then
@@ -92,11 +208,11 @@ function nova_powervm_main {
             fi
             ;;
         "clean "*)
-            rm -rf "$POWERVM_SIMULATOR_DATA_DIR" "$POWERVM_SIMULATOR_READY_FILE"
+            rm -rf "$POWERVM_SIMULATOR_DATA_DIR" "$POWERVM_SIMULATOR_READY_FILE" "$POWERVM_IMAGE_FILE"
             ;;
     esac
 }
 
-if is_service_enabled n-cpu; then
+if is_service_enabled n-cpu || has_neutron_server; then
     nova_powervm_main "$@"
 fi

@@ -11,77 +11,24 @@
 #    under the License.
 
 
-"""The DevStack plugin, run by bash with stubs of DevStack's functions."""
+"""The DevStack plugin; see devstack.py."""
 
-import configparser
 import os
 import re
-import subprocess
 
-import fixtures
 import nova.conf
-import testtools
 
 from nova_powervm.conf import powervm as conf
+from nova_powervm.neutron import conf as ml2_conf
+from nova_powervm.tests import devstack
+from nova_powervm.tests import test_docs_commands
 from nova_powervm.tests import tree
 
 CONF = nova.conf.CONF
-PLUGIN = tree.path('devstack')
-
-#: What DevStack brings along, reduced to what can be seen of it here.
-STUBS = r"""
-set -eu
-NOVA_CONF=$TOP/nova.conf
-DEST=$TOP DATA_DIR=$TOP/data STACK_USER=stack
-mkdir -p "$DATA_DIR"
-iniset() { printf '[%s]\n%s = %s\n' "$2" "$3" "$4" >> "$1"; }
-trueorfalse() { echo "${!2:-$1}"; }
-is_service_enabled() { [[ " $ENABLED " == *" $1 "* ]]; }
-enable_service() { ENABLED+=" $1"; echo "enable_service $*"; }
-setup_develop() { echo "setup_develop $*"; }
-get_python_exec_prefix() { echo /opt/stack/bin; }
-run_process() {
-    echo "run_process $*"
-    if [[ -z "${BROKEN:-}" ]]; then
-        echo '{"hosts": [{"management_root": "/sim/root"}]}' \
-            > "$POWERVM_SIMULATOR_READY_FILE"
-    fi
-}
-stop_process() { echo "stop_process $*"; }
-timeout() { shift; [[ -z "${BROKEN:-}" ]] && "$@"; }
-die() { shift; echo "die $*"; exit 1; }
-getent() { [[ -n "${NOVALINK:-}" ]]; }
-id() { echo "stack ${GROUPS_OF_STACK:-}"; }
-ENABLED=${ENABLED:-n-cpu}
-source "$PLUGIN/override-defaults"
-source "$PLUGIN/settings"
-"""
 
 
-class DevStackTest(testtools.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.top = self.useFixture(fixtures.TempDir()).path
-
-    def run_plugin(self, *phases, status=0, **variables):
-        """Run phases of the plugin, in one shell; return what it said."""
-        script = STUBS + ''.join(
-            'source "$PLUGIN/plugin.sh" %s\n' % phase for phase in phases)
-        done = subprocess.run(
-            ['bash', '-c', script], capture_output=True, text=True,
-            env={'PATH': os.environ['PATH'], 'TOP': self.top,
-                 'PLUGIN': PLUGIN, **variables})
-        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
-        self.assertEqual('', done.stderr)
-        return done.stdout.splitlines()
-
-    def nova_conf(self):
-        """What the plugin has written: {group: {option: value}}."""
-        parser = configparser.ConfigParser(strict=False,
-                                           default_section=None)
-        parser.read(os.path.join(self.top, 'nova.conf'))
-        return {group: dict(parser[group]) for group in parser.sections()}
+@tree.needs_source
+class DevStackTest(devstack.PluginCase):
 
     def test_on_novalink(self):
         said = self.run_plugin(
@@ -120,7 +67,7 @@ class DevStackTest(testtools.TestCase):
     def test_simulated(self):
         said = self.run_plugin(
             'stack pre-install', 'stack install', 'stack post-config',
-            'unstack', POWERVM_SIMULATED='True')
+            'stack extra', 'unstack', POWERVM_SIMULATED='True')
         self.assertEqual([
             'enable_service powervm-simulator',
             'setup_develop %s/nova-powervm' % self.top,
@@ -152,22 +99,169 @@ class DevStackTest(testtools.TestCase):
 
     def test_options_exist(self):
         """Nova's and ours of today, not those of 2019."""
-        with open(os.path.join(PLUGIN, 'plugin.sh')) as plugin:
-            options = re.findall(r'iniset "\$NOVA_CONF" (\w+) (\w+)',
-                                 plugin.read())
+        text = tree.read('devstack', 'plugin.sh')
+        options = re.findall(r'iniset "\$NOVA_CONF" (\w+) (\w+)', text)
         self.assertIn(('powervm', 'disk_driver'), options)
         conf.register_opts(CONF)
         for group, option in options:
             where = CONF if group == 'DEFAULT' else CONF[group]
             self.assertIn(option, where)
+        self.assertEqual(
+            ['host_physical_networks'],
+            re.findall(ml2_conf.GROUP + r' (\w+)', text))
+
+    SEA = dict(ENABLED='n-cpu q-svc', NOVALINK='1',
+               GROUPS_OF_STACK='pvm_admin', POWERVM_VLAN_RANGE='10:20')
+
+    def test_ports_on_a_shared_ethernet_adapter(self):
+        said = self.run_plugin(
+            'stack pre-install', 'stack install', 'stack post-config',
+            'stack extra', POWERVM_PHYSICAL_NETWORK='prod',
+            POWERVM_BRIDGE_MAPPINGS='prod:ent5:vios1',
+            POWERVM_SUBNET_RANGE='198.51.100.0/24', **self.SEA)
+        self.assertEqual([
+            'setup_develop %s/nova-powervm neutron' % self.top,
+            'openstack --os-cloud devstack-admin network create --share '
+            '--provider-network-type vlan --provider-physical-network prod '
+            'powervm',
+            'openstack --os-cloud devstack-admin subnet create --network '
+            'powervm --subnet-range 198.51.100.0/24 powervm-subnet'], said)
+        self.assertEqual('prod:ent5:vios1',
+                         self.nova_conf()['powervm']['bridge_mappings'])
+        written = self.ml2_conf()
+        # OVN runs on this host, too, so it must not be asked first.
+        self.assertEqual('powervm,ovn', written['ml2']['mechanism_drivers'])
+        self.assertEqual('local,flat,vlan,geneve,vxlan',
+                         written['ml2']['type_drivers'])
+        self.assertEqual({'network_vlan_ranges': 'prod:10:20'},
+                         written['ml2_type_vlan'])
+        self.assertEqual({'host_physical_networks': 'power1:prod'},
+                         written['ml2_powervm'])
+
+    def test_network_without_a_subnet_is_not_made(self):
+        self.assertEqual([], self.run_plugin(
+            'stack post-config', 'stack extra', **self.SEA))
+
+    def test_what_local_conf_says_stays(self):
+        variables = dict(
+            self.SEA,
+            POWERVM_HOST_PHYSICAL_NETWORKS='power*:powervm,p7:powervm')
+        self.run_plugin('stack post-config', 'stack post-config',
+                        drivers='ovn, powervm', **variables)
+        written = self.ml2_conf()
+        self.assertEqual('ovn, powervm', written['ml2']['mechanism_drivers'])
+        # It is written once, though the phase has run twice.
+        self.assertEqual({'network_vlan_ranges': 'powervm:10:20'},
+                         written['ml2_type_vlan'])
+        self.assertEqual(
+            {'host_physical_networks': 'power*:powervm,p7:powervm'},
+            written['ml2_powervm'])
+
+    def test_ports_need_vlans(self):
+        [said] = self.run_plugin('stack pre-install', status=1, **{
+            **self.SEA, 'POWERVM_VLAN_RANGE': ''})
+        self.assertIn('Set POWERVM_VLAN_RANGE', said)
+
+    def test_unknown_kind_of_ports(self):
+        [said] = self.run_plugin('stack pre-install', status=1,
+                                 POWERVM_PORTS='sriov', **self.SEA)
+        self.assertIn('neither sea nor ovs', said)
+
+    def test_open_vswitch(self):
+        said = self.run_plugin(
+            'stack pre-install', 'stack install', 'stack post-config',
+            'stack extra', drivers='openvswitch', Q_AGENT='openvswitch',
+            NOVALINK='1', GROUPS_OF_STACK='pvm_admin',
+            ENABLED='n-cpu q-svc q-agt')
+        self.assertEqual(['setup_develop %s/nova-powervm neutron' % self.top],
+                         said)
+        written = self.ml2_conf()
+        self.assertEqual('openvswitch', written['ml2']['mechanism_drivers'])
+        self.assertNotIn('ml2_powervm', written)
+        self.assertEqual('openvswitch',
+                         written['securitygroup']['firewall_driver'])
+
+    def test_open_vswitch_without_security_groups(self):
+        self.run_plugin('stack post-config', Q_AGENT='openvswitch',
+                        Q_USE_SECGROUP='False', ENABLED='n-cpu q-agt')
+        self.assertEqual(
+            'iptables_hybrid',
+            self.ml2_conf()['securitygroup']['firewall_driver'])
+
+    def test_simulated_server_has_no_open_vswitch(self):
+        said = self.run_plugin(
+            'stack pre-install', status=1, POWERVM_SIMULATED='True',
+            POWERVM_PORTS='ovs', ENABLED='n-cpu q-svc')
+        self.assertIn('needs POWERVM_PORTS=sea', said[-1])
+
+    def test_everything_simulated(self):
+        """On one machine, and nothing but POWERVM_SIMULATED is set."""
+        for variables in ({}, {'Q_AGENT': 'openvswitch'}):
+            said = self.run_plugin(
+                'stack pre-install', 'stack install', 'stack post-config',
+                'stack extra', POWERVM_SIMULATED='True',
+                ENABLED='n-cpu q-svc q-agt g-api', **variables)
+            image = self.top + '/data/powervm-simulator.raw'
+            self.assertEqual([
+                'openstack --os-cloud devstack-admin network create --share '
+                '--provider-network-type vlan --provider-physical-network '
+                'powervm powervm',
+                'openstack --os-cloud devstack-admin subnet create --network '
+                'powervm --subnet-range 192.0.2.0/24 powervm-subnet',
+                'openstack --os-cloud devstack-admin image create --public '
+                '--disk-format raw --container-format bare --property '
+                'architecture=ppc64le --property hypervisor_type=phyp '
+                '--property vm_mode=hvm --file %s powervm' % image],
+                said[-3:])
+            self.assertEqual(32 * 1024 ** 2, os.path.getsize(image))
+            written = self.ml2_conf()
+            self.assertEqual('powervm,ovn',
+                             written['ml2']['mechanism_drivers'])
+            self.assertEqual({'network_vlan_ranges': 'powervm:100:199'},
+                             written['ml2_type_vlan'])
+            self.assertEqual({'host_physical_networks': 'power1:powervm'},
+                             written['ml2_powervm'])
+
+    def test_control_plane_only(self):
+        """By the newer names of services, too."""
+        for service in ('q-svc', 'neutron-api'):
+            said = self.run_plugin(
+                'stack pre-install', 'stack install', 'stack post-config',
+                ENABLED=service, POWERVM_VLAN_RANGE='10:20',
+                POWERVM_HOST_PHYSICAL_NETWORKS='power*:powervm')
+            self.assertEqual(
+                ['setup_develop %s/nova-powervm neutron' % self.top], said)
+            self.assertEqual({}, self.nova_conf())
+            self.assertEqual({'host_physical_networks': 'power*:powervm'},
+                             self.ml2_conf()['ml2_powervm'])
+
+    def test_only_nova_compute(self):
+        """Then Neutron's files are those of another machine."""
+        said = self.run_plugin('stack install', 'stack post-config',
+                               'stack extra', POWERVM_VLAN_RANGE='10:20')
+        self.assertEqual(['setup_develop %s/nova-powervm' % self.top], said)
+        self.assertNotIn('ml2_powervm', self.ml2_conf())
 
     def test_samples_set_what_the_settings_know(self):
-        with open(os.path.join(PLUGIN, 'settings')) as settings:
-            known = set(re.findall(r'^(POWERVM_\w+)=', settings.read(),
-                                   re.MULTILINE))
+        known = set(re.findall(r'^ *(POWERVM_\w+)=',
+                               tree.read('devstack', 'settings'), re.M))
         for name in ('local.conf.simulated', 'local.conf.novalink'):
-            with open(os.path.join(PLUGIN, name)) as sample:
+            with open(os.path.join(devstack.PLUGIN, name)) as sample:
                 used = set(re.findall(r'^(?:# )?(POWERVM_\w+)=',
                                       sample.read(), re.MULTILINE))
             self.assertTrue(used)
             self.assertEqual(set(), used - known)
+
+
+@tree.needs_source
+class CommandTest(test_docs_commands.ClientCase, devstack.PluginCase):
+
+    def test_client_takes_the_commands(self):
+        said = self.run_plugin('stack post-config', 'stack extra',
+                               POWERVM_SIMULATED='True',
+                               ENABLED='n-cpu q-svc g-api')
+        found = [line.split()[1:] for line in said
+                 if line.startswith('openstack ')]
+        self.assertEqual(3, len(found))
+        for words in found:
+            self.parse(words)

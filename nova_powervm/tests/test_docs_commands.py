@@ -127,8 +127,7 @@ class CommandTest(testtools.TestCase):
         self.assertEqual(set(), used - ELSEWHERE - TRIED)
 
 
-@tree.needs_source
-class OpenStackTest(testtools.TestCase):
+class ClientCase(testtools.TestCase):
     """The client itself parses its commands; no cloud is asked."""
 
     GROUPS = ('openstack.cli', 'openstack.common', 'openstack.compute.v2',
@@ -160,6 +159,10 @@ class OpenStackTest(testtools.TestCase):
         factory, name, arguments = self.manager.find_command(words[first:])
         command = factory(self.app, None, cmd_name=name)
         return command.get_parser('openstack ' + name).parse_args(arguments)
+
+
+@tree.needs_source
+class OpenStackTest(ClientCase):
 
     def test_each(self):
         found = with_program('openstack')

@@ -135,6 +135,43 @@ class OvnTest(ovn.OVNMechanismDriverTestCase, base.Ml2TestCase):
         self.assert_bound(self.show_port(port), 'pvm_sea', network)
 
 
+class OvnOnTheHostTest(ovn.OVNMechanismDriverTestCase, base.Ml2TestCase):
+    """``powervm,ovn``, and OVN runs on the PowerVM host: DevStack."""
+
+    _mechanism_drivers = ['powervm', 'ovn']
+
+    def setUp(self):
+        super().setUp()
+        chassis = self._add_agent('power', hostname='power1')
+        neutron_agent.AgentCache().get_agents.side_effect = (
+            lambda filters: [chassis] if filters['host'] == 'power1' else [])
+        self.mech_driver.sb_ovn._get_chassis_physnets = mock.Mock(
+            return_value=[base.PROD])
+        self.mech_driver.sb_ovn.chassis_exists = mock.Mock(return_value=True)
+
+    def create_bound(self):
+        """Create a port as Nova does: it names the host later."""
+        network = self.create_network()
+        port = self.create_port(network, host='')
+        return network, self.update_port(port, **{
+            portbindings.HOST_ID: 'power1'})
+
+    def test_networks(self):
+        network, port = self.create_bound()
+        self.assert_bound(port, 'pvm_sea', network)
+        tunnel = self.create_port(self.create_network(
+            'geneve', None, segmentation_id=7))
+        self.assertEqual('ovs', tunnel[portbindings.VIF_TYPE])
+
+    def test_ovn_reports_the_port_down(self):
+        """As it does when Neutron's server starts: no OVN port is up."""
+        network, port = self.create_bound()
+        # It has no floating address.
+        self.mech_driver.nb_ovn.db_find.return_value.execute.return_value = []
+        self.mech_driver.set_port_status_down(port['id'])
+        self.assert_bound(self.show_port(port), 'pvm_sea', network)
+
+
 class SriovNicSwitchTest(base.Ml2TestCase):
 
     _mechanism_drivers = ['sriovnicswitch', 'powervm']
