@@ -101,7 +101,7 @@ class Inventory:
         self._reading = threading.Lock()
         self._snapshot = None
         # Another value needs a reshape, which Nova allows only at its start.
-        self._share_pool = CONF.powervm.ssp_sharing_provider
+        self._is_shared = CONF.powervm.ssp_sharing_provider
 
     def _take(self, max_age):
         """Return a snapshot; 2 requests if none is that fresh (seconds)."""
@@ -231,14 +231,14 @@ class Inventory:
         pool = self._disk.shared_pool
         if pool is None:
             return
-        reshaped = _reshape_if_needed(provider, pool, self._share_pool,
+        reshaped = _reshape_if_needed(provider, pool, self._is_shared,
                                       allocations)
-        if self._share_pool or reshaped:
+        if self._is_shared or reshaped:
             # A reshape removes the inventory of a provider that is not in the
             # tree.
             _put_pool(provider_tree, pool, inventory[orc.DISK_GB],
                       allocation_ratios)
-        if self._share_pool:
+        if self._is_shared:
             del inventory[orc.DISK_GB]
             provider_tree.add_aggregates(provider.uuid, _pool_aggregate(pool))
         else:
