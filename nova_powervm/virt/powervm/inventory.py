@@ -189,8 +189,8 @@ class Inventory:
                                     reserved_disk_gb)
         foreign = {name: record for name, record in provider.inventory.items()
                    if name not in inventory}
-        self._share_pool(provider_tree, provider, inventory,
-                         allocation_ratios, allocations)
+        self._set_pool_provider(provider_tree, provider, inventory,
+                                allocation_ratios, allocations)
         # Placement accepts no inventory with a total of 0.
         provider_tree.update_inventory(nodename, dict(foreign, **{
             name: dict(record, allocation_ratio=ratios[name])
@@ -220,8 +220,8 @@ class Inventory:
                 disk, others, ratios[orc.DISK_GB], reserved_disk_gb)),
         }
 
-    def _share_pool(self, provider_tree, provider, inventory,
-                    allocation_ratios, allocations):
+    def _set_pool_provider(self, provider_tree, provider, inventory,
+                           allocation_ratios, allocations):
         """Give the disk space of a shared pool to its own provider, or back.
 
         :param provider: data of the provider of the host.
