@@ -199,10 +199,10 @@ each port.
         'bridge_mappings',
         default=[],
         help="""
-Shared Ethernet Adapter (SEA) that leads to each physical network of
-Neutron: ``physical network:device of the SEA:name of its VIOS``,
-such as ``prod:ent5:vios1``. If two SEAs of two VIOSes stand in for
-each other, name either.
+The Shared Ethernet Adapter (SEA) of each physical network of
+Neutron. An item is ``physical network:device:VIOS``, such as
+``prod:ent5:vios1``. If two SEAs of two VIOSes stand in for each
+other, name either of them.
 
 A host with a single network bridge needs no mapping: all physical
 networks use it. The mapping also decides on which virtual switch
@@ -223,10 +223,10 @@ carries the VLAN, and does not plug the port if it does not.
         'remove_unused_vlans',
         default=False,
         help="""
-Remove VLANs from the Shared Ethernet Adapters (SEAs), at most three
-in an hour, if no partition of the host has an adapter in them and no
-port has needed them for an hour. VLANs of the first trunk adapter
-of an SEA stay.
+Remove VLANs from the Shared Ethernet Adapters (SEAs), at most
+three in an hour, if no partition of the host has an adapter in
+them and no port has needed them for an hour. VLANs of the first
+trunk adapter of an SEA stay.
 
 The driver does not know who has added a VLAN. So it also removes
 unused VLANs that you have added. Used with ``manage_sea_vlans``.
@@ -244,9 +244,9 @@ Ports of flat networks always use this PVID.
         default=False,
         help="""
 Tell the agents of networking-powervm about each port that is
-plugged or unplugged. Set this only if these agents run on the host.
-Then they add VLANs to the Shared Ethernet Adapters, and the driver
-does not.
+plugged or unplugged. Set this only if these agents run on the
+host. Then they add VLANs to the Shared Ethernet Adapters, and the
+driver does not.
 """),
 ]
 

@@ -309,6 +309,11 @@ def _chunks(path):
 class Ports(func_fixtures.NeutronFixture):
     """Neutron with ports that differ in their addresses."""
 
+    # The untagged network of the Shared Ethernet Adapter, which needs no VLAN.
+    VIF_DETAILS = {'port_filter': False, 'connectivity': 'l2',
+                   'network_type': 'flat', 'physical_network': 'public',
+                   'powervm_agentless': True}
+
     def add_port(self):
         """Make a port on the network of the fixture.
 

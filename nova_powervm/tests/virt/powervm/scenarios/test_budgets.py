@@ -33,7 +33,7 @@ class BudgetBase(base.ScenarioCase):
         self.delete(self.boot())
 
         server, requests = self.requests_of(self.boot)
-        self.assert_within(17, requests)
+        self.assert_within(14, requests)
 
         _none, requests = self.requests_of(
             self.run_task, 'update_available_resource')
@@ -43,7 +43,7 @@ class BudgetBase(base.ScenarioCase):
         self.assert_within(1, requests)
 
         _none, requests = self.requests_of(self.delete, server)
-        self.assert_within(14, requests)
+        self.assert_within(13, requests)
 
     def sync_power_states(self):
         """Run the periodic task, and what it has threads do."""
