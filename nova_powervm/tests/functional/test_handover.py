@@ -152,11 +152,13 @@ class ServerTest(handover.HandOverCase):
     def test_detach_port(self):
         self.hand_over(self.detach_port, [
             'ACTIVE running on compute1',
+            # The deletion of the adapter is its only, and last, request that
+            # writes.
             'ACTIVE running on compute1, failed',
-            'ACTIVE running on compute1',
-            'ACTIVE running on compute1',
-            'ACTIVE running on compute1'], self.after(self.attach_port),
-            settle=self.detach_port)
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1, failed',
+            'ACTIVE running on compute1, failed'],
+            self.after(self.attach_port), settle=self.detach_port)
 
 
 class MoveTest(handover.HandOverCase):
