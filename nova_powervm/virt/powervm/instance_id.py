@@ -10,21 +10,21 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The id that a server finds on its config drive.
+"""Choose the instance id on the config drive of a server.
 
-It is the server's UUID in Nova. On the config drives of nova-powervm 9.0.0 it
-is the UUID of the LPAR, in which the first bit is always 0: for UUIDs that
-begin with 8 to f it is another one (source: tests of 9.0.0 on the content of
+The id is the server's UUID in Nova. On config drives of nova-powervm 9.0.0 it
+is the UUID of the LPAR, whose first bit is always 0. So the two ids differ if
+the server's UUID begins with 8 to f (source: tests of 9.0.0 on the content of
 config drives, and convert_uuid_to_pvm of pypowervm).
 
-cloud-init takes a server with another id for a new one: it makes host keys and
-users, and runs the user's scripts once more. So a server keeps the id that it
-has, also on a config drive that is made anew, as after a move. A medium cannot
-be read on a VIOS, and has the same name in 9.0.0. So what 9.0.0 made is known
-by the boot disk that was taken over from it (disk.legacy), or, without such
-a disk, by what is missing: this driver makes notes of each server in Nova,
-which 9.0.0 did not. That is found out once, before anything else is noted, and
-the id is kept in the server's system_metadata.
+If the id changes, cloud-init treats the server as a new one: it creates host
+keys and users, and runs the user's scripts again. So a server keeps its id,
+even on a config drive that the driver creates again, as after a move. The
+driver cannot read a medium on a VIOS, and 9.0.0 gave media the same names. It
+recognises a server of 9.0.0 by its boot disk (disk.legacy). Without such a
+disk it recognises the server by missing notes, because this driver stores
+notes with each server in Nova, and 9.0.0 did not. It checks this once, before
+it stores other notes, and stores the id in the server's system_metadata.
 """
 
 from nova.compute import vm_states
@@ -42,26 +42,26 @@ from nova_powervm.virt.powervm import vm
 LOG = logging.getLogger(__name__)
 
 _KEY = 'powervm_instance_id'
-#: What the notes of this driver begin with.
+#: Prefix of all notes of this driver.
 _NOTES = 'powervm_'
-# Notes that may come before this one, also of servers of 9.0.0: what placement
-# grants is noted before the LPAR is made, and what a server is made of when
-# nova-compute starts, even if it could not keep the id then.
+# Notes that the driver may store before this one, even with servers of 9.0.0:
+# what placement grants, before the driver creates the LPAR; and what a server
+# is made of, when nova-compute starts, even if it could not store the id then.
 _EARLIER = (granted.NOTES, made_of.NOTES)
 
 
 def guest_id(instance):
-    """The id for the config drive of a server: str."""
+    """Return the id for the config drive of a server: str."""
     return instance.system_metadata.get(_KEY) or instance.uuid
 
 
 def legacy_id(instance):
-    """The id that nova-powervm 9.0.0 gave a server: str."""
+    """Return the id that nova-powervm 9.0.0 gave a server: str."""
     return vm.get_lpar_uuid(instance).lower()
 
 
 def keep(instance):
-    """Have Nova keep the id of a server, if it is not the UUID in Nova.
+    """Have Nova store the id of a server, if it is not the UUID in Nova.
 
     :param instance: nova.objects.Instance
     """
@@ -76,8 +76,8 @@ def keep(instance):
 def take_over(nodename):
     """Look for servers of 9.0.0 on this host, when nova-compute starts.
 
-    It comes after disks of 9.0.0 are taken over, and before what makes other
-    notes of servers. Takes no request.
+    Call this after the driver has taken over disks of 9.0.0, and before it
+    stores other notes with servers. It sends no request.
 
     :param nodename: str, Nova's name of the host.
     """
@@ -93,10 +93,10 @@ def take_over(nodename):
 
 
 def _has_legacy_id(instance):
-    """Whether 9.0.0 has made a server, and its config drive, if it has one.
+    """Return whether 9.0.0 created a server, and its config drive, if any.
 
-    A server that is being made has not been launched. The image of one that
-    was shelved has cloud-init's memory of the id.
+    A server that is being created has not been launched. In the image of a
+    shelved server, cloud-init has stored the id.
     """
     if instance.launched_at is None or host_record.was_made_here(instance):
         return False

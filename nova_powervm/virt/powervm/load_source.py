@@ -10,14 +10,14 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What a server with IBM i boots from: its tagged I/O.
+"""Tag the disk that a server with IBM i boots from.
 
-IBM i has no boot list. The LPAR says which of its virtual slots has the
-adapter of the load source, which is the disk that it boots from, and which
-has that of the alternate load source, for installations (source: the
-description of pypowervm's tasks.ibmi). An LPAR without a load source does not
-start. The platform chooses the slots, so each start of a server checks the
-tags, and changes those that are wrong.
+IBM i has no boot list. Instead, tags of the LPAR name two of its virtual
+slots. One has the adapter of the load source, the disk to boot from. The other
+one has the adapter of the alternate load source, for installations (source:
+the description of pypowervm's tasks.ibmi). An LPAR without a load source does
+not start. The platform chooses the slots. So the driver checks the tags before
+each start of a server, and corrects them.
 """
 
 import typing
@@ -35,10 +35,10 @@ from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
-#: The console of the management console, as pypowervm has it.
+#: The tag for the console of the management console, in pypowervm.
 _CONSOLE = 'HMC'
-# What the platform says of a tag that is not set (source: capture
-# lpar_ibmi.txt of pypowervm, and its LPARBuilder).
+# Values of a tag that is not set (source: capture lpar_ibmi.txt of pypowervm,
+# and its LPARBuilder).
 _UNSET = (None, '', '0', 'NONE')
 # An LPAR that has crashed is stopped before it is started.
 _STOPPED = (power_states.OFF, pvm_bp.LPARState.ERROR)
@@ -63,13 +63,13 @@ class Tags(typing.NamedTuple):
 
 
 class LoadSource:
-    """Tags what a server with IBM i is to boot from, before it starts.
+    """Tags the disk to boot from, before a server with IBM i starts.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
-    :param find: function that tells the virtual slots by which the server
-        reaches the disk to boot from, as a list of int, the best first. It
-        takes a list of VIOS wrappers, read with xag.
+    :param find: function that returns the virtual slots by which the server
+        reaches the disk to boot from: a list of int, the best first. It takes
+        a list of VIOS wrappers, read with xag.
     :param xag: attribute groups of VIOS documents that find() needs.
     """
 
@@ -79,21 +79,20 @@ class LoadSource:
         self._instance = instance
         self._find = find
         self._xag = sorted({vios_mappings.SCSI_MAPPING, *xag})
-        # What there was before tag(); None if it has changed nothing.
+        # The Tags before tag(); None if tag() has changed nothing.
         self._before = None
 
     def tag(self, vioses=None, even_if_on=False):
-        """Tag the slot of the disk to boot from, in case it is not.
+        """Tag the slot of the disk to boot from, if it is not tagged.
 
-        1 request, and 1 more if vioses do not have the disk, or what is the
-        alternate load source, and 1 more if something is to change. An LPAR
-        that is on is left alone: what is tagged takes effect when it is
-        started.
+        Costs 1 request, 1 more if vioses lack the disk or the alternate load
+        source, and 1 more if a tag changes. An LPAR that is on keeps its tags,
+        because they take effect only when it starts.
 
-        :param vioses: dict of UUID -> VIOS wrapper, as an earlier edit of the
-            flow has left them; or None.
-        :param even_if_on: whether to tag it also if the LPAR is on.
-        :raises nova.exception.InstanceNotFound: if it has no LPAR here.
+        :param vioses: dict of UUID -> VIOS wrapper after an earlier edit of
+            the flow; or None.
+        :param even_if_on: whether to tag even an LPAR that is on.
+        :raises nova.exception.InstanceNotFound: if there is no LPAR here.
         :raises PowerVMAPIFailed: if the platform refuses.
         :raises pypowervm.exceptions.IBMiLoadSourceNotFound: if the server has
             no storage at all.
@@ -114,9 +113,9 @@ class LoadSource:
         vm.edit_lpar(self._host, self._instance, change)
 
     def give_back(self):
-        """Tag what was tagged before tag(), if that has changed something.
+        """Restore the tags before tag(), if tag() has changed them.
 
-        Up to 2 requests. It may be called again.
+        Costs up to 2 requests, and is idempotent.
 
         :raises: as tag().
         """
@@ -130,7 +129,7 @@ class LoadSource:
             vm.edit_lpar(self._host, self._instance, change)
 
     def _choose(self, before, vioses):
-        """The Tags that are to be; what is good of those of before stays."""
+        """Return the Tags to write; tags that are right stay."""
         boot, others = self._look(list((vioses or {}).values()))
         if not boot or before.alternate not in (*_UNSET, *others):
             # The flow has edited other VIOSes, or not all.
@@ -153,7 +152,7 @@ class LoadSource:
     def _look(self, vioses):
         """Find the slots of the disk to boot from, and all, as lists of str.
 
-        Those of VIOSes that are down are left out, unless all are.
+        Slots of VIOSes that are down count only if no other VIOS has the disk.
         """
         up = self._host.filter_active(vioses)
         for wraps in (up, vioses):
@@ -163,7 +162,7 @@ class LoadSource:
         return [], self._slots(up) or self._slots(vioses)
 
     def _slots(self, vioses):
-        """All slots that have storage, those of optical media first."""
+        """Return all slots with storage, those of optical media first."""
         found = {}
         for vios_w in vioses:
             mappings = list(vios_w.scsi_mappings)
@@ -178,7 +177,7 @@ class LoadSource:
             found, key=lambda slot: (not found[slot], slot))]
 
     def _guess(self, before, slots):
-        """What to boot from if nobody knows where the boot disk is."""
+        """Choose slots if no VIOS tells where the boot disk is."""
         if not slots:
             raise pvm_exc.IBMiLoadSourceNotFound(vm_name=self._instance.name)
         if before.load_source in slots:
@@ -210,7 +209,7 @@ def read(lpar_w):
 def write(lpar_w, tags):
     """Write Tags into an LPAR wrapper (no request).
 
-    What is None, or a value that only the platform sets, stays as it is.
+    A tag stays as it is for None, or for a value that only the platform sets.
     """
     if tags.load_source is not None:
         tagged = lpar_w.io_config.tagged_io

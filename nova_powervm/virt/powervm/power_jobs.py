@@ -10,10 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The one place where LPARs are powered on and off.
+"""Power LPARs on and off; no other module does this.
 
-pypowervm's PowerOp logs an ERROR with a trace for an LPAR that is off, or on,
-already. The jobs are run here instead: that is no error, and is not logged.
+If an LPAR is already on or off, PowerOp of pypowervm logs an ERROR with a
+traceback. This module runs the jobs itself, and does not treat this as an
+error.
 """
 
 import contextlib
@@ -41,8 +42,8 @@ CONF = cfg.CONF
 
 _STATE = pvm_bp.LPARState
 _JOB = pvm_job.JobStatus
-# What the platform says of a PowerOff of one that is off, and of a PowerOn of
-# one that is on (source: pypowervm's module tasks.power).
+# Codes of the platform for PowerOff of an LPAR that is off, and for PowerOn of
+# an LPAR that is on (source: pypowervm's module tasks.power).
 _IS_OFF = 'HSCL1558', 'PVME04000005', 'PVME01050901'
 _IS_ON = 'HSCL3681', 'PVME01042026'
 
@@ -50,12 +51,12 @@ _IS_ON = 'HSCL3681', 'PVME01042026'
 class PowerOp:
     """Starts, stops and restarts the LPAR of an instance.
 
-    One operation at a time per instance. A job takes 3 requests, and 1 more
-    the first time, for its form; 2 if the platform refuses it at once. All
-    methods raise nova.exception.InstanceNotFound if there surely is no LPAR
-    here: a 404 has the list of all LPARs read.
+    An instance has one operation at a time. A job takes 3 requests, and 1 more
+    the first time, for its form. It takes 2 requests if the platform refuses
+    it at once. All methods raise nova.exception.InstanceNotFound if certainly
+    no LPAR exists here: after a 404, the class reads the list of all LPARs.
 
-    :param host: the Host.
+    :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
     :param prepare: called before a job that starts the LPAR, while it is off.
     """
@@ -66,17 +67,17 @@ class PowerOp:
         self._prepare = prepare
         self._uuid = vm.get_lpar_uuid(instance)
 
-    # ---- what is done ------------------------------------------------------
+    # ---- operations ---------------------------------------------------------
 
     def start(self, opts=None, restart=False):
         """Start the LPAR (1 job; 0-1 requests if it is known to be on).
 
-        One that is on already is fine. One that has crashed is stopped first:
-        the platform does not start it.
+        An LPAR that is on stays on. An LPAR that has crashed is stopped first,
+        because the platform does not start it.
 
         :param opts: pypowervm PowerOnOpts, or None.
-        :param restart: bool, stop one that is on first: opts have no effect on
-            it otherwise.
+        :param restart: bool, whether to stop an LPAR that is on first.
+            Otherwise opts have no effect on it.
         :raises PowerVMAPIFailed: if it does not start.
         """
         opts = opts or power_opts.PowerOnOpts()
@@ -94,14 +95,13 @@ class PowerOp:
     def boot_from(self, device, restart=True):
         """Start the LPAR from a certain disk (1 job).
 
-        The platform hands the name to the firmware, as the only disk to boot
-        from this time (source: parameter bootstring of pypowervm's
-        PowerOnOpts; what it does is assumed, no hardware).
+        The platform passes the name to the firmware, which then boots only
+        from this disk, and only this time (source: parameter bootstring of
+        pypowervm's PowerOnOpts; its effect is assumed, no hardware).
 
-        :param device: str, see boot_path; None means what the firmware
-            chooses.
-        :param restart: bool, stop one that is on first; otherwise it stays as
-            it is.
+        :param device: str, see boot_path; None lets the firmware choose.
+        :param restart: bool, whether to stop an LPAR that is on first.
+            Otherwise it stays on.
         :raises PowerVMAPIFailed: if it does not start.
         """
         opts = power_opts.PowerOnOpts().bootmode(power_opts.BootMode.NORM)
@@ -110,14 +110,14 @@ class PowerOp:
         self.start(opts, restart=restart)
 
     def stop(self, immediate=False, timeout=None):
-        """Stop the LPAR. One that is off already is fine.
+        """Stop the LPAR. An LPAR that is off stays off.
 
-        :param immediate: bool, pull the plug at once (1 job; 0-1 requests if
-            it is known to be off). Otherwise the LPAR is read first, and each
-            attempt of the sequence in _shut_down is a job.
-        :param timeout: seconds for the guest to shut itself down in, after
-            which the plug is pulled. 0 is as good as immediate; None means
-            what the image or the configuration says.
+        :param immediate: bool, whether to cut the power at once (1 job; 0-1
+            requests if it is known to be off). Otherwise the LPAR is read
+            first, and each attempt of the sequence in _shut_down is a job.
+        :param timeout: seconds that the guest has to shut down. Then the power
+            is cut. 0 means immediate; None means the value of the image, or
+            else of the configuration.
         :raises nova.exception.InstancePowerOffFailure: if it does not stop.
         """
         if timeout is None:
@@ -152,10 +152,10 @@ class PowerOp:
     def restart(self, hard):
         """Restart the LPAR, or start it if it is off (1 request, 1 job).
 
-        One that has crashed has no guest to ask: it is stopped and started
-        (2 jobs).
+        An LPAR that has crashed has no guest that could restart it. It is
+        stopped and started (2 jobs).
 
-        :param hard: bool, whether to pull the plug instead of asking the
+        :param hard: bool, whether to cut the power instead of asking the
             guest.
         :raises nova.exception.InstanceRebootFailure: if it does not restart.
         """
@@ -179,11 +179,11 @@ class PowerOp:
         return lockutils.lock('power_%s' % self._instance.uuid)
 
     def _is_surely(self, state):
-        """Whether the LPAR is in a state that it had when it was last read.
+        """Return whether the LPAR is still in the state that was last read.
 
-        0 requests if it was not in that state then; otherwise 1, which is less
-        than the job that it saves. A guest or an operator may have changed it
-        since, even if a job of ours has just led to it.
+        Needs no request if that was another state. Otherwise it needs 1, which
+        is less than the job that it may save: a guest or an operator may have
+        changed the state, even just after a job of this driver.
         """
         states = self._host.partition_states
         if states.known(self._uuid) != state:
@@ -196,13 +196,13 @@ class PowerOp:
 
     @contextlib.contextmanager
     def _operation(self, end_state, failure, restart=False):
-        """The state of the LPAR is not known meanwhile.
+        """Run jobs in the body; until they end, the state is not known.
 
-        If an answer of the platform is lost, the state tells whether it
-        works, or has worked, all the same (1 request).
+        If an answer of the platform is lost, read the state of the LPAR to
+        find out whether the job worked (1 request).
 
-        :param restart: bool, whether the LPAR may be on before: no state
-            tells then.
+        :param restart: bool, whether the LPAR may be on before. In that case
+            the state proves nothing.
         """
         states = self._host.partition_states
         states.forget(self._uuid)
@@ -225,7 +225,7 @@ class PowerOp:
             states.note(self._uuid, end_state)
 
     def _is_gone(self, exc):
-        """Whether an exception says that there is no LPAR, and it is so."""
+        """Return whether an exception says rightly that there is no LPAR."""
         if not isinstance(exc, nova_exc.InstanceNotFound) and not any(
                 isinstance(origin, pvm_exc.HttpNotFound) and
                 self._uuid in origin.response.reqpath
@@ -239,10 +239,12 @@ class PowerOp:
             return False
 
     def _is_in(self, state):
-        """Whether the LPAR is, or goes on, as a job wants it. Never raises.
+        """Return whether the LPAR has the state that a job leads to.
 
-        :param state: a pypowervm LPARState: RUNNING, or NOT_ACTIVATED. Any
-            that is as good as RUNNING to Nova is good for the former.
+        It never raises.
+
+        :param state: a pypowervm LPARState: RUNNING, or NOT_ACTIVATED. For
+            RUNNING, each state will do that is running for Nova.
         """
         if state == power_states.OFF:
             return bool(vm.is_off(self._host, self._instance,
@@ -257,7 +259,7 @@ class PowerOp:
         return vm.get_instance_wrapper(self._host, self._instance)
 
     def _shutdown_timeout(self):
-        """Seconds that a guest has to shut down, as Nova finds them."""
+        """Return the seconds that a guest has to shut down, like Nova."""
         return compute_utils.get_value_from_system_metadata(
             self._instance, key='image_os_shutdown_timeout', type=int,
             default=CONF.shutdown_timeout)
@@ -265,13 +267,13 @@ class PowerOp:
     # ---- jobs --------------------------------------------------------------
 
     def _run_start(self, opts=None):
-        """Start the LPAR, and tell whether it was on already."""
+        """Start the LPAR; return whether it was on already."""
         self._prepare()
         return _unless(_IS_ON, run_job, self._host, self._uuid,
                        opts or power_opts.PowerOnOpts())
 
     def _run_stop(self, opts, timeout=None):
-        """Stop or restart the LPAR, and tell whether it was off already."""
+        """Stop or restart the LPAR; return whether it was off already."""
         return _unless(_IS_OFF, run_job, self._host, self._uuid,
                        opts, timeout)
 
@@ -294,10 +296,9 @@ class PowerOp:
         self._run_start(opts)
 
     def _restart(self, opts):
-        """Start the LPAR; if the job for that fails, stop it first.
+        """Start the LPAR; if it is on or has crashed, stop it first.
 
-        It does so if the LPAR is on, or has crashed. An LPAR that is on stays
-        as it is if the platform does not take the job.
+        An LPAR that is on stays on if the platform refuses the job.
         """
         try:
             if not self._run_start(opts):
@@ -319,12 +320,12 @@ class PowerOp:
             return False
 
     def _shut_down(self, lpar_w, timeout, restart=False):
-        """Ask the guest, then the firmware, to stop it; then pull the plug.
+        """Ask the guest, then the firmware, to stop it; then cut the power.
 
-        pypowervm's own sequence gives every attempt but the first half an
-        hour; here they share the time that there is. An attempt that runs out
-        of its time is not repeated: the platform pursues a shutdown by
-        itself, so there is no use for Nova's retry interval.
+        pypowervm gives each attempt after the first one half an hour. Here the
+        attempts share the timeout. An attempt that times out is not repeated,
+        because the platform continues a shutdown by itself. So Nova's retry
+        interval has no use.
         """
         deadline = time.monotonic() + timeout
         for opts, share in _gentle_ways(lpar_w):
@@ -341,7 +342,7 @@ class PowerOp:
                 LOG.warning('%(opts)s did not stop the LPAR; the next way is '
                             'tried: %(error)s', {'opts': opts, 'error': exc},
                             instance=self._instance)
-        # Not with restart: the platform refuses that if it is off by now.
+        # The platform refuses to restart an LPAR that is off by now.
         self._pull_the_plug()
         if restart:
             self._run_start()
@@ -350,15 +351,15 @@ class PowerOp:
 def run_job(host, lpar_uuid, opts, timeout=None):
     """Run a job that starts or stops a partition, and wait for it.
 
-    :param host: the Host.
+    :param host: the owner of the REST connection (host.Host).
     :param lpar_uuid: str, UUID of the LPAR.
     :param opts: pypowervm PowerOnOpts or PowerOffOpts.
-    :param timeout: seconds; None means pypowervm_job_request_timeout. The job
-        is then cancelled.
+    :param timeout: seconds; None means pypowervm_job_request_timeout. Then the
+        job is cancelled.
     :raises pypowervm.exceptions.JobRequestTimedOut: if it took longer.
-    :raises pypowervm.exceptions.JobRequestFailed: if the platform does not
-        take the job, or the job fails; with the platform's words.
-    :raises pypowervm.exceptions.Error: if what becomes of it is not known.
+    :raises pypowervm.exceptions.JobRequestFailed: if the platform refuses the
+        job, or the job fails; with the message of the platform.
+    :raises pypowervm.exceptions.Error: if its result is not known.
     """
     if timeout is None:
         timeout = CONF.pypowervm_job_request_timeout
@@ -383,13 +384,13 @@ def run_job(host, lpar_uuid, opts, timeout=None):
 
 
 def _words(job_w):
-    """What the platform says of a job that has failed, without its trace."""
+    """Return the platform's message about a failed job, without its trace."""
     return (job_w.get_job_results_message() or job_w.entry.element.findtext(
         'ResponseException/Message') or job_w.job_status)
 
 
 def _unless(codes, run, *args):
-    """Run a job, and tell whether the platform says one of these codes.
+    """Run a job; return whether the platform answered one of these codes.
 
     :returns: bool; False if the job was done.
     """
@@ -404,7 +405,7 @@ def _unless(codes, run, *args):
 
 
 def _gentle_ways(lpar_w):
-    """PowerOffOpts, each with its share of the time that is left then."""
+    """Yield PowerOffOpts, each with its share of the remaining time."""
     if lpar_w.env == pvm_bp.LPARType.OS400:
         yield power_opts.PowerOffOpts().os_normal(), 0.5
         yield power_opts.PowerOffOpts().os_immediate(), 1
@@ -414,19 +415,19 @@ def _gentle_ways(lpar_w):
 
 
 def _is_answer_lost(exc):
-    """Whether an exception goes back to an answer that broke, or is none."""
+    """Return whether an answer that broke, or never came, is the cause."""
     return any(isinstance(origin, (*answers.NO_ANSWER, pvm_exc.AtomError))
                for origin in _origins(exc))
 
 
 def _is_refused(exc):
-    """Whether an exception goes back to an answer other than 2xx."""
+    """Return whether an answer other than 2xx is the cause."""
     return any(isinstance(origin, pvm_exc.HttpError)
                for origin in _origins(exc))
 
 
 def _origins(exc):
-    """An exception, and those before: pypowervm hides them behind a job's."""
+    """Yield an exception and its causes, which pypowervm hides behind it."""
     while exc is not None:
         yield exc
         exc = exc.__context__
