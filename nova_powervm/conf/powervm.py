@@ -239,6 +239,41 @@ Plug ports of a VLAN network whose VLAN is the PVID of the Shared
 Ethernet Adapter. Their frames leave the SEA without a VLAN tag.
 Ports of flat networks always use this PVID.
 """),
+    cfg.IntOpt(
+        'vnic_required_vfs',
+        default=2,
+        min=1,
+        max=6,
+        help="""
+Number of backing devices of a vNIC: virtual functions of
+different physical ports of SR-IOV adapters, in different Virtual
+I/O Servers if possible. One carries the traffic, and another
+replaces it if it fails.
+
+A vNIC has one if the system does not support more, and not more
+than its physical network has ports. A port can ask for another
+number with ``vnic_required_vfs`` in its ``binding:profile``.
+"""),
+    cfg.FloatOpt(
+        'vnic_vf_capacity',
+        min=0.0001,
+        max=1,
+        help="""
+Fraction of the bandwidth of a physical port, such as 0.1, that
+each backing device of a vNIC gets at least. The driver rounds it up
+to what the physical port supports. By default it is as small as
+the physical port supports.
+
+A port can ask for another fraction with ``capacity`` in its
+``binding:profile``.
+"""),
+    cfg.StrOpt(
+        'sriov_default_physnet',
+        help="""
+Physical network of Neutron to which those physical ports of SR-IOV
+adapters lead that have no label. By default the driver does not use
+them. The label of a port is the name of its physical network.
+"""),
     cfg.BoolOpt(
         'send_vif_events',
         default=False,

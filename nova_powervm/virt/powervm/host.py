@@ -37,6 +37,7 @@ from nova_powervm.virt.powervm import partition_states
 from nova_powervm.virt.powervm import private_vlans
 from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import rest
+from nova_powervm.virt.powervm import sriov
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -53,6 +54,7 @@ class Host(reader.PlatformReader):
 
     :ivar bridges: bridges.Bridges, its Shared Ethernet Adapters.
     :ivar private_vlans: private_vlans.PrivateVlans, of ports of Open vSwitch.
+    :ivar sriov: sriov.Sriov, of ports on SR-IOV adapters.
     :param nodename: Nova's name of this host.
     """
 
@@ -61,6 +63,7 @@ class Host(reader.PlatformReader):
         self.partition_states = partition_states.PartitionStates(self)
         self.bridges = bridges.Bridges(self)
         self.private_vlans = private_vlans.PrivateVlans(self)
+        self.sriov = sriov.Sriov(self)
         self._adapter = None
         self._system = None
         self._vswitches = facts.Fact(self._read_vswitches)
@@ -168,6 +171,14 @@ class Host(reader.PlatformReader):
     def get_system(self):
         """Read the System wrapper afresh (1 request)."""
         self._system = self.read_system()
+        return self._system
+
+    def refresh_system(self):
+        """Read the System wrapper again (1 request).
+
+        The platform answers without content if it has not changed.
+        """
+        self._system = self.read_again(self.system)
         return self._system
 
     def get_vswitch(self, name):
@@ -284,10 +295,20 @@ class Host(reader.PlatformReader):
         """
         self._fc_ports.changed(vios_uuid, detail)
         self.bridges.changed(vios_uuid, detail)
+        self.sriov.changed(detail)
 
     def vioses_changed(self):
         """Forget what was read of the VIOSes: one has come, or is gone."""
         self._fc_ports.forget()
+        self.sriov.forget()
+
+    def lpar_deleted(self, lpar_uuid):
+        """Take in that an LPAR was deleted, and its adapters with it.
+
+        :param lpar_uuid: UUID of the LPAR.
+        """
+        self.private_vlans.lpar_deleted(lpar_uuid)
+        self.sriov.lpar_deleted(lpar_uuid)
 
     def vswitch_changed(self, uuid, is_there):
         """Forget the virtual switches, if one is news.
@@ -311,6 +332,7 @@ class Host(reader.PlatformReader):
             fact.forget()
         self.bridges.forget()
         self.private_vlans.forget()
+        self.sriov.forget()
         self.partition_states.clear()
 
     # ---- statistics ----------------------------------------------------

@@ -32,6 +32,7 @@ from oslo_serialization import jsonutils
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import granted
+from nova_powervm.virt.powervm import pci
 from nova_powervm.virt.powervm import reserves
 
 CONF = cfg.CONF
@@ -161,6 +162,7 @@ class Inventory:
                 'proc_units_used': '%.2f' % units_used,
                 'memory_region_size': system.memory_region_size,
             },
+            'pci_passthrough_devices': jsonutils.dumps(pci.devices(system)),
         }
 
     def update_provider_tree(self, provider_tree, nodename,

@@ -25,6 +25,7 @@ from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.wrappers import cluster as pvm_cluster
+from pypowervm.wrappers import iocard as pvm_card
 from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
@@ -206,6 +207,16 @@ class PlatformReader(abc.ABC):
         return pvm_net.CNA.get(
             self.adapter, parent_type=pvm_vios.VIOS if is_vios else
             pvm_lpar.LPAR, parent_uuid=lpar_uuid)
+
+    def vnics(self, lpar_uuid):
+        """Read the vNICs of an LPAR: list of VNIC."""
+        return pvm_card.VNIC.get(self.adapter, parent_type=pvm_lpar.LPAR,
+                                 parent_uuid=lpar_uuid)
+
+    def logical_ports(self, vios_uuid):
+        """Read the SR-IOV logical ports of a VIOS: list of SRIOVEthLPort."""
+        return pvm_card.SRIOVEthLPort.get(
+            self.adapter, parent_type=pvm_vios.VIOS, parent_uuid=vios_uuid)
 
     def job_form(self, wrapper_class, uuid, operation):
         """Read the form of a job, which is to be filled in: Job.

@@ -30,6 +30,7 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as powervm_mgmt
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.nvram import manager
+from nova_powervm.virt.powervm import pci
 from nova_powervm.virt.powervm.slots import maps
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import fabrics
@@ -77,6 +78,7 @@ def open_services(virtapi, host, nvram_manager=None):
         host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
     host.bridges.check_options()
+    pci.offer(host.system)
     disk_dvr = disk.build(host, glance.API())
     legacy.take_over(host, disk_dvr, partitions.active_vioses)
     instance_id.take_over(host.nodename)

@@ -429,7 +429,7 @@ def delete_lpar(host, instance):
         host.adapter.delete(pvm_lpar.LPAR.schema_type, root_id=lpar_uuid)
     except pvm_exc.HttpNotFound:
         LOG.info('The LPAR is gone already.', instance=instance)
-        host.private_vlans.lpar_deleted(lpar_uuid)
+        host.lpar_deleted(lpar_uuid)
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
     except answers.NO_ANSWER:
@@ -437,7 +437,7 @@ def delete_lpar(host, instance):
             host.partition_states.forget(lpar_uuid)
             reraise.reraise = instance_exists(host, instance)
     else:
-        host.private_vlans.lpar_deleted(lpar_uuid)
+        host.lpar_deleted(lpar_uuid)
     finally:
         host.partition_states.forget(lpar_uuid)
 

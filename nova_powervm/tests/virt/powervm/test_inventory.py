@@ -86,6 +86,7 @@ class InventoryTest(InventoryBase):
             'supported_instances': [('ppc64', 'phyp', 'hvm'),
                                     ('ppc64le', 'phyp', 'hvm')],
             'numa_topology': None,
+            'pci_passthrough_devices': '[]',
             'vcpus': units, 'vcpus_used': -int(-used_units // 1),
             'memory_mb': memory,
             'memory_mb_used': memory - self.system.available_memory_mb,

@@ -114,6 +114,8 @@ PERIODIC = (
             lambda work: work.volumes.clean_periodically()),
     Cleaner('VLANs that no partition uses',
             lambda work: work.vlans.remove()),
+    Cleaner('what deleted ports have left',
+            lambda work: vif.clean_periodically(work.host)),
     Cleaner('what the start could not look at', lambda work: _again(work)),
 )
 

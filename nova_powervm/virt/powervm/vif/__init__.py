@@ -37,6 +37,7 @@ LOG = logging.getLogger(__name__)
 _HERE = 'nova_powervm.virt.powervm.vif.'
 VIF_DRIVERS = {
     'pvm_sea': _HERE + 'sea.SeaVifDriver',
+    'pvm_sriov': _HERE + 'sriov.SriovVifDriver',
     'ovs': _HERE + 'ovs.OvsVifDriver',
 }
 
@@ -49,7 +50,8 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, adapters=None,
     """Plug a port, and tell its agent about it if it has one.
 
     A port whose adapter is in ``adapters`` does not get a second one. A new
-    SEA port costs one request if its SEA is known to carry the VLAN.
+    SEA port costs one request if its SEA is known to carry the VLAN, an SR-IOV
+    port two.
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
@@ -161,6 +163,16 @@ def remove_stale(host, is_stale):
     """
     for name in VIF_DRIVERS.values():
         importutils.import_class(name).remove_stale(host, is_stale)
+
+
+def clean_periodically(host):
+    """Remove what the platform should have removed with adapters.
+
+    :param host: the Host.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    for name in VIF_DRIVERS.values():
+        importutils.import_class(name).clean_periodically(host)
 
 
 def remove_stale_ports(host):

@@ -44,6 +44,9 @@ class AdapterType(typing.NamedTuple):
 #: A virtual Ethernet adapter: pypowervm's CNA.
 CLIENT_ADAPTER = AdapterType(
     slot_map.IO.CNA, lambda host, lpar_uuid: host.network_adapters(lpar_uuid))
+#: A virtual NIC on SR-IOV adapters: pypowervm's VNIC.
+VNIC = AdapterType(
+    slot_map.IO.VNIC, lambda host, lpar_uuid: host.vnics(lpar_uuid))
 
 
 def read_adapters(host, instance, types=(CLIENT_ADAPTER,)):
@@ -211,5 +214,15 @@ class VifDriver(abc.ABC):
         :param host: the Host.
         :param is_stale: called with the UUID of a server; tells whether what
             there is for it is to be removed.
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+
+    @classmethod
+    def clean_periodically(cls, host):
+        """Remove what the platform should have removed with adapters.
+
+        Nothing to do here; 0 requests.
+
+        :param host: the Host.
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """

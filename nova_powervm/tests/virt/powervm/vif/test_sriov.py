@@ -1,0 +1,524 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Ports on SR-IOV adapters: vNICs and the devices that back them."""
+
+from concurrent import futures
+from unittest import mock
+
+from nova import exception as nova_exc
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import event
+from nova_powervm.virt.powervm import sriov
+from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.vif import details
+from nova_powervm.virt.powervm.vif import plugger
+from nova_powervm.virt.powervm import vm
+
+CREATE = 'PUT VirtualNICDedicated'
+
+
+def make_vif(number=1, physnet='prod', slot=None, vlan='101', **told):
+    """Build a port; slot is the PCI address that Nova has claimed."""
+    return base.make_vif(
+        number, type='pvm_sriov', vnic_type='direct',
+        profile={'pci_slot': slot} if slot else {},
+        details=dict({'vlan': vlan, 'physical_network': physnet,
+                      'network_type': 'vlan' if vlan else 'flat',
+                      details.AGENTLESS: True}, **told))
+
+
+class SriovTestCase(base.SimulatedHostTestCase):
+    """A host of the profile sriov, which knows its VIOSes.
+
+    Label prod: ports 0 and 2 of adapter 1, port 0 of adapter 2. Label test:
+    port 1 of each adapter, and port 2 of adapter 2, which has no link.
+    """
+
+    PROFILE = 'sriov'
+
+    def setUp(self):
+        super().setUp()
+        self.instance = base.make_instance()
+        self.lpar_w = self.create_lpar(self.instance)
+        self.host.sriov.vioses()
+        self.requests()
+
+    def plug(self, port=None, **kwargs):
+        return vif.plug(self.host, self.instance, port or make_vif(),
+                        self.lpar_w, **kwargs)
+
+    def unplug(self, port=None, **kwargs):
+        return vif.unplug(self.host, self.instance, port or make_vif(),
+                          **kwargs)
+
+    def vnics(self):
+        """The simulator's vNICs."""
+        return self.simulated.store.all('VirtualNICDedicated')
+
+    def devices(self):
+        """What backs the only vNIC: [(VIOS, adapter, port, priority), ...]."""
+        [vnic] = self.vnics()
+        return [(device.vios.name, device.port.adapter.adapter_id,
+                 device.port.port_id, device.priority)
+                for device in vnic.devices]
+
+    def port(self, adapter, number):
+        """A physical port in the simulator's model."""
+        return self.simulated.system.sriov[adapter - 1].port(number)
+
+    def logical_ports(self):
+        return self.simulated.store.all('SRIOVEthernetLogicalPort')
+
+    def refused(self, port, *texts):
+        """Have a port be refused. Nothing is left of it."""
+        before = self.site.fingerprint()
+        exc = self.assertRaises(nova_exc.VirtualInterfacePlugException,
+                                self.plug, port)
+        self.assertEqual(before, self.site.fingerprint())
+        for text in texts:
+            self.assertIn(text, str(exc))
+
+
+class PlugTest(SriovTestCase):
+
+    def test_plug(self):
+        vnic_w = self.plug()
+        self.assertEqual(['GET ManagedSystem', CREATE], self.requests())
+        [vnic] = self.vnics()
+        self.assertEqual('FA163E000001', vnic_w.mac)
+        self.assertEqual(('FA163E000001', 101, 'NONE', 'NONE'),
+                         (vnic.mac, vnic.policy.pvid, vnic.policy.vlans,
+                          vnic.policy.macs))
+        self.assertIs(self.lpar(self.instance), vnic.partition)
+
+    def test_the_system_is_not_sent_again(self):
+        self.host.refresh_system()
+        self.simulated.journal.clear()
+        self.plug()
+        statuses = [record['status'] for record in
+                    self.simulated.journal.records()
+                    if record['path'].partition('?')[0].endswith(
+                        self.host.system_uuid)]
+        self.assertEqual([304], statuses)
+
+    def test_vioses_are_read_once(self):
+        self.host.sriov.forget()
+        for number, requests in ((1, 3), (2, 2)):
+            self.plug(make_vif(number))
+            self.assertEqual(requests, len(self.requests()))
+
+    def test_flat_network(self):
+        self.plug(make_vif(vlan=None))
+        self.assertEqual(0, self.vnics()[0].policy.pvid)
+
+    def test_slot(self):
+        self.assertEqual(33, self.plug(slot_num=33).slot)
+        self.assertEqual(33, self.vnics()[0].slot)
+
+    def test_twice(self):
+        vnic_w = self.plug()
+        self.requests()
+        self.assertIs(vnic_w, self.plug(adapters=[vnic_w]))
+        self.assertEqual([], self.requests())
+
+    def test_agent_of_networking_powervm(self):
+        self.flags(send_vif_events=True, group='powervm')
+        self.custom_events()
+        port = make_vif()
+        del port['details'][details.AGENTLESS]
+        self.plug(port)
+        [(_data, detail)] = self.custom_events()
+        self.assertEqual({'provider': 'NOVA_PVM_VIF', 'action': 'plug',
+                          'mac': 'FA163E000001', 'type': 'pvm_sriov'}, detail)
+
+    def test_platform_refuses(self):
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': 'VirtualNICDedicated',
+             'effect': 'status', 'status': 500, 'message': 'no luck'})
+        self.refused(make_vif(), 'no luck')
+        self.assertEqual(1, self.requests().count(CREATE))
+
+
+class ChoiceTest(SriovTestCase):
+
+    def test_redundancy(self):
+        """Two VIOSes and two adapters, ascending priorities."""
+        self.plug()
+        first, second = self.devices()
+        self.assertEqual([1, 2], sorted([first[1], second[1]]))
+        self.assertNotEqual(first[0], second[0])
+        self.assertEqual((10, 20), (first[3], second[3]))
+
+    def test_vioses_take_turns(self):
+        self.plug()
+        [first, _second] = self.devices()
+        self.unplug()
+        self.plug()
+        self.assertNotEqual(first[0], self.devices()[0][0])
+
+    def test_claimed_port_is_preferred(self):
+        for number, (slot, place) in enumerate((
+                ('0002:00:00.3', (2, 0)), ('0001:02:01.0', (1, 2)),
+                ('0001:00:00.0', (1, 0)))):
+            self.plug(make_vif(slot=slot))
+            self.assertEqual(place, self.devices()[0][1:3])
+            self.unplug()
+
+    def test_claim_of_another_network(self):
+        self.plug(make_vif(slot='0001:01:00.0'))
+        self.assertNotIn((1, 1), [device[1:3] for device in self.devices()])
+
+    def test_number_of_devices(self):
+        self.flags(vnic_required_vfs=1, group='powervm')
+        self.plug()
+        self.assertEqual(1, len(self.devices()))
+        self.unplug()
+        self.plug(make_vif(vnic_required_vfs=3))
+        self.assertEqual([10, 20, 30],
+                         [device[3] for device in self.devices()])
+        self.assertEqual({(1, 0), (1, 2), (2, 0)},
+                         {device[1:3] for device in self.devices()})
+        self.assertEqual({'vios1', 'vios2'},
+                         {device[0] for device in self.devices()})
+
+    def test_more_than_the_network_has(self):
+        self.plug(make_vif(vnic_required_vfs=6))
+        self.assertEqual(3, len(self.devices()))
+
+    def test_no_failover(self):
+        self.simulated.system.spec['vnic_failover_capable'] = False
+        self.host.get_system()
+        self.plug()
+        self.assertEqual(1, len(self.devices()))
+
+    def test_one_vios(self):
+        with mock.patch.object(
+                self.host.sriov, 'vioses', return_value=[
+                    found for found in self.host.sriov.vioses()
+                    if found.name == 'vios1']):
+            self.plug()
+        self.assertEqual(['vios1', 'vios1'],
+                         [device[0] for device in self.devices()])
+
+    def test_no_vios(self):
+        with mock.patch.object(self.host.sriov, 'vioses', return_value=[]):
+            self.refused(make_vif(), 'no VIOS is up')
+
+    def test_capacity(self):
+        self.plug(make_vif(capacity=0.1))
+        self.assertEqual([(1000, 10000)] * 2, self.capacities())
+
+    def test_maximum_capacity(self):
+        self.plug(make_vif(maxcapacity=0.5))
+        self.assertEqual([(200, 5000)] * 2, self.capacities())
+
+    def test_both_capacities(self):
+        self.plug(make_vif(capacity='0.2', maxcapacity='0.4'))
+        self.assertEqual([(2000, 4000)] * 2, self.capacities())
+
+    def test_capacity_is_rounded_up(self):
+        self.flags(vnic_vf_capacity=0.03, group='powervm')
+        self.plug()
+        self.assertEqual([(400, 10000)] * 2, self.capacities())
+
+    def capacities(self):
+        [vnic] = self.vnics()
+        return [(device.capacity, device.maximum) for device in vnic.devices]
+
+    def test_adapter_without_maximum(self):
+        for adapter in self.simulated.system.sriov:
+            adapter.personality = 'MIN_CAPACITY'
+            adapter.changed()
+        self.refused(make_vif(maxcapacity=0.5), 'no maximum capacity')
+
+    def test_values_without_sense(self):
+        for key, value in (('capacity', 'much'), ('capacity', 0),
+                           ('maxcapacity', 1.5), ('vnic_required_vfs', 'two'),
+                           ('vnic_required_vfs', 7)):
+            self.refused(make_vif(**{key: value}), key, repr(value))
+            self.assertEqual([], self.requests())
+
+    def test_unknown_network(self):
+        for physnet in ('blue', None, ''):
+            self.refused(make_vif(physnet=physnet), 'prod, test')
+
+    def test_ports_without_label(self):
+        self.flags(sriov_default_physnet='lab', group='powervm')
+        self.plug(make_vif(physnet='lab'))
+        self.assertEqual({(1, 3), (2, 3)},
+                         {device[1:3] for device in self.devices()})
+
+    def test_link_down(self):
+        self.plug(make_vif(physnet='test'))
+        self.assertEqual({(1, 1), (2, 1)},
+                         {device[1:3] for device in self.devices()})
+        self.unplug()
+        self.simulated.operator.set_sriov_port(1, 1, False)
+        self.refused(make_vif(physnet='test'), 'no link')
+
+    def test_adapter_failed(self):
+        self.simulated.operator.set_sriov_adapter(2, 'Failed')
+        self.plug()
+        self.assertEqual({(1, 0), (1, 2)},
+                         {device[1:3] for device in self.devices()})
+        self.unplug()
+        self.simulated.operator.set_sriov_adapter(1, 'Failed')
+        self.refused(make_vif(), 'The labels are: none')
+
+
+class FullPortTest(SriovTestCase):
+    """Virtual functions are scarce."""
+
+    def fill(self, adapter, number, left=0):
+        port = self.port(adapter, number)
+        port.maximum = len(port.logical) + left
+        port.adapter.changed()
+
+    def test_full_port(self):
+        self.fill(1, 0)
+        self.plug(make_vif(slot='0001:00:00.0'))
+        self.assertEqual({(1, 2), (2, 0)},
+                         {device[1:3] for device in self.devices()})
+
+    def test_all_full(self):
+        for place in ((1, 0), (1, 2)):
+            self.fill(*place)
+        self.refused(make_vif(), 'all of its 0 logical ports are in use')
+
+    def test_no_capacity_left(self):
+        self.refused(make_vif(capacity=1, maxcapacity=0.5), 'is less than')
+        self.plug(make_vif(capacity=0.6, vnic_required_vfs=3))
+        self.refused(make_vif(number=2, capacity=0.6),
+                     'less than 60.0% of its capacity is left')
+
+    def refuse(self, *messages):
+        for message in messages:
+            self.simulated.faults.add(
+                {'method': 'PUT', 'path': 'VirtualNICDedicated', 'count': 1,
+                 'effect': 'status', 'status': 400, 'message': message})
+
+    def test_filled_up_in_between(self):
+        """The next ports are tried, after all is read again."""
+        self.refuse('first')
+        self.plug(make_vif(slot='0001:00:00.0'))
+        self.assertEqual(
+            ['GET ManagedSystem', CREATE, 'GET ManagedSystem',
+             'GET VirtualIOServer', CREATE], self.requests())
+        self.assertEqual((1, 2), self.devices()[0][1:3])
+
+    def test_two_more_are_tried(self):
+        self.refuse('first', 'second')
+        self.plug()
+        self.assertEqual(3, self.requests().count(CREATE))
+        self.unplug()
+        self.refuse('first', 'second', 'third')
+        self.requests()
+        self.refused(make_vif(), 'third')
+        self.assertEqual(3, self.requests().count(CREATE))
+
+    def test_no_other_candidate(self):
+        self.flags(vnic_required_vfs=1, group='powervm')
+        for place in ((1, 2), (2, 0)):
+            self.fill(*place)
+        with mock.patch.object(self.host.sriov, 'vioses',
+                               return_value=self.host.sriov.vioses()[:1]):
+            self.refuse('first')
+            self.refused(make_vif(), 'first')
+        self.assertEqual(1, self.requests().count(CREATE))
+
+    def test_two_plugs_for_the_last_one(self):
+        self.flags(vnic_required_vfs=1, group='powervm')
+        for place in ((1, 2), (2, 0)):
+            self.fill(*place)
+        self.fill(1, 0, left=1)
+
+        def plug(number):
+            try:
+                return self.plug(make_vif(number))
+            except nova_exc.VirtualInterfacePlugException as exc:
+                return exc
+
+        with futures.ThreadPoolExecutor(2) as executor:
+            results = list(executor.map(plug, (1, 2)))
+        failures = [str(found) for found in results
+                    if isinstance(found, Exception)]
+        self.assertEqual(1, len(failures), results)
+        self.assertIn('in use', failures[0])
+        self.assertEqual((1, 1),
+                         (len(self.vnics()), len(self.logical_ports())))
+
+    def test_two_plugs_on_two_drivers(self):
+        """Without the lock the platform decides."""
+        self.flags(vnic_required_vfs=1, group='powervm')
+        for place in ((1, 2), (2, 0)):
+            self.fill(*place)
+        self.fill(1, 0, left=1)
+        old = self.host.sriov.ports()
+        self.plug()
+        fresh = self.host.sriov.ports
+        with mock.patch.object(self.host.sriov, 'ports', side_effect=[
+                old, *[fresh()] * 2]):
+            self.refused(make_vif(2), 'in use')
+
+
+class UnplugTest(SriovTestCase):
+
+    def test_unplug(self):
+        self.plug()
+        self.requests()
+        self.unplug()
+        self.assertEqual(['GET VirtualNICDedicated',
+                          'DELETE VirtualNICDedicated'], self.requests())
+        self.assertEqual(([], []), (self.vnics(), self.logical_ports()))
+
+    def test_twice(self):
+        vnic_w = self.plug()
+        self.unplug()
+        self.unplug(adapters=[vnic_w])
+        self.assertIsNone(self.unplug())
+
+    def test_lpar_is_gone(self):
+        vm.delete_lpar(self.host, self.instance)
+        self.assertIsNone(self.unplug())
+
+    def test_platform_refuses(self):
+        self.plug()
+        self.simulated.faults.add(
+            {'method': 'DELETE', 'path': 'VirtualNICDedicated',
+             'effect': 'status', 'status': 500, 'message': 'busy VIOS'})
+        exc = self.assertRaises(nova_exc.VirtualInterfaceUnplugException,
+                                self.unplug)
+        self.assertIn('busy VIOS', str(exc))
+        self.assertEqual(set(), self.host.sriov.freed())
+
+    def test_other_ports_need_no_request_for_vnics(self):
+        port = base.make_vif(2)
+        vif.plug(self.host, self.instance, port, self.lpar_w)
+        plugger.unplug_all(self.host, self.instance, [port])
+        self.assertNotIn('VirtualNICDedicated', str(self.requests()))
+
+
+class LeftLogicalPortsTest(SriovTestCase):
+    """VIOSes keep logical ports whose vNIC is gone: a fault."""
+
+    def setUp(self):
+        super().setUp()
+        self.simulated.operator.keep_logical_ports(True)
+
+    def clean(self):
+        """Clean up: the requests."""
+        self.requests()
+        vif.clean_periodically(self.host)
+        return self.requests()
+
+    def test_nothing_to_do(self):
+        self.assertEqual([], self.clean())
+        self.plug()
+        self.assertEqual([], self.clean())
+
+    def test_usually_they_are_gone(self):
+        self.simulated.operator.keep_logical_ports(False)
+        self.plug()
+        self.unplug()
+        self.assertEqual(['GET SRIOVEthernetLogicalPort'] * 2, self.clean())
+        self.assertEqual([], self.clean())
+
+    def test_unplugged(self):
+        self.plug()
+        self.unplug()
+        self.assertEqual(2, len(self.logical_ports()))
+        self.clean()
+        self.assertEqual([], self.logical_ports())
+        self.assertEqual([], self.clean())
+
+    def test_with_the_lpar(self):
+        self.plug()
+        plugger.unplug_all(self.host, self.instance, [make_vif()],
+                           lpar_going=True)
+        self.assertEqual([], self.clean())
+        vm.delete_lpar(self.host, self.instance)
+        self.assertEqual(2, len(self.logical_ports()))
+        self.clean()
+        self.assertEqual([], self.logical_ports())
+
+    def test_those_of_others_stay(self):
+        self.plug()
+        self.unplug()
+        self.plug(make_vif(2))
+        [own] = self.vnics()
+        self.clean()
+        self.assertEqual({device.logical for device in own.devices},
+                         set(self.logical_ports()))
+
+    def test_vnic_that_is_there(self):
+        """What was noted by mistake is in use."""
+        vnic_w = self.plug()
+        self.host.sriov.frees([
+            sriov.LogicalPort(
+                device.vios.uuid, device.logical.uuid, vnic_w.mac,
+                self.lpar_w.uuid, vnic_w.uuid)
+            for device in self.vnics()[0].devices])
+        self.clean()
+        self.assertEqual(2, len(self.logical_ports()))
+        self.assertEqual([], self.clean())
+
+    def test_failure(self):
+        """It is tried again."""
+        self.plug()
+        self.unplug()
+        self.simulated.faults.add(
+            {'method': 'DELETE', 'path': 'SRIOVEthernetLogicalPort',
+             'count': 1, 'effect': 'status', 'status': 500,
+             'message': 'busy VIOS'})
+        self.assertRaises(pvm_exc.Error, vif.clean_periodically, self.host)
+        self.clean()
+        self.assertEqual([], self.logical_ports())
+
+
+class ViosesTest(SriovTestCase):
+    """When the VIOSes are read again."""
+
+    def hear(self, detail, etype='MODIFY_URI'):
+        event.PowerVMNovaEventHandler(mock.Mock(), self.host).process([
+            mock.Mock(etype=etype, detail=detail, data=(
+                'http://x/rest/api/uom/VirtualIOServer/%s' %
+                base.UUID % 1))])
+
+    def reads(self):
+        self.host.sriov.vioses()
+        return self.requests()
+
+    def test_events(self):
+        for detail in ('Other', 'VirtualSCSIMappings,Other', ''):
+            self.hear(detail)
+            self.assertEqual([], self.reads())
+        for detail in ('PartitionState', 'Other,RMCState'):
+            self.hear(detail)
+            self.assertEqual(['GET VirtualIOServer'], self.reads())
+        self.hear('', etype='ADD_URI')
+        self.assertEqual(['GET VirtualIOServer'], self.reads())
+
+    def test_age(self):
+        now = 0
+        known = sriov.Sriov(self.host, clock=lambda: now)
+        known.vioses()
+        now = sriov.MAX_AGE - 1
+        self.requests()
+        known.vioses()
+        self.assertEqual([], self.requests())
+        now += 1
+        known.vioses()
+        self.assertEqual(['GET VirtualIOServer'], self.requests())

@@ -1,0 +1,161 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+
+"""Ports of the type pvm_sriov: vNICs, backed by SR-IOV adapters.
+
+The guest has one adapter. Behind it are virtual functions of several physical
+ports, in several VIOSes. The platform uses the one with the best priority that
+works.
+"""
+
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm import util as pvm_util
+from pypowervm.wrappers import iocard as pvm_card
+
+from nova_powervm.virt.powervm import physical_ports
+from nova_powervm.virt.powervm import sriov
+from nova_powervm.virt.powervm.vif import backing
+from nova_powervm.virt.powervm.vif import details
+from nova_powervm.virt.powervm.vif import driver
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+#: Other devices that are tried after the platform has refused the first.
+RETRIES = 2
+# The lowest priority is the best one.
+_FIRST_PRIORITY = _PRIORITY_STEP = 10
+
+
+class SriovVifDriver(driver.VifDriver):
+    """A vNIC in the VLAN of the port."""
+
+    adapter_type = driver.VNIC
+    outlives_host = True
+    has_agent = True
+
+    def plug(self, vif, lpar_w, slot_num=None):
+        """See VifDriver: 2 requests, 3 if the VIOSes are not known."""
+        vlan = details.vlan(vif)
+        need = backing.need_of(vif, self._fails_over)
+
+        def create(devices):
+            return pvm_card.VNIC.bld(
+                self.host.adapter, pvid=vlan, slot_num=slot_num,
+                allowed_vlans=pvm_util.VLANList.NONE, mac_addr=vif['address'],
+                allowed_macs=pvm_util.MACList.NONE,
+                back_devs=self._build(devices, need)).create(parent=lpar_w)
+
+        with self.host.sriov.choosing:
+            return self._create(need, create)
+
+    @property
+    def _fails_over(self):
+        return physical_ports.fails_over(self.host.system)
+
+    def _create(self, need, create):
+        """Create a vNIC with the first devices that the platform accepts.
+
+        Somebody else may have taken a virtual function, or a VIOS may have
+        gone down. So what is known is read again after a refusal.
+
+        :param create: called with a list of backing.Device
+        """
+        refused, refusal = [], None
+        while True:
+            devices = backing.choose(need, self.host.sriov.ports(),
+                                     self.host.sriov.vioses(), refused)
+            if devices in refused:
+                raise refusal
+            try:
+                return create(devices)
+            except pvm_exc.HttpError as exc:
+                if (exc.response is None or len(refused) == RETRIES or
+                        not 400 <= exc.response.status < 500):
+                    raise
+                LOG.warning('The platform refused the vNIC on %(devices)s: '
+                            '%(exc)s', {'devices': ', '.join(
+                                '%s of %s' % (device.port.location,
+                                              device.vios.name)
+                                for device in devices), 'exc': exc},
+                            instance=self.instance)
+                refused.append(devices)
+                refusal = exc
+            self.host.sriov.forget()
+
+    def _build(self, devices, need):
+        """Build the backing devices of a vNIC: list of VNICBackDev."""
+        return [pvm_card.VNICBackDev.bld(
+            self.host.adapter, device.vios.uuid, device.port.adapter_id,
+            device.port.port_id,
+            capacity=None if need.capacity is None else (
+                device.port.capacity(need.capacity) / physical_ports.WHOLE),
+            max_capacity=None if need.maximum is None else (
+                need.maximum / physical_ports.WHOLE),
+            failover_pri=_FIRST_PRIORITY + _PRIORITY_STEP * number
+            if self._fails_over else None)
+            for number, device in enumerate(devices)]
+
+    def unplug(self, vif, adapter, lpar_going=False):
+        super().unplug(vif, adapter, lpar_going=lpar_going)
+        if adapter is None:
+            return
+        # The platform frees them. If it does not, they are cleaned up.
+        lpar_uuid = vm.get_lpar_uuid(self.instance)
+        logical_ports = [sriov.LogicalPort(
+            pvm_util.get_req_path_uuid(device.vios_href, preserve_case=True),
+            pvm_util.get_req_path_uuid(device.lport_href, preserve_case=True),
+            adapter.mac, lpar_uuid, adapter.uuid)
+            for device in adapter.back_devs
+            if device.vios_href and device.lport_href]
+        if lpar_going:
+            self.host.sriov.frees_with_lpar(lpar_uuid, logical_ports)
+        else:
+            self.host.sriov.frees(logical_ports)
+
+    @classmethod
+    def clean_periodically(cls, host):
+        """See VifDriver: logical ports of vNICs that are gone.
+
+        1 request for each VIOS that had some, and none without them.
+        """
+        freed = host.sriov.freed()
+        for vios_uuid in sorted({noted.vios_uuid for noted in freed}):
+            theirs = {noted.uuid.upper(): noted for noted in freed
+                      if noted.vios_uuid == vios_uuid}
+            for logical_w in host.logical_ports(vios_uuid):
+                noted = theirs.get(logical_w.uuid.upper())
+                if noted is not None and _is_left(host, logical_w, noted):
+                    LOG.warning('Removing the logical port %(port)s, which '
+                                'its vNIC %(mac)s has left.', {
+                                    'port': logical_w.loc_code,
+                                    'mac': noted.mac})
+                    driver.delete_adapter(host, logical_w)
+            host.sriov.are_gone(theirs.values())
+
+
+def _is_left(host, logical_w, noted):
+    """Whether a logical port is the noted one, and its vNIC is gone.
+
+    :param logical_w: SRIOVEthLPort wrapper
+    :param noted: sriov.LogicalPort
+    """
+    if (logical_w.mac != noted.mac or logical_w.vnic_port_usage !=
+            pvm_card.VNICPortUsage.DEDICATED_VNIC):
+        return False
+    try:
+        vnics = host.vnics(noted.lpar_uuid)
+    except pvm_exc.HttpNotFound:
+        return True
+    return noted.vnic_uuid not in {vnic_w.uuid for vnic_w in vnics}
