@@ -260,9 +260,9 @@ number with ``vnic_required_vfs`` in its ``binding:profile``.
         max=1,
         help="""
 Fraction of the bandwidth of a physical port, such as 0.1, that
-each backing device of a vNIC gets at least. The driver rounds it up
-to what the physical port supports. By default it is as small as
-the physical port supports.
+each backing device of a vNIC gets at least. The driver rounds it
+up to what the physical port supports. By default it is as small
+as the physical port supports.
 
 A port can ask for another fraction with ``capacity`` in its
 ``binding:profile``.
@@ -270,9 +270,10 @@ A port can ask for another fraction with ``capacity`` in its
     cfg.StrOpt(
         'sriov_default_physnet',
         help="""
-Physical network of Neutron to which those physical ports of SR-IOV
-adapters lead that have no label. By default the driver does not use
-them. The label of a port is the name of its physical network.
+Physical network of Neutron to which those physical ports of
+SR-IOV adapters lead that have no label. By default the driver does
+not use them. The label of a port is the name of its physical
+network.
 """),
     cfg.BoolOpt(
         'send_vif_events',
