@@ -87,6 +87,8 @@ def _default(name, schema, required):
     default = schema.get('default')
     if default in (None, {}, []):
         return ''
+    if default == '':
+        return 'empty'
     if isinstance(default, list):
         return ', '.join('``%s``' % (item['name'] if isinstance(item, dict)
                                      else item) for item in default)
