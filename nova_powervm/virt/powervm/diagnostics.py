@@ -99,13 +99,13 @@ class Known(typing.NamedTuple):
 
     state: int
     lpar_w: object
-    uptime: int
+    uptime: int | None
     num_cpus: int
     memory: int
     metrics: metrics.Metrics
-    nics: list
-    scsi: list
-    fibre_channel: list
+    nics: list | None
+    scsi: list | None
+    fibre_channel: list | None
     num_npiv: int
     num_recorded: int
 

@@ -203,8 +203,8 @@ class PowerVMLifecycleEventHandler(object):
         with self._changed:
             while not self._stopped:
                 lpar_uuid, due = next(iter(self._due.items()), (None, None))
-                remaining = due and due - time.monotonic()
-                if due is not None and remaining <= 0:
+                remaining = None if due is None else due - time.monotonic()
+                if remaining is not None and remaining <= 0:
                     del self._due[lpar_uuid]
                     return lpar_uuid
                 self._changed.wait(remaining)

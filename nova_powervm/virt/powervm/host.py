@@ -15,16 +15,23 @@
 What the driver can read there is in module reader.
 """
 
+from __future__ import annotations
+
 import threading
+import typing
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
+from pypowervm import adapter as pvm_adapter
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks.monitor import host_cpu
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.utils import retry as pvm_retry
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm import conf as cfg
@@ -58,25 +65,26 @@ class Host(reader.PlatformReader):
     :param nodename: Nova's name of this host.
     """
 
-    def __init__(self, nodename):
+    def __init__(self, nodename: str) -> None:
         self.nodename = nodename
         self.partition_states = partition_states.PartitionStates(self)
         self.bridges = bridges.Bridges(self)
         self.private_vlans = private_vlans.PrivateVlans(self)
         self.sriov = sriov.Sriov(self)
-        self._adapter = None
-        self._system = None
+        self._adapter: pvm_adapter.Adapter | None = None
+        self._system: pvm_ms.System | None = None
         self._vswitches = facts.Fact(self._read_vswitches)
         self._mgmt = facts.Fact(self._read_mgmt)
         self._fc_ports = fc_ports.FcPorts(self._read_fc_ports)
-        self._missed_vioses = set()
+        self._missed_vioses: set[str] = set()
         self._missed_lock = threading.Lock()
         self._cpu_lock = threading.Lock()
-        self._cpu_cache = None
+        self._cpu_cache: host_cpu.HostCPUMetricCache | None = None
 
     # ---- start and end -------------------------------------------------
 
-    def connect(self, event_handler=None):
+    def connect(self,
+                event_handler: pvm_adapter.EventHandler | None = None) -> None:
         """Log on, and find the system that the REST server manages.
 
         :param event_handler: pypowervm event handler that is to receive the
@@ -96,7 +104,7 @@ class Host(reader.PlatformReader):
             with excutils.save_and_reraise_exception():
                 self.close()
 
-    def _find_system(self):
+    def _find_system(self) -> pvm_ms.System:
         url = self.adapter.session.dest
         try:
             systems = self.systems()
@@ -107,7 +115,7 @@ class Host(reader.PlatformReader):
             raise exception.ManagedSystemCount(url=url, count=len(systems))
         return systems[0]
 
-    def _listen(self, event_handler):
+    def _listen(self, event_handler: pvm_adapter.EventHandler) -> None:
         try:
             self.adapter.session.listen(event_handler)
         except (pvm_exc.Error, ValueError) as exc:
@@ -115,14 +123,14 @@ class Host(reader.PlatformReader):
                 url=self.adapter.session.dest,
                 reason='it opens no event queue: %s' % exc) from exc
 
-    def close(self):
+    def close(self) -> None:
         """End the event thread and log off. May be called twice."""
         adapter, self._adapter = self._adapter, None
         if adapter is not None:
             adapter.session.close()
         self.invalidate()
 
-    def wait_for_vioses(self, max_wait_time=None):
+    def wait_for_vioses(self, max_wait_time: int | None = None) -> None:
         """Wait until the VIOSes that are powered on can be managed.
 
         :param max_wait_time: seconds; None means vios_active_wait_timeout.
@@ -140,7 +148,7 @@ class Host(reader.PlatformReader):
     # ---- the connection ------------------------------------------------
 
     @property
-    def adapter(self):
+    def adapter(self) -> pvm_adapter.Adapter:
         """The pypowervm Adapter.
 
         :raises nova.exception.VirtDriverNotReady: before connect() and after
@@ -154,7 +162,7 @@ class Host(reader.PlatformReader):
     # ---- the system ----------------------------------------------------
 
     @property
-    def system(self):
+    def system(self) -> pvm_ms.System:
         """The System wrapper as of the last time that it was read.
 
         Good for what hardly changes: identity, capabilities and limits.
@@ -164,16 +172,16 @@ class Host(reader.PlatformReader):
         return self._system
 
     @property
-    def system_uuid(self):
+    def system_uuid(self) -> str:
         """The UUID of the managed system, str."""
         return self.system.uuid
 
-    def get_system(self):
+    def get_system(self) -> pvm_ms.System:
         """Read the System wrapper afresh (1 request)."""
         self._system = self.read_system()
         return self._system
 
-    def refresh_system(self):
+    def refresh_system(self) -> pvm_ms.System:
         """Read the System wrapper again (1 request).
 
         The platform answers without content if it has not changed.
@@ -181,7 +189,7 @@ class Host(reader.PlatformReader):
         self._system = self.read_again(self.system)
         return self._system
 
-    def get_vswitch(self, name):
+    def get_vswitch(self, name: str) -> pvm_net.VSwitch | None:
         """Find a virtual switch (1 request, once).
 
         :param name: its name, as in 'ETHERNET0'.
@@ -189,7 +197,7 @@ class Host(reader.PlatformReader):
         """
         return self._vswitches.get().get(name)
 
-    def vswitch_names(self):
+    def vswitch_names(self) -> dict[int, str]:
         """Names of the virtual switches (1 request, once).
 
         :returns: dict of int, the number of a switch, -> str.
@@ -197,12 +205,12 @@ class Host(reader.PlatformReader):
         return {vswitch.switch_id: name
                 for name, vswitch in self._vswitches.get().items()}
 
-    def _read_vswitches(self):
+    def _read_vswitches(self) -> tuple[dict[str, pvm_net.VSwitch], bool]:
         return {vswitch.name: vswitch
                 for vswitch in self.virtual_switches()}, True
 
     @property
-    def mgmt_uuid(self):
+    def mgmt_uuid(self) -> str:
         """The UUID of the management partition (1-2 requests, once).
 
         :raises pypowervm.exceptions.ManagementPartitionNotFoundException: if
@@ -211,11 +219,11 @@ class Host(reader.PlatformReader):
         return self._mgmt.get()[0]
 
     @property
-    def mgmt_is_vios(self):
+    def mgmt_is_vios(self) -> bool:
         """Whether the management partition is a VIOS, see mgmt_uuid."""
         return self._mgmt.get()[1]
 
-    def read_mgmt_partition(self):
+    def read_mgmt_partition(self) -> pvm_bp.BasePartition:
         """Read the management partition: VIOS or LPAR (1 request).
 
         :raises: as mgmt_uuid, the first time.
@@ -223,7 +231,7 @@ class Host(reader.PlatformReader):
         read = self.vios if self.mgmt_is_vios else self.lpar
         return read(self.mgmt_uuid)
 
-    def mgmt_network_adapters(self):
+    def mgmt_network_adapters(self) -> list[pvm_net.CNA]:
         """Read the adapters of the management partition: list of CNA.
 
         See read_mgmt_partition().
@@ -231,10 +239,11 @@ class Host(reader.PlatformReader):
         return self.network_adapters(self.mgmt_uuid,
                                      is_vios=self.mgmt_is_vios)
 
-    def _read_mgmt(self):
+    def _read_mgmt(self) -> tuple[tuple[str, bool], bool]:
         return _identity(self.find_mgmt_partition()), True
 
-    def note_partitions(self, partitions):
+    def note_partitions(
+            self, partitions: typing.Iterable[pvm_bp.BasePartition]) -> None:
         """Find the management partition, which saves the requests for it.
 
         :param partitions: wrappers of all LPARs and VIOSes.
@@ -244,7 +253,7 @@ class Host(reader.PlatformReader):
         if len(found) == 1:
             self._mgmt.set(_identity(found[0]))
 
-    def note_missed_vios(self, vios_uuid):
+    def note_missed_vios(self, vios_uuid: str) -> None:
         """Note that an operation did without a VIOS, by its UUID.
 
         What it has left there is looked for when the VIOS is back.
@@ -252,13 +261,13 @@ class Host(reader.PlatformReader):
         with self._missed_lock:
             self._missed_vioses.add(vios_uuid)
 
-    def take_missed_vioses(self):
+    def take_missed_vioses(self) -> set[str]:
         """Return what note_missed_vios() was told since the last call: set."""
         with self._missed_lock:
             missed, self._missed_vioses = self._missed_vioses, set()
             return missed
 
-    def fc_ports(self):
+    def fc_ports(self) -> dict[str, list[str]]:
         """Find the Fibre Channel ports of the VIOSes (1 request, then 0).
 
         They are read again once a VIOS may have others, see module fc_ports.
@@ -270,7 +279,7 @@ class Host(reader.PlatformReader):
 
     @pvm_retry.retry(tries=3, delay_func=pvm_retry.STEPPED_DELAY,
                      retry_except=pvm_exc.Error)
-    def _read_fc_ports(self):
+    def _read_fc_ports(self) -> tuple[list[pvm_vios.VIOS], bool]:
         """Read the VIOSes with their ports, if need be three times.
 
         Nova asks for them when a server has left its host: a failure then
@@ -281,13 +290,13 @@ class Host(reader.PlatformReader):
         vioses = self.vioses([pvm_const.XAG.VIO_STOR])
         return vioses, len(vioses) == len(self.filter_active(vioses))
 
-    def expect_vios_event(self, vios_uuid):
+    def expect_vios_event(self, vios_uuid: str) -> None:
         """Announce that the driver is about to change the media of a VIOS."""
         self._fc_ports.expect_event(vios_uuid)
 
     # ---- what has changed ----------------------------------------------
 
-    def vios_changed(self, vios_uuid, detail=''):
+    def vios_changed(self, vios_uuid: str, detail: str = '') -> None:
         """Forget what may have changed with a VIOS.
 
         :param vios_uuid: UUID of the VIOS.
@@ -297,12 +306,12 @@ class Host(reader.PlatformReader):
         self.bridges.changed(vios_uuid, detail)
         self.sriov.changed(detail)
 
-    def vioses_changed(self):
+    def vioses_changed(self) -> None:
         """Forget what was read of the VIOSes: one has come, or is gone."""
         self._fc_ports.forget()
         self.sriov.forget()
 
-    def lpar_deleted(self, lpar_uuid):
+    def lpar_deleted(self, lpar_uuid: str) -> None:
         """Take in that an LPAR was deleted, and its adapters with it.
 
         :param lpar_uuid: UUID of the LPAR.
@@ -310,7 +319,7 @@ class Host(reader.PlatformReader):
         self.private_vlans.lpar_deleted(lpar_uuid)
         self.sriov.lpar_deleted(lpar_uuid)
 
-    def vswitch_changed(self, uuid, is_there):
+    def vswitch_changed(self, uuid: str, is_there: bool) -> None:
         """Forget the virtual switches, if one is news.
 
         The platform tells late of one that this driver has made itself.
@@ -322,11 +331,11 @@ class Host(reader.PlatformReader):
             uuid.lower() in {vswitch.uuid.lower()
                              for vswitch in vswitches.values()}))
 
-    def vswitches_changed(self):
+    def vswitches_changed(self) -> None:
         """Forget the virtual switches: one was made, or may be another."""
         self._vswitches.forget()
 
-    def invalidate(self):
+    def invalidate(self) -> None:
         """Forget all that was read, as it may have changed."""
         for fact in (self._vswitches, self._mgmt, self._fc_ports):
             fact.forget()
@@ -337,7 +346,7 @@ class Host(reader.PlatformReader):
 
     # ---- statistics ----------------------------------------------------
 
-    def get_cpu_stats(self):
+    def get_cpu_stats(self) -> dict[str, int]:
         """Read how busy the processors are (at most once in 30 seconds).
 
         The first call turns on long-term monitoring on the platform.
@@ -365,6 +374,6 @@ class Host(reader.PlatformReader):
             }
 
 
-def _identity(mgmt_w):
+def _identity(mgmt_w: pvm_bp.BasePartition) -> tuple[str, bool]:
     """UUID of the management partition, and whether it is a VIOS."""
     return mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)

@@ -50,10 +50,10 @@ class Traffic(typing.NamedTuple):
     All values are int, or None if they are not known.
     """
 
-    rx_octets: int
-    rx_packets: int
-    tx_octets: int
-    tx_packets: int
+    rx_octets: int | None
+    rx_packets: int | None
+    tx_octets: int | None
+    tx_packets: int | None
 
 
 class IO(typing.NamedTuple):
@@ -62,10 +62,10 @@ class IO(typing.NamedTuple):
     All values are int, or None if they are not known.
     """
 
-    read_bytes: int
-    read_requests: int
-    write_bytes: int
-    write_requests: int
+    read_bytes: int | None
+    read_requests: int | None
+    write_bytes: int | None
+    write_requests: int | None
 
 
 class Metrics:

@@ -29,6 +29,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import paths as disk_paths
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import transaction
@@ -127,7 +128,8 @@ class ManagementPartition:
     def _own_disk(self, disk_dvr, instance):
         vios_uuid = disk_dvr.vios_uuids[0]
         vios_w = self.host.vios(vios_uuid, [vios_mappings.SCSI_MAPPING])
-        mapping = disk_dvr.find_mapping(instance, _BOOT, {vios_uuid: vios_w})
+        mapping = disk_paths.find_mapping(disk_dvr, instance, _BOOT,
+                                          {vios_uuid: vios_w})
         if mapping is None:
             raise exception.InstanceDiskMappingFailed(
                 instance_name=instance.name,
@@ -139,8 +141,8 @@ class ManagementPartition:
     def _map(self, disk_dvr, instance):
         """Map the disk to this partition; return the mapping."""
         name = disk_dvr.get_disk_name(_BOOT, instance)
-        [vios_w] = disk_dvr.edit_first_vios(
-            instance, 'map_boot_disk_to_mgmt', _share_mapping,
+        [vios_w] = disk_paths.edit_first_vios(
+            disk_dvr, instance, 'map_boot_disk_to_mgmt', _share_mapping,
             self.host.mgmt_uuid, disk_dvr.storage_class, name).values()
         return vios_mappings.find_mapping(vios_w, self.host.mgmt_uuid,
                                           disk_dvr.storage_class, name)

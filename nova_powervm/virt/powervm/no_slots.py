@@ -16,6 +16,90 @@ They have the methods of slots.maps.SlotMaps and slots.server.ServerSlots, so
 that nobody has to ask whether there is a store.
 """
 
+from __future__ import annotations
+
+import typing
+
+from nova import objects
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+
+class Slots(typing.Protocol):
+    """What flows and transactions ask of the slots of one server.
+
+    slots.server.ServerSlots describes the methods.
+
+    :cvar are_kept: whether save() does something.
+    """
+
+    are_kept: bool
+
+    @property
+    def min_slots(self) -> int:
+        """How many slots the LPAR must have for all devices."""
+
+    @property
+    def reserved(self) -> typing.AbstractSet[int]:
+        """Slots that have, or are kept for, devices."""
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether plan() is to see the VIOSes before they are edited."""
+
+    def note_partition(self, lpar_w: pvm_lpar.LPAR) -> None:
+        """Take in the LPAR of the server."""
+
+    def vnet_slot(self, mac: str | None) -> int | None:
+        """Return the slot that a network adapter is to have, or None."""
+
+    def record_vnets(
+            self, adapters: typing.Iterable[pvm_wrapper.Wrapper | None],
+            complete: typing.Collection[str] = ()) -> None:
+        """Take in network adapters; those of complete classes are all."""
+
+    def drop_vnets(self, macs: typing.Iterable[str]) -> None:
+        """Take in that network adapters are gone."""
+
+    def expect(self, vios_uuid: str,
+               element: pvm_wrapper.Wrapper) -> None:
+        """Take in that a VIOS is to map storage to the server."""
+
+    def plan(self, vioses: dict[str, pvm_vios.VIOS]) -> None:
+        """Decide where everything goes that is expected and not there."""
+
+    def device_address(
+        self, vios_w: pvm_vios.VIOS, element: pvm_wrapper.Wrapper
+    ) -> tuple[int | None, str | None]:
+        """Return the (slot, LUA) that storage is to have, or None."""
+
+    def vfc_slot(self, fabric: str,
+                 wwpns: typing.Iterable[str]) -> int | None:
+        """Return the slot that a Fibre Channel adapter is to have."""
+
+    def record(self, vioses: dict[str, pvm_vios.VIOS],
+               removed: list[pvm_wrapper.Wrapper],
+               xag: typing.Iterable[str]) -> None:
+        """Take in what VIOSes map to the server."""
+
+    def save(self) -> None:
+        """Store what was taken in; the last step of an operation."""
+
+
+class SlotMaps(typing.Protocol):
+    """What flows ask of the slot maps of a host; see slots.maps.SlotMaps."""
+
+    def begin(self, instance: objects.Instance, new_lpar: bool = False,
+              guided: bool = False) -> Slots:
+        """Begin an operation on the devices of a server (no request)."""
+
+    def delete(self, instance: objects.Instance) -> None:
+        """Delete the map of a server."""
+
+    def flush(self, instance: objects.Instance) -> None:
+        """Store now what waits to be stored for a server."""
+
 
 class NoSlots:
     """A slots.server.ServerSlots that keeps nothing, and has no wishes.
@@ -25,37 +109,43 @@ class NoSlots:
 
     are_kept = False
     min_slots = 0
-    reserved = frozenset()
+    reserved: frozenset[int] = frozenset()
     has_plan = False
 
-    def note_partition(self, lpar_w):
+    def note_partition(self, lpar_w: pvm_lpar.LPAR) -> None:
         pass
 
-    def vnet_slot(self, mac):
+    def vnet_slot(self, mac: str | None) -> int | None:
         return None
 
-    def record_vnets(self, adapters, complete=()):
+    def record_vnets(
+            self, adapters: typing.Iterable[pvm_wrapper.Wrapper | None],
+            complete: typing.Collection[str] = ()) -> None:
         pass
 
-    def drop_vnets(self, macs):
+    def drop_vnets(self, macs: typing.Iterable[str]) -> None:
         pass
 
-    def expect(self, vios_uuid, element):
+    def expect(self, vios_uuid: str, element: pvm_wrapper.Wrapper) -> None:
         pass
 
-    def plan(self, vioses):
+    def plan(self, vioses: dict[str, pvm_vios.VIOS]) -> None:
         pass
 
-    def device_address(self, vios_w, element):
+    def device_address(
+            self, vios_w: pvm_vios.VIOS,
+            element: pvm_wrapper.Wrapper) -> tuple[int | None, str | None]:
         return None, None
 
-    def vfc_slot(self, fabric, wwpns):
+    def vfc_slot(self, fabric: str, wwpns: typing.Iterable[str]) -> int | None:
         return None
 
-    def record(self, vioses, removed, xag):
+    def record(self, vioses: dict[str, pvm_vios.VIOS],
+               removed: list[pvm_wrapper.Wrapper],
+               xag: typing.Iterable[str]) -> None:
         pass
 
-    def save(self):
+    def save(self) -> None:
         pass
 
 
@@ -66,11 +156,12 @@ NO_SLOTS = NoSlots()
 class NoSlotMaps:
     """The slots.maps.SlotMaps of a driver without a store."""
 
-    def begin(self, instance, new_lpar=False, guided=False):
+    def begin(self, instance: objects.Instance, new_lpar: bool = False,
+              guided: bool = False) -> Slots:
         return NO_SLOTS
 
-    def delete(self, instance):
+    def delete(self, instance: objects.Instance) -> None:
         pass
 
-    def flush(self, instance):
+    def flush(self, instance: objects.Instance) -> None:
         pass

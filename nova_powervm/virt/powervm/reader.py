@@ -17,14 +17,19 @@ the functions of pypowervm that read (tests/test_imports.py). Host is one, so
 services ask their host.
 """
 
+from __future__ import annotations
+
 import abc
 import json
+import typing
 
 from pypowervm import adapter as pvm_adapter
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
+from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import cluster as pvm_cluster
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 from pypowervm.wrappers import iocard as pvm_card
 from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
@@ -55,45 +60,47 @@ class PlatformReader(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def adapter(self):
+    def adapter(self) -> pvm_adapter.Adapter:
         """The pypowervm Adapter."""
 
     @property
     @abc.abstractmethod
-    def system_uuid(self):
+    def system_uuid(self) -> str:
         """The UUID of the managed system, str."""
 
     # ---- the system ----------------------------------------------------
 
-    def systems(self):
+    def systems(self) -> list[pvm_ms.System]:
         """Read the systems that the REST server manages: list of System."""
         return pvm_ms.System.get(self.adapter)
 
-    def read_system(self):
+    def read_system(self) -> pvm_ms.System:
         """Read the managed system: System."""
         return pvm_ms.System.get(self.adapter, uuid=self.system_uuid)
 
-    def processor_pools(self):
+    def processor_pools(self) -> list[pvm_spp.SharedProcPool]:
         """Read the shared processor pools: list of SharedProcPool."""
         return self._children_of_system(pvm_spp.SharedProcPool)
 
-    def virtual_switches(self):
+    def virtual_switches(self) -> list[pvm_net.VSwitch]:
         """Read the virtual switches: list of VSwitch."""
         return self._children_of_system(pvm_net.VSwitch)
 
-    def virtual_networks(self):
+    def virtual_networks(self) -> list[pvm_net.VNet]:
         """Read the virtual networks, 1 for each VLAN in use: list of VNet."""
         return self._children_of_system(pvm_net.VNet)
 
-    def network_bridges(self):
+    def network_bridges(self) -> list[pvm_net.NetBridge]:
         """Read the network bridges, each with its SEAs: list of NetBridge."""
         return self._children_of_system(pvm_net.NetBridge)
 
-    def _children_of_system(self, wrapper_class):
+    def _children_of_system(
+            self,
+            wrapper_class: type[pvm_wrapper.EntryWrapper]) -> list[typing.Any]:
         return wrapper_class.get(self.adapter, parent_type=pvm_ms.System,
                                  parent_uuid=self.system_uuid)
 
-    def latest_samples(self, timeout):
+    def latest_samples(self, timeout: float) -> pvm_adapter.Response:
         """Read which samples the long-term monitor has.
 
         A busy monitor is not waited for, and the answer is not kept for the
@@ -108,7 +115,7 @@ class PlatformReader(abc.ABC):
             child_id=pvm_mon.LONG_TERM_MONITOR, xag=[])
         return self.adapter.read_by_path(path, timeout=timeout, helpers=[])
 
-    def sample(self, url, timeout):
+    def sample(self, url: str, timeout: float) -> pvm_adapter.Response:
         """Read a sample of the monitor, as latest_samples().
 
         :param url: str, of the sample.
@@ -119,7 +126,8 @@ class PlatformReader(abc.ABC):
 
     # ---- partitions ----------------------------------------------------
 
-    def vioses(self, groups=(), log_errors=True):
+    def vioses(self, groups: typing.Iterable[str] = (),
+               log_errors: bool = True) -> list[pvm_vios.VIOS]:
         """Read all VIOSes: list of VIOS.
 
         :param log_errors: whether an error of the platform is logged.
@@ -127,21 +135,25 @@ class PlatformReader(abc.ABC):
         helpers = {} if log_errors else {'helpers': rest.UNLOGGED}
         return pvm_vios.VIOS.get(self.adapter, xag=_xag(groups), **helpers)
 
-    def vios(self, vios_uuid, groups=()):
+    def vios(self, vios_uuid: str,
+             groups: typing.Iterable[str] = ()) -> pvm_vios.VIOS:
         """Read a VIOS: VIOS."""
         return pvm_vios.VIOS.get(self.adapter, uuid=vios_uuid,
                                  xag=_xag(groups))
 
-    def vios_getter(self, vios_uuid, groups=()):
+    def vios_getter(
+        self, vios_uuid: str, groups: typing.Iterable[str] = ()
+    ) -> pvm_wrapper.EntryWrapperGetter:
         """Return a getter of a VIOS (no request)."""
         return pvm_vios.VIOS.getter(self.adapter, entry_uuid=vios_uuid,
                                     xag=_xag(groups))
 
-    def active_vioses(self, groups=()):
+    def active_vioses(
+            self, groups: typing.Iterable[str] = ()) -> list[pvm_vios.VIOS]:
         """Read the VIOSes that are up, see filter_active(): list of VIOS."""
         return self.filter_active(self.vioses(groups))
 
-    def is_vios_up(self, vios_uuid):
+    def is_vios_up(self, vios_uuid: str) -> bool:
         """Whether a VIOS is up, or the platform does not tell. Never raises.
 
         :returns: bool
@@ -153,7 +165,8 @@ class PlatformReader(abc.ABC):
             return True
 
     @staticmethod
-    def filter_active(vioses):
+    def filter_active(
+            vioses: typing.Iterable[pvm_vios.VIOS]) -> list[pvm_vios.VIOS]:
         """Find the VIOSes that are up (no request).
 
         :param vioses: iterable of VIOS wrappers.
@@ -162,20 +175,21 @@ class PlatformReader(abc.ABC):
         """
         return pvm_partition.get_active_vioses(None, vios_wraps=vioses)
 
-    def lpars(self):
+    def lpars(self) -> list[pvm_lpar.LPAR]:
         """Read all LPARs, VIOSes are none: list of LPAR."""
         return pvm_lpar.LPAR.get(self.adapter)
 
-    def lpar(self, lpar_uuid, groups=()):
+    def lpar(self, lpar_uuid: str,
+             groups: typing.Iterable[str] = ()) -> pvm_lpar.LPAR:
         """Read an LPAR: LPAR."""
         return pvm_lpar.LPAR.get(self.adapter, uuid=lpar_uuid,
                                  xag=_xag(groups))
 
-    def lpar_getter(self, lpar_uuid):
+    def lpar_getter(self, lpar_uuid: str) -> pvm_wrapper.EntryWrapperGetter:
         """Return a getter of an LPAR (no request)."""
         return pvm_lpar.LPAR.getter(self.adapter, entry_uuid=lpar_uuid)
 
-    def lpar_state(self, lpar_uuid):
+    def lpar_state(self, lpar_uuid: str) -> str:
         """Read the state of an LPAR: a pypowervm LPARState, str.
 
         That there is no such LPAR is not logged.
@@ -190,7 +204,7 @@ class PlatformReader(abc.ABC):
                 raise ValueError('it is no text')
         return state
 
-    def find_mgmt_partition(self):
+    def find_mgmt_partition(self) -> pvm_bp.BasePartition:
         """Find the management partition (1-2 requests).
 
         :returns: VIOS or LPAR wrapper.
@@ -199,7 +213,8 @@ class PlatformReader(abc.ABC):
         """
         return pvm_partition.get_mgmt_partition(self.adapter)
 
-    def network_adapters(self, lpar_uuid, is_vios=False):
+    def network_adapters(self, lpar_uuid: str,
+                         is_vios: bool = False) -> list[pvm_net.CNA]:
         """Read the virtual Ethernet adapters of a partition: list of CNA.
 
         :param is_vios: whether the partition is a VIOS.
@@ -208,17 +223,18 @@ class PlatformReader(abc.ABC):
             self.adapter, parent_type=pvm_vios.VIOS if is_vios else
             pvm_lpar.LPAR, parent_uuid=lpar_uuid)
 
-    def vnics(self, lpar_uuid):
+    def vnics(self, lpar_uuid: str) -> list[pvm_card.VNIC]:
         """Read the vNICs of an LPAR: list of VNIC."""
         return pvm_card.VNIC.get(self.adapter, parent_type=pvm_lpar.LPAR,
                                  parent_uuid=lpar_uuid)
 
-    def logical_ports(self, vios_uuid):
+    def logical_ports(self, vios_uuid: str) -> list[pvm_card.SRIOVEthLPort]:
         """Read the SR-IOV logical ports of a VIOS: list of SRIOVEthLPort."""
         return pvm_card.SRIOVEthLPort.get(
             self.adapter, parent_type=pvm_vios.VIOS, parent_uuid=vios_uuid)
 
-    def job_form(self, wrapper_class, uuid, operation):
+    def job_form(self, wrapper_class: type[pvm_wrapper.EntryWrapper],
+                 uuid: str, operation: str) -> pvm_job.Job:
         """Read the form of a job, which is to be filled in: Job.
 
         Each kind is read once, see rest.Adapter.
@@ -233,50 +249,52 @@ class PlatformReader(abc.ABC):
 
     # ---- storage -------------------------------------------------------
 
-    def volume_groups(self, vios_uuid):
+    def volume_groups(self, vios_uuid: str) -> list[pvm_stg.VG]:
         """Read the volume groups of a VIOS: list of VG."""
         return pvm_stg.VG.get(self.adapter, parent_type=pvm_vios.VIOS,
                               parent_uuid=vios_uuid)
 
-    def volume_group_getter(self, vios_uuid, vg_uuid):
+    def volume_group_getter(self, vios_uuid: str,
+                            vg_uuid: str) -> pvm_wrapper.EntryWrapperGetter:
         """Return a getter of a volume group of a VIOS (no request)."""
         return pvm_stg.VG.getter(
             self.adapter, entry_uuid=vg_uuid, parent_class=pvm_vios.VIOS,
             parent_uuid=vios_uuid)
 
-    def upload_files(self):
+    def upload_files(self) -> list[vios_file.File]:
         """Read the web Files, the descriptors of uploads: list of File.
 
         An HMC has those of all its systems.
         """
         return vios_file.File.get(self.adapter, service='web', xag=[])
 
-    def clusters(self):
+    def clusters(self) -> list[pvm_cluster.Cluster]:
         """Read the clusters that the VIOSes are in: list of Cluster."""
         return pvm_cluster.Cluster.get(self.adapter)
 
-    def clusters_named(self, name):
+    def clusters_named(self, name: str) -> list[pvm_cluster.Cluster]:
         """Find clusters by name: list of Cluster."""
         return pvm_cluster.Cluster.search(self.adapter, name=name)
 
-    def cluster(self, cluster_uuid):
+    def cluster(self, cluster_uuid: str) -> pvm_cluster.Cluster:
         """Read a cluster: Cluster."""
         return pvm_cluster.Cluster.get(self.adapter, uuid=cluster_uuid)
 
-    def shared_storage_pool(self, cluster):
+    def shared_storage_pool(self, cluster: pvm_cluster.Cluster) -> pvm_stg.SSP:
         """Read the pool of a Cluster wrapper: SSP."""
         return pvm_stg.SSP.get_by_href(self.adapter, cluster.ssp_uri)
 
-    def tiers(self, ssp):
+    def tiers(self, ssp: pvm_stg.SSP) -> list[pvm_stg.Tier]:
         """Read the tiers of a pool, an SSP wrapper: list of Tier."""
         return pvm_stg.Tier.get(self.adapter, parent=ssp)
 
-    def logical_units(self, tier_uuid):
+    def logical_units(self, tier_uuid: str) -> list[pvm_stg.LUEnt]:
         """Read all logical units of a tier: list of LUEnt."""
         return pvm_stg.LUEnt.get(self.adapter, parent_type=pvm_stg.Tier,
                                  parent_uuid=tier_uuid)
 
-    def logical_unit_getter(self, tier_uuid, lu_uuid):
+    def logical_unit_getter(self, tier_uuid: str,
+                            lu_uuid: str) -> pvm_wrapper.EntryWrapperGetter:
         """Return a getter of a logical unit of a tier (no request)."""
         return pvm_stg.LUEnt.getter(
             self.adapter, entry_uuid=lu_uuid, parent_class=pvm_stg.Tier,
@@ -285,7 +303,7 @@ class PlatformReader(abc.ABC):
     # ---- anything ------------------------------------------------------
 
     @staticmethod
-    def read_again(wrapper):
+    def read_again(wrapper: pvm_wrapper.EntryWrapper) -> typing.Any:
         """Read an object once more.
 
         The platform answers without content if it has not changed.
@@ -296,6 +314,6 @@ class PlatformReader(abc.ABC):
         return wrapper.refresh()
 
 
-def _xag(groups):
+def _xag(groups: typing.Iterable[str]) -> list[str] | None:
     # To pypowervm an empty list means all groups, which is expensive.
     return list(groups) or None

@@ -12,6 +12,8 @@
 
 """The services that the flows of a driver use, and how they start."""
 
+from __future__ import annotations
+
 import dataclasses
 import typing
 
@@ -58,12 +60,14 @@ class Services:
     config_drive: media.ConfigDrive
     mgmt: powervm_mgmt.ManagementPartition
     volumes: stale.StaleVolumes
-    slots: typing.Any = no_slots.NoSlotMaps()
-    nvram: typing.Optional[manager.NvramManager] = None
-    cleaning: typing.Optional[cleanup.Work] = None
+    slots: no_slots.SlotMaps = no_slots.NoSlotMaps()
+    nvram: manager.NvramManager | None = None
+    cleaning: cleanup.Work | None = None
 
 
-def open_services(virtapi, host, nvram_manager=None):
+def open_services(
+        virtapi: typing.Any, host: powervm_host.Host,
+        nvram_manager: manager.NvramManager | None = None) -> Services:
     """Build the Services, and clean up what a crash left on the platform.
 
     :param virtapi: Nova's VirtAPI.
@@ -99,7 +103,9 @@ def open_services(virtapi, host, nvram_manager=None):
         nvram=nvram_manager, cleaning=cleaning)
 
 
-def _build_slot_maps(host, nvram_manager):
+def _build_slot_maps(
+        host: powervm_host.Host,
+        nvram_manager: manager.NvramManager | None) -> no_slots.SlotMaps:
     if nvram_manager is None:
         return no_slots.NoSlotMaps()
     return maps.SlotMaps(host, nvram_manager.store_api, nvram_manager.worker)

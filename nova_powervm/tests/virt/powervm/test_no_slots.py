@@ -14,6 +14,7 @@
 
 import inspect
 
+from nova import objects
 import testtools
 
 from nova_powervm.virt.powervm import no_slots
@@ -24,10 +25,16 @@ from nova_powervm.virt.powervm.slots import server
 class SameMethodsTest(testtools.TestCase):
     """Nobody has to ask whether there is a store."""
 
+    def setUp(self):
+        super().setUp()
+        # Annotations name its classes.
+        objects.register_all()
+
     @staticmethod
     def public(cls):
         """What callers use of a class: {name: parameters, or None}."""
-        return {name: inspect.signature(value) if callable(value) else None
+        return {name: inspect.signature(value, eval_str=True)
+                if callable(value) else None
                 for name, value in vars(cls).items()
                 if not name.startswith('_')}
 

@@ -33,7 +33,8 @@ class Ports:
 
     def __init__(self, services):
         self._services = services
-        self._at_start = starting.PortsAtStart(services.host)
+        self._at_start: starting.PortsAtStart | None = (
+            starting.PortsAtStart(services.host))
 
     def end_start(self):
         """Stop sharing what was read of ports; Nova has started."""

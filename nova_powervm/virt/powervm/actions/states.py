@@ -32,7 +32,8 @@ class States:
     def __init__(self, host):
         self._host = host
         # None once nova-compute has started.
-        self._at_start = startup.PowerStates(host)
+        self._at_start: startup.PowerStates | None = (
+            startup.PowerStates(host))
 
     def end_start(self):
         """From now on, read the state of each server on its own."""

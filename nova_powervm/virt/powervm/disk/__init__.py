@@ -16,10 +16,15 @@ To add one, write a module with a subclass of driver.DiskAdapter and add it to
 DISK_ADAPTERS.
 """
 
+from __future__ import annotations
+
+from nova.image import glance
 from oslo_utils import importutils
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import host as powervm_host
 
 CONF = cfg.CONF
 
@@ -32,7 +37,8 @@ DISK_ADAPTERS = {
 }
 
 
-def build(host, image_api):
+def build(host: powervm_host.Host,
+          image_api: glance.API) -> driver.DiskAdapter:
     """Return the disk adapter that [powervm] disk_driver names.
 
     :param host: the owner of the REST connection (host.Host), connected.

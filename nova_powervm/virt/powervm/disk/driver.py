@@ -28,21 +28,25 @@ markers describe the names of cached images and their markers. Boot disks from
 nova-powervm 9.0.0 keep their names, see module legacy.
 """
 
+from __future__ import annotations
+
 import abc
 import typing
 
+from nova import context as nova_context
 from nova import exception as nova_exc
+from nova.image import glance
+from nova import objects
 from oslo_log import log as logging
-from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.virt.powervm.disk import image
 from nova_powervm.virt.powervm.disk import legacy
-from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import transaction
-from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -68,6 +72,10 @@ INSTANCE_DISK_TYPES = (DiskType.BOOT, DiskType.RESCUE, DiskType.SWAP,
                        *DiskType.EPHEMERAL)
 
 
+#: The wrapper of a disk: a virtual disk or a logical unit.
+Disk: typing.TypeAlias = pvm_stg.VDisk | pvm_stg.LU
+
+
 class DiskCapacity(typing.NamedTuple):
     """Size of the storage for disks, in GiB.
 
@@ -79,8 +87,8 @@ class DiskCapacity(typing.NamedTuple):
 
     total_gb: float
     used_gb: float
-    disks: typing.Optional[typing.Dict[str, float]] = None
-    others_gb: typing.Optional[float] = None
+    disks: dict[str, float] | None = None
+    others_gb: float | None = None
 
 
 class SharedPool(typing.NamedTuple):
@@ -120,23 +128,23 @@ class DiskAdapter(abc.ABC):
     #: pypowervm class of the disks in SCSI mappings.
     storage_class = pvm_stg.VDisk
 
-    def __init__(self, host, image_api):
+    def __init__(self, host: powervm_host.Host, image_api: glance.API) -> None:
         self.host = host
         self.image_api = image_api
         self.capabilities = {'shared_storage': False,
                              'has_imagecache': False,
                              'snapshot': False}
-        self.image_formats = ('raw',)
+        self.image_formats: tuple[str, ...] = ('raw',)
 
     # ---- the storage ---------------------------------------------------
 
     @property
     @abc.abstractmethod
-    def vios_uuids(self):
+    def vios_uuids(self) -> list[str]:
         """UUIDs of the VIOSes that serve the disks, the preferred first."""
 
     @property
-    def kept_with_host(self):
+    def kept_with_host(self) -> dict[str, str]:
         """What Nova stores with the host for the next start, dict of str.
 
         The driver reports it with the statistics of the host.
@@ -144,7 +152,7 @@ class DiskAdapter(abc.ABC):
         return {}
 
     @property
-    def local_to_mgmt(self):
+    def local_to_mgmt(self) -> bool:
         """Whether the management partition is the VIOS that has the disks.
 
         It reads them as its backing devices then, without a mapping.
@@ -152,15 +160,15 @@ class DiskAdapter(abc.ABC):
         return False
 
     @abc.abstractmethod
-    def capacity(self):
+    def capacity(self) -> DiskCapacity:
         """Return the DiskCapacity as it is now (1 request)."""
 
     @property
-    def shared_pool(self):
+    def shared_pool(self) -> SharedPool | None:
         """The SharedPool that the disks come from, or None."""
         return None
 
-    def clean(self, snapshot):
+    def clean(self, snapshot: typing.Any) -> None:
         """Clean up after earlier processes, at the start.
 
         Remove half-finished work, and disks of servers that are no longer on
@@ -169,7 +177,7 @@ class DiskAdapter(abc.ABC):
         :param snapshot: cleanup.platform_snapshot.PlatformSnapshot
         """
 
-    def clean_periodically(self):
+    def clean_periodically(self) -> None:
         """Finish work that was not possible while a VIOS was down.
 
         Called about once a minute. Needs no request if there is nothing to do.
@@ -179,8 +187,10 @@ class DiskAdapter(abc.ABC):
     # ---- disks of servers ----------------------------------------------
 
     @abc.abstractmethod
-    def create_disk_from_image(self, context, instance, image_meta,
-                               image_type=DiskType.BOOT):
+    def create_disk_from_image(self, context: nova_context.RequestContext,
+                               instance: objects.Instance,
+                               image_meta: objects.ImageMeta,
+                               image_type: str = DiskType.BOOT) -> Disk:
         """Create a disk of the server that begins with an image's bytes.
 
         A boot disk has the size in the flavor, or the image's size if the
@@ -198,7 +208,9 @@ class DiskAdapter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def create_blank_disks(self, instance, disks, made=None):
+    def create_blank_disks(self, instance: objects.Instance,
+                           disks: list[BlankDisk],
+                           made: list[str] | None = None) -> list[Disk]:
         """Create disks of the server that are empty.
 
         In a volume group the driver replaces stale disks of the server. In a
@@ -216,7 +228,8 @@ class DiskAdapter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def get_disk_refs(self, instance, disk_types):
+    def get_disk_refs(self, instance: objects.Instance,
+                      disk_types: typing.Iterable[str]) -> dict[str, Disk]:
         """Find disks of the server (1 request).
 
         :param disk_types: iterable of DiskType
@@ -224,7 +237,8 @@ class DiskAdapter(abc.ABC):
             of those that there are.
         """
 
-    def get_disk_ref(self, instance, disk_type):
+    def get_disk_ref(self, instance: objects.Instance,
+                     disk_type: str) -> Disk | None:
         """Find a disk of the server (1 request).
 
         :param disk_type: DiskType
@@ -232,7 +246,8 @@ class DiskAdapter(abc.ABC):
         """
         return self.get_disk_refs(instance, [disk_type]).get(disk_type)
 
-    def has_disks(self, instance, disk_types):
+    def has_disks(self, instance: objects.Instance,
+                  disk_types: typing.Iterable[str]) -> bool:
         """Whether the server has some of these disks (1 request).
 
         :param disk_types: iterable of DiskType
@@ -241,54 +256,15 @@ class DiskAdapter(abc.ABC):
         return bool(self.get_disk_refs(instance, disk_types))
 
     @abc.abstractmethod
-    def connect_disk(self, instance, disk, stg):
+    def connect_disk(self, instance: objects.Instance, disk: Disk,
+                     stg: transaction.StorageTransaction) -> None:
         """Queue the mapping of a disk to the server's LPAR.
 
         :param disk: what create_disk_from_image returned.
         :param stg: transaction.StorageTransaction
         """
 
-    def connect_disk_by_one(self, instance, disk, apart=False):
-        """Map a disk to the server's LPAR through one VIOS (2 requests).
-
-        One path is enough for a disk that is removed soon.
-
-        :param disk: what create_disk_from_image returned.
-        :param apart: whether it gets an adapter of its own, if it is not
-            mapped yet.
-        :returns: dict of UUID -> VIOS wrapper, of that VIOS.
-        :raises InstanceDiskMappingFailed: if no VIOS maps it.
-        """
-        add = (vios_mappings.add_mapping_apart if apart else
-               vios_mappings.add_mapping)
-        return self.edit_first_vios(
-            instance, 'connect_disk', add, vm.get_lpar_uuid(instance),
-            self.reference(disk))
-
-    def edit_first_vios(self, instance, name, func, *args):
-        """Edit the first VIOS of the disks that can be edited.
-
-        :param name: str, tells in logs what it is for.
-        :param func: see transaction.StorageTransaction.edit(); to have the
-            next VIOS tried, it raises an AbstractDiskException.
-        :returns: dict of UUID -> wrapper of that VIOS, as it is then.
-        :raises InstanceDiskMappingFailed: if all fail.
-        """
-        failures = []
-        for vios_uuid in self.vios_uuids:
-            stg = transaction.StorageTransaction(self.host, name)
-            stg.edit_redundant([vios_uuid], func, *args)
-            try:
-                return stg.execute()
-            except (pvm_exc.Error, exception.AbstractDiskException) as exc:
-                LOG.warning('%(name)s through VIOS %(vios)s failed: %(exc)s',
-                            {'name': name, 'vios': vios_uuid, 'exc': exc},
-                            instance=instance)
-                failures.append('VIOS %s: %s' % (vios_uuid, exc))
-        raise exception.InstanceDiskMappingFailed(
-            instance_name=instance.name, reason='; '.join(failures))
-
-    def reference(self, disk):
+    def reference(self, disk: Disk) -> Disk:
         """Return what a new mapping contains for a disk.
 
         :param disk: what create_disk_from_image returned.
@@ -296,7 +272,10 @@ class DiskAdapter(abc.ABC):
         return disk
 
     @abc.abstractmethod
-    def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
+    def disconnect_disk(self, instance: objects.Instance,
+                        stg: transaction.StorageTransaction,
+                        disk_types: typing.Iterable[str] | None = None,
+                        clients: typing.Iterable[str] | None = None) -> None:
         """Queue the removal of the mappings of the server's own disks.
 
         The driver finds them by the names of the disks, even if the LPAR is
@@ -310,7 +289,10 @@ class DiskAdapter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def delete_disks(self, instance, disk_types=None, unmapped=()):
+    def delete_disks(
+            self, instance: objects.Instance,
+            disk_types: typing.Iterable[str] | None = None,
+            unmapped: typing.Iterable[pvm_wrapper.Wrapper] = ()) -> None:
         """Delete the server's own disks, which have no mapping any more.
 
         If another partition uses a disk with such a name, it stays.
@@ -321,7 +303,8 @@ class DiskAdapter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def extend_disk(self, instance, size_gb, disk_type=DiskType.BOOT):
+    def extend_disk(self, instance: objects.Instance, size_gb: int,
+                    disk_type: str = DiskType.BOOT) -> None:
         """Extend a disk of the server, even while it is mapped.
 
         :param size_gb: int, the new size in GiB; nothing happens if the disk
@@ -333,13 +316,14 @@ class DiskAdapter(abc.ABC):
         """
 
     @abc.abstractmethod
-    def check_extend(self, instance, size_gb, disk_type=DiskType.BOOT):
+    def check_extend(self, instance: objects.Instance, size_gb: int,
+                     disk_type: str = DiskType.BOOT) -> None:
         """Raise what extend_disk would raise if it were called now.
 
         1 request, if this process has seen the disk before.
         """
 
-    def get_disk_name(self, disk_type, instance):
+    def get_disk_name(self, disk_type: str, instance: objects.Instance) -> str:
         """Name of a disk of the server; see the module's description."""
         kept = disk_type == DiskType.BOOT and legacy.boot_disk_name(instance)
         if kept:
@@ -350,60 +334,26 @@ class DiskAdapter(abc.ABC):
         return names.disk_name(prefix, instance.uuid)
 
     @staticmethod
-    def proof(instance):
+    def proof(instance: objects.Instance) -> deletion.Proof:
         """A deletion.Proof for the disks of a server."""
         return deletion.server_proof(
             instance, also=legacy.boot_disk_name(instance))
 
-    def get_disk_names(self, instance, disk_types=None):
+    def get_disk_names(
+            self, instance: objects.Instance,
+            disk_types: typing.Iterable[str] | None = None) -> list[str]:
         """Names of the server's own disks of some types, or of all (None)."""
         if disk_types is None:
             disk_types = INSTANCE_DISK_TYPES
         return [self.get_disk_name(disk_type, instance)
                 for disk_type in disk_types]
 
-    def own_partitions(self, instance):
+    def own_partitions(self, instance: objects.Instance) -> list[str]:
         """UUIDs of the partitions that a server's disks may be mapped to."""
         return [vm.get_lpar_uuid(instance), self.host.mgmt_uuid.upper()]
 
-    def find_mapping(self, instance, disk_type, vioses):
-        """Find the mapping of a disk to the server's LPAR.
-
-        Costs no request; that of the preferred VIOS comes first.
-
-        :param disk_type: DiskType
-        :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING.
-        :returns: VSCSIMapping wrapper, or None.
-        """
-        return next(self._mappings(instance, disk_type, vioses), None)
-
-    def client_slots(self, instance, disk_type, vioses):
-        """Return the adapters by which the server's LPAR reaches a disk.
-
-        Needs no request.
-
-        :param disk_type: DiskType
-        :param vioses: list of VIOS wrappers, read with SCSI_MAPPING.
-        :returns: list of int, virtual slots of the LPAR; that of the
-            preferred VIOS comes first.
-        """
-        return [mapping.client_adapter.lpar_slot_num
-                for mapping in self._mappings(
-                    instance, disk_type,
-                    {vios_w.uuid: vios_w for vios_w in vioses})
-                if mapping.client_adapter is not None]
-
-    def _mappings(self, instance, disk_type, vioses):
-        name = self.get_disk_name(disk_type, instance)
-        for vios_uuid in self.vios_uuids:
-            mapping = vios_uuid in vioses and vios_mappings.find_mapping(
-                vioses[vios_uuid], vm.get_lpar_uuid(instance),
-                self.storage_class, name)
-            if mapping:
-                yield mapping
-
     @staticmethod
-    def check_growth(name, old_gb, new_gb):
+    def check_growth(name: str, old_gb: float, new_gb: int) -> float:
         """Return by how many GiB a disk grows.
 
         :raises ResizeError: if it would shrink.
@@ -416,14 +366,14 @@ class DiskAdapter(abc.ABC):
 
     # ---- moving to another host ----------------------------------------
 
-    def get_info(self):
+    def get_info(self) -> dict[str, str]:
         """Describe the place of a server's disks for its new host.
 
         :returns: dict of str, for validate() there.
         """
         return {}
 
-    def validate(self, disk_info):
+    def validate(self, disk_info: dict[str, str]) -> str | None:
         """Check that disks on another host can be reached from here.
 
         :param disk_info: what get_info() returned there.
@@ -431,30 +381,37 @@ class DiskAdapter(abc.ABC):
         """
         return 'its disks are on storage that no other host reaches'
 
-    def check_instance_shared_storage_local(self, context, instance):
+    def check_instance_shared_storage_local(
+            self, context: nova_context.RequestContext,
+            instance: objects.Instance) -> typing.Any:
         """Describe this storage for another host; see Nova's method.
 
         :raises NotImplementedError: if no other host reaches it.
         """
         raise NotImplementedError()
 
-    def check_instance_shared_storage_remote(self, context, data):
+    def check_instance_shared_storage_remote(
+            self, context: nova_context.RequestContext,
+            data: typing.Any) -> bool:
         """Return whether another host uses the same storage."""
         return False
 
     # ---- images --------------------------------------------------------
 
-    def manage_image_cache(self, context, all_instances):
+    def manage_image_cache(self, context: nova_context.RequestContext,
+                           all_instances: objects.InstanceList) -> None:
         """Remove unused images from the cache (see Nova)."""
 
-    def cache_image(self, context, image_id):
+    def cache_image(self, context: nova_context.RequestContext,
+                    image_id: str) -> bool:
         """Fetch an image into the cache.
 
         :returns: bool, True if it was fetched, False if it was cached.
         """
         raise NotImplementedError()
 
-    def find_image(self, context, image_meta):
+    def find_image(self, context: nova_context.RequestContext,
+                   image_meta: objects.ImageMeta) -> image.Image:
         """Describe the image for a disk, with as few requests as possible.
 
         :param image_meta: nova.objects.ImageMeta
@@ -467,14 +424,16 @@ class DiskAdapter(abc.ABC):
         found.check(self.image_formats)
         return found
 
-    def find_image_by_id(self, context, image_id):
+    def find_image_by_id(self, context: nova_context.RequestContext,
+                         image_id: str) -> image.Image:
         """Ask Glance for the image for a disk; see find_image."""
         found = image.Image.from_glance(self.image_api, context, image_id)
         found.check(self.image_formats)
         return found
 
     @staticmethod
-    def disk_size_gb(instance, source, image_type):
+    def disk_size_gb(instance: objects.Instance, source: image.Image,
+                     image_type: str) -> int | None:
         """Return the size of a disk, or None for the image's size.
 
         :param source: image.Image

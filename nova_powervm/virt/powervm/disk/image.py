@@ -61,8 +61,8 @@ class Image:
     size: int
     disk_format: str
     content: str
-    hash_algo: str = None
-    hash_value: str = None
+    hash_algo: str | None = None
+    hash_value: str | None = None
 
     @property
     def virtual_size(self):
@@ -75,9 +75,10 @@ class Image:
         :param formats: tuple of the accepted disk formats.
         """
         if self.disk_format not in formats:
-            failure = (exception.ImageFormatNotOnThisHost
-                       if self.disk_format in FORMATS
-                       else nova_exc.ImageUnacceptable)
+            failure: type[nova_exc.ImageUnacceptable] = (
+                exception.ImageFormatNotOnThisHost
+                if self.disk_format in FORMATS
+                else nova_exc.ImageUnacceptable)
             raise failure(
                 image_id=self.id, reason='the disk driver needs the disk '
                 'format %s, not %s' % (' or '.join(formats),
@@ -212,7 +213,7 @@ class CheckedStream:
 
     def close(self):
         """End the download, if it is running."""
-        if hasattr(self._rest, 'close'):
+        if self._rest is not None and hasattr(self._rest, 'close'):
             self._rest.close()
 
     def raise_if_to_blame(self):

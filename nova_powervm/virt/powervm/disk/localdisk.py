@@ -191,7 +191,7 @@ class LocalStorage(disk_driver.DiskAdapter):
                         'alone: %(disks)s', {
                             'vg': self._vg.name, 'disks': foreign},
                         instance=instance)
-            names = set(names) - set(foreign)
+            names = [name for name in names if name not in foreign]
             self._vg.edit(deletion.disks, names, self.proof(instance))
         self._forget_half_made(instance, names)
 

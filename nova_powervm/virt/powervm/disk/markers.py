@@ -114,7 +114,7 @@ class Marker:
         self._pool = images.pool
         self._host_token = host_token
         self.image_name = image_name
-        self._image_lu = None
+        self._image_lu: pvm_stg.LUEnt | None = None
         self._names = []
         self._has_begun = False
         self._made = None
@@ -174,7 +174,8 @@ class Marker:
         if not any(there):
             self._images.look()
             complete = self._images.complete(self.image_name)
-            if complete is None or complete.uuid != self._image_lu.uuid:
+            if complete is None or self._image_lu is None or (
+                    complete.uuid != self._image_lu.uuid):
                 raise nova_exc.CouldNotFetchImage(
                     'Could not fetch image %s: it took so long that another '
                     'host removed it.' % self.image_name)

@@ -15,6 +15,7 @@
 from nova import exception as nova_exc
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import paths
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import transaction
 
@@ -50,4 +51,4 @@ def reconnect(disk_dvr, instance):
     if disk is None:
         raise nova_exc.DiskNotFound(
             location=disk_dvr.get_disk_name(_RESCUE, instance))
-    return disk_dvr.connect_disk_by_one(instance, disk, apart=True)
+    return paths.connect_by_one(disk_dvr, instance, disk, apart=True)

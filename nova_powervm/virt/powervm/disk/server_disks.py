@@ -12,9 +12,13 @@
 
 """The disks of a server: which it gets, and how they follow its flavor."""
 
+from __future__ import annotations
+
 import math
+import typing
 
 from nova import exception as nova_exc
+from nova import objects
 from nova.virt import driver as virt_driver
 from oslo_log import log as logging
 from oslo_utils import units
@@ -30,7 +34,7 @@ _EPHEMERALS = disk_driver.DiskType.EPHEMERAL
 _SWAP = disk_driver.DiskType.SWAP
 
 
-def blank_disks(block_device_info):
+def blank_disks(block_device_info: dict | None) -> list[disk_driver.BlankDisk]:
     """List the ephemeral and swap disks that a server gets.
 
     Swap is rounded up to whole GiB, as Nova counts it.
@@ -55,11 +59,12 @@ def blank_disks(block_device_info):
     return found
 
 
-def _whole_gb(size_mb):
+def _whole_gb(size_mb: int) -> int:
     return math.ceil(size_mb / units.Ki)
 
 
-def swap_sizes(instance, block_device_info):
+def swap_sizes(instance: objects.Instance,
+               block_device_info: dict | None) -> list[int]:
     """Return the sizes that the swap disk of a server may have.
 
     Nova gives the size in the flavor and in block_device_info. They differ if
@@ -79,8 +84,12 @@ def swap_sizes(instance, block_device_info):
                                                        size_gb))
 
 
-def connect_own_disks(disk_dvr, instance, disk_types, stg, swap_gb=None,
-                      slots=no_slots.NO_SLOTS):
+def connect_own_disks(
+        disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+        disk_types: typing.Sequence[str], stg: transaction.StorageTransaction,
+        swap_gb: list[int] | None = None,
+        slots: no_slots.Slots = no_slots.NO_SLOTS
+        ) -> dict[str, disk_driver.Disk]:
     """Find disks of the server and queue their mappings to its LPAR.
 
     :param disk_dvr: disk.driver.DiskAdapter
@@ -112,7 +121,10 @@ def connect_own_disks(disk_dvr, instance, disk_types, stg, swap_gb=None,
     return disks
 
 
-def _make_up_swap(disk_dvr, instance, disks, sizes, slots):
+def _make_up_swap(disk_dvr: disk_driver.DiskAdapter,
+                  instance: objects.Instance,
+                  disks: dict[str, disk_driver.Disk], sizes: list[int],
+                  slots: no_slots.Slots) -> None:
     """Replace the swap disk if it has none of some sizes.
 
     This happens after a resize, or its revert, that failed halfway. Nobody
@@ -136,8 +148,10 @@ def _make_up_swap(disk_dvr, instance, disks, sizes, slots):
         disks[_SWAP] = made
 
 
-def replace_swap(disk_dvr, instance, size_mb, mapped=True,
-                 slots=no_slots.NO_SLOTS):
+def replace_swap(
+        disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+        size_mb: int, mapped: bool = True,
+        slots: no_slots.Slots = no_slots.NO_SLOTS) -> disk_driver.Disk | None:
     """Give the server a swap disk of another size.
 
     :param disk_dvr: disk.driver.DiskAdapter
@@ -149,7 +163,7 @@ def replace_swap(disk_dvr, instance, size_mb, mapped=True,
     :raises: as delete_disks and create_blank_disks.
     """
     host, swap = disk_dvr.host, [_SWAP]
-    unmapped = ()
+    unmapped: list = []
     if mapped:
         with transaction.StorageTransaction.immediate(
                 host, 'disconnect_swap', slots=slots) as stg:
@@ -167,7 +181,8 @@ def replace_swap(disk_dvr, instance, size_mb, mapped=True,
     return disk
 
 
-def grow_to_flavor(disk_dvr, instance, disk):
+def grow_to_flavor(disk_dvr: disk_driver.DiskAdapter,
+                   instance: objects.Instance, disk: disk_driver.Disk) -> None:
     """Extend a boot disk that is smaller than in the flavor.
 
     This happens if the platform could not extend the disk when a resize

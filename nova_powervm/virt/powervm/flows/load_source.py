@@ -20,6 +20,7 @@ import functools
 from nova.virt import driver as virt_driver
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import paths as disk_paths
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import load_source
 from nova_powervm.virt.powervm.tasks import load_source as tf_load
@@ -88,7 +89,8 @@ def _build_source(services, instance, block_device_info, disk_type=_BOOT,
     if not volumes or disk_type != _BOOT:
         return load_source.LoadSource(
             services.host, instance, functools.partial(
-                services.disk.client_slots, instance, disk_type))
+                disk_paths.client_slots, services.disk, instance,
+                disk_type))
     if swapped is not None and swapped[0].ids == volumes.ids:
         volumes = swapped[1]
     return load_source.LoadSource(services.host, instance,

@@ -12,8 +12,11 @@
 
 """What Nova does with a server whose devices are made, or removed."""
 
+from __future__ import annotations
+
 from nova.compute import task_states
 from nova.compute import vm_states
+from nova import objects
 
 _REMOVAL_TASKS = (task_states.DELETING, task_states.SOFT_DELETING)
 _REMOVAL_STATES = (vm_states.DELETED, vm_states.SOFT_DELETED)
@@ -23,18 +26,18 @@ _REBUILD_TASKS = (task_states.REBUILDING,
                   task_states.REBUILD_SPAWNING)
 
 
-def is_removed_for_good(instance, nodename):
+def is_removed_for_good(instance: objects.Instance, nodename: str) -> bool:
     """Whether a server that is removed here is deleted, for good."""
     return instance.host in (None, nodename) and (
         instance.task_state in _REMOVAL_TASKS or
         instance.vm_state in _REMOVAL_STATES)
 
 
-def is_shelved(instance):
+def is_shelved(instance: objects.Instance) -> bool:
     """Whether a server that is made here was shelved before."""
     return instance.vm_state in _SHELVED_STATES
 
 
-def had_devices(instance):
+def had_devices(instance: objects.Instance) -> bool:
     """Whether a server that is made here had devices before."""
     return is_shelved(instance) or instance.task_state in _REBUILD_TASKS

@@ -12,12 +12,20 @@
 
 """The slot maps of a driver, in a store."""
 
+from __future__ import annotations
+
 import functools
 import threading
+import typing
 
+from nova import objects
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
 
+from nova_powervm.virt.powervm import host as powervm_host
+from nova_powervm.virt.powervm import no_slots
+from nova_powervm.virt.powervm.nvram import api
+from nova_powervm.virt.powervm.nvram import worker as nvram_worker
 from nova_powervm.virt.powervm.slots import server
 from nova_powervm.virt.powervm.slots import slot_map
 
@@ -32,7 +40,8 @@ class SlotMaps:
     :param worker: nvram.worker.Worker that writes to it.
     """
 
-    def __init__(self, host, store, worker):
+    def __init__(self, host: powervm_host.Host, store: api.NvramStore,
+                 worker: nvram_worker.Worker) -> None:
         self.host = host
         self._store = store
         self._worker = worker
@@ -42,9 +51,10 @@ class SlotMaps:
         self._lock = threading.Lock()
         # Server UUID -> list of what is to become of its map: Change, or
         # None for its end.
-        self._pending = {}
+        self._pending: dict[str, list[slot_map.Change | None]] = {}
 
-    def begin(self, instance, new_lpar=False, guided=False):
+    def begin(self, instance: objects.Instance, new_lpar: bool = False,
+              guided: bool = False) -> no_slots.Slots:
         """Begin an operation on the devices of a server (no request).
 
         :param new_lpar: whether the operation makes its LPAR.
@@ -54,7 +64,7 @@ class SlotMaps:
         return server.ServerSlots(self, instance, new_lpar=new_lpar,
                                   guided=guided)
 
-    def load(self, instance_uuid):
+    def load(self, instance_uuid: str) -> slot_map.Topology:
         """Read the map of a server, with what could not be stored.
 
         :returns: dict of slot -> devices.
@@ -63,18 +73,18 @@ class SlotMaps:
         return self._changed_map(instance_uuid,
                                  self._pending_of(instance_uuid)).topology
 
-    def save(self, instance_uuid, changes):
+    def save(self, instance_uuid: str, changes: list[slot_map.Change]) -> None:
         """Have changes made to the map of a server.
 
         :param changes: list of slot_map.Change
         """
         self._queue(instance_uuid, changes)
 
-    def delete(self, instance):
+    def delete(self, instance: objects.Instance) -> None:
         """Have the map of a server deleted."""
         self._queue(instance.uuid, [None])
 
-    def flush(self, instance):
+    def flush(self, instance: objects.Instance) -> None:
         """Store now what waits to be stored for a server. Never raises."""
         if self._pending_of(instance.uuid):
             try:
@@ -82,30 +92,34 @@ class SlotMaps:
             except Exception as exc:
                 LOG.warning('%s', exc, instance=instance)
 
-    def _queue(self, instance_uuid, changes):
+    def _queue(self, instance_uuid: str,
+               changes: typing.Sequence[slot_map.Change | None]) -> None:
         with self._lock:
             self._pending.setdefault(instance_uuid, []).extend(changes)
         self._worker.submit(('slots', instance_uuid), functools.partial(
             self._write, instance_uuid))
 
-    def _pending_of(self, instance_uuid):
+    def _pending_of(self, instance_uuid: str) -> list[slot_map.Change | None]:
         with self._lock:
             return list(self._pending.get(instance_uuid, ()))
 
-    def _changed_map(self, instance_uuid, changes):
+    def _changed_map(
+            self, instance_uuid: str,
+            changes: list[slot_map.Change | None]) -> slot_map.SlotMap:
         """Read a map and make changes to it.
 
         It is read only if something of it can be left.
         """
         deaths = [number for number, change in enumerate(changes)
                   if change is None]
-        since = changes[deaths[-1] + 1:] if deaths else changes
+        since = [change for change in changes[deaths[-1] + 1 if deaths else 0:]
+                 if change is not None]
         found = slot_map.SlotMap(self._store, instance_uuid, load=not (
             deaths or any(change.new_lpar for change in since)))
         found.apply(since)
         return found
 
-    def _write(self, instance_uuid):
+    def _write(self, instance_uuid: str) -> None:
         with lockutils.lock(instance_uuid, semaphores=self._writing):
             changes = self._pending_of(instance_uuid)
             if not changes:

@@ -20,7 +20,13 @@ for which there is no place goes to a slot that its VIOS has got, or one that
 is not in the map.
 """
 
+from __future__ import annotations
+
+import typing
+
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm.slots import slot_map
@@ -33,7 +39,7 @@ _LUAS = tuple('0x%02x00000000000000' % unit for unit in range(0x81, 0x90))
 _MOST_DEVICES = 31
 
 
-def identities(element):
+def identities(element: pvm_wrapper.Wrapper) -> tuple[str, ...]:
     """By what a map may know storage: tuple of str.
 
     :param element: wrapper of a disk, medium, logical unit or volume.
@@ -44,20 +50,22 @@ def identities(element):
     return name + ((element.udid,) if element.udid else ())
 
 
-def identities_of(mappings):
+def identities_of(
+        mappings: typing.Iterable[pvm_vios.VSCSIMapping]) -> set[str]:
     """The identities of all storage that is mapped: set of str."""
     return {identity for mapping in mappings
             if mapping.backing_storage is not None
             for identity in identities(mapping.backing_storage)}
 
 
-def luas(mappings, slot):
+def luas(mappings: typing.Iterable[pvm_vios.VSCSIMapping],
+         slot: int) -> set[str]:
     """The addresses that are taken behind a slot, set of str."""
     return {lua.address(mapping) for mapping in mappings
             if mapping.client_adapter.lpar_slot_num == slot} - {None}
 
 
-def _addresses(devices):
+def _addresses(devices: slot_map.Devices) -> dict[str, str | None]:
     """Where disks were behind a slot: dict of identity -> LUA, or None."""
     found = {}
     for cls in (slot_map.IO.PV, slot_map.IO.LU, slot_map.IO.VDISK,
@@ -81,7 +89,11 @@ class SlotPlan:
         nor in the set that it is called with, or None.
     """
 
-    def __init__(self, guide, vioses, there, missing, taken, free_slot):
+    def __init__(self, guide: slot_map.Topology,
+                 vioses: dict[str, pvm_vios.VIOS],
+                 there: dict[str, list[pvm_vios.VSCSIMapping]],
+                 missing: dict[str, list[tuple[str, ...]]], taken: set[int],
+                 free_slot: typing.Callable[[set[int]], int | None]) -> None:
         self._guide = guide
         self._vioses = vioses
         self._missing = {uuid: list(disks) for uuid, disks in missing.items()
@@ -89,19 +101,19 @@ class SlotPlan:
         self._free_slot = free_slot
         self._homes = {slot: _addresses(devices)
                        for slot, devices in guide.items()}
-        self._addresses = {}
+        self._addresses: dict[tuple[str, str], tuple[int, str | None]] = {}
         # Slot -> UUID of the VIOS behind it, and -> set of taken addresses.
         self._owners = {}
-        self._used = {}
+        self._used: dict[int, set[str | None]] = {}
         for vios_uuid, mappings in there.items():
             for mapping in mappings:
                 slot = mapping.client_adapter.lpar_slot_num
                 self._owners[slot] = vios_uuid
-                self._used[slot] = luas(mappings, slot)
+                self._used[slot] = {*luas(mappings, slot)}
         self._open = {slot for slot, home in self._homes.items() if home}
         self._open -= taken | set(self._owners)
 
-    def make(self):
+    def make(self) -> dict[tuple[str, str], tuple[int, str | None]]:
         """Return dict of (VIOS UUID, identity) -> (int slot, str LUA)."""
         for slot, vios_uuid in list(self._owners.items()):
             self._settle(slot, vios_uuid)
@@ -119,7 +131,7 @@ class SlotPlan:
             self._settle_rest(vios_uuid)
         return self._addresses
 
-    def _gain(self, slot, vios_uuid):
+    def _gain(self, slot: int, vios_uuid: str) -> tuple:
         """Sort key: what it is worth that a VIOS takes a slot."""
         home = self._homes[slot]
         before = self._guide[slot].get(slot_map.VIOS, {})
@@ -128,7 +140,7 @@ class SlotPlan:
                 vios_uuid in before,
                 self._vioses[vios_uuid].name in before.values(), -slot)
 
-    def _settle(self, slot, vios_uuid):
+    def _settle(self, slot: int, vios_uuid: str) -> None:
         """Place the disks of a VIOS that were behind a slot."""
         home = self._homes.get(slot, {})
         for disk in list(self._missing.get(vios_uuid, ())):
@@ -138,7 +150,7 @@ class SlotPlan:
                 address = next(filter(None, map(home.get, known)), None)
                 self._put(disk, vios_uuid, slot, address)
 
-    def _settle_rest(self, vios_uuid):
+    def _settle_rest(self, vios_uuid: str) -> None:
         """Place the disks of a VIOS that the map does not know."""
         for disk in list(self._missing[vios_uuid]):
             slot = next((slot for slot in sorted(self._owners)
@@ -151,7 +163,8 @@ class SlotPlan:
                 self._owners[slot] = vios_uuid
             self._put(disk, vios_uuid, slot, None)
 
-    def _put(self, disk, vios_uuid, slot, address):
+    def _put(self, disk: tuple[str, ...], vios_uuid: str, slot: int,
+             address: str | None) -> None:
         used = self._used.setdefault(slot, set())
         if address is None or address in used:
             homes = set(self._homes.get(slot, {}).values())

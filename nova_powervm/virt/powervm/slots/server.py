@@ -12,11 +12,18 @@
 
 """What one operation finds out about the slots of a server, and wants."""
 
-import threading
+from __future__ import annotations
 
+import threading
+import typing
+
+from nova import objects
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
 from pypowervm import util as pvm_util
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm.nvram import api
 from nova_powervm.virt.powervm.slots import plan
@@ -41,37 +48,40 @@ class ServerSlots:
 
     are_kept = True
 
-    def __init__(self, maps, instance, new_lpar=False, guided=False):
+    def __init__(self, maps: typing.Any, instance: objects.Instance,
+                 new_lpar: bool = False, guided: bool = False) -> None:
         self.instance = instance
         self._maps = maps
         self._new_lpar = new_lpar
         self._guided = guided
-        self._changes = []
+        self._changes: list[slot_map.Change] = []
         self._lpar_uuid = vm.get_lpar_uuid(instance)
         # Held while the map is read, too: each thread of the operation needs
         # it before it can go on. Those of other servers have other locks.
         self._lock = threading.RLock()
-        self._guide = None
+        self._guide: slot_map.Topology | None = None
         self._max_slots = 0
-        self._vnet_slots = set()
+        self._vnet_slots: set[int] = set()
         # VIOS UUID -> list of the identities of what it is to map.
-        self._expected = {}
+        self._expected: dict[str, list[tuple[str, ...]]] = {}
         # (VIOS UUID, identity) -> (slot, LUA).
-        self._addresses = {}
+        self._addresses: dict[
+            tuple[str, str], tuple[int, str | None]] = {}
         # WWPNs -> name of the fabric.
-        self._fabrics = {}
+        self._fabrics: dict[frozenset[str], str] = {}
         # (name of the fabric, WWPNs) -> slot, or None.
-        self._vfc_slots = {}
+        self._vfc_slots: dict[
+            tuple[str, frozenset[str]], int | None] = {}
 
     @property
-    def guide(self):
+    def guide(self) -> slot_map.Topology:
         """The map that is followed; empty if there is none. Never raises."""
         with self._lock:
             if self._guide is None:
                 self._guide = self._read_guide() if self._guided else {}
             return self._guide
 
-    def _read_guide(self):
+    def _read_guide(self) -> slot_map.Topology:
         try:
             return self._maps.load(self.instance.uuid)
         except Exception as exc:
@@ -84,15 +94,16 @@ class ServerSlots:
     # ---- the partition -------------------------------------------------
 
     @property
-    def min_slots(self):
+    def min_slots(self) -> int:
         """How many slots the LPAR must have, int, for all devices."""
         return max(self.guide, default=-1) + 1
 
-    def note_partition(self, lpar_w):
+    def note_partition(self, lpar_w: pvm_lpar.LPAR) -> None:
         """Take in the LPAR wrapper of the server."""
         self._max_slots = lpar_w.io_config.max_virtual_slots
 
-    def _free_slot(self, taken, high=False):
+    def _free_slot(self, taken: typing.Collection[int],
+                   high: bool = False) -> int | None:
         """Find a slot that is neither in the map nor taken, or None."""
         slots = range(_FIRST_SLOT, self._max_slots)
         for slot in reversed(slots) if high else slots:
@@ -102,7 +113,7 @@ class ServerSlots:
         return None
 
     @property
-    def reserved(self):
+    def reserved(self) -> typing.AbstractSet[int]:
         """Slots of network adapters, and of what is in the map: set of int.
 
         They are not all that are in use.
@@ -111,7 +122,7 @@ class ServerSlots:
 
     # ---- network adapters ----------------------------------------------
 
-    def vnet_slot(self, mac):
+    def vnet_slot(self, mac: str | None) -> int | None:
         """Tell the slot that a network adapter is to have.
 
         :param mac: str, its MAC address, or None if it is not known yet.
@@ -120,15 +131,17 @@ class ServerSlots:
         if not (self._new_lpar and self.guide):
             return None
         mac = mac and pvm_util.sanitize_mac_for_api(mac)
-        for slot, devices in self.guide.items():
-            if any(mac in devices.get(cls, ()) for cls in slot_map.NETWORK):
-                break
-        else:
-            slot = self._free_slot((), high=True)
-        self._vnet_slots.add(slot)
+        slot = next((slot for slot, devices in self.guide.items()
+                     if any(mac in devices.get(cls, ())
+                            for cls in slot_map.NETWORK)),
+                    None) or self._free_slot((), high=True)
+        if slot is not None:
+            self._vnet_slots.add(slot)
         return slot
 
-    def record_vnets(self, adapters, complete=()):
+    def record_vnets(
+            self, adapters: typing.Iterable[pvm_wrapper.Wrapper | None],
+            complete: typing.Collection[str] = ()) -> None:
         """Take in network adapters of the server.
 
         :param adapters: list of wrappers of CNAs and vNICs; None among them is
@@ -146,21 +159,21 @@ class ServerSlots:
         macs = {mac for devices in seen.topology.values()
                 for found in devices.values() for mac in found}
 
-        def is_gone(slot, devices):
+        def is_gone(slot: int, devices: slot_map.Devices) -> bool:
             return slot not in slots and any(
                 cls in complete or not macs.isdisjoint(devices[cls])
                 for cls in slot_map.NETWORK if cls in devices)
 
         self._changes.append(slot_map.Change(seen.topology, gone=is_gone))
 
-    def drop_vnets(self, macs):
+    def drop_vnets(self, macs: typing.Iterable[str]) -> None:
         """Take in that network adapters are gone.
 
         :param macs: iterable of their MAC addresses, str.
         """
         macs = set(map(pvm_util.sanitize_mac_for_api, macs))
 
-        def is_gone(slot, devices):
+        def is_gone(slot: int, devices: slot_map.Devices) -> bool:
             return any(not macs.isdisjoint(devices.get(cls, ()))
                        for cls in slot_map.NETWORK)
 
@@ -168,7 +181,7 @@ class ServerSlots:
 
     # ---- storage: what the StorageTransaction tells and asks ------------
 
-    def expect(self, vios_uuid, element):
+    def expect(self, vios_uuid: str, element: pvm_wrapper.Wrapper) -> None:
         """Take in that a VIOS is to map storage to the server.
 
         :param element: wrapper of a disk, medium, logical unit or volume.
@@ -178,11 +191,11 @@ class ServerSlots:
                 plan.identities(element))
 
     @property
-    def has_plan(self):
+    def has_plan(self) -> bool:
         """Whether plan() is to see the VIOSes before they are edited."""
         return bool(self._expected)
 
-    def plan(self, vioses):
+    def plan(self, vioses: dict[str, pvm_vios.VIOS]) -> None:
         """Decide where all goes that is expected and not there.
 
         :param vioses: dict of UUID -> VIOS wrapper.
@@ -199,7 +212,9 @@ class ServerSlots:
                 self.guide, vioses, there, missing, self._vnet_slots,
                 self._free_slot).make()
 
-    def device_address(self, vios_w, element):
+    def device_address(
+            self, vios_w: pvm_vios.VIOS,
+            element: pvm_wrapper.Wrapper) -> tuple[int | None, str | None]:
         """Tell where the server is to find storage that a VIOS maps to it.
 
         :returns: (int slot, str LUA); None in place of either, or both, if
@@ -213,7 +228,7 @@ class ServerSlots:
                 return slot, lua
         return None, None
 
-    def vfc_slot(self, fabric, wwpns):
+    def vfc_slot(self, fabric: str, wwpns: typing.Iterable[str]) -> int | None:
         """Tell the slot that a virtual Fibre Channel adapter is to have.
 
         The map knows adapters by their fabric; it learns that of this one.
@@ -230,7 +245,7 @@ class ServerSlots:
                 self._vfc_slots[key] = self._kept_vfc_slot(fabric, wwpns)
             return self._vfc_slots.get(key)
 
-    def _kept_vfc_slot(self, fabric, wwpns):
+    def _kept_vfc_slot(self, fabric: str, wwpns: frozenset[str]) -> int | None:
         """The slot that an adapter had, or None.
 
         After an evacuation all adapters have new WWPNs; each then takes the
@@ -246,7 +261,9 @@ class ServerSlots:
         return next((slot for slot in sorted(kept) if slot not in taken),
                     None)
 
-    def record(self, vioses, removed, xag):
+    def record(self, vioses: dict[str, pvm_vios.VIOS],
+               removed: list[pvm_wrapper.Wrapper],
+               xag: typing.Iterable[str]) -> None:
         """Take in what VIOSes map to the server.
 
         :param vioses: dict of UUID -> VIOS wrapper, as they are now.
@@ -264,7 +281,7 @@ class ServerSlots:
                  if clients.is_client(mapping, self._lpar_uuid)}
         read = set(vioses)
 
-        def is_gone(slot, devices):
+        def is_gone(slot: int, devices: slot_map.Devices) -> bool:
             is_read = not read.isdisjoint(devices.get(slot_map.VIOS, ()))
             if slot_map.IO.VFC in devices:
                 return vfc and is_read
@@ -273,7 +290,8 @@ class ServerSlots:
 
         self._changes.append(slot_map.Change(seen.topology, gone=is_gone))
 
-    def _record_vfc(self, seen, vios_w):
+    def _record_vfc(self, seen: slot_map.SeenDevices,
+                    vios_w: pvm_vios.VIOS) -> None:
         for mapping in vios_w.vfc_mappings:
             client = mapping.client_adapter
             if client is None or not clients.is_client(mapping,
@@ -285,14 +303,14 @@ class ServerSlots:
                 seen.register_vios(vios_w,
                                    mapping.server_adapter.lpar_slot_num)
 
-    def _mappings(self, vios_w):
+    def _mappings(self, vios_w: pvm_vios.VIOS) -> list[pvm_vios.VSCSIMapping]:
         return [mapping for mapping in vios_w.scsi_mappings
                 if mapping.client_adapter is not None and
                 clients.is_client(mapping, self._lpar_uuid)]
 
     # ---- the end -------------------------------------------------------
 
-    def save(self):
+    def save(self) -> None:
         """Have the map changed to what was seen; to be called at the end."""
         changes = list(self._changes)
         if self._new_lpar:
@@ -301,5 +319,5 @@ class ServerSlots:
             self._maps.save(self.instance.uuid, changes)
 
 
-def _plain_wwpns(wwpns):
+def _plain_wwpns(wwpns: typing.Iterable[str]) -> frozenset[str]:
     return frozenset(wwpn.upper().replace(':', '') for wwpn in wwpns)

@@ -12,17 +12,28 @@
 
 """The slot map of one server, and what operations make of it."""
 
+from __future__ import annotations
+
 import io
 import pickle
+import typing
 
 from oslo_log import log as logging
 from oslo_serialization import base64 as base64utils
+from pypowervm import adapter as pvm_adapter
 from pypowervm.tasks import slot_map as pvm_slot_map
 from pypowervm.wrappers import storage as pvm_stg
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.virt.powervm.nvram import api
 from nova_powervm.virt.powervm.storage import elements
 
 LOG = logging.getLogger(__name__)
+
+#: The devices at a slot: class of device -> identity -> detail.
+Devices: typing.TypeAlias = dict[str, dict[str, typing.Any]]
+#: A map: slot -> devices.
+Topology: typing.TypeAlias = dict[int, Devices]
 
 IO = pvm_slot_map.IOCLASS
 #: Our classes of a slot: {VIOS UUID: its name} and {name: LUA}.
@@ -42,24 +53,25 @@ class SlotMap(pvm_slot_map.SlotMapStore):
     :raises api.NVRAMDownloadException: if it cannot be read.
     """
 
-    def __init__(self, store, instance_uuid, load=True):
+    def __init__(self, store: api.NvramStore, instance_uuid: str,
+                 load: bool = True) -> None:
         self._store = store
         super().__init__('%s_slot_map' % instance_uuid, load=load)
 
-    def _load(self, key):
+    def _load(self, key: str) -> bytes | None:
         content = self._store.fetch_slot_map(key)
         if content is None or _is_sound(content):
             return content
         LOG.warning('The slot map %s is damaged; it is not used.', key)
         return None
 
-    def _save(self, key, blob):
+    def _save(self, key: str, blob: bytes) -> None:
         self._store.store_slot_map(key, blob)
 
-    def _delete(self, key):
+    def _delete(self, key: str) -> None:
         self._store.delete_slot_map(key)
 
-    def apply(self, changes):
+    def apply(self, changes: typing.Iterable[Change]) -> None:
         """Make changes, a list of Change, to the map."""
         for change in changes:
             change.apply(self._slot_topo)
@@ -68,11 +80,11 @@ class SlotMap(pvm_slot_map.SlotMapStore):
 class _PlainUnpickler(pickle.Unpickler):
     """Reads numbers, text and containers of them, and runs no code."""
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> typing.NoReturn:
         raise pickle.UnpicklingError('a slot map holds no %s' % name)
 
 
-def _is_sound(content):
+def _is_sound(content: bytes) -> bool:
     """Whether pypowervm can read a slot map without any danger."""
     try:
         try:
@@ -89,7 +101,7 @@ def _is_sound(content):
         return False
 
 
-def _is_slot(number):
+def _is_slot(number: object) -> bool:
     """Whether a number can be that of a slot: 0 and 1 are of the console."""
     return type(number) is int and 2 <= number < pvm_stg.ANY_SLOT
 
@@ -100,14 +112,15 @@ class SeenDevices(pvm_slot_map.SlotMapStore):
     :param vswitches: function that returns a dict of switch id -> name.
     """
 
-    def __init__(self, vswitches):
+    def __init__(self, vswitches: typing.Callable[[], dict[int, str]]) -> None:
         super().__init__(None, load=False)
         self._vswitches = vswitches
 
-    def _vswitch_id2name(self, adap):
+    def _vswitch_id2name(self, adap: pvm_adapter.Adapter) -> dict[int, str]:
         return self._vswitches()
 
-    def register_scsi(self, vios_w, mapping):
+    def register_scsi(self, vios_w: pvm_vios.VIOS,
+                      mapping: pvm_vios.VSCSIMapping) -> None:
         """Take in a mapping of a VIOS, if it has storage."""
         element, target = mapping.backing_storage, mapping.target_dev
         if element is None or target is None:
@@ -120,7 +133,7 @@ class SeenDevices(pvm_slot_map.SlotMapStore):
             self._reg_slot(NAMES, elements.base_name(element), slot,
                            extra_spec=target.lua)
 
-    def register_vios(self, vios_w, slot):
+    def register_vios(self, vios_w: pvm_vios.VIOS, slot: int) -> None:
         """Take in that a slot leads to a VIOS."""
         self._reg_slot(VIOS, vios_w.uuid, slot,
                        extra_spec=vios_w.name)
@@ -135,12 +148,14 @@ class Change:
         are in the map, whether they are gone; None if none are.
     """
 
-    def __init__(self, seen, new_lpar=False, gone=None):
+    def __init__(
+            self, seen: Topology, new_lpar: bool = False,
+            gone: typing.Callable[[int, Devices], bool] | None = None) -> None:
         self.seen = seen
         self.new_lpar = new_lpar
         self._gone = gone
 
-    def apply(self, topology):
+    def apply(self, topology: Topology) -> None:
         """Make the change to a dict of slot -> devices."""
         for slot, devices in list(topology.items()):
             if self.new_lpar or (self._gone is not None and

@@ -12,14 +12,19 @@
 
 """The edits of VIOS documents that one operation makes."""
 
+from __future__ import annotations
+
 import contextlib
 import typing
 
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction as pvm_tx
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -51,8 +56,9 @@ class StorageTransaction:
                   for, which keeps what it has in its places.
     """
 
-    def __init__(self, host, name, xag=(vios_mappings.SCSI_MAPPING,),
-                 slots=no_slots.NO_SLOTS):
+    def __init__(self, host: powervm_host.Host, name: str,
+                 xag: typing.Iterable[str] = (vios_mappings.SCSI_MAPPING,),
+                 slots: no_slots.Slots = no_slots.NO_SLOTS) -> None:
         self.host = host
         self.name = name
         self._slots = slots
@@ -61,25 +67,29 @@ class StorageTransaction:
         self._common = []
         self._plans = []
         self._afterwards = []
-        self._needed = set()
-        self._redundant = []
+        self._needed: set[str] = set()
+        self._redundant: list[_Redundant] = []
         self._returned = {}
-        self._read = []
+        self._read: list[pvm_vios.VIOS] = []
 
     @classmethod
     @contextlib.contextmanager
-    def immediate(cls, host, name, xag=(vios_mappings.SCSI_MAPPING,),
-                  slots=no_slots.NO_SLOTS):
+    def immediate(
+            cls, host: powervm_host.Host, name: str,
+            xag: typing.Iterable[str] = (vios_mappings.SCSI_MAPPING,),
+            slots: no_slots.Slots = no_slots.NO_SLOTS
+            ) -> typing.Iterator[StorageTransaction]:
         """Gather edits in a with statement, make them at its end."""
         stg = cls(host, name, xag=xag, slots=slots)
         yield stg
         stg.execute()
 
-    def reads(self, group):
+    def reads(self, group: str) -> bool:
         """Whether the documents have an extended attribute group."""
         return group in self._xag
 
-    def edit(self, vios_uuid, func, *args, **kwargs):
+    def edit(self, vios_uuid: str, func: typing.Callable[..., typing.Any],
+             *args: typing.Any, **kwargs: typing.Any) -> None:
         """Queue an edit of one VIOS.
 
         :param func: called as func(vios_wrapper, *args, **kwargs); returns
@@ -89,8 +99,11 @@ class StorageTransaction:
         self._needed.add(vios_uuid)
         self._add(vios_uuid, func, args, kwargs)
 
-    def edit_redundant(self, vios_uuids, func, *args, missed=None,
-                       required=True, **kwargs):
+    def edit_redundant(
+            self, vios_uuids: typing.Iterable[str],
+            func: typing.Callable[..., typing.Any], *args: typing.Any,
+            missed: typing.Callable[[str], typing.Any] | None = None,
+            required: bool = True, **kwargs: typing.Any) -> None:
         """Queue an edit of each VIOS that serves the same storage.
 
         Those that are down are left out.
@@ -105,7 +118,8 @@ class StorageTransaction:
         for vios_uuid in group.vios_uuids:
             self._add(vios_uuid, func, args, kwargs)
 
-    def map(self, vios_uuid, lpar_uuid, element):
+    def map(self, vios_uuid: str, lpar_uuid: str,
+            element: pvm_wrapper.Wrapper) -> None:
         """Queue the mapping of storage to a partition by one VIOS.
 
         :param lpar_uuid: str, PowerVM UUID of the client partition.
@@ -115,7 +129,8 @@ class StorageTransaction:
         self.edit(vios_uuid, vios_mappings.add_mapping, lpar_uuid, element,
                   device_address=self.device_address)
 
-    def map_redundant(self, vios_uuids, lpar_uuid, element):
+    def map_redundant(self, vios_uuids: typing.Iterable[str], lpar_uuid: str,
+                      element: pvm_wrapper.Wrapper) -> None:
         """Queue the mapping of storage by each VIOS that serves it.
 
         See map() and edit_redundant().
@@ -124,7 +139,8 @@ class StorageTransaction:
         self.edit_redundant(vios_uuids, vios_mappings.add_mapping, lpar_uuid,
                             element, device_address=self.device_address)
 
-    def expect(self, vios_uuids, element):
+    def expect(self, vios_uuids: typing.Iterable[str],
+               element: pvm_wrapper.Wrapper) -> None:
         """Announce that an edit maps storage to the server.
 
         An edit that asks device_address() where to, announces it before.
@@ -134,7 +150,9 @@ class StorageTransaction:
         for vios_uuid in vios_uuids:
             self._slots.expect(vios_uuid, element)
 
-    def device_address(self, vios_w, element):
+    def device_address(
+            self, vios_w: pvm_vios.VIOS,
+            element: pvm_wrapper.Wrapper) -> tuple[int | None, str | None]:
         """Tell an edit where the server is to find storage.
 
         :returns: (int slot, str LUA) for vios_mappings.build_mapping(); None
@@ -142,7 +160,7 @@ class StorageTransaction:
         """
         return self._slots.device_address(vios_w, element)
 
-    def vfc_slot(self, fabric, wwpns):
+    def vfc_slot(self, fabric: str, wwpns: typing.Iterable[str]) -> int | None:
         """Tell an edit the slot of a virtual Fibre Channel adapter.
 
         It is to be asked for each adapter that the server is to have, also
@@ -155,14 +173,16 @@ class StorageTransaction:
         return self._slots.vfc_slot(fabric, wwpns)
 
     @property
-    def reserved_slots(self):
+    def reserved_slots(self) -> typing.AbstractSet[int]:
         """Slots that have, or are kept for, other devices: set of int."""
         return self._slots.reserved
 
-    def _add(self, vios_uuid, func, args, kwargs):
+    def _add(self, vios_uuid: str, func: typing.Callable[..., typing.Any],
+             args: tuple, kwargs: dict) -> None:
         self._edits.setdefault(vios_uuid, []).append((func, args, kwargs))
 
-    def edit_touched(self, func, *args, **kwargs):
+    def edit_touched(self, func: typing.Callable[..., typing.Any],
+                     *args: typing.Any, **kwargs: typing.Any) -> None:
         """Queue an edit of each VIOS that is read for another edit anyway.
 
         Such edits come first. They cost no read, and a write only if they
@@ -170,7 +190,10 @@ class StorageTransaction:
         """
         self._common.append((func, args, kwargs))
 
-    def plan(self, func):
+    def plan(
+            self,
+            func: typing.Callable[[dict[str, pvm_vios.VIOS]], typing.Any]
+            ) -> None:
         """Queue a call that sees all VIOSes before any of them is edited.
 
         With one, they are read together (1 request).
@@ -180,7 +203,7 @@ class StorageTransaction:
         """
         self._plans.append(func)
 
-    def partition_id(self, lpar_uuid):
+    def partition_id(self, lpar_uuid: str) -> int | None:
         """Tell a plan the id of a partition (no request).
 
         :param lpar_uuid: str, PowerVM UUID of the partition.
@@ -191,7 +214,7 @@ class StorageTransaction:
                      for mapping in self._mappings_of(vios_w)
                      if clients.is_client(mapping, lpar_uuid)), None)
 
-    def _mappings_of(self, vios_w):
+    def _mappings_of(self, vios_w: pvm_vios.VIOS) -> list[pvm_wrapper.Wrapper]:
         """The mappings of a VIOS, of those groups that were read: list."""
         return [
             *(vios_w.scsi_mappings
@@ -199,11 +222,12 @@ class StorageTransaction:
             *(vios_w.vfc_mappings
               if self.reads(vios_mappings.FC_MAPPING) else ())]
 
-    def then(self, func, *args, **kwargs):
+    def then(self, func: typing.Callable[..., typing.Any], *args: typing.Any,
+             **kwargs: typing.Any) -> None:
         """Queue a call for when all VIOSes have been written."""
         self._afterwards.append((func, args, kwargs))
 
-    def execute(self):
+    def execute(self) -> dict[str, pvm_vios.VIOS]:
         """Make the edits, then the calls that were queued with then().
 
         All VIOSes are tried, in the order of their first edits; the calls are
@@ -224,7 +248,7 @@ class StorageTransaction:
         return results
 
     @property
-    def removed_storage(self):
+    def removed_storage(self) -> list[pvm_wrapper.Wrapper]:
         """Wrappers of the storage whose mappings execute() has removed.
 
         That of an edit that removed it from several VIOSes is there several
@@ -234,11 +258,12 @@ class StorageTransaction:
                 for mapping in self._removed_mappings()
                 if mapping.backing_storage is not None]
 
-    def _removed_mappings(self):
+    def _removed_mappings(self) -> list[pvm_wrapper.Wrapper]:
         return [mapping for returned in self._returned.values()
                 if isinstance(returned, list) for mapping in returned]
 
-    def _check_served(self, group, results):
+    def _check_served(self, group: _Redundant,
+                      results: dict[str, pvm_vios.VIOS]) -> None:
         down = [uuid for uuid in group.vios_uuids if uuid not in results]
         if group.required and len(down) == len(group.vios_uuids):
             raise exception.StorageNotServed(vioses=', '.join(down))
@@ -249,7 +274,7 @@ class StorageTransaction:
             if group.missed is not None:
                 group.missed(uuid)
 
-    def _update_all(self):
+    def _update_all(self) -> dict[str, pvm_vios.VIOS | None]:
         uuids = list(self._edits)
         if self._slots.has_plan:
             self.plan(self._slots.plan)
@@ -268,12 +293,13 @@ class StorageTransaction:
             self._raise(failures)
         return results
 
-    def _read_together(self, uuids):
+    def _read_together(self, uuids: list[str]) -> dict[str, pvm_vios.VIOS]:
         self._read = self.host.vioses(self._xag)
         return {vios_w.uuid: vios_w for vios_w in self._read
                 if vios_w.uuid in uuids}
 
-    def _update(self, vios_uuid, known=None):
+    def _update(self, vios_uuid: str,
+                known: pvm_vios.VIOS | None = None) -> pvm_vios.VIOS | None:
         """Read, edit and write one VIOS; None if it can do without."""
         edit = pvm_tx.WrapperTask(
             '%s_%s' % (self.name, vios_uuid),
@@ -293,23 +319,25 @@ class StorageTransaction:
                 raise
             return None
 
-    def _check_up(self, vios_w):
+    def _check_up(self, vios_w: pvm_vios.VIOS) -> None:
         """Raise _ViosIsDown if a VIOS is, by its document."""
         if not self.host.filter_active([vios_w]):
             raise _ViosIsDown()
 
-    def _add_subtasks(self, edit, vios_uuid):
+    def _add_subtasks(self, edit: pvm_tx.WrapperTask, vios_uuid: str) -> None:
         for number, (func, args, kwargs) in enumerate(
                 self._common + self._edits[vios_uuid]):
             edit.add_functor_subtask(self._call, (vios_uuid, number), func,
                                      args, kwargs)
 
-    def _call(self, vios_w, key, func, args, kwargs):
+    def _call(self, vios_w: pvm_vios.VIOS, key: tuple[str, int],
+              func: typing.Callable[..., typing.Any], args: tuple,
+              kwargs: dict) -> typing.Any:
         """Make an edit; if it is made anew, the last result counts."""
         self._returned[key] = func(vios_w, *args, **kwargs)
         return self._returned[key]
 
-    def _raise(self, failures):
+    def _raise(self, failures: dict[str, Exception]) -> typing.NoReturn:
         for uuid, exc in failures.items():
             LOG.error('Updating VIOS %(vios)s for %(name)s failed: %(exc)s',
                       {'vios': uuid, 'name': self.name, 'exc': exc})

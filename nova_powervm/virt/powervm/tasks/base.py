@@ -47,7 +47,7 @@ class Task(tf_task.Task):
     :cvar NAME: str, the name in the log, and in the flow.
     """
 
-    NAME = None
+    NAME: str
 
     def __init__(self):
         super().__init__(self.NAME)
@@ -177,6 +177,6 @@ def run(flow, instance=None):
         try:
             engine.run()
         except Exception as exc:
-            exc._failed_reverts = reverts.failed
+            setattr(exc, '_failed_reverts', reverts.failed)
             raise
     return engine.storage.fetch_all()

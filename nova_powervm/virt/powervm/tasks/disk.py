@@ -23,6 +23,7 @@ from nova import exception as nova_exc
 from taskflow.types import failure
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import paths as disk_paths
 from nova_powervm.virt.powervm.disk import rescue
 from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm import no_slots
@@ -142,8 +143,8 @@ class ConnectRescueDisk(DiskTask):
         self.apart = apart
 
     def execute(self, disk_dev_info):
-        return self.disk_dvr.connect_disk_by_one(self.instance, disk_dev_info,
-                                                 apart=self.apart)
+        return disk_paths.connect_by_one(
+            self.disk_dvr, self.instance, disk_dev_info, apart=self.apart)
 
     def revert(self, result, flow_failures, disk_dev_info):
         """Unmap the rescue disk"""

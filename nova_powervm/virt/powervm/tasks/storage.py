@@ -17,6 +17,7 @@ all of them, with one read and one write per VIOS.
 """
 
 from nova_powervm.virt.powervm import boot_path
+from nova_powervm.virt.powervm.disk import paths as disk_paths
 from nova_powervm.virt.powervm import partition_mappings
 from nova_powervm.virt.powervm.tasks import base
 
@@ -67,8 +68,8 @@ class FindBootDevice(base.InstanceTask):
     def execute(self, vioses):
         if self.volumes:
             return boot_path.join(self.volumes.boot_paths(vioses))
-        mapping = self.disk_dvr.find_mapping(self.instance, self.disk_type,
-                                             vioses)
+        mapping = disk_paths.find_mapping(self.disk_dvr, self.instance,
+                                          self.disk_type, vioses)
         return mapping and boot_path.scsi_path(mapping)
 
 

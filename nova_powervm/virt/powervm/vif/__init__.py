@@ -16,16 +16,23 @@ A kind of port is a module of this package with a VifDriver, and a line of
 VIF_DRIVERS.
 """
 
+from __future__ import annotations
+
 import functools
+import typing
 
 from nova import context as nova_context
 from nova import exception as nova_exc
+from nova.network import model as network_model
 from nova import objects
 from oslo_log import log as logging
 from oslo_utils import importutils
 from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import uuid as pvm_uuids
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+from pypowervm.wrappers import logical_partition as pvm_lpar
 
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm.vif import details
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
@@ -45,8 +52,11 @@ plug_mgmt_vif = rmc.plug
 undo_mgmt_vif = rmc.undo
 
 
-def plug(host, instance, vif, lpar_w=None, new_vif=True, adapters=None,
-         slot_num=None):
+def plug(host: powervm_host.Host, instance: objects.Instance,
+         vif: network_model.VIF, lpar_w: pvm_lpar.LPAR | None = None,
+         new_vif: bool = True,
+         adapters: list[pvm_wrapper.EntryWrapper] | None = None,
+         slot_num: int | None = None) -> pvm_wrapper.EntryWrapper | None:
     """Plug a port, and tell its agent about it if it has one.
 
     A port whose adapter is in ``adapters`` does not get a second one. A new
@@ -83,7 +93,9 @@ def plug(host, instance, vif, lpar_w=None, new_vif=True, adapters=None,
     return adapter
 
 
-def ports_to_replug(network_infos):
+def ports_to_replug(
+        network_infos: typing.Iterable[network_model.VIF]
+        ) -> list[network_model.VIF]:
     """Tell which ports have to be plugged again when nova-compute starts.
 
     :param network_infos: list of nova.network.model.VIF.
@@ -95,7 +107,9 @@ def ports_to_replug(network_infos):
             not _driver_class(vif).outlives_host]
 
 
-def adapter_types(network_infos):
+def adapter_types(
+        network_infos: typing.Iterable[network_model.VIF]
+        ) -> list[driver.AdapterType]:
     """Tell which types of adapters ports need (no request).
 
     :param network_infos: list of nova.network.model.VIF.
@@ -107,7 +121,8 @@ def adapter_types(network_infos):
         if vif.get('type') in VIF_DRIVERS))
 
 
-def restore(host, instance, vif, adapters):
+def restore(host: powervm_host.Host, instance: objects.Instance,
+            vif: network_model.VIF, adapters: typing.Any) -> bool:
     """Bring a port up to date when nova-compute starts.
 
     :param vif: nova.network.model.VIF
@@ -120,7 +135,10 @@ def restore(host, instance, vif, adapters):
     return _build_vif_driver(host, instance, vif).restore(vif, adapters)
 
 
-def unplug(host, instance, vif, adapters=None, lpar_going=False):
+def unplug(host: powervm_host.Host, instance: objects.Instance,
+           vif: network_model.VIF,
+           adapters: list[pvm_wrapper.EntryWrapper] | None = None,
+           lpar_going: bool = False) -> pvm_wrapper.EntryWrapper | None:
     """Unplug a port, and tell its agent about it if it has one.
 
     :param host: the Host.
@@ -153,7 +171,8 @@ def unplug(host, instance, vif, adapters=None, lpar_going=False):
     return adapter
 
 
-def remove_stale(host, is_stale):
+def remove_stale(host: powervm_host.Host,
+                 is_stale: typing.Callable[[str], bool]) -> None:
     """Remove what ports have left outside of LPARs (1 request at most).
 
     :param host: the Host.
@@ -165,7 +184,7 @@ def remove_stale(host, is_stale):
         importutils.import_class(name).remove_stale(host, is_stale)
 
 
-def clean_periodically(host):
+def clean_periodically(host: powervm_host.Host) -> None:
     """Remove what the platform should have removed with adapters.
 
     :param host: the Host.
@@ -175,7 +194,7 @@ def clean_periodically(host):
         importutils.import_class(name).clean_periodically(host)
 
 
-def remove_stale_ports(host):
+def remove_stale_ports(host: powervm_host.Host) -> None:
     """Remove what ports have left of servers that are gone from this host.
 
     They have no LPAR, and Nova has deleted them or has them nowhere or on
@@ -195,7 +214,7 @@ def remove_stale_ports(host):
                     '%s', exc)
 
 
-def _has_left(host, server):
+def _has_left(host: powervm_host.Host, server: str) -> bool:
     """Whether Nova has deleted a server, or not on this host (1 DB call)."""
     found = objects.InstanceList.get_by_filters(
         nova_context.get_admin_context(read_deleted='yes'), {'uuid': server},
@@ -204,7 +223,8 @@ def _has_left(host, server):
                instance.task_state is None for instance in found)
 
 
-def _tell_agent(vif_drv, action, vif, adapter):
+def _tell_agent(vif_drv: driver.VifDriver, action: str, vif: network_model.VIF,
+                adapter: pvm_wrapper.EntryWrapper | None) -> None:
     """Tell the agent of a port about it, if there is one; never raises."""
     if not vif_drv.has_agent or not details.has_agent(vif):
         return
@@ -217,11 +237,12 @@ def _tell_agent(vif_drv, action, vif, adapter):
                     instance=vif_drv.instance)
 
 
-def _driver_class(vif):
+def _driver_class(vif: network_model.VIF) -> type[driver.VifDriver]:
     return importutils.import_class(VIF_DRIVERS[vif['type']])
 
 
-def _build_vif_driver(host, instance, vif):
+def _build_vif_driver(host: powervm_host.Host, instance: objects.Instance,
+                      vif: network_model.VIF) -> driver.VifDriver:
     vif_type = vif.get('type')
     if vif_type not in VIF_DRIVERS:
         raise nova_exc.VirtualInterfacePlugException(

@@ -45,7 +45,7 @@ class Need(typing.NamedTuple):
     """
 
     physnet: typing.Optional[str]
-    count: int
+    count: int  # type: ignore[assignment]
     capacity: typing.Optional[int]
     maximum: typing.Optional[int]
     claimed: typing.Optional[tuple]

@@ -12,16 +12,24 @@
 
 """The interface of a network port driver, and what all of them share."""
 
+from __future__ import annotations
+
 import abc
 import typing
 
 from nova import exception as nova_exc
+from nova.network import model as network_model
+from nova import objects
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import network as pvm_net
 
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm import vm
 
@@ -49,7 +57,10 @@ VNIC = AdapterType(
     slot_map.IO.VNIC, lambda host, lpar_uuid: host.vnics(lpar_uuid))
 
 
-def read_adapters(host, instance, types=(CLIENT_ADAPTER,)):
+def read_adapters(
+        host: powervm_host.Host, instance: objects.Instance,
+        types: typing.Iterable[AdapterType] = (CLIENT_ADAPTER,)
+        ) -> list[pvm_wrapper.EntryWrapper]:
     """Read network adapters of an instance (1 request for each type).
 
     :param host: the Host.
@@ -66,7 +77,8 @@ def read_adapters(host, instance, types=(CLIENT_ADAPTER,)):
         return []
 
 
-def find_adapter(adapters, vif):
+def find_adapter(adapters: list[pvm_wrapper.EntryWrapper] | None,
+                 vif: network_model.VIF) -> pvm_wrapper.EntryWrapper | None:
     """Find the adapter of a port, which is the one with the port's MAC.
 
     :param adapters: list of wrappers, of all types of adapters, or None.
@@ -78,7 +90,9 @@ def find_adapter(adapters, vif):
                  if adapter.mac == mac), None)
 
 
-def create_cna(host, parent_w, vswitch_name, pvid, **attrs):
+def create_cna(host: powervm_host.Host, parent_w: pvm_bp.BasePartition,
+               vswitch_name: str, pvid: int,
+               **attrs: typing.Any) -> pvm_net.CNA:
     """Create a network adapter on a partition (one request).
 
     The parent's wrapper spares pypowervm a read of it, and the cached virtual
@@ -94,7 +108,7 @@ def create_cna(host, parent_w, vswitch_name, pvid, **attrs):
     :raises VirtualInterfacePlugException: if there is no such switch.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    def create(href):
+    def create(href: str) -> pvm_net.CNA:
         return pvm_net.CNA.bld(host.adapter, pvid, href, **attrs).create(
             parent=parent_w)
 
@@ -114,7 +128,7 @@ def create_cna(host, parent_w, vswitch_name, pvid, **attrs):
     return create(fresh_href)
 
 
-def _vswitch_href(host, name):
+def _vswitch_href(host: powervm_host.Host, name: str) -> str:
     vswitch = host.get_vswitch(name)
     if vswitch is None:
         raise nova_exc.VirtualInterfacePlugException(
@@ -122,7 +136,8 @@ def _vswitch_href(host, name):
     return vswitch.related_href
 
 
-def delete_adapter(host, adapter):
+def delete_adapter(host: powervm_host.Host,
+                   adapter: pvm_wrapper.EntryWrapper) -> None:
     """Delete a network adapter (one request); fine if it is gone already.
 
     No etag is sent: whatever the adapter has become, it has to go.
@@ -156,12 +171,14 @@ class VifDriver(abc.ABC):
     outlives_host = False
     has_agent = False
 
-    def __init__(self, host, instance):
+    def __init__(self, host: powervm_host.Host,
+                 instance: objects.Instance) -> None:
         self.host = host
         self.instance = instance
 
     @abc.abstractmethod
-    def plug(self, vif, lpar_w, slot_num=None):
+    def plug(self, vif: network_model.VIF, lpar_w: pvm_lpar.LPAR,
+             slot_num: int | None = None) -> pvm_wrapper.EntryWrapper:
         """Create what the port needs.
 
         :param vif: the nova.network.model.VIF.
@@ -173,7 +190,8 @@ class VifDriver(abc.ABC):
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
 
-    def replug(self, vif, adapter):
+    def replug(self, vif: network_model.VIF,
+               adapter: pvm_wrapper.EntryWrapper) -> None:
         """Bring a port that has its adapter up to date; nothing to do here.
 
         :param vif: the nova.network.model.VIF.
@@ -181,7 +199,7 @@ class VifDriver(abc.ABC):
         :raises: as plug().
         """
 
-    def restore(self, vif, adapters):
+    def restore(self, vif: network_model.VIF, adapters: typing.Any) -> bool:
         """Bring a port up to date when nova-compute starts.
 
         :param vif: the nova.network.model.VIF.
@@ -192,7 +210,9 @@ class VifDriver(abc.ABC):
         """
         return False
 
-    def unplug(self, vif, adapter, lpar_going=False):
+    def unplug(self, vif: network_model.VIF,
+               adapter: pvm_wrapper.EntryWrapper | None,
+               lpar_going: bool = False) -> None:
         """Remove what plug() made.
 
         :param vif: the nova.network.model.VIF.
@@ -206,7 +226,8 @@ class VifDriver(abc.ABC):
             delete_adapter(self.host, adapter)
 
     @classmethod
-    def remove_stale(cls, host, is_stale):
+    def remove_stale(cls, host: powervm_host.Host,
+                     is_stale: typing.Callable[[str], bool]) -> None:
         """Remove what stands outside of the LPARs of servers that are gone.
 
         Nothing to do here; 0 requests.
@@ -218,7 +239,7 @@ class VifDriver(abc.ABC):
         """
 
     @classmethod
-    def clean_periodically(cls, host):
+    def clean_periodically(cls, host: powervm_host.Host) -> None:
         """Remove what the platform should have removed with adapters.
 
         Nothing to do here; 0 requests.

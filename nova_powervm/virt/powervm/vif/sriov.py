@@ -76,7 +76,7 @@ class SriovVifDriver(driver.VifDriver):
         while True:
             devices = backing.choose(need, self.host.sriov.ports(),
                                      self.host.sriov.vioses(), refused)
-            if devices in refused:
+            if refusal is not None and devices in refused:
                 raise refusal
             try:
                 return create(devices)

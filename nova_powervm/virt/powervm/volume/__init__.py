@@ -16,13 +16,19 @@ TRANSPORTS is the registry: a new transport takes one module and one line
 here.
 """
 
+from __future__ import annotations
+
+import typing
+
 from nova import exception as nova_exc
+from nova import objects
 from nova.virt import driver as virt_driver
 from oslo_log import log as logging
 from oslo_utils import importutils
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import instance_volumes
 
@@ -38,11 +44,12 @@ TRANSPORTS = (
 )
 
 
-def _classes():
+def _classes() -> list[type[driver.VolumeTransport]]:
     return [importutils.import_class(path) for path in TRANSPORTS]
 
 
-def connector_properties(host, instance):
+def connector_properties(host: powervm_host.Host,
+                         instance: objects.Instance) -> dict[str, typing.Any]:
     """Describe to Cinder where to export volumes of an instance.
 
     What each transport tells is merged, as os-brick does it with its
@@ -62,7 +69,10 @@ def connector_properties(host, instance):
     return properties
 
 
-def transport_class(instance, connection_info):
+def transport_class(
+        instance: objects.Instance,
+        connection_info: dict[str, typing.Any]
+        ) -> type[driver.VolumeTransport]:
     """Find the class of the transport that serves a volume (no request).
 
     :param instance: nova.objects.Instance
@@ -79,7 +89,8 @@ def transport_class(instance, connection_info):
         known=', '.join(sorted({cls.DRIVER_VOLUME_TYPE for cls in classes})))
 
 
-def check_encryption(connection_info, encryption=None):
+def check_encryption(connection_info: dict[str, typing.Any],
+                     encryption: dict | None = None) -> None:
     """Refuse a volume that the guest would see encrypted.
 
     :param connection_info: dict of Cinder.
@@ -89,7 +100,9 @@ def check_encryption(connection_info, encryption=None):
     driver.Volume(connection_info).check_encryption(encryption)
 
 
-def build(host, instance, connection_info, is_new=False):
+def build(host: powervm_host.Host, instance: objects.Instance,
+          connection_info: dict[str, typing.Any],
+          is_new: bool = False) -> instance_volumes.InstanceVolumes:
     """Make the InstanceVolumes of an operation on one volume (no request).
 
     :param host: the owner of the REST connection (host.Host).
@@ -105,7 +118,8 @@ def build(host, instance, connection_info, is_new=False):
         driver.Volume(connection_info, is_new=is_new)])
 
 
-def build_all(host, instance, bdms):
+def build_all(host: powervm_host.Host, instance: objects.Instance,
+              bdms: typing.Iterable[dict]) -> instance_volumes.InstanceVolumes:
     """Make the InstanceVolumes of an instance, the boot volume first.
 
     :param host: the owner of the REST connection (host.Host).
@@ -119,7 +133,9 @@ def build_all(host, instance, bdms):
     return _build(host, instance, _volumes(bdms))
 
 
-def build_root(host, instance, bdms):
+def build_root(
+        host: powervm_host.Host, instance: objects.Instance,
+        bdms: typing.Iterable[dict]) -> instance_volumes.InstanceVolumes:
     """Make the InstanceVolumes of the volume that an instance boots from.
 
     :param bdms: see build_all().
@@ -130,7 +146,9 @@ def build_root(host, instance, bdms):
                      [bdm for bdm in bdms if _boot_index(bdm) == 0])
 
 
-def build_for_removal(host, instance, bdms):
+def build_for_removal(
+        host: powervm_host.Host, instance: objects.Instance,
+        bdms: typing.Iterable[dict]) -> instance_volumes.InstanceVolumes:
     """Make the InstanceVolumes of an instance that is removed (no request).
 
     Volumes that could never be attached do not hinder that. A transport may
@@ -156,19 +174,20 @@ def build_for_removal(host, instance, bdms):
     return found
 
 
-def _volumes(bdms):
+def _volumes(bdms: typing.Iterable[dict]) -> list[driver.Volume]:
     return [driver.Volume(bdm['connection_info'], boot=_boot_index(bdm) == 0)
             for bdm in sorted(bdms, key=_boot_index)
             if bdm.get('connection_info')]
 
 
-def _boot_index(bdm):
+def _boot_index(bdm: dict) -> float:
     """Sort key: volumes that nothing boots from come last."""
     index = bdm.get('boot_index')
     return float('inf') if index is None or index < 0 else index
 
 
-def _build(host, instance, volumes):
+def _build(host: powervm_host.Host, instance: objects.Instance,
+           volumes: list[driver.Volume]) -> instance_volumes.InstanceVolumes:
     by_class = {}
     for volume in volumes:
         by_class.setdefault(transport_class(
@@ -177,7 +196,8 @@ def _build(host, instance, volumes):
         cls(host, instance, served) for cls, served in by_class.items()])
 
 
-def devices(volumes, block_device_info):
+def devices(volumes: typing.Iterable[driver.Volume],
+            block_device_info: dict | None) -> list[str]:
     """Names by which Nova knows volumes, such as '/dev/sdb'.
 
     :param volumes: list of driver.Volume, or None.

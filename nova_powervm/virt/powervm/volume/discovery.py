@@ -226,8 +226,8 @@ def _unmap_stale(vios_w, host):
     """Edit: unmap volumes of Nova from LPARs that are gone."""
     found = list(filter(mappings.is_of_volume, vios_w.scsi_mappings))
     orphans = list(filter(clients.is_orphan, found))
-    known = owners.Owners(host, found) if orphans else None
-    stale = list(filter(known.is_abandoned, orphans)) if orphans else []
+    stale = (list(filter(owners.Owners(host, found).is_abandoned, orphans))
+             if orphans else [])
     return vios_mappings.remove_mappings(
         vios_w, lambda mapping: mapping in stale)
 

@@ -12,12 +12,20 @@
 
 """What the driver needs to know of a volume transport."""
 
+from __future__ import annotations
+
 import abc
+import typing
 
 from nova import exception as nova_exc
+from nova import objects
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.virt.powervm import host as powervm_host
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm.volume import device_addresses
 
 
 class Volume:
@@ -30,24 +38,26 @@ class Volume:
         What is kept of a volume with its id is of another one then.
     """
 
-    def __init__(self, connection_info, boot=False, is_new=False):
+    def __init__(self, connection_info: dict[str, typing.Any],
+                 boot: bool = False, is_new: bool = False) -> None:
         self.connection_info = connection_info
         self.boot = boot
         self.is_new = is_new
 
     @property
-    def data(self):
+    def data(self) -> dict[str, typing.Any]:
         """The transport's data in connection_info, a dict."""
         return self.connection_info.setdefault('data', {})
 
     @property
-    def id(self):
+    def id(self) -> str:
         """Cinder's UUID of the volume, str."""
-        return (self.connection_info.get('serial') or
-                self.data.get('volume_id') or
-                self.connection_info.get('volume_id'))
+        return typing.cast(str, (
+            self.connection_info.get('serial') or
+            self.data.get('volume_id') or
+            self.connection_info.get('volume_id')))
 
-    def check_encryption(self, encryption=None):
+    def check_encryption(self, encryption: dict | None = None) -> None:
         """Refuse a volume that the guest would see encrypted.
 
         :param encryption: what Nova knows of it, a dict, or None.
@@ -87,29 +97,31 @@ class VolumeTransport(abc.ABC):
     """
 
     #: The driver_volume_type of Cinder that it serves.
-    DRIVER_VOLUME_TYPE = None
+    DRIVER_VOLUME_TYPE: str
     #: Attribute groups of VIOS documents that the queued edits need.
-    xag = (vios_mappings.SCSI_MAPPING,)
+    xag: tuple[str, ...] = (vios_mappings.SCSI_MAPPING,)
     #: Whether disconnect() changes the adapters of an LPAR that stays.
     disconnect_changes_io = True
     #: Whether VIOSes can show the volumes to the management partition, so
-    #: that they can be copied. If so, there is devices().
+    #: that they can be copied, see devices().
     can_be_copied = False
 
-    def __init__(self, host, instance, volumes):
+    def __init__(self, host: powervm_host.Host, instance: objects.Instance,
+                 volumes: list[Volume]) -> None:
         self.host = host
         self.instance = instance
         self.volumes = volumes
 
     @property
-    def lpar_uuid(self):
+    def lpar_uuid(self) -> str:
         """The UUID of the instance's LPAR, which need not exist, str."""
         return vm.get_lpar_uuid(self.instance)
 
     # ---- what it serves, and tells Cinder ------------------------------
 
     @classmethod
-    def serves(cls, instance, connection_info):
+    def serves(cls, instance: objects.Instance,
+               connection_info: dict[str, typing.Any]) -> bool:
         """Whether a volume was, or is to be, attached in this way.
 
         :param instance: nova.objects.Instance
@@ -119,7 +131,9 @@ class VolumeTransport(abc.ABC):
             'driver_volume_type') == cls.DRIVER_VOLUME_TYPE
 
     @classmethod
-    def connector_properties(cls, host, instance):
+    def connector_properties(
+            cls, host: powervm_host.Host,
+            instance: objects.Instance) -> dict[str, typing.Any]:
         """Tell Cinder where to export new volumes of an instance.
 
         It is merged into what the other transports tell. The LPAR need not
@@ -133,7 +147,8 @@ class VolumeTransport(abc.ABC):
         return {}
 
     @classmethod
-    def may_have_left(cls, host, instance):
+    def may_have_left(cls, host: powervm_host.Host,
+                      instance: objects.Instance) -> bool:
         """Whether an instance may have devices here without a volume.
 
         :param host: the owner of the REST connection (host.Host).
@@ -143,7 +158,7 @@ class VolumeTransport(abc.ABC):
 
     # ---- connection ----------------------------------------------------
 
-    def discover(self):
+    def discover(self) -> typing.Any:
         """Make VIOSes see the volumes.
 
         :returns: what they see, for the other methods; None if the transport
@@ -153,7 +168,7 @@ class VolumeTransport(abc.ABC):
         :raises pypowervm.exceptions.Error: if nothing can be discovered.
         """
 
-    def check(self, discovered):
+    def check(self, discovered: typing.Any) -> None:
         """Make sure that all volumes can be connected (no request).
 
         :param discovered: what discover() has returned.
@@ -161,7 +176,7 @@ class VolumeTransport(abc.ABC):
             or if what they see is not the volume.
         """
 
-    def missing(self, discovered):
+    def missing(self, discovered: typing.Any) -> list[Volume]:
         """List the volumes that no VIOS sees (no request).
 
         :param discovered: what discover() has returned.
@@ -171,13 +186,26 @@ class VolumeTransport(abc.ABC):
         """
         return []
 
+    def devices(self, discovered: typing.Any) -> list:
+        """List what VIOSes see of volumes that can be copied.
+
+        Only a transport that can_be_copied has it.
+
+        :param discovered: what discover() has returned.
+        :returns: list of objects for copying.VolumeCopier.
+        :raises nova.exception.VolumeAttachFailed: see missing().
+        """
+        raise NotImplementedError()
+
     @property
-    def needs_io_change(self):
+    def needs_io_change(self) -> bool:
         """Whether connect() changes the adapters of the LPAR."""
         return True
 
     @abc.abstractmethod
-    def connect(self, stg, discovered, replaces=None):
+    def connect(self, stg: transaction.StorageTransaction,
+                discovered: typing.Any,
+                replaces: Volume | None = None) -> None:
         """Queue what connects the volumes that were discovered.
 
         :param stg: transaction.StorageTransaction
@@ -185,7 +213,8 @@ class VolumeTransport(abc.ABC):
         :param replaces: Volume whose place the only volume takes, or None.
         """
 
-    def undo_connect(self, stg, discovered=None):
+    def undo_connect(self, stg: transaction.StorageTransaction,
+                     discovered: typing.Any = None) -> None:
         """Queue what takes back what connect() queued, and maybe did.
 
         :param stg: transaction.StorageTransaction
@@ -193,14 +222,16 @@ class VolumeTransport(abc.ABC):
         """
         self.disconnect(stg, discovered)
 
-    def give_up(self):
+    def give_up(self) -> None:
         """Forget what was made for volumes that are not connected at last.
 
         To be called if connect() was not, or after what takes it back.
         """
 
     @abc.abstractmethod
-    def disconnect(self, stg, discovered=None, server_going=False):
+    def disconnect(self, stg: transaction.StorageTransaction,
+                   discovered: typing.Any = None,
+                   server_going: bool = False) -> None:
         """Queue what disconnects the volumes.
 
         :param stg: transaction.StorageTransaction
@@ -211,7 +242,7 @@ class VolumeTransport(abc.ABC):
         """
 
     @abc.abstractmethod
-    def extend(self, volume, size):
+    def extend(self, volume: Volume, size: int) -> None:
         """Make the instance see that a volume has grown, on each path.
 
         :param volume: Volume, one of its volumes.
@@ -220,14 +251,17 @@ class VolumeTransport(abc.ABC):
             the instance does not notice.
         """
 
-    def split(self):
+    def split(self) -> list[VolumeTransport]:
         """List transports that can be tried on their own if this fails."""
         return [type(self)(self.host, self.instance, [volume])
                 for volume in self.volumes]
 
     # ---- where the volumes are -----------------------------------------
 
-    def addresses(self, discovered):
+    def addresses(
+            self,
+            discovered: typing.Any
+            ) -> dict[str, device_addresses.DeviceAddress]:
         """Tell where the instance has the volumes that connect() connected.
 
         :param discovered: what discover() has returned.
@@ -236,7 +270,7 @@ class VolumeTransport(abc.ABC):
         """
         return {}
 
-    def expected_addresses(self):
+    def expected_addresses(self) -> dict[str, device_addresses.DeviceAddress]:
         """Tell, before connect(), what addresses() will tell.
 
         The LPAR is new, and all volumes of the instance are connected at
@@ -244,7 +278,8 @@ class VolumeTransport(abc.ABC):
         """
         return {}
 
-    def client_slots(self, vioses):
+    def client_slots(self,
+                     vioses: typing.Iterable[pvm_vios.VIOS]) -> list[int]:
         """Tell by which adapters the LPAR reaches the volumes (no request).
 
         :param vioses: list of VIOS wrappers, read with xag.
@@ -252,7 +287,7 @@ class VolumeTransport(abc.ABC):
         """
         return []
 
-    def boot_paths(self, vioses):
+    def boot_paths(self, vioses: dict[str, pvm_vios.VIOS]) -> list[str | None]:
         """Tell by which names the firmware knows the volumes (no request).
 
         :param vioses: dict of UUID -> VIOS wrapper, read with xag.

@@ -16,14 +16,21 @@ Flows and tasks know this class only, and hand on what its discover() returns
 without looking into it.
 """
 
+from __future__ import annotations
+
 import itertools
+import typing
 
+from nova import objects
 from oslo_log import log as logging
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm.volume import device_addresses
+from nova_powervm.virt.powervm.volume import driver
 
 LOG = logging.getLogger(__name__)
 
@@ -38,41 +45,45 @@ class InstanceVolumes:
     :param transports: list of driver.VolumeTransport, each of another class.
     """
 
-    def __init__(self, host, instance, transports):
+    def __init__(self, host: powervm_host.Host, instance: objects.Instance,
+                 transports: list[driver.VolumeTransport]) -> None:
         self.host = host
         self.instance = instance
         self.transports = transports
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.transports)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return ', '.join(map(str, self.ids))
 
     @property
-    def volumes(self):
+    def volumes(self) -> list[driver.Volume]:
         """All of them, list of driver.Volume."""
         return self._all(lambda transport: transport.volumes)
 
     @property
-    def ids(self):
+    def ids(self) -> list[str]:
         """Their ids in Cinder, list of str."""
         return [volume.id for volume in self.volumes]
 
     @property
-    def xag(self):
+    def xag(self) -> list[str]:
         """Attribute groups of VIOS documents that the edits need, list."""
         return sorted({vios_mappings.SCSI_MAPPING, *self._all(
             lambda transport: transport.xag)})
 
-    def _all(self, func):
+    def _all(
+            self,
+            func: typing.Callable[[driver.VolumeTransport], typing.Iterable]
+            ) -> list:
         """What a function returns for each transport, in one list."""
         return list(itertools.chain.from_iterable(
             map(func, self.transports)))
 
     # ---- what an operation asks first ----------------------------------
 
-    def check_encryption(self):
+    def check_encryption(self) -> None:
         """Refuse volumes that the guest would see encrypted.
 
         :raises nova.exception.VolumeEncryptionNotSupported
@@ -81,24 +92,24 @@ class InstanceVolumes:
             volume.check_encryption()
 
     @property
-    def needs_io_change(self):
+    def needs_io_change(self) -> bool:
         """Whether connect() changes the adapters of the LPAR."""
         return any(transport.needs_io_change for transport in self.transports)
 
     @property
-    def disconnect_changes_io(self):
+    def disconnect_changes_io(self) -> bool:
         """Whether disconnect() changes the adapters of an LPAR that stays."""
         return any(transport.disconnect_changes_io
                    for transport in self.transports)
 
     @property
-    def can_be_copied(self):
+    def can_be_copied(self) -> bool:
         """Whether VIOSes can show them to the management partition."""
         return all(transport.can_be_copied for transport in self.transports)
 
     # ---- connection ----------------------------------------------------
 
-    def discover(self):
+    def discover(self) -> dict[type, typing.Any]:
         """Make VIOSes see the volumes; see VolumeTransport.
 
         :returns: what the transports discovered, for the other methods: dict
@@ -107,17 +118,20 @@ class InstanceVolumes:
         return {type(transport): transport.discover()
                 for transport in self.transports}
 
-    def check(self, discovered):
+    def check(self, discovered: dict[type, typing.Any]) -> None:
         """Make sure that all can be connected; see VolumeTransport."""
         for transport in self.transports:
             transport.check(discovered[type(transport)])
 
-    def missing(self, discovered):
+    def missing(self,
+                discovered: dict[type, typing.Any]) -> list[driver.Volume]:
         """List those that no VIOS sees; see VolumeTransport."""
         return self._all(lambda transport: transport.missing(
             discovered[type(transport)]))
 
-    def connect(self, stg, discovered, replaces=None):
+    def connect(self, stg: transaction.StorageTransaction,
+                discovered: dict[type, typing.Any],
+                replaces: driver.Volume | None = None) -> None:
         """Queue what connects those that were discovered.
 
         :param stg: transaction.StorageTransaction
@@ -129,31 +143,34 @@ class InstanceVolumes:
             transport.connect(stg, discovered[type(transport)],
                               replaces=replaces)
 
-    def undo_connect(self, stg, discovered=None):
+    def undo_connect(self, stg: transaction.StorageTransaction,
+                     discovered: dict[type, typing.Any] | None = None) -> None:
         """Queue what takes connect() back; see VolumeTransport."""
         for transport in self.transports:
             transport.undo_connect(stg, (discovered or {}).get(
                 type(transport)))
 
-    def give_up(self):
+    def give_up(self) -> None:
         """Forget what was made for volumes that are not connected at last."""
         for transport in self.transports:
             transport.give_up()
 
-    def disconnect(self, stg, discovered=None, server_going=False):
+    def disconnect(self, stg: transaction.StorageTransaction,
+                   discovered: dict[type, typing.Any] | None = None,
+                   server_going: bool = False) -> None:
         """Queue what disconnects them; see VolumeTransport."""
         for transport in self.transports:
             transport.disconnect(
                 stg, (discovered or {}).get(type(transport)),
                 server_going=server_going)
 
-    def extend(self, size):
+    def extend(self, size: int) -> None:
         """Make the instance see that each has grown; see VolumeTransport."""
         for transport in self.transports:
             for volume in transport.volumes:
                 transport.extend(volume, size)
 
-    def connect_now(self):
+    def connect_now(self) -> None:
         """Connect them at once, to undo what disconnected them.
 
         If that fails for one, the others are connected nevertheless.
@@ -161,7 +178,7 @@ class InstanceVolumes:
         :raises nova.exception.VolumeAttachFailed: if one is not connected.
         :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
         """
-        def connect(volumes):
+        def connect(volumes: InstanceVolumes) -> None:
             discovered = volumes.discover()
             volumes.check(discovered)
             with transaction.StorageTransaction.immediate(
@@ -171,7 +188,8 @@ class InstanceVolumes:
 
         self._together_or_each(connect)
 
-    def disconnect_now(self, discovered=None):
+    def disconnect_now(
+            self, discovered: dict[type, typing.Any] | None = None) -> None:
         """Disconnect them at once, to undo what connected them.
 
         If that fails for one, the others are disconnected nevertheless.
@@ -179,7 +197,7 @@ class InstanceVolumes:
         :param discovered: what discover() has returned; None if it failed.
         :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
         """
-        def disconnect(volumes):
+        def disconnect(volumes: InstanceVolumes) -> None:
             with transaction.StorageTransaction.immediate(
                     self.host, 'undo_connect_volumes',
                     xag=volumes.xag) as stg:
@@ -187,7 +205,9 @@ class InstanceVolumes:
 
         self._together_or_each(disconnect)
 
-    def _together_or_each(self, func):
+    def _together_or_each(
+            self,
+            func: typing.Callable[[InstanceVolumes], typing.Any]) -> None:
         """Call func with all of them; with each alone if that fails."""
         try:
             func(self)
@@ -203,21 +223,25 @@ class InstanceVolumes:
 
     # ---- where they are ------------------------------------------------
 
-    def addresses(self, discovered):
+    def addresses(
+            self,
+            discovered: dict[type, typing.Any]
+            ) -> dict[str, device_addresses.DeviceAddress]:
         """Where those are that were connected; see VolumeTransport."""
         return {volume_id: address for transport in self.transports
                 for volume_id, address in transport.addresses(
                     discovered[type(transport)]).items()}
 
-    def client_slots(self, vioses):
+    def client_slots(self,
+                     vioses: typing.Iterable[pvm_vios.VIOS]) -> list[int]:
         """The slots by which the LPAR reaches them; see VolumeTransport."""
         return self._all(lambda transport: transport.client_slots(vioses))
 
-    def boot_paths(self, vioses):
+    def boot_paths(self, vioses: dict[str, pvm_vios.VIOS]) -> list[str | None]:
         """The firmware's names of them; see VolumeTransport."""
         return self._all(lambda transport: transport.boot_paths(vioses))
 
-    def devices(self, discovered):
+    def devices(self, discovered: dict[type, typing.Any]) -> list:
         """How VIOSes see those that can be copied: list, without missing ones.
 
         :param discovered: what discover() has returned.
@@ -228,13 +252,14 @@ class InstanceVolumes:
 
     # ---- what Nova keeps -----------------------------------------------
 
-    def keep_connections(self):
+    def keep_connections(self) -> None:
         """Have Nova keep how to reach them, before they are attached."""
         for volume in self.volumes:
             device_addresses.keep_connection(self.instance, volume.id,
                                              volume.connection_info)
 
-    def keep_addresses(self, discovered, are_all=False):
+    def keep_addresses(self, discovered: dict[type, typing.Any],
+                       are_all: bool = False) -> None:
         """Have Nova keep where those are that were connected.
 
         :param discovered: what discover() has returned.
@@ -247,7 +272,7 @@ class InstanceVolumes:
                 device_addresses.read(self.instance).keys() - set(self.ids)))
         device_addresses.keep(self.instance, new)
 
-    def keep_expected_addresses(self):
+    def keep_expected_addresses(self) -> None:
         """Have Nova keep where they will be, before they are connected.
 
         See VolumeTransport.expected_addresses().
@@ -256,6 +281,6 @@ class InstanceVolumes:
             volume_id: address for transport in self.transports
             for volume_id, address in transport.expected_addresses().items()})
 
-    def forget_addresses(self):
+    def forget_addresses(self) -> None:
         """Have Nova forget where they were."""
         device_addresses.keep(self.instance, dict.fromkeys(self.ids))

@@ -69,14 +69,14 @@ class LoadSourceTest(base.FlowTestCase):
                     task, (tf_load.PowerOn, tf_load.PowerBackOn,
                            tf_load.Reboot))
                 # The boot disk is one of the driver's.
-                self.assertEqual('boot', task.source._find.args[1])
+                self.assertEqual('boot', task.source._find.args[2])
 
     def test_rescue_that_is_refused(self):
         """It boots again as before; the rescue disk goes without tags."""
         back_on, _rescued = self.starts(rescue.rescue, {'was_on': True},
                                         system=IBMI)
         self.assertIsInstance(back_on, tf_load.PowerBackOn)
-        self.assertEqual('boot', back_on.source._find.args[1])
+        self.assertEqual('boot', back_on.source._find.args[2])
 
     def test_others(self):
         for function, arguments in FLOWS_OF_DISKS:

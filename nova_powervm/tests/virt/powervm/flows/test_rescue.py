@@ -80,7 +80,7 @@ class IbmiTest(base.RecipesTestCase):
                 (self.build(rescue.power_on, server), 'rescue'),
                 (self.build(rescue.unrescue, server), 'boot')):
             self.assertEqual(disk_type, self.task(
-                flow, 'pwr_vm').source._find.args[1])
+                flow, 'pwr_vm').source._find.args[2])
 
 
 class IbmiPowerOnTest(base.RecipesTestCase):

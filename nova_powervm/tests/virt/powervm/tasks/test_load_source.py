@@ -19,6 +19,7 @@ from pypowervm.tasks import power_opts
 
 from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
+from nova_powervm.virt.powervm.disk import paths as disk_paths
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import load_source
 from nova_powervm.virt.powervm import power_jobs
@@ -52,7 +53,8 @@ class LoadSourceTestCase(base.TaskTestCase):
     def source(self):
         return load_source.LoadSource(
             self.host, self.instance, functools.partial(
-                self.disk_dvr.client_slots, self.instance, base.BOOT))
+                disk_paths.client_slots, self.disk_dvr, self.instance,
+                base.BOOT))
 
     def power_on(self, **kwargs):
         return [tf_load.PowerOn(self.host, self.instance, self.source(),

@@ -1,0 +1,126 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The paths by which servers reach their disks: VIOSes, mappings, adapters."""
+
+from __future__ import annotations
+
+import typing
+
+from nova import objects
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import virtual_io_server as pvm_vios
+
+from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import vm
+
+LOG = logging.getLogger(__name__)
+
+
+def connect_by_one(
+    disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+    disk: disk_driver.Disk, apart: bool = False
+) -> dict[str, pvm_vios.VIOS]:
+    """Map a disk to the server's LPAR through one VIOS (2 requests).
+
+    One path is enough for a disk that is removed soon.
+
+    :param disk: what create_disk_from_image returned.
+    :param apart: whether it gets an adapter of its own, if it is not
+        mapped yet.
+    :returns: dict of UUID -> VIOS wrapper, of that VIOS.
+    :raises InstanceDiskMappingFailed: if no VIOS maps it.
+    """
+    add = (vios_mappings.add_mapping_apart if apart else
+           vios_mappings.add_mapping)
+    return edit_first_vios(
+        disk_dvr, instance, 'connect_disk', add, vm.get_lpar_uuid(instance),
+        disk_dvr.reference(disk))
+
+
+def edit_first_vios(
+    disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance, name: str,
+    func: typing.Callable[..., typing.Any], *args: typing.Any
+) -> dict[str, pvm_vios.VIOS]:
+    """Edit the first VIOS of the disks that can be edited.
+
+    :param name: str, tells in logs what it is for.
+    :param func: see transaction.StorageTransaction.edit(); to have the
+        next VIOS tried, it raises an AbstractDiskException.
+    :returns: dict of UUID -> wrapper of that VIOS, as it is then.
+    :raises InstanceDiskMappingFailed: if all fail.
+    """
+    failures = []
+    for vios_uuid in disk_dvr.vios_uuids:
+        stg = transaction.StorageTransaction(disk_dvr.host, name)
+        stg.edit_redundant([vios_uuid], func, *args)
+        try:
+            return stg.execute()
+        except (pvm_exc.Error, exception.AbstractDiskException) as exc:
+            LOG.warning('%(name)s through VIOS %(vios)s failed: %(exc)s',
+                        {'name': name, 'vios': vios_uuid, 'exc': exc},
+                        instance=instance)
+            failures.append('VIOS %s: %s' % (vios_uuid, exc))
+    raise exception.InstanceDiskMappingFailed(
+        instance_name=instance.name, reason='; '.join(failures))
+
+
+def find_mapping(
+    disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+    disk_type: str, vioses: dict[str, pvm_vios.VIOS]
+) -> pvm_vios.VSCSIMapping | None:
+    """Find the mapping of a disk to the server's LPAR.
+
+    Costs no request; that of the preferred VIOS comes first.
+
+    :param disk_type: DiskType
+    :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING.
+    :returns: VSCSIMapping wrapper, or None.
+    """
+    return next(_mappings(disk_dvr, instance, disk_type, vioses), None)
+
+
+def client_slots(
+    disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+    disk_type: str, vioses: typing.Iterable[pvm_vios.VIOS]
+) -> list[int]:
+    """Return the adapters by which the server's LPAR reaches a disk.
+
+    Needs no request.
+
+    :param disk_type: DiskType
+    :param vioses: list of VIOS wrappers, read with SCSI_MAPPING.
+    :returns: list of int, virtual slots of the LPAR; that of the
+        preferred VIOS comes first.
+    """
+    return [mapping.client_adapter.lpar_slot_num
+            for mapping in _mappings(
+                disk_dvr, instance, disk_type,
+                {vios_w.uuid: vios_w for vios_w in vioses})
+            if mapping.client_adapter is not None]
+
+
+def _mappings(
+    disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+    disk_type: str, vioses: dict[str, pvm_vios.VIOS]
+) -> typing.Iterator[pvm_vios.VSCSIMapping]:
+    name = disk_dvr.get_disk_name(disk_type, instance)
+    for vios_uuid in disk_dvr.vios_uuids:
+        mapping = vios_uuid in vioses and vios_mappings.find_mapping(
+            vioses[vios_uuid], vm.get_lpar_uuid(instance),
+            disk_dvr.storage_class, name)
+        if mapping:
+            yield mapping
