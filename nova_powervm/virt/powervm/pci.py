@@ -25,6 +25,7 @@ what Nova 34 accepts:
 
 import re
 
+from nova.pci import whitelist
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
@@ -67,14 +68,18 @@ def devices(system):
             for port, count in _counts(system) for number in range(count)]
 
 
-def offer(system):
+def offer(system, virtapi):
     """Have Nova offer the devices of a system, unless the operator tells how.
 
-    It derives [pci] device_spec from the labels of the ports. Nova reads that
-    option when it first updates the resources of the host, after init_host.
-    A value that the operator has set is stronger.
+    It derives [pci] device_spec from the labels of the ports. A value that the
+    operator has set is stronger. Nova's resource tracker reads the option when
+    it first updates the resources of the host, after init_host. But Nova's
+    client of Neutron, which tells Neutron of the device of a port, has read it
+    before there was a driver (ComputeManager.__init__ of Nova 34).
 
     :param system: pypowervm System wrapper
+    :param virtapi: Nova's ComputeVirtAPI, whose manager has that client; a
+        virtapi without a manager has none
     """
     specs = [{'address': '%04x:%02x:*.*' % port.ids,
               'physical_network': port.physnet}
@@ -85,6 +90,10 @@ def offer(system):
                                          for spec in specs})))
     CONF.set_default('device_spec', [jsonutils.dumps(spec, sort_keys=True)
                                      for spec in specs], group='pci')
+    manager = getattr(virtapi, '_compute', None)
+    if manager is not None:
+        manager.network_api.pci_whitelist = whitelist.Whitelist(
+            CONF.pci.device_spec)
 
 
 def _counts(system):

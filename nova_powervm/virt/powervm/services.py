@@ -82,7 +82,7 @@ def open_services(
         host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
     host.bridges.check_options()
-    pci.offer(host.system)
+    pci.offer(host.system, virtapi)
     disk_dvr = disk.build(host, glance.API())
     legacy.take_over(host, disk_dvr, partitions.active_vioses)
     instance_id.take_over(host.nodename)

@@ -138,7 +138,8 @@ class TrackerTest(PciTestCase):
 
     def track(self, *known):
         """Make the tracker, as Nova does after init_host."""
-        pci.offer(self.host.get_system())
+        self.virtapi = mock.Mock()
+        pci.offer(self.host.get_system(), self.virtapi)
         with mock.patch.object(
                 objects.PciDeviceList, 'get_by_compute_node',
                 return_value=objects.PciDeviceList(objects=list(known))):
@@ -218,6 +219,18 @@ class TrackerTest(PciTestCase):
         self.flags(device_spec=['{"address": "0001:00:*.*", '
                                 '"physical_network": "blue"}'], group='pci')
         self.assertEqual({'blue': [10]}, self.pools(self.track()))
+
+    def test_client_of_neutron(self):
+        """It had read the option before: it tells Neutron of devices."""
+        [device] = self.track().claim_instance(
+            mock.Mock(), self.request('prod', 1), None)
+        client = self.virtapi._compute.network_api
+        spec = client.pci_whitelist.get_devspec(device)
+        self.assertEqual('prod', spec.get_tags()['physical_network'])
+
+    def test_no_manager(self):
+        pci.offer(self.host.system, object())
+        pci.offer(self.host.system, None)
 
     def test_no_labels(self):
         for place in ((1, 0), (1, 1), (2, 0), (2, 1)):

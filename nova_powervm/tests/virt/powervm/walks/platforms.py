@@ -49,6 +49,11 @@ VOLUME_GROUP = Platform('vg', 'default', _GROUP)
 #: The same, and ports on an Open vSwitch.
 OVS = VOLUME_GROUP.but('ovs', vif_type='ovs', vif_details={
     'port_filter': True, 'bridge_name': 'br-int'})
+#: The same, and ports on SR-IOV adapters.
+SRIOV = VOLUME_GROUP.but(
+    'sriov', profile='sriov', vif_type='pvm_sriov', vif_details={
+        'vlan': '101', 'network_type': 'vlan', 'physical_network': 'prod',
+        'powervm_agentless': True})
 #: Disks in a Shared Storage Pool.
 POOL = Platform('ssp', 'ssp', {'disk_driver': 'ssp'})
 #: A volume group, or files, of the VIOS that is the management partition.

@@ -29,5 +29,10 @@ class SharedEthernetTest(PortMixin, case.DriverCase):
 
 
 @case.walks()
+class SriovTest(PortMixin, case.DriverCase):
+    PLATFORM = platforms.SRIOV
+
+
+@case.walks()
 class OpenVSwitchTest(PortMixin, case.DriverCase):
     PLATFORM = platforms.OVS

@@ -45,6 +45,12 @@ class FilesTest(case.DriverCase):
 
 
 @case.walks()
+class SriovTest(case.DriverCase):
+    PLATFORM = platforms.SRIOV
+    CYCLES = life(12, 9)
+
+
+@case.walks()
 class OpenVSwitchTest(case.DriverCase):
     PLATFORM = platforms.OVS
     CYCLES = life(13, 10)

@@ -65,12 +65,30 @@ def _plain(value):
                 found.pop(size, None)
         if 'volume' in found and str(found.get('name')).startswith('hdisk'):
             found['name'] = 'a volume'
+        _forget_choices(found)
         if isinstance(found.get('exports'), dict):
             found['exports'] = len(found['exports'])
         return found
     if isinstance(value, list):
         return sorted((_plain(item) for item in value), key=json.dumps)
     return value
+
+
+def _forget_choices(found):
+    """Leave out which physical ports and VIOSes back a vNIC.
+
+    The driver chooses by what is in use, and lets the VIOSes take turns. How
+    many devices there are, and with which settings, is left.
+
+    :param found: dict, what is told of any object; it is changed
+    """
+    if 'priority' in found and 'device' in found:
+        del found['device']
+    if 'vnic' in found and 'policy' in found:
+        found['vnic'] = found['vnic'] is not None
+        del found['location'], found['partition']
+    if 'logical_ports' in found and 'link_up' in found:
+        del found['logical_ports'], found['allocated']
 
 
 def difference(before, after):
