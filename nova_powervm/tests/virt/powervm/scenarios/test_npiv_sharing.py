@@ -13,25 +13,15 @@
 """Servers with adapters on the fabrics (NPIV), sharing, and swaps."""
 
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv
-from nova_powervm.tests.virt.powervm.scenarios import volumes
+from nova_powervm.tests.virt.powervm.scenarios import test_volume_sharing
 
-VOLUME = volumes.VOLUME
+
+class MultiattachTest(test_npiv.NpivMixin,
+                      test_volume_sharing.MultiattachTest):
+    pass
 
 
 class SharingTest(test_npiv.NpivCase):
-
-    def test_multiattach(self):
-        self.cinder.multiattach.add(VOLUME % 1)
-        first, second = self.boot(), self.boot_with([2], networks='none')
-        for server in (first, second):
-            self.assertTrue(self.attach(server, 1))
-        self.assert_sees(first, 1)
-        self.assert_sees(second, 1, 2)
-        self.assertTrue(self.detach(first, 1))
-        self.assert_sees(first)
-        self.assert_sees(second, 1, 2)
-        self.assertIsNone(self.delete(first))
-        self.assert_deleted(second)
 
     def test_swap_is_refused(self):
         self.flags(swap_volume_stops_server=True, group='powervm')

@@ -13,12 +13,13 @@
 """Servers with adapters on the fabrics (NPIV) while something is down."""
 
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv
+from nova_powervm.tests.virt.powervm.scenarios import test_volume_trouble
 from nova_powervm.tests.virt.powervm.scenarios import volumes
 
 VOLUME = volumes.VOLUME
 
 
-class TroubleCase(test_npiv.NpivCase):
+class TroubleMixin(test_npiv.NpivMixin):
 
     WITH_SESSIONS = False
 
@@ -38,15 +39,17 @@ class TroubleCase(test_npiv.NpivCase):
         self.assertIn(reason, self.fault_of(server))
 
 
-class ViosIsDownTest(TroubleCase):
+class ViosIsDownTest(TroubleMixin, test_volume_trouble.ViosIsDownTest):
 
-    def test_boot_and_delete(self):
+    def left_of_first_volume(self):
+        return self.vios('vios2').fc_mappings
+
+    def test_adapters(self):
+        """They all are on the other VIOS, and stay there."""
         self.set_rmc('vios2', 'inactive')
         server = self.boot_with([1, 2])
-        self.assertEqual('ACTIVE', server['status'], server.get('fault'))
         self.assertEqual({('vios1', 'fcs0'), ('vios1', 'fcs1')},
                          self.ports_of(server))
-        self.assert_sees(server, 1, 2, vioses=['vios1'])
         self.set_rmc('vios2', 'active')
         self.assertTrue(self.attach(server, 3))
         self.assert_sees(server, 1, 2, 3, vioses=['vios1'])
@@ -65,15 +68,6 @@ class ViosIsDownTest(TroubleCase):
         self.assert_sees(server, 2)
         self.assert_deleted(server)
 
-    def test_delete(self):
-        server = self.boot_with([1, 2])
-        self.set_rmc('vios2', 'inactive')
-        self.assertIsNone(self.delete(server))
-        self.set_rmc('vios2', 'active')
-        self.assertEqual(1, len(self.vios('vios2').fc_mappings))
-        self.restart()
-        self.assert_nothing_left()
-
     def test_all_are_down(self):
         server = self.boot()
         for name in self.VIOSES:
@@ -87,7 +81,7 @@ class ViosIsDownTest(TroubleCase):
         self.assert_deleted(server)
 
 
-class PortIsDownTest(TroubleCase):
+class PortIsDownTest(TroubleMixin, volumes.VolumeCase):
 
     def test_at_attach(self):
         self.set_port('vios1', 'fcs0', False)

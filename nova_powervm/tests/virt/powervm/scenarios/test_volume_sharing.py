@@ -42,7 +42,8 @@ class MultiattachTest(volumes.VolumeCase):
         self.assert_sees(second, 2)
         for server, number in ((first, 1), (second, 2)):
             self.assertTrue(self.detach(server, number))
-        self.assert_state_equal(without, self.platform_state(), 'Left')
+        for server in (first, second):
+            self.assert_without_volumes(server, without)
         self.assertIsNone(self.delete(first))
         self.assert_deleted(second)
 

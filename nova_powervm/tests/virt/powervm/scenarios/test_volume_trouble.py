@@ -17,8 +17,8 @@ from nova_powervm.tests.virt.powervm.scenarios import volumes
 VOLUME = volumes.VOLUME
 
 
-class OneViosIsDownTest(volumes.VolumeCase):
-    """What is done without a VIOS is made up for when it is back."""
+class ViosIsDownTest(volumes.VolumeCase):
+    """What holds for each transport."""
 
     WITH_SESSIONS = False
 
@@ -29,6 +29,25 @@ class OneViosIsDownTest(volumes.VolumeCase):
         self.assert_sees(server, 1, 2, vioses=['vios1'])
         self.set_rmc('vios2', 'active')
         self.assert_deleted(server)
+
+    def test_delete(self):
+        server = self.boot_with([1, 2])
+        self.set_rmc('vios2', 'inactive')
+        self.assertIsNone(self.delete(server))
+        self.set_rmc('vios2', 'active')
+        self.assertEqual(1, len(self.left_of_first_volume()))
+        self.restart()
+        self.assert_nothing_left()
+
+    def left_of_first_volume(self):
+        """What vios2 has when the servers are gone: list."""
+        return self.lun(1).hdisks
+
+
+class OneViosIsDownTest(volumes.VolumeCase):
+    """What is done without a VIOS is made up for when it is back."""
+
+    WITH_SESSIONS = False
 
     def test_attach_and_hard_reboot(self):
         server = self.boot_with([1], boots=True)
@@ -61,15 +80,6 @@ class OneViosIsDownTest(volumes.VolumeCase):
         self.assert_sees(server, 2)
         self.assertEqual([], self.lun(1).hdisks)
         self.assert_deleted(server)
-
-    def test_delete(self):
-        server = self.boot_with([1, 2])
-        self.set_rmc('vios2', 'inactive')
-        self.assertIsNone(self.delete(server))
-        self.set_rmc('vios2', 'active')
-        self.assertEqual(1, len(self.lun(1).hdisks))
-        self.restart()
-        self.assert_nothing_left()
 
     def test_stale_device_is_in_the_way(self):
         """A former volume of a server that is gone is at the same LUN."""

@@ -10,7 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Cinder volumes through the VIOSes."""
+"""Cinder volumes of servers that stay where they are.
+
+The classes have volumes through the VIOSes. test_npiv runs what holds for
+each transport with NPIV.
+"""
 
 from nova_powervm.tests.virt.powervm.scenarios import volumes
 
@@ -24,13 +28,16 @@ class AttachTest(volumes.VolumeCase):
         without = self.platform_state()
         self.assertTrue(self.attach(server, 1))
         self.assert_sees(server, 1)
+        self.assert_paths(server)
+        paths = self.paths_of(server)
         self.assertTrue(self.attach(server, 2))
         self.assert_sees(server, 1, 2)
         self.assertTrue(self.detach(server, 1))
         self.assert_sees(server, 2)
         self.assertTrue(self.detach(server, 2))
         self.assert_sees(server)
-        self.assert_state_equal(without, self.platform_state(), 'Left')
+        self.assert_without_volumes(server, without)
+        self.assertEqual(paths, self.paths_of(server))
         self.assert_deleted(server)
 
     def test_stopped_server(self):
@@ -62,25 +69,29 @@ class AttachTest(volumes.VolumeCase):
         self.assertTrue(self.attach(server, 4))
         self.assertTrue(self.detach(server, 2))
         self.assert_sees(server, 1, 3, 4, boots=True)
+        self.assert_paths(server)
         self.assert_deleted(server)
 
     def test_boot_from_an_image_with_volumes(self):
         server = self.boot_with([1, 2, 3])
         self.assertEqual('ACTIVE', server['status'], server.get('fault'))
         self.assert_sees(server, 1, 2, 3)
-        # The guest finds them in the order of the request.
-        luas = {volume: min(found) for volume, found in
-                self.luas_of(server).items()}
-        self.assertEqual([VOLUME % number for number in (1, 2, 3)],
-                         sorted(luas, key=luas.get))
+        self.assert_order(server, 1, 2, 3)
         self.assertTrue(self.lpar_of(server)['boot']['disk'].startswith('b_'))
         self.assert_deleted(server)
+
+    def assert_order(self, server, *numbers):
+        """The guest finds volumes in the order of the request."""
+        luas = {volume: min(found) for volume, found in
+                self.luas_of(server).items()}
+        self.assertEqual([VOLUME % number for number in numbers],
+                         sorted(luas, key=luas.get))
 
 
 class RebootTest(volumes.VolumeCase):
 
     def lose_path(self, name):
-        """Take the first mapping that a VIOS has."""
+        """Take what leads through a VIOS to the boot volume."""
         bus = next(bus for bus in self.vios(name).buses if any(
             target.backing.TAG == 'PhysicalVolume' for target in bus.targets))
         with self.site.lock:
@@ -92,19 +103,58 @@ class RebootTest(volumes.VolumeCase):
     def test_lost_path(self):
         server = self.boot_with([1, 2])
         self.assert_sees(server, 1, 2)
+        paths = self.paths_of(server)
         self.lose_path('vios2')
+        self.assert_lost(server, ['vios2'])
         self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2)
+        self.assertEqual(paths, self.paths_of(server))
         self.assert_deleted(server)
 
     def test_lost_boot_volume(self):
         server = self.boot_with([1, 2], boots=True)
         self.assert_sees(server, 1, 2, boots=True)
+        paths = self.paths_of(server)
         for name in self.VIOSES:
             self.lose_path(name)
-        self.assertEqual([VOLUME % 2], list(self.luas_of(server)))
+        self.assert_lost(server, self.VIOSES)
         self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2, boots=True)
+        self.assertEqual(paths, self.paths_of(server))
+        self.assert_deleted(server)
+
+    def assert_lost(self, server, vioses):
+        """lose_path() of these VIOSes has taken the boot volume away."""
+        found = [disk.volume for disk in self.disks_of(server)]
+        self.assertEqual(
+            [len(self.VIOSES) - len(vioses), len(self.VIOSES)],
+            [found.count(VOLUME % number) for number in (1, 2)])
+
+    def test_without_lpar(self):
+        self.flags(force_config_drive=False)
+        server = self.boot_with([1, 2], boots=True)
+        self.assert_sees(server, 1, 2, boots=True)
+        identity = self.identity_of(server)
+        lpar = self.partition_of(server)
+        with self.site.lock:
+            lpar.set_state('not activated')
+            self.platform.remove(lpar)
+        self.reboot(server, hard=True)
+        self.assert_sees(server, 1, 2, boots=True)
+        self.assertEqual(identity, self.identity_of(server))
+        self.assert_deleted(server)
+
+    def test_soft_reboot_and_power(self):
+        server = self.boot_with([1], boots=True)
+        self.assert_sees(server, 1, boots=True)
+        self.reboot(server)
+        self.assert_sees(server, 1, boots=True)
+        self.stop(server)
+        self.start(server)
+        self.assert_sees(server, 1, boots=True)
+
+
+class UnseenTest(volumes.VolumeCase):
 
     def test_volume_that_nobody_sees(self):
         server = self.boot_with([1, 2])
@@ -119,27 +169,6 @@ class RebootTest(volumes.VolumeCase):
         self.reboot(server, hard=True)
         self.assert_sees(server, 1, 2)
         self.assert_deleted(server)
-
-    def test_without_lpar(self):
-        self.flags(force_config_drive=False)
-        server = self.boot_with([1, 2], boots=True)
-        self.assert_sees(server, 1, 2, boots=True)
-        lpar = self.partition_of(server)
-        with self.site.lock:
-            lpar.set_state('not activated')
-            self.platform.remove(lpar)
-        self.reboot(server, hard=True)
-        self.assert_sees(server, 1, 2, boots=True)
-        self.assert_deleted(server)
-
-    def test_soft_reboot_and_power(self):
-        server = self.boot_with([1], boots=True)
-        self.assert_sees(server, 1, boots=True)
-        self.reboot(server)
-        self.assert_sees(server, 1, boots=True)
-        self.stop(server)
-        self.start(server)
-        self.assert_sees(server, 1, boots=True)
 
 
 class ExtendTest(volumes.VolumeCase):
@@ -161,9 +190,23 @@ class ExtendTest(volumes.VolumeCase):
 
     def test_boot_volume(self):
         server = self.boot_with([1, 2], boots=True)
-        self.extend(server, 1, 7)
-        self.wait_for(lambda: self.sizes(server) == {7, 1})
+        self.assertIsNone(self.extend(server, 1, 7))
+        self.assertEqual({(VOLUME % 1, 7), (VOLUME % 2, 1)},
+                         self.sizes_by_volume(server))
+        self.assertIsNone(self.extend(server, 2, 3))
+        self.assertEqual({(VOLUME % 1, 7), (VOLUME % 2, 3)},
+                         self.sizes_by_volume(server))
         self.assert_sees(server, 1, 2, boots=True)
+
+    def sizes_by_volume(self, server):
+        return {(disk.volume, disk.size // volumes.GIB)
+                for disk in self.disks_of(server)}
+
+
+class ExtendPathsTest(volumes.VolumeCase):
+    """Each VIOS notices by itself that a volume has grown."""
+
+    sizes = ExtendTest.sizes
 
     def break_jobs(self, vios, jobs):
         """Let a VIOS fail to do some jobs."""
@@ -247,3 +290,4 @@ class EncryptedTest(volumes.VolumeCase):
         self.assertFalse(self.attach(server, 1))
         self.assert_state_equal(without, self.platform_state(), 'Left')
         self.assert_sees(server)
+        self.assert_deleted(server)

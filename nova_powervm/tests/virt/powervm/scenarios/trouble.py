@@ -122,11 +122,11 @@ TROUBLE = {
     'test_volume_swap.SwapTest': ('test_new_volume_is_not_there',),
     'test_volume_trouble.OneViosIsDownTest': ALL,
     'test_volume_trouble.TooManyTest': ALL,
+    'test_volume_trouble.ViosIsDownTest': ALL,
     'test_volume_trouble.WrongTest': ALL,
-    'test_volumes.ExtendTest': ALL,
-    'test_volumes.RebootTest': (
-        'test_volume_that_nobody_sees',
-        'test_without_lpar'),
+    'test_volumes.ExtendPathsTest': ALL,
+    'test_volumes.RebootTest': ('test_without_lpar',),
+    'test_volumes.UnseenTest': ALL,
 }
 
 

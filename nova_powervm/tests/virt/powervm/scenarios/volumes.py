@@ -84,6 +84,32 @@ class VolumeMixin(looks.VolumeLooks):
         self.users.swap(self.walk_server(server), number, other)
         return self.settled(server)
 
+    # ---- what differs between transports -------------------------------
+
+    def paths_of(self, server):
+        """What leads to the volumes of a server, and stays if they change.
+
+        :returns: None if each volume has its own
+        """
+        return None
+
+    def identity_of(self, server):
+        """By what the storage knows a server, also with another LPAR.
+
+        :returns: None if it knows the VIOSes only
+        """
+        return None
+
+    def assert_paths(self, server):
+        """A server with volumes has what is to lead to them."""
+
+    def assert_without_volumes(self, server, before):
+        """A server whose volumes were detached has nothing of them left.
+
+        :param before: platform_state() before it had volumes
+        """
+        self.assert_state_equal(before, self.platform_state(), 'Left')
+
     def last_action(self, server):
         """What Nova tells of the last action on a server."""
         return self.fault_of(server)
