@@ -36,6 +36,7 @@ from nova_powervm.virt.powervm import metrics
 from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import size
 from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.vif import driver as vif_driver
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import fibre_channel
@@ -164,9 +165,15 @@ def _uptime(lpar_w):
 
 
 def _nics(host, instance, counted):
-    return [Nic(_mac(cna.mac), counted.traffic.get(
-        cna.slot, metrics.Traffic(*_NO_COUNTERS)))
-        for cna in vif_driver.read_adapters(host, instance)]
+    """Return the network adapters of an LPAR: list of Nic.
+
+    1 request, and 1 more if it has ports that are vNICs.
+    """
+    types = dict.fromkeys((vif_driver.CLIENT_ADAPTER,
+                           *vif.adapter_types(instance.get_network_info())))
+    return [Nic(_mac(nic.mac), counted.traffic.get(
+        nic.slot, metrics.Traffic(*_NO_COUNTERS)))
+        for nic in vif_driver.read_adapters(host, instance, types)]
 
 
 def _mac(digits):

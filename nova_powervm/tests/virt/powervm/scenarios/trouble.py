@@ -38,6 +38,7 @@ TROUBLE = {
     # Tests of one class give their servers the same UUID: a host may know the
     # disk of the one before.
     'test_ibmi.MoveTest': ALL,
+    'test_sriov.MoveTest': ALL,
     'test_ibmi.PoolTest': ('test_crash_and_a_vios_that_is_down',),
     'test_ibmi.PoolRescueTest': (
         'test_rescue_that_fails',
@@ -108,6 +109,9 @@ TROUBLE = {
         'test_tampered_image',
         'test_unsigned_image'),
     'test_size.FailureTest': ALL,
+    'test_sriov.LifeTest': (
+        'test_full',
+        'test_logical_ports_that_stay'),
     'test_start.CrowdTest': ('test_states_are_not_told',),
     'test_start.EndTest': ('test_operation_is_under_way',),
     'test_volume_identity.IdentityTest': ALL,

@@ -14,6 +14,7 @@
 
 import pickle
 
+from pypowervm.wrappers import iocard
 
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.tests.virt.powervm.nvram import store
@@ -122,6 +123,26 @@ class GuideTest(base.SlotsTestCase):
         self.assertEqual(62, slots.vnet_slot('fa:16:3e:00:00:03'))
         self.assertEqual(61, slots.vnet_slot(None))
         self.assertEqual(63, slots.vnet_slot('FA163E000002'))
+
+    def test_ports_of_both_types(self):
+        """Adapters of a type that was not read stay in the map."""
+        self.keep({9: {'CNA': {'FA163E000001': 'ETHERNET0'}},
+                   8: {'VNIC': {'FA163E000002': None}},
+                   7: {'VNIC': {'FA163E000003': None}}})
+        slots = self.maps.begin(self.instance, new_lpar=True, guided=True)
+        slots.note_partition(self.lpar_w)
+        self.assertEqual(8, slots.vnet_slot('fa:16:3e:00:00:02'))
+        slots = self.maps.begin(self.instance)
+        slots.record_vnets([iocard.VNIC.bld(
+            self.host.adapter, slot_num=7, mac_addr='fa:16:3e:00:00:03')],
+            complete=['VNIC'])
+        slots.save()
+        self.assertEqual({9: {'CNA': {'FA163E000001': 'ETHERNET0'}},
+                          7: {'VNIC': {'FA163E000003': None}}},
+                         self.topology())
+        slots.drop_vnets(['fa:16:3e:00:00:03'])
+        slots.save()
+        self.assertEqual([9], list(self.topology()))
 
     def test_ports_without_a_map(self):
         for kwargs in ({'new_lpar': True}, {'guided': True},
