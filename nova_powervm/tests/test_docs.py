@@ -93,7 +93,11 @@ def others_types():
     """Types of options outside of [powervm]: {(group, name): type}."""
     types = {('nova_sys_admin', name): str for name in sys_admin_pctxt.conf}
     # Neutron is not installed.
-    types['ml2', 'mechanism_drivers'] = str
+    types.update(dict.fromkeys((
+        ('ml2', 'mechanism_drivers'), ('ml2', 'type_drivers'),
+        ('ml2', 'tenant_network_types'),
+        ('ml2_type_vlan', 'network_vlan_ranges'),
+        ('ml2_type_vxlan', 'vni_ranges')), str))
     types.update({(ml2_conf.GROUP, opt.dest): opt.type
                   for opt in ml2_conf.options})
     types.update({

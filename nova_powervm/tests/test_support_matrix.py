@@ -21,6 +21,7 @@ from unittest import mock
 
 from nova.virt import driver as virt_driver
 
+from nova_powervm.neutron import mech_driver
 from nova_powervm.tests import tree
 from nova_powervm.tests.virt.powervm import contract
 from nova_powervm.virt.powervm import driver
@@ -246,6 +247,17 @@ class SupportMatrixTest(unittest.TestCase):
                 self.assertEqual(
                     known[capability],
                     set(self.statuses(feature).values()) != {'missing'})
+
+    def test_security_groups(self):
+        """The row and Neutron say the same of ports without an agent."""
+        self.assertEqual({'partial'}, set(
+            self.statuses('security-groups').values()))
+        notes = ' '.join(self.features['security-groups']['notes'].split())
+        self.assertIn('NOTHING FILTERS PORTS ON A SHARED ETHERNET ADAPTER OR '
+                      'ON SR-IOV ADAPTERS.', notes)
+        details = mech_driver._details({
+            'physical_network': 'prod', 'network_type': 'flat'})
+        self.assertIs(False, details['port_filter'])
 
     def test_rescue_of_servers_that_boot_from_volumes(self):
         self.assertTrue(driver.PowerVMDriver(mock.Mock()).capabilities[

@@ -27,13 +27,21 @@ class NeutronFixture(func_fixtures.NeutronFixture):
     VIF_DETAILS = {'port_filter': True, 'bridge_name': 'br-int'}
 
 
+class HybridFixture(NeutronFixture):
+    """The agent filters in a Linux bridge, which PowerVM has not."""
+
+    VIF_DETAILS = dict(NeutronFixture.VIF_DETAILS, ovs_hybrid_plug=True)
+
+
 class OvsMixin:
     """It comes before base.PowerVMTestCase in a list of bases."""
+
+    NEUTRON = NeutronFixture
 
     def _prepare_platform(self):
         super()._prepare_platform()
         self.useFixture(fx.MockPatchObject(nova_fixtures, 'NeutronFixture',
-                                           NeutronFixture))
+                                           self.NEUTRON))
 
     def trunks(self):
         """The adapters of the management partition that lead to servers."""
@@ -116,6 +124,18 @@ class OvsTest(OvsMixin, base.PowerVMTestCase):
         self.assert_wired(server, self.neutron.port_1)
         self.assertIsNone(self.delete(server))
         self.assert_nothing_left()
+
+
+class FirewallTest(OvsMixin, base.PowerVMTestCase):
+
+    NEUTRON = HybridFixture
+
+    def test_unfiltered_port_is_refused(self):
+        before = self.platform_state()
+        server = self.boot(expected_status='ERROR')
+        self.assertEqual([], self.trunks())
+        self.assertIsNone(self.delete(server))
+        self.assert_state_equal(before, self.platform_state(), 'Left')
 
 
 class OvsBudgetTest(OvsMixin, budgets.BudgetBase):

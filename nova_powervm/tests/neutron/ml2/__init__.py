@@ -15,7 +15,7 @@
 Neutron is large and is not among the requirements of other tests, and it
 imports eventlet, which Nova's native threads do not allow. So these tests run
 in processes of their own, with OS_TEST_NEUTRON in the environment. Without it
-they are not there.
+they are not there. ../test_real.py runs a few of them in the default run.
 """
 
 import os

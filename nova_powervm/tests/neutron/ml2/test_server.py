@@ -106,16 +106,21 @@ class NeutronServer(fixtures.Fixture):
         return answer.json()[resource]
 
 
+def configuration(item):
+    """The one of networks.rst that has an item: str."""
+    page = tree.read('doc', 'source', 'operator', 'networks.rst')
+    (text,) = [text for text in re.findall(
+        r'^\.\. code-block:: ini\n\n((?:(?:   .*)?\n)+)', page, re.M)
+        if item in text]
+    return textwrap.dedent(text)
+
+
 @tree.needs_source
 class ServerTest(testtools.TestCase):
 
     def configuration(self):
-        """What networks.rst shows: str."""
-        page = tree.read('doc', 'source', 'operator', 'networks.rst')
-        (text,) = [text for text in re.findall(
-            r'^\.\. code-block:: ini\n\n((?:(?:   .*)?\n)+)', page, re.M)
-            if '[ml2_powervm]' in text]
-        return textwrap.dedent(text) + RANGES
+        """The one with patterns, and three physical networks: str."""
+        return configuration('power7:backup') + RANGES
 
     def test_page(self):
         neutron = self.useFixture(NeutronServer(self.configuration()))
@@ -147,3 +152,32 @@ class ServerTest(testtools.TestCase):
         neutron = self.useFixture(NeutronServer(wrong))
         self.assertFalse(neutron.started)
         self.assertIn('"power*=prod|test" has no colon', neutron.read_log())
+
+
+@tree.needs_source
+class ExampleTest(testtools.TestCase):
+    """The complete examples of networks.rst."""
+
+    def start(self, item):
+        """Start a server with the example that has an item."""
+        neutron = self.useFixture(NeutronServer(configuration(item)))
+        self.assertTrue(neutron.started, neutron.read_log())
+        return neutron
+
+    def test_powervm(self):
+        neutron = self.start('= power1:prod\n')
+        network = neutron.create('network', name='net100', **{
+            'provider:network_type': 'vlan',
+            'provider:physical_network': 'prod',
+            'provider:segmentation_id': 100})
+        for vnic_type, wanted in (('normal', 'pvm_sea'),
+                                  ('direct', 'pvm_sriov')):
+            port = neutron.create('port', network_id=network['id'], **{
+                portbindings.HOST_ID: 'power1',
+                portbindings.VNIC_TYPE: vnic_type})
+            self.assertEqual((wanted, 'ACTIVE'), (
+                port[portbindings.VIF_TYPE], port['status']))
+
+    def test_open_vswitch(self):
+        network = self.start('vni_ranges').create('network', name='tenant')
+        self.assertEqual('vxlan', network['provider:network_type'])
