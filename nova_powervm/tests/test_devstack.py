@@ -23,6 +23,7 @@ from nova_powervm.neutron import conf as ml2_conf
 from nova_powervm.tests import devstack
 from nova_powervm.tests import test_docs_commands
 from nova_powervm.tests import tree
+from nova_powervm.virt.powervm import inventory
 
 CONF = nova.conf.CONF
 
@@ -263,5 +264,8 @@ class CommandTest(test_docs_commands.ClientCase, devstack.PluginCase):
         found = [line.split()[1:] for line in said
                  if line.startswith('openstack ')]
         self.assertEqual(3, len(found))
-        for words in found:
-            self.parse(words)
+        *_others, image = [self.parse(words) for words in found]
+        # The scheduler finds the host by these.
+        self.assertIn(tuple(image.properties[name] for name in (
+            'architecture', 'hypervisor_type', 'vm_mode')),
+            inventory.SUPPORTED_INSTANCES)
