@@ -135,7 +135,8 @@ def _services(circumstances):
         config_drive=mock.MagicMock(), mgmt=mock.MagicMock(),
         volumes=mock.MagicMock(),
         slots=mock.MagicMock() if is_kept else no_slots.NoSlotMaps(),
-        nvram=mock.MagicMock() if is_kept else None)
+        nvram=mock.MagicMock() if is_kept else None,
+        keys=mock.MagicMock(), migrations=mock.MagicMock())
 
 
 def stand_ins(circumstances):
@@ -156,7 +157,8 @@ def stand_ins(circumstances):
         'old_connection_info': _connection_info(3),
         'new_connection_info': _connection_info(4),
         'update_task_state': None, 'timeout': 60, 'may_stop': True,
-        'size': 2 ** 30,
+        'size': 2 ** 30, 'public_key': 'ssh-rsa', 'migration': None,
+        'parameters': {}, 'switches': {},
         'was_on': 'was_on' in circumstances,
         'power_on': 'power_on' in circumstances,
         'destroy_vifs': 'destroy_vifs' in circumstances,

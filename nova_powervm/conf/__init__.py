@@ -19,6 +19,9 @@ from nova_powervm.conf import powervm
 CONF = nova.conf.CONF
 
 powervm.register_opts(CONF)
+# Nothing tells Neutron of a port on the target before the server is there,
+# unless the operator knows that its agent does.
+CONF.set_default('live_migration_wait_for_vif_plug', False, 'compute')
 
 
 def register_fabrics():

@@ -536,8 +536,31 @@ If unset, the driver uses the public endpoint.
 """),
 ]
 
+live_migration_opts = [
+    cfg.HostAddressOpt(
+        'live_migration_address',
+        help="""
+Host name or IP address at which the NovaLinks of other hosts reach
+this one, for live migrations. They log on there with SSH.
+
+If unset, it is ``[DEFAULT] my_ip``.
+"""),
+    cfg.IntOpt(
+        'live_migration_timeout',
+        default=7200,
+        min=0,
+        help="""
+Number of seconds that a live migration from this host may take.
+The driver aborts one that takes longer, and the server stays where
+it is. 0 means no limit.
+
+For the same time the driver waits for a platform that does not
+answer, before it stops trying to find out where the server is.
+"""),
+]
+
 ALL_OPTS = (connection_opts + start_opts + partition_opts + network_opts +
-            storage_opts + volume_opts + nvram_opts)
+            storage_opts + volume_opts + nvram_opts + live_migration_opts)
 
 
 def fabric_opt(fabric):

@@ -140,7 +140,7 @@ def lineage(package, module, name):
 class SupportMatrixTest(unittest.TestCase):
 
     #: Why a method is not built, if users do not see that.
-    UNSEEN = (contract.BY_DEFAULT, contract.NO_LIVE_MIGRATION,
+    UNSEEN = (contract.BY_DEFAULT, contract.NO_DISK_COPIES,
               contract.BARE_METAL)
 
     def setUp(self):

@@ -318,5 +318,5 @@ class MissingTest(moves.TwoHostMixin, base.PowerVMTestCase):
         self.act(self.server, 'os-migrateLive', {
             'host': 'compute2', 'block_migration': 'auto'})
         self.assert_goes_on('live migration',
-                            'cannot migrate running servers yet')
+                            'of the server is on this host')
         self.assertEqual({'compute1': 'running'}, self.lpars_of(self.server))

@@ -31,6 +31,7 @@ from nova_powervm.virt.powervm.actions import states
 from nova_powervm.virt.powervm import before
 from nova_powervm.virt.powervm import cleanup
 from nova_powervm.virt.powervm import diagnostics
+from nova_powervm.virt.powervm import driver_live
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm.flows import power as flow_power
 from nova_powervm.virt.powervm.flows import rescue as flow_rescue
@@ -57,9 +58,8 @@ CONF = cfg.CONF
 
 @operations.counted('init_host', 'cleanup_host', 'get_info',
                     'get_host_ip_addr', 'get_host_uptime',
-                    'poll_rebooting_instances',
-                    'check_can_live_migrate_destination')
-class PowerVMDriver(driver.ComputeDriver):
+                    'poll_rebooting_instances')
+class PowerVMDriver(driver_live.LiveMigrationMethods):
     """Nova's virt driver for IBM PowerVM, through the NovaLink REST API.
 
     Before init_host(), and from cleanup_host() on, the other methods raise
@@ -126,8 +126,11 @@ class PowerVMDriver(driver.ComputeDriver):
     def cleanup_host(self, host):
         """Wait for running operations; end all threads and the REST session.
 
-        The wait is limited; see operations.MAX_WAIT.
+        The wait is limited; see operations.MAX_WAIT. Live migrations continue
+        without this process.
         """
+        if self.services is not None:
+            self.services.migrations.close()
         self.operations.close()
         if self.events is None:
             return
@@ -215,6 +218,7 @@ class PowerVMDriver(driver.ComputeDriver):
         if self.actions.moves.is_revert_within_host(context, instance):
             self.actions.moves.begin_revert(instance, block_device_info)
         else:
+            self.actions.live.give_up(instance)
             self.actions.servers.remove(instance, network_info, destroy_disks,
                                         block_device_info)
 
@@ -222,8 +226,11 @@ class PowerVMDriver(driver.ComputeDriver):
                 destroy_disks=True, migrate_data=None, destroy_vifs=True,
                 destroy_secrets=True):
         runner.log_operation('cleanup', instance)
-        self.actions.servers.remove(instance, network_info, destroy_disks,
-                                    block_device_info, destroy_vifs)
+        if self.actions.live.has_moved(migrate_data):
+            self.actions.live.clean_source(instance)
+        else:
+            self.actions.servers.remove(instance, network_info, destroy_disks,
+                                        block_device_info, destroy_vifs)
 
     def soft_delete(self, instance):
         """Cut the power of a server that may be restored."""
@@ -415,14 +422,6 @@ class PowerVMDriver(driver.ComputeDriver):
 
     # ---- questions about other hosts -----------------------------------
 
-    def check_can_live_migrate_destination(self, context, instance,
-                                           src_compute_info, dst_compute_info,
-                                           block_migration=False,
-                                           disk_over_commit=False):
-        """Refuse; the server continues to run on its host."""
-        raise nova_exc.MigrationPreCheckError(
-            reason='the PowerVM driver cannot migrate running servers yet')
-
     def instance_on_disk(self, instance):
         return self.actions.rebuilds.instance_on_disk(instance)
 
@@ -436,6 +435,9 @@ class PowerVMDriver(driver.ComputeDriver):
         if question is not None:
             return move.why_not_here(self.services.host, self.services.disk,
                                      **question)
+        sought = peers.sought(data)
+        if sought is not None:
+            return peers.presence(self.actions.recovery.is_gone(sought))
         return self.services.disk.check_instance_shared_storage_remote(
             context, data)
 

@@ -227,3 +227,9 @@ class FabricPortNotFound(exception.NovaException):
     msg_fmt = ('No port of Fibre Channel fabric %(fabric)s can be used: its '
                'ports %(ports)s ([powervm] fabric_%(fabric)s_port_wwpns) are '
                'full, or their Virtual I/O Servers are down.')
+
+
+class LiveMigrationUnknown(exception.MigrationError):
+    msg_fmt = ('It is not known whether the server has moved to %(dest)s, as '
+               'the platform does not tell. Nothing is removed there. Find '
+               'out which host has its LPAR. %(reason)s')

@@ -15,6 +15,7 @@
 
 from nova import exception as nova_exc
 from nova import objects
+from nova.objects import fields
 from nova.virt import driver as virt_driver
 from pypowervm import exceptions as pvm_exc
 
@@ -24,6 +25,10 @@ from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import peers
 
 
+# Statuses of a live migration whose end Nova knows.
+_ENDED = ('completed', 'failed', 'cancelled', 'done')
+
+
 def find_migration(context, instance):
     """Return the Migration of an instance, or None (1 DB call)."""
     move = instance.migration_context
@@ -31,6 +36,25 @@ def find_migration(context, instance):
         return None
     return objects.Migration.get_by_id_and_instance(
         context, move.migration_id, instance.uuid)
+
+
+def possible_targets(context, instance, nodename):
+    """Find hosts that a server may have moved to without Nova knowing.
+
+    Costs no request, and 1 DB call.
+
+    :param context: nova.context.RequestContext
+    :param nodename: str, Nova's name of the host that Nova has the server on.
+    :returns: sorted list of str: the targets of live migrations from that
+        host whose end Nova does not know.
+    """
+    found = objects.MigrationList.get_by_filters(context, {
+        'instance_uuid': instance.uuid,
+        'migration_type': fields.MigrationType.LIVE_MIGRATION})
+    return sorted({migration.dest_compute for migration in found
+                   if migration.source_compute == nodename and
+                   migration.dest_compute and
+                   migration.status not in _ENDED})
 
 
 def is_within_host(context, instance, default=False):

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Ask the driver of another host, before a server moves there.
+"""Ask the driver of another host, before a server moves there, or back.
 
 Before a move, Nova checks only its own records of the target. Then the source
 releases the server. If the target's platform cannot take the server, this
@@ -28,6 +28,9 @@ LOG = logging.getLogger(__name__)
 
 # Key of the question in the data: dict that describes the server.
 _QUESTION = 'powervm_arrival'
+# Likewise: UUID of a server, whether it has an LPAR there.
+_PRESENCE = 'powervm_presence'
+_PRESENT, _ABSENT = 'present', 'absent'
 
 
 def why_not(context, nodename, instance, flavor, disk_info):
@@ -62,3 +65,40 @@ def question(data):
         not a question of this driver.
     """
     return data.get(_QUESTION) if isinstance(data, dict) else None
+
+
+def is_surely_absent(context, nodename, instance):
+    """Ask a host whether a server certainly has no LPAR there (1 call).
+
+    :param context: nova.context.RequestContext
+    :param nodename: str, Nova's name of that host.
+    :param instance: nova.objects.Instance
+    :returns: bool; False also if the host does not answer.
+    """
+    try:
+        return rpcapi.ComputeAPI().check_instance_shared_storage(
+            context, {_PRESENCE: {'instance': instance}}, instance=instance,
+            host=nodename) == _ABSENT
+    except Exception as exc:
+        LOG.warning('Host %(host)s does not tell whether it has the server: '
+                    '%(exc)s', {'host': nodename, 'exc': exc},
+                    instance=instance)
+        return False
+
+
+def sought(data):
+    """Return which server another host asks for with is_surely_absent().
+
+    :param data: as Nova has passed it on.
+    :returns: nova.objects.Instance; None if data is not such a question.
+    """
+    found = data.get(_PRESENCE) if isinstance(data, dict) else None
+    return found and found['instance']
+
+
+def presence(is_gone):
+    """Make the answer to is_surely_absent().
+
+    :param is_gone: bool, whether there certainly is no LPAR.
+    """
+    return _ABSENT if is_gone else _PRESENT

@@ -34,6 +34,7 @@ from pypowervm.wrappers import iocard as pvm_card
 from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import management_console as pvm_console
 from pypowervm.wrappers import monitor as pvm_mon
 from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import shared_proc_pool as pvm_spp
@@ -246,6 +247,18 @@ class PlatformReader(abc.ABC):
         return pvm_job.Job.wrap(self.adapter.read(
             wrapper_class.schema_type, uuid,
             suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=operation))
+
+    def job(self, job_id: str) -> pvm_job.Job:
+        """Read a job that was submitted: Job.
+
+        :param job_id: str
+        """
+        return pvm_job.Job.wrap(self.adapter.read_job(job_id))
+
+    def management_console(self) -> pvm_console.ManagementConsole:
+        """Read the NovaLink itself: ManagementConsole."""
+        console, = pvm_console.ManagementConsole.get(self.adapter)
+        return console
 
     # ---- storage -------------------------------------------------------
 

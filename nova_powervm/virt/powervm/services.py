@@ -27,6 +27,8 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import legacy
 from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import instance_id
+from nova_powervm.virt.powervm.live import keys as live_keys
+from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as powervm_mgmt
@@ -52,6 +54,8 @@ class Services:
     :ivar slots: the slot maps of servers, slots.maps.SlotMaps, or NoSlotMaps.
     :ivar nvram: stores the NVRAM of servers; None without a store.
     :ivar cleaning: what the periodic clean-up works with.
+    :ivar keys: the SSH keys of the NovaLink, for live migrations.
+    :ivar migrations: the live migrations that leave this host.
     """
 
     virtapi: typing.Any
@@ -63,6 +67,8 @@ class Services:
     slots: no_slots.SlotMaps = no_slots.NoSlotMaps()
     nvram: manager.NvramManager | None = None
     cleaning: cleanup.Work | None = None
+    keys: live_keys.Keys | None = None
+    migrations: running.RunningMigrations | None = None
 
 
 def open_services(
@@ -100,7 +106,9 @@ def open_services(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,
         mgmt=mgmt, volumes=volumes,
         slots=_build_slot_maps(host, nvram_manager),
-        nvram=nvram_manager, cleaning=cleaning)
+        nvram=nvram_manager, cleaning=cleaning,
+        keys=live_keys.Keys(host),
+        migrations=running.RunningMigrations(host))
 
 
 def _build_slot_maps(

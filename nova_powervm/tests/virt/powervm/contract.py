@@ -21,9 +21,9 @@ LATER = 'to come'
 NOT_ON_POWERVM = 'the platform cannot do it'
 #: Nova meets NotImplementedError with what it does itself.
 BY_DEFAULT = "Nova's default does it"
-NO_LIVE_MIGRATION = (
-    'there is no live migration yet: check_can_live_migrate_destination() '
-    'refuses it')
+NO_DISK_COPIES = (
+    'it is for live migrations that copy disks, which '
+    'check_can_live_migrate_source() refuses')
 COUNTED_TOGETHER = (
     'the platform counts what goes through an adapter, and the boot disk and '
     'volumes share one; a volume would be charged for others')
@@ -37,14 +37,12 @@ FILE_VOLUMES = 'it is for volumes that are files of the host'
 #: {method that raises NotImplementedError: why}.
 NOT_IMPLEMENTED = {
     'block_stats': COUNTED_TOGETHER,
-    'check_can_live_migrate_source': NO_LIVE_MIGRATION,
-    'cleanup_live_migration_destination_check': NO_LIVE_MIGRATION,
     'default_device_names_for_instance': BY_DEFAULT,
     'default_root_device_name': BY_DEFAULT,
     'get_all_volume_usage': COUNTED_TOGETHER,
     'get_console_output': NOT_ON_POWERVM,
     'get_device_name_for_instance': BY_DEFAULT,
-    'get_instance_disk_info': NO_LIVE_MIGRATION,
+    'get_instance_disk_info': NO_DISK_COPIES,
     'get_mks_console': NOT_ON_POWERVM,
     'get_serial_console': LATER,
     'get_spice_console': NOT_ON_POWERVM,
@@ -52,17 +50,11 @@ NOT_IMPLEMENTED = {
     'host_maintenance_mode': NOT_FOR_HOSTS,
     'host_power_action': NOT_FOR_HOSTS,
     'is_share_mounted': NOT_ON_POWERVM,
-    'live_migration': NO_LIVE_MIGRATION,
-    'live_migration_abort': NO_LIVE_MIGRATION,
-    'live_migration_force_complete': NO_LIVE_MIGRATION,
+    'live_migration_force_complete': NOT_ON_POWERVM,
     'mount_share': NOT_ON_POWERVM,
     'pause': NOT_ON_POWERVM,
-    'post_live_migration_at_destination': NO_LIVE_MIGRATION,
-    'post_live_migration_at_source': NO_LIVE_MIGRATION,
     'power_update_event': BARE_METAL,
-    'pre_live_migration': NO_LIVE_MIGRATION,
     'resume': NOT_ON_POWERVM,
-    'rollback_live_migration_at_destination': NO_LIVE_MIGRATION,
     'set_admin_password': NOT_ON_POWERVM,
     'set_host_enabled': BY_DEFAULT,
     'suspend': NOT_ON_POWERVM,
@@ -78,7 +70,6 @@ INHERITED = {
     'capabilities_as_traits': 'it reads our capabilities',
     'check_instance_shared_storage_cleanup':
         'check_instance_shared_storage_local() leaves nothing behind',
-    'check_source_migrate_data_at_dest': NO_LIVE_MIGRATION,
     'clean_networks_preparation': BARE_METAL,
     'cleanup_lingering_instance_resources': 'it is for devices of libvirt',
     'delete_instance_files':
@@ -92,11 +83,8 @@ INHERITED = {
     'manages_network_binding_host_id': 'Nova binds ports',
     'network_binding_host_id': 'ports are bound to the host',
     'node_is_available': 'it asks get_available_nodes()',
-    'post_claim_migrate_data': NO_LIVE_MIGRATION,
-    'post_live_migration': NO_LIVE_MIGRATION,
+    'post_claim_migrate_data': 'no guest is pinned to processors',
     'prepare_for_spawn': BARE_METAL,
     'prepare_networks_before_block_device_mapping': BARE_METAL,
-    'process_instances_at_startup': 'every server is looked at',
     'register_event_listener': 'Nova listens',
-    'rollback_live_migration_at_source': NO_LIVE_MIGRATION,
 }

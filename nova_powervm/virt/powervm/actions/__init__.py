@@ -20,11 +20,13 @@ themselves.
 
 import dataclasses
 
+from nova_powervm.virt.powervm.actions import live_migrations as powervm_live
 from nova_powervm.virt.powervm.actions import moves as powervm_moves
 from nova_powervm.virt.powervm.actions import ports as powervm_ports
 from nova_powervm.virt.powervm.actions import rebuilds as powervm_rebuilds
 from nova_powervm.virt.powervm.actions import recovery as powervm_recovery
 from nova_powervm.virt.powervm.actions import servers as powervm_servers
+from nova_powervm.virt.powervm.actions import settling as powervm_settling
 from nova_powervm.virt.powervm.actions import states as powervm_states
 
 
@@ -36,6 +38,8 @@ class Actions:
     :ivar servers: creates servers, stops them, and removes them.
     :ivar recovery: starts servers again, with a new LPAR if theirs is gone.
     :ivar moves: performs resizes and cold migrations.
+    :ivar live: performs live migrations.
+    :ivar settling: ends live migrations that a former process has begun.
     :ivar rebuilds: evacuates servers to this host, and checks rebuilds.
     :ivar ports: plugs and unplugs ports.
     """
@@ -44,6 +48,8 @@ class Actions:
     servers: powervm_servers.Servers
     recovery: powervm_recovery.Recovery
     moves: powervm_moves.Moves
+    live: powervm_live.LiveMigrations
+    settling: powervm_settling.Settling
     rebuilds: powervm_rebuilds.Rebuilds
     ports: powervm_ports.Ports
 
@@ -59,5 +65,7 @@ def build(services):
     return Actions(
         states=states, servers=servers, recovery=recovery,
         moves=powervm_moves.Moves(services, servers, recovery),
+        live=powervm_live.LiveMigrations(services),
+        settling=powervm_settling.Settling(services),
         rebuilds=powervm_rebuilds.Rebuilds(services, servers),
         ports=powervm_ports.Ports(services))

@@ -26,6 +26,8 @@ from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.flows import power as flow_power
 from nova_powervm.virt.powervm.flows import rescue as flow_rescue
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
+from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 
@@ -114,7 +116,10 @@ class Recovery:
         of a rescued server ends, so the rescue disk is deleted.
 
         :param kwargs: further parameters of flows.spawn.rebuild().
+        :raises PowerVMAPIFailed: if the LPAR may be on another host, to which
+            it was being migrated.
         """
+        self._check_not_elsewhere(context, instance)
         LOG.warning('The LPAR is gone; creating it again for the existing '
                     'disks.', instance=instance)
         self._servers.remove(instance, network_info, destroy_disks=False)
@@ -126,6 +131,15 @@ class Recovery:
                           instance=instance)
         self._servers.rebuild(context, instance, network_info,
                               block_device_info, **kwargs)
+
+    def _check_not_elsewhere(self, context, instance):
+        """Refuse a second LPAR after a live migration without a known end."""
+        nodename = self._services.host.nodename
+        for other in move.possible_targets(context, instance, nodename):
+            if not peers.is_surely_absent(context, other, instance):
+                raise exception.PowerVMAPIFailed(
+                    inst_name=instance.name, reason='its LPAR may be on host '
+                    '%s, to which it was being migrated' % other)
 
     def unrescue(self, context, instance):
         """Boot a rescued server from its own disk again."""

@@ -171,6 +171,62 @@ def unplug(host: powervm_host.Host, instance: objects.Instance,
     return adapter
 
 
+def find_switch(host: powervm_host.Host, instance: objects.Instance,
+                vif: network_model.VIF) -> str:
+    """Tell which virtual switch a port is on that is to move while in use.
+
+    :param vif: the nova.network.model.VIF, as it is bound on this host.
+    :returns: str
+    :raises VirtualInterfacePlugException: if a port of this type cannot be
+        moved so, or its switch is not known.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    vif_drv = _build_vif_driver(host, instance, vif)
+    if not vif_drv.moves_live:
+        raise nova_exc.VirtualInterfacePlugException(
+            'Port %(id)s has the type %(type)s, with which the PowerVM driver '
+            'cannot migrate a running server' % vif)
+    return vif_drv.find_switch(vif)
+
+
+def prepare_arrival(host: powervm_host.Host, instance: objects.Instance,
+                    vif: network_model.VIF,
+                    vswitch: str | None) -> int | None:
+    """Make what a port needs here before its server comes, and tell its agent.
+
+    :param vif: the nova.network.model.VIF, as it is bound on this host.
+    :param vswitch: str, name of the virtual switch that the port is on.
+    :returns: int, PVID that its adapter is to have here; None to keep it.
+    :raises VirtualInterfacePlugException: if the port cannot come, such as
+        because its network is on another virtual switch here.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    here = find_switch(host, instance, vif)
+    if here != vswitch:
+        raise nova_exc.VirtualInterfacePlugException(
+            'The network of port %(id)s is on virtual switch %(here)s of this '
+            'host, and on %(there)s of the host of the server. A running '
+            'server keeps the name of its switch' % {
+                'id': vif['id'], 'here': here, 'there': vswitch})
+    vif_drv = _build_vif_driver(host, instance, vif)
+    pvid = vif_drv.prepare_arrival(vif)
+    announce(host, instance, vif, events.PLUG)
+    return pvid
+
+
+def announce(host: powervm_host.Host, instance: objects.Instance,
+             vif: network_model.VIF, action: str) -> None:
+    """Tell the agent of a port, if it has one, that it comes or has left.
+
+    Never raises.
+
+    :param action: events.PLUG or events.UNPLUG
+    """
+    vif_drv = _build_vif_driver(host, instance, vif)
+    _tell_agent(vif_drv, action, vif, events.RemoteAdapter(
+        host.adapter, vm.get_lpar_uuid(instance), vif))
+
+
 def remove_stale(host: powervm_host.Host,
                  is_stale: typing.Callable[[str], bool]) -> None:
     """Remove what ports have left outside of LPARs (1 request at most).

@@ -163,6 +163,8 @@ class VifDriver(abc.ABC):
         the management partition is off. Such a port needs nothing when
         nova-compute starts.
     :cvar has_agent: whether networking-powervm has an agent for such ports.
+    :cvar moves_live: whether a running server can take such ports along to
+        another host; then find_switch() and prepare_arrival() are there.
     :param host: the Host.
     :param instance: the nova.objects.Instance that owns the ports.
     """
@@ -170,6 +172,7 @@ class VifDriver(abc.ABC):
     adapter_type = CLIENT_ADAPTER
     outlives_host = False
     has_agent = False
+    moves_live = False
 
     def __init__(self, host: powervm_host.Host,
                  instance: objects.Instance) -> None:
@@ -224,6 +227,24 @@ class VifDriver(abc.ABC):
         """
         if adapter is not None and not lpar_going:
             delete_adapter(self.host, adapter)
+
+    def find_switch(self, vif: network_model.VIF) -> str:
+        """Tell which virtual switch the adapter of a port is to be on: str.
+
+        :param vif: the nova.network.model.VIF, as it is bound on this host.
+        :raises: as plug().
+        """
+        raise NotImplementedError()
+
+    def prepare_arrival(self, vif: network_model.VIF) -> int | None:
+        """Make what the port needs on this host before its server comes.
+
+        :param vif: the nova.network.model.VIF, as it is bound on this host.
+        :returns: int, PVID that the adapter is to have here; None if it keeps
+            the one that it has.
+        :raises: as plug().
+        """
+        raise NotImplementedError()
 
     @classmethod
     def remove_stale(cls, host: powervm_host.Host,

@@ -23,7 +23,10 @@ import contextlib
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
+from pypowervm import util as pvm_util
 from pypowervm.wrappers import event as pvm_event
+from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.vif import details
@@ -36,6 +39,24 @@ PLUG = 'plug'
 UNPLUG = 'unplug'
 
 
+class RemoteAdapter:
+    """Stands for an adapter that is not on this host: it comes, or has left.
+
+    The agent finds the port by its MAC, and takes the LPAR's UUID from the
+    link to the adapter (source: the archived networking-powervm).
+
+    :param adapter: the pypowervm Adapter.
+    :param lpar_uuid: the UUID of the LPAR that has, or gets, the adapter.
+    :param vif: the nova.network.model.VIF.
+    """
+
+    def __init__(self, adapter, lpar_uuid, vif):
+        self.mac = pvm_util.sanitize_mac_for_api(vif['address'])
+        self.related_href = adapter.build_href(
+            pvm_lpar.LPAR.schema_type, root_id=lpar_uuid,
+            child_type=pvm_net.CNA.schema_type, child_id=vif['id'], xag=[])
+
+
 def push(adapter, action, nic, vif_type):
     """Tell the agent about an adapter (one request).
 
@@ -43,7 +64,7 @@ def push(adapter, action, nic, vif_type):
 
     :param adapter: the pypowervm Adapter.
     :param action: PLUG or UNPLUG.
-    :param nic: the wrapper of the port's adapter.
+    :param nic: the wrapper of the port's adapter, or a RemoteAdapter.
     :param vif_type: the type of the Neutron port.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """

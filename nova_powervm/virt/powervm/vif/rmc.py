@@ -28,7 +28,8 @@ CONF = cfg.CONF
 
 SECURE_RMC_VSWITCH = 'MGMTSWITCH'
 SECURE_RMC_VLAN = 4094
-_MAC_KEY = 'mgmt_interface_mac'
+#: In system_metadata of a server that has a management adapter: its MAC.
+MAC_KEY = 'mgmt_interface_mac'
 
 
 def plug(host, instance, lpar_w, adapters=None, slots=no_slots.NO_SLOTS):
@@ -57,11 +58,11 @@ def plug(host, instance, lpar_w, adapters=None, slots=no_slots.NO_SLOTS):
         return None
     cna = _find(adapters, vswitch)
     if cna is None:
-        mac = instance.system_metadata.get(_MAC_KEY)
+        mac = instance.system_metadata.get(MAC_KEY)
         cna = driver.create_cna(
             host, lpar_w, SECURE_RMC_VSWITCH, SECURE_RMC_VLAN, mac_addr=mac,
             slot_num=slots.vnet_slot(mac))
-        instance.system_metadata[_MAC_KEY] = cna.mac
+        instance.system_metadata[MAC_KEY] = cna.mac
     slots.record_vnets([cna])
     return cna
 
@@ -83,6 +84,20 @@ def undo(host, instance, adapters=None):
     cna = _find(driver.read_adapters(host, instance), vswitch)
     if cna is not None:
         driver.delete_adapter(host, cna)
+
+
+def find(host, instance):
+    """Read the management adapter of an LPAR (one request, or none).
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :returns: the CNA wrapper; None if the LPAR has none.
+    :raises pypowervm.exceptions.Error: if the adapters cannot be read.
+    """
+    vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
+    if not instance.system_metadata.get(MAC_KEY) or vswitch is None:
+        return None
+    return _find(driver.read_adapters(host, instance), vswitch)
 
 
 def _find(adapters, vswitch):

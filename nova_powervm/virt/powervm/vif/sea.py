@@ -33,6 +33,7 @@ class SeaVifDriver(driver.VifDriver):
 
     outlives_host = True
     has_agent = True
+    moves_live = True
 
     def plug(self, vif, lpar_w, slot_num=None):
         vswitch, vlan = self._ensure_vlan(vif)
@@ -51,6 +52,15 @@ class SeaVifDriver(driver.VifDriver):
                 pvm_exc.Error) as exc:
             LOG.warning('The port %(id)s may have no connection: %(exc)s',
                         {'id': vif['id'], 'exc': exc}, instance=self.instance)
+
+    def find_switch(self, vif):
+        if details.has_agent(vif):
+            return pvm_net.VSW_DEFAULT_VSWITCH
+        return self.host.bridges.find(details.physical_network(vif)).vswitch
+
+    def prepare_arrival(self, vif):
+        _vswitch, vlan = self._ensure_vlan(vif)
+        return vlan if details.vlan(vif) is None else None
 
     def _ensure_vlan(self, vif):
         """Have the SEA carry the VLAN: (virtual switch, VLAN)."""

@@ -34,6 +34,8 @@ from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm.disk import localdisk
 from nova_powervm.virt.powervm.disk import ssp
 from nova_powervm.virt.powervm.flows import spawn
+from nova_powervm.virt.powervm.live import keys
+from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import no_slots
@@ -64,6 +66,7 @@ VALUES = {
     'discovered_old': {'DiscoverSwap'},
     'discovered_new': {'DiscoverSwap'},
     'bad_volumes': {'ReconnectVolumes'},
+    'vlans': {'PreparePorts'},
 }
 
 
@@ -166,7 +169,9 @@ class Server:
             volumes=service(stale.StaleVolumes),
             slots=(service(maps.SlotMaps) if self.store
                    else no_slots.NoSlotMaps()),
-            nvram=service(manager.NvramManager) if self.store else None)
+            nvram=service(manager.NvramManager) if self.store else None,
+            keys=service(keys.Keys),
+            migrations=service(running.RunningMigrations))
 
     def arguments(self):
         """The arguments of a flow's function, by their names."""

@@ -444,6 +444,15 @@ class TwoHostMixin(looks.TwoHostLooks, MoveMixin):
             self.run_task('_cleanup_running_deleted_instances', host)
             self.run_task('update_available_resource', host)
 
+    def live_migrate(self, server, status='ACTIVE', host=None, **kwargs):
+        """Move a running server to the other host; returns it then."""
+        self._begin()
+        host = host or self.other_host(server)
+        self.users.live_migrate(self.walk_server(server), host, **kwargs)
+        after = self.settled(server)
+        self.assertEqual(status, after['status'], self.cloud.failures)
+        return after
+
     def migrate(self, server, status='VERIFY_RESIZE'):
         after = self.act(server, 'migrate')
         self.assertEqual(status, after['status'], self.cloud.failures)

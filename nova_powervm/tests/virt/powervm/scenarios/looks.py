@@ -70,8 +70,10 @@ class PlatformLooks:
         self.fail('It did not happen in %d seconds.' % seconds)
 
     def platform_state(self):
-        """The whole site as data, once it has forgotten finished jobs."""
+        """The whole site as data, once it has forgotten what is over."""
         state = self.site.state()
+        state['migrations'] = [migration for migration in state['migrations']
+                               if migration['outcome'] is None]
         for host in state['hosts']:
             host['jobs'] = [job for job in host['jobs']
                             if not job['status'].startswith('COMPLETED')]

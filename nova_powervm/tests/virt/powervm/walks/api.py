@@ -322,6 +322,58 @@ class API:
             migration=migration, request_spec=objects.RequestSpec(
                 requested_resources=[]))
 
+    def live_migrate(self, server, host='compute2', block_migration=None):
+        """Move a running server to another host.
+
+        :param host: Nova's name of the host that it goes to
+        :param block_migration: whether its disks are to be copied
+        :returns: the exception that a check, or the move, ended with, or None
+        """
+        instance = server.read()
+        migration = objects.Migration(
+            self.context.elevated(), source_compute=instance.host,
+            source_node=instance.node, instance_uuid=instance.uuid,
+            dest_compute=host, status='accepted',
+            old_instance_type_id=instance.flavor.id,
+            new_instance_type_id=instance.flavor.id,
+            migration_type='live-migration')
+        migration.create()
+        instance.task_state = task_states.MIGRATING
+        instance.save(expected_task_state=[None])
+        try:
+            migrate_data = self.cloud.ask(
+                host, host, 'check_can_live_migrate_destination',
+                self.context.elevated(), server.read(), block_migration,
+                False, migration, None)
+        except Exception as exc:
+            self.cloud.failures.append(exc)
+            migration.status = 'error'
+            migration.save()
+            instance.task_state = None
+            instance.save()
+            return exc
+        self._bind_ports(migrate_data, host)
+        return self.cloud.call(
+            instance.host, 'live_migration', host, server.read(),
+            block_migration, migration, migrate_data)
+
+    def _bind_ports(self, migrate_data, host):
+        """Bind ports on the target, as the conductor has Neutron do it."""
+        for vif in migrate_data.vifs:
+            bound = self.cloud.ports.vif(int(vif.port_id[-12:]))
+            vif.host, vif.profile = host, {}
+            vif.vnic_type, vif.vif_type = bound['vnic_type'], bound['type']
+            vif.vif_details = bound['details']
+
+    def abort_live_migration(self, server):
+        """Stop the live migration of a server."""
+        migration = objects.MigrationList.get_by_filters(
+            self.context.elevated(), {'instance_uuid': server.uuid,
+                                      'status': 'running'})[0]
+        return self.cloud.call(
+            migration.source_compute, 'live_migration_abort', server.read(),
+            migration.id)
+
     # ---- volumes and ports -----------------------------------------------
 
     def attach(self, server, number):

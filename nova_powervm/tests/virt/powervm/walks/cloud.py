@@ -19,6 +19,7 @@ from nova import context as nova_context
 from nova import objects
 from nova import thread_pool_factory
 from oslo_log import log as logging
+import oslo_messaging as messaging
 from oslo_utils import excutils
 
 from nova_powervm import conf as cfg
@@ -30,6 +31,8 @@ from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.tests.virt.powervm.walks import settings
 from nova_powervm.tests.virt.powervm.walks import threads
+from nova_powervm.tests.virt.powervm.walks import waiting
+from nova_powervm.virt.powervm.live import running
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -46,6 +49,7 @@ class Cloud(fx.Fixture):
     :ivar lost_sessions: set of ids of sessions that no compute could end: it
         was killed, or a fault kept it from that
     :ivar threads: threads.Threads
+    :ivar waiting: waiting.Waiting
     :cvar timing: overrides of the timing of the site
     :param platform: platforms.Platform
     """
@@ -76,6 +80,7 @@ class Cloud(fx.Fixture):
         self.glance.hashes_uploads = False
         self.cinder = self.useFixture(
             neighbours.Cinder(self, self._before_write))
+        self.waiting = self.useFixture(waiting.Waiting(self.site))
         # What the driver makes a client of.
         self.stub_out('nova.compute.rpcapi.ComputeAPI',
                       lambda: neighbours.ComputeRPC(self))
@@ -112,10 +117,10 @@ class Cloud(fx.Fixture):
 
     def run_periodic_tasks(self):
         """Run what Nova does from time to time, on each host that is up."""
-        for name, running in list(self.computes.items()):
+        for name, at_work in list(self.computes.items()):
             try:
-                with self.on(name), self._working(running):
-                    running.run_periodic_tasks_once()
+                with self.on(name), self._working(at_work):
+                    at_work.run_periodic_tasks_once()
             except effects.Killed:
                 self.kill(name)
         self.run_casts()
@@ -235,6 +240,33 @@ class Cloud(fx.Fixture):
         except effects.Killed as exc:
             self.kill(name)
             return exc
+        except running.Interrupted as exc:
+            # Nova's thread ends with it.
+            return exc
+
+    def ask(self, caller, name, method, *args, **kwargs):
+        """Have a compute do something for another one, which waits for it.
+
+        :param caller: Nova's name of the host that asks
+        :param name: Nova's name of the host that is asked
+        :param method: str, name of a method of ComputeManager
+        :returns: what the method returns
+        :raises: what it raises; MessagingTimeout if nobody answers
+        """
+        asked = self.computes.get(name)
+        if asked is None:
+            raise messaging.MessagingTimeout()
+        try:
+            with self.on(name), self._working(asked):
+                return getattr(asked, method)(*args, **kwargs)
+        except effects.Killed:
+            if not asked.is_dead:
+                raise
+            self.kill(name)
+            raise messaging.MessagingTimeout()
+        finally:
+            with self.on(caller):
+                """Set the options of the process that asks again."""
 
     def _before_write(self):
         """Let nothing be saved that a dead process would save."""

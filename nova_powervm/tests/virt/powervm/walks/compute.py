@@ -26,6 +26,7 @@ from nova.compute import manager
 from nova.compute import resource_tracker
 from nova.image import glance
 from nova import objects
+from nova import thread_pool_factory
 from nova.virt import virtapi
 from nova.volume import cinder
 from oslo_log import log as logging
@@ -36,10 +37,17 @@ from nova_powervm.virt.powervm import driver
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
+_EXECUTORS = thread_pool_factory.ExecutorType
 
 
 class VirtAPI(virtapi.VirtAPI):
-    """What the driver can ask of Nova: here every event has come already."""
+    """What the driver can ask of Nova: here every event has come already.
+
+    :param compute: Compute; Nova's has its manager by that name, too
+    """
+
+    def __init__(self, compute):
+        self._compute = compute
 
     @contextlib.contextmanager
     def wait_for_instance_event(self, instance, event_names, deadline=300,
@@ -70,7 +78,7 @@ class Compute(manager.ComputeManager):
         self.host = host
         self.notifier = neighbours.Silence()
         self.reportclient = neighbours.Placement()
-        self.virtapi = VirtAPI()
+        self.virtapi = VirtAPI(self)
         self.network_api = cloud.ports
         self.volume_api = cinder.API()
         self.image_api = glance.API()
@@ -81,6 +89,8 @@ class Compute(manager.ComputeManager):
         self.instance_events = manager.InstanceEvents()
         self.send_instance_updates = False
         self._pending_dest_resizes = {}
+        self._pending_dest_live_migrations = {}
+        self._waiting_live_migrations = {}
         self._snapshot_semaphore = contextlib.nullcontext()
         self._syncs_in_progress = set()
         self._syncs_in_progress_lock = threading.Lock()
@@ -109,8 +119,25 @@ class Compute(manager.ComputeManager):
 
     def _start_recorded_task(self, executor_type, task_name, instance,
                              context, func, *args, **kwargs):
-        """Do at once what Nova does in another thread."""
-        func(*args, **kwargs)
+        """Do at once what Nova does in another thread.
+
+        A live migration has a thread of its own, so nobody else meets what it
+        raises.
+        """
+        try:
+            func(*args, **kwargs)
+        except Exception as exc:
+            if executor_type != _EXECUTORS.LIVE_MIGRATION:
+                raise
+            self.cloud.failures.append(exc)
+
+    def live_migration(self, context, dest, instance, *args):
+        """Migrate a server at once; then nobody can take it off a queue."""
+        super().live_migration(context, dest, instance, *args)
+        self._waiting_live_migrations.pop(instance.uuid, None)
+
+    def _validate_instance_group_policy(self, *args, **kwargs):
+        """No server is in a group."""
 
     def _record_task_start(self, *args, **kwargs):
         pass

@@ -19,9 +19,13 @@ from nova.compute import provider_tree
 from nova.compute import task_states
 from nova.network import model as network_model
 from nova import objects
+from nova.objects import base as obj_base
 from nova.scheduler.client import report
 
+from nova_powervm import conf as cfg
 from nova_powervm.tests.functional import cinder
+
+CONF = cfg.CONF
 
 
 class Silence:
@@ -175,6 +179,48 @@ class ComputeRPC:
             host, 'finish_revert_resize', instance, migration=migration,
             request_spec=request_spec)
 
+    # ---- live migration --------------------------------------------------
+
+    @staticmethod
+    def supports_numa_live_migration(context):
+        return True
+
+    def check_can_live_migrate_source(self, context, instance,
+                                      dest_check_data):
+        return _sent(context, self._cloud.ask(
+            CONF.host, instance.host, 'check_can_live_migrate_source',
+            context, instance, _sent(context, dest_check_data)))
+
+    def pre_live_migration(self, context, instance, block_migration, disk,
+                           host, migrate_data):
+        return _sent(context, self._cloud.ask(
+            instance.host, host, 'pre_live_migration', context,
+            _sent(context, instance), disk, _sent(context, migrate_data)))
+
+    def post_live_migration_at_destination(self, context, instance,
+                                           block_migration, host):
+        self._cloud.ask(
+            instance.host, host, 'post_live_migration_at_destination',
+            context, _sent(context, instance), block_migration)
+
+    def remove_volume_connection(self, context, instance, volume_id, host):
+        self._cloud.ask(instance.host, host, 'remove_volume_connection',
+                        context, volume_id, _sent(context, instance))
+
+    def rollback_live_migration_at_destination(self, context, instance, host,
+                                               destroy_disks=True,
+                                               migrate_data=None):
+        self._cloud.cast(
+            host, 'rollback_live_migration_at_destination', instance,
+            destroy_disks=destroy_disks,
+            migrate_data=_sent(context, migrate_data))
+
+
+def _sent(context, found):
+    """What another process gets of an object."""
+    return obj_base.NovaObject.obj_from_primitive(
+        found.obj_to_primitive(), context=context)
+
 
 class Ports:
     """Neutron, with its ports bound as a mechanism driver would.
@@ -259,6 +305,9 @@ class Ports:
         if int(port_id[-12:]) in owned:
             owned.remove(int(port_id[-12:]))
         return self._describe(instance), {}
+
+    def has_port_binding_extension(self, _context):
+        return True
 
     def create_resource_requests(self, *args, **kwargs):
         return None, [], None

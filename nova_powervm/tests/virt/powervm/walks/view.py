@@ -24,8 +24,10 @@ import os
 from nova_powervm.simulator import guest_disks
 
 #: What the platform makes up, or changes by itself.
-_MADE_UP = frozenset(('adapter', 'naa', 'server_slot', 'sessions', 'target',
-                      'udid', 'used_bytes', 'uuid', 'wwpns'))
+# The keys of other hosts stay authorized.
+_MADE_UP = frozenset(('adapter', 'authorized_keys', 'naa', 'server_slot',
+                      'sessions', 'target', 'udid', 'used_bytes', 'uuid',
+                      'wwpns'))
 #: What the status of a job that has ended begins with.
 _ENDED = 'COMPLETED', 'FAILED', 'CANCELED'
 #: Sites give addresses of this kind to adapters that ask for none.
@@ -39,6 +41,8 @@ def view(site):
     :returns: dict fit for JSON
     """
     state = site.state()
+    state['migrations'] = [migration for migration in state['migrations']
+                           if migration['outcome'] is None]
     for host in state['hosts']:
         host['jobs'] = [job for job in host['jobs']
                         if not job['status'].startswith(_ENDED)]

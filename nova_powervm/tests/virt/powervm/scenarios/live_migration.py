@@ -1,0 +1,145 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What scenarios of live migrations share."""
+
+import itertools
+
+from nova import objects
+
+from nova_powervm.tests.functional import platforms
+from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.walks import view
+
+#: How long the phases last in scenarios that look into them, in seconds.
+SLOW = {'migration_%s_seconds' % phase: 30 for phase in
+        ('validate', 'prepare', 'copy', 'switch', 'cleanup')}
+
+
+_NUMBERS = itertools.count(1)
+
+
+class LiveMigrationMixin(platforms.SharedPool, base.TwoHostMixin):
+    """Servers that move while they run, between two hosts of one pool.
+
+    :ivar empty: the site without servers
+    """
+
+    PROFILE = 'ssp-two-host'
+
+    def setUp(self):
+        super().setUp()
+        # A host would know the disk of a server of another test that had the
+        # same UUID.
+        self._numbers = _NUMBERS
+        self.cloud.waiting.reset()
+        self.empty = self.platform_state()
+
+    def platform_state(self):
+        """The site as data, but for keys, which stay authorized.
+
+        A process that is killed leaves records of its jobs.
+        """
+        state = super().platform_state()
+        for host in state['hosts']:
+            host['jobs'] = [job for job in host['jobs']
+                            if not job['status'].startswith('FAILED')]
+            for console in host['ManagementConsole']:
+                del console['authorized_keys']
+        return state
+
+    # ---- looks -----------------------------------------------------------
+
+    def migration_of(self, server):
+        """The last nova.objects.Migration of a server."""
+        return max(objects.MigrationList.get_by_filters(
+            self.context, {'instance_uuid': server['id']}),
+            key=lambda migration: migration.id)
+
+    def lpar_on(self, server, host):
+        """The simulated LPAR of a server on a host, or None."""
+        return view.partition_of(self.simulated_host(host), server['id'])
+
+    def media_of(self, host):
+        """Names of the media in the repositories of a host: list."""
+        return sorted(
+            medium['name'] for group in self.simulated_host(
+                host).state()['VolumeGroup']
+            for medium in group.get('media', ()))
+
+    def assert_runs_on(self, server, host, booted=None):
+        """It is on a host and nowhere else, with all that it had."""
+        self.assertEqual('ACTIVE', self.status_of(server))
+        self.assertEqual(host, self.host_of(server))
+        self.assertIsNone(self.instance_of(server).task_state)
+        self.assertEqual({host: 'running'}, self.lpars_of(server))
+        self.where = host
+        self.assertEqual(
+            ['b_', 'b_', 'cf'],
+            sorted(mapping['storage'][:2]
+                   for mapping in self.mappings_of(server)))
+        self.assertEqual(2, len(self.macs_of(server)))
+        self.assertIsNone(self.lpar_on(server, host).migration)
+        if booted is not None:
+            self.assertEqual(booted, self.lpar_on(server, host).boot_time)
+
+    def assert_stayed(self, server, before, status='failed'):
+        """It runs on compute1 as if nothing had happened, and can move.
+
+        :param before: what boot_and_look() has returned
+        """
+        state, booted = before
+        self.assert_runs_on(server, 'compute1', booted)
+        self.assertEqual(status, self.migration_of(server).status)
+        self.assert_state_equal(state, self.platform_state(), 'it stays')
+
+    def assert_moves_again(self, server):
+        """A second try succeeds."""
+        for host in self.site.hosts:
+            host.faults.clear()
+        booted = self.lpar_on(server, 'compute1').boot_time
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2', booted)
+
+    def boot_and_look(self):
+        """Make a server.
+
+        :returns: the server, and what assert_stayed() needs
+        """
+        server = self.boot_on_first()
+        return server, (self.platform_state(),
+                        self.lpar_on(server, 'compute1').boot_time)
+
+    # ---- the course of events ----------------------------------------------
+
+    def meanwhile(self, *events):
+        """Let things happen, one each time that the source waits."""
+        self.cloud.waiting.events.extend(events)
+
+    def hold(self, server, phase):
+        """Let the migration of a server stop when a phase begins."""
+        with self.site.lock:
+            self.site.migrations.hold(
+                self.lpar_on(server, 'compute1').uuid, phase)
+
+    def release(self, server):
+        """Let the migration of a server go on."""
+        with self.site.lock:
+            self.site.migrations.release(
+                self.lpar_on(server, 'compute1').uuid)
+
+    def break_migration(self, phase, outcome='failed', **spec):
+        """Let the next migration fail in a phase."""
+        self.simulated_host('compute1').faults.add(dict(
+            {'method': 'PUT', 'path': '/do/Migrate$', 'effect': 'migration',
+             'phase': phase, 'outcome': outcome,
+             'message': 'the mover has failed'}, **spec))

@@ -1,0 +1,178 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Running servers move between two hosts of one pool."""
+
+from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.scenarios import live_migration
+
+
+class LiveMigrationTest(live_migration.LiveMigrationMixin,
+                        base.ScenarioCase):
+
+    def test_moves(self):
+        server = self.boot_on_first()
+        disk = self.boot_disk_of(server)
+        disk.write_at(4096, b'written')
+        booted = self.lpar_on(server, 'compute1').boot_time
+        macs = sorted(self.macs_of(server))
+        drive = self.media_of('compute1')
+
+        self.live_migrate(server)
+
+        self.assert_runs_on(server, 'compute2', booted)
+        self.assertEqual('completed', self.migration_of(server).status)
+        self.assertEqual(macs, sorted(self.macs_of(server)))
+        self.assertEqual(b'written', self.boot_disk_of(server).read(4096, 7))
+        self.assertEqual([], self.media_of('compute1'))
+        self.assertEqual(drive, self.media_of('compute2'))
+        self.assertIsNone(self.delete(server))
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+
+    def test_source_has_nothing_of_it(self):
+        server = self.boot_on_first()
+        self.live_migrate(server)
+        before, after = (
+            dict(state['hosts'][0], LogicalUnit=None)
+            for state in (self.empty, self.platform_state()))
+        self.assert_state_equal(before, after, 'the source')
+
+    def test_there_and_back(self):
+        server = self.boot_on_first()
+        booted = self.lpar_on(server, 'compute1').boot_time
+        for host in ('compute2', 'compute1', 'compute2'):
+            self.live_migrate(server)
+            self.assert_runs_on(server, host, booted)
+        self.assertIsNone(self.delete(server))
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+
+    def test_operations_after_it(self):
+        server = self.boot_on_first()
+        self.live_migrate(server)
+        self.reboot(server)
+        self.reboot(server, hard=True)
+        self.assert_runs_on(server, 'compute2')
+        self.attach_port(server)
+        self.detach_port(server, 2)
+        self.assert_runs_on(server, 'compute2')
+        self.act(server, 'rebuild', {'imageRef': self.image_id})
+        self.assert_runs_on(server, 'compute2')
+        self.migrate(server)
+        self.act(server, 'confirmResize')
+        self.assert_runs_on(server, 'compute1')
+        self.live_migrate(server)
+        self.stop(server)
+        self.start(server)
+        self.assert_runs_on(server, 'compute2')
+        self.assertIsNone(self.delete(server))
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+
+    def test_two_one_after_the_other(self):
+        one, two = self.boot_on_first(), self.boot_on_first(
+            networks=[{'port': self.neutron.port_2['id']}])
+        self.live_migrate(one)
+        self.live_migrate(two)
+        for server in (one, two):
+            self.assert_runs_on(server, 'compute2')
+
+    def test_checks_change_nothing(self):
+        server = self.boot_on_first()
+        before = self.site.fingerprint()
+        driver = self.cloud.compute('compute2').driver
+        instance = self.instance_of(server)
+        found = driver.check_can_live_migrate_destination(
+            self.context, instance, {}, {})
+        self.driver.check_can_live_migrate_source(
+            self.context, instance, found,
+            self.block_device_info(instance))
+        driver.check_source_migrate_data_at_dest(
+            self.context, instance, found, None, None, None)
+        driver.cleanup_live_migration_destination_check(self.context, found)
+        self.assertEqual(before, self.site.fingerprint())
+
+    def block_device_info(self, instance):
+        return self.compute._get_instance_block_device_info(
+            self.context, instance)
+
+
+class SlowTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
+    """The phases last."""
+
+    TIMING = live_migration.SLOW
+
+    def test_progress(self):
+        server = self.boot_on_first()
+        seen = []
+
+        def look():
+            migration = self.migration_of(server)
+            seen.append((migration.status, migration.memory_total,
+                         migration.memory_remaining))
+
+        self.meanwhile(*[look] * 40)
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2')
+        self.assertEqual({'running'}, {status for status, *_rest in seen})
+        self.assertIsNone(seen[0][1])
+        left = [remaining for _status, total, remaining in seen if total]
+        self.assertEqual(sorted(left, reverse=True), left)
+        self.assertLess(1, len(set(left)))
+        self.assertEqual({2048 * 1024 ** 2}, {
+            total for _status, total, _left in seen if total})
+
+    def test_nothing_is_told_meanwhile(self):
+        """No power state that passes by is taken for a stop."""
+        server = self.boot_on_first()
+        self.meanwhile(*[self.cloud.run_periodic_tasks] * 20)
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2')
+        self.cloud.run_periodic_tasks()
+        self.assert_runs_on(server, 'compute2')
+
+
+class BudgetTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
+    """How many requests it takes, over both hosts."""
+
+    #: Each with one poll.
+    BARE = 12
+    WITH_CONFIG_DRIVE = 22
+    TIMING = {'job_polls': 1}
+
+    def requests_of_both(self, operation, *args):
+        """As requests_of(), with the host before each request."""
+        for host in self.site.hosts:
+            host.journal.clear()
+        result = operation(*args)
+        return result, [
+            '%s %s %s' % (host.name, record['method'], record['path'])
+            for host in self.site.hosts for record in host.journal.records()
+            if 'QUEUE_CLIENTKEY' not in (record['query'] or '')]
+
+    def warm_up_pair(self):
+        """Let the hosts know one another's keys and forms of jobs."""
+        server = self.boot_on_first()
+        self.live_migrate(server)
+        self.live_migrate(server)
+        self.assertIsNone(self.delete(server))
+
+    def test_without_config_drive(self):
+        self.flags(force_config_drive=False)
+        self.warm_up_pair()
+        server = self.boot_on_first()
+        _none, requests = self.requests_of_both(self.live_migrate, server)
+        self.assert_within(self.BARE, requests)
+
+    def test_with_config_drive(self):
+        self.warm_up_pair()
+        server = self.boot_on_first()
+        _none, requests = self.requests_of_both(self.live_migrate, server)
+        self.assert_within(self.WITH_CONFIG_DRIVE, requests)

@@ -1,0 +1,267 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Move running servers to another host, and take them in.
+
+Where the LPAR is decides what is done, see live.outcome. What Nova calls after
+the move raises nothing that a hard reboot can repair: Nova would leave out the
+rest, and put a server that runs well into ERROR.
+"""
+
+import contextlib
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+
+from nova_powervm.virt.powervm.actions import runner
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.flows import (
+    live_migration as flow_live_migration)
+from nova_powervm.virt.powervm.flows import spawn as flow_spawn
+from nova_powervm.virt.powervm.live import checks
+from nova_powervm.virt.powervm.live import data
+from nova_powervm.virt.powervm.live import job
+from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm.live import running
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds that the deletion of a server waits for its migration to end.
+_GIVE_UP_SECONDS = 600
+
+
+class LiveMigrations:
+    """Performs this host's part of live migrations.
+
+    :param services: services.Services
+    """
+
+    def __init__(self, services):
+        self._services = services
+
+    # ---- checks, which change nothing -----------------------------------
+
+    def check_as_target(self, block_migration):
+        """Check whether a server may come to this host.
+
+        :param block_migration: whether its disks are to be copied, or None.
+        :returns: live.data.MigrateData for the source.
+        :raises nova.exception.MigrationPreCheckError: if it may not.
+        """
+        with _checking():
+            target = checks.describe_target(self._services.host)
+        return data.build({'target': target,
+                           'block_migration': bool(block_migration)})
+
+    def check_as_source(self, instance, migrate_data, block_device_info):
+        """Check whether a server can leave this host.
+
+        :param migrate_data: live.data.MigrateData of the target.
+        :returns: live.data.MigrateData, with what the target has to know.
+        :raises nova.exception.MigrationPreCheckError: if it cannot.
+        :raises nova.exception.InvalidLocalStorage: if its disks are to be
+            copied.
+        """
+        content = data.read(migrate_data)
+        checks.check_block_migration(content['block_migration'])
+        own_disks = flow_spawn.own_disk_types(block_device_info)
+        with _checking():
+            content['switches'] = checks.SourceCheck(
+                self._services.host, self._services.disk, instance,
+                content['target']).check(own_disks, block_device_info)
+            content['public_key'] = self._services.keys.own()
+        content['disks'] = (self._services.disk.get_info() if own_disks
+                            else None)
+        data.write(migrate_data, content)
+        return migrate_data
+
+    def check_source_at_target(self, migrate_data):
+        """Check what the source has told.
+
+        :returns: live.data.MigrateData
+        :raises nova.exception.MigrationPreCheckError: if the server cannot
+            come.
+        """
+        reason = checks.why_not_here(self._services.disk,
+                                     data.read(migrate_data)['disks'])
+        if reason:
+            raise nova_exc.MigrationPreCheckError(reason=reason)
+        return migrate_data
+
+    # ---- the target -----------------------------------------------------
+
+    def prepare(self, instance, network_info, migrate_data):
+        """Prepare this host for a server.
+
+        :param network_info: nova.network.model.NetworkInfo of the source.
+        :returns: live.data.MigrateData
+        """
+        runner.log_operation('pre_live_migration', instance)
+        content = data.read(migrate_data)
+        vifs = _target_vifs(network_info, migrate_data)
+        content['vlans'] = runner.run(flow_live_migration.prepare(
+            self._services, instance, vifs, content['public_key'],
+            content['switches']), instance)['vlans']
+        data.write(migrate_data, content)
+        return migrate_data
+
+    def arrive(self, context, instance, network_info):
+        """Complete a server that has moved to this host. Never raises."""
+        self._try('complete', flow_live_migration.arrive(
+            self._services, context, instance, network_info), instance)
+
+    def roll_back_at_target(self, instance, network_info):
+        """Remove what prepare() made, unless the server is here.
+
+        Never raises.
+        """
+        # Somebody may have removed the key of the source.
+        self._services.keys.forget()
+        if outcome.look(self._services.host,
+                        instance) is not outcome.Place.GONE:
+            LOG.error('The LPAR of the server is on this host, or may be: '
+                      'nothing is removed. It runs here if it is not on host '
+                      '%s.', instance.host, instance=instance)
+            return
+        self._try('roll back', flow_live_migration.roll_back_at_target(
+            self._services, instance, network_info), instance)
+
+    # ---- the source -----------------------------------------------------
+
+    def migrate(self, context, instance, dest, post_method, recover_method,
+                block_migration, migrate_data):
+        """Move a server, and have Nova do what follows.
+
+        :param dest: str, Nova's name of the target.
+        :param post_method: of Nova, for a server that has moved.
+        :param recover_method: of Nova, for one that has stayed.
+        :raises nova.exception.LiveMigrationFailed: if nobody knows where the
+            server is.
+        :raises live.running.Interrupted: if nova-compute ends.
+        """
+        runner.log_operation('live_migration', instance)
+        record = (migrate_data.migration
+                  if migrate_data.obj_attr_is_set('migration') else None)
+        with self._services.migrations.one(instance, record) as migration:
+            end = self._move(instance, migration, data.read(migrate_data))
+        if end is outcome.Outcome.UNKNOWN:
+            raise exception.LiveMigrationUnknown(
+                dest=dest, reason=migration.message)
+        if end is outcome.Outcome.MOVED and not migration.is_given_up:
+            post_method(context, instance, dest, block_migration,
+                        migrate_data)
+            return
+        LOG.warning('The server stays on this host. %s', migration.message,
+                    instance=instance)
+        recover_method(
+            context, instance, dest, migrate_data,
+            migration_status='cancelled' if migration.is_cancelled
+            else 'failed')
+
+    def _move(self, instance, migration, content):
+        """Move an LPAR, and tell its Outcome."""
+        target = content['target']
+        try:
+            runner.run(flow_live_migration.leave(
+                self._services, instance, migration,
+                job.parameters(target['system'], target['address'],
+                               vlans=content['vlans'])), instance)
+        except running.Aborted:
+            return outcome.Outcome.STAYED
+        except Exception as exc:
+            # Nothing was submitted.
+            LOG.exception('The server could not be made ready to move.',
+                          instance=instance)
+            migration.message = str(exc)
+            return outcome.Outcome.STAYED
+        return migration.follow()
+
+    def abort(self, instance):
+        """Abort the migration of a server, if it is being migrated.
+
+        :raises PowerVMAPIFailed: if the platform refuses.
+        """
+        runner.log_operation('live_migration_abort', instance)
+        with runner.platform_errors(instance):
+            self._services.migrations.abort(instance)
+
+    def give_up(self, instance):
+        """End the migration of a server that is deleted.
+
+        :raises nova.exception.InstanceTerminationFailure: if it does not end.
+        """
+        if not self._services.migrations.give_up(instance, _GIVE_UP_SECONDS):
+            raise nova_exc.InstanceTerminationFailure(
+                reason='the server is being migrated; delete it again when '
+                'that has ended')
+
+    def unplug_at_source(self, instance, network_info):
+        """Give up the ports of a server that has moved. Never raises."""
+        self._try('unplug', flow_live_migration.unplug_at_source(
+            self._services, instance, network_info), instance)
+
+    @staticmethod
+    def has_moved(migrate_data):
+        """Whether Nova asks for the clean-up after a live migration.
+
+        :param migrate_data: what Nova has passed to the driver, or None.
+        """
+        return data.is_ours(migrate_data)
+
+    def clean_source(self, instance):
+        """Remove the rest of a server that has moved. Never raises."""
+        self._try('clean up', flow_live_migration.clean_source(
+            self._services, instance), instance)
+
+    def roll_back_at_source(self, instance):
+        """Complete a server that stays. Never raises."""
+        self._try('roll back', flow_live_migration.roll_back_at_source(
+            self._services, instance), instance)
+
+    @staticmethod
+    def _try(what, flow, instance):
+        runner.log_operation('%s (live migration)' % what, instance)
+        try:
+            runner.run(flow, instance)
+        except Exception:
+            LOG.exception('Live migration: it failed to %s. The server runs; '
+                          'a hard reboot connects what it lacks.', what,
+                          instance=instance)
+
+
+@contextlib.contextmanager
+def _checking():
+    """Have Nova try another host if the platform does not answer."""
+    try:
+        yield
+    except pvm_exc.Error as exc:
+        raise nova_exc.MigrationPreCheckError(reason=str(exc)) from exc
+
+
+def _target_vifs(network_info, migrate_data):
+    """The ports as they are bound on the target.
+
+    :returns: list of nova.network.model.VIF
+    :raises nova.exception.MigrationPreCheckError: if one is of another type
+        there: the platform cannot change that.
+    """
+    if not migrate_data.obj_attr_is_set('vifs'):
+        return list(network_info)
+    found = [vif.get_dest_vif() for vif in migrate_data.vifs]
+    types = {vif['id']: vif['type'] for vif in network_info}
+    for vif in found:
+        if vif['type'] != types.get(vif['id']):
+            raise nova_exc.MigrationPreCheckError(
+                reason='port %s has the type %s on the source, and %s on the '
+                'target' % (vif['id'], types.get(vif['id']), vif['type']))
+    return found

@@ -1,0 +1,118 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Settle the live migrations that a killed nova-compute was following.
+
+Nova's own start calls a server ACTIVE on its source, and cleans up nothing.
+The LPAR may have arrived on the target meanwhile. So the driver finds out
+where it is, and has Nova's manager do what its thread would have done. Nova
+offers no other way to that than private methods of the manager; if a future
+Nova lacks them, it does what it does without this module.
+"""
+
+from nova.compute import task_states
+from nova import objects
+from nova.objects import fields
+from nova.objects import migrate_data as nova_data
+from oslo_log import log as logging
+
+from nova_powervm.virt.powervm.live import data
+from nova_powervm.virt.powervm.live import outcome
+
+LOG = logging.getLogger(__name__)
+
+# Statuses of a live migration that nobody has ended.
+_UNDER_WAY = ('accepted', 'queued', 'preparing', 'running')
+
+
+class Settling:
+    """Ends live migrations from this host when nova-compute starts.
+
+    :param services: services.Services
+    """
+
+    def __init__(self, services):
+        self._services = services
+
+    def settle(self, context, instances):
+        """End the live migrations of some servers.
+
+        It waits until the platform has ended each, and aborts those that it
+        can.
+
+        :param instances: nova.objects.InstanceList of this host.
+        :returns: nova.objects.InstanceList of those that are still here.
+        """
+        return objects.InstanceList(context, objects=[
+            instance for instance in instances
+            if instance.task_state != task_states.MIGRATING or
+            not self._has_moved(context, instance)])
+
+    def _has_moved(self, context, instance):
+        migration = self._find(context, instance)
+        manager = getattr(self._services.virtapi, '_compute', None)
+        if migration is None or not all(hasattr(manager, name) for name in (
+                '_post_live_migration_update_host',
+                '_rollback_live_migration')):
+            return False
+        LOG.warning('nova-compute has ended while the server was migrated to '
+                    '%s; finding out where it is.', migration.dest_compute,
+                    instance=instance)
+        end = self._services.migrations.settle(instance)
+        LOG.info('The migration has ended: the server has %s.', end.value,
+                 instance=instance)
+        try:
+            if end is outcome.Outcome.MOVED:
+                self._finish(manager, context, instance, migration)
+            elif end is outcome.Outcome.STAYED:
+                self._roll_back(manager, context, instance, migration)
+        except Exception:
+            LOG.exception('The migration could not be ended in Nova.',
+                          instance=instance)
+        return end is outcome.Outcome.MOVED
+
+    def _find(self, context, instance):
+        """The nova.objects.Migration that is under way, or None."""
+        found = objects.MigrationList.get_by_filters(context, {
+            'instance_uuid': instance.uuid,
+            'migration_type': fields.MigrationType.LIVE_MIGRATION,
+            'status': list(_UNDER_WAY)})
+        return max((migration for migration in found
+                    if migration.source_compute == instance.host),
+                   key=lambda migration: migration.id, default=None)
+
+    def _finish(self, manager, context, instance, migration):
+        if manager.rt.pci_tracker is None:
+            # Nova looks at its resources at the end of its start only.
+            manager.update_available_resource(context, startup=True)
+        # The volumes of the server are the target's already.
+        manager._post_live_migration_update_host(
+            context, instance, migration.dest_compute,
+            migrate_data=_data(instance, migration),
+            source_bdms=objects.BlockDeviceMappingList(objects=[]))
+
+    def _roll_back(self, manager, context, instance, migration):
+        manager._rollback_live_migration(
+            context, instance, migration.dest_compute,
+            migrate_data=_data(instance, migration),
+            migration_status='failed',
+            source_bdms=objects.BlockDeviceMappingList.get_by_instance_uuid(
+                context, instance.uuid))
+
+
+def _data(instance, migration):
+    """What Nova's manager had of the migration: live.data.MigrateData."""
+    found = data.build({})
+    found.migration = migration
+    found.vifs = nova_data.VIFMigrateData.create_skeleton_migrate_vifs(
+        instance.get_network_info())
+    return found

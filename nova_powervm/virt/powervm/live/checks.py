@@ -1,0 +1,235 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What the hosts of a live migration refuse, before anything is changed.
+
+Nova asks the target first, then the source, then the target again. What cannot
+be known before, the platform refuses in its job; the server stays then.
+"""
+
+from nova import exception as nova_exc
+from nova.virt import configdrive
+from nova.virt import driver as virt_driver
+from pypowervm.wrappers import base_partition as pvm_bp
+from pypowervm.wrappers import storage as pvm_stg
+
+from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm import names
+from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import vios_mappings
+from nova_powervm.virt.powervm import vif as powervm_vif
+from nova_powervm.virt.powervm.vif import rmc
+from nova_powervm.virt.powervm import vm
+
+CONF = cfg.CONF
+
+_KINDS = {pvm_stg.VDisk: 'disk', pvm_stg.VOptMedia: 'medium',
+          pvm_stg.PV: 'physical volume'}
+
+
+def _refuse(reason, *args):
+    raise nova_exc.MigrationPreCheckError(reason=reason % args)
+
+
+def describe_target(host):
+    """Check the system of the target, and describe it (1 request).
+
+    :param host: the owner of the REST connection (host.Host).
+    :returns: dict that JSON can tell
+    :raises nova.exception.MigrationPreCheckError: if it takes no server now.
+    :raises pypowervm.exceptions.Error: if it cannot be read.
+    """
+    system = host.get_system()
+    _check_system(system, 'target')
+    return {
+        'system': system.system_name,
+        'address': CONF.powervm.live_migration_address or CONF.my_ip,
+        'modes': list(system.proc_compat_modes),
+        'region_mb': system.memory_region_size,
+        'ibmi_capable': bool(system.get_capability(
+            'ibmi_lpar_mobility_capable')),
+        'switches': sorted(host.vswitch_names().values())}
+
+
+def _check_system(system, which):
+    """Refuse a system that cannot migrate, or is busy with it.
+
+    What it does not tell is left to the platform.
+    """
+    name = system.system_name
+    if system.get_capability('active_lpar_mobility_capable') is False:
+        _refuse('the %s system %s is not capable of migrating running '
+                'partitions', which, name)
+    data = system.migration_data
+    limit = data['active_migrations_supported']
+    running = data['active_migrations_in_progress']
+    if limit is not None and running is not None and running >= limit:
+        _refuse('%d migrations are in progress on the %s system %s, which '
+                'supports %d at a time', running, which, name, limit)
+
+
+class SourceCheck:
+    """Checks whether a server can leave this host (2 requests).
+
+    :param host: the owner of the REST connection (host.Host).
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param instance: nova.objects.Instance
+    :param target: dict, what describe_target() has returned there.
+    """
+
+    def __init__(self, host, disk_dvr, instance, target):
+        self._host = host
+        self._disk_dvr = disk_dvr
+        self._instance = instance
+        self._target = target
+
+    def check(self, own_disks, block_device_info):
+        """Refuse a server that cannot be migrated.
+
+        :param own_disks: list of DiskType of the disks that are ours.
+        :param block_device_info: as Nova hands it to the driver.
+        :returns: dict of the id of a port -> name of its virtual switch.
+        :raises nova.exception.MigrationPreCheckError: with the reason.
+        :raises pypowervm.exceptions.Error: if the platform does not answer.
+        """
+        self._check_disks(own_disks)
+        self._check_volumes(block_device_info)
+        switches = self._check_ports()
+        system = self._check_system()
+        lpar_w = vm.get_instance_wrapper(self._host, self._instance)
+        self._check_partition(lpar_w, system)
+        self._check_memory(lpar_w, system)
+        self._check_mappings()
+        return switches
+
+    def _check_system(self):
+        """Check the system here by what is known of it, for a minute at most.
+
+        Only before it refuses, it reads it (1 request).
+        """
+        try:
+            _check_system(self._host.system, 'source')
+        except nova_exc.MigrationPreCheckError:
+            _check_system(self._host.get_system(), 'source')
+        return self._host.system
+
+    def _check_disks(self, own_disks):
+        if own_disks and not self._disk_dvr.capabilities['shared_storage']:
+            _refuse('disk %s of the server is on this host: %s',
+                    self._disk_dvr.get_disk_name(own_disks[0],
+                                                 self._instance),
+                    self._disk_dvr.validate({}))
+
+    def _check_volumes(self, block_device_info):
+        found = [bdm['mount_device'] for bdm in
+                 virt_driver.block_device_info_get_mapping(block_device_info)]
+        if found:
+            _refuse('the server has volumes, with which the PowerVM driver '
+                    'cannot migrate a running server yet: %s',
+                    ', '.join(found))
+
+    def _check_ports(self):
+        """Find the virtual switches of the ports, which the target needs."""
+        try:
+            switches = {
+                vif['id']: powervm_vif.find_switch(self._host, self._instance,
+                                                   vif)
+                for vif in self._instance.get_network_info()}
+        except nova_exc.VirtualInterfacePlugException as exc:
+            _refuse('%s', exc)
+        for name in switches.values():
+            self._check_switch(name)
+        if self._instance.system_metadata.get(rmc.MAC_KEY):
+            self._check_switch(rmc.SECURE_RMC_VSWITCH)
+        return switches
+
+    def _check_switch(self, name):
+        if name not in self._target['switches']:
+            _refuse('the target system %s has no virtual switch %s',
+                    self._target['system'], name)
+
+    def _check_partition(self, lpar_w, system):
+        can_move, reason = lpar_w.can_lpm(system, {
+            'ibmi_lpar_mobility_capable': self._target['ibmi_capable']})
+        if not can_move:
+            if lpar_w.state == pvm_bp.LPARState.RUNNING:
+                _refuse('%s', reason)
+            _refuse('the partition is %s, not running', lpar_w.state)
+        if outcome.is_migrating(lpar_w):
+            _refuse('the partition is being migrated already: its migration '
+                    'state is %s', lpar_w.migration_state)
+        mode = lpar_w.proc_compat_mode
+        if self._target['modes'] and mode not in self._target['modes']:
+            _refuse('the processor compatibility mode of the partition, %s, '
+                    'is none of the target system %s, which has %s', mode,
+                    self._target['system'], ', '.join(self._target['modes']))
+
+    def _check_memory(self, lpar_w, system):
+        here, there = system.memory_region_size, self._target['region_mb']
+        if here != there:
+            _refuse('the logical memory blocks of system %s have %d MB, those '
+                    'of the target system %s %d MB', system.system_name, here,
+                    self._target['system'], there)
+        if there and lpar_w.mem_config.desired % there:
+            _refuse('the memory of the partition, %d MB, is no multiple of '
+                    'the logical memory blocks of the target, %d MB',
+                    lpar_w.mem_config.desired, there)
+
+    def _check_mappings(self):
+        lpar_uuid = vm.get_lpar_uuid(self._instance)
+        for vios_w in self._host.vioses([vios_mappings.SCSI_MAPPING]):
+            for mapping in vios_w.scsi_mappings:
+                if (clients.is_client(mapping, lpar_uuid) and
+                        not self._can_move(mapping.backing_storage)):
+                    element = mapping.backing_storage
+                    _refuse('VIOS %s maps %s %s to the partition, which the '
+                            'target does not have', vios_w.name,
+                            _KINDS.get(type(element), 'storage'),
+                            element.name)
+
+    def _can_move(self, element):
+        """Whether storage can be moved, or is taken out before the move."""
+        if element is None or isinstance(element, pvm_stg.LU):
+            return True
+        return elements.is_named(element, pvm_stg.VOptMedia, [
+            names.config_drive_name(self._instance.uuid)])
+
+
+def why_not_here(disk_dvr, disk_info):
+    """Tell why the disks of a server cannot be reached from the target.
+
+    :param disk_dvr: disk.driver.DiskAdapter of the target.
+    :param disk_info: what DiskAdapter.get_info() returned on the source; None
+        if the server has no disks of ours.
+    :returns: str, or None.
+    """
+    return None if disk_info is None else disk_dvr.validate(disk_info)
+
+
+def has_config_drive(instance):
+    """Whether a server has a config drive, bool."""
+    return bool(configdrive.required_by(instance))
+
+
+def check_block_migration(is_wanted):
+    """Refuse to copy disks, which the platform cannot do.
+
+    :param is_wanted: bool, or None.
+    :raises nova.exception.InvalidLocalStorage
+    """
+    if is_wanted:
+        raise nova_exc.InvalidLocalStorage(
+            path='The storage of the server',
+            reason='PowerVM migrates servers whose storage both hosts reach, '
+            'and copies no disks')

@@ -1,0 +1,181 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tasks of live migrations: thin wrappers of live, vif and media."""
+
+from taskflow import task
+
+from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm import utils
+from nova_powervm.virt.powervm import vif as powervm_vif
+from nova_powervm.virt.powervm.vif import events
+from nova_powervm.virt.powervm.vif import rmc
+from nova_powervm.virt.powervm import vm
+
+
+class AuthorizeKey(task.Task):
+    """Let the NovaLink of the source log on to this one.
+
+    :param keys: live.keys.Keys
+    :param key: str, public key of the source.
+    """
+
+    def __init__(self, keys, key):
+        super().__init__('authorize_key')
+        self.keys = keys
+        self.key = key
+
+    def execute(self):
+        self.keys.authorize(self.key)
+
+
+class PreparePorts(task.Task):
+    """Have networks reach the ports; provides their new VLANs.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param vifs: list of nova.network.model.VIF, as they are bound here.
+    :param switches: dict of the id of a port -> name of its virtual switch
+        on the source.
+    """
+
+    def __init__(self, host, instance, vifs, switches):
+        super().__init__('prepare_ports', provides='vlans')
+        self.host = host
+        self.instance = instance
+        self.vifs = vifs
+        self.switches = switches
+
+    def execute(self):
+        found = {vif['address']: powervm_vif.prepare_arrival(
+            self.host, self.instance, vif, self.switches.get(vif['id']))
+            for vif in self.vifs}
+        return {mac: vlan for mac, vlan in found.items() if vlan is not None}
+
+    def revert(self, result, flow_failures):
+        for vif in self.vifs:
+            powervm_vif.announce(self.host, self.instance, vif,
+                                 events.UNPLUG)
+
+
+class AnnouncePorts(task.Task):
+    """Tell the network agent of this host about the ports, if there is one.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param vifs: list of nova.network.model.VIF
+    :param action: vif.events.PLUG or UNPLUG
+    """
+
+    def __init__(self, host, instance, vifs, action):
+        super().__init__('announce_ports')
+        self.host = host
+        self.instance = instance
+        self.vifs = vifs
+        self.action = action
+
+    def execute(self):
+        for vif in self.vifs:
+            powervm_vif.announce(self.host, self.instance, vif, self.action)
+
+
+class UnloadCfgDrive(task.Task):
+    """Unmap the config drive: the platform moves no media.
+
+    If the server stays, the roll-back at the source maps it again.
+    """
+
+    def __init__(self, host, config_drive, instance):
+        super().__init__('unload_cfg_drive')
+        self.host = host
+        self.config_drive = config_drive
+        self.instance = instance
+
+    def execute(self):
+        with transaction.StorageTransaction.immediate(
+                self.host, 'unload_cfg_drive') as stg:
+            self.config_drive.detach(self.instance, stg)
+
+
+class SubmitMigration(task.Task):
+    """Have the platform begin to move the LPAR.
+
+    :param migration: live.running.Migration
+    :param parameters: dict of str, see live.job.parameters().
+    """
+
+    def __init__(self, migration, parameters):
+        super().__init__('submit_migration')
+        self.migration = migration
+        self.parameters = parameters
+
+    def execute(self):
+        self.migration.submit(self.parameters)
+
+
+class RestoreCfgDrive(task.Task):
+    """Create the config drive on the target, and map it.
+
+    The server runs without it, so a failure is logged, and no more.
+
+    :param slots: slots.server.ServerSlots of the flow.
+    """
+
+    def __init__(self, host, config_drive, context, instance, network_info,
+                 slots):
+        super().__init__('restore_cfg_drive')
+        self.host = host
+        self.config_drive = config_drive
+        self.context = context
+        self.instance = instance
+        self.network_info = network_info
+        self.slots = slots
+
+    def execute(self):
+        utils.try_to('create and map the config drive of server %s' %
+                     self.instance.uuid, self._restore)
+
+    def _restore(self):
+        medium = self.config_drive.create(
+            self.context, self.instance, [], self.network_info, None,
+            mgmt_cna=rmc.find(self.host, self.instance))
+        with transaction.StorageTransaction.immediate(
+                self.host, 'restore_cfg_drive', slots=self.slots) as stg:
+            self.config_drive.attach(self.instance, medium, stg)
+
+
+class DeleteVOptOfMoved(task.Task):
+    """Delete the config drive that the server had here."""
+
+    def __init__(self, config_drive, instance):
+        super().__init__('vopt_delete_of_moved')
+        self.config_drive = config_drive
+        self.instance = instance
+
+    def execute(self):
+        utils.try_to('delete the config drive of server %s' %
+                     self.instance.uuid, self._delete)
+
+    def _delete(self):
+        self.config_drive.delete(self.instance, may_wait=True)
+
+
+class ForgetState(task.Task):
+    """Forget the state of the LPAR, which is on another host now."""
+
+    def __init__(self, host, instance):
+        super().__init__('forget_state')
+        self.host = host
+        self.instance = instance
+
+    def execute(self):
+        self.host.partition_states.forget(vm.get_lpar_uuid(self.instance))
