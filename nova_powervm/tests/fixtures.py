@@ -52,6 +52,17 @@ def load_profile(name):
     return pickle.loads(_pickled(sim_profile.load, name))
 
 
+def load_sriov_profile(name):
+    """Load a profile as load_profile(), with SR-IOV adapters on its hosts.
+
+    They are those of the profile 'sriov'.
+    """
+    profile = load_profile(name)
+    for host in profile['hosts']:
+        host['sriov'] = load_profile('sriov')['hosts'][0]['sriov']
+    return profile
+
+
 def parse_profile(source):
     """Parse a profile, once in a process.
 

@@ -22,8 +22,11 @@ from nova import objects
 from nova.tests import fixtures as nova_fixtures
 
 from nova_powervm import conf as cfg
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import fixtures as func_fixtures
+from nova_powervm.tests.functional import moves
+from nova_powervm.tests.functional import platforms
 from nova_powervm.virt.powervm import pci
 
 CONF = cfg.CONF
@@ -47,7 +50,8 @@ class NeutronFixture(func_fixtures.NeutronFixture):
                 'binding:vif_details': dict(self.DETAILS)})
 
 
-class SriovTest(base.PowerVMTestCase):
+class SriovMixin:
+    """It comes before base.PowerVMTestCase in a list of bases."""
 
     PROFILE = 'sriov'
 
@@ -59,9 +63,6 @@ class SriovTest(base.PowerVMTestCase):
 
     def setUp(self):
         super().setUp()
-        # Fills the image cache.
-        self.delete(self.boot())
-        self.before = self.platform_state()
         self.port_1, self.port_2 = (
             self.neutron.sriov_port, self.neutron.sriov_port2)
 
@@ -72,27 +73,25 @@ class SriovTest(base.PowerVMTestCase):
                 'PciPassthroughFilter'], group='filter_scheduler')
         return super().start_service(name, *args, **kwargs)
 
-    def boot_direct(self):
-        return self.boot(networks=[{'port': self.port_1['id']}])
-
-    def claimed(self):
+    def claimed(self, host='compute1'):
         """Nova's devices that are not free: [(address, server), ...]."""
         context = nova_context.get_admin_context()
         node = objects.ComputeNode.get_first_node_by_host_for_old_compat(
-            context, 'compute1')
+            context, host)
         return [(device.address, device.instance_uuid) for device in
                 objects.PciDeviceList.get_by_compute_node(context, node.id)
                 if device.status == 'allocated']
 
-    def vnics(self):
-        return self.platform.state().get('VirtualNICDedicated', [])
+    def vnics(self, host='compute1'):
+        return self.simulated_host(host).state().get('VirtualNICDedicated',
+                                                     [])
 
-    def assert_wired(self, server, *ports):
+    def assert_wired(self, server, *ports, host='compute1'):
         """Each port has a vNIC, whose first device is the one claimed."""
-        self.assertEqual({server['id']} if ports else set(),
-                         {uuid for _address, uuid in self.claimed()})
-        self.assertEqual(len(ports), len(self.claimed()))
-        found = {vnic['mac']: vnic for vnic in self.vnics()}
+        claimed = self.claimed(host)
+        self.assertEqual([server['id']] * len(ports),
+                         [uuid for _address, uuid in claimed])
+        found = {vnic['mac']: vnic for vnic in self.vnics(host)}
         self.assertEqual({port['mac_address'].replace(':', '').upper()
                           for port in ports}, set(found))
         for port in ports:
@@ -101,8 +100,7 @@ class SriovTest(base.PowerVMTestCase):
             self.assertEqual(24, vnic['pvid'])
             profile = self.neutron.show_port(port['id'])['port'][
                 'binding:profile']
-            self.assertIn((profile['pci_slot'], server['id']),
-                          self.claimed())
+            self.assertIn((profile['pci_slot'], server['id']), claimed)
             first, second = sorted(vnic['devices'],
                                    key=lambda device: device['priority'])
             self.assertEqual(
@@ -110,6 +108,18 @@ class SriovTest(base.PowerVMTestCase):
                 first['device'].partition('/')[2])
             self.assertNotEqual(first['device'].partition('/')[0],
                                 second['device'].partition('/')[0])
+
+
+class SriovTest(SriovMixin, base.PowerVMTestCase):
+
+    def setUp(self):
+        super().setUp()
+        # Fills the image cache.
+        self.delete(self.boot())
+        self.before = self.platform_state()
+
+    def boot_direct(self):
+        return self.boot(networks=[{'port': self.port_1['id']}])
 
     def assert_nothing_left(self):
         self.assertEqual([], self.claimed())
@@ -145,3 +155,27 @@ class SriovTest(base.PowerVMTestCase):
         self.assertIn('No valid host', server['fault']['message'])
         self.assertIsNone(self.delete(server))
         self.assert_nothing_left()
+
+
+class SriovMoveTest(SriovMixin, moves.TwoHostMixin, platforms.SharedPool,
+                    base.PowerVMTestCase):
+
+    def _prepare_platform(self):
+        self.PROFILE = powervm_fixtures.load_sriov_profile('ssp-two-host')
+        super()._prepare_platform()
+
+    def test_cold_migration(self):
+        """Nova claims a device of the target, too."""
+        server = self.boot_on_first(networks=[{'port': self.port_1['id']}])
+        self.migrate(server)
+        self.where = 'compute2'
+        self.assert_wired(server, self.port_1, host='compute2')
+        self.act(server, 'confirmResize')
+        self.assert_wired(server, self.port_1, host='compute2')
+        self.assertEqual(([], []), (self.claimed(), self.vnics()))
+        self.assertIsNone(self.delete(server))
+        self.assertEqual([], self.vnics('compute2'))
+        # After a move Nova does not track the server there before its next
+        # periodic task, which frees the device.
+        self.reap()
+        self.assertEqual([], self.claimed('compute2'))

@@ -13,8 +13,6 @@
 
 """Servers with vNICs: they are restarted, moved and removed."""
 
-import copy
-
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
@@ -29,11 +27,7 @@ class SriovMixin:
 
     @classmethod
     def load_profile(cls):
-        profile = powervm_fixtures.load_profile(cls.PROFILE)
-        adapters = powervm_fixtures.load_profile('sriov')['hosts'][0]['sriov']
-        for host in profile['hosts']:
-            host['sriov'] = copy.deepcopy(adapters)
-        return profile
+        return powervm_fixtures.load_sriov_profile(cls.PROFILE)
 
     def vnics(self, host='compute1'):
         """The vNICs of a host."""
