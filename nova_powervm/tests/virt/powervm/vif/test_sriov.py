@@ -151,6 +151,12 @@ class PlugTest(SriovTestCase):
         self.refused(make_vif(), 'no luck')
         self.assertEqual(1, self.requests().count(CREATE))
 
+    def test_server_cannot_migrate_while_it_runs(self):
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfacePlugException, vif.find_switch,
+            self.host, self.instance, make_vif())
+        self.assertIn('pvm_sriov', str(exc))
+
 
 class ChoiceTest(SriovTestCase):
 
