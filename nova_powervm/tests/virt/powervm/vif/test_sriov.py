@@ -528,3 +528,32 @@ class ViosesTest(SriovTestCase):
         now += 1
         known.vioses()
         self.assertEqual(['GET VirtualIOServer'], self.requests())
+
+    def set_down(self, name):
+        """Power a VIOS off; nobody hears of it."""
+        [vios] = [vios for vios in self.simulated.store.all('VirtualIOServer')
+                  if vios.name == name]
+        with self.site.lock:
+            vios.set_rmc('inactive')
+            vios.set_state('not activated')
+
+    def test_vios_that_is_down(self):
+        """It is not used, and looked for again for the next port."""
+        self.set_down('vios2')
+        self.host.sriov.forget()
+        self.plug()
+        self.assertEqual(['vios1'] * 2,
+                         [device[0] for device in self.devices()])
+        self.requests()
+        self.plug(make_vif(2))
+        self.assertIn('GET VirtualIOServer', self.requests())
+
+    def test_vios_goes_down_unheard(self):
+        """The platform refuses it, and the VIOSes are read again."""
+        self.set_down('vios2')
+        self.plug()
+        self.assertEqual(
+            ['GET ManagedSystem', CREATE, 'GET ManagedSystem',
+             'GET VirtualIOServer', CREATE], self.requests())
+        self.assertEqual(['vios1'] * 2,
+                         [device[0] for device in self.devices()])
