@@ -30,9 +30,9 @@ import typing
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
-from pypowervm.tasks import network_bridger
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import bridge_edits
 from nova_powervm.virt.powervm import bridge_mappings
 from nova_powervm.virt.powervm import echoes
 from nova_powervm.virt.powervm import facts
@@ -42,6 +42,9 @@ CONF = cfg.CONF
 
 #: Seconds for which bridges are good if no event comes.
 MAX_AGE = 600
+#: Seconds for which they are good after an event that was expected: somebody
+#: else may have changed them at the same time.
+AGE_AFTER_ECHO = 30
 
 _SEA_DETAILS = frozenset(('SharedEthernetAdapters', 'TrunkAdapters'))
 
@@ -102,6 +105,8 @@ class Bridges:
         self._needed = {}
         # (UUID of a bridge, VLAN) that is being removed.
         self._removing = None
+        # How many removals have begun.
+        self._removals = 0
 
     @staticmethod
     def check_options():
@@ -133,6 +138,9 @@ class Bridges:
             self._vios_names = {vios_w.uuid.upper(): vios_w.name
                                 for vios_w in self._host.vioses()}
         switches = self._host.vswitch_names()
+        if not switches.keys() >= {bridge_w.vswitch_id for bridge_w in found}:
+            self._host.vswitches_changed()
+            switches = self._host.vswitch_names()
         return [_as_bridge(bridge_w, self._vios_names, switches)
                 for bridge_w in found], True
 
@@ -174,10 +182,13 @@ class Bridges:
             carry it and must not be changed so.
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
+        removals = self._removals
         bridge = self.find(physical_network)
         if vlan is None:
             return bridge
         self._needed[bridge.uuid, vlan] = self._clock()
+        if removals != self._removals:
+            bridge = self._look_again(bridge.uuid)
         if _carries(bridge, vlan) and self._removing != (bridge.uuid, vlan):
             return bridge
         if vlan != bridge.pvid and CONF.powervm.manage_sea_vlans:
@@ -249,14 +260,35 @@ class Bridges:
                  '%(bridge)s.', {'vlans': sorted(vlans),
                                  'bridge': bridge.name})
         before = self.all()
-        for uuid in (bridge.uuid, *bridge.vios_uuids):
-            self._echoes.expect(uuid)
-        network_bridger.ensure_vlans_on_nb(
-            self._host.adapter, self._host.system_uuid, bridge.uuid,
-            sorted(vlans))
-        now = bridge._replace(tagged=bridge.tagged | vlans)
+        if not self._announced(bridge, lambda: bridge_edits.add_vlans(
+                self._host.adapter, self._host.system_uuid, bridge.uuid,
+                vlans)):
+            # Somebody else was faster.
+            return
         self._fact.replace(before, [
-            now if other.uuid == bridge.uuid else other for other in before])
+            other._replace(tagged=other.tagged | vlans,
+                           removable=other.removable | vlans)
+            if other.uuid == bridge.uuid else other for other in before])
+
+    def _announced(self, bridge, edit):
+        """Edit a bridge, whose events are expected if it was edited.
+
+        :param edit: function that returns whether it was.
+        :returns: the same.
+        """
+        uuids = (bridge.uuid, *bridge.vios_uuids)
+        for uuid in uuids:
+            self._echoes.expect(uuid)
+        is_edited = False
+        try:
+            is_edited = edit()
+        finally:
+            if not is_edited:
+                for uuid in uuids:
+                    self._echoes.withdraw(uuid)
+                # What the bridges carry now is not known.
+                self.forget()
+        return is_edited
 
     # ---- removing VLANs ------------------------------------------------
 
@@ -274,13 +306,14 @@ class Bridges:
         key = bridge.uuid, vlan
         with self._editing:
             self._removing = key
+            self._removals += 1
             try:
                 # In this order: who needs it first notes that, and then looks
                 # whether it is being removed.
                 needed = self._needed.get(key)
                 if needed is not None and self._clock() - needed < seconds:
                     return False
-                network_bridger.remove_vlan_from_nb(
+                bridge_edits.remove_vlan(
                     self._host.adapter, self._host.system_uuid, bridge.uuid,
                     vlan)
                 return True
@@ -299,11 +332,14 @@ class Bridges:
 
         :param uuid: UUID of a network bridge, or of a VIOS.
         :param detail: str, comma list of what has changed of a VIOS; None
-            for a bridge.
+            for a bridge, '' if the platform does not tell.
         """
-        if detail is not None and _SEA_DETAILS.isdisjoint(detail.split(',')):
+        if detail and _SEA_DETAILS.isdisjoint(detail.split(',')):
             return
-        if not self._echoes.take(uuid):
+        if self._echoes.take(uuid):
+            self._good_until = min(self._good_until,
+                                   self._clock() + AGE_AFTER_ECHO)
+        else:
             self.forget()
 
 

@@ -42,8 +42,23 @@ class Echoes:
 
         :param uuid: str, UUID of the object.
         """
+        now = self._clock()
         with self._lock:
-            self._expected[uuid.upper()].append(self._clock() + SECONDS)
+            for other in list(self._expected):
+                if not self._expected[other] or (
+                        self._expected[other][-1] < now):
+                    del self._expected[other]
+            self._expected[uuid.upper()].append(now + SECONDS)
+
+    def withdraw(self, uuid):
+        """Take an announcement back: the change was not made.
+
+        :param uuid: str, UUID of the object.
+        """
+        with self._lock:
+            expected = self._expected[uuid.upper()]
+            if expected:
+                expected.pop()
 
     def take(self, uuid):
         """Tell whether an event was expected, which it is no more.

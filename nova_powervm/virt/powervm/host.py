@@ -309,6 +309,7 @@ class Host(reader.PlatformReader):
     def vioses_changed(self) -> None:
         """Forget what was read of the VIOSes: one has come, or is gone."""
         self._fc_ports.forget()
+        self.bridges.forget()
         self.sriov.forget()
 
     def lpar_deleted(self, lpar_uuid: str) -> None:

@@ -17,7 +17,6 @@ Only this process gives VLANs of it away. So it reads once which are in use,
 and remembers what it gives and gets back.
 """
 
-import collections
 import threading
 
 from oslo_concurrency import lockutils
@@ -41,8 +40,8 @@ class PrivateVlans:
         self._lock = threading.Lock()
         # Name of the switch -> set of VLANs in use, once they were read.
         self._used = {}
-        # UUID of an LPAR -> (name of the switch, VLAN) of its adapters.
-        self._going = collections.defaultdict(set)
+        # UUIDs of LPARs that go, and their adapters with them.
+        self._going = set()
 
     def create_in_free(self, vswitch_name, create):
         """Create an adapter in a free VLAN.
@@ -66,13 +65,14 @@ class PrivateVlans:
                 if exc.response is None or not (
                         400 <= exc.response.status < 500):
                     raise
-                self._used.pop(vswitch_name, None)
+                self.forget()
                 fresh = self._choose(vswitch_name)
-                if fresh <= vlan:
+                if vlan not in self._used.get(vswitch_name, ()):
                     raise
                 vlan, adapter = fresh, create(fresh)
-            # Unless it was forgotten meanwhile.
-            self._used.get(vswitch_name, set()).add(vlan)
+            with self._lock:
+                # Unless it was forgotten meanwhile.
+                self._used.get(vswitch_name, set()).add(vlan)
             return adapter
 
     def _choose(self, vswitch_name):
@@ -105,28 +105,27 @@ class PrivateVlans:
         :param vswitch_name: str
         :param vlan: int
         """
-        with lockutils.lock(pvm_cna.VLAN_LOCK):
+        with self._lock:
             self._used.get(vswitch_name, set()).discard(vlan)
 
-    def give_back_later(self, vswitch_name, vlan, lpar_uuid):
-        """Note that the adapter in a VLAN goes with its LPAR.
+    def expect_deletion(self, lpar_uuid):
+        """Note that adapters go with their LPAR.
 
-        :param vswitch_name: str
-        :param vlan: int
         :param lpar_uuid: str, UUID of the LPAR.
         """
         with self._lock:
-            self._going[lpar_uuid.upper()].add((vswitch_name, vlan))
+            self._going.add(lpar_uuid.upper())
 
     def lpar_deleted(self, lpar_uuid):
-        """Take in that an LPAR is gone, and its adapters with it.
+        """Take in that an LPAR is gone, or may be, and its adapters with it.
 
         :param lpar_uuid: str, UUID of the LPAR.
         """
         with self._lock:
-            links = self._going.pop(lpar_uuid.upper(), ())
-        for vswitch_name, vlan in links:
-            self.give_back(vswitch_name, vlan)
+            was_expected = lpar_uuid.upper() in self._going
+            self._going.discard(lpar_uuid.upper())
+        if was_expected:
+            self.forget()
 
     def forget(self):
         """Have the VLANs in use be read again."""

@@ -436,6 +436,7 @@ def delete_lpar(host, instance):
         with excutils.save_and_reraise_exception() as reraise:
             host.partition_states.forget(lpar_uuid)
             reraise.reraise = instance_exists(host, instance)
+        host.lpar_deleted(lpar_uuid)
     else:
         host.lpar_deleted(lpar_uuid)
     finally:

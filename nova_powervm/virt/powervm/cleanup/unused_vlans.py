@@ -21,6 +21,7 @@ hour.
 import time
 
 from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
 
 from nova_powervm import conf as cfg
 
@@ -53,8 +54,10 @@ class UnusedVlans:
 
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
+        # Agents look after the VLANs if there are any.
         if not (CONF.powervm.remove_unused_vlans and
                 CONF.powervm.manage_sea_vlans) or (
+                CONF.powervm.send_vif_events) or (
                 self._clock() - self._last < self.INTERVAL):
             return
         self._last = self._clock()
@@ -64,21 +67,44 @@ class UnusedVlans:
         if not candidates:
             return
         used = self._used()
-        unused = [(bridge, vlan) for bridge, vlan in candidates
-                  if (bridge.vswitch_id, vlan) not in used]
-        for bridge, vlan in unused[:self.MOST]:
-            if self._host.bridges.remove(bridge, vlan, self.INTERVAL):
-                LOG.info('Removed VLAN %(vlan)d from the Shared Ethernet '
-                         'Adapter %(bridge)s, as no partition uses it.',
-                         {'vlan': vlan, 'bridge': bridge.name})
+        unused = ((bridge, vlan) for bridge, vlan in candidates
+                  if (bridge.vswitch_id, vlan) not in used)
+        removed = 0
+        for bridge, vlan in unused:
+            removed += self._remove(bridge, vlan)
+            if removed == self.MOST:
+                break
+
+    def _remove(self, bridge, vlan):
+        """Remove a VLAN; returns whether it is gone, and logs failures."""
+        told = {'vlan': vlan, 'bridge': bridge.name}
+        try:
+            if not self._host.bridges.remove(bridge, vlan, self.INTERVAL):
+                return False
+        except pvm_exc.Error as exc:
+            LOG.warning('VLAN %(vlan)d cannot be removed from the Shared '
+                        'Ethernet Adapter %(bridge)s: %(exc)s',
+                        dict(told, exc=exc))
+            return False
+        LOG.info('Removed VLAN %(vlan)d from the Shared Ethernet Adapter '
+                 '%(bridge)s, as no partition uses it.', told)
+        return True
 
     def _used(self):
         """The VLANs that partitions use: set of (number of switch, VLAN)."""
         host = self._host
-        partitions = [(lpar_w.uuid, False) for lpar_w in host.lpars()] + [
-            (vios_w.uuid, True) for vios_w in host.vioses()]
-        return {(cna.vswitch_id, vlan)
-                for uuid, is_vios in partitions
-                for cna in host.network_adapters(uuid, is_vios=is_vios)
-                if not cna.is_trunk
+        # Trunk adapters of VIOSes are those of the SEAs themselves.
+        adapters = [cna for lpar_w in host.lpars()
+                    for cna in self._adapters(lpar_w.uuid)]
+        adapters += [cna for vios_w in host.vioses()
+                     for cna in self._adapters(vios_w.uuid, is_vios=True)
+                     if not cna.is_trunk]
+        return {(cna.vswitch_id, vlan) for cna in adapters
                 for vlan in (cna.pvid, *cna.tagged_vlans)}
+
+    def _adapters(self, uuid, is_vios=False):
+        try:
+            return self._host.network_adapters(uuid, is_vios=is_vios)
+        except pvm_exc.HttpNotFound:
+            # It was deleted a moment ago.
+            return []

@@ -29,6 +29,7 @@ CONF = cfg.CONF
 AGENTLESS = 'powervm_agentless'
 
 _FLAT = 'flat'
+_LAST_VLAN = 4094
 
 
 def vlan(vif):
@@ -46,9 +47,12 @@ def vlan(vif):
     if found is None and details.get('network_type') == _FLAT:
         return None
     try:
-        return int(found)
+        number = int(found)
     except (TypeError, ValueError):
         raise no_vlan(vif)
+    if not 1 <= number <= _LAST_VLAN:
+        raise no_vlan(vif)
+    return number
 
 
 def no_vlan(vif):

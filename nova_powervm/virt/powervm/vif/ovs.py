@@ -77,19 +77,36 @@ class OvsVifDriver(driver.VifDriver):
         """
         if _wants_linux_bridge(vif):
             LOG.error(_NO_LINUX_BRIDGE, vif['id'], instance=self.instance)
-        trunks = self._find_trunks(vif, adapter)
-        for trunk in trunks:
-            _rewrite(trunk, self._ovs_attrs(vif))
-        if not trunks:
+        if not self._is_on_switch(adapter):
+            LOG.error('Port %(id)s is of Open vSwitch now, and its adapter is '
+                      'on another virtual switch: it has no connection. '
+                      'Detach the port and attach it again.',
+                      {'id': vif['id']}, instance=self.instance)
+            return
+        linked = False
+        for trunk in self._find_trunks(vif, adapter):
+            if trunk.pvid == adapter.pvid:
+                _rewrite(trunk, self._ovs_attrs(vif))
+                linked = True
+            else:
+                # Open vSwitch would know two devices of the port.
+                LOG.warning('Removing trunk adapter %s, which is not in the '
+                            'VLAN of the server.', trunk.mac,
+                            instance=self.instance)
+                driver.delete_adapter(self.host, trunk)
+        if not linked:
             self._create_trunk(vif, vlan=adapter.pvid)
 
     def restore(self, vif, adapters):
         """See VifDriver: has the trunks plugged into their bridge again."""
-        trunks = [cna for cna in adapters if cna.is_trunk and
-                  _iface_id(vif) in _ext_ids(cna)]
-        for trunk in trunks:
-            _rewrite(trunk, self._ovs_attrs(vif))
-        return bool(trunks)
+        if _wants_linux_bridge(vif):
+            LOG.error(_NO_LINUX_BRIDGE, vif['id'], instance=self.instance)
+        trunks = [cna for cna in adapters if self._is_on_switch(cna) and
+                  cna.is_trunk and _iface_id(vif) in _ext_ids(cna)]
+        if len(trunks) != 1:
+            return False
+        _rewrite(trunks[0], self._ovs_attrs(vif))
+        return True
 
     def unplug(self, vif, adapter, lpar_going=False):
         trunks = self._find_trunks(vif, adapter)
@@ -103,11 +120,8 @@ class OvsVifDriver(driver.VifDriver):
             raise
         vlans = self.host.private_vlans
         if lpar_going:
-            for link in {adapter.pvid} if adapter is not None else {
-                    trunk.pvid for trunk in trunks}:
-                vlans.give_back_later(self._vswitch_name, link,
-                                      vm.get_lpar_uuid(self.instance))
-        elif adapter is not None:
+            vlans.expect_deletion(vm.get_lpar_uuid(self.instance))
+        elif adapter is not None and self._is_on_switch(adapter):
             vlans.give_back(self._vswitch_name, adapter.pvid)
 
     @classmethod
@@ -149,19 +163,30 @@ class OvsVifDriver(driver.VifDriver):
 
     def _discard(self, trunk):
         try:
+            # The client adapter may be there: its creation may not have been
+            # answered.
+            self.host.private_vlans.forget()
             driver.delete_adapter(self.host, trunk)
-            self.host.private_vlans.give_back(self._vswitch_name, trunk.pvid)
         except pvm_exc.Error:
             LOG.exception('Trunk adapter %s in VLAN %s of %s is left behind.',
                           trunk.mac, trunk.pvid, self._vswitch_name,
                           instance=self.instance)
 
     def _find_trunks(self, vif, cna):
-        """Find the trunks of a port, also if its client adapter is gone."""
-        link = cna and (cna.vswitch_id, cna.pvid)
+        """Find the trunks of a port, also if its client adapter is gone.
+
+        Trunks on other virtual switches are of others.
+        """
+        link = (cna.pvid if cna is not None and self._is_on_switch(cna)
+                else None)
         return [trunk for trunk in _mgmt_trunks(self.host)
-                if (trunk.vswitch_id, trunk.pvid) == link or
-                _iface_id(vif) in _ext_ids(trunk)]
+                if self._is_on_switch(trunk) and (
+                    trunk.pvid == link or _iface_id(vif) in _ext_ids(trunk))]
+
+    def _is_on_switch(self, cna):
+        """Whether an adapter is on the virtual switch to Open vSwitch."""
+        vswitch = self.host.get_vswitch(self._vswitch_name)
+        return vswitch is not None and cna.vswitch_id == vswitch.switch_id
 
     @lockutils.synchronized(_SWITCH_LOCK)
     def _ensure_vswitch(self):

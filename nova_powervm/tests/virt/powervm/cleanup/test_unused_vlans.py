@@ -13,6 +13,7 @@
 """VLANs that no partition uses are removed, if an operator wants it."""
 
 import time
+from unittest import mock
 
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.tests.virt.powervm.vif import test_sea
@@ -98,4 +99,57 @@ class UnusedVlansTest(test_sea.SeaTestCase):
         self.set_tagged(101, 202)
         self.remove()
         self.assertEqual(202, self.plug(test_sea.make_vif(202)).pvid)
+        self.assertIn(202, self.tagged())
+
+    def test_trunk_of_an_lpar(self):
+        """Such as that of a firewall."""
+        self.set_tagged(101, 202)
+        with self.site.lock:
+            network_adapters.add_adapter(
+                self.lpar(self.instance), self.bridge().switch, 202,
+                trunk_priority=2)
+        self.remove()
+        self.assertIn(202, self.tagged())
+
+    def test_hosts_with_agents(self):
+        self.flags(send_vif_events=True, group='powervm')
+        self.set_tagged(101, 202)
+        self.remove()
+        self.assertIn(202, self.tagged())
+
+    def test_lpar_that_goes_meanwhile(self):
+        self.set_tagged(101, 202)
+        read = self.host.lpars
+
+        def lpars():
+            found = read()
+            self.lpar_w.delete()
+            return found
+
+        with mock.patch.object(self.host, 'lpars', lpars):
+            self.remove()
+        self.assertEqual(set(self.primary), self.tagged())
+
+    def test_one_that_is_refused(self):
+        self.set_tagged(*range(200, 204))
+        self.simulated.faults.add(
+            {'method': 'POST', 'path': 'NetworkBridge', 'effect': 'status',
+             'status': 400, 'message': 'busy VIOS'})
+        self.remove()
+        self.assertEqual({200, *self.primary}, self.tagged())
+        self.assertIn('busy VIOS', self.logger.output)
+
+    def test_plug_between_its_look_and_its_note(self):
+        self.set_tagged(101, 202)
+        self.host.bridges.forget()
+        find = self.host.bridges.find
+
+        def slow(*args):
+            found = find(*args)
+            with mock.patch.object(self.host.bridges, 'find', find):
+                self.remove()
+            return found
+
+        with mock.patch.object(self.host.bridges, 'find', slow):
+            self.plug(test_sea.make_vif(202))
         self.assertIn(202, self.tagged())

@@ -182,6 +182,95 @@ class OvsTestCase(base.SimulatedHostTestCase):
                                          trunk_priority=1)
         self.assertEqual(3, self.plug(make_vif(2)).pvid)
 
+    def other_server(self, number=2):
+        """Plug a port of another server: its adapter."""
+        other = base.make_instance(number)
+        return vif.plug(self.host, other, make_vif(number),
+                        self.create_lpar(other))
+
+    def alone(self, cna):
+        """Whether nobody but the two adapters of a port is in its VLAN."""
+        switch = self.simulated.store.find('VirtualSwitch',
+                                           self.host.get_vswitch(VSWITCH).uuid)
+        return len(switch.networks[cna.pvid].adapters) == 2
+
+    def test_lost_answer_to_the_client_adapter(self):
+        """It may be there, in its VLAN."""
+        self.other_server(4)
+        self.simulated.faults.add(
+            {'method': 'PUT', 'path': 'ClientNetworkAdapter', 'nth': 2,
+             'effect': 'drop_after'})
+        self.assertRaises(nova_exc.VirtualInterfacePlugException, self.plug)
+        self.assertTrue(self.alone(self.other_server(2)))
+
+    def test_deletion_that_fails_twice(self):
+        """Neither server gives a VLAN away that is the other's by then."""
+        third = base.make_instance(3)
+        third_w = self.create_lpar(third)
+        self.plug()
+        self.unplug(lpar_going=True)
+        self.unplug()
+        second = self.other_server(2)
+        vif.unplug(self.host, base.make_instance(2), make_vif(2),
+                   lpar_going=True)
+        vm.delete_lpar(self.host, self.instance)
+        cna = vif.plug(self.host, third, make_vif(3), third_w)
+        self.assertNotEqual(second.pvid, cna.pvid)
+
+    def test_what_is_remembered_is_old(self):
+        """One VLAN is taken, and a lower one is free by now."""
+        first = self.plug()
+        self.other_server(2)
+        trunk, = [found for found in self.trunks()
+                  if found.pvid == first.pvid]
+        mgmt = trunk.parent
+        with self.site.lock:
+            network_adapters.add_adapter(mgmt, trunk.switch, 3,
+                                         trunk_priority=1)
+            self.simulated.remove(trunk)
+            for cna in self.adapters(self.lpar(self.instance)):
+                self.simulated.remove(cna)
+        self.assertEqual(first.pvid, self.other_server(3).pvid)
+
+    def port_on_another_switch(self):
+        """The port was on an SEA, and a trunk of others is in its VLAN."""
+        mgmt = self.simulated.store.get('LogicalPartition',
+                                        self.host.mgmt_uuid)
+        switch = self.simulated.store.find(
+            'VirtualSwitch', self.host.get_vswitch('ETHERNET0').uuid)
+        with self.site.lock:
+            network_adapters.add_adapter(mgmt, switch, 77, trunk_priority=2)
+            network_adapters.add_adapter(self.lpar(self.instance), switch, 77,
+                                         mac='FA163E000001')
+
+    def test_trunks_on_other_switches_stay(self):
+        self.port_on_another_switch()
+        self.unplug()
+        self.assertEqual([77], [trunk.pvid for trunk in self.trunks()])
+        self.assertEqual([], self.adapters(self.lpar(self.instance)))
+
+    def test_port_that_was_on_an_sea(self):
+        self.port_on_another_switch()
+        plugger.VifPlugger(None, self.host, self.instance,
+                           [self.port]).plug(self.lpar_w)
+        trunk, = self.trunks()
+        self.assertIsNone(trunk.ovs_bridge)
+        self.assertIn('has no connection', self.logger.output)
+
+    def test_trunk_in_another_vlan(self):
+        cna = self.plug()
+        with self.site.lock:
+            self.trunks()[0].set_vlans(77, ())
+        plugger.VifPlugger(None, self.host, self.instance,
+                           [self.port]).plug(self.lpar_w)
+        self.assertEqual([cna.pvid], [trunk.pvid for trunk in self.trunks()])
+
+    def test_start_with_security_groups_in_a_linux_bridge(self):
+        self.plug()
+        self.port['details'] = {'ovs_hybrid_plug': True}
+        starting.PortsAtStart(self.host).update(self.instance, [self.port])
+        self.assertIn('firewall_driver = openvswitch', self.logger.output)
+
     def test_security_groups_in_a_linux_bridge(self):
         self.port['details'] = {'ovs_hybrid_plug': True}
         exc = self.assertRaises(nova_exc.VirtualInterfacePlugException,

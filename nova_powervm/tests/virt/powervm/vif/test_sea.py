@@ -20,6 +20,7 @@ from nova import exception as nova_exc
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm import bridge_edits
 from nova_powervm.virt.powervm import bridges
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import vif
@@ -91,6 +92,58 @@ class VlanTest(SeaTestCase):
         self.assertEqual(
             ['GET NetworkBridge', 'GET NetworkBridge', 'GET VirtualIOServer',
              'GET VirtualSwitch', EDIT, 'PUT ClientNetworkAdapter'], requests)
+
+    def _operator_takes_the_port_vlan_away(self):
+        """The driver hears of it, and adds the VLAN again."""
+        self.set_tagged(202)
+        self.hear()
+        self.plug(make_vif(101, number=3))
+        self.assertIn(101, self.tagged())
+
+    def test_operator_after_an_edit_that_was_refused(self):
+        self.hear()
+        self.simulated.faults.add(
+            {'method': 'POST', 'path': 'NetworkBridge', 'effect': 'status',
+             'status': 500})
+        self.assertRaises(nova_exc.VirtualInterfacePlugException, self.plug,
+                          make_vif(303))
+        self._operator_takes_the_port_vlan_away()
+
+    def test_operator_after_an_edit_that_was_not_sent(self):
+        """Somebody else has added the VLAN a moment before."""
+        self.hear()
+        self.simulated.faults.add(
+            {'method': 'GET', 'path': 'NetworkBridge', 'nth': 2,
+             'effect': 'action'},
+            action=lambda *args: self.set_tagged(101, 303))
+        self.plug(make_vif(303))
+        self.assertNotIn(EDIT, self.requests())
+        self.hear()
+        self._operator_takes_the_port_vlan_away()
+
+    def test_event_of_a_vios_without_detail(self):
+        self.plug(make_vif(101))
+        self.set_tagged(202)
+        self.host.vios_changed(self.bridge().seas[0].vios.uuid)
+        self.plug(make_vif(101, number=2))
+        self.assertIn(101, self.tagged())
+
+    def test_operator_at_the_same_time_as_an_edit(self):
+        """The event is taken for that of the edit, but not for long."""
+        self.hear()
+        self.plug(make_vif(202))
+        self.set_tagged(202)
+        self.hear()
+        now = self.host.bridges._clock() + bridges.AGE_AFTER_ECHO
+        with mock.patch.object(self.host.bridges, '_clock', lambda: now):
+            self.plug(make_vif(101, number=2))
+        self.assertIn(101, self.tagged())
+
+    def test_impossible_vlans(self):
+        self.requests()
+        for vlan in (0, -5, 4095, 99999):
+            self.refused(make_vif(vlan))
+        self.assertEqual([], self.requests())
 
     def test_known_vlan(self):
         self.plug(make_vif(202))
@@ -252,6 +305,47 @@ class TwoBridgesTest(SeaTestCase):
     def test_mapping_of_a_device_that_is_not_there(self):
         self.map('prod:ent5:vios2')
         self.refused(make_vif(202, physical_network='prod'))
+
+    def give_to_peer(self, vlan):
+        trunk = self.bridge(1).seas[0].trunks[1]
+        with self.site.lock:
+            trunk.set_vlans(trunk.pvid, (505, vlan))
+            self.bridge(1).touch()
+
+    def test_peer_gets_the_vlan_before_the_edit(self):
+        self.map('prod:ent5:vios1', 'test:ent6:vios1')
+        self.simulated.faults.add(
+            {'method': 'GET', 'path': 'NetworkBridge', 'nth': 2,
+             'effect': 'action'}, action=lambda *args: self.give_to_peer(202))
+        self.assertRaises(nova_exc.VirtualInterfacePlugException, self.plug,
+                          make_vif(202, physical_network='prod'))
+        self.assertIn(202, self.tagged(1))
+
+    def test_peer_gets_the_vlan_in_the_edit(self):
+        """The edit meets another one: it starts over with its checks."""
+        def meet(*args):
+            self.give_to_peer(202)
+            with self.site.lock:
+                self.bridge().touch()
+
+        self.map('prod:ent5:vios1', 'test:ent6:vios1')
+        self.simulated.faults.add(
+            {'method': 'POST', 'path': 'NetworkBridge', 'effect': 'action'},
+            action=meet)
+        self.assertRaises(nova_exc.VirtualInterfacePlugException, self.plug,
+                          make_vif(202, physical_network='prod'))
+        self.assertIn(202, self.tagged(1))
+
+    def test_others_edit_all_the_time(self):
+        self.map('prod:ent5:vios1', 'test:ent6:vios1')
+        self.simulated.faults.add(
+            {'method': 'POST', 'path': 'NetworkBridge',
+             'effect': 'precondition', 'count': 0})
+        with mock.patch('time.sleep'):
+            self.assertRaises(
+                nova_exc.VirtualInterfacePlugException, self.plug,
+                make_vif(202, physical_network='prod'))
+        self.assertEqual(bridge_edits.TRIES, self.requests().count(EDIT))
 
     def test_vlan_of_a_peer(self):
         """It is never moved: others use it there."""

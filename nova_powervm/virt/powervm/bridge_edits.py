@@ -1,0 +1,87 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Edits of Shared Ethernet Adapters, as careful as the driver wants them.
+
+pypowervm chooses the trunk adapters. It would also take a VLAN away from
+another bridge of the same virtual switch, and try for minutes to beat others
+who edit the bridge. Both are ruled out here.
+"""
+
+from nova import exception as nova_exc
+from pypowervm.tasks import network_bridger
+from pypowervm.utils import retry as pvm_retry
+
+#: How often an edit is tried if somebody else has just edited the bridge.
+TRIES = 4
+
+
+class _Careful:
+    """What differs from pypowervm's classes.
+
+    :ivar has_edited: whether the platform was asked for a change.
+    """
+
+    has_edited = False
+
+    def _add_vlans_to_nb(self, *args):
+        self.has_edited = True
+        super()._add_vlans_to_nb(*args)
+
+    def _remove_vlan_from_nb_synch(self, nb_uuid, vlan_id, *args, **kwargs):
+        """Refuse: pypowervm found the VLAN on another bridge."""
+        raise nova_exc.VirtualInterfacePlugException(
+            'Another Shared Ethernet Adapter of the same virtual switch '
+            'carries VLAN %s by now.' % vlan_id)
+
+    @pvm_retry.retry(tries=TRIES, delay_func=pvm_retry.STEPPED_RANDOM_DELAY)
+    def _ensure_vlans_on_nb_synch(self, nb_uuid, vlan_ids):
+        # Each try reads the bridges again, and checks them again.
+        network_bridger.NetworkBridger._ensure_vlans_on_nb_synch.__wrapped__(
+            self, nb_uuid, vlan_ids)
+
+
+class _TrunkBridger(_Careful, network_bridger.NetworkBridgerTA):
+    pass
+
+
+class _NetworkBridger(_Careful, network_bridger.NetworkBridgerVNET):
+    pass
+
+
+def add_vlans(adapter, system_uuid, bridge_uuid, vlans):
+    """Have a bridge carry VLANs (5 requests).
+
+    :param adapter: pypowervm Adapter
+    :param system_uuid: str
+    :param bridge_uuid: str
+    :param vlans: iterable of int
+    :returns: bool; False if it carries them already (2 requests).
+    :raises nova.exception.VirtualInterfacePlugException: if another bridge of
+        the virtual switch carries one.
+    :raises pypowervm.exceptions.Error: if a trunk adapter of no bridge has
+        one, or the platform refuses.
+    """
+    bridger = (_NetworkBridger if adapter.traits.vnet_aware
+               else _TrunkBridger)(adapter, system_uuid)
+    bridger.ensure_vlans_on_nb(bridge_uuid, sorted(vlans))
+    return bridger.has_edited
+
+
+def remove_vlan(adapter, system_uuid, bridge_uuid, vlan):
+    """Have a bridge carry a VLAN no more (2 requests).
+
+    :param vlan: int
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    network_bridger.remove_vlan_from_nb(adapter, system_uuid, bridge_uuid,
+                                        vlan)
