@@ -25,7 +25,7 @@ from pypowervm.utils import retry as pvm_retry
 TRIES = 4
 
 
-class _Careful:
+class _Careful(network_bridger.NetworkBridger):
     """What differs from pypowervm's classes.
 
     :ivar has_edited: whether the platform was asked for a change.

@@ -15,6 +15,8 @@
 They are the second page of the table of contents that driver.py is.
 """
 
+import typing
+
 from nova.virt import driver
 
 from nova_powervm.virt.powervm import operations
@@ -25,7 +27,7 @@ from nova_powervm.virt.powervm import operations
 class LiveMigrationMethods(driver.ComputeDriver):
     """Live migration; the arguments are those of ComputeDriver."""
 
-    actions = None
+    actions: typing.Any = None
 
     def check_can_live_migrate_destination(self, context, instance,
                                            src_compute_info, dst_compute_info,

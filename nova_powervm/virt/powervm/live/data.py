@@ -22,6 +22,8 @@ at the source afterwards, and at the target after a failure.
 Everything that is known of this is in this module.
 """
 
+import typing
+
 from nova import exception as nova_exc
 from nova.objects import base as obj_base
 from nova.objects import migrate_data as nova_data
@@ -38,8 +40,8 @@ _FLAGS = {'is_shared_instance_path': False, 'is_shared_block_storage': True,
           'block_migration': False}
 
 # If a future Nova lacks the class, this module can be imported all the same.
-_Carrier = getattr(nova_data, 'LibvirtLiveMigrateData',
-                   nova_data.LiveMigrateData)
+_Carrier: typing.Any = getattr(nova_data, 'LibvirtLiveMigrateData',
+                               nova_data.LiveMigrateData)
 
 
 def is_usable():

@@ -19,6 +19,7 @@ abort it, wait for its end, or end all because nova-compute ends.
 import contextlib
 import threading
 import time
+import typing
 
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
@@ -91,10 +92,10 @@ class Migration:
         self._is_submitted = False
         self._is_over = False
         self._job_id = None
-        self._status = None
+        self._status: typing.Any = None
         self._abort_job_id = None
         self._is_abort_sent = False
-        self._interval = FIRST_INTERVAL
+        self._interval: float = FIRST_INTERVAL
         self._began = clock.now()
         self._unanswered_since = None
         self.message = ''
