@@ -93,6 +93,10 @@ class PowerVMDriver(driver_live.LiveMigrationMethods):
     def init_host(self, host):
         """Connect to the platform and clean up what a crash left there."""
         self.nodename = host
+        # Nobody reports ports without an agent on the target of a live
+        # migration. The value of an operator goes before this one.
+        CONF.set_default('live_migration_wait_for_vif_plug', False,
+                         group='compute')
         platform = powervm_host.Host(host)
         store = nvram.build_store()
         if store is not None:

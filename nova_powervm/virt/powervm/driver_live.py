@@ -86,7 +86,7 @@ class LiveMigrationMethods(driver.ComputeDriver):
                                            network_info,
                                            block_migration=False,
                                            block_device_info=None):
-        self.actions.live.arrive(context, instance, network_info)
+        self.actions.live.finish_on_target(context, instance, network_info)
 
     def process_instances_at_startup(self, context, instances):
         return self.actions.settling.settle(context, instances)

@@ -115,7 +115,7 @@ class LiveMigrations:
         data.write(migrate_data, content)
         return migrate_data
 
-    def arrive(self, context, instance, network_info):
+    def finish_on_target(self, context, instance, network_info):
         """Complete a server that has moved to this host. Never raises."""
         self._try('complete', flow_live_migration.arrive(
             self._services, context, instance, network_info), instance)

@@ -147,7 +147,7 @@ class SlowTest(TroubleBase):
     def test_platform_is_away_for_a_while(self):
         server = self.boot_on_first()
         self.meanwhile(*[None] * 4, self.go_away, *[None] * 30,
-                       self.come_back)
+                       self.answer_again)
         self.live_migrate(server)
         self.assert_runs_on(server, 'compute2')
 
@@ -155,7 +155,7 @@ class SlowTest(TroubleBase):
         self.add_fault(effect='drop_before', count=0,
                        query='^(?!.*QUEUE_CLIENTKEY)')
 
-    def come_back(self):
+    def answer_again(self):
         self.simulated_host('compute1').faults.clear()
 
     def test_platform_is_away_for_good(self):
@@ -164,7 +164,7 @@ class SlowTest(TroubleBase):
         server = self.boot_on_first()
         self.meanwhile(*[None] * 4, self.go_away)
         self.live_migrate(server, status='ERROR')
-        self.come_back()
+        self.answer_again()
         self.assertEqual('error', self.migration_of(server).status)
         self.assertIn('It is not known whether', self.fault_of(server))
         self.assertEqual({'compute2': 'running'}, self.lpars_of(server))

@@ -20,10 +20,13 @@ from nova.compute import vm_states
 from nova import exception as nova_exc
 from oslo_utils import timeutils
 
+from nova_powervm import conf as cfg
 from nova_powervm.simulator.resources import lpar as sim_lpar
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.walks import server as walk_server
 from nova_powervm.virt.powervm import vm
+
+CONF = cfg.CONF
 
 
 class CrowdTest(base.ScenarioCase):
@@ -121,3 +124,15 @@ class EndTest(base.ScenarioCase):
             self.assertRaises(nova_exc.VirtDriverNotReady,
                               getattr(self.driver, method), *args)
         self.assertEqual('running', self.lpar_of(server)['state'])
+
+
+class OptionsOfNovaTest(base.ScenarioCase):
+    """Nobody reports ports without an agent as plugged on a target."""
+
+    def test_default(self):
+        self.assertFalse(CONF.compute.live_migration_wait_for_vif_plug)
+
+    def test_value_of_an_operator(self):
+        self.flags(live_migration_wait_for_vif_plug=True, group='compute')
+        self.restart()
+        self.assertTrue(CONF.compute.live_migration_wait_for_vif_plug)
