@@ -12,6 +12,8 @@
 
 """nova-compute of the source ends while a server is migrated."""
 
+import threading
+
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
 
@@ -71,6 +73,44 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.site.clock.advance(60)
         self.cloud.start('compute1')
         self.assert_runs_on(server, 'compute2', booted)
+
+    def test_target_starts_in_the_copy(self):
+        self.check_target_starts('copy')
+
+    def test_target_starts_after_the_switch(self):
+        self.check_target_starts('cleanup')
+
+    def check_target_starts(self, phase):
+        """Its start takes nothing from a server that comes."""
+        server = self.boot_on_first()
+        booted = self.lpar_on(server, 'compute1').boot_time
+        self.hold(server, phase)
+
+        def restart():
+            self.restart('compute2')
+            self.cloud.run_periodic_tasks()
+            self.release(server)
+
+        self.meanwhile(*[None] * 30, restart)
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2', booted)
+
+    def test_server_is_deleted(self):
+        """The deletion ends the migration, and waits for that."""
+        server = self.boot_on_first()
+        self.hold(server, 'copy')
+        deletion = threading.Thread(target=lambda: self.users.delete(
+            self.walk_server(server)))
+        self.meanwhile(*[None] * 20, deletion.start, lambda: self.wait_for(
+            lambda: self.lpar_on(server, 'compute1').migration is None))
+        self.users.live_migrate(self.walk_server(server), 'compute2')
+        deletion.join(60)
+        self.assertEqual('gone', self.walk_server(server).status)
+        self.assertEqual({}, {
+            host: lpar for host in self.computes
+            for lpar in [self.lpar_on(server, host)] if lpar})
+        self.cloud.run_periodic_tasks()
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
 
     def test_nobody_knows(self):
         """A hard reboot does not make the server a second time."""
