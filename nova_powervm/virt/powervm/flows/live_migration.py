@@ -71,15 +71,13 @@ def roll_back_at_source(services, instance):
 def roll_back_at_target(services, instance, network_info):
     """Flow that removes what prepare() made for a server that stays away."""
     return linear_flow.Flow('live_migration_roll_back_at_target').add(
-        tf_live.AnnouncePorts(services.host, instance, network_info,
-                              events.UNPLUG))
+        tf_live.LeavePorts(services.host, instance, network_info))
 
 
 def unplug_at_source(services, instance, network_info):
     """Flow that gives up the ports of a server that has moved."""
     return linear_flow.Flow('live_migration_unplug_at_source').add(
-        tf_live.AnnouncePorts(services.host, instance, network_info,
-                              events.UNPLUG))
+        tf_live.LeavePorts(services.host, instance, network_info))
 
 
 def clean_source(services, instance):

@@ -19,6 +19,7 @@ be known before, the platform refuses in its job; the server stays then.
 from nova import exception as nova_exc
 from nova.virt import configdrive
 from nova.virt import driver as virt_driver
+from pypowervm import util as pvm_util
 from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import storage as pvm_stg
 
@@ -59,7 +60,13 @@ def describe_target(host):
         'region_mb': system.memory_region_size,
         'ibmi_capable': bool(system.get_capability(
             'ibmi_lpar_mobility_capable')),
-        'switches': sorted(host.vswitch_names().values())}
+        # The driver makes that of Open vSwitch when it needs it.
+        'switches': sorted({*host.vswitch_names().values(), _private()})}
+
+
+def _private():
+    """Name of the switch on which each port is alone with its trunk."""
+    return CONF.powervm.pvm_vswitch_for_novalink_io
 
 
 def _check_system(system, which):
@@ -150,9 +157,27 @@ class SourceCheck:
             _refuse('%s', exc)
         for name in switches.values():
             self._check_switch(name)
+        if _private() in switches.values():
+            self._check_private_adapters()
         if self._instance.system_metadata.get(rmc.MAC_KEY):
             self._check_switch(rmc.SECURE_RMC_VSWITCH)
         return switches
+
+    def _check_private_adapters(self):
+        """Refuse adapters that would get into somebody's VLAN (1 request).
+
+        Those of ports get another VLAN on the target, where theirs may be
+        that of another server.
+        """
+        vswitch = self._host.get_vswitch(_private())
+        known = {pvm_util.sanitize_mac_for_api(vif['address'])
+                 for vif in self._instance.get_network_info()}
+        for cna in self._host.network_adapters(
+                vm.get_lpar_uuid(self._instance)):
+            if (vswitch is not None and cna.mac not in known and
+                    cna.vswitch_id == vswitch.switch_id):
+                _refuse('adapter %s of the partition is on virtual switch %s, '
+                        'and belongs to no port', cna.mac, _private())
 
     def _check_switch(self, name):
         if name not in self._target['switches']:

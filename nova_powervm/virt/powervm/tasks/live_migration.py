@@ -12,12 +12,14 @@
 
 """Tasks of live migrations: thin wrappers of live, vif and media."""
 
+import functools
+
 from taskflow import task
 
 from nova_powervm.virt.powervm.storage import transaction
+from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm import vif as powervm_vif
-from nova_powervm.virt.powervm.vif import events
 from nova_powervm.virt.powervm.vif import rmc
 from nova_powervm.virt.powervm import vm
 
@@ -62,9 +64,30 @@ class PreparePorts(task.Task):
         return {mac: vlan for mac, vlan in found.items() if vlan is not None}
 
     def revert(self, result, flow_failures):
+        undoing.each(functools.partial(powervm_vif.leave, self.host,
+                                       self.instance), self.vifs)
+
+
+class LeavePorts(task.Task):
+    """Remove what ports have on this host, where the server is not.
+
+    A failure is logged, and no more: Nova would leave out the rest.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param vifs: list of nova.network.model.VIF
+    """
+
+    def __init__(self, host, instance, vifs):
+        super().__init__('leave_ports')
+        self.host = host
+        self.instance = instance
+        self.vifs = vifs
+
+    def execute(self):
         for vif in self.vifs:
-            powervm_vif.announce(self.host, self.instance, vif,
-                                 events.UNPLUG)
+            utils.try_to('remove what port %s has here' % vif['id'],
+                         powervm_vif.leave, self.host, self.instance, vif)
 
 
 class AnnouncePorts(task.Task):

@@ -214,6 +214,18 @@ def prepare_arrival(host: powervm_host.Host, instance: objects.Instance,
     return pvid
 
 
+def leave(host: powervm_host.Host, instance: objects.Instance,
+          vif: network_model.VIF) -> None:
+    """Remove what a port has on this host, where its server is not.
+
+    Its agent is told, if it has one.
+
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    _build_vif_driver(host, instance, vif).leave(vif)
+    announce(host, instance, vif, events.UNPLUG)
+
+
 def announce(host: powervm_host.Host, instance: objects.Instance,
              vif: network_model.VIF, action: str) -> None:
     """Tell the agent of a port, if it has one, that it comes or has left.

@@ -246,6 +246,16 @@ class VifDriver(abc.ABC):
         """
         raise NotImplementedError()
 
+    def leave(self, vif: network_model.VIF) -> None:
+        """Remove what a port has on this host, where its server is not.
+
+        The server has moved while it ran, or is not to come after all. Nothing
+        to do here; 0 requests.
+
+        :param vif: the nova.network.model.VIF.
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+
     @classmethod
     def remove_stale(cls, host: powervm_host.Host,
                      is_stale: typing.Callable[[str], bool]) -> None:

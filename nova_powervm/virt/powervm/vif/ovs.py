@@ -52,14 +52,14 @@ class OvsVifDriver(driver.VifDriver):
     behind when its client adapter is refused.
     """
 
+    moves_live = True
+
     @property
     def _vswitch_name(self):
         return CONF.powervm.pvm_vswitch_for_novalink_io
 
     def plug(self, vif, lpar_w, slot_num=None):
-        if _wants_linux_bridge(vif):
-            raise nova_exc.VirtualInterfacePlugException(_NO_LINUX_BRIDGE %
-                                                         vif['id'])
+        _refuse_linux_bridge(vif)
         trunk = self._create_trunk(vif)
         try:
             return driver.create_cna(self.host, lpar_w, self._vswitch_name,
@@ -123,6 +123,27 @@ class OvsVifDriver(driver.VifDriver):
             vlans.expect_deletion(vm.get_lpar_uuid(self.instance))
         elif adapter is not None and self._is_on_switch(adapter):
             vlans.give_back(self._vswitch_name, adapter.pvid)
+
+    def find_switch(self, vif):
+        return self._vswitch_name
+
+    def prepare_arrival(self, vif):
+        """See VifDriver: the trunk is there first, in a VLAN that is free.
+
+        What an earlier attempt has left is removed (3 requests, and 1 for
+        each trunk).
+        """
+        _refuse_linux_bridge(vif)
+        self.leave(vif)
+        return self._create_trunk(vif).pvid
+
+    def leave(self, vif):
+        """See VifDriver: trunks (1 request, and 1 for each)."""
+        for trunk in self._find_trunks(vif, None):
+            if _server_of(trunk) == self.instance.uuid:
+                driver.delete_adapter(self.host, trunk)
+                self.host.private_vlans.give_back(self._vswitch_name,
+                                                  trunk.pvid)
 
     @classmethod
     def remove_stale(cls, host, is_stale):
@@ -224,6 +245,12 @@ def _rewrite(trunk, ovs_attrs):
 def _wants_linux_bridge(vif):
     """Whether the security groups of a port need a Linux bridge (hybrid)."""
     return bool((vif.get('details') or {}).get('ovs_hybrid_plug'))
+
+
+def _refuse_linux_bridge(vif):
+    if _wants_linux_bridge(vif):
+        raise nova_exc.VirtualInterfacePlugException(_NO_LINUX_BRIDGE %
+                                                     vif['id'])
 
 
 def _dev_name(vif):

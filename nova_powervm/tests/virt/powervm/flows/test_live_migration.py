@@ -62,14 +62,14 @@ class RollBackAtTargetTest(base.RecipesTestCase):
 
     MODULE = live_migration
     FLOW = 'roll_back_at_target'
-    RECIPES = {'any server': ({}, {}, 'announce_ports')}
+    RECIPES = {'any server': ({}, {}, 'leave_ports')}
 
 
 class UnplugAtSourceTest(base.RecipesTestCase):
 
     MODULE = live_migration
     FLOW = 'unplug_at_source'
-    RECIPES = {'any server': ({}, {}, 'announce_ports')}
+    RECIPES = {'any server': ({}, {}, 'leave_ports')}
 
 
 class CleanSourceTest(base.RecipesTestCase):

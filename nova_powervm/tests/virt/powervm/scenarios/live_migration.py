@@ -35,6 +35,8 @@ class LiveMigrationMixin(platforms.SharedPool, base.TwoHostMixin):
     """
 
     PROFILE = 'ssp-two-host'
+    #: What the names of its storage begin with, for each mapping.
+    STORAGE_OF_SERVER = ['b_', 'b_', 'cf']
 
     def setUp(self):
         super().setUp()
@@ -84,7 +86,7 @@ class LiveMigrationMixin(platforms.SharedPool, base.TwoHostMixin):
         self.assertEqual({host: 'running'}, self.lpars_of(server))
         self.where = host
         self.assertEqual(
-            ['b_', 'b_', 'cf'],
+            self.STORAGE_OF_SERVER,
             sorted(mapping['storage'][:2]
                    for mapping in self.mappings_of(server)))
         self.assertEqual(2, len(self.macs_of(server)))

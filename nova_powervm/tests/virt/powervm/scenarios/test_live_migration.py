@@ -104,6 +104,84 @@ class LiveMigrationTest(live_migration.LiveMigrationMixin,
             self.context, instance)
 
 
+class OvsTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
+    """Ports on Open vSwitch: each is alone with its trunk in a VLAN."""
+
+    VIF = {'vif_type': 'ovs', 'vif_details': {
+        'port_filter': True, 'bridge_name': 'br-int'}}
+    OPTIONS = {'force_config_drive': False, 'shelved_offload_time': 0}
+    STORAGE_OF_SERVER = ['b_', 'b_']
+
+    def trunks_on(self, host):
+        """The trunks of servers on a host: sorted list of (MAC told, VLAN)."""
+        return sorted(
+            (cna.ovs_ids.split('attached-mac=')[1].split(',')[0], cna.pvid)
+            for cna in self.simulated_host(host).store.all(
+                'ClientNetworkAdapter')
+            if cna.ovs_ids and 'attached-mac' in cna.ovs_ids)
+
+    def clients_on(self, host):
+        """VLANs of the client adapters of servers: sorted list."""
+        return sorted(
+            cna.pvid for cna in self.simulated_host(host).store.all(
+                'ClientNetworkAdapter')
+            if cna.switch.name == 'NovaLinkVEABridge' and
+            cna.trunk_priority is None)
+
+    def assert_linked(self, host, count):
+        trunks = self.trunks_on(host)
+        self.assertEqual(count, len(trunks))
+        self.assertEqual(sorted(vlan for _mac, vlan in trunks),
+                         self.clients_on(host))
+
+    def leaks(self):
+        return [leak for migration in self.site.state()['migrations']
+                for leak in migration['leaks']]
+
+    def test_vlan_is_taken_on_the_target(self):
+        server = self.boot_on_first()
+        other = self.boot(host='compute2', networks=[
+            {'port': self.neutron.port_2['id']}])
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2')
+        self.assert_linked('compute2', 2)
+        self.assert_linked('compute1', 0)
+        self.assertEqual([], self.leaks())
+        self.delete(other)
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute1')
+        self.assert_linked('compute1', 1)
+        self.assert_linked('compute2', 0)
+        self.reboot(server, hard=True)
+        self.assertIsNone(self.delete(server))
+        self.assert_linked('compute1', 0)
+
+    def test_stays(self):
+        server, before = self.boot_and_look()
+        self.break_migration('copy')
+        self.live_migrate(server)
+        self.assertEqual([], self.trunks_on('compute2'))
+        self.assert_linked('compute1', 1)
+        self.simulated_host('compute1').faults.clear()
+        self.live_migrate(server)
+        self.assert_linked('compute2', 1)
+
+    def test_adapter_of_nobody(self):
+        server = self.boot_on_first()
+        adapter = next(
+            cna for cna in self.simulated_host('compute1').store.all(
+                'ClientNetworkAdapter')
+            if cna.switch.name == 'NovaLinkVEABridge' and
+            cna.trunk_priority is None)
+        with self.site.lock:
+            adapter.mac = '0A0B0C0D0E0F'
+            adapter.touch()
+        self.live_migrate(server)
+        self.assertEqual('compute1', self.host_of(server))
+        self.assertIn('adapter 0A0B0C0D0E0F of the partition',
+                      self.fault_of(server))
+
+
 class SlowTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
     """The phases last."""
 

@@ -24,6 +24,7 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.tasks import live_migration as tf_live
 from nova_powervm.virt.powervm.vif import events
+from nova_powervm.virt.powervm.vif import sea
 
 
 class LiveMigrationTasksTest(base.SimulatedHostTestCase):
@@ -86,6 +87,16 @@ class LiveMigrationTasksTest(base.SimulatedHostTestCase):
                                 self.prepare, switch='ETHERNET1')
         self.assertIn('on virtual switch ETHERNET0 of this host, and on '
                       'ETHERNET1', str(exc))
+
+    def test_leave_ports(self):
+        self.custom_events()
+        with mock.patch.object(sea.SeaVifDriver, 'leave', side_effect=[
+                pvm_exc.Error('broken'), None]):
+            tf_live.LeavePorts(
+                self.host, self.instance,
+                [base.make_vif(1), base.make_vif(2)]).execute()
+        self.assertEqual(['FA163E000002'], self.macs_told('unplug'))
+        self.assertIn('broken', self.logger.output)
 
     def test_announce_ports(self):
         self.custom_events()

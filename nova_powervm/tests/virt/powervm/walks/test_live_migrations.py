@@ -50,5 +50,5 @@ class ConfigDriveTest(case.DriverCase):
     """The config drive may be lost."""
 
     PLATFORM = platforms.TWO_POOL
-    CYCLES = there_and_back(ops.SOURCE, 9, 8, is_exact=False)
+    CYCLES = there_and_back(ops.SOURCE, 9, 8, has_drive=True)
     SERVER = {}
