@@ -117,7 +117,7 @@ class LiveMigrations:
 
     def finish_on_target(self, context, instance, network_info):
         """Complete a server that has moved to this host. Never raises."""
-        self._try('complete', flow_live_migration.arrive(
+        self._try('complete', flow_live_migration.finish_on_target(
             self._services, context, instance, network_info), instance)
 
     def roll_back_at_target(self, instance, network_info):
@@ -128,7 +128,7 @@ class LiveMigrations:
         # Somebody may have removed the key of the source.
         self._services.keys.forget()
         if outcome.look(self._services.host,
-                        instance) is not outcome.Place.GONE:
+                        instance) is not outcome.Location.GONE:
             LOG.error('The LPAR of the server is on this host, or may be: '
                       'nothing is removed. It runs here if it is not on host '
                       '%s.', instance.host, instance=instance)
@@ -172,7 +172,7 @@ class LiveMigrations:
         """Move an LPAR, and tell its Outcome."""
         target = content['target']
         try:
-            runner.run(flow_live_migration.leave(
+            runner.run(flow_live_migration.submit(
                 self._services, instance, migration,
                 job.parameters(target['system'], target['address'],
                                vlans=content['vlans'])), instance)

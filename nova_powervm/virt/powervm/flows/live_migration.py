@@ -13,8 +13,8 @@
 """The flows of a live migration, on the source and on the target.
 
 The platform moves the LPAR with its adapters, and the driver prepares what the
-platform does not move. Between leave() and the flows that finish or roll back,
-the platform alone decides where the server is.
+platform does not move. After submit(), and before the flows that finish or
+roll back, the platform alone decides where the server is.
 """
 
 from taskflow.patterns import linear_flow
@@ -43,13 +43,13 @@ def prepare(services, instance, network_info, public_key, switches):
         tf_live.PreparePorts(services.host, instance, network_info, switches))
 
 
-def leave(services, instance, migration, parameters):
+def submit(services, instance, migration, parameters):
     """Flow that has the platform move a server.
 
     :param migration: live.running.Migration
     :param parameters: dict of str, see live.job.parameters().
     """
-    flow = linear_flow.Flow('live_migration_leave')
+    flow = linear_flow.Flow('live_migration_submit')
     if checks.has_config_drive(instance):
         flow.add(tf_live.UnloadCfgDrive(services.host, services.config_drive,
                                         instance))
@@ -89,9 +89,9 @@ def clean_source(services, instance):
     return flow
 
 
-def arrive(services, context, instance, network_info):
+def finish_on_target(services, context, instance, network_info):
     """Flow that completes a server that has moved to this host."""
-    flow = linear_flow.Flow('live_migration_arrive').add(
+    flow = linear_flow.Flow('live_migration_finish_on_target').add(
         tf_vm.KeepHost(services.host, instance),
         tf_live.AnnouncePorts(services.host, instance, network_info,
                               events.PLUG))

@@ -34,7 +34,7 @@ _MIGRATING = (pvm_bp.LPARState.MIGRATING_RUNNING,
               pvm_bp.LPARState.MIGRATING_NOT_ACTIVE)
 
 
-class Place(enum.Enum):
+class Location(enum.Enum):
     """Where an LPAR is, as its source tells.
 
     GONE: it has moved; HERE: it has not, and does not; MOVING: neither;
@@ -69,24 +69,25 @@ def look(host, instance, note=lambda lpar_w: None):
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
     :param note: called with the LPAR wrapper, if there is one.
-    :returns: Place
+    :returns: Location
     """
     try:
         lpar_w = vm.get_instance_wrapper(host, instance)
         note(lpar_w)
-        return Place.MOVING if is_migrating(lpar_w) else Place.HERE
+        return Location.MOVING if is_migrating(lpar_w) else Location.HERE
     except nova_exc.InstanceNotFound:
         return _is_gone(host, instance)
     except pvm_exc.Error as exc:
         LOG.warning('The LPAR cannot be looked at: %s', exc,
                     instance=instance)
-        return Place.UNSEEN
+        return Location.UNSEEN
 
 
 def _is_gone(host, instance):
     try:
-        return (Place.GONE if vm.is_gone(host, instance) else Place.MOVING)
+        return (Location.GONE if vm.is_gone(host, instance)
+                else Location.MOVING)
     except pvm_exc.Error as exc:
         LOG.warning('Whether there is an LPAR is not known: %s', exc,
                     instance=instance)
-        return Place.UNSEEN
+        return Location.UNSEEN

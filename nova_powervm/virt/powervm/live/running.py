@@ -186,17 +186,18 @@ class Migration:
         """
         last, times, recoveries = None, 0, 0
         while True:
-            place = self._look()
-            times = times + 1 if place is last else 1
-            last = place
+            location = self._look()
+            times = times + 1 if location is last else 1
+            last = location
             job_is_over = job_is_over or self._progress.state == _FAILED
-            if place is outcome.Place.GONE and times > 1:
+            if location is outcome.Location.GONE and times > 1:
                 return outcome.Outcome.MOVED
-            if place is outcome.Place.HERE and (job_is_over or times > 1):
+            if location is outcome.Location.HERE and (
+                    job_is_over or times > 1):
                 return outcome.Outcome.STAYED
-            if place is outcome.Place.UNSEEN and self._is_mute():
+            if location is outcome.Location.UNSEEN and self._is_mute():
                 return outcome.Outcome.UNKNOWN
-            if place is outcome.Place.MOVING:
+            if location is outcome.Location.MOVING:
                 if not job_is_over:
                     self._abort_if_due()
                     # Nobody can tell any more whether its job has ended.
@@ -209,9 +210,10 @@ class Migration:
             self._pause(CONFIRM_INTERVAL)
 
     def _look(self):
-        place = outcome.look(self._host, self._instance, self._progress.note)
-        self._note_answer(place is not outcome.Place.UNSEEN)
-        return place
+        location = outcome.look(self._host, self._instance,
+                                self._progress.note)
+        self._note_answer(location is not outcome.Location.UNSEEN)
+        return location
 
     def _read_job(self):
         try:
@@ -403,7 +405,7 @@ class RunningMigrations:
         migration = self._find(instance)
         if migration is not None:
             migration.abort()
-        elif outcome.look(self._host, instance) is outcome.Place.MOVING:
+        elif outcome.look(self._host, instance) is outcome.Location.MOVING:
             Migration(self._host, instance, None, self._clock).send_abort()
 
     def settle(self, instance):

@@ -58,14 +58,15 @@ class PreparePorts(task.Task):
         self.switches = switches
 
     def execute(self):
-        found = {vif['address']: powervm_vif.prepare_arrival(
+        found = {vif['address']: powervm_vif.prepare_on_target(
             self.host, self.instance, vif, self.switches.get(vif['id']))
             for vif in self.vifs}
         return {mac: vlan for mac, vlan in found.items() if vlan is not None}
 
     def revert(self, result, flow_failures):
-        undoing.each(functools.partial(powervm_vif.leave, self.host,
-                                       self.instance), self.vifs)
+        undoing.each(functools.partial(
+            powervm_vif.unplug_without_lpar, self.host, self.instance),
+            self.vifs)
 
 
 class LeavePorts(task.Task):
@@ -87,7 +88,8 @@ class LeavePorts(task.Task):
     def execute(self):
         for vif in self.vifs:
             utils.try_to('remove what port %s has here' % vif['id'],
-                         powervm_vif.leave, self.host, self.instance, vif)
+                         powervm_vif.unplug_without_lpar, self.host,
+                         self.instance, vif)
 
 
 class AnnouncePorts(task.Task):

@@ -189,9 +189,9 @@ def find_switch(host: powervm_host.Host, instance: objects.Instance,
     return vif_drv.find_switch(vif)
 
 
-def prepare_arrival(host: powervm_host.Host, instance: objects.Instance,
-                    vif: network_model.VIF,
-                    vswitch: str | None) -> int | None:
+def prepare_on_target(host: powervm_host.Host, instance: objects.Instance,
+                      vif: network_model.VIF,
+                      vswitch: str | None) -> int | None:
     """Make what a port needs here before its server comes, and tell its agent.
 
     :param vif: the nova.network.model.VIF, as it is bound on this host.
@@ -209,20 +209,20 @@ def prepare_arrival(host: powervm_host.Host, instance: objects.Instance,
             'server keeps the name of its switch' % {
                 'id': vif['id'], 'here': here, 'there': vswitch})
     vif_drv = _build_vif_driver(host, instance, vif)
-    pvid = vif_drv.prepare_arrival(vif)
+    pvid = vif_drv.prepare_on_target(vif)
     announce(host, instance, vif, events.PLUG)
     return pvid
 
 
-def leave(host: powervm_host.Host, instance: objects.Instance,
-          vif: network_model.VIF) -> None:
+def unplug_without_lpar(host: powervm_host.Host, instance: objects.Instance,
+                        vif: network_model.VIF) -> None:
     """Remove what a port has on this host, where its server is not.
 
     Its agent is told, if it has one.
 
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    _build_vif_driver(host, instance, vif).leave(vif)
+    _build_vif_driver(host, instance, vif).unplug_without_lpar(vif)
     announce(host, instance, vif, events.UNPLUG)
 
 

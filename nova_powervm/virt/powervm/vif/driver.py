@@ -164,7 +164,7 @@ class VifDriver(abc.ABC):
         nova-compute starts.
     :cvar has_agent: whether networking-powervm has an agent for such ports.
     :cvar moves_live: whether a running server can take such ports along to
-        another host; then find_switch() and prepare_arrival() are there.
+        another host; then find_switch() and prepare_on_target() are there.
     :param host: the Host.
     :param instance: the nova.objects.Instance that owns the ports.
     """
@@ -236,7 +236,7 @@ class VifDriver(abc.ABC):
         """
         raise NotImplementedError()
 
-    def prepare_arrival(self, vif: network_model.VIF) -> int | None:
+    def prepare_on_target(self, vif: network_model.VIF) -> int | None:
         """Make what the port needs on this host before its server comes.
 
         :param vif: the nova.network.model.VIF, as it is bound on this host.
@@ -246,7 +246,7 @@ class VifDriver(abc.ABC):
         """
         raise NotImplementedError()
 
-    def leave(self, vif: network_model.VIF) -> None:
+    def unplug_without_lpar(self, vif: network_model.VIF) -> None:
         """Remove what a port has on this host, where its server is not.
 
         The server has moved while it ran, or is not to come after all. Nothing

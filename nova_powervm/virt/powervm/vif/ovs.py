@@ -127,17 +127,17 @@ class OvsVifDriver(driver.VifDriver):
     def find_switch(self, vif):
         return self._vswitch_name
 
-    def prepare_arrival(self, vif):
+    def prepare_on_target(self, vif):
         """See VifDriver: the trunk is there first, in a VLAN that is free.
 
         What an earlier attempt has left is removed (3 requests, and 1 for
         each trunk).
         """
         _refuse_linux_bridge(vif)
-        self.leave(vif)
+        self.unplug_without_lpar(vif)
         return self._create_trunk(vif).pvid
 
-    def leave(self, vif):
+    def unplug_without_lpar(self, vif):
         """See VifDriver: trunks (1 request, and 1 for each)."""
         for trunk in self._find_trunks(vif, None):
             if _server_of(trunk) == self.instance.uuid:

@@ -58,7 +58,7 @@ class SeaVifDriver(driver.VifDriver):
             return pvm_net.VSW_DEFAULT_VSWITCH
         return self.host.bridges.find(details.physical_network(vif)).vswitch
 
-    def prepare_arrival(self, vif):
+    def prepare_on_target(self, vif):
         _vswitch, vlan = self._ensure_vlan(vif)
         return vlan if details.vlan(vif) is None else None
 

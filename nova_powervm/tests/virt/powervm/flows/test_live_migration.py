@@ -31,10 +31,10 @@ class PrepareTest(base.RecipesTestCase):
     }
 
 
-class LeaveTest(base.RecipesTestCase):
+class SubmitTest(base.RecipesTestCase):
 
     MODULE = live_migration
-    FLOW = 'leave'
+    FLOW = 'submit'
     RECIPES = {
         'without config drive': (
             {}, {'migration': None, 'parameters': {}}, '''
@@ -84,10 +84,10 @@ class CleanSourceTest(base.RecipesTestCase):
     }
 
 
-class ArriveTest(base.RecipesTestCase):
+class FinishOnTargetTest(base.RecipesTestCase):
 
     MODULE = live_migration
-    FLOW = 'arrive'
+    FLOW = 'finish_on_target'
     RECIPES = {
         'without config drive': ({}, {}, '''
             keep_host

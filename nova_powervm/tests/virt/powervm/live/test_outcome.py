@@ -17,7 +17,7 @@ from nova_powervm.tests.virt.powervm.live import base
 from nova_powervm.virt.powervm.live import job
 from nova_powervm.virt.powervm.live import outcome
 
-Place = outcome.Place
+Location = outcome.Location
 
 
 class LookTest(base.LiveTestCase):
@@ -26,14 +26,14 @@ class LookTest(base.LiveTestCase):
         return outcome.look(host or self.host, self.instance)
 
     def test_here_whatever_its_state(self):
-        self.assertIs(Place.HERE, self.look())
+        self.assertIs(Location.HERE, self.look())
         self.assertEqual(['GET LogicalPartition'], self.requests())
         with self.site.lock:
             self.lpar.set_state(partition.OFF)
-        self.assertIs(Place.HERE, self.look())
+        self.assertIs(Location.HERE, self.look())
 
     def test_gone(self):
-        self.assertIs(Place.GONE, self.look(self.target))
+        self.assertIs(Location.GONE, self.look(self.target))
 
     def test_course(self):
         self.authorize()
@@ -45,22 +45,22 @@ class LookTest(base.LiveTestCase):
             found.append(self.look())
             self.site.clock.advance(30)
         found.append(self.look())
-        self.assertEqual([Place.MOVING] * 5 + [Place.GONE], found)
-        self.assertIs(Place.HERE, self.look(self.target))
+        self.assertEqual([Location.MOVING] * 5 + [Location.GONE], found)
+        self.assertIs(Location.HERE, self.look(self.target))
 
     def test_one_answer_is_wrong(self):
         self.fail_request(method='GET', path='/LogicalPartition/',
                           effect='status', status=404)
-        self.assertIs(Place.MOVING, self.look())
+        self.assertIs(Location.MOVING, self.look())
 
     def test_unseen(self):
         self.fail_request(method='GET', path='/LogicalPartition/',
                           effect='status', status=500)
-        self.assertIs(Place.UNSEEN, self.look())
+        self.assertIs(Location.UNSEEN, self.look())
         for path in ('/LogicalPartition/', '/LogicalPartition$'):
             self.fail_request(method='GET', path=path, effect='status',
                               status=404 if path[-1] == '/' else 500)
-        self.assertIs(Place.UNSEEN, self.look())
+        self.assertIs(Location.UNSEEN, self.look())
 
     def test_what_it_sees_is_noted(self):
         seen = []

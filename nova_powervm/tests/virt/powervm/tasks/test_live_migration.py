@@ -90,8 +90,9 @@ class LiveMigrationTasksTest(base.SimulatedHostTestCase):
 
     def test_leave_ports(self):
         self.custom_events()
-        with mock.patch.object(sea.SeaVifDriver, 'leave', side_effect=[
-                pvm_exc.Error('broken'), None]):
+        with mock.patch.object(
+                sea.SeaVifDriver, 'unplug_without_lpar',
+                side_effect=[pvm_exc.Error('broken'), None]):
             tf_live.LeavePorts(
                 self.host, self.instance,
                 [base.make_vif(1), base.make_vif(2)]).execute()
