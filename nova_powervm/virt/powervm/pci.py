@@ -88,8 +88,10 @@ def offer(system, virtapi):
         LOG.info('Ports of SR-IOV adapters lead to these physical networks: '
                  '%s', ', '.join(sorted({spec['physical_network']
                                          for spec in specs})))
-    CONF.set_default('device_spec', [jsonutils.dumps(spec, sort_keys=True)
-                                     for spec in specs], group='pci')
+    # oslo.config replaces "$name" in a default, and "$$" by "$".
+    CONF.set_default('device_spec', [
+        jsonutils.dumps(spec, sort_keys=True).replace('$', '$$')
+        for spec in specs], group='pci')
     manager = getattr(virtapi, '_compute', None)
     if manager is not None:
         manager.network_api.pci_whitelist = whitelist.Whitelist(

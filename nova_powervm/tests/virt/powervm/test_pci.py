@@ -232,6 +232,12 @@ class TrackerTest(PciTestCase):
         pci.offer(self.host.system, object())
         pci.offer(self.host.system, None)
 
+    def test_labels_that_look_like_variables_of_options(self):
+        """oslo.config replaces those in defaults."""
+        for label in ('net$prod', 'a ${b}', '$my_ip', 'a$$b'):
+            self.change(self.port(1, 0), label=label)
+            self.assertIn(label, self.pools(self.track()))
+
     def test_no_labels(self):
         for place in ((1, 0), (1, 1), (2, 0), (2, 1)):
             self.change(self.port(*place), label='')

@@ -18,6 +18,8 @@ ports, in several VIOSes. The platform uses the one with the best priority that
 works.
 """
 
+import functools
+
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
@@ -25,6 +27,7 @@ from pypowervm.wrappers import iocard as pvm_card
 
 from nova_powervm.virt.powervm import physical_ports
 from nova_powervm.virt.powervm import sriov
+from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.vif import backing
 from nova_powervm.virt.powervm.vif import details
 from nova_powervm.virt.powervm.vif import driver
@@ -78,6 +81,12 @@ class SriovVifDriver(driver.VifDriver):
                                      self.host.sriov.vioses(), refused)
             if refusal is not None and devices in refused:
                 raise refusal
+            if len(devices) < need.count:
+                LOG.warning('Only %(count)d of %(wanted)d ports of SR-IOV '
+                            'adapters that run lead to the physical network '
+                            '%(net)s: the vNIC has less redundancy.',
+                            {'count': len(devices), 'wanted': need.count,
+                             'net': need.physnet}, instance=self.instance)
             try:
                 return create(devices)
             except pvm_exc.HttpError as exc:
@@ -128,34 +137,70 @@ class SriovVifDriver(driver.VifDriver):
     def clean_periodically(cls, host):
         """See VifDriver: logical ports of vNICs that are gone.
 
-        1 request for each VIOS that had some, and none without them.
+        1 request for each VIOS that had some, and none without them; if one
+        is left, 1 more, and 1 for each LPAR.
         """
         freed = host.sriov.freed()
+        in_use = functools.cache(lambda: _logical_ports_in_use(host))
         for vios_uuid in sorted({noted.vios_uuid for noted in freed}):
             theirs = {noted.uuid.upper(): noted for noted in freed
                       if noted.vios_uuid == vios_uuid}
-            for logical_w in host.logical_ports(vios_uuid):
-                noted = theirs.get(logical_w.uuid.upper())
-                if noted is not None and _is_left(host, logical_w, noted):
-                    LOG.warning('Removing the logical port %(port)s, which '
-                                'its vNIC %(mac)s has left.', {
-                                    'port': logical_w.loc_code,
-                                    'mac': noted.mac})
-                    driver.delete_adapter(host, logical_w)
-            host.sriov.are_gone(theirs.values())
+            if utils.try_to('remove what vNICs have left on VIOS %s' %
+                            vios_uuid, _clean_vios, host, vios_uuid, theirs,
+                            in_use):
+                host.sriov.are_gone(theirs.values())
 
 
-def _is_left(host, logical_w, noted):
-    """Whether a logical port is the noted one, and its vNIC is gone.
+def _clean_vios(host, vios_uuid, theirs, in_use):
+    """Remove logical ports from a VIOS whose vNICs are gone.
 
-    :param logical_w: SRIOVEthLPort wrapper
-    :param noted: sriov.LogicalPort
+    :param theirs: dict of the UUID, upper case, -> sriov.LogicalPort noted
+    :param in_use: function that returns the UUIDs, upper case, of all logical
+        ports that vNICs of the host use
     """
-    if (logical_w.mac != noted.mac or logical_w.vnic_port_usage !=
-            pvm_card.VNICPortUsage.DEDICATED_VNIC):
-        return False
     try:
-        vnics = host.vnics(noted.lpar_uuid)
+        found = host.logical_ports(vios_uuid)
     except pvm_exc.HttpNotFound:
-        return True
-    return noted.vnic_uuid not in {vnic_w.uuid for vnic_w in vnics}
+        # The VIOS is gone.
+        return
+    for logical_w in found:
+        noted = theirs.get(logical_w.uuid.upper())
+        if noted is None or logical_w.mac != noted.mac or (
+                logical_w.vnic_port_usage !=
+                pvm_card.VNICPortUsage.DEDICATED_VNIC):
+            continue
+        if logical_w.uuid.upper() not in in_use():
+            _remove(host, logical_w, noted)
+
+
+def _remove(host, logical_w, noted):
+    LOG.warning('Removing the logical port %(port)s, which its vNIC %(mac)s '
+                'has left.', {'port': logical_w.loc_code, 'mac': noted.mac})
+    try:
+        driver.delete_adapter(host, logical_w)
+    except pvm_exc.HttpError as exc:
+        if exc.response is None or not 400 <= exc.response.status < 500:
+            raise
+        LOG.error('The platform does not delete the logical port %(port)s. '
+                  'Delete it there. %(exc)s',
+                  {'port': logical_w.loc_code, 'exc': exc})
+
+
+def _logical_ports_in_use(host):
+    """The UUIDs, upper case, of the logical ports of all vNICs: set.
+
+    A platform may give a UUID, or a MAC address, again: only that no vNIC of
+    the host has a logical port proves that it is left. It takes 1 request,
+    and 1 for each LPAR.
+    """
+    found = set()
+    for lpar_w in host.lpars():
+        try:
+            vnics = host.vnics(lpar_w.uuid)
+        except pvm_exc.HttpNotFound:
+            continue
+        found.update(
+            pvm_util.get_req_path_uuid(device.lport_href).upper()
+            for vnic_w in vnics for device in vnic_w.back_devs
+            if device.lport_href)
+    return found

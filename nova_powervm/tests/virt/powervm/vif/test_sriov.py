@@ -17,7 +17,6 @@ from concurrent import futures
 from unittest import mock
 
 from nova import exception as nova_exc
-from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm import event
@@ -469,6 +468,45 @@ class LeftLogicalPortsTest(SriovTestCase):
         self.assertEqual({device.logical for device in own.devices},
                          set(self.logical_ports()))
 
+    def note(self, lpar_uuid, vnic_uuid):
+        """Note the logical ports of the vNIC that there is."""
+        vnic, = self.vnics()
+        self.host.sriov.frees([
+            sriov.LogicalPort(device.vios.uuid, device.logical.uuid,
+                              vnic.mac, lpar_uuid, vnic_uuid)
+            for device in vnic.devices])
+
+    def test_logical_port_with_a_uuid_that_another_server_had(self):
+        """The LPAR that had it is gone."""
+        self.simulated.operator.keep_logical_ports(False)
+        self.plug()
+        self.note('0' * 8 + self.lpar_w.uuid[8:], 'other')
+        self.clean()
+        self.assertEqual(2, len(self.logical_ports()))
+        self.assertEqual([], self.clean())
+
+    def test_vios_that_is_gone(self):
+        self.plug()
+        self.unplug()
+        self.host.sriov.frees([sriov.LogicalPort(
+            '0' * 8 + self.lpar_w.uuid[8:], self.lpar_w.uuid, 'FA',
+            self.lpar_w.uuid, 'vnic')])
+        self.clean()
+        self.assertEqual([], self.logical_ports())
+        self.assertEqual([], self.clean())
+
+    def test_deletion_that_is_refused(self):
+        """It is told, and does not keep the other VIOS from being cleaned."""
+        self.plug()
+        self.unplug()
+        self.simulated.faults.add(
+            {'method': 'DELETE', 'path': 'SRIOVEthernetLogicalPort',
+             'effect': 'status', 'status': 400, 'message': 'is in use'})
+        self.clean()
+        self.assertEqual(1, len(self.logical_ports()))
+        self.assertIn('Delete it there', self.logger.output)
+        self.assertEqual([], self.clean())
+
     def test_vnic_that_is_there(self):
         """What was noted by mistake is in use."""
         vnic_w = self.plug()
@@ -489,7 +527,8 @@ class LeftLogicalPortsTest(SriovTestCase):
             {'method': 'DELETE', 'path': 'SRIOVEthernetLogicalPort',
              'count': 1, 'effect': 'status', 'status': 500,
              'message': 'busy VIOS'})
-        self.assertRaises(pvm_exc.Error, vif.clean_periodically, self.host)
+        self.clean()
+        self.assertIn('busy VIOS', self.logger.output)
         self.clean()
         self.assertEqual([], self.logical_ports())
 
