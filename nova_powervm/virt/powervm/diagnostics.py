@@ -169,8 +169,8 @@ def _nics(host, instance, counted):
 
     1 request, and 1 more if it has ports that are vNICs.
     """
-    types = dict.fromkeys((vif_driver.CLIENT_ADAPTER,
-                           *vif.adapter_types(instance.get_network_info())))
+    types = dict.fromkeys((vif_driver.CLIENT_ADAPTER, *vif.adapter_types(
+        instance.get_network_info() or ())))
     return [Nic(_mac(nic.mac), counted.traffic.get(
         nic.slot, metrics.Traffic(*_NO_COUNTERS)))
         for nic in vif_driver.read_adapters(host, instance, types)]
@@ -301,7 +301,7 @@ def as_object(known, instance):
 def _recorded_nics(instance):
     """Return the ports of a server in Nova's records."""
     return [Nic(vif['address'], metrics.Traffic(*_NO_COUNTERS))
-            for vif in instance.get_network_info()]
+            for vif in instance.get_network_info() or ()]
 
 
 def as_dict(known):

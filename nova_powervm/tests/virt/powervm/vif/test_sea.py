@@ -202,6 +202,10 @@ class VlanTest(SeaTestCase):
 
     def test_parallel_plugs_share_edits(self):
         ports = [make_vif(200 + number, number) for number in range(8)]
+        # On a busy machine, too, all wait while the first edit is made.
+        self.simulated.faults.add(
+            {'method': 'POST', 'path': 'NetworkBridge', 'effect': 'delay',
+             'seconds': 0.5, 'count': 0})
         with futures.ThreadPoolExecutor(len(ports)) as executor:
             cnas = list(executor.map(self.plug, ports))
         self.assertEqual(list(range(200, 208)), [cna.pvid for cna in cnas])
