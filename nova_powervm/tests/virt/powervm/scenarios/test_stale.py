@@ -113,7 +113,7 @@ class SecondTest(StaleMixin, base.ScenarioCase):
         before = self.platform_state()
         self.restart()
         self.assertNotIn(self.WORDS, self.logger.output)
-        second = driver.PowerVMDriver(compute.VirtAPI())
+        second = driver.PowerVMDriver(compute.VirtAPI(None))
         self.addCleanup(second.cleanup_host, 'other')
         second.init_host('other')
         self.assertIn(self.WORDS, self.logger.output)
