@@ -36,9 +36,10 @@ DELETING = {
 LISTS = {'virtual_disks', 'optical_media', 'vmedia_repos', 'phys_vols',
          'logical_units'}
 SHRINKING = {'remove', 'pop', 'clear'}
-#: Kinds that adapter.delete() may be asked for without proof.
+#: Kinds that adapter.delete() may be asked for without proof; 'jobs' are the
+#: records of jobs that have ended.
 NO_STORAGE = {'LPAR', 'CNA', 'VNIC', 'VSwitch', 'VNet', 'TrunkAdapter',
-              'VFCClient', 'pvm_lpar', 'pvm_net'}
+              'VFCClient', 'pvm_lpar', 'pvm_net', "'jobs'"}
 
 
 def deletions(tree):
