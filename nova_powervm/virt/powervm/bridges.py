@@ -92,8 +92,8 @@ class Bridges:
     def __init__(self, host, clock=time.monotonic):
         self._host = host
         self._clock = clock
-        self._fact = facts.Fact(self._read)
-        self._good_until = 0
+        self._fact = facts.AgingFact(self._read, MAX_AGE,
+                                     lambda: self._clock())
         # UUID of a VIOS -> its name.
         self._vios_names = {}
         self._echoes = echoes.Echoes(clock)
@@ -123,13 +123,10 @@ class Bridges:
 
         :raises pypowervm.exceptions.Error: if they cannot be read.
         """
-        if self._clock() >= self._good_until:
-            self.forget()
         return self._fact.get()
 
     def _read(self):
         """Read the bridges (1 request, 3 the first time)."""
-        self._good_until = self._clock() + MAX_AGE
         found = self._host.network_bridges()
         if not found:
             return [], True
@@ -337,8 +334,7 @@ class Bridges:
         if detail and _SEA_DETAILS.isdisjoint(detail.split(',')):
             return
         if self._echoes.take(uuid):
-            self._good_until = min(self._good_until,
-                                   self._clock() + AGE_AFTER_ECHO)
+            self._fact.age(AGE_AFTER_ECHO)
         else:
             self.forget()
 

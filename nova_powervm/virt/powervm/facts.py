@@ -13,6 +13,7 @@
 """What was read of the platform and is kept until it may have changed."""
 
 import threading
+import time
 
 
 class Fact:
@@ -88,3 +89,37 @@ class Fact:
                 return
             self._value, self._is_kept = None, False
             self._version += 1
+
+
+class AgingFact(Fact):
+    """A fact that is read again when it is old, as a platform may be silent.
+
+    :param read: see Fact.
+    :param max_age: seconds for which it is good.
+    :param clock: returns seconds; for tests.
+    """
+
+    def __init__(self, read, max_age, clock=time.monotonic):
+        super().__init__(self._begin)
+        self._read_now = read
+        self._max_age = max_age
+        self._clock = clock
+        self._good_until = 0
+
+    def get(self):
+        """See Fact."""
+        with self._lock:
+            is_old = self._clock() >= self._good_until
+        if is_old:
+            self.forget()
+        return super().get()
+
+    def _begin(self):
+        with self._lock:
+            self._good_until = self._clock() + self._max_age
+        return self._read_now()
+
+    def age(self, seconds):
+        """Have it read again after some seconds, if not before."""
+        with self._lock:
+            self._good_until = min(self._good_until, self._clock() + seconds)

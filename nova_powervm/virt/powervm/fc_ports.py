@@ -27,7 +27,6 @@ The platform may also fail to tell: what is older than ten minutes is read
 again in any case.
 """
 
-import threading
 import time
 
 from pypowervm.wrappers import iocard as pvm_card
@@ -80,10 +79,7 @@ class FcPorts:
 
     def __init__(self, read, clock=time.monotonic):
         self._read = read
-        self._clock = clock
-        self._ports = facts.Fact(self._read_ports)
-        self._lock = threading.Lock()
-        self._good_until = 0
+        self._ports = facts.AgingFact(self._read_ports, MAX_AGE, clock)
         self._echoes = echoes.Echoes(clock)
 
     def get(self):
@@ -93,15 +89,9 @@ class FcPorts:
 
         :returns: dict of VIOS UUID -> list of the WWPNs, str, of its ports.
         """
-        with self._lock:
-            is_old = self._clock() >= self._good_until
-        if is_old:
-            self._ports.forget()
         return self._ports.get()
 
     def _read_ports(self):
-        with self._lock:
-            self._good_until = self._clock() + MAX_AGE
         vioses, are_up = self._read()
         return {vios_w.uuid: usable(vios_w) for vios_w in vioses}, are_up
 
@@ -123,8 +113,6 @@ class FcPorts:
         if names and names <= _OTHER_DETAILS:
             return
         if names <= _UNCLEAR and self._echoes.take(vios_uuid):
-            with self._lock:
-                self._good_until = min(self._good_until,
-                                       self._clock() + AGE_AFTER_ECHO)
+            self._ports.age(AGE_AFTER_ECHO)
         else:
             self.forget()

@@ -80,9 +80,7 @@ class Sriov:
     def __init__(self, host, clock=time.monotonic):
         self.choosing = threading.Lock()
         self._host = host
-        self._clock = clock
-        self._vioses = facts.Fact(self._read_vioses)
-        self._good_until = 0
+        self._vioses = facts.AgingFact(self._read_vioses, MAX_AGE, clock)
         self._turn = itertools.count()
         self._lock = threading.Lock()
         # UUID of an LPAR -> set of LogicalPort that go with it.
@@ -104,15 +102,12 @@ class Sriov:
 
         :returns: list of Vios
         """
-        if self._clock() >= self._good_until:
-            self.forget()
         found = self._vioses.get()
         first = next(self._turn) % len(found) if found else 0
         return found[first:] + found[:first]
 
     def _read_vioses(self):
         """Read the VIOSes; they are not kept while one is down."""
-        self._good_until = self._clock() + MAX_AGE
         vioses = self._host.vioses()
         active = self._host.filter_active(vioses)
         return [Vios(vios_w.uuid, vios_w.name,

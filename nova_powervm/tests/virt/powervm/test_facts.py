@@ -107,3 +107,33 @@ class FactTest(testtools.TestCase):
         self.answer('new')
         self.assertEqual(['old', 'new', 'new'],
                          [before(), after(), self.fact.get()])
+
+
+class AgingFactTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.now = 100
+        self.reads = 0
+        self.fact = facts.AgingFact(self.read, 60, lambda: self.now)
+
+    def read(self):
+        self.reads += 1
+        return self.reads, True
+
+    def test_old(self):
+        self.assertEqual(1, self.fact.get())
+        self.now += 59
+        self.assertEqual(1, self.fact.get())
+        self.now += 1
+        self.assertEqual(2, self.fact.get())
+
+    def test_made_older(self):
+        self.fact.get()
+        self.fact.age(10)
+        # It never makes it younger.
+        self.fact.age(1000)
+        self.now += 9
+        self.assertEqual(1, self.fact.get())
+        self.now += 1
+        self.assertEqual(2, self.fact.get())
