@@ -20,6 +20,7 @@ from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
 from oslo_utils import units
+from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm.storage import deletion
@@ -161,6 +162,22 @@ class StorageTestCase(base.SimulatedHostTestCase):
         if method:
             spec['method'] = method
         return self.simulated.faults.add(spec)
+
+    def crash(self, number, answered):
+        """Have create() run into the end of the world at its nth request.
+
+        :param answered: whether that request itself is still carried out.
+        :returns: whether there were so many.
+        """
+        last = self.break_request(
+            'drop_after' if answered else 'drop_before', nth=number)
+        self.break_request('drop_before', nth=number + 1, count=0)
+        try:
+            self.create()
+        except pvm_exc.Error:
+            pass
+        self.simulated.faults.clear()
+        return last.applied
 
     def mappings(self, vios='vios1'):
         """Names of what a VIOS maps, with the partitions that have it."""

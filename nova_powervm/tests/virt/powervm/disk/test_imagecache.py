@@ -198,22 +198,6 @@ class FetchTestCase(ImageCacheTestCase):
 class CrashTestCase(ImageCacheTestCase):
     """The driver ends without a chance to clean up."""
 
-    def crash(self, number, answered):
-        """Run into the end of the world at the nth request.
-
-        :param answered: whether that request itself is still carried out.
-        :returns: whether there were so many.
-        """
-        last = self.break_request(
-            'drop_after' if answered else 'drop_before', nth=number)
-        self.break_request('drop_before', nth=number + 1, count=0)
-        try:
-            self.create()
-        except pvm_exc.Error:
-            pass
-        self.simulated.faults.clear()
-        return last.applied
-
     def walk(self, recover):
         for answered in (False, True):
             for number in itertools.count(1):

@@ -14,7 +14,6 @@ import itertools
 import threading
 
 from nova import exception as nova_exc
-from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import cluster_ssp
 from pypowervm.tasks import storage as pvm_tasks
 from pypowervm.wrappers import storage as pvm_stg
@@ -229,21 +228,6 @@ class MarkerTestCase(ssp_base.ImagesTestCase):
 
 class CrashTestCase(ssp_base.ImagesTestCase):
     """The driver ends without a chance to clean up."""
-
-    def crash(self, number, answered):
-        """Run into the end of the world at the nth request.
-
-        :returns: whether there were so many.
-        """
-        last = self.break_request(
-            'drop_after' if answered else 'drop_before', nth=number)
-        self.break_request('drop_before', nth=number + 1, count=0)
-        try:
-            self.create()
-        except pvm_exc.Error:
-            pass
-        self.simulated.faults.clear()
-        return last.applied
 
     def walk(self, recover):
         for answered in (False, True):
