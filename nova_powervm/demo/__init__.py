@@ -10,7 +10,8 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The demo: two servers live and die on a simulated PowerVM server.
+"""The demo: servers come and go on simulated PowerVM servers.
 
-Run it with ``python -m nova_powervm.demo``.
+Run it with ``python -m nova_powervm.demo``. It has two acts: two servers on
+one host, and a running server that moves between two.
 """

@@ -23,7 +23,14 @@ Start a simulated IBM PowerVM server and OpenStack Nova with the PowerVM
 driver, boot two servers from a real image, and compare at every step what
 Nova says with what there is on the simulated server. Nothing is installed,
 and nothing outside of a temporary folder is written.
+
+acts:
+  servers         two servers come and go on one PowerVM server
+  live-migration  a server moves from one PowerVM server to another while it
+                  runs, and a client watches its guest
 '''
+
+SERVERS, LIVE_MIGRATION = ACTS = 'servers', 'live-migration'
 
 _EPILOG = '''\
 exit status:
@@ -38,16 +45,52 @@ def _parser():
         prog='python -m nova_powervm.demo', description=_DESCRIPTION,
         epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
+        '--act', choices=ACTS, default=ACTS[0],
+        help='what to show (default: %(default)s)')
+    parser.add_argument(
         '--image', metavar='FILE',
         help='a raw disk image to boot from (default: an ISO 9660 file '
              'system, made on the spot)')
     parser.add_argument(
         '--keep', action='store_true',
         help='leave everything running, tell how to talk to it, and clean up '
-             'at Ctrl-C')
+             'at Ctrl-C (act servers only)')
     parser.add_argument(
         '--plain', action='store_true', help='no colours, only ASCII')
     return parser
+
+
+def _run_servers(options, out):
+    """Run the first act.
+
+    :returns: tuple of the steps.Demo, and what happened in it.
+    """
+    # It takes seconds to import Nova: not for --help.
+    from nova_powervm.demo import keep
+    from nova_powervm.demo import steps
+    from nova_powervm.tests.functional import cloud as powervm_cloud
+
+    with powervm_cloud.Cloud() as cloud:
+        demo = steps.Demo(cloud, out, options.image)
+        demo.run(steps.BUILD_UP)
+        demo.run(steps.POWER)
+        if options.keep:
+            keep.keep(demo)
+        demo.run(steps.TEAR_DOWN)
+    return demo, 'two servers came and went'
+
+
+def _run_live_migration(options, out):
+    """Run the second act: as _run_servers()."""
+    from nova_powervm.demo import live_migration
+    from nova_powervm.tests.functional import cloud as powervm_cloud
+
+    with powervm_cloud.Cloud(live_migration.PROFILE, live_migration.TIMING,
+                             live_migration.OPTIONS) as cloud:
+        demo = live_migration.Demo(cloud, out, options.image)
+        demo.run(live_migration.BUILD_UP)
+        demo.run(live_migration.TEAR_DOWN)
+    return demo, 'a server came, moved while it ran, and went'
 
 
 def _run(options, out):
@@ -55,19 +98,9 @@ def _run(options, out):
 
     :returns: int, the exit status.
     """
-    # It takes seconds to import Nova: not for --help.
-    from nova_powervm.demo import keep
-    from nova_powervm.demo import steps
-    from nova_powervm.tests.functional import cloud as powervm_cloud
-
+    run = {SERVERS: _run_servers, LIVE_MIGRATION: _run_live_migration}
     try:
-        with powervm_cloud.Cloud() as cloud:
-            demo = steps.Demo(cloud, out, options.image)
-            demo.run(steps.BUILD_UP)
-            demo.run(steps.POWER)
-            if options.keep:
-                keep.keep(demo)
-            demo.run(steps.TEAR_DOWN)
+        demo, story = run[options.act](options, out)
     except Exception as exc:
         out.say('%s: %s' % (type(exc).__name__, exc), 'red')
         for note in getattr(exc, '__notes__', ()):
@@ -75,9 +108,9 @@ def _run(options, out):
         out.say('The demo FAILED.', 'bold red')
         return 1
     out.say()
-    out.say('The demo passed: two servers came and went in %.0f seconds and '
-            '%d REST requests, and left nothing behind.' % (
-                demo.seconds, demo.requests), 'bold green')
+    out.say('The demo passed: %s in %.0f seconds and %d REST requests, and '
+            'left nothing behind.' % (story, demo.seconds, demo.requests),
+            'bold green')
     return 0
 
 
@@ -95,6 +128,8 @@ def main(argv=None):
     problem = options.image and image.problem(options.image)
     if problem:
         parser.error(problem)
+    if options.keep and options.act != SERVERS:
+        parser.error('--keep goes with the act %s' % SERVERS)
     if not sys.warnoptions:
         warnings.simplefilter('ignore')
     # Also where a shell has put it in the background, and for kill.

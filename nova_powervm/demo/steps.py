@@ -62,22 +62,24 @@ class Demo:
     def run(self, steps):
         """Run steps, and count what each of them costs.
 
-        :param steps: iterable of (title, function).
+        :param steps: iterable of (title, function), or of (title, function,
+            function that shows what there is then).
         """
         started = time.monotonic()
-        for title, function in steps:
+        for title, function, *pictures in steps:
             with self.screen.step(title) as result:
                 result.detail = function(self)
                 result.requests = self._take_requests()
-            if function is compare:
-                show(self)
+            for picture in pictures:
+                picture(self)
         self.seconds += time.monotonic() - started
 
     def _take_requests(self):
         """Count the REST requests since the last time."""
         if not self.cloud.nova:
             return None
-        count = len(self.cloud.host.take_requests())
+        count = sum(len(host.take_requests())
+                    for host in self.cloud.simulator.hosts)
         self.requests += count
         return count
 
@@ -235,11 +237,7 @@ def forget_image(demo):
 
 
 def compare_with_before(demo):
-    state = demo.cloud.host.state()
-    different = [what for what in state
-                 if state[what] != demo.state_before.get(what)]
-    if different:
-        raise Failure('Not as before: %s' % ', '.join(different))
+    check_same(demo.state_before, demo.cloud.host.state())
     return 'no LPAR, adapter, disk, medium or mapping is left of them'
 
 
@@ -250,7 +248,7 @@ BUILD_UP = (
     ('Upload an image to Glance', upload_image),
     ('Boot a server from it', boot_first),
     ('Boot a second server from it', boot_second),
-    ('Compare what Nova and the PowerVM server say', compare),
+    ('Compare what Nova and the PowerVM server say', compare, show),
     ('Read the boot disks back from the VIOS', read_back),
     ('Read the config drives back from the VIOS', read_config_drives),
 )
@@ -270,6 +268,18 @@ TEAR_DOWN = (
 
 
 # ---- reading the state of the simulated host -------------------------------
+
+def check_same(before, state):
+    """Check that a host is as it was before.
+
+    :param before: dict of SimulatedHost.state().
+    :param state: another one.
+    :raises Failure: if it differs.
+    """
+    different = [what for what in state if state[what] != before.get(what)]
+    if different:
+        raise Failure('Not as before: %s' % ', '.join(different))
+
 
 def lpar_of(state, server):
     """Find a server's LPAR.

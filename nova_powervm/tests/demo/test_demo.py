@@ -53,6 +53,24 @@ class DemoTest(testtools.TestCase):
         self.assertEqual(['image.raw'], os.listdir(self.temp))
         self.assertEqual([], os.listdir(self.cwd))
 
+    def test_a_running_server_moves(self):
+        done = self._run('--act', 'live-migration')
+
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertEqual('', done.stderr)
+        for text in ('s on server2: it was never booted',
+                     'migration list: running, ', 'migrating not active',
+                     'The guest wrote this before it moved'):
+            self.assertIn(text, done.stdout)
+        self.assertIn('The demo passed', done.stdout.splitlines()[-1])
+        self.assertEqual([], os.listdir(self.temp))
+
+    def test_only_the_first_act_can_be_kept(self):
+        done = self._run('--act', 'live-migration', '--keep')
+
+        self.assertEqual(2, done.returncode)
+        self.assertIn('--keep goes with the act servers', done.stderr)
+
     def test_a_file_that_is_no_image_is_refused_at_once(self):
         done = self._run('--image', os.path.join(self.temp, 'nothing'))
 

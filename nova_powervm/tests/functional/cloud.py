@@ -172,9 +172,37 @@ class SimulatedHost:
         return self._send('GET', 'disks/%s/sha256?length=%d' % (
             disk_name, length)).json()['sha256']
 
-    def read_disk(self, disk_name):
-        """Return the first 16 MiB of what a disk or a medium holds."""
-        return self._send('GET', 'disks/%s' % disk_name).content
+    def read_disk(self, disk_name, offset=0, length=16 * 1024 ** 2):
+        """Return what a disk or a medium holds, bytes.
+
+        :param offset: int, in bytes.
+        :param length: int, of bytes, 16 MiB at most.
+        """
+        return self._send('GET', 'disks/%s?offset=%d&length=%d' % (
+            disk_name, offset, length)).content
+
+    def write_disk(self, disk_name, offset, content):
+        """Write bytes to a disk, as a guest would.
+
+        :param offset: int, in bytes.
+        :param content: bytes
+        """
+        response = self._http.post('%s/simulator/disks/%s?offset=%d' % (
+            self.url, disk_name, offset), data=content)
+        response.raise_for_status()
+
+    def disks_of(self, partition, length):
+        """Return the disks that a partition sees, one dict for each path.
+
+        :param partition: str, its name.
+        :param length: int, of how many bytes to tell the SHA-256.
+        """
+        return self._send('GET', 'partitions/%s/disks?sha256=%d' % (
+            partition, length)).json()['disks']
+
+    def console_of(self, partition):
+        """Return what a partition has printed: dict (see the control API)."""
+        return self._send('GET', 'partitions/%s/console' % partition).json()
 
 
 class Simulator:
@@ -373,6 +401,9 @@ class _Nova(platforms.Platform, base.PowerVMTestCase):
     def __init__(self, simulator, folder, options):
         super().__init__()
         self.STORAGE = options
+        # With several hosts, a failure would come back to the conductor,
+        # which does not expect it.
+        self.CAST_AS_CALL = len(simulator.hosts) == 1
         self._simulator = simulator
         self._folder = folder
 
@@ -448,7 +479,7 @@ class Cloud:
         self.simulator.start()
 
     def start_nova(self):
-        """Start Nova's services, with one compute service.
+        """Start Nova's services, with a compute service for each host.
 
         :raises CloudError: if one does not start; the log tells why.
         """
@@ -458,6 +489,8 @@ class Cloud:
         try:
             with uninterrupted():
                 nova.setUp()
+                for number in range(2, len(self.simulator.hosts) + 1):
+                    nova._start_compute('compute%d' % number)
         except SystemExit:
             # A service that cannot start ends its process.
             raise CloudError('Nova does not start.')
