@@ -125,7 +125,8 @@ class PowerVMDriver(driver_live.LiveMigrationMethods):
             disk_dvr.capabilities['has_imagecache'])
         for disk_format in disk_dvr.image_formats:
             self.capabilities['supports_image_type_' + disk_format] = True
-        self.inventory = inventory.Inventory(platform, disk_dvr)
+        self.inventory = inventory.Inventory(
+            platform, disk_dvr, pci_devices=self.services.pci_devices)
 
     def cleanup_host(self, host):
         """Wait for running operations; end all threads and the REST session.

@@ -89,14 +89,16 @@ class Inventory:
     :param disk: the disk adapter, disk.driver.DiskAdapter.
     :param clock: returns seconds; for tests.
     :param find_servers: see granted.find; for tests.
+    :param pci_devices: pci.Devices; by default Nova has no record of any.
     """
 
     def __init__(self, host, disk, clock=time.monotonic,
-                 find_servers=granted.find):
+                 find_servers=granted.find, pci_devices=None):
         self._host = host
         self._disk = disk
         self._clock = clock
         self._find_servers = find_servers
+        self._pci_devices = pci_devices or pci.Devices()
         # Held while a thread reads the host, which may take long. A thread
         # that can use the existing snapshot does not wait for it.
         self._reading = threading.Lock()
@@ -162,7 +164,8 @@ class Inventory:
                 'proc_units_used': '%.2f' % units_used,
                 'memory_region_size': system.memory_region_size,
             },
-            'pci_passthrough_devices': jsonutils.dumps(pci.devices(system)),
+            'pci_passthrough_devices': jsonutils.dumps(
+                self._pci_devices.list_all(system)),
         }
 
     def update_provider_tree(self, provider_tree, nodename,

@@ -37,10 +37,11 @@ _KINDS = ((pvm_card.SRIOVConvPPort, 'converged'),
 
 
 class Port(typing.NamedTuple):
-    """A physical port whose adapter runs, as it was read.
+    """A physical port, as it was read.
 
     :ivar adapter_id: int, number of its SR-IOV adapter
     :ivar port_id: int, unique in the adapter
+    :ivar runs: bool, whether its adapter runs
     :ivar kind: str: converged, ethernet or roce
     :ivar physnet: Neutron's name of the physical network that it leads to;
         None if it leads to none that is known
@@ -56,6 +57,7 @@ class Port(typing.NamedTuple):
 
     adapter_id: int
     port_id: int
+    runs: bool
     kind: str
     physnet: typing.Optional[str]
     location: str
@@ -79,6 +81,23 @@ class Port(typing.NamedTuple):
         """
         return -(-(wanted or 1) // self.granularity) * self.granularity
 
+    def functions(self, wanted=None):
+        """Tell how many logical ports it could have, if it had none: int.
+
+        :param wanted: see capacity()
+        """
+        return min(self.most, WHOLE // self.capacity(wanted))
+
+    def room(self, wanted=None):
+        """Tell how many more logical ports it can have now: int.
+
+        :param wanted: see capacity()
+        """
+        if not (self.runs and self.has_link):
+            return 0
+        return max(0, min(self.most - self.used, (
+            WHOLE - self.allocated) // self.capacity(wanted)))
+
 
 def capacity(fraction):
     """Convert a fraction of a port, float or None, to a capacity: int, None.
@@ -88,18 +107,41 @@ def capacity(fraction):
     return None if fraction is None else max(1, round(fraction * WHOLE))
 
 
+def most_vnics(free, count):
+    """Tell how many vNICs fit, if each has a device on so many ports.
+
+    It is the largest number n for which n devices on each port, or as many as
+    it has room for, are enough for n vNICs. To reach it, see vif.backing.
+
+    :param free: list of int, how many devices each port has room for
+    :param count: int, different ports that each vNIC needs
+    :returns: int
+    """
+    least, most = 0, sum(free) // max(1, count)
+    while least < most:
+        middle = (least + most + 1) // 2
+        if sum(min(room, middle) for room in free) >= count * middle:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
 def read(system):
-    """Find the ports of all adapters that run in shared mode (no request).
+    """Find the ports of all adapters in shared mode (no request).
+
+    A port without a number cannot be used, and is not told.
 
     :param system: pypowervm System wrapper
     :returns: list of Port
     """
-    return [_port(adapter, port)
-            for adapter in system.asio_config.sriov_adapters
+    config = system.asio_config
+    if config.element is None:
+        return []
+    return [_port(adapter, port) for adapter in config.sriov_adapters
             if adapter.sriov_adap_id is not None and
-            adapter.mode == pvm_card.SRIOVAdapterMode.SRIOV and
-            adapter.state == pvm_card.SRIOVAdapterState.RUNNING
-            for port in adapter.phys_ports]
+            adapter.mode == pvm_card.SRIOVAdapterMode.SRIOV
+            for port in adapter.phys_ports if port.port_id is not None]
 
 
 def has_vnics(system):
@@ -123,6 +165,7 @@ def fails_over(system):
 def _port(adapter, port):
     return Port(
         adapter_id=adapter.sriov_adap_id, port_id=port.port_id,
+        runs=adapter.state == pvm_card.SRIOVAdapterState.RUNNING,
         kind=next(kind for cls, kind in _KINDS if isinstance(port, cls)),
         physnet=port.label or CONF.powervm.sriov_default_physnet,
         location=port.loc_code, has_link=bool(port.link_status),

@@ -56,6 +56,7 @@ class Services:
     :ivar cleaning: what the periodic clean-up works with.
     :ivar keys: the SSH keys of the NovaLink, for live migrations.
     :ivar migrations: the live migrations that leave this host.
+    :ivar pci_devices: the devices that Nova counts for SR-IOV ports.
     """
 
     virtapi: typing.Any
@@ -69,6 +70,7 @@ class Services:
     cleaning: cleanup.Work | None = None
     keys: live_keys.Keys | None = None
     migrations: running.RunningMigrations | None = None
+    pci_devices: pci.Devices | None = None
 
 
 def open_services(
@@ -88,7 +90,8 @@ def open_services(
         host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
     host.bridges.check_options()
-    pci.offer(host.system, virtapi)
+    pci_devices = pci.Devices(virtapi, lambda: pci.find_known(host.nodename))
+    pci_devices.offer(host.system)
     disk_dvr = disk.build(host, glance.API())
     legacy.take_over(host, disk_dvr, partitions.active_vioses)
     instance_id.take_over(host.nodename)
@@ -108,7 +111,7 @@ def open_services(
         slots=_build_slot_maps(host, nvram_manager),
         nvram=nvram_manager, cleaning=cleaning,
         keys=live_keys.Keys(host),
-        migrations=running.RunningMigrations(host))
+        migrations=running.RunningMigrations(host), pci_devices=pci_devices)
 
 
 def _build_slot_maps(

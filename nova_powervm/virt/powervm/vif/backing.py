@@ -120,6 +120,7 @@ def choose(need, ports, vioses, refused=()):
     :raises nova.exception.VirtualInterfacePlugException: if there are not
         enough.
     """
+    ports = [port for port in ports if port.runs]
     theirs = [port for port in ports
               if need.physnet and port.physnet == need.physnet]
     if not theirs:
@@ -146,15 +147,36 @@ def _choose_ports(need, ports, count, refused):
                       'cannot be used: %s' % (count, '; '.join(sorted(
                           '%s (%s)' % (port.location, reason)
                           for port, reason in reasons.items() if reason))))
+    scarce, most_scarce = _scarce(need, left, count)
     chosen = []
     while len(chosen) < count:
         adapters = {port.adapter_id for port in chosen}
+        spare = sum(port in scarce for port in chosen) < most_scarce
         best = min(left, key=lambda port: (
-            refused[port.ids], port.ids != need.claimed,
-            port.adapter_id in adapters, port.allocated, port.location))
+            refused[port.ids], port in scarce and not spare,
+            port.ids != need.claimed, port.adapter_id in adapters,
+            port.allocated, port.location))
         left.remove(best)
         chosen.append(best)
     return chosen
+
+
+def _scarce(need, ports, count):
+    """Tell which ports the vNICs that are to come need most.
+
+    As many as physical_ports.most_vnics() promises get their devices only if
+    none is wasted: a vNIC needs different ports, so the last functions of all
+    must not be those of one port.
+
+    :returns: set of Port, and int, how many of these a vNIC may use.
+    """
+    free = {port: port.room(need.capacity) for port in ports}
+    most = physical_ports.most_vnics(list(free.values()), count)
+    scarce = {port for port, room in free.items() if room < most}
+    # Each of the other ports has a device for each vNIC that is to come.
+    others = len(free) - len(scarce)
+    return scarce, sum(free[port] for port in scarce) - (
+        (count - others) * (most - 1))
 
 
 def _why_not(need, port):
