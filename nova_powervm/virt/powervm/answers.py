@@ -10,27 +10,28 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Answers of the platform that came, and cannot be used.
+"""Turn answers of the platform that the driver cannot use into errors.
 
-They are failures of a request like any other: what is raised is a pypowervm
-Error, so that whoever tries again, reverts or does without does so here too.
+Such an answer counts as a failed request and raises an Error of pypowervm. So
+code that retries, reverts or continues without the answer handles both alike.
 """
 
 import contextlib
 
 from pypowervm import exceptions as pvm_exc
 
-#: What pypowervm raises if a request was sent, and no answer came: whether
-#: it was done is not known.
+#: What pypowervm raises if it sent a request and got no answer. It is unknown
+#: whether the platform executed the request.
 NO_ANSWER = (pvm_exc.ConnectionError, pvm_exc.TimeoutError)
 
 
 class UnusableAnswer(pvm_exc.AtomError):
-    """The platform answered, but not what it was asked.
+    """The platform answered something else than it was asked for.
 
-    pypowervm raises AtomError itself if an answer that should be XML is not.
+    If an answer that should be XML is not XML, pypowervm itself raises
+    AtomError.
 
-    :param msg: str, what is wrong with it.
+    :param msg: str, what is wrong with the answer.
     :param response: the pypowervm Response, or None.
     """
 
@@ -40,9 +41,9 @@ class UnusableAnswer(pvm_exc.AtomError):
 
 @contextlib.contextmanager
 def understood(what, answer=None):
-    """While an answer is taken apart: what that may raise is about it.
+    """Raise UnusableAnswer if the body cannot parse an answer.
 
-    :param what: str, what was asked for.
+    :param what: str, what the request asked for.
     :param answer: the pypowervm Response, if there is one.
     :raises UnusableAnswer: instead of the error.
     """
@@ -56,12 +57,12 @@ def understood(what, answer=None):
 
 
 def check_kind(answer, is_list):
-    """Make sure that an answer is a list, or one object, as was asked.
+    """Check that an answer is a list, or one object, as requested.
 
     :param answer: pypowervm Response.
-    :param is_list: bool, whether a list was asked for.
+    :param is_list: bool, whether the request asked for a list.
     :returns: answer
-    :raises UnusableAnswer: if it is the other.
+    :raises UnusableAnswer: if it is the other kind.
     """
     if (answer.entry if is_list else answer.feed) is not None:
         raise UnusableAnswer('The answer to %s is %s' % (
@@ -71,11 +72,12 @@ def check_kind(answer, is_list):
 
 
 def check_made(answer):
-    """Make sure that an answer to a change tells what has become of it.
+    """Check that the answer to a change contains the changed object.
 
     :param answer: pypowervm Response.
     :returns: answer
-    :raises UnusableAnswer: if it is empty. The change was made then, or not.
+    :raises UnusableAnswer: if it does not. It is unknown then whether the
+        platform made the change.
     """
     if answer.entry is None:
         raise UnusableAnswer('The answer to %s %s is empty, or a list' % (

@@ -10,16 +10,16 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The names by which the firmware of an LPAR knows its disks.
+"""Build the names by which the firmware of an LPAR knows its disks.
 
-They are the paths that Linux on Power shows of the device tree (source:
-output of ofpathname of powerpc-utils). The unit address of a virtual adapter
-is 0x30000000 plus its slot.
+They are the device tree paths that Linux on Power shows (source: output of
+ofpathname of powerpc-utils). The unit address of a virtual adapter is
+0x30000000 plus its slot.
 
-A boot string is a list of them, with blanks between; the firmware boots from
-the first that it finds (source: the variable boot-device of IEEE 1275. That
-the parameter bootstring of the job PowerOn is such a list is assumed, no
-hardware).
+A boot string is a list of such names, separated by blanks. The firmware boots
+from the first disk that it finds (source: the variable boot-device of IEEE
+1275. That the parameter bootstring of the job PowerOn is such a list is
+assumed, no hardware).
 """
 
 from oslo_log import log as logging
@@ -29,18 +29,18 @@ from nova_powervm.virt.powervm import lua
 LOG = logging.getLogger(__name__)
 
 _FIRST_VIO = 0x30000000
-#: As many disks as the boot list of the firmware has (source: SMS menus).
+#: Most disks in the boot list of the firmware (source: SMS menus).
 _MOST = 5
 
 
 def scsi_path(mapping):
-    """Tell the name of a disk by virtual SCSI.
+    """Return the name of a disk on virtual SCSI.
 
-    As /vdevice/v-scsi@30000002/disk@8100000000000000, with the logical unit
-    address.
+    It is like /vdevice/v-scsi@30000002/disk@8100000000000000, and ends with
+    the logical unit address.
 
     :param mapping: VSCSIMapping wrapper, as the platform returned it.
-    :returns: str, or None if it is not known, as with a Linux VIOS.
+    :returns: str, or None if it is not known, for example with a Linux VIOS.
     """
     address, client = lua.address(mapping), mapping.client_adapter
     if client is None:
@@ -58,9 +58,10 @@ def scsi_path(mapping):
 
 
 def fc_path(mapping, target, lun):
-    """Tell the name of a disk by NPIV.
+    """Return the name of a disk behind NPIV.
 
-    As /vdevice/vfc-client@30000003/disk@500507680b21ac22,1000000000000.
+    It is like
+    /vdevice/vfc-client@30000003/disk@500507680b21ac22,1000000000000.
 
     :param mapping: VFCMapping wrapper, as the platform returned it.
     :param target: str, WWPN of the port of the array.
@@ -75,9 +76,9 @@ def fc_path(mapping, target, lun):
 
 
 def join(paths):
-    """Make a boot string.
+    """Join names of disks to a boot string.
 
     :param paths: iterable of str or None.
-    :returns: str, or None if there is no path: the firmware chooses then.
+    :returns: str; None if there is no name, so that the firmware chooses.
     """
     return ' '.join([path for path in paths if path][:_MOST]) or None

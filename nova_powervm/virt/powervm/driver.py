@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The PowerVM compute driver: the table of contents of this package.
+"""The PowerVM compute driver: the methods that Nova calls.
 
-A method here resolves its inputs, and asks ``flows`` for a flow and runs it,
-or calls one of the objects of ``actions``. It makes no REST request itself.
+A method resolves its inputs. Then it asks ``flows`` for a flow and runs it, or
+calls one of the objects of ``actions``. It makes no REST request itself.
 """
 
 from nova.compute import task_states
@@ -93,8 +93,8 @@ class PowerVMDriver(driver_live.LiveMigrationMethods):
     def init_host(self, host):
         """Connect to the platform and clean up what a crash left there."""
         self.nodename = host
-        # Nobody reports ports without an agent on the target of a live
-        # migration. The value of an operator goes before this one.
+        # On the target of a live migration, nobody reports ports that have no
+        # agent. An operator's value overrides this default.
         CONF.set_default('live_migration_wait_for_vif_plug', False,
                          group='compute')
         platform = powervm_host.Host(host)

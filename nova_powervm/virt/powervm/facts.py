@@ -10,35 +10,35 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What was read of the platform and is kept until it may have changed."""
+"""Cache what was read from the platform until it may have changed."""
 
 import threading
 import time
 
 
 class Fact:
-    """One thing that is read when it is asked for, and kept then.
+    """A value that is read when it is first needed, and then cached.
 
-    Threads that ask for it at the same time share one read. Nobody else ever
-    waits for that read: forget() does not, nor does who asks for another fact.
+    Threads that need it at the same time share one read. No other thread waits
+    for this read: neither forget() nor get() of another fact does.
 
-    :param read: function that reads it; it returns what get() is to return,
-        and whether that is to be kept.
+    :param read: function that reads the value; it returns the value for get(),
+        and whether to cache it.
     """
 
     def __init__(self, read):
         self._read = read
-        # Held while it is read.
+        # Held while a thread reads the value.
         self._reading = threading.Lock()
         # Held for moments only.
         self._lock = threading.Lock()
         self._value = None
         self._is_kept = False
-        # How often it was forgotten.
+        # Number of calls of forget() that dropped the value.
         self._version = 0
 
     def get(self):
-        """Tell it, after a read if need be.
+        """Return the value; read it first if it is not cached.
 
         :raises: what the read raises.
         """
@@ -59,30 +59,31 @@ class Fact:
             return self._is_kept, self._value, self._version
 
     def _keep(self, value, version):
-        """Keep what was read, unless it was forgotten since the read began."""
+        """Cache a value, unless forget() was called since its read began."""
         with self._lock:
             if version == self._version:
                 self._value, self._is_kept = value, True
 
     def set(self, value):
-        """Take in what somebody else has read."""
+        """Cache a value that somebody else has read."""
         with self._lock:
             self._value, self._is_kept = value, True
 
     def replace(self, before, value):
-        """Take in what it has become by a change of the driver.
+        """Cache the value after a change that the driver has made.
 
-        :param before: what get() returned before the change; if it was
-            forgotten meanwhile, it is read again.
+        :param before: what get() returned before the change. If the value was
+            forgotten in the meantime, the next get() reads it.
         """
         with self._lock:
             if self._is_kept and self._value is before:
                 self._value = value
 
     def forget(self, is_true=lambda value: False):
-        """Have it read again, as it may have changed.
+        """Drop the value, because it may have changed.
 
-        :param is_true: called with what is kept; whether that is true still.
+        :param is_true: called with the cached value; returns whether the value
+            is still true, so that it stays.
         """
         with self._lock:
             if self._is_kept and is_true(self._value):
@@ -92,10 +93,10 @@ class Fact:
 
 
 class AgingFact(Fact):
-    """A fact that is read again when it is old, as a platform may be silent.
+    """A fact that expires, in case the platform does not report a change.
 
     :param read: see Fact.
-    :param max_age: seconds for which it is good.
+    :param max_age: seconds after which the value expires.
     :param clock: returns seconds; for tests.
     """
 
@@ -120,6 +121,6 @@ class AgingFact(Fact):
         return self._read_now()
 
     def age(self, seconds):
-        """Have it read again after some seconds, if not before."""
+        """Let the value expire after some seconds, if not before."""
         with self._lock:
             self._good_until = min(self._good_until, self._clock() + seconds)

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tell failures of a build that concern one host from those of each host.
+"""Distinguish failures of one host from failures that each host would have.
 
 If only this host failed, Nova shall build the server on another host. If each
 host would fail, Nova shall stop. What Nova does depends on the class of the

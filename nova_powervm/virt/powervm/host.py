@@ -10,9 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The PowerVM server: its REST connection, and what is known of it.
+"""Own the REST connection to a PowerVM server, and cache facts about it.
 
-What the driver can read there is in module reader.
+Module reader has the methods that read the platform.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ CONF = cfg.CONF
 class Host(reader.PlatformReader):
     """The single owner of the REST connection to one PowerVM server.
 
-    What hardly ever changes is read once; the events of the platform have it
-    forgotten. All methods may be called from any thread. Those that ask for
-    the same thing at the same time share one read; nobody waits for a read of
-    something else. Methods that send requests raise
+    It reads what hardly ever changes only once. Events of the platform make it
+    forget such a fact. All methods may be called from any thread. Threads that
+    need the same fact at the same time share one read; no thread waits for the
+    read of another fact. Methods that send requests raise
     pypowervm.exceptions.Error if the platform refuses or does not answer.
 
     :ivar bridges: bridges.Bridges, its Shared Ethernet Adapters.
-    :ivar private_vlans: private_vlans.PrivateVlans, of ports of Open vSwitch.
-    :ivar sriov: sriov.Sriov, of ports on SR-IOV adapters.
+    :ivar private_vlans: private_vlans.PrivateVlans, for ports of Open vSwitch.
+    :ivar sriov: sriov.Sriov, for ports on SR-IOV adapters.
     :param nodename: Nova's name of this host.
     """
 
@@ -89,11 +89,12 @@ class Host(reader.PlatformReader):
 
         :param event_handler: pypowervm event handler that is to receive the
             platform's events until close(), or None.
-        :raises nova.exception.InvalidConfiguration: if connection options
-            make no sense.
-        :raises RestAuthenticationFailed: if user and password are refused.
+        :raises nova.exception.InvalidConfiguration: if connection options are
+            invalid.
+        :raises RestAuthenticationFailed: if the server refuses user and
+            password.
         :raises RestServerUnavailable: if the server cannot be used.
-        :raises ManagedSystemCount: if it manages no or several systems.
+        :raises ManagedSystemCount: if it manages no system, or several.
         """
         self._adapter = rest.connect()
         try:
@@ -134,7 +135,7 @@ class Host(reader.PlatformReader):
         """Wait until the VIOSes that are powered on can be managed.
 
         :param max_wait_time: seconds; None means vios_active_wait_timeout.
-        :raises ViosNotAvailable: if there is none even then.
+        :raises ViosNotAvailable: if no VIOS can be managed by then.
         """
         if max_wait_time is None:
             max_wait_time = CONF.powervm.vios_active_wait_timeout
@@ -163,9 +164,9 @@ class Host(reader.PlatformReader):
 
     @property
     def system(self) -> pvm_ms.System:
-        """The System wrapper as of the last time that it was read.
+        """The System wrapper, as it was last read.
 
-        Good for what hardly changes: identity, capabilities and limits.
+        Use it only for what hardly changes: identity, capabilities and limits.
         """
         if self._system is None:
             raise nova_exc.VirtDriverNotReady()
@@ -177,14 +178,14 @@ class Host(reader.PlatformReader):
         return self.system.uuid
 
     def get_system(self) -> pvm_ms.System:
-        """Read the System wrapper afresh (1 request)."""
+        """Read the whole System wrapper (1 request)."""
         self._system = self.read_system()
         return self._system
 
     def refresh_system(self) -> pvm_ms.System:
         """Read the System wrapper again (1 request).
 
-        The platform answers without content if it has not changed.
+        If it has not changed, the platform answers without content.
         """
         self._system = self.read_again(self.system)
         return self._system
@@ -198,7 +199,7 @@ class Host(reader.PlatformReader):
         return self._vswitches.get().get(name)
 
     def vswitch_names(self) -> dict[int, str]:
-        """Names of the virtual switches (1 request, once).
+        """Return the names of the virtual switches (1 request, once).
 
         :returns: dict of int, the number of a switch, -> str.
         """
@@ -244,7 +245,9 @@ class Host(reader.PlatformReader):
 
     def note_partitions(
             self, partitions: typing.Iterable[pvm_bp.BasePartition]) -> None:
-        """Find the management partition, which saves the requests for it.
+        """Find the management partition among wrappers that were read before.
+
+        This saves the requests that would find it.
 
         :param partitions: wrappers of all LPARs and VIOSes.
         """
@@ -254,36 +257,40 @@ class Host(reader.PlatformReader):
             self._mgmt.set(_identity(found[0]))
 
     def note_missed_vios(self, vios_uuid: str) -> None:
-        """Note that an operation did without a VIOS, by its UUID.
+        """Note that an operation continued without a VIOS.
 
-        What it has left there is looked for when the VIOS is back.
+        When the VIOS is back, the driver cleans up what the operation left
+        there.
+
+        :param vios_uuid: UUID of the VIOS.
         """
         with self._missed_lock:
             self._missed_vioses.add(vios_uuid)
 
     def take_missed_vioses(self) -> set[str]:
-        """Return what note_missed_vios() was told since the last call: set."""
+        """Return the VIOSes noted since the last call: set of UUIDs."""
         with self._missed_lock:
             missed, self._missed_vioses = self._missed_vioses, set()
             return missed
 
     def fc_ports(self) -> dict[str, list[str]]:
-        """Find the Fibre Channel ports of the VIOSes (1 request, then 0).
+        """Return the Fibre Channel ports of the VIOSes (1 request, then 0).
 
-        They are read again once a VIOS may have others, see module fc_ports.
+        They are read again after a VIOS may have got or lost ports, see module
+        fc_ports.
 
-        :returns: dict of VIOS UUID -> list of the WWPNs, str, of its ports
-            that can be used.
+        :returns: dict of VIOS UUID -> list of the WWPNs, str, of its usable
+            ports.
         """
         return self._fc_ports.get()
 
     @pvm_retry.retry(tries=3, delay_func=pvm_retry.STEPPED_DELAY,
                      retry_except=pvm_exc.Error)
     def _read_fc_ports(self) -> tuple[list[pvm_vios.VIOS], bool]:
-        """Read the VIOSes with their ports, if need be three times.
+        """Read the VIOSes with their ports, in up to three attempts.
 
-        Nova asks for them when a server has left its host: a failure then
-        would leave it with volumes that are exported to that host only.
+        Nova asks for the ports after a server has left its host. If this
+        failed, the server's volumes would stay exported only to that host.
 
         :returns: list of VIOS wrappers, and whether all are up.
         """
@@ -297,23 +304,24 @@ class Host(reader.PlatformReader):
     # ---- what has changed ----------------------------------------------
 
     def vios_changed(self, vios_uuid: str, detail: str = '') -> None:
-        """Forget what may have changed with a VIOS.
+        """Forget the facts that a change of a VIOS may concern.
 
         :param vios_uuid: UUID of the VIOS.
-        :param detail: str, comma list of what has changed; '' if unknown.
+        :param detail: str, comma-separated list of what has changed; '' if
+            unknown.
         """
         self._fc_ports.changed(vios_uuid, detail)
         self.bridges.changed(vios_uuid, detail)
         self.sriov.changed(detail)
 
     def vioses_changed(self) -> None:
-        """Forget what was read of the VIOSes: one has come, or is gone."""
+        """Forget the facts about VIOSes, because one was added or removed."""
         self._fc_ports.forget()
         self.bridges.forget()
         self.sriov.forget()
 
     def lpar_deleted(self, lpar_uuid: str) -> None:
-        """Take in that an LPAR was deleted, and its adapters with it.
+        """Update the facts after an LPAR was deleted with its adapters.
 
         :param lpar_uuid: UUID of the LPAR.
         """
@@ -321,23 +329,25 @@ class Host(reader.PlatformReader):
         self.sriov.lpar_deleted(lpar_uuid)
 
     def vswitch_changed(self, uuid: str, is_there: bool) -> None:
-        """Forget the virtual switches, if one is news.
+        """Forget the virtual switches, unless the change is known already.
 
-        The platform tells late of one that this driver has made itself.
+        The platform also reports switches that this driver has created, but
+        late.
 
         :param uuid: UUID of the switch.
-        :param is_there: bool, whether it was made; else it was deleted.
+        :param is_there: bool, whether the switch was created; False means
+            deleted.
         """
         self._vswitches.forget(lambda vswitches: is_there == (
             uuid.lower() in {vswitch.uuid.lower()
                              for vswitch in vswitches.values()}))
 
     def vswitches_changed(self) -> None:
-        """Forget the virtual switches: one was made, or may be another."""
+        """Forget the virtual switches: one was created or may have changed."""
         self._vswitches.forget()
 
     def invalidate(self) -> None:
-        """Forget all that was read, as it may have changed."""
+        """Forget all facts, because they may have changed."""
         for fact in (self._vswitches, self._mgmt, self._fc_ports):
             fact.forget()
         self.bridges.forget()
@@ -352,11 +362,11 @@ class Host(reader.PlatformReader):
 
         The first call turns on long-term monitoring on the platform.
 
-        :returns: dict as of ComputeDriver.get_host_cpu_stats. Times are in
-            ticks of the time base; the share of 'kernel' is that of the
-            hypervisor, of 'user' that of all partitions. 'frequency' is in
-            MHz, 0 if this is not a Power machine.
-        :raises pypowervm.exceptions.Error: if they cannot be read.
+        :returns: dict like ComputeDriver.get_host_cpu_stats. Times are in
+            ticks of the time base: 'kernel' is the time of the hypervisor,
+            'user' the time of all partitions. 'frequency' is in MHz, 0 if this
+            is not a Power machine.
+        :raises pypowervm.exceptions.Error: if the metrics cannot be read.
         """
         with self._cpu_lock:
             with answers.understood('metrics'):
@@ -376,5 +386,5 @@ class Host(reader.PlatformReader):
 
 
 def _identity(mgmt_w: pvm_bp.BasePartition) -> tuple[str, bool]:
-    """UUID of the management partition, and whether it is a VIOS."""
+    """Return the UUID of the management partition and whether it is a VIOS."""
     return mgmt_w.uuid, isinstance(mgmt_w, pvm_vios.VIOS)

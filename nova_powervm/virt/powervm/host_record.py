@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Store with a server which hosts may have something of it.
+"""Store with a server the hosts on which something of it may still exist.
 
 Nova forgets the host of a server that it has shelved, or whose build failed. A
 VIOS that was down at that time may still have something of the server. So the
@@ -26,12 +26,12 @@ mappings. The platform reuses ids. So the id of a mapping without LPAR is a
 proof only while no LPAR of others has this id.
 """
 
-#: The name of the host follows. Without a name it is for the server's current
-#: host; earlier versions wrote it.
+#: Prefix of a key; the name of the host follows. Earlier versions wrote the
+#: key without a name, for the current host of the server.
 _KEY = 'powervm_lpar_id'
 _WAS_ON = 'powervm_was_on_'
 _YES = 'yes'
-#: How many ids are stored for a server and a host.
+#: Most ids that are stored for a server and a host.
 _MOST_IDS = 16
 
 
@@ -77,7 +77,7 @@ def keep_host(instance, nodename):
 
 
 def was_made_here(instance):
-    """Return whether this driver created, or removed, an LPAR of a server."""
+    """Return whether this driver ever created or removed the server's LPAR."""
     return any(key.startswith((_WAS_ON, _KEY))
                for key in instance.system_metadata)
 

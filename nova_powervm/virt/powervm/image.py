@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Images that are created from servers, and images to rescue servers."""
+"""Check snapshots, rebuilds and rescues; send snapshots to Glance."""
 
 import os
 
@@ -125,7 +125,7 @@ def generate_snapshot_metadata(context, image_api, image_id, instance,
     :param image_api: nova.image.glance.API
     :param image_id: UUID of the image that Nova has created for it.
     :param instance: nova.objects.Instance
-    :param disk_format: of the content, as Glance calls it.
+    :param disk_format: str, Glance's name of the format.
     :returns: dict, for image_api.update().
     """
     image = image_api.get(context, image_id)
@@ -144,20 +144,21 @@ def generate_snapshot_metadata(context, image_api, image_id, instance,
 
 def stream_blockdev_to_glance(context, image_api, image_id, metadata, mgmt,
                               path):
-    """Send the bytes of a disk to Glance, piece by piece.
+    """Send the content of a disk to Glance, in pieces.
 
     :param image_api: nova.image.glance.API
     :param image_id: UUID of the image that Nova has created for it.
     :param metadata: dict, see generate_snapshot_metadata.
     :param mgmt: mgmt.ManagementPartition, which has the disk.
     :param path: str, device or file.
-    :raises SnapshotIncomplete: if not all of them arrived.
+    :raises SnapshotIncomplete: if Glance did not get all of it.
     """
     with mgmt.open_disk(path) as disk:
         size = disk.seek(0, os.SEEK_END)
         disk.seek(0)
         image = image_api.update(context, image_id, metadata, data=disk)
-    # After a broken connection Nova continues where the first upload ended.
+    # If the connection breaks, Nova's retry continues to read where the first
+    # upload ended, so the image may be incomplete.
     if image.get('size') != size:
         raise exception.SnapshotIncomplete(
             image_id=image_id, stored=image.get('size'), size=size)

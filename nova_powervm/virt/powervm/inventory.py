@@ -43,12 +43,12 @@ SUPPORTED_INSTANCES = tuple(
     for arch in (fields.Architecture.PPC64, fields.Architecture.PPC64LE))
 CPU_INFO = jsonutils.dumps({'vendor': 'ibm', 'arch': 'ppc64'})
 
-# Seconds for which update_provider_tree goes by what the last
-# get_available_resource read. Nova calls the former for each server that it
-# starts too, and sizes hardly change.
+# Seconds for which update_provider_tree uses the host as the last
+# get_available_resource has read it. Nova also calls the former for each
+# server that it starts, and sizes hardly change.
 _SNAPSHOT_MAX_AGE = 300
 
-# For the UUIDs of what belongs to a shared pool of disks.
+# Namespace of the UUIDs for the provider and the aggregate of a shared pool.
 _NAMESPACE = uuid.UUID('d9fbd2b6-9f0c-4d53-8c4b-5a1c6f1c9f6e')
 
 # Capability of the managed system, as pypowervm calls it -> trait.
@@ -331,7 +331,7 @@ def _pcpus(system):
 
 
 def _memory(system):
-    """A partition has whole logical memory blocks."""
+    """Return the inventory of memory, in whole logical memory blocks."""
     total = system.memory_configurable
     block = system.memory_region_size or 1
     return {'total': total, 'min_unit': block, 'step_size': block,

@@ -85,9 +85,9 @@ class LoadSource:
     def tag(self, vioses=None, even_if_on=False):
         """Tag the slot of the disk to boot from, if it is not tagged.
 
-        Costs 1 request, 1 more if vioses lack the disk or the alternate load
-        source, and 1 more if a tag changes. An LPAR that is on keeps its tags,
-        because they take effect only when it starts.
+        Costs 1 request, 1 more if vioses do not have the disk or the alternate
+        load source, and 1 more if a tag changes. An LPAR that is on keeps its
+        tags, because they take effect only when it starts.
 
         :param vioses: dict of UUID -> VIOS wrapper after an earlier edit of
             the flow; or None.
@@ -177,7 +177,7 @@ class LoadSource:
             found, key=lambda slot: (not found[slot], slot))]
 
     def _guess(self, before, slots):
-        """Choose slots if no VIOS tells where the boot disk is."""
+        """Choose slots if no VIOS reports where the boot disk is."""
         if not slots:
             raise pvm_exc.IBMiLoadSourceNotFound(vm_name=self._instance.name)
         if before.load_source in slots:

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the partition of a flavor takes from its host."""
+"""Compute the resources that the LPAR of a flavor takes from its host."""
 
 import typing
 
@@ -25,11 +25,11 @@ CONF = cfg.CONF
 
 
 class LparSize(typing.NamedTuple):
-    """What a partition takes.
+    """The resources that an LPAR takes.
 
-    :ivar memory_mb: int, with what the hypervisor needs for it.
-    :ivar units: float, processing units; of dedicated processors, whole ones.
-    :ivar dedicated: int, how many of these are dedicated processors.
+    :ivar memory_mb: int, including what the hypervisor needs for the LPAR.
+    :ivar units: float, processing units; 1 for each dedicated processor.
+    :ivar dedicated: int, number of dedicated processors in these units.
     """
 
     memory_mb: int
@@ -38,9 +38,10 @@ class LparSize(typing.NamedTuple):
 
 
 def flavor_size(system, flavor, metadata):
-    """Tell what the partition of a flavor takes.
+    """Return the resources that the LPAR of a flavor takes.
 
-    A flavor that flavor.build_lpar() refuses takes about what it asks for.
+    If flavor.build_lpar() refuses the flavor, the result is about what the
+    flavor asks for.
 
     :param system: System wrapper of the host.
     :param flavor: nova.objects.Flavor
@@ -57,7 +58,7 @@ def flavor_size(system, flavor, metadata):
 
 
 def is_dedicated(flavor, metadata, specs):
-    """Whether the processors of a flavor are dedicated.
+    """Return whether the processors of a flavor are dedicated.
 
     :param specs: dict of valid extra specs, without powervm:, -> value.
     """
@@ -68,7 +69,7 @@ def is_dedicated(flavor, metadata, specs):
 
 
 def _parse(flavor):
-    """The extra specs of ours that have a valid value: dict."""
+    """Return the valid extra specs of this driver: dict of name -> value."""
     specs = {}
     for name, parse in flavors.EXTRA_SPECS.items():
         text = flavor.extra_specs.get(flavors.NAMESPACE + name)
@@ -81,17 +82,17 @@ def _parse(flavor):
 
 
 def _units(system, vcpus, specs):
-    """Processing units of shared processors, see flavor.build_lpar()."""
+    """Return the units of shared processors, see flavor.build_lpar()."""
     return relations.desired_units(vcpus, specs, system.min_proc_units,
                                    CONF.powervm.proc_units_factor)
 
 
 def largest_mb(system, free_mb, kept_mb=0):
-    """Tell how much memory the largest partition has that still fits.
+    """Return the memory of the largest LPAR that still fits.
 
     :param system: System wrapper of the host.
-    :param free_mb: int, memory that is free.
-    :param kept_mb: int, how much of it is kept back at least.
+    :param free_mb: int, free memory.
+    :param kept_mb: int, least part of it that the LPAR must leave free.
     :returns: int, whole logical memory blocks in MB; 0 if none fits.
     """
     block = system.memory_region_size or 1

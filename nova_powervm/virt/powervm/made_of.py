@@ -10,13 +10,14 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The image that a server is made of, whatever Nova has on record.
+"""Store the image that a server was created from.
 
-Nova writes the image of a rebuild, and its properties, into the record of a
-server before it asks the scheduler, the host and the driver; it does not take
-that back when one of them refuses (source: nova.compute.api.API.rebuild()). So
-the driver keeps both when it makes a server, decides by what it has kept, and
-gives it back when it refuses a rebuild itself.
+When a user rebuilds a server, Nova writes the new image and its properties
+into the record of the server. Only then does it ask the scheduler, the host
+and the driver, and it does not restore the record if one of them refuses
+(source: nova.compute.api.API.rebuild()). So the driver stores the image and
+its properties when it creates a server, and decides by these. If it refuses a
+rebuild itself, it restores Nova's record from them.
 """
 
 from nova.compute import task_states
@@ -32,46 +33,47 @@ LOG = logging.getLogger(__name__)
 #: os_distro of images with IBM i.
 IBMI = 'ibmi'
 
-# Of properties of images in system_metadata; source: nova.utils.
+# Prefix of image properties in system_metadata (source: nova.utils).
 _PROPERTY = 'image_'
-# In system_metadata: the UUID of the image, empty if a volume takes its place;
-# and what precedes the names of its properties.
+# Keys in system_metadata: the UUID of the image, empty for a boot volume; and
+# the prefix of the stored properties.
 _IMAGE = 'powervm_image'
 _KEPT = 'powervm_image_'
-#: What its notes begin with, for instance_id.
+#: Prefix of the keys that this module writes, for instance_id.
 NOTES = _IMAGE
-# Attributes of an instance that Nova takes from properties of the image.
-# Nova's column for keys of system_metadata has so many characters.
+# Characters in Nova's column for keys of system_metadata.
 _LONGEST_KEY = 255
+# Attributes of an instance that Nova takes from properties of the image.
 _ATTRIBUTES = {'os_type': None, 'architecture': None, 'vm_mode': None,
                'kernel_id': '', 'ramdisk_id': ''}
 
 
 def read(metadata, name):
-    """A property of the image that a server is made of: str, or None.
+    """Return a property of the image that a server was created from.
 
     :param metadata: dict, the system_metadata of the server.
     :param name: str, as in Glance.
+    :returns: str, or None.
     """
     prefix = _KEPT if _IMAGE in metadata else _PROPERTY
     return metadata.get(prefix + name)
 
 
 def is_known(instance):
-    """Whether it is kept what a server is made of."""
+    """Return whether the image of a server is stored."""
     return _IMAGE in instance.system_metadata
 
 
 def note_spawn(instance, nodename):
-    """Keep what a server is made of, when the driver is to make its disks.
+    """Store the image of a server, when the driver is to create its disks.
 
-    If the server is built or rebuilt, that is what Nova has on record; also
-    if it is evacuated without its disks, since Nova has the image on record
-    fetched for the new ones. If it is unshelved, or evacuated with volumes, it
-    is made of what it was made of before. For a server of an older version,
-    the next start of nova-compute keeps that, see take_over().
+    If the server is built or rebuilt, store what Nova has on record. Do the
+    same if it is evacuated without its disks, because Nova fetches the image
+    on record for the new disks. If the server is unshelved, or evacuated with
+    volumes, keep what is stored. For a server of an older version, the next
+    start of nova-compute stores the image, see take_over().
 
-    :param instance: nova.objects.Instance, to be saved.
+    :param instance: nova.objects.Instance, which is saved.
     :param nodename: str, Nova's name of this host.
     """
     is_new = instance.vm_state == vm_states.BUILDING or (
@@ -82,7 +84,7 @@ def note_spawn(instance, nodename):
 
 
 def note(instance):
-    """Keep what Nova has on record (1 DB call, 0 if that is kept)."""
+    """Store the image on Nova's record (1 DB call, 0 if already stored)."""
     metadata = instance.system_metadata
     wanted = {_kept_key(key): value for key, value in metadata.items()
               if _is_kept(key)}
@@ -94,21 +96,21 @@ def note(instance):
 
 
 def as_on_record(instance):
-    """A copy of an instance that is made of what Nova has on record."""
+    """Return a copy of an instance with the image on Nova's record."""
     copy = instance.obj_clone()
     _forget(copy.system_metadata)
     return copy
 
 
 def give_back(instance, is_ibmi):
-    """Have Nova know again what a server is made of (1 DB call).
+    """Restore the image of a server in Nova's record (1 DB call).
 
-    Of a server that was made by an older version, and whose image is not
-    kept, only the operating system is known.
+    If an older version created the server and its image is not stored, restore
+    only whether it runs IBM i.
 
-    :param instance: nova.objects.Instance, to be saved.
-    :param is_ibmi: called without arguments if that is so; returns whether it
-        is IBM i.
+    :param instance: nova.objects.Instance, which is saved.
+    :param is_ibmi: called without arguments, only if the image is not stored;
+        returns whether the server runs IBM i.
     """
     metadata = instance.system_metadata
     if not is_known(instance):
@@ -132,12 +134,12 @@ def give_back(instance, is_ibmi):
 
 
 def take_over(nodename, find_partitions):
-    """Keep what servers of older versions are made of.
+    """Store the images of servers that older versions created.
 
     :param nodename: str, Nova's name of the host.
     :param find_partitions: called without arguments if there is such a server;
         returns the LPAR wrappers of the host.
-    :raises pypowervm.exceptions.Error: if it does.
+    :raises pypowervm.exceptions.Error: if find_partitions raises it.
     """
     missing = [instance for instance in objects.InstanceList.get_by_host(
         nova_context.get_admin_context(), nodename,
@@ -162,7 +164,7 @@ def take_over(nodename, find_partitions):
 
 
 def _set_system(metadata, is_ibmi):
-    """Have the properties say whether the server has IBM i."""
+    """Set the property that says whether the server runs IBM i."""
     key = _PROPERTY + 'os_distro'
     if is_ibmi:
         metadata[key] = IBMI
@@ -171,14 +173,15 @@ def _set_system(metadata, is_ibmi):
 
 
 def _kept_key(key):
-    """Where a property of Nova's record is kept."""
+    """Return the key under which a property of Nova's record is stored."""
     return _KEPT + key[len(_PROPERTY):]
 
 
 def _is_kept(key):
-    """Whether a key of system_metadata is a property that is kept.
+    """Return whether a key of system_metadata is a property to store.
 
-    One whose name is too long stays as Nova has it: the driver needs none.
+    A property with a long name stays only in Nova's record, because the driver
+    does not use it.
     """
     return (key.startswith(_PROPERTY) and
             len(_kept_key(key)) <= _LONGEST_KEY)

@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The management partition: the one that this process runs on.
+"""Access the management partition, on which this process runs.
 
-Whatever the driver does outside of the REST API, it does here. The files are
-those of a Linux on Power, below [powervm] management_root.
+Everything that the driver does outside of the REST API is in this module. It
+works on the files of a Linux on Power, below [powervm] management_root.
 """
 
 import contextlib
@@ -39,25 +39,25 @@ from nova_powervm.virt.powervm import utils
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-# Seconds between two looks for a device.
+# Seconds between two checks for a device.
 POLL_INTERVAL = 0.1
-# Seconds after which a device must have come, and gone.
+# Seconds within which a device must appear, and disappear.
 SCAN_TIMEOUT = 300
 DELETE_TIMEOUT = 10
 
 _BOOT = disk_driver.DiskType.BOOT
 # Unit address of the virtual SCSI adapter in slot 0.
 _FIRST_VIO = 0x30000000
-# The last characters of the name of a device below by-id are these of the
-# UDID of its disk.
+# The name of a device below by-id ends with this many characters, the last
+# ones of the UDID of its disk.
 _UDID_LENGTH = 32
 
 
 class AttachedDisk(typing.NamedTuple):
     """A disk of a server that the management partition can read.
 
-    :ivar path: its device, or file.
-    :ivar disk_format: of its content, as Glance calls it.
+    :ivar path: str, its device or file.
+    :ivar disk_format: str, Glance's name of its format.
     """
 
     path: str
@@ -65,13 +65,13 @@ class AttachedDisk(typing.NamedTuple):
 
 
 class ManagementPartition:
-    """What is read and written on the management partition itself.
+    """Reads and writes the management partition itself.
 
-    Files that this process may not open are opened with the privileges of
-    nova.privsep, if the root is that of the machine.
+    If this process must not open a file, it uses the privileges of
+    nova.privsep, provided that management_root is the root of the machine.
 
     :param host: the owner of the REST connection (host.Host).
-    :param clock: returns seconds that only go up.
+    :param clock: returns seconds that only increase.
     :param sleep: waits for a number of seconds.
     """
 
@@ -89,17 +89,18 @@ class ManagementPartition:
     # ---- the boot disk of a server -------------------------------------
 
     def attach_boot_disk(self, disk_dvr, instance):
-        """Make the boot disk of a server readable here, while it is in use.
+        """Make the boot disk of a server readable here, even if it is in use.
 
-        It is mapped to this partition by the first VIOS that does it (2
-        requests), unless this partition is the VIOS that has it (1 request).
+        If this partition is the VIOS with the disk, this needs 1 request.
+        Otherwise the first VIOS that can, maps the disk to this partition (2
+        requests).
 
         :param disk_dvr: disk.driver.DiskAdapter
         :param instance: nova.objects.Instance
         :returns: AttachedDisk
         :raises InstanceDiskMappingFailed: if no VIOS maps it.
-        :raises NoDiskDiscoveryException: if it does not appear.
-        :raises UniqueDiskDiscoveryException: if several appear.
+        :raises NoDiskDiscoveryException: if no device appears.
+        :raises UniqueDiskDiscoveryException: if several devices appear.
         """
         if disk_dvr.local_to_mgmt:
             return self._own_disk(disk_dvr, instance)
@@ -109,14 +110,14 @@ class ManagementPartition:
             disk_format=_disk_format(mapping.backing_storage))
 
     def detach_boot_disk(self, disk_dvr, instance):
-        """Take back attach_boot_disk(), however far it came.
+        """Undo attach_boot_disk(), even if it failed halfway.
 
-        All VIOSes of the disk are searched for a mapping to this partition,
-        at 1 request each, and 1 to remove it. It goes first, lest another
-        scan bring the device back.
+        Needs 1 request for each VIOS of the disk, to look for a mapping to
+        this partition, and 1 to remove the mapping. Remove the mapping before
+        the device; otherwise another scan could bring the device back.
 
-        :raises pypowervm.exceptions.Error: if a VIOS cannot be read or
-            written in two attempts.
+        :raises pypowervm.exceptions.Error: if a VIOS cannot be read or written
+            in two attempts.
         """
         if disk_dvr.local_to_mgmt:
             return
@@ -154,8 +155,8 @@ class ManagementPartition:
         disk_dvr.disconnect_disk(instance, stg, [_BOOT],
                                  clients=[self.host.mgmt_uuid])
         vioses = stg.execute()
-        # Its UDID is told by the server's own mapping too, should the answer
-        # to an earlier attempt have been lost.
+        # The server's own mapping also has the UDID, in case the answer to an
+        # earlier attempt was lost.
         disks = stg.removed_storage + [
             mapping.backing_storage for vios_w in vioses.values()
             for mapping in vios_w.scsi_mappings]
@@ -170,10 +171,10 @@ class ManagementPartition:
         """Find the device of a disk that was mapped to this partition.
 
         :param mapping: VSCSIMapping wrapper, as the platform returned it.
-        :param scan_timeout: seconds after which it must have appeared.
+        :param scan_timeout: seconds within which the device must appear.
         :returns: str, path of the device.
-        :raises NoDiskDiscoveryException: if none appears.
-        :raises UniqueDiskDiscoveryException: if several do.
+        :raises NoDiskDiscoveryException: if no device appears.
+        :raises UniqueDiskDiscoveryException: if several devices appear.
         """
         slot = '%x' % (_FIRST_VIO | mapping.client_adapter.lpar_slot_num)
         udid = mapping.backing_storage.udid
@@ -193,10 +194,10 @@ class ManagementPartition:
         return devices.pop()
 
     def remove_disk(self, udid):
-        """Remove whatever devices there are of a disk, now unmapped.
+        """Remove all devices of a disk that is no longer mapped.
 
         :param udid: str, UDID of the disk.
-        :raises DeviceDeletionException: if a device does not go.
+        :raises DeviceDeletionException: if a device does not disappear.
         """
         # If a disk has several devices, a link leads to one at a time.
         for devices in iter(lambda: self._devices(udid), set()):
@@ -207,9 +208,9 @@ class ManagementPartition:
         """Remove a device from the operating system.
 
         :param devpath: str, path of the device, or of a link to it.
-        :param scan_timeout: seconds after which it must have gone.
+        :param scan_timeout: seconds within which it must disappear.
         :raises nova.exception.InvalidDevicePath: if there is no such device.
-        :raises DeviceDeletionException: if it does not go.
+        :raises DeviceDeletionException: if it does not disappear.
         """
         devpath = os.path.realpath(devpath)
         delete = self._path('sys/block/%s/device/delete' %
@@ -224,7 +225,7 @@ class ManagementPartition:
                 devpath=devpath, polls=polls, timeout=scan_timeout)
 
     def _scan(self, slot, scanned):
-        """Have each SCSI host of an adapter look for disks, once.
+        """Let each SCSI host of an adapter scan for disks, once.
 
         A new adapter takes a moment to appear.
         """
@@ -235,7 +236,7 @@ class ManagementPartition:
                 scanned.add(path)
 
     def _devices(self, udid):
-        """Paths of the devices that a disk has."""
+        """Return the paths of the devices of a disk: set."""
         return {path for path in map(os.path.realpath,
                                      glob.glob(self._by_id(udid)))
                 if os.path.exists(path)}
@@ -245,9 +246,9 @@ class ManagementPartition:
                           glob.escape(udid[-_UDID_LENGTH:]))
 
     def _poll(self, look, timeout):
-        """Call look() until it returns something true, or time is up.
+        """Call look() until it returns a true value, or time is up.
 
-        :returns: (what look returned last, how often it was called)
+        :returns: (last result of look, number of calls)
         """
         deadline = self._clock() + timeout
         polls = 0
@@ -262,10 +263,10 @@ class ManagementPartition:
 
     @contextlib.contextmanager
     def open_disk(self, path, writable=False):
-        """Open a device, or file, to read its bytes.
+        """Open a device or a file to read its content.
 
         :param path: str, AttachedDisk.path
-        :param writable: whether to write some, too.
+        :param writable: whether to open it for writing as well.
         :returns: context manager of a binary file.
         """
         with self._open(path, 'r+b' if writable else 'rb') as disk:
@@ -277,7 +278,8 @@ class ManagementPartition:
         except PermissionError:
             if not self._is_real:
                 raise
-        # What is open stays open: it is lent for a moment only.
+        # An open file stays open, so this process owns the file only for a
+        # moment.
         owner = os.stat(path).st_uid
         nova.privsep.path.chown(path, uid=os.getuid())
         try:
@@ -299,12 +301,12 @@ class ManagementPartition:
         return os.path.realpath(self._root) == '/'
 
     def _path(self, name):
-        """Where a file of the management partition is."""
+        """Return the path of a file of the management partition."""
         return _below(self._root, name)
 
 
 def read_uptime():
-    """Tell since when this machine is up, in the manner of uptime(1).
+    """Return how long this machine is up, in the format of uptime(1).
 
     :returns: str, as in 'up 3 days, 04:05, load average: 0.10, 0.20, 0.30'.
     :raises OSError: if /proc cannot be read.
@@ -325,10 +327,10 @@ def _below(root, name):
 
 
 def _share_mapping(vios_w, lpar_uuid, wrapper_class, name):
-    """Map storage that a VIOS lends already to one more partition.
+    """Map storage that a VIOS maps already to one more partition.
 
-    :returns: the new mapping, or None if it was there.
-    :raises NewMgmtMappingNotFoundException: if the VIOS does not lend it.
+    :returns: the new mapping, or None if it existed.
+    :raises NewMgmtMappingNotFoundException: if the VIOS has no mapping of it.
     """
     for mapping in vios_w.scsi_mappings:
         if elements.is_named(mapping.backing_storage, wrapper_class, [name]):
@@ -339,7 +341,7 @@ def _share_mapping(vios_w, lpar_uuid, wrapper_class, name):
 
 
 def _disk_format(element):
-    """What Glance calls the content of a disk."""
+    """Return Glance's name for the format of a disk."""
     if getattr(element, 'file_format', None) == pvm_stg.FileFormatType.QCOW2:
         return 'qcow2'
     return 'raw'

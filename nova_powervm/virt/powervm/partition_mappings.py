@@ -23,7 +23,7 @@ from nova_powervm.virt.powervm import vm
 
 
 def remove_stale(stg, instance, lpar_id):
-    """Queue the removal of mappings that an older LPAR with an id has left.
+    """Queue the removal of mappings of an earlier LPAR with the same id.
 
     Also store the id with the server, if VIOSes have Fibre Channel mappings.
 

@@ -10,20 +10,23 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the LPARs of servers are called on the platform.
+"""Choose the names of the LPARs of servers.
 
-An LPAR has the name that Nova gives the server inside ([DEFAULT]
-instance_name_template), as with nova-powervm 9.0.0, if that can do: it is made
-of the number of the server in Nova's database, as by default, and the platform
-takes it as it is. Then no other server has it.
+An LPAR gets Nova's internal name of the server ([DEFAULT]
+instance_name_template), as with nova-powervm 9.0.0, under two conditions: Nova
+builds this name from the number of the server in its database, as it does by
+default, and the platform accepts the name unchanged. Then no other server has
+it.
 
-A name that is made of something else, such as what the user calls the server,
-may be that of another server too, or become so when it is cut or characters
-are replaced. So its beginning is followed by the end of the server's UUID:
+Another name, such as the name that the user gave the server, may also belong
+to another server. Two names may also become equal when they are cut or when
+characters are replaced. So the driver takes the beginning of such a name and
+appends the end of the server's UUID:
 
     <up to 17 characters>-<13 characters, 64 bits of the UUID in base 32>
 
-An LPAR that exists keeps its name. It is found by its UUID, not by its name.
+An existing LPAR keeps its name. The driver finds an LPAR by its UUID, not by
+its name.
 """
 
 import base64
@@ -40,10 +43,10 @@ _TOKEN_LENGTH = 13
 
 
 def choose(instance):
-    """Choose the name of the LPAR of an instance that is to be made.
+    """Choose the name of a new LPAR of an instance.
 
     :param instance: nova.objects.Instance
-    :returns: str, valid on the platform and that of no other instance.
+    :returns: str, valid on the platform; no other instance has it.
     """
     name = instance.name
     if _is_numbered() and name.strip() and _valid(name) == name:
@@ -52,7 +55,7 @@ def choose(instance):
 
 
 def choose_other(instance):
-    """Choose a name that no LPAR of anybody has.
+    """Choose a name that no other LPAR has.
 
     :param instance: nova.objects.Instance
     :returns: str
@@ -63,9 +66,10 @@ def choose_other(instance):
 
 
 def _is_numbered():
-    """Whether Nova makes names of the numbers of servers, see Instance.name.
+    """Return whether Nova builds names from the numbers of servers.
 
-    It tries that first, and takes other templates for those of attributes.
+    Instance.name tries this first. If it fails, Nova fills attributes of the
+    server into the template.
     """
     try:
         return (CONF.instance_name_template % 1 !=
@@ -75,5 +79,5 @@ def _is_numbered():
 
 
 def _valid(name):
-    """A name as the platform takes it, str; empty if there is none."""
+    """Return a name as the platform accepts it, str; '' if nothing is left."""
     return name and pvm_util.sanitize_partition_name_for_api(name).strip()

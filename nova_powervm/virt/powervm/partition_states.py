@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What state each LPAR is in, as far as it is known."""
+"""Cache the state of each LPAR."""
 
 import contextlib
 import threading
@@ -25,10 +25,10 @@ from nova_powervm.virt.powervm import answers
 
 
 class _State(typing.NamedTuple):
-    """A state of an LPAR, and since when it is known.
+    """A state of an LPAR, and when it was read.
 
-    :ivar by_job: whether a job of ours led to it.
-    :ivar untold: ident of the thread that ran the job, and has not asked for
+    :ivar by_job: whether a job of this driver led to it.
+    :ivar untold: ident of the thread that ran the job and has not asked for
         the state yet; None if there is none.
     """
 
@@ -39,22 +39,23 @@ class _State(typing.NamedTuple):
 
 
 class PartitionStates:
-    """What state each LPAR is in, from reads that are not too old.
+    """The states of LPARs, from reads that are recent enough.
 
-    A state is dropped when an event or the driver says that it changes, and
-    when it gets old, should an event be lost. States that do not last are
-    never kept. What a job of the driver has led to is known without a read.
+    A state is dropped when an event or the driver reports a change. It also
+    expires, in case an event is lost. Transient states are not cached. After a
+    job of the driver the state is known without a read.
 
     :param host: the Host.
     :param clock: returns seconds; for tests.
     """
 
-    #: Seconds for which a state is good.
+    #: Seconds after which a state expires.
     MAX_AGE = 60
-    #: Seconds after a job for which what it led to is as good as read now to
-    #: the thread that ran it, if that asks for the first time; and for which
-    #: an event is taken to tell of the job. If it told of more,
-    #: PowerVMLifecycleEventHandler finds that out soon: it asks later.
+    #: Seconds after a job in which the thread that ran it gets the resulting
+    #: state without a read, the first time it asks. An event in this time is
+    #: taken for a report of the job. If it reports more,
+    #: PowerVMLifecycleEventHandler finds out soon, because it reads the state
+    #: later.
     ECHO = 5
 
     _LASTING = frozenset((
@@ -68,15 +69,15 @@ class PartitionStates:
         self._lock = threading.Lock()
         # UUID in upper case -> _State.
         self._states = {}
-        # One set for each read that is under way: the UUIDs whose answer
-        # will be out of date when it comes; None in it means all.
+        # One set for each read in progress: the UUIDs whose answers will be
+        # out of date when they arrive. None in a set means all UUIDs.
         self._reads = {}
 
     def refresh(self):
         """Read the state of all LPARs (1 request).
 
-        :returns: list of the LPAR wrappers that may be servers of Nova; the
-            management partition is not.
+        :returns: list of the LPAR wrappers that may be servers of Nova, so
+            without the management partition.
         :raises pypowervm.exceptions.Error: if they cannot be read.
         """
         with self._read() as keep:
@@ -89,12 +90,12 @@ class PartitionStates:
         return lpars
 
     def get(self, lpar_uuid, use_cache=True):
-        """Tell the state of an LPAR (1 request, 0 if it is known).
+        """Return the state of an LPAR (1 request, 0 if known).
 
         :param lpar_uuid: the LPAR's UUID.
-        :param use_cache: False means to ask the platform. Only the thread
-            that has just run a job need not: it is told once what that has
-            led to. Nova asks right after each of them.
+        :param use_cache: False means to ask the platform. An exception is the
+            thread that has just run a job: it gets the resulting state once
+            without a request, because Nova asks right after each job.
         :returns: a pypowervm LPARState, str.
         :raises nova.exception.InstanceNotFound: if there is no such LPAR.
         :raises pypowervm.exceptions.Error: if it cannot be read.
@@ -111,10 +112,11 @@ class PartitionStates:
         return self.ask(lpar_uuid)
 
     def ask(self, lpar_uuid):
-        """Have the platform tell the state of an LPAR (1 request).
+        """Read the state of an LPAR from the platform (1 request).
 
-        It is for those who go by the state: what a job has led to need not
-        last for a second. The rest is as with get().
+        Use this before a decision that depends on the state, because the state
+        after a job may change within a second. Parameters, result and errors
+        are the same as with get().
         """
         lpar_uuid = lpar_uuid.upper()
         with self._read() as keep:
@@ -123,7 +125,7 @@ class PartitionStates:
         return state
 
     def known(self, lpar_uuid):
-        """Tell the state of an LPAR as far as it is known, without a request.
+        """Return the last known state of an LPAR, without a request.
 
         :param lpar_uuid: the LPAR's UUID.
         :returns: a pypowervm LPARState, str, which may be out of date; None if
@@ -142,10 +144,10 @@ class PartitionStates:
 
     @contextlib.contextmanager
     def _read(self):
-        """Yield a function that keeps the states that a read returns.
+        """Yield a function that caches the states that a read returns.
 
-        It leaves out those that were dropped since the read began; only=True
-        drops those that are not in the answer.
+        The function leaves out states that were dropped since the read began.
+        With only=True it also drops the states that are not in the answer.
         """
         began = self._clock()
         read, dropped = object(), set()
@@ -170,7 +172,7 @@ class PartitionStates:
                 del self._reads[read]
 
     def forget(self, lpar_uuid):
-        """Drop the state of an LPAR, as it changes.
+        """Drop the state of an LPAR, because it changes.
 
         :param lpar_uuid: the LPAR's UUID.
         """
@@ -181,7 +183,10 @@ class PartitionStates:
                 dropped.add(lpar_uuid)
 
     def changed(self, lpar_uuid):
-        """Drop the state of an LPAR, as the platform tells that it changes.
+        """Drop the state of an LPAR after an event of the platform.
+
+        Right after a job of the driver the state stays, because the event
+        reports the result of the job.
 
         :param lpar_uuid: the LPAR's UUID.
         """
@@ -192,7 +197,7 @@ class PartitionStates:
             self.forget(lpar_uuid)
 
     def note(self, lpar_uuid, state):
-        """Take in what a job that has ended well has made of an LPAR.
+        """Cache the state of an LPAR after a successful job.
 
         :param lpar_uuid: the LPAR's UUID.
         :param state: a pypowervm LPARState, str.

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the states of LPARs mean to Nova: one table for all who ask."""
+"""Translate the states of LPARs to Nova's power states, for all callers."""
 
 from nova.compute import power_state
 from nova.virt import event as virt_event
@@ -18,13 +18,12 @@ from pypowervm.wrappers import base_partition as pvm_bp
 
 _STATE = pvm_bp.LPARState
 
-#: What an LPAR that is off is in: no other state is as good as that.
+#: The only state in which an LPAR is off.
 OFF = _STATE.NOT_ACTIVATED
 
 # PartitionState in lower case -> nova.compute.power_state. An LPAR whose
-# operating system has crashed ('error') is SHUTDOWN: the lifecycle events of
-# Nova have no word for a crash, and Nova ignores an event that says another
-# thing than get_info.
+# operating system has crashed ('error') is SHUTDOWN: Nova has no lifecycle
+# event for a crash, and it ignores an event that contradicts get_info.
 _POWER_STATES = {
     state.lower(): nova_state for nova_state, states in {
         power_state.RUNNING: (
@@ -34,13 +33,13 @@ _POWER_STATES = {
         power_state.SHUTDOWN: (
             _STATE.MIGRATING_NOT_ACTIVE, _STATE.NOT_ACTIVATED, _STATE.ERROR),
         power_state.SUSPENDED: (_STATE.SUSPENDED,),
-        # They come and go with what the platform sees of the LPAR, and say
-        # nothing about the server.
+        # They depend on what the platform sees of the LPAR, and say nothing
+        # about the server.
         power_state.NOSTATE: (
             _STATE.UNKNOWN, _STATE.NOT_AVAILBLE, _STATE.HARDWARE_DISCOVERY),
     }.items() for state in states}
 
-# What ends soon in a state that another event tells of.
+# States that end soon; another event reports the next state.
 _ENDING = (_STATE.SHUTTING_DOWN, _STATE.SUSPENDING)
 
 _TRANSITIONS = {
@@ -50,25 +49,24 @@ _TRANSITIONS = {
 
 
 def nova_state(lpar_state):
-    """Tell the power state of an LPAR.
+    """Return Nova's power state for the state of an LPAR.
 
     :param lpar_state: PartitionState of the LPAR, as the platform spells it,
         or None.
-    :returns: nova.compute.power_state; NOSTATE if it tells nothing, or is not
-        known.
+    :returns: nova.compute.power_state; NOSTATE if the state is unknown.
     """
     return _POWER_STATES.get((lpar_state or '').lower(), power_state.NOSTATE)
 
 
 def transition(lpar_state, recorded):
-    """Tell which event Nova should hear of, as an LPAR is in a state.
+    """Return the lifecycle event to send to Nova for the state of an LPAR.
 
     :param lpar_state: PartitionState of the LPAR, as the platform spells it,
         or None.
     :param recorded: nova.compute.power_state that Nova has on record.
-    :returns: an EVENT_LIFECYCLE_* constant, None if there is nothing to tell.
-        Nova takes an event for the power state that of() tells, and ignores
-        it if get_info tells another.
+    :returns: an EVENT_LIFECYCLE_* constant, or None if there is no news. Nova
+        ignores an event that contradicts the power state from get_info, which
+        is the result of nova_state().
     """
     wanted = nova_state(lpar_state)
     if wanted == recorded or (lpar_state or '').lower() in _ENDING:

@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the driver reads from the REST API of a PowerVM server.
+"""Read the REST API of a PowerVM server.
 
-Every read of the driver is a method of PlatformReader; no other module calls
-the functions of pypowervm that read (tests/test_imports.py). Host is one, so
-services ask their host.
+Every read of the driver is a method of PlatformReader. No other module calls
+the functions of pypowervm that read (tests/test_imports.py). Host inherits
+from this class, so services ask their host.
 """
 
 from __future__ import annotations
@@ -47,16 +47,17 @@ from nova_powervm.virt.powervm import rest
 
 
 class PlatformReader(abc.ABC):
-    """Reads objects of one PowerVM server; keeps none.
+    """Reads objects of one PowerVM server, without a cache.
 
     Each method sends 1 request, unless it says otherwise, and returns
     pypowervm wrappers. It raises pypowervm.exceptions.Error if the platform
-    refuses or does not answer; HttpNotFound, which is one, if there is no such
-    object. A getter sends its request when its get() is called, or the
-    transaction that it is given to is executed.
+    refuses or does not answer; this is an HttpNotFound if the object does not
+    exist. A getter sends its request when its get() is called, or when the
+    transaction that has the getter is executed.
 
     groups are the extended attribute groups, pypowervm.const.XAG, that the
-    answer is to have: it has only what belongs to none otherwise.
+    answer shall contain. Without groups it contains only what belongs to no
+    group.
     """
 
     @property
@@ -102,10 +103,9 @@ class PlatformReader(abc.ABC):
                                  parent_uuid=self.system_uuid)
 
     def latest_samples(self, timeout: float) -> pvm_adapter.Response:
-        """Read which samples the long-term monitor has.
+        """Read the list of samples of the long-term monitor.
 
-        A busy monitor is not waited for, and the answer is not kept for the
-        log.
+        Do not wait for a busy monitor, and do not keep the answer for the log.
 
         :param timeout: seconds to wait for the answer.
         :returns: pypowervm Response with a feed.
@@ -117,9 +117,9 @@ class PlatformReader(abc.ABC):
         return self.adapter.read_by_path(path, timeout=timeout, helpers=[])
 
     def sample(self, url: str, timeout: float) -> pvm_adapter.Response:
-        """Read a sample of the monitor, as latest_samples().
+        """Read a sample of the monitor, in the way of latest_samples().
 
-        :param url: str, of the sample.
+        :param url: str, URL of the sample.
         :returns: pypowervm Response whose body is JSON.
         """
         return self.adapter.read_by_href(url, timeout=timeout, helpers=[],
@@ -131,7 +131,7 @@ class PlatformReader(abc.ABC):
                log_errors: bool = True) -> list[pvm_vios.VIOS]:
         """Read all VIOSes: list of VIOS.
 
-        :param log_errors: whether an error of the platform is logged.
+        :param log_errors: whether to log an error of the platform.
         """
         helpers = {} if log_errors else {'helpers': rest.UNLOGGED}
         return pvm_vios.VIOS.get(self.adapter, xag=_xag(groups), **helpers)
@@ -155,7 +155,7 @@ class PlatformReader(abc.ABC):
         return self.filter_active(self.vioses(groups))
 
     def is_vios_up(self, vios_uuid: str) -> bool:
-        """Whether a VIOS is up, or the platform does not tell. Never raises.
+        """Return whether a VIOS is up; True if that is unknown. Never raises.
 
         :returns: bool
         """
@@ -168,16 +168,16 @@ class PlatformReader(abc.ABC):
     @staticmethod
     def filter_active(
             vioses: typing.Iterable[pvm_vios.VIOS]) -> list[pvm_vios.VIOS]:
-        """Find the VIOSes that are up (no request).
+        """Return the VIOSes that are up (no request).
 
         :param vioses: iterable of VIOS wrappers.
-        :returns: list of those that are running and have RMC or are the
-            management partition, the latter first.
+        :returns: list of the VIOSes that run and either have RMC or are the
+            management partition, which comes first.
         """
         return pvm_partition.get_active_vioses(None, vios_wraps=vioses)
 
     def lpars(self) -> list[pvm_lpar.LPAR]:
-        """Read all LPARs, VIOSes are none: list of LPAR."""
+        """Read all LPARs, without the VIOSes: list of LPAR."""
         return pvm_lpar.LPAR.get(self.adapter)
 
     def lpar(self, lpar_uuid: str,
@@ -193,7 +193,7 @@ class PlatformReader(abc.ABC):
     def lpar_state(self, lpar_uuid: str) -> str:
         """Read the state of an LPAR: a pypowervm LPARState, str.
 
-        That there is no such LPAR is not logged.
+        Do not log it if the LPAR does not exist.
         """
         what = 'PartitionState'
         answer = self.adapter.read(
@@ -236,12 +236,12 @@ class PlatformReader(abc.ABC):
 
     def job_form(self, wrapper_class: type[pvm_wrapper.EntryWrapper],
                  uuid: str, operation: str) -> pvm_job.Job:
-        """Read the form of a job, which is to be filled in: Job.
+        """Read the form of a job, which the caller fills in: Job.
 
-        Each kind is read once, see rest.Adapter.
+        Each form is read only once, see rest.Adapter.
 
-        :param wrapper_class: of the object that the job is to be done on.
-        :param uuid: str, that of the object.
+        :param wrapper_class: class of the object that the job works on.
+        :param uuid: str, UUID of the object.
         :param operation: str, the platform's name of the job.
         """
         return pvm_job.Job.wrap(self.adapter.read(
@@ -277,7 +277,7 @@ class PlatformReader(abc.ABC):
     def upload_files(self) -> list[vios_file.File]:
         """Read the web Files, the descriptors of uploads: list of File.
 
-        An HMC has those of all its systems.
+        An HMC returns the Files of all its systems.
         """
         return vios_file.File.get(self.adapter, service='web', xag=[])
 
@@ -317,12 +317,12 @@ class PlatformReader(abc.ABC):
 
     @staticmethod
     def read_again(wrapper: pvm_wrapper.EntryWrapper) -> typing.Any:
-        """Read an object once more.
+        """Read an object again.
 
-        The platform answers without content if it has not changed.
+        If it has not changed, the platform answers without content.
 
         :param wrapper: pypowervm wrapper of the object, as read before.
-        :returns: wrapper, that of before if the object has not changed.
+        :returns: wrapper; the earlier one if the object has not changed.
         """
         return wrapper.refresh()
 

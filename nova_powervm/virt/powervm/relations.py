@@ -28,7 +28,7 @@ import typing
 
 from pypowervm.utils import lpar_builder
 
-#: Units that a virtual processor needs at least on any host; source:
+#: Least units of a virtual processor on any host; source:
 #: pypowervm.utils.lpar_builder.
 LEAST_UNITS = lpar_builder.PROC_UNITS_LOW_BOUND
 
@@ -65,7 +65,7 @@ def memory(desired, specs, block):
     :param desired: int, MB.
     :param specs: dict of extra specs -> parsed value.
     :param block: int, MB of a logical memory block; 0 if the host does not
-        tell.
+        report it.
     :returns: Range of MB.
     :raises Wrong:
     """

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Store with a server, before anything is created, what outlives its LPAR."""
+"""Store with a server, before its LPAR is created, what outlives the LPAR."""
 
 from nova import exception as nova_exc
 
@@ -30,7 +30,7 @@ def keep(host, instance):
 
 
 def keep_of_removed(host, instance):
-    """Do the same before a server is removed that has no such record yet.
+    """Store the same before the removal of a server without such a record.
 
     An older version created such a server. If the server is on another host
     now, Nova has a record of its migration from this host.

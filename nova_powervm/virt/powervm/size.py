@@ -211,7 +211,7 @@ def _fit_units(merged, new, system):
                                       system.min_proc_units)
 
 
-# ---- what is kept with the server -------------------------------------------
+# ---- stored with the server ------------------------------------------------
 
 def _digest(flavor):
     """Return a digest of what a flavor sets of an LPAR, 12 characters."""
@@ -223,7 +223,7 @@ def _digest(flavor):
 
 
 def are_same(flavor, other):
-    """Whether two flavors make LPARs of the same size."""
+    """Return whether two flavors make LPARs of the same size."""
     return _digest(flavor) == _digest(other)
 
 

@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How long a connection to the PowerVM REST API server is waited for.
+"""Set the time-outs of connections to the PowerVM REST API server.
 
-To connect, to send and to wait for an answer need different time-outs.
-requests has none for sending, and uses the one for connecting: an upload would
-fail if the server did not read for some seconds.
+Connecting, sending and waiting for an answer need different time-outs.
+requests has no time-out for sending and uses the one for connecting, so an
+upload would fail if the server did not read for some seconds.
 """
 
 import socket
@@ -28,28 +28,30 @@ from nova_powervm import conf as cfg
 
 CONF = cfg.CONF
 
-#: Seconds to connect in.
+#: Seconds within which a connection must be established.
 CONNECT_TIMEOUT = 10
 
-#: Of a server that vanishes without a word: seconds until it is asked for a
-#: sign of life, between two of these, and how many it may miss.
+#: To detect a server that vanishes silently: seconds until the first keepalive
+#: probe, seconds between two probes, and how many probes may fail.
 KEEPALIVE = {'TCP_KEEPIDLE': 60, 'TCP_KEEPINTVL': 10, 'TCP_KEEPCNT': 6}
 
 
 def read_timeout():
-    """Seconds in which something has to move, once there is a connection.
+    """Return the seconds within which an open connection has to make progress.
 
-    While sending, that is each piece that is sent: an upload takes as long as
-    the server goes on reading. After that it is the time until the answer
-    begins, and between two pieces of it, unless a request has another.
+    While a request is sent, they apply to each piece, so an upload may take as
+    long as the server continues to read. Afterwards they apply to the time
+    until the answer begins, and between two pieces of it, unless the request
+    has its own time-out.
     """
     return CONF.powervm.rest_read_timeout
 
 
 def timeouts(timeout):
-    """What a request has as its timeout in requests.
+    """Return the timeout argument of a request for requests.
 
-    :param timeout: seconds to wait for the answer, or what this has returned.
+    :param timeout: seconds to wait for the answer, or a result of this
+        function.
     :returns: tuple of seconds: to connect, and to wait for the answer.
     """
     if isinstance(timeout, tuple):
@@ -58,7 +60,7 @@ def timeouts(timeout):
 
 
 def _prepare(sock):
-    """Set how long to send, and find out if the other end is there."""
+    """Set the time-out for sending, and detect whether the peer is alive."""
     sock.settimeout(read_timeout())
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in KEEPALIVE.items():
@@ -88,7 +90,7 @@ class _HttpsPool(connectionpool.HTTPSConnectionPool):
 
 
 class _Adapter(adapters.HTTPAdapter):
-    """Makes connections that have a time-out of their own for sending."""
+    """Makes connections that have their own time-out for sending."""
 
     def init_poolmanager(self, *args, **kwargs):
         super().init_poolmanager(*args, **kwargs)
@@ -103,7 +105,7 @@ class _Adapter(adapters.HTTPAdapter):
 
 
 class Session(requests.Session):
-    """A session of requests, with such connections."""
+    """A session of requests that uses such connections."""
 
     def __init__(self):
         super().__init__()

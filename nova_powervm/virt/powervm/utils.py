@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What several modules use that knows nothing of PowerVM."""
+"""Helpers for several modules, independent of PowerVM."""
 
 from oslo_log import log as logging
 
@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 def try_to(what, func, *args):
     """Call func to clean up; log a failure instead of raising it.
 
-    :param what: str, what it is to do.
+    :param what: str, the purpose, for the log.
     :returns: bool, whether it succeeded.
     """
     try:

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Logical partitions: those of Nova, and what is done to one."""
+"""Find, create, resize and delete the LPARs of Nova's instances."""
 
 
 from nova.compute import power_state
@@ -41,7 +41,7 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 _STATE = pvm_bp.LPARState
-# What the platform says of the name of a new LPAR that another one has
+# The platform's error code if another LPAR has the name of a new LPAR
 # (assumed, no hardware).
 _NAME_IN_USE = 'HSCL1553'
 
@@ -49,18 +49,19 @@ _NAME_IN_USE = 'HSCL1553'
 # ---- identity --------------------------------------------------------------
 
 def get_lpar_uuid(instance):
-    """Tell the UUID of an instance's LPAR.
+    """Return the UUID of the instance's LPAR.
 
-    It is the instance's with the first bit cleared, as PowerVM wants it.
+    It is the instance's UUID with the first bit cleared, because PowerVM
+    requires that.
 
-    :param instance: nova.objects.Instance, or what has its uuid.
+    :param instance: nova.objects.Instance, or another object with its uuid.
     :returns: str, upper case.
     """
     return pvm_uuids.convert_uuid_to_pvm(instance.uuid).upper()
 
 
 def instance_uuids(lpar_uuid):
-    """The two UUIDs that the instance of an LPAR may have."""
+    """Return the two UUIDs that the instance of an LPAR may have."""
     uuid = lpar_uuid.lower()
     return [uuid, '%x%s' % (int(uuid[0], 16) | 8, uuid[1:])]
 
@@ -68,12 +69,13 @@ def instance_uuids(lpar_uuid):
 def get_instances(host, context=None):
     """Find Nova's instances that have an LPAR here (1 request, 1 DB call).
 
-    LPARs that Nova has never heard of are left out. The instance of one that
-    is deleted, or belongs to another host since it was evacuated, is not:
-    Nova cleans up by this list. The state of every LPAR is known afterwards.
+    The result leaves out LPARs that Nova does not know. It includes instances
+    that are deleted, or that were evacuated to another host, because Nova uses
+    this list to clean up. After this call the state of every LPAR is known.
 
     :param host: the Host.
-    :param context: nova.context.RequestContext; None means an admin's.
+    :param context: nova.context.RequestContext; None means an admin's that
+        also reads deleted instances.
     :returns: nova.objects.InstanceList, or an empty list.
     :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
     """
@@ -89,8 +91,8 @@ def get_instances(host, context=None):
 def find_instance(lpar_uuid, nodename):
     """Find the instance of an LPAR (1 DB call).
 
-    Both instances that it may be are asked for in one query, without a cache
-    of LPARs that are not Nova's.
+    One query asks for both UUIDs that the instance may have. So the driver
+    needs no cache of the LPARs that are not Nova's.
 
     :param lpar_uuid: the LPAR's UUID.
     :param nodename: Nova's name of the host that the instance must be on.
@@ -110,7 +112,7 @@ def get_instance_wrapper(host, instance, groups=()):
     :param instance: nova.objects.Instance
     :param groups: extended attribute groups to read, pypowervm.const.XAG.
     :returns: LPAR wrapper
-    :raises nova.exception.InstanceNotFound: if it has none.
+    :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises pypowervm.exceptions.Error: if it cannot be read.
     """
     try:
@@ -120,7 +122,7 @@ def get_instance_wrapper(host, instance, groups=()):
 
 
 def is_ibmi(host, instance):
-    """Whether the LPAR of an instance is one for IBM i (1 request).
+    """Return whether the LPAR of an instance is for IBM i (1 request).
 
     :raises: as get_instance_wrapper.
     """
@@ -129,13 +131,14 @@ def is_ibmi(host, instance):
 
 
 def is_gone(host, instance):
-    """Whether an instance surely has no LPAR here (1-2 requests).
+    """Return whether an instance certainly has no LPAR here (1-2 requests).
 
-    It is asked after the platform has told so once, before something is
-    removed: one such answer may be wrong. The list of all LPARs counts; an
-    empty one proves nothing by itself.
+    Call this before something is removed because the platform has reported
+    that the LPAR does not exist: a single such answer may be wrong. The list
+    of all LPARs decides. If the list is empty, it proves nothing, so this
+    function also reads the LPAR itself.
 
-    :raises pypowervm.exceptions.Error: if the platform does not tell.
+    :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
     """
     uuids = {lpar_w.uuid.upper() for lpar_w in host.lpars()}
     if uuids:
@@ -148,15 +151,15 @@ def is_gone(host, instance):
 
 
 def level_of_missing(instance):
-    """Tell at what level to log that a server has no LPAR.
+    """Return the level at which to log that a server has no LPAR.
 
-    It is no trouble while Nova deletes the server, as Neutron tells of its
-    ports after that, and while Nova rebuilds it, as it detaches what the
-    server boots from after it has destroyed it. Of a server whose making has
-    failed, that was told then.
+    Nova deletes an LPAR before Neutron reports that the ports are gone, and
+    before a rebuild detaches the volume that the server boots from. If the
+    first build of the server failed, that was logged then. In these cases a
+    missing LPAR is expected.
 
     :param instance: nova.objects.Instance
-    :returns: int, of the module logging.
+    :returns: int, logging.INFO if it is expected, otherwise logging.WARNING.
     """
     known = {name: getattr(instance, name) for name in (
         'deleted', 'vm_state', 'task_state')
@@ -170,17 +173,17 @@ def level_of_missing(instance):
 
 
 def why_no_io_change(host, instance):
-    """Tell why an LPAR can neither get nor lose devices now (1 request).
+    """Return why an LPAR can neither get nor lose devices now (1 request).
 
-    :returns: str in the platform's terms, such as that it is running without
-        RMC; None if it can.
+    :returns: str, the reason, for example that the LPAR runs without RMC; None
+        if it can.
     :raises nova.exception.InstanceNotFound: if there is no LPAR here.
     """
     return get_instance_wrapper(host, instance).can_modify_io()[1]
 
 
 def instance_exists(host, instance):
-    """Whether an instance has an LPAR here (1 request, 0 if it is known)."""
+    """Return whether an instance has an LPAR here (1 request, 0 if known)."""
     try:
         host.partition_states.get(get_lpar_uuid(instance))
     except nova_exc.InstanceNotFound:
@@ -189,28 +192,29 @@ def instance_exists(host, instance):
 
 
 def may_exist(host, instance):
-    """Whether there may be an LPAR before one is made (1 request, or 0).
+    """Return whether an LPAR may exist before its creation (0-1 requests).
 
-    A server that Nova makes for the first time has none.
+    A server that Nova builds for the first time has none.
     """
     return was_made(instance) and instance_exists(host, instance)
 
 
 def was_made(instance):
-    """Whether Nova has ever made a server, or does not tell."""
+    """Return whether Nova has ever built a server; True if that is unknown."""
     return (not instance.obj_attr_is_set('launched_at') or
             bool(instance.launched_at))
 
 
 def is_off(host, instance, lpar_w=None, use_cache=True):
-    """Tell whether the LPAR of an instance is off (1 request, 0 if known).
+    """Return whether the LPAR of an instance is off (1 request, 0 if known).
 
-    A state that was read a minute ago is good enough: the platform tells of
-    changes. One that has crashed is not off. Never raises.
+    A state that was read up to a minute ago is good enough, because the
+    platform sends events about changes. An LPAR that has crashed is not off.
+    Never raises.
 
-    :param lpar_w: its LPAR wrapper, if it has just been read or made.
+    :param lpar_w: LPAR wrapper, if it has just been read or created.
     :param use_cache: False means to ask the platform.
-    :returns: bool; None if it has no LPAR, or the platform does not tell.
+    :returns: bool; None if there is no LPAR, or its state cannot be read.
     """
     if lpar_w is not None:
         return (lpar_w.state == _STATE.NOT_ACTIVATED if lpar_w.state
@@ -225,7 +229,7 @@ def is_off(host, instance, lpar_w=None, use_cache=True):
 
 
 def get_vm_info(host, instance, use_cache=True):
-    """Tell the power state of an instance (1 request, 0 if it is known).
+    """Return the power state of an instance (1 request, 0 if known).
 
     :param host: the Host.
     :param instance: nova.objects.Instance
@@ -248,17 +252,18 @@ def get_vm_info(host, instance, use_cache=True):
 def create_lpar(host, instance, nvram=None, min_slots=0):
     """Create the LPAR of an instance, powered off.
 
-    One request, one more if the flavor names a processor pool, and one more
-    if an LPAR of somebody else has its name.
+    Needs 1 request, 1 more if the flavor names a processor pool, and 1 more if
+    an LPAR of somebody else has its name.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with flavor and system_metadata.
-    :param nvram: str, the NVRAM that it had before, or None.
-    :param min_slots: int, how many virtual slots it needs at least.
+    :param nvram: str, the NVRAM that the server had before, or None.
+    :param min_slots: int, the least number of virtual slots that it needs.
     :returns: LPAR wrapper
-    :raises InvalidFlavor: if the flavor cannot be fulfilled on this host.
-    :raises PowerVMAPIFailed: if the platform refuses; nothing was made.
-    :raises pypowervm.exceptions.Error: if the platform does not answer; the
+    :raises InvalidFlavor: if this host cannot fulfil the flavor.
+    :raises PowerVMAPIFailed: if the platform refuses. Nothing was created
+        then.
+    :raises pypowervm.exceptions.Error: if the platform does not answer. The
         LPAR may exist then.
     """
     lpar_uuid = get_lpar_uuid(instance)
@@ -277,7 +282,7 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
 
 
 def _create(host, instance, lpar_w):
-    """Create an LPAR, under another name if somebody else has that one."""
+    """Create an LPAR; use another name if another LPAR has its name."""
     parent = {'parent_type': pvm_ms.System, 'parent_uuid': host.system_uuid}
     try:
         return lpar_w.create(**parent)
@@ -293,19 +298,20 @@ def _create(host, instance, lpar_w):
 
 
 def resize_lpar(host, instance, old_flavor, flavor):
-    """Make the LPAR of an instance, which is off, what a flavor says.
+    """Resize the LPAR of an instance, which is off, to a flavor.
 
-    The size that it has before is kept with the instance. 2 requests, and one
-    more for each flavor that names a processor pool.
+    If the size changes, store the earlier size with the instance. Needs 2
+    requests, and 1 more for each flavor that names a processor pool.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with system_metadata.
-    :param old_flavor: nova.objects.Flavor that the LPAR was made for.
-    :param flavor: nova.objects.Flavor that it is to be.
+    :param old_flavor: nova.objects.Flavor for which the LPAR was created.
+    :param flavor: nova.objects.Flavor that it gets.
     :returns: LPAR wrapper
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
-    :raises InvalidFlavor: if the flavor cannot be fulfilled on this host.
-    :raises PowerVMAPIFailed: if the platform refuses; nothing was changed.
+    :raises InvalidFlavor: if this host cannot fulfil the flavor.
+    :raises PowerVMAPIFailed: if the platform refuses. Nothing was changed
+        then.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
     def change(lpar_w):
@@ -319,15 +325,16 @@ def resize_lpar(host, instance, old_flavor, flavor):
 
 
 def resize_back(host, instance, old_flavor, flavor):
-    """Give the LPAR of an instance the size that it had before a resize.
+    """Restore the size that the LPAR of an instance had before a resize.
 
-    1 request, 2 if it has another. Of a resize that an earlier version began
-    that size is not kept: it becomes what the flavor says.
+    Needs 1 request, or 2 if the size differs. If an earlier version of the
+    driver began the resize, it stored no size. The LPAR then gets the size of
+    the flavor.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with system_metadata.
-    :param old_flavor: nova.objects.Flavor that the LPAR was resized to.
-    :param flavor: nova.objects.Flavor that it was made for before.
+    :param old_flavor: nova.objects.Flavor to which the LPAR was resized.
+    :param flavor: nova.objects.Flavor for which it was created before.
     :raises: as resize_lpar.
     """
     def change(lpar_w):
@@ -346,14 +353,14 @@ def resize_back(host, instance, old_flavor, flavor):
 
 
 def edit_lpar(host, instance, change):
-    """Read and edit an LPAR, again if somebody else was faster.
+    """Read and edit an LPAR; do so again if somebody else changed it first.
 
-    1 request, and those of the edit.
+    Needs 1 request, and those of the edit.
 
     :param host: the Host.
     :param instance: nova.objects.Instance
     :param change: called with the LPAR wrapper, maybe several times; returns
-        it, updated if it is changed.
+        the wrapper, updated if it has changed.
     :returns: LPAR wrapper
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises PowerVMAPIFailed: if the platform refuses.
@@ -369,11 +376,11 @@ def edit_lpar(host, instance, change):
 
 
 def make_up_size(host, instance):
-    """Resize the LPAR of an instance after a resize that failed half-way.
+    """Correct the size of an instance's LPAR after a resize failed halfway.
 
-    So it is also after the revert of one. If there was none, the LPAR may have
-    another size than its flavor: an administrator of the platform may change
-    it, also while it runs.
+    This also applies if the revert of a resize failed halfway. Otherwise the
+    LPAR may differ from its flavor, because an administrator of the platform
+    may change its size, even while it runs.
 
     :raises: as resize_lpar.
     """
@@ -394,11 +401,11 @@ def make_up_size(host, instance):
 
 
 def is_as_before(host, instance, was_on, may_be_resized):
-    """Whether the LPAR of an instance is as before a move (1 request).
+    """Return whether the LPAR of an instance is as before a move (1 request).
 
-    :param was_on: whether it was on, by what Nova has on record.
+    :param was_on: whether it was on, according to Nova's record.
     :param may_be_resized: whether the move may have changed its size.
-    :returns: bool; False also if the platform does not tell.
+    :returns: bool; False if the LPAR cannot be read.
     """
     try:
         lpar_w = get_instance_wrapper(host, instance)
@@ -416,8 +423,9 @@ def is_as_before(host, instance, was_on, may_be_resized):
 def delete_lpar(host, instance):
     """Delete the LPAR of an instance, which is off (1 request).
 
-    Its virtual adapters go with it. An LPAR that is gone is fine, also if
-    the platform's answer was lost (1 request more).
+    The platform also deletes its virtual adapters. Succeeds if the LPAR no
+    longer exists. If the platform's answer was lost, 1 more request finds out
+    whether the LPAR exists.
 
     :param host: the Host.
     :param instance: nova.objects.Instance
@@ -444,7 +452,7 @@ def delete_lpar(host, instance):
 
 
 def _refusal(instance, exc):
-    """PowerVMAPIFailed with the platform's own words, if there are any."""
+    """Return PowerVMAPIFailed, with the platform's message if there is one."""
     message = exc.her_wrap.message if exc.her_wrap is not None else None
     return exception.PowerVMAPIFailed(inst_name=instance.name,
                                       reason=message or str(exc))

@@ -10,12 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How documents of Virtual I/O Servers and their volume groups are edited.
+"""Edit the documents of Virtual I/O Servers and their volume groups.
 
-Mappings are edited by POSTing the document of a VIOS, disks and media by
-POSTing the document of a volume group. Both are read as late as possible and
-written with the etag that was read. If somebody else was faster (HTTP 412),
-the document is read and edited again. So the functions that edit a document
-may run several times: they must depend on nothing but the document and their
-arguments.
+The driver edits mappings by POSTing the document of a VIOS, and disks and
+media by POSTing the document of a volume group. It reads a document as late as
+possible, and writes it with the etag that it has read. If somebody else wrote
+the document first (HTTP 412), the driver reads and edits it again. So a
+function that edits a document may run several times, and must depend only on
+the document and its arguments.
 """

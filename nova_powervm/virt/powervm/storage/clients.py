@@ -10,24 +10,25 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which LPAR a mapping of a VIOS is for.
+"""Determine the LPAR that a mapping of a VIOS belongs to.
 
-All code that removes a mapping asks here. An answer that lacks a part proves
-nothing: a mapping is that of an LPAR that is gone only if the platform tells
-neither the adapter of a client nor a link to one. An adapter for any client
-has neither, and belongs to an operator, since this driver makes none.
+All code that removes a mapping calls this module. A missing part of an answer
+proves nothing. The LPAR of a mapping is gone only if the platform reports
+neither a client adapter nor a link to an LPAR. A mapping on an adapter for any
+client has neither. It belongs to an operator, because this driver creates no
+such adapter.
 """
 
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
-# The platform gives this as the id of the LPAR, and as its slot, of an
-# adapter that any LPAR may use.
+# The platform reports this as LPAR id, and as slot, of an adapter that any
+# LPAR may use.
 _ANY = pvm_stg.ANY_SLOT
 
 
 def client(mapping):
-    """The UUID of the LPAR that has a mapping, str in lower case.
+    """Return the UUID of the LPAR that has a mapping, str in lower case.
 
     :param mapping: wrapper of a mapping of virtual SCSI or Fibre Channel.
     :returns: None if the LPAR is gone, or if there is none.
@@ -36,26 +37,26 @@ def client(mapping):
 
 
 def is_client(mapping, lpar_uuid):
-    """Whether a mapping is that of an LPAR, by its PowerVM UUID."""
+    """Return whether a mapping belongs to an LPAR, by its PowerVM UUID."""
     return client(mapping) == lpar_uuid.lower()
 
 
 def is_for_any_client(mapping):
-    """Whether a virtual SCSI mapping is on an adapter for any LPAR."""
+    """Return whether a virtual SCSI mapping is on an adapter for any LPAR."""
     server = mapping.server_adapter
     return _ANY in (server.lpar_id, server.lpar_slot_num)
 
 
 def is_orphan(mapping):
-    """Whether a virtual SCSI mapping tells of no LPAR: that is gone.
+    """Return whether the LPAR of a virtual SCSI mapping is gone.
 
-    Its partition id tells nothing: another LPAR may have it by now. A mapping
-    can lack the adapter of a client that it has a link to (source: the
-    capture fake_vios_mappings.txt of pypowervm): that one is no orphan.
+    The partition id proves nothing, because another LPAR may have it by now. A
+    mapping with a link to a client may have no client adapter (source: the
+    capture fake_vios_mappings.txt of pypowervm). Such a mapping is no orphan.
     """
     return is_fc_orphan(mapping) and not is_for_any_client(mapping)
 
 
 def is_fc_orphan(mapping):
-    """Whether a Fibre Channel mapping tells of no LPAR: that is gone."""
+    """Return whether the LPAR of a Fibre Channel mapping is gone."""
     return mapping.client_adapter is None and not mapping.client_lpar_href

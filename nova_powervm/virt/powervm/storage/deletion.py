@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The gateway: storage is deleted here, and nowhere else in the driver.
+"""Delete storage: the only module of the driver that does so.
 
-Whoever deletes something brings a Proof that it is the driver's. A name is
-part of each: it is derived from what the storage belongs to. The other part
-is why nobody needs the storage any more:
+A caller needs a Proof that the storage is the driver's. One part of a proof is
+the name, which is derived from the owner of the storage. The other part is the
+reason why nobody needs the storage any more:
 
 * server_proof(): Nova has told the driver to remove, or to replace, what a
   server has;
@@ -22,9 +22,10 @@ is why nobody needs the storage any more:
 * cache_proof(): it belongs to the cache of images, which keeps what is in use;
 * upload_proof(): it describes an upload that has ended.
 
-Storage without proof stays, whatever it looks like: that of an operator, of
-another nova-compute, and of servers that have lost their LPARs. pypowervm's
-scrubbers are not used: they delete whatever is mapped to nobody.
+Storage without a proof stays, whatever it looks like. It may belong to an
+operator, to another nova-compute, or to a server that has lost its LPAR. The
+driver does not use pypowervm's scrubbers, because they delete everything that
+is mapped to nobody.
 
 tests/virt/powervm/storage/test_deletion.py finds every other call that deletes
 storage, and fails.
@@ -47,33 +48,34 @@ LOG = logging.getLogger(__name__)
 
 
 class Proof(typing.NamedTuple):
-    """Why storage may be deleted.
+    """The reason why storage may be deleted.
 
     :ivar why: str, for the log.
-    :ivar owns: function that tells whether it covers a name, without path.
+    :ivar owns: function of a name without path; returns whether the proof
+        covers it.
     """
 
     why: str
     owns: typing.Callable[[str], bool]
 
     def covered(self, names):
-        """Those of some names that it covers, a sorted list."""
+        """Return those of some names that the proof covers, a sorted list."""
         return sorted(name for name in names if self.owns(name))
 
 
 def server_proof(instance, also=None):
-    """What a server has: Nova tells the driver to remove, or replace, it.
+    """Return a proof for the storage of a server, which Nova gives up.
 
     :param instance: nova.objects.Instance
-    :param also: str, name of a disk that is known to be the server's though
-        it is not derived from its UUID, see disk.legacy; or None.
+    :param also: str, name of a disk that is known to be the server's though it
+        is not derived from its UUID, see disk.legacy; or None.
     """
     owned = powervm_names.server_names(instance.uuid) | ({also} - {None})
     return Proof('it is of server %s' % instance.uuid, owned.__contains__)
 
 
 def departed_proof(uuids):
-    """What servers have left that Nova does not have any more.
+    """Return a proof for the storage of servers that Nova has deleted.
 
     :param uuids: their UUIDs, see cleanup.platform_snapshot.PlatformSnapshot.
     """
@@ -82,18 +84,18 @@ def departed_proof(uuids):
 
 
 def cache_proof(is_ours):
-    """Images in a cache of this driver, and their markers.
+    """Return a proof for images in a cache of this driver, and their markers.
 
-    :param is_ours: called with a name; tells whether the driver has chosen it
-        for an image, see names, or for a marker.
+    :param is_ours: function of a name; returns whether the driver has chosen
+        it for an image, see names, or for a marker.
     """
     return Proof('it is of the cache of images', is_ours)
 
 
 def upload_proof(name):
-    """What an upload that this process made has left.
+    """Return a proof for what an upload of this process has left.
 
-    :param name: str, that of its file.
+    :param name: str, name of its file.
     """
     return Proof('its upload has ended', lambda found: found == name)
 
@@ -130,7 +132,7 @@ def media(vg_w, names, proof):
     :param vg_w: VG wrapper.
     :param names: collection of str.
     :param proof: Proof that covers all of them.
-    :returns: bool, whether any of them was there.
+    :returns: bool, whether any of them existed.
     :raises StorageIsNotOurs: before anything was deleted.
     """
     _check(names, proof)
@@ -148,12 +150,12 @@ def media(vg_w, names, proof):
 
 
 def unit(adapter, tier_uuid, lu, proof):
-    """Delete a logical unit, or find that it is gone (1 request).
+    """Delete a logical unit if it exists (1 request).
 
-    :param tier_uuid: str, UUID of the tier that it is in.
-    :param lu: what has its uuid and name, such as a disk.pool.Unit.
+    :param tier_uuid: str, UUID of its tier.
+    :param lu: object with its uuid and name, such as a disk.pool.Unit.
     :param proof: Proof that covers its name.
-    :returns: bool, whether it was there.
+    :returns: bool, whether it existed.
     :raises StorageIsNotOurs: if the proof does not cover it.
     :raises pypowervm.exceptions.HttpError: if it is mapped, or has a clone.
     """
@@ -170,7 +172,7 @@ def unit(adapter, tier_uuid, lu, proof):
 
 
 def upload(adapter, file_w, proof):
-    """Delete the descriptor of an upload, or find it gone (1 request).
+    """Delete the descriptor of an upload if it exists (1 request).
 
     :param file_w: vios_file.File wrapper.
     :param proof: Proof that covers the name of the file.
@@ -183,10 +185,11 @@ def upload(adapter, file_w, proof):
 
 
 def device(host, vios_uuid, name):
-    """Make a VIOS forget a device of a volume (3 requests).
+    """Remove the device of a volume from a VIOS (3 requests).
 
-    No data goes: the volume is Cinder's. The platform refuses if the device
-    is mapped. That it is of Nova's volume, who calls this has to know.
+    This deletes no data, because the volume is Cinder's. The platform refuses
+    if the device is mapped. The caller has to know that the device belongs to
+    a volume of Nova.
 
     :param host: the owner of the REST connection (host.Host).
     :param vios_uuid: str, UUID of the VIOS.

@@ -10,16 +10,16 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What storage is: disks, media, logical units, as pypowervm wraps them."""
+"""Compare disks, media and logical units, as pypowervm wraps them."""
 
 
 def base_name(element):
-    """Name of storage without a path (file-backed disks have one)."""
+    """Return the name of storage without the path of a file-backed disk."""
     return element.name.rsplit('/', 1)[-1]
 
 
 def is_named(element, wrapper_class, names):
-    """Whether storage is of a class and has one of the names.
+    """Return whether storage is of a class and has one of the names.
 
     :param element: wrapper of storage, or None.
     """

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The edits of VIOS documents that one operation makes."""
+"""Collect the edits of VIOS documents of one operation, and make them."""
 
 from __future__ import annotations
 
@@ -43,17 +43,18 @@ class _Redundant(typing.NamedTuple):
 
 
 class StorageTransaction:
-    """Edits of VIOS documents that the tasks of one flow gather.
+    """Edits of VIOS documents that the tasks of one flow collect.
 
-    They are made by execute(), with one read and at most one write per VIOS.
-    A VIOS without an edit is not read, one that no edit changed not written.
+    execute() makes them, with one read and at most one write per VIOS. It does
+    not read a VIOS without an edit, and does not write a VIOS that no edit
+    changes.
 
     :param host: the owner of the REST connection (host.Host).
-    :param name: str, tells in logs what it is for.
-    :param xag: extended attribute groups that the edits need; no other part
-                of the documents may be touched.
+    :param name: str, the purpose, for logs.
+    :param xag: extended attribute groups that the edits need; edits must not
+        touch other parts of the documents.
     :param slots: slots.server.ServerSlots of the server that the edits are
-                  for, which keeps what it has in its places.
+        for; it keeps the server's devices at their addresses.
     """
 
     def __init__(self, host: powervm_host.Host, name: str,
@@ -79,22 +80,22 @@ class StorageTransaction:
             xag: typing.Iterable[str] = (vios_mappings.SCSI_MAPPING,),
             slots: no_slots.Slots = no_slots.NO_SLOTS
             ) -> typing.Iterator[StorageTransaction]:
-        """Gather edits in a with statement, make them at its end."""
+        """Collect edits in a with statement, and make them at its end."""
         stg = cls(host, name, xag=xag, slots=slots)
         yield stg
         stg.execute()
 
     def reads(self, group: str) -> bool:
-        """Whether the documents have an extended attribute group."""
+        """Return whether the documents have an extended attribute group."""
         return group in self._xag
 
     def edit(self, vios_uuid: str, func: typing.Callable[..., typing.Any],
              *args: typing.Any, **kwargs: typing.Any) -> None:
         """Queue an edit of one VIOS.
 
-        :param func: called as func(vios_wrapper, *args, **kwargs); returns
-                     something true if it changed the wrapper: if it removed
-                     mappings, the list of them.
+        :param func: called as func(vios_wrapper, *args, **kwargs); returns a
+            true value if it changed the wrapper: if it removed mappings, the
+            list of them.
         """
         self._needed.add(vios_uuid)
         self._add(vios_uuid, func, args, kwargs)
@@ -106,12 +107,12 @@ class StorageTransaction:
             required: bool = True, **kwargs: typing.Any) -> None:
         """Queue an edit of each VIOS that serves the same storage.
 
-        Those that are down are left out.
+        VIOSes that are down are left out.
 
         :param vios_uuids: iterable of the UUIDs of the VIOSes.
         :param missed: called with the UUID of each VIOS that was left out,
                        if execute() succeeds; or None.
-        :param required: whether not all may be left out.
+        :param required: whether execute() fails if all are left out.
         """
         group = _Redundant(tuple(vios_uuids), missed, required)
         self._redundant.append(group)
@@ -120,7 +121,7 @@ class StorageTransaction:
 
     def map(self, vios_uuid: str, lpar_uuid: str,
             element: pvm_wrapper.Wrapper) -> None:
-        """Queue the mapping of storage to a partition by one VIOS.
+        """Queue the mapping of storage to a partition on one VIOS.
 
         :param lpar_uuid: str, PowerVM UUID of the client partition.
         :param element: wrapper of a disk, medium, logical unit or volume.
@@ -131,7 +132,7 @@ class StorageTransaction:
 
     def map_redundant(self, vios_uuids: typing.Iterable[str], lpar_uuid: str,
                       element: pvm_wrapper.Wrapper) -> None:
-        """Queue the mapping of storage by each VIOS that serves it.
+        """Queue the mapping of storage on each VIOS that serves it.
 
         See map() and edit_redundant().
         """
@@ -141,9 +142,9 @@ class StorageTransaction:
 
     def expect(self, vios_uuids: typing.Iterable[str],
                element: pvm_wrapper.Wrapper) -> None:
-        """Announce that an edit maps storage to the server.
+        """Announce that an edit will map storage to the server.
 
-        An edit that asks device_address() where to, announces it before.
+        Call this before an edit that calls device_address().
 
         :param element: wrapper that has its name, or its UDID.
         """
@@ -153,18 +154,20 @@ class StorageTransaction:
     def device_address(
             self, vios_w: pvm_vios.VIOS,
             element: pvm_wrapper.Wrapper) -> tuple[int | None, str | None]:
-        """Tell an edit where the server is to find storage.
+        """Return the address at which the server is to find storage.
 
-        :returns: (int slot, str LUA) for vios_mappings.build_mapping(); None
-            in place of either, or both, if the platform is to choose.
+        Edits call this.
+
+        :returns: (int slot, str LUA) for vios_mappings.build_mapping(); either
+            is None if the platform is to choose it.
         """
         return self._slots.device_address(vios_w, element)
 
     def vfc_slot(self, fabric: str, wwpns: typing.Iterable[str]) -> int | None:
-        """Tell an edit the slot of a virtual Fibre Channel adapter.
+        """Return the slot of a virtual Fibre Channel adapter.
 
-        It is to be asked for each adapter that the server is to have, also
-        if it is there: the slot map knows adapters by their fabric.
+        An edit has to call this for each adapter that the server is to have,
+        even if it exists, because the slot map knows adapters by their fabric.
 
         :param fabric: str, name of the fabric.
         :param wwpns: iterable of the two WWPNs of the adapter.
@@ -174,7 +177,7 @@ class StorageTransaction:
 
     @property
     def reserved_slots(self) -> typing.AbstractSet[int]:
-        """Slots that have, or are kept for, other devices: set of int."""
+        """Slots that other devices have, or are to get: set of int."""
         return self._slots.reserved
 
     def _add(self, vios_uuid: str, func: typing.Callable[..., typing.Any],
@@ -185,8 +188,8 @@ class StorageTransaction:
                      *args: typing.Any, **kwargs: typing.Any) -> None:
         """Queue an edit of each VIOS that is read for another edit anyway.
 
-        Such edits come first. They cost no read, and a write only if they
-        change something where nothing else changes.
+        Such edits come first. They need no read. They need a write only if
+        they change a VIOS that no other edit changes.
         """
         self._common.append((func, args, kwargs))
 
@@ -196,26 +199,26 @@ class StorageTransaction:
             ) -> None:
         """Queue a call that sees all VIOSes before any of them is edited.
 
-        With one, they are read together (1 request).
+        If there is such a call, one request reads all VIOSes.
 
         :param func: called as func(vioses), with a dict of UUID -> wrapper of
-                     those that there are edits for; it changes none.
+            the VIOSes that have edits; it must not change them.
         """
         self._plans.append(func)
 
     def partition_id(self, lpar_uuid: str) -> int | None:
-        """Tell a plan the id of a partition (no request).
+        """Return the id of a partition (no request), for a call of plan().
 
         :param lpar_uuid: str, PowerVM UUID of the partition.
-        :returns: int, as the mappings of all VIOSes tell; None if it has
-            none.
+        :returns: int, from the mappings of all VIOSes; None if they have none
+            of the partition.
         """
         return next((mapping.server_adapter.lpar_id for vios_w in self._read
                      for mapping in self._mappings_of(vios_w)
                      if clients.is_client(mapping, lpar_uuid)), None)
 
     def _mappings_of(self, vios_w: pvm_vios.VIOS) -> list[pvm_wrapper.Wrapper]:
-        """The mappings of a VIOS, of those groups that were read: list."""
+        """Return the mappings of a VIOS in the groups that were read: list."""
         return [
             *(vios_w.scsi_mappings
               if self.reads(vios_mappings.SCSI_MAPPING) else ()),
@@ -224,19 +227,19 @@ class StorageTransaction:
 
     def then(self, func: typing.Callable[..., typing.Any], *args: typing.Any,
              **kwargs: typing.Any) -> None:
-        """Queue a call for when all VIOSes have been written."""
+        """Queue a call to make after all VIOSes have been written."""
         self._afterwards.append((func, args, kwargs))
 
     def execute(self) -> dict[str, pvm_vios.VIOS]:
         """Make the edits, then the calls that were queued with then().
 
-        All VIOSes are tried, in the order of their first edits; the calls are
-        made only if every one succeeded.
+        Try all VIOSes, in the order of their first edits. Make the calls only
+        if all VIOSes succeeded.
 
-        :returns: dict of VIOS UUID -> wrapper as it is after the edits.
-        :raises StorageNotServed: if VIOSes are down that are required.
-        :raises: what went wrong on the one VIOS that failed; a pypowervm
-                 Error that names each if several did.
+        :returns: dict of VIOS UUID -> wrapper after the edits.
+        :raises StorageNotServed: if all VIOSes of a required edit are down.
+        :raises: the error of the VIOS that failed; if several failed, a
+            pypowervm Error that names each.
         """
         results = {uuid: vios_w for uuid, vios_w in self._update_all().items()
                    if vios_w is not None}
@@ -251,8 +254,7 @@ class StorageTransaction:
     def removed_storage(self) -> list[pvm_wrapper.Wrapper]:
         """Wrappers of the storage whose mappings execute() has removed.
 
-        That of an edit that removed it from several VIOSes is there several
-        times.
+        May contain duplicates, one per VIOS.
         """
         return [mapping.backing_storage
                 for mapping in self._removed_mappings()
@@ -282,8 +284,8 @@ class StorageTransaction:
         for func in self._plans:
             func(vioses)
         results, failures = {}, {}
-        # One after the other, in the order of the edits: the platform gives
-        # slots as it is asked, and a server boots from the lowest.
+        # One after the other, in the order of the edits, because the platform
+        # chooses slots in this order, and a server boots from the lowest.
         for uuid in uuids:
             try:
                 results[uuid] = self._update(uuid, vioses.get(uuid))
@@ -300,7 +302,7 @@ class StorageTransaction:
 
     def _update(self, vios_uuid: str,
                 known: pvm_vios.VIOS | None = None) -> pvm_vios.VIOS | None:
-        """Read, edit and write one VIOS; None if it can do without."""
+        """Read, edit and write a VIOS; None if it is down but optional."""
         edit = pvm_tx.WrapperTask(
             '%s_%s' % (self.name, vios_uuid),
             known or self.host.vios_getter(vios_uuid, self._xag))
@@ -314,13 +316,13 @@ class StorageTransaction:
         except _ViosIsDown:
             return None
         except pvm_exc.Error:
-            # It may have gone down, or away, meanwhile.
+            # The VIOS may have gone down, or been removed, in the meantime.
             if self.host.is_vios_up(vios_uuid):
                 raise
             return None
 
     def _check_up(self, vios_w: pvm_vios.VIOS) -> None:
-        """Raise _ViosIsDown if a VIOS is, by its document."""
+        """Raise _ViosIsDown if the document says that a VIOS is down."""
         if not self.host.filter_active([vios_w]):
             raise _ViosIsDown()
 
@@ -333,7 +335,7 @@ class StorageTransaction:
     def _call(self, vios_w: pvm_vios.VIOS, key: tuple[str, int],
               func: typing.Callable[..., typing.Any], args: tuple,
               kwargs: dict) -> typing.Any:
-        """Make an edit; if it is made anew, the last result counts."""
+        """Make an edit; if it is repeated, the last result counts."""
         self._returned[key] = func(vios_w, *args, **kwargs)
         return self._returned[key]
 

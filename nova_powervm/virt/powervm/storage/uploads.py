@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How bytes are sent to Virtual I/O Servers."""
+"""Upload data to Virtual I/O Servers."""
 
 from oslo_utils import excutils
 from pypowervm.helpers import vios_busy
@@ -23,18 +23,18 @@ from nova_powervm.virt.powervm import utils
 
 def upload(host, vios_uuid, file_type, name, stream, size, sha256=None,
            target_udid=None):
-    """Send bytes to a VIOS (3 requests).
+    """Upload data to a VIOS (3 requests).
 
-    The web File that describes the upload is deleted whatever happens; if
-    even that fails, delete_files() finds it by its name.
+    In any case, delete the web File that describes the upload. If even this
+    fails, delete_files() finds the File by its name.
 
     :param host: the owner of the REST connection (host.Host).
-    :param file_type: vios_file.FileType of what the bytes are.
-    :param name: str, name of the File, and of the medium it becomes.
-    :param stream: file or iterable of bytes; read once, chunk by chunk.
+    :param file_type: vios_file.FileType of the data.
+    :param name: str, name of the File, and of the medium that it becomes.
+    :param stream: file or iterable of bytes; read once, in chunks.
     :param size: int, number of bytes in it.
     :param sha256: hex digest for the platform to check, if known.
-    :param target_udid: UDID of the disk that takes the bytes.
+    :param target_udid: UDID of the disk to write to.
     """
     adapter = host.adapter
     try:
@@ -43,25 +43,25 @@ def upload(host, vios_uuid, file_type, name, stream, size, sha256=None,
             f_size=size, tdev_udid=target_udid).create()
     except Exception:
         with excutils.save_and_reraise_exception():
-            # The answer may have been lost after the File was made.
+            # The answer may have been lost after the File was created.
             utils.try_to('delete the web File %s' % name, delete_files,
                          host, [name], vios_uuid)
     try:
         adapter.upload_file(file_w.element, _source(stream),
                             helpers=_upload_helpers(adapter))
     finally:
-        # The second try is for an answer that was lost.
+        # The second attempt is for an answer that was lost.
         what = 'delete the web File %s' % name
         if not utils.try_to(what, _delete_file, adapter, file_w):
             utils.try_to(what, _delete_file, adapter, file_w)
 
 
 def _source(stream):
-    """What pypowervm reads the bytes from.
+    """Return the object from which pypowervm reads the data.
 
-    If the stream raises something, pypowervm logs an ERROR with a trace; if a
-    connection breaks, one line. So it is told the latter. Whoever has the
-    stream knows the reason.
+    If a stream raises an exception, pypowervm logs an ERROR with a traceback.
+    If a connection breaks, it logs one line. So turn the exception into the
+    latter. The owner of the stream knows the reason.
     """
     if hasattr(stream, 'read'):
         return stream
@@ -76,10 +76,11 @@ def _source(stream):
 
 
 def _upload_helpers(adapter):
-    """Request helpers that do not repeat a request whose body is spent.
+    """Return request helpers that do not repeat an upload.
 
     After a busy answer, and after the 401 of an expired token, pypowervm
-    1.1.27 would send it again with an empty body and report success.
+    1.1.27 would send the request again with an empty body, because the stream
+    is spent, and report success.
     """
     def without_relogin(request):
         def call(*args, **kwargs):
@@ -92,12 +93,12 @@ def _upload_helpers(adapter):
 
 
 def delete_files(host, names, vios_uuid):
-    """Delete the web Files of these names (1 request, and 1 for each).
+    """Delete the web Files with these names (1 request, and 1 for each).
 
     :param host: the owner of the REST connection (host.Host).
     :param names: collection of str.
-    :param vios_uuid: UUID of the VIOS that they were to go to: an HMC has
-        those of all its hosts.
+    :param vios_uuid: UUID of the VIOS that they were for, because an HMC has
+        the Files of all its hosts.
     """
     for file_w in host.upload_files():
         if (file_w.file_name in names and

@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Edits of the mappings of a VIOS: which partition has which storage.
+"""Edit the mappings of a VIOS: which partition has which storage.
 
-Each function takes the document of a VIOS that was read, and changes it or
-looks into it; none sends a request.
+Each function changes or searches the document of a VIOS that was read. None
+sends a request.
 """
 
 import copy
@@ -41,9 +41,9 @@ def add_mapping(vios_w, lpar_uuid, element, device_address=None):
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param lpar_uuid: str, PowerVM UUID of the client partition.
     :param element: wrapper of a disk, medium, logical unit or volume.
-    :param device_address: function that tells where to, see
+    :param device_address: function that returns the address, see
         StorageTransaction.device_address; None if the platform is to choose.
-    :returns: the new mapping, or None if it was there.
+    :returns: the new mapping, or None if it existed.
     """
     slot, lua = (device_address(vios_w, element) if device_address
                  else (None, None))
@@ -52,15 +52,15 @@ def add_mapping(vios_w, lpar_uuid, element, device_address=None):
 
 
 def add_mapping_apart(vios_w, lpar_uuid, element):
-    """Map storage to a partition by an adapter of its own.
+    """Map storage to a partition on an adapter of its own.
 
-    Nothing is done if the storage is mapped already. Costs no request; the
-    platform chooses the slot.
+    Do nothing if the storage is mapped already. Costs no request. The platform
+    chooses the slot.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param lpar_uuid: str, PowerVM UUID of the client partition.
     :param element: wrapper of a disk, medium, logical unit or volume.
-    :returns: the new mapping, or None if it was there.
+    :returns: the new mapping, or None if it existed.
     """
     return scsi_mapper.add_map(vios_w, pvm_vios.VSCSIMapping.bld(
         vios_w.adapter, None, lpar_uuid, copy.deepcopy(element)))
@@ -70,11 +70,11 @@ def build_mapping(vios_w, lpar_uuid, element, slot=None, lua=None):
     """Build the mapping of storage to a partition.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING; it is not changed.
-    :param slot: int, that of the client adapter. None means an adapter of the
-        partition that has room, or a new one in a slot that the platform
-        chooses.
+    :param slot: int, slot of the client adapter. None means an adapter of the
+        partition with room for it, or a new adapter in a slot that the
+        platform chooses.
     :param lua: str, logical unit address; None if the platform is to choose.
-    :returns: VSCSIMapping wrapper, to be added to those of the VIOS.
+    :returns: VSCSIMapping wrapper, to add to the mappings of the VIOS.
     """
     element = copy.deepcopy(element)
     if slot is None:
@@ -96,12 +96,12 @@ def remove_storage_mappings(vios_w, wrapper_class, names, partitions=None,
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param wrapper_class: pypowervm class of the storage, such as VDisk.
-    :param names: collection of names; those of disks without a path.
-    :param partitions: collection of the PowerVM UUIDs of the partitions that
-                       it may be taken from; None means any. It is always
-                       taken from those that are gone.
-    :param udids: collection of the UDIDs that the storage may have; None
-                  means any.
+    :param names: collection of names; names of disks without a path.
+    :param partitions: collection of the PowerVM UUIDs of the partitions from
+        which to unmap it; None means any. Storage is always unmapped from
+        partitions that are gone.
+    :param udids: collection of the UDIDs that the storage may have; None means
+        any.
     :returns: list of the mappings that were removed.
     """
     def is_ours(mapping):
@@ -126,12 +126,12 @@ def remove_partition_mappings(vios_w, lpar_uuid):
 
 
 def remove_stale_mappings(vios_w, lpar_id):
-    """Remove mappings of a former partition whose id is in use again.
+    """Remove mappings of an earlier partition whose id is in use again.
 
-    The platform may keep the server side of a mapping when its client is
-    deleted; the next partition with that id would inherit it. The storage
-    behind it is left alone: it goes with the server that owns its name.
-    A mapping that tells of another partition stays: that has it.
+    When the platform deletes a client, it may keep the server side of a
+    mapping. The next partition with this id would inherit it. The storage
+    behind it stays until the server that owns its name is deleted. A mapping
+    that names another partition also stays, because this partition has it.
 
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param lpar_id: int, id of the partition that exists now.
@@ -151,11 +151,11 @@ def remove_stale_mappings(vios_w, lpar_id):
 
 
 def remove_stale_fc_mappings(vios_w, lpar_ids):
-    """Do the same for mappings of virtual Fibre Channel adapters.
+    """Remove stale mappings of virtual Fibre Channel adapters, likewise.
 
     :param vios_w: VIOS wrapper, read with FC_MAPPING.
-    :param lpar_ids: collection of int, ids of the partition that exists now,
-        and of those that it was before.
+    :param lpar_ids: collection of int, the present and the earlier ids of the
+        partition.
     :returns: bool, whether there were any.
     """
     mappings = vios_w.vfc_mappings
@@ -177,7 +177,7 @@ def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
     :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
     :param lpar_uuid: str, PowerVM UUID of the client partition.
     :param wrapper_class: pypowervm class of the storage, such as VDisk.
-    :param name: str, its name; that of a disk without a path.
+    :param name: str, its name; the name of a disk without the path.
     :returns: the mapping, or None.
     """
     return next((mapping for mapping in vios_w.scsi_mappings
@@ -187,7 +187,7 @@ def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
 
 
 def remove_mappings(vios_w, is_match):
-    """Remove the mappings of which a function is true; returns a list."""
+    """Remove the mappings for which a function returns True; return a list."""
     mappings = vios_w.scsi_mappings
     removed = [mapping for mapping in mappings if is_match(mapping)]
     for mapping in removed:

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Volume groups of Virtual I/O Servers: disks and media in them."""
+"""Edit volume groups of Virtual I/O Servers: their disks and media."""
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -28,11 +28,11 @@ _FILE_POOL_PREFIX = 'QCOW VG'
 
 
 class VolumeGroup:
-    """One volume group of one VIOS; it is read afresh for every use.
+    """One volume group of one VIOS, which is read again for every use.
 
     :param host: the owner of the REST connection (host.Host).
     :param vios_uuid: str, UUID of the VIOS.
-    :param vg_w: VG wrapper; only its identity is kept.
+    :param vg_w: VG wrapper; only its UUID and its name are kept.
     """
 
     def __init__(self, host, vios_uuid, vg_w):
@@ -48,15 +48,16 @@ class VolumeGroup:
     def edit(self, func, *args, known=None):
         """Call func with the wrapper, alone in this process (1 request).
 
-        :param func: called as func(vg_wrapper, *args); writes its changes
-                     itself, with update(), and is called again with a fresh
-                     wrapper if that meets a 412.
-        :param known: wrapper that was read just now, to save the request.
-        :returns: what func returns.
+        :param func: called as func(vg_wrapper, *args). It writes its changes
+            itself, with update(). After a 412 it is called again with a new
+            wrapper.
+        :param known: wrapper that was just read, to save the request.
+        :returns: the result of func.
         """
         def announced(vg_w, *args):
             if len(vg_w.vmedia_repos):
-                # If its media change, the platform tells that of the VIOS.
+                # If its media change, the platform sends an event about the
+                # VIOS.
                 self.host.expect_vios_event(self.vios_uuid)
             return func(vg_w, *args)
 
@@ -64,7 +65,7 @@ class VolumeGroup:
             known or self._getter(), *args)
 
     def clients(self, names):
-        """Tell which of some disks are mapped (1 request).
+        """Return which of some disks are mapped (1 request).
 
         :param names: collection of str, without paths.
         :returns: dict of name -> str, UUID of a partition, 'any' if it is on
@@ -83,16 +84,16 @@ class VolumeGroup:
 
 
 def find_disk(vg_w, name):
-    """Return the virtual disk of that name in a volume group, or None."""
+    """Return the virtual disk with a name in a volume group, or None."""
     return next((disk for disk in vg_w.virtual_disks
                  if elements.base_name(disk) == name), None)
 
 
 def is_file_backed(vg_w):
-    """Whether the disks of a volume group are files.
+    """Return whether the disks of a volume group are files.
 
-    Assumed, no hardware: the documentation of NovaLink calls such a pool
-    "QCOW VG - default"; its disks have paths as their names.
+    Assumed, no hardware: the documentation of NovaLink calls such a pool "QCOW
+    VG - default"; its disks have paths as their names.
     """
     return vg_w.name.startswith(_FILE_POOL_PREFIX) or any(
         disk.name.startswith('/') for disk in vg_w.virtual_disks)
@@ -104,11 +105,11 @@ def create_disk(vg_w, name, size_gb, source=None, file_format=None):
     :param vg_w: VG wrapper.
     :param name: str of at most 15 of [.0-9A-Za-z_].
     :param size_gb: int, size in GiB.
-    :param source: wrapper of the disk of the same group whose content the
-                   platform is to copy, or None.
+    :param source: wrapper of a disk of the same group whose content the
+        platform is to copy, or None.
     :param file_format: pypowervm FileFormatType of its content, or None.
     :returns: (wrapper of the group, wrapper of the disk).
-    :raises ComputeResourcesUnavailable: if the group has not the room.
+    :raises ComputeResourcesUnavailable: if the group has too little space.
     """
     vg_w, disks = _create(vg_w, [pvm_stg.VDisk.bld(
         vg_w.adapter, name, size_gb, base_image=source and source.udid,
@@ -121,7 +122,7 @@ def create_blank_disks(vg_w, sizes):
 
     :param sizes: dict of name -> int GiB.
     :returns: list of wrappers of the disks.
-    :raises ComputeResourcesUnavailable: if the group has not the room.
+    :raises ComputeResourcesUnavailable: if the group has too little space.
     """
     return _create(vg_w, [
         pvm_stg.VDisk.bld(vg_w.adapter, name, size_gb,
@@ -143,7 +144,7 @@ def _create(vg_w, new_disks):
 
 
 def check_room(vg_w, size_gb):
-    """Raise ComputeResourcesUnavailable if the group has not that room."""
+    """Raise ComputeResourcesUnavailable if a group has too little space."""
     if vg_w.available_size < size_gb:
         raise nova_exc.ComputeResourcesUnavailable(
             reason='%(need)d GB needed in volume group %(vg)s, %(free).2f GB '
@@ -152,11 +153,11 @@ def check_room(vg_w, size_gb):
 
 
 def has_media(vg_w, name):
-    """Whether a medium is in a media repository of a volume group."""
+    """Return whether a medium is in a media repository of a volume group."""
     return name in media_names(vg_w)
 
 
 def media_names(vg_w):
-    """Names of the media in the media repository of a volume group."""
+    """Return the names of the media in a volume group's repository: set."""
     return {medium.name for repository in vg_w.vmedia_repos
             for medium in repository.optical_media}
