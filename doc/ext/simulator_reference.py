@@ -58,11 +58,13 @@ def profiles():
         # The comment before the first key; the licence is before an empty
         # line.
         comment = source.partition('\nname:')[0].split('\n\n')[-1]
-        hosts = profile.load(name)['hosts']
+        data = profile.load(name)
+        # An HMC has the only port.
+        ports = [data['console']] if 'console' in data else data['hosts']
         rows.append((
             '``%s``' % name,
             ', '.join('%s: %d' % (host['name'], host['port'])
-                      for host in hosts),
+                      for host in ports),
             _text(re.sub('(?m)^# ?', '', comment))))
     return _table((15, 20, 65), ('Profile', 'Ports', 'Site'), rows)
 

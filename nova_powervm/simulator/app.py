@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The WSGI application of one host.
+"""The WSGI application of one endpoint.
 
 It finds the answer to a request in the control API or through the router,
 injects the faults that were ordered, turns refusals into error documents, and
@@ -34,15 +34,15 @@ LOG = logging.getLogger(__name__)
 
 
 class Application:
-    """Serves the REST API of a host, and the control API of its site.
+    """Serves the REST API of an endpoint, and the control API of its site.
 
-    :param host: host.Host
+    :param endpoint: endpoint.Endpoint
     """
 
-    def __init__(self, host):
-        self._host = host
-        self._control = control.Control(host)
-        self._router = router.Router(host)
+    def __init__(self, endpoint):
+        self._endpoint = endpoint
+        self._control = control.Controls(endpoint)
+        self._router = router.Router(endpoint)
 
     def __call__(self, environ, start_response):
         """Answer a request.
@@ -61,13 +61,14 @@ class Application:
         response = None
         try:
             response = self._answer(request)
-            response.headers['X-MC-Type'] = 'PVM'
+            if self._endpoint.console_type:
+                response.headers['X-MC-Type'] = self._endpoint.console_type
             return response
         finally:
             self._record(request, response, time.monotonic() - started)
 
     def _record(self, request, response, seconds):
-        self._host.journal.add({
+        self._endpoint.journal.add({
             'method': request.method, 'path': request.path,
             'query': request.query, 'groups': request.group_query,
             'status': response.status if response else None,
@@ -93,12 +94,12 @@ class Application:
         request.drain()
         return rest_response.xml(atom.error_entry(
             str(uuid.uuid4()), exc.status, request.path, exc.reason_code,
-            exc.message, request.headers(), self._host.site.clock.now()),
+            exc.message, request.headers(), self._endpoint.site.clock.now()),
             exc.status)
 
     def _delay(self, request):
         """Return how long the request waits, in seconds."""
-        timing = self._host.site.timing
+        timing = self._endpoint.site.timing
         seconds = timing['request_seconds']
         if request.method == 'POST' and 'NetworkBridge' in request.segments:
             seconds += timing['sea_seconds']
@@ -111,9 +112,9 @@ class Application:
         if delay:
             time.sleep(delay)
         vios = None
-        if self._host.faults.want_vios:
-            vios = faults.vios_of(self._host, request.segments)
-        fault = request.fault = self._host.faults.match(
+        if self._endpoint.faults.want_vios:
+            vios = faults.vios_of(self._endpoint, request.segments)
+        fault = request.fault = self._endpoint.faults.match(
             request.method, request.path, request.query,
             bool(request.header('If-Match')), vios is not None)
         if fault is None:
@@ -141,7 +142,7 @@ class Application:
         return errors.Unanswered() if fault.is_silent else errors.Dropped()
 
     def _take_down(self, fault, vios):
-        with self._host.site.lock:
+        with self._endpoint.site.lock:
             if 'vios' in fault.spec:
-                vios = self._host.operator.vios(fault.spec['vios'])
+                vios = self._endpoint.vios(fault.spec['vios'])
             vios.halted()

@@ -46,8 +46,37 @@ def _validator(document, reference):
         '$ref': reference, 'components': document['components']})
 
 
+class Controls:
+    """Answers the control requests that reach an endpoint.
+
+    They are for its first host, those below /simulator/hosts/NAME/ for the
+    host with that name.
+
+    :param endpoint: endpoint.Endpoint
+    """
+
+    def __init__(self, endpoint):
+        self._endpoint = endpoint
+        self._of_host = {host: Control(host) for host in endpoint.hosts}
+
+    def respond(self, environ):
+        """Answer a request.
+
+        :returns: werkzeug.Response
+        """
+        path = environ['PATH_INFO']
+        host = self._endpoint.hosts[0]
+        named = re.match('/simulator/hosts/([^/]+)(?=/|$)', path)
+        for other in self._endpoint.hosts if named else ():
+            if other.name == named.group(1):
+                host = other
+                environ = dict(environ, PATH_INFO='/simulator' +
+                               path[named.end():])
+        return self._of_host[host].respond(environ)
+
+
 class Control:
-    """Answers the control requests that reach a host.
+    """Answers the control requests for a host.
 
     :param host: host.Host
     """

@@ -58,11 +58,13 @@ class Events:
     :param clock: clock.Clock
     :param limit: int, events that a queue holds; when there are more, all
                   are dropped for one CACHE_CLEARED
+    :param greets: bool, whether the first poll is answered with NEW_CLIENT
     """
 
-    def __init__(self, clock, limit=2000):
+    def __init__(self, clock, limit=2000, greets=True):
         self._clock = clock
         self._limit = limit
+        self._greets = greets
         self._queues = {}
         self._changed = threading.Condition()
         self._last_id = 0
@@ -111,7 +113,7 @@ class Events:
             queue = self._queues.get(app_id)
             if queue is None:
                 self._queues[app_id] = collections.deque()
-                return [new_client]
+                return [new_client] if self._greets else []
             while (not queue and not self._closed.is_set() and
                    self._queues.get(app_id) is queue):
                 left = deadline - time.monotonic()

@@ -124,7 +124,7 @@ class Fault:
 
 
 class Faults:
-    """The faults of a host.
+    """The faults of an endpoint.
 
     :param find_vios: callable of the name of a VIOS, which raises
                       errors.RestError when there is none
@@ -200,24 +200,24 @@ class Faults:
             return removed
 
 
-def vios_of(host, segments):
+def vios_of(endpoint, segments):
     """Find the VIOS that a request is for.
 
-    :param host: host.Host
+    :param endpoint: endpoint.Endpoint
     :param segments: list of str, the path of the URL. A VIOS is in it, a
                      file that is for one, or a job of one
     :returns: vios.VirtualIOServer, or None
     """
-    with host.site.lock:
+    with endpoint.site.lock:
         uuid = None
         for name, value in zip(segments, segments[1:]):
             if name == 'VirtualIOServer':
                 uuid = value
             elif name in ('File', 'contents'):
-                file = host.store.find('File', value)
+                file = endpoint.find('File', value)
                 uuid = file.vios_uuid if file is not None else uuid
             elif name == 'jobs':
-                job = host.jobs.find(value)
+                job = endpoint.jobs.find(value)
                 if job is not None and job.target is not None:
                     uuid = job.target.uuid
-        return host.store.find('VirtualIOServer', uuid) if uuid else None
+        return endpoint.find('VirtualIOServer', uuid) if uuid else None

@@ -40,6 +40,8 @@ def fingerprint(site):
     with site.lock:
         for host in site.hosts:
             _add_host(found, host)
+        for endpoint in site.consoles:
+            _add(found, endpoint.name, endpoint.state())
         for pool in site.pools:
             for unit in pool.units:
                 _add_bytes(found, 'pools/%s/units/%s %s' % (
@@ -82,8 +84,8 @@ def _add_host(found, host):
             if type_ == 'VolumeGroup':
                 _add_group_bytes(found, path, resource)
     _add(found, host.name, {
-        'name': host.name, 'jobs': host.jobs.state(),
-        'sessions': host.sessions.state(),
+        'name': host.name, 'jobs': host.jobs.state(host),
+        'sessions': [] if host.endpoint.is_hmc else host.sessions.state(),
         'management_devices': host.management.state()})
 
 

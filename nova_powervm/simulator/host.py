@@ -18,15 +18,10 @@ import uuid
 from oslo_log import log as logging
 
 from nova_powervm.simulator import errors
-from nova_powervm.simulator import events
-from nova_powervm.simulator import faults
 from nova_powervm.simulator import guest_disks
-from nova_powervm.simulator import jobs
-from nova_powervm.simulator import journal
 from nova_powervm.simulator import management_partition
 from nova_powervm.simulator import operator
 from nova_powervm.simulator import resources
-from nova_powervm.simulator import sessions
 from nova_powervm.simulator import store
 
 LOG = logging.getLogger(__name__)
@@ -35,45 +30,42 @@ _NAMESPACE = uuid.UUID('5a1c7f4e-0d1b-4f53-8d8e-6a0d7d0f7c10')
 
 
 class Host:
-    """A server of the site, with its NovaLink REST server.
+    """A server of the site.
 
     :ivar site: site.Site
+    :ivar endpoint: endpoint.Endpoint, the REST server that manages it, its
+                    NovaLink or an HMC. Events, jobs, journal, sessions and
+                    faults are those of the endpoint
     :ivar name: str
     :ivar number: int, position in the site, from 0
     :ivar system: the ManagedSystem resource
-    :ivar base_url: str, begins every URL that is handed out
     :ivar operator: operator.Operator, which changes things outside of the REST
                     API
     :ivar data_dir: str, where files of this host go
     """
 
-    def __init__(self, site, spec, number):
-        profile = site.profile
+    def __init__(self, site, spec, number, endpoint):
         self.site = site
         self.name = spec['name']
         self.number = number
         self.spec = spec
         self.data_dir = os.path.join(site.data_dir, self.name)
-        self.base_url = 'http://localhost'
+        self.endpoint = endpoint
+        endpoint.hosts.append(self)
         self.system = None
-        self.server = None
         self._last_etag = 0
         self._last_mac = 0
         self._reserved_ids = {part['id'] for part in
                               spec['vioses'] + spec['lpars']
                               if 'id' in part}
         self.store = store.Store()
-        self.events = events.Events(site.clock, profile['event_limit'])
-        self.jobs = jobs.Jobs(self)
-        self.journal = journal.Journal()
-        self.sessions = sessions.Sessions(
-            site.clock, profile['user'], profile['password'],
-            os.path.join(self.data_dir, 'sessions'),
-            site.timing['session_idle_seconds'],
-            site.timing['session_max_seconds'])
+        self.events = endpoint.events
+        self.jobs = endpoint.jobs
+        self.journal = endpoint.journal
+        self.sessions = endpoint.sessions
+        self.faults = endpoint.faults
         self.management = management_partition.Management(self)
         self.operator = operator.Operator(self)
-        self.faults = faults.Faults(self.operator.vios)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
 
     def build(self):
@@ -82,7 +74,8 @@ class Host:
             for module in resources.BUILDERS:
                 module.build(self, self.spec)
             self._reserved_ids = set()
-            self.management.build()
+            if any(p.is_management for p in self.partitions()):
+                self.management.build()
 
     def render_all(self):
         """Render every object once: its parts are kept."""
@@ -105,7 +98,17 @@ class Host:
     @property
     def port(self):
         """int, the TCP port of the REST server, once it is started."""
-        return self.server.port
+        return self.endpoint.port
+
+    @property
+    def base_url(self):
+        """str, begins every URL that is handed out."""
+        return self.endpoint.base_url
+
+    @property
+    def server(self):
+        """server.RestServer, or None."""
+        return self.endpoint.server
 
     def location(self, partition_id, slot):
         """Return the location code of a virtual slot."""
@@ -204,7 +207,9 @@ class Host:
         for type_ in sorted(self.store.types()):
             data[type_] = sorted((r.state() for r in self.store.all(type_)),
                                  key=lambda state: state['uuid'])
-        data['jobs'] = self.jobs.state()
-        data['sessions'] = self.sessions.state()
+        data['jobs'] = self.jobs.state(self)
+        # Those of an HMC are of no host.
+        data['sessions'] = ([] if self.endpoint.is_hmc else
+                            self.sessions.state())
         data['management_devices'] = self.management.state()
         return data

@@ -146,8 +146,12 @@ def _contradictions(data):
                 yield (('hosts', i, key),
                        'two hosts have the %s %s' % (key, value))
             seen.add(value)
+    managed = _managed_by_hmc(data)
+    for name in managed.difference(host['name'] for host in data['hosts']):
+        yield ('console', 'hosts'), 'there is no host %s' % name
     for i, host in enumerate(data['hosts']):
-        for path, reason in _host_contradictions(host):
+        for path, reason in _host_contradictions(host,
+                                                 host['name'] in managed):
             yield ('hosts', i) + path, reason
     yield from _cluster_contradictions(data)
     yield from _san_contradictions(data)
@@ -200,11 +204,24 @@ def _san_contradictions(data):
         seen.add(port['wwpn'].upper())
 
 
-def _host_contradictions(host):
+def _managed_by_hmc(data):
+    """Return the names of the hosts that an HMC manages: set of str."""
+    if 'console' not in data:
+        return set()
+    return set(data['console'].get(
+        'hosts', [host['name'] for host in data['hosts']]))
+
+
+def _host_contradictions(host, is_hmc):
     partitions = [(('vioses', n), p) for n, p in enumerate(host['vioses'])]
     partitions += [(('lpars', n), p) for n, p in enumerate(host['lpars'])]
     managers = [p for _, p in partitions if p['management']]
-    if len(managers) != 1:
+    if is_hmc and managers:
+        yield (), ('an HMC manages the host: no partition can have '
+                   'management: true')
+    if is_hmc and 'port' in host:
+        yield ('port',), 'an HMC manages the host, which has no port itself'
+    if not is_hmc and len(managers) != 1:
         yield (), ('exactly one partition must have management: true; %d '
                    'have' % len(managers))
     for key in ('name', 'id', 'uuid'):

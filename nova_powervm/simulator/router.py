@@ -29,11 +29,11 @@ from nova_powervm.simulator import resources
 class Router:
     """Finds the handler of a request.
 
-    :param host: host.Host
+    :param endpoint: endpoint.Endpoint
     """
 
-    def __init__(self, host):
-        self._host = host
+    def __init__(self, endpoint):
+        self._endpoint = endpoint
         self._classes = {cls.URL_NAME or cls.TYPE: cls
                          for cls in resources.ALL}
 
@@ -49,17 +49,17 @@ class Router:
             raise errors.NotFound('There is nothing at %s' % request.path)
         service, path = request.segments[2], request.segments[3:]
         if (service, path) == ('web', ['Logon']):
-            return logon.handle(self._host, request)
-        self._host.sessions.check(request.header('X-API-Session'))
+            return logon.handle(self._endpoint, request)
+        self._endpoint.sessions.check(request.header('X-API-Session'))
         if (service, path[:2]) == ('web', ['File', 'contents']):
-            return contents.handle(self._host, request, path[2:])
+            return contents.handle(self._endpoint, request, path[2:])
         if (service, path) == ('uom', ['Event']):
-            return events.handle(self._host, request)
+            return events.handle(self._endpoint, request)
         if request.method in ('PUT', 'POST'):
             request.receive()
-        with self._host.site.lock:
+        with self._endpoint.site.lock:
             if (service, path[0]) == ('uom', 'jobs'):
-                return jobs.handle(self._host, request, path[1:])
+                return jobs.handle(self._endpoint, request, path[1:])
             return self._follow(request, service, path)
 
     def _follow(self, request, service, path):
@@ -69,7 +69,7 @@ class Router:
             cls, path = self._class(parent, path)
             if cls.IS_MADE:
                 self._check_service(service, cls)
-                return objects.handle_made(self._host, request, cls, path)
+                return objects.handle_made(parent.host, request, cls, path)
             if not path or path[0] in ('search', 'do', 'quick'):
                 self._check_service(service, cls)
                 return self._on_type(request, cls, parent, path)
@@ -77,11 +77,11 @@ class Router:
             path = path[1:]
             if not path:
                 self._check_service(service, cls)
-                return objects.handle_object(self._host, request, resource)
+                return objects.handle_object(request, resource)
             if path[0] == 'quick':
                 return objects.quick(request, resource, path[1:])
             if path[0] == 'do':
-                return jobs.handle_operation(self._host, request, cls,
+                return jobs.handle_operation(self._endpoint, request, cls,
                                              resource, path[1:])
             parent = resource
 
@@ -112,19 +112,17 @@ class Router:
 
     def _object(self, cls, parent, uuid):
         """Find an object, which must be a child of the parent, if given."""
-        resource = self._host.store.get(cls.TYPE, uuid)
-        if parent is not None and resource.parent is not parent:
-            raise errors.NotFound('%s %s is not in %s %s' % (
-                cls.TYPE, resource.uuid, parent.TYPE, parent.uuid))
-        return resource
+        if parent is None:
+            return self._endpoint.get(cls.TYPE, uuid)
+        return self._endpoint.child(parent, cls.TYPE, uuid)
 
     def _on_type(self, request, cls, parent, path):
         """Answer a request whose URL names no object of a type."""
         if not path:
-            return objects.handle_type(self._host, request, cls, parent)
+            return objects.handle_type(self._endpoint, request, cls, parent)
         if path[0] == 'search':
-            return objects.search(self._host, request, cls, path[1:])
+            return objects.search(self._endpoint, request, cls, path[1:])
         if path[0] == 'do':
-            return jobs.handle_operation(self._host, request, cls, None,
+            return jobs.handle_operation(self._endpoint, request, cls, None,
                                          path[1:])
         raise errors.NotFound('There is no quick report of %s' % cls.TYPE)

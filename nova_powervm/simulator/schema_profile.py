@@ -297,6 +297,22 @@ HOST = _object({
     'custom_events': {'type': 'boolean', 'default': True},
 }, ['name'])
 
+#: An HMC that manages several hosts.
+CONSOLE = _object({
+    'kind': {'enum': ['hmc']},
+    'name': dict(_NAME, default='hmc1'),
+    # 0 means any free port.
+    'port': {'type': 'integer', 'minimum': 0, 'maximum': 65535},
+    # Default: every host. The others have a NovaLink each.
+    'hosts': _array(_NAME, minItems=1, uniqueItems=True),
+    # Whether answers have the header X-MC-Type.
+    'tells_type': {'type': 'boolean', 'default': True},
+    # What a token is answered with that has expired.
+    'expired_status': {'enum': [401, 403], 'default': 401},
+    # Whether the first poll for events is answered with NEW_CLIENT.
+    'new_client': {'type': 'boolean', 'default': True},
+}, ['kind'])
+
 TIER = _object({
     'name': _NAME,
     'capacity_gb': _GIGABYTES,
@@ -337,6 +353,7 @@ PROFILE = _object({
     'timing': TIMING,
     'event_limit': dict(_COUNT, default=2000),
     'hosts': _array(HOST, minItems=1),
+    'console': CONSOLE,
     'clusters': _array(CLUSTER, default=[]),
     'san': SAN,
 }, ['name', 'hosts'])

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The HTTP server of one host."""
+"""The HTTP server of one endpoint."""
 
 import select
 import socket
@@ -136,21 +136,21 @@ class _ThreadPool(threadpool.ThreadPool):
             self._threads.append(worker)
 
 
-class HostServer:
-    """Serves the REST API of a host from threads of its own.
+class RestServer:
+    """Serves the REST API of an endpoint from threads of its own.
 
-    :param host: host.Host
+    :param endpoint: endpoint.Endpoint
     :param bind: str, address to listen on
     :param port: int; 0 for any free one
     :param tls: Tls, or None for http
     """
 
-    def __init__(self, host, bind, port, tls=None):
-        self._host = host
+    def __init__(self, endpoint, bind, port, tls=None):
+        self._endpoint = endpoint
         self._bind = bind
         self._thread = None
         self._server = wsgi.Server(
-            (bind, port), app.Application(host), numthreads=_MIN_THREADS,
+            (bind, port), app.Application(endpoint), numthreads=_MIN_THREADS,
             request_queue_size=128, timeout=60,
             shutdown_timeout=_SHUTDOWN_SECONDS)
         self._server.gateway = _Gateway
@@ -169,7 +169,7 @@ class HostServer:
         return self._server.bind_addr[1]
 
     def listen(self):
-        """Take the port, and tell the host its base URL.
+        """Take the port, and tell the endpoint its base URL.
 
         :raises OSError: when the port cannot be had
         """
@@ -177,13 +177,14 @@ class HostServer:
         name = 'localhost' if self._bind in LOOPBACK else self._bind
         if ':' in name:
             name = '[%s]' % name
-        self._host.base_url = '%s://%s:%d' % (self._scheme, name, self.port)
+        self._endpoint.base_url = '%s://%s:%d' % (
+            self._scheme, name, self.port)
 
     def start(self):
         """Serve in the background."""
         self._thread = threading.Thread(
             target=self._server.serve, daemon=True,
-            name='simulator-%s' % self._host.name)
+            name='simulator-%s' % self._endpoint.name)
         self._thread.start()
 
     def stop(self):

@@ -45,16 +45,20 @@ class Sessions:
     :param directory: str, folder for the token files
     :param idle_seconds: float, time after which an unused session ends
     :param max_seconds: float, time after which any session ends
+    :param takes_files: bool, whether a client may log on with a file
+    :param expired_status: int, HTTP status for a token of no session
     """
 
     def __init__(self, clock, user, password, directory, idle_seconds,
-                 max_seconds):
+                 max_seconds, takes_files=True, expired_status=401):
         self._clock = clock
         self._user = user
         self._password = password
         self._directory = directory
         self._idle_seconds = idle_seconds
         self._max_seconds = max_seconds
+        self._takes_files = takes_files
+        self._expired_status = expired_status
         self._lock = threading.Lock()
         self._by_token = {}
 
@@ -78,7 +82,10 @@ class Sessions:
         Whoever can read the file may use the session.
 
         :returns: Session
+        :raises errors.Refused: if only passwords are good
         """
+        if not self._takes_files:
+            raise errors.Refused('A client logs on with a password here')
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         name = 'session-%s' % secrets.token_hex(8)
         return self._start(user, os.path.join(self._directory, name))
@@ -107,7 +114,8 @@ class Sessions:
                 session.last_used = self._clock.now()
                 return session
         raise errors.Unauthorized('There is no session with this token, or '
-                                  'it has expired')
+                                  'it has expired',
+                                  status=self._expired_status)
 
     def _end_old(self):
         """End the sessions whose time is over."""

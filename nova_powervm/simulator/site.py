@@ -19,6 +19,7 @@ import tempfile
 import threading
 
 from nova_powervm.simulator import clock
+from nova_powervm.simulator import endpoint
 from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator import host as site_host
 from nova_powervm.simulator.migration import record
@@ -53,6 +54,7 @@ class Site:
     """A site made from a profile.
 
     :ivar hosts: list of host.Host
+    :ivar endpoints: list of endpoint.Endpoint, the REST servers
     :ivar pools: list of shared_pool.Pool, one for each cluster
     :ivar san: san.network.San, the storage area network
     :ivar migrations: migration.record.Migrations, of all hosts
@@ -73,18 +75,40 @@ class Site:
             prefix='powervm-simulator-')
         _claim(self.data_dir)
         self.hosts = []
+        self.endpoints = []
         self.migrations = record.Migrations()
         self.san = san_network.San(self, profile['san'])
         for number, spec in enumerate(profile['hosts']):
-            host = site_host.Host(self, spec, number)
+            host = site_host.Host(self, spec, number,
+                                  self._endpoint_for(spec['name']))
             self.hosts.append(host)
             host.build()
         with self.lock:
             self.pools = [cluster.build_pool(self, spec)
                           for spec in profile['clusters']]
 
+    @property
+    def consoles(self):
+        """List of the endpoints that are HMCs."""
+        return [found for found in self.endpoints if found.is_hmc]
+
+    def _endpoint_for(self, host_name):
+        """Find the REST server of a host, or make it."""
+        console = self.profile.get('console')
+        if console is not None and host_name in console.get(
+                'hosts', [spec['name'] for spec in self.profile['hosts']]):
+            for found in self.endpoints:
+                if found.name == console['name']:
+                    return found
+            name = console['name']
+        else:
+            name, console = host_name, None
+        self.endpoints.append(endpoint.Endpoint(self, len(self.endpoints),
+                                                name, console))
+        return self.endpoints[-1]
+
     def start(self, bind='127.0.0.1', port=None, tls=None):
-        """Start a REST server for each host.
+        """Start a REST server for each host, or for the HMC of several.
 
         :param bind: str, address to listen on
         :param port: int, of the first host, the others follow; 0 for any
@@ -92,27 +116,29 @@ class Site:
         :param tls: server.Tls to serve https, or None
         """
         try:
-            for host in self.hosts:
+            for found in self.endpoints:
                 if port is None:
-                    wanted = host.spec.get('port', 0)
+                    spec = found.spec or found.hosts[0].spec
+                    wanted = spec.get('port', 0)
                 else:
-                    wanted = port + host.number if port else 0
-                host.server = server.HostServer(host, bind, wanted, tls)
-                host.server.listen()
+                    wanted = port + found.number if port else 0
+                found.server = server.RestServer(found, bind, wanted, tls)
+                found.server.listen()
                 # So that not even the first request has to wait.
-                host.render_all()
-                host.server.start()
+                for host in found.hosts:
+                    host.render_all()
+                found.server.start()
         except Exception:
             self.stop()
             raise
 
     def stop(self):
         """Stop the servers and forget the data folder if it is ours."""
-        for host in self.hosts:
-            host.events.close()
-        for host in self.hosts:
-            if host.server is not None:
-                host.server.stop()
+        for found in self.endpoints:
+            found.events.close()
+        for found in self.endpoints:
+            if found.server is not None:
+                found.server.stop()
         for host in self.hosts:
             host.management.stop()
         self.clock.stop()
@@ -131,6 +157,7 @@ class Site:
         with self.lock:
             return {'name': self.name,
                     'hosts': [host.state() for host in self.hosts],
+                    'consoles': [found.state() for found in self.consoles],
                     'san': self.san.state(),
                     'migrations': self.migrations.state()}
 

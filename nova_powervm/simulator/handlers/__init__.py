@@ -12,7 +12,7 @@
 
 """What answers the requests of the REST API: a module for each kind of URL.
 
-A handler is a function of the host.Host, the request.Request, and what the
-router has found in the URL. It returns a response.Response, or raises
+A handler is a function of the endpoint.Endpoint, the request.Request, and what
+the router has found in the URL. It returns a response.Response, or raises
 errors.RestError to refuse.
 """

@@ -17,7 +17,7 @@ from nova_powervm.simulator.resources import uploads
 from nova_powervm.simulator import response
 
 
-def handle(host, request, path):
+def handle(endpoint, request, path):
     """Take the bytes of an upload; site.lock is not held.
 
     :param path: list of str, what comes after ``contents`` in the URL
@@ -25,5 +25,7 @@ def handle(host, request, path):
     request.check_method('PUT', 'POST')
     if len(path) != 1:
         raise errors.NotAllowed('%s is not possible here' % request.method)
+    with endpoint.site.lock:
+        host = endpoint.get('File', path[0]).host
     uploads.receive(host, path[0], request)
     return response.empty()

@@ -19,34 +19,36 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator import response
 
 
-def handle(host, request):
+def handle(endpoint, request):
     """Wait for events, or send one of the client's own.
 
     site.lock is not held.
     """
     request.check_method('GET', 'PUT')
-    return (_send if request.method == 'PUT' else _poll)(host, request)
+    answer = _send if request.method == 'PUT' else _poll
+    return answer(endpoint, request)
 
 
-def _send(host, request):
-    if not host.spec['custom_events']:
+def _send(endpoint, request):
+    if not endpoint.takes_events:
         raise errors.NotAllowed('Event objects cannot be created')
     doc = atom.Document(request.receive())
-    event = host.events.emit('CUSTOM_CLIENT_EVENT',
-                             doc.text('EventData') or '',
-                             doc.text('EventDetail') or '')
-    return response.xml(event.entry(host.base_url), etag=str(event.event_id))
+    event = endpoint.events.emit('CUSTOM_CLIENT_EVENT',
+                                 doc.text('EventData') or '',
+                                 doc.text('EventDetail') or '')
+    return response.xml(event.entry(endpoint.base_url),
+                        etag=str(event.event_id))
 
 
-def _poll(host, request):
+def _poll(endpoint, request):
     app_id = (request.parameters.get('QUEUE_APPLICATIONID') or
               request.header('X-API-Session'))
-    timing = host.site.timing
-    found = host.events.poll(app_id, timing['event_seconds'],
-                             timing['event_gather_seconds'])
+    timing = endpoint.site.timing
+    found = endpoint.events.poll(app_id, timing['event_seconds'],
+                                 timing['event_gather_seconds'])
     if not found:
         return response.empty()
     return response.xml(atom.feed(
-        str(uuid.uuid4()), host.base_url + request.path,
-        [event.entry(host.base_url) for event in found],
-        host.site.clock.now()))
+        str(uuid.uuid4()), endpoint.base_url + request.path,
+        [event.entry(endpoint.base_url) for event in found],
+        endpoint.site.clock.now()))

@@ -20,7 +20,7 @@ from nova_powervm.simulator import jobs
 from nova_powervm.simulator import response
 
 
-def handle_operation(host, request, cls, resource, path):
+def handle_operation(endpoint, request, cls, resource, path):
     """Answer with the template of a job, or start the job; lock held.
 
     :param cls: subclass of Resource, the type that the operation is of
@@ -31,29 +31,30 @@ def handle_operation(host, request, cls, resource, path):
         raise errors.NotFound('There is nothing at %s' % request.path)
     request.check_method('GET', 'PUT')
     if request.method == 'GET':
+        jobs.check(endpoint, cls.TYPE, path[0])
         return response.xml(atom.entry(
             'JobRequest', 'web', jobs.template(cls.TYPE, path[0]),
-            str(uuid.uuid4()), published=host.site.clock.now()))
-    job = host.jobs.submit(cls.TYPE, path[0], resource,
-                           atom.Document(request.body),
-                           request.job_fault())
-    return response.xml(host.jobs.entry(job))
+            str(uuid.uuid4()), published=endpoint.site.clock.now()))
+    job = endpoint.jobs.submit(cls.TYPE, path[0], resource,
+                               atom.Document(request.body),
+                               request.job_fault())
+    return response.xml(endpoint.jobs.entry(job))
 
 
-def handle(host, request, path):
+def handle(endpoint, request, path):
     """Answer with a job, cancel or delete it; site.lock is held.
 
     :param path: list of str, what comes after ``jobs`` in the URL
     """
     if len(path) not in (1, 2) or path[1:] not in ([], ['cancel']):
         raise errors.NotFound('There is nothing at %s' % request.path)
-    job = host.jobs.get(path[0])
+    job = endpoint.jobs.get(path[0])
     if path[1:] and request.method == 'POST':
         job.cancel()
-        return response.xml(host.jobs.entry(job))
+        return response.xml(endpoint.jobs.entry(job))
     request.check_method('GET', 'DELETE')
     if request.method == 'DELETE':
-        host.jobs.delete(job.id)
+        endpoint.jobs.delete(job.id)
         return response.empty()
     job.poll()
-    return response.xml(host.jobs.entry(job))
+    return response.xml(endpoint.jobs.entry(job))

@@ -19,20 +19,20 @@ _CONTENT_TYPE = ('application/vnd.ibm.powervm.web+xml; type=LogonResponse; '
                  'charset=UTF-8')
 
 
-def handle(host, request):
+def handle(endpoint, request):
     """Start a session, or end one; site.lock is not held."""
     request.check_method('PUT', 'DELETE')
     if request.method == 'DELETE':
-        host.sessions.logoff(request.header('X-API-Session'))
+        endpoint.sessions.logoff(request.header('X-API-Session'))
         return response.empty()
     doc = atom.Document(request.receive())
     user = doc.text('UserID') or ''
     if doc.bool('GenerateX-API-SessionFile', False):
-        session = host.sessions.logon_file(user)
+        session = endpoint.sessions.logon_file(user)
         answer = atom.el('X-API-SessionFile', session.path)
     else:
-        session = host.sessions.logon_password(user,
-                                               doc.text('Password') or '')
+        session = endpoint.sessions.logon_password(user,
+                                                   doc.text('Password') or '')
         answer = atom.el('X-API-Session', session.token)
     return response.Response(
         atom.document('LogonResponse', 'web', [atom.metadata(), answer]),

@@ -26,25 +26,25 @@ _SEARCH = re.compile(r"\((\w+)(==|!=)'(.*)'\)$", re.DOTALL)
 _SAMPLE_TYPE = 'application/vnd.ibm.powervm.pcm.json'
 
 
-def handle_type(host, request, cls, parent):
+def handle_type(endpoint, request, cls, parent):
     """Answer with all objects of a type, or create one.
 
     :param cls: subclass of Resource
     :param parent: Resource, whose children are meant; None for all objects
     """
     if request.method == 'GET':
-        return _feed(host, request, host.store.all(cls.TYPE)
+        return _feed(endpoint, request, endpoint.all(cls.TYPE)
                      if parent is None else
-                     host.store.children(parent, cls.TYPE))
+                     endpoint.children(parent, cls.TYPE))
     if request.method == 'PUT':
-        return _create(host, request, cls, parent)
-    found = host.store.children(parent, cls.TYPE) if parent else ()
+        return _create(endpoint, request, cls, parent)
+    found = endpoint.children(parent, cls.TYPE) if parent else ()
     if request.method == 'POST' and len(found) == 1:
-        return handle_object(host, request, found[0])
+        return handle_object(request, found[0])
     raise errors.NotAllowed('%s is not possible here' % request.method)
 
 
-def handle_object(host, request, resource):
+def handle_object(request, resource):
     """Answer with an object, change or delete it.
 
     :param resource: Resource
@@ -63,7 +63,7 @@ def handle_object(host, request, resource):
             '%s %s has changed: its etag is %s, not %s' % (
                 resource.TYPE, resource.uuid, resource.etag, wanted))
     if request.method == 'DELETE':
-        host.remove(resource)
+        resource.host.remove(resource)
         return response.empty()
     groups = request.groups.intersection(resource.GROUPS)
     detail = resource.update(_document(request, type(resource)), groups)
@@ -89,7 +89,7 @@ def handle_made(host, request, cls, path):
                                   host.site.clock.now()))
 
 
-def search(host, request, cls, path):
+def search(endpoint, request, cls, path):
     """Answer with the objects of a type that a search finds.
 
     :param cls: subclass of Resource
@@ -102,8 +102,8 @@ def search(host, request, cls, path):
     if key not in cls.SEARCH:
         raise errors.Refused('%s cannot be searched by %s' % (cls.TYPE, key))
     read = cls.SEARCH[key]
-    return _feed(host, request, [
-        resource for resource in host.store.all(cls.TYPE)
+    return _feed(endpoint, request, [
+        resource for resource in endpoint.all(cls.TYPE)
         if (str(read(resource)) == value) == (operator == '==')])
 
 
@@ -126,12 +126,14 @@ def quick(request, resource, path):
                              content_type='application/json; charset=UTF-8')
 
 
-def _create(host, request, cls, parent):
+def _create(endpoint, request, cls, parent):
     if 'PUT' not in cls.METHODS:
         raise errors.NotAllowed('%s objects cannot be created' % cls.TYPE)
+    doc = _document(request, cls)
     if parent is None and 'ManagedSystem' in cls.PARENTS:
-        parent = host.system
-    resource = cls.create(host, parent, _document(request, cls))
+        parent = endpoint.system()
+    host = cls.host_for(endpoint, doc) if parent is None else parent.host
+    resource = cls.create(host, parent, doc)
     host.add(resource)
     return _answer(request, resource)
 
@@ -156,13 +158,13 @@ def _answer(request, resource):
     return response.xml(_entry(request, resource), etag=resource.etag)
 
 
-def _feed(host, request, found):
+def _feed(endpoint, request, found):
     if not found:
         return response.empty()
-    href = host.base_url + request.path
+    href = endpoint.base_url + request.path
     if request.group_query is not None:
         href += '?group=' + request.group_query
     return response.xml(atom.feed(
-        host.new_uuid('feed', request.path), href,
+        endpoint.hosts[0].new_uuid('feed', request.path), href,
         [_entry(request, resource) for resource in found],
-        host.site.clock.now()))
+        endpoint.site.clock.now()))

@@ -30,6 +30,7 @@ import uuid
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import clock
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.jobs import cli_runner
 from nova_powervm.simulator.jobs import lua_recovery
 from nova_powervm.simulator.jobs import memory
 from nova_powervm.simulator.jobs import migrate
@@ -60,15 +61,24 @@ OPERATIONS = {
     ('ManagedSystem', 'GetNextWWPNs'): wwpn.get_next_wwpns,
     ('ManagedSystem', 'QueryReservedMemoryRequiredForPartition'):
         memory.query_reserved_memory,
+    ('ManagementConsole', 'CLIRunner'): cli_runner.run,
 }
 
 
-def check(type_, operation):
+#: Operations that only a NovaLink has (source: pypowervm.traits,
+#: rmdev_job_available), and those that only an HMC has.
+_NOVALINK_ONLY = frozenset((('VirtualIOServer', 'RemoveDevice'),))
+_HMC_ONLY = frozenset((('ManagementConsole', 'CLIRunner'),))
+
+
+def check(endpoint, type_, operation):
     """Refuse an operation that there is not.
 
+    :param endpoint: endpoint.Endpoint
     :raises errors.NotFound:
     """
-    if (type_, operation) not in OPERATIONS:
+    absent = _NOVALINK_ONLY if endpoint.is_hmc else _HMC_ONLY
+    if (type_, operation) not in OPERATIONS.keys() - absent:
         raise errors.NotFound('There is no operation %s for %s' % (
             operation, type_))
 
@@ -78,7 +88,6 @@ def template(type_, operation):
 
     :returns: bytes, the document
     """
-    check(type_, operation)
     return atom.document('JobRequest', 'web', [
         atom.metadata(), _requested(type_, operation),
         atom.section('JobParameters')])
@@ -287,10 +296,12 @@ class Jobs:
 
     A job is deleted job_retention_seconds after its end (assumed, no hardware:
     a client that loses its connection cannot delete its job).
+
+    :param endpoint: endpoint.Endpoint
     """
 
-    def __init__(self, host):
-        self._host = host
+    def __init__(self, endpoint):
+        self._endpoint = endpoint
         self._jobs = {}
         self._last_id = 0
 
@@ -305,16 +316,17 @@ class Jobs:
         :returns: Job
         :raises errors.RestError: when there is no such operation
         """
-        check(type_, operation)
+        check(self._endpoint, type_, operation)
         if doc.text('RequestedOperation/OperationName') != operation:
             raise errors.Refused('The JobRequest is not for %s' % operation)
         parameters = {
             item.text('ParameterName'): item.text('ParameterValue') or ''
             for item in doc.all('JobParameters/JobParameter')}
         self._forget_old()
-        now = int(self._host.site.clock.now() * 1000)
+        now = int(self._endpoint.site.clock.now() * 1000)
         self._last_id = max(self._last_id + 1, now)
-        job = Job(self._host, str(self._last_id), type_, operation, target,
+        host = self._endpoint.hosts[0] if target is None else target.host
+        job = Job(host, str(self._last_id), type_, operation, target,
                   parameters, fault)
         self._jobs[job.id] = job
         job.start()
@@ -347,8 +359,8 @@ class Jobs:
         return count
 
     def _forget_old(self):
-        limit = (self._host.site.clock.now() -
-                 self._host.site.timing['job_retention_seconds'])
+        site = self._endpoint.site
+        limit = site.clock.now() - site.timing['job_retention_seconds']
         for job in list(self._jobs.values()):
             if job.status != status.RUNNING and job.ended < limit:
                 del self._jobs[job.id]
@@ -362,13 +374,17 @@ class Jobs:
             raise errors.Refused('Job %s is still running' % job_id)
         del self._jobs[job_id]
 
-    def state(self):
-        """Return the jobs as a list of dicts fit for JSON."""
+    def state(self, host=None):
+        """Return the jobs as a list of dicts fit for JSON.
+
+        :param host: host.Host whose jobs are meant; None for all
+        """
         self._forget_old()
-        return [job.state() for job in self._jobs.values()]
+        return [job.state() for job in self._jobs.values()
+                if host in (None, job.host)]
 
     def entry(self, job):
         """Return a job as an Atom entry (bytes)."""
-        href = '%s/rest/api/uom/jobs/%s' % (self._host.base_url, job.id)
+        href = '%s/rest/api/uom/jobs/%s' % (self._endpoint.base_url, job.id)
         return atom.entry('JobResponse', 'web', job.document(),
                           str(uuid.uuid4()), href, published=job.started)

@@ -23,8 +23,17 @@ def remove_device(job):
     :raises status.JobFailed: when there is none, or while it is used
     """
     yield
-    vios = job.target
-    name = job.parameters.get('devName', '')
+    remove(job.target, job.parameters.get('devName', ''))
+    return {}
+
+
+def remove(vios, name):
+    """Let a VIOS forget an hdisk.
+
+    :param vios: vios.VirtualIOServer
+    :param name: str such as hdisk4
+    :raises status.JobFailed: when there is none, or while it is used
+    """
     try:
         vios.check_serving()
     except errors.Refused as exc:
@@ -39,4 +48,3 @@ def remove_device(job):
         raise status.JobFailed('Device %s is busy: it is mapped to %s' % (
             name, ', '.join(hdisk.clients())))
     san_disk.remove(vios, hdisk)
-    return {}

@@ -118,6 +118,17 @@ class Resource:
         raise NotImplementedError()
 
     @classmethod
+    def host_for(cls, endpoint, doc):
+        """Choose the host of a new object that has no parent.
+
+        :param endpoint: endpoint.Endpoint
+        :param doc: atom.Document, the PUT document
+        :returns: host.Host
+        :raises errors.RestError: to refuse
+        """
+        return endpoint.hosts[0]
+
+    @classmethod
     def create(cls, host, parent, doc):
         """Make an object from a PUT document; host.add() comes after.
 

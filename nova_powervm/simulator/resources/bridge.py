@@ -109,7 +109,9 @@ class NetworkBridge(base.Resource):
     """One shared Ethernet adapter, or two that stand in for each other.
 
     The clients of a NovaLink edit the trunk adapters; the load groups only
-    mirror them (source: pypowervm.wrappers.network.SEA.addl_adpts).
+    mirror them (source: pypowervm.wrappers.network.SEA.addl_adpts). Those of
+    an HMC edit the virtual networks of the load groups, and the trunk adapters
+    mirror these (source: pypowervm.tasks.network_bridger).
 
     :ivar switch: switch.VirtualSwitch
     :ivar pvid: int, the VLAN that leaves untagged
@@ -160,8 +162,36 @@ class NetworkBridge(base.Resource):
         if set(parts) != {sea.vios.uuid.upper() for sea in self.seas}:
             raise errors.Refused('The shared Ethernet adapters of a '
                                  'bridge cannot be exchanged')
-        return [_Edit(sea, parts[sea.vios.uuid.upper()])
-                for sea in self.seas]
+        edits = [_Edit(sea, parts[sea.vios.uuid.upper()])
+                 for sea in self.seas]
+        if not self.host.endpoint.is_hmc:
+            return edits
+        if not all(edit.is_empty() for edit in edits):
+            raise errors.Refused('An HMC changes the trunk adapters when the '
+                                 'load groups change')
+        if not doc.has('LoadGroups'):
+            return edits
+        groups = self._read_groups(doc)
+        return [_GroupEdit(sea, groups) for sea in self.seas]
+
+    def _read_groups(self, doc):
+        """Return the VLANs of the load groups: list of (PVID, set of int)."""
+        networks = {network.uuid.upper(): network
+                    for network in self.switch.networks.values()}
+        groups = []
+        for part in doc.all('LoadGroups/LoadGroup'):
+            vlans = set()
+            for href in part.hrefs('VirtualNetworks/link'):
+                network = networks.get(network_adapters.href_uuid(
+                    href).upper())
+                if network is None:
+                    raise errors.Refused('%s is no virtual network of %s' % (
+                        href, self.switch.name))
+                vlans.add(network.vlan)
+            pvid = part.int('PortVLANID', 1)
+            self.switch.check_networks([pvid])
+            groups.append((pvid, vlans - {pvid}))
+        return groups
 
     def _check_edits(self, edits):
         own = [trunk for sea in self.seas for trunk in sea.trunks]
@@ -312,6 +342,30 @@ class _Edit:
         for pvid, tagged in self.added:
             self.sea.add_trunk(switch, pvid, tagged)
         self.sea.vios.touch('TrunkAdapters')
+
+
+class _GroupEdit(_Edit):
+    """What the load groups of a POST want of a shared Ethernet adapter.
+
+    :param sea: SharedEthernetAdapter
+    :param groups: list of (PVID, set of VLANs), one for each load group
+    """
+
+    def __init__(self, sea, groups):
+        by_pvid = {trunk.pvid: trunk for trunk in sea.trunks}
+        self.sea = sea
+        self.kept = {}
+        self.added = []
+        for pvid, vlans in groups:
+            trunk = by_pvid.get(pvid)
+            if trunk is None:
+                self.added.append((pvid, tuple(sorted(vlans))))
+            else:
+                self.kept[trunk] = pvid, (
+                    trunk.tagged if vlans == set(trunk.tagged)
+                    else tuple(sorted(vlans)))
+        self.removed = [trunk for trunk in sea.trunks
+                        if trunk not in self.kept]
 
 
 def build(host, spec):

@@ -56,8 +56,8 @@ class Cluster(base.Resource):
     def _node(self, vios):
         """Make the element of a VIOS.
 
-        Only a VIOS of this server has a link: the REST server does not know
-        the VIOSes of other servers (source: pypowervm.wrappers.cluster).
+        Only a VIOS that the REST server manages has a link: it does not know
+        the VIOSes of others (source: pypowervm.wrappers.cluster).
         """
         system = vios.host.system
         return atom.section(
@@ -70,7 +70,7 @@ class Cluster(base.Resource):
                          el('SerialNumber', system.serial)),
             el('VirtualIOServerLevel', vios.installed_version.split()[-1]),
             atom.link('VirtualIOServer', vios.href())
-            if vios.host is self.host else None,
+            if vios.host.endpoint is self.host.endpoint else None,
             el('State', vios.node_state))
 
     def state(self):

@@ -49,6 +49,12 @@ class File(base.Resource):
         self.device_udid = doc.text('TargetDeviceUniqueDeviceID') or ''
 
     @classmethod
+    def host_for(cls, endpoint, doc):
+        """Choose the host whose VIOS is to get the bytes."""
+        return endpoint.get('VirtualIOServer', doc.text(
+            'TargetVirtualIOServerUUID') or '').host
+
+    @classmethod
     def create(cls, host, parent, doc):
         made = cls(host, doc)
         if not made.filename:

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The management console: the NovaLink itself, and its SSH keys."""
+"""The management console: the NovaLink itself and its SSH keys, or an HMC."""
 
 import base64
 import hashlib
@@ -80,6 +80,37 @@ class ManagementConsole(base.Resource):
                 'authorized_keys': sorted(self.authorized_keys)}
 
 
+class HmcConsole(ManagementConsole):
+    """An HMC, which manages several systems (capture managementconsole.txt).
+
+    REST shows no SSH keys of it.
+
+    :param host: host.Host, the first one that it manages
+    """
+
+    METHODS = ()
+
+    def render(self, groups):
+        systems = [host.system for host in self.host.endpoint.hosts]
+        return [
+            atom.section('MachineTypeModelAndSerialNumber',
+                         el('MachineType', 'Ve57'),
+                         el('Model', 'f93'),
+                         el('SerialNumber', '2911559')),
+            el('ManagedFrames'),
+            el('ManagedSystems', [
+                atom.link('link', '%s/ManagedSystem/%s' % (
+                    self.href(), system.uuid)) for system in systems
+                if system is not None]),
+            el('ManagementConsoleName', self.name),
+            atom.section('NetworkInterfaces', atom.section(
+                'ManagementConsoleNetworkInterface',
+                el('InterfaceName', 'eth0'),
+                el('NetworkAddress', '127.0.0.1'))),
+            atom.section('VersionInfo'),
+            el('PowerEnterprisePools')]
+
+
 def build(host, spec):
     """Make the management console of a host.
 
@@ -87,6 +118,10 @@ def build(host, spec):
                  may have ``management_console`` (name, authorized_keys,
                  addresses)
     """
+    if host.endpoint.is_hmc:
+        if host is host.endpoint.hosts[0]:
+            host.add(HmcConsole(host, host.endpoint.name))
+        return
     console = spec['misc'].get('management_console', {})
     host.add(ManagementConsole(host, console.get('name', 'localhost'),
                                console.get('authorized_keys', ()),

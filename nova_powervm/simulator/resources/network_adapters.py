@@ -84,6 +84,7 @@ class ClientNetworkAdapter(base.Resource):
             doc.text('DeviceName') or None)
         adapter._read_settings(doc)
         adapter._check()
+        switch.check_networks(adapter.vlans)
         if adapter.device_name is None:
             adapter.device_name = next_device(parent)
         adapter.insert(doc.int('VirtualSlotNumber'),
@@ -109,6 +110,7 @@ class ClientNetworkAdapter(base.Resource):
             _read_tagged(doc, self.tagged),
             doc.int('TrunkPriority', self.trunk_priority))
         new._check(replaced=self)
+        new.switch.check_networks(new.vlans)
         self._check_fixed(doc, new)
         self.switch.unplug(self)
         for name in ('switch', 'pvid', 'mac', 'tagged', 'trunk_priority'):

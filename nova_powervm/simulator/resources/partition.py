@@ -113,6 +113,9 @@ class Partition(base.Resource):
         self.has_dumped = False
         self.perf_collection = False
         self.secure_boot = 0
+        # A new partition has a profile of its own (source: capture
+        # fake_lpar_feed.txt; assumed for one that a REST client creates).
+        self.profile_sync = 'On'
         self.nvram = ''
         self.slots = {}
         self.boot_time = None
@@ -352,6 +355,7 @@ class Partition(base.Resource):
                         self.compatibility_mode)
         self.host.system.check_compatibility_mode(mode)
         self.compatibility_mode = mode
+        self.profile_sync = doc.text('CurrentProfileSync', self.profile_sync)
         self.keylock = doc.text('KeylockPosition', self.keylock)
         self.boot_mode = doc.text('BootMode', self.boot_mode)
         self.perf_collection = doc.bool('AllowPerformanceDataCollection',
@@ -379,6 +383,7 @@ class Partition(base.Resource):
             self.memory.render(),
             el('PartitionName', self.name),
             self.processors.render(),
+            self._profile_links(),
             el('PartitionState', self.partition_state),
             el('PartitionType', self.type),
             el('PartitionUUID', self.uuid),
@@ -390,6 +395,7 @@ class Partition(base.Resource):
             if self.rmc == 'active' and self.rmc_ip else None,
             *self._render_links(),
             *self._render_reference_code(),
+            None if self.host.endpoint.is_hmc else
             el('IsManagementPartition', self.is_management),
             el('AutoStart', False),
             el('BootMode', self.boot_mode),
@@ -402,10 +408,11 @@ class Partition(base.Resource):
     def _render_flags(self):
         return [
             el('AllowPerformanceDataCollection', self.perf_collection),
+            self._profile_link('AssociatedPartitionProfile'),
             el('AvailabilityPriority', self.availability_priority),
             el('CurrentAllocatedBarrierSynchronizationRegisterArrays', 0),
             el('CurrentProcessorCompatibilityMode', self.running_mode),
-            el('CurrentProfileSync', 'On'),
+            el('CurrentProfileSync', self.profile_sync),
             el('IsConnectionMonitoringEnabled', True),
             el('IsOperationInProgress', self.migration is not None and
                self.migration.is_running),
@@ -423,6 +430,19 @@ class Partition(base.Resource):
             el('ClientNetworkAdapters', adapters) if adapters else None,
             atom.section('HostEthernetAdapterLogicalPorts'),
             el('IsServicePartition', False)]
+
+    def _profile_link(self, tag):
+        """Make a link to its profile, which only an HMC has."""
+        if not self.host.endpoint.is_hmc:
+            return None
+        return atom.link(
+            tag, '%s/rest/api/uom/%s/%s/LogicalPartitionProfile/%s' % (
+                self.host.base_url, self.TYPE, self.uuid,
+                self.host.new_uuid('profile', self.uuid)))
+
+    def _profile_links(self):
+        link = self._profile_link('link')
+        return None if link is None else el('PartitionProfiles', link)
 
     def _render_reference_code(self):
         changed = time.strftime('%m/%d/%Y %H:%M:%S',

@@ -120,9 +120,12 @@ class Pool:
     def check_serving(self, host):
         """Refuse when no VIOS of a host can work on the pool.
 
+        One of any host behind the same HMC is good, too.
+
         :raises errors.Refused:
         """
-        nodes = [vios for vios in self.vioses if vios.host is host]
+        nodes = [vios for vios in self.vioses
+                 if vios.host.endpoint is host.endpoint]
         if not any(vios.is_serving for vios in nodes):
             raise errors.Refused(
                 'Cluster %s cannot do this: none of %s is up' % (

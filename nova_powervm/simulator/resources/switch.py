@@ -12,8 +12,11 @@
 
 """Virtual switches, and the networks on them.
 
-Nobody creates a virtual network: a switch has one for each VLAN that one of
-its adapters uses, and none for any other VLAN.
+On a NovaLink nobody creates a virtual network: a switch has one for each VLAN
+that one of its adapters uses, and none for any other VLAN. On an HMC clients
+create and delete them (IBM's page on the NovaLink API tells this difference),
+and an adapter needs the one for its VLAN (assumed, no hardware, as pypowervm
+creates it before an adapter).
 """
 
 import uuid
@@ -97,20 +100,38 @@ class VirtualSwitch(base.Resource):
         for vlan in adapter.vlans:
             network = self.networks.get(vlan)
             if network is None:
-                network = self.networks[vlan] = VirtualNetwork(self, vlan)
-                self.host.add(network)
-                self.touch('VirtualNetworks')
+                network = self.add_network(vlan)
             network.adapters.append(adapter)
             network.touch(event=False)
 
+    def add_network(self, vlan):
+        """Make the network for a VLAN, and tell the clients.
+
+        :returns: VirtualNetwork
+        """
+        network = self.networks[vlan] = VirtualNetwork(self, vlan)
+        self.host.add(network)
+        self.touch('VirtualNetworks')
+        return network
+
+    def check_networks(self, vlans):
+        """Refuse VLANs for which an HMC has no network.
+
+        :raises errors.Refused:
+        """
+        for vlan in vlans:
+            if self.host.endpoint.is_hmc and vlan not in self.networks:
+                raise errors.Refused('Virtual switch %s has no virtual '
+                                     'network for VLAN %d' % (self.name, vlan))
+
     def unplug(self, adapter):
-        """Take an adapter out; networks that only it used vanish."""
+        """Take an adapter out; a NovaLink drops networks that nobody uses."""
         self.adapters.remove(adapter)
         for vlan in adapter.vlans:
             network = self.networks[vlan]
             network.adapters.remove(adapter)
             network.touch(event=False)
-            if not network.adapters:
+            if not network.adapters and not self.host.endpoint.is_hmc:
                 del self.networks[vlan]
                 self.host.remove(network)
                 self.touch('VirtualNetworks')
@@ -146,10 +167,7 @@ class VirtualSwitch(base.Resource):
 
 
 class VirtualNetwork(base.Resource):
-    """A VLAN of a switch that some adapter uses.
-
-    Clients only read it. (On an HMC they could also make some in advance;
-    on a NovaLink pypowervm never does.)
+    """A VLAN of a switch.
 
     :ivar adapters: list of the ClientNetworkAdapters in the VLAN
     """
@@ -157,15 +175,42 @@ class VirtualNetwork(base.Resource):
     TYPE = 'VirtualNetwork'
     ROOT = False
     PARENTS = ('ManagedSystem',)
-    METHODS = ()
+    #: Of an HMC; a NovaLink refuses them.
+    METHODS = ('PUT', 'DELETE')
 
-    def __init__(self, switch, vlan):
+    def __init__(self, switch, vlan, name=None, is_tagged=None):
         host = switch.host
         super().__init__(host, host.new_uuid(
             self.TYPE, switch.uuid, str(vlan)), host.system)
         self.switch = switch
         self.vlan = vlan
         self.adapters = []
+        self._name = name
+        self._is_tagged = is_tagged
+
+    @classmethod
+    def create(cls, host, parent, doc):
+        _check_hmc(host)
+        switch = host.store.find(VirtualSwitch.TYPE, (doc.href(
+            'AssociatedSwitch') or '').rpartition('/')[2])
+        if switch is None:
+            raise errors.Refused('AssociatedSwitch leads to no virtual switch')
+        vlan, name = doc.int('NetworkVLANID', 0), doc.text('NetworkName')
+        check_vlans(vlan, ())
+        if not name:
+            raise errors.Refused('NetworkName is missing')
+        tagged = doc.bool('TaggedNetwork', vlan != 1)
+        if tagged and vlan == 1:
+            # source: pypowervm.tasks.cna
+            raise errors.Refused('VLAN 1 cannot be tagged')
+        if vlan in switch.networks or any(
+                network.name == name for network in host.store.all(cls.TYPE)):
+            raise errors.Conflict('Virtual switch %s already has a virtual '
+                                  'network %s for VLAN %d' % (
+                                      switch.name, name, vlan))
+        network = switch.networks[vlan] = cls(switch, vlan, name, tagged)
+        switch.touch('VirtualNetworks')
+        return network
 
     @property
     def is_tagged(self):
@@ -174,17 +219,25 @@ class VirtualNetwork(base.Resource):
         They do not in VLAN 1, and not if it is the port VLAN of a trunk
         adapter (source: capture nbbr_virtual_network.txt).
         """
+        if self._is_tagged is not None:
+            return self._is_tagged
         return self.vlan != 1 and not any(
             a.trunk_priority and a.pvid == self.vlan for a in self.adapters)
 
     def remove(self):
         if self.adapters:
             raise errors.Refused('Virtual network %s is in use' % self.name)
+        if self.switch.networks.get(self.vlan) is self:
+            # A client of an HMC deletes it.
+            _check_hmc(self.host)
+            del self.switch.networks[self.vlan]
+            self.switch.touch('VirtualNetworks')
 
     @property
     def name(self):
-        """The name that the platform gives to a network."""
-        return 'VLAN%d-%s' % (self.vlan, plain_name(self.switch.name))
+        """The name that its creator, or the platform, has given to it."""
+        return self._name or 'VLAN%d-%s' % (
+            self.vlan, plain_name(self.switch.name))
 
     def render(self, groups):
         return [
@@ -197,6 +250,13 @@ class VirtualNetwork(base.Resource):
     def state(self):
         return {'uuid': self.uuid, 'switch': self.switch.name,
                 'vlan': self.vlan, 'adapters': len(self.adapters)}
+
+
+def _check_hmc(host):
+    """Refuse what only an HMC does with virtual networks."""
+    if not host.endpoint.is_hmc:
+        raise errors.NotAllowed('VirtualNetwork objects cannot be created or '
+                                'deleted')
 
 
 def plain_name(switch_name):

@@ -72,6 +72,8 @@ class ManagedSystem(base.Resource):
     QUICK = {'SystemName': lambda s: s.name, 'State': lambda s: 'operating',
              'UUID': lambda s: s.uuid, 'MTMS': lambda s: s.mtms}
     METHODS = ('POST',)
+    # Below an HMC (source: capture managementconsole.txt).
+    PARENTS = ('ManagementConsole',)
 
     def __init__(self, host, spec):
         super().__init__(host, host.new_uuid('ManagedSystem'))
@@ -87,6 +89,11 @@ class ManagedSystem(base.Resource):
         self.processors = spec['processors']
         self.sriov = []
         self.keeps_logical_ports = False
+
+    @property
+    def mtms_of_commands(self):
+        """str, the MTMS as commands of an HMC take it: 8286-42A*21ABCDE."""
+        return '%s-%s*%s' % (self.machine_type, self.model, self.serial)
 
     def capability(self, name):
         """Return one of AssociatedSystemCapabilities.
@@ -218,8 +225,9 @@ class ManagedSystem(base.Resource):
             el('SystemName', self.name),
             self._render_migrations(),
             el('IsPowerVMManagementMaster', True),
-            el('IsManagementPartitionPowerVMManagementMaster', True),
-            el('IsHMCPowerVMManagementMaster', False)]
+            el('IsManagementPartitionPowerVMManagementMaster',
+               not self.host.endpoint.is_hmc),
+            el('IsHMCPowerVMManagementMaster', self.host.endpoint.is_hmc)]
 
     def _render_migrations(self):
         """Make SystemMigrationInformation.
