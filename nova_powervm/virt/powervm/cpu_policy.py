@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Nova's own policy for processors: hw:cpu_policy.
+"""Apply Nova's policy for processors: hw:cpu_policy.
 
-A processor that is dedicated to a server of Nova is one that is dedicated to
-a partition of PowerVM. Placement grants it as PCPU, one that is shared as
-VCPU.
+A dedicated processor of a server in Nova is a dedicated processor of a
+partition of PowerVM. Placement grants dedicated processors as PCPU, and shared
+processors as VCPU.
 """
 
 import functools
@@ -23,14 +23,14 @@ from nova.objects import fields
 
 from nova_powervm.virt.powervm import made_of
 
-#: The extra spec of a flavor that says the policy.
+#: The extra spec of a flavor that sets the policy.
 POLICY = 'hw:cpu_policy'
 _IMAGE_POLICY = 'hw_cpu_policy'
 _DEDICATED = fields.CPUAllocationPolicy.DEDICATED
 _SHARED = fields.CPUAllocationPolicy.SHARED
 
-#: Extra specs that say more of dedicated processors than PowerVM knows of:
-#: name -> values that ask for nothing.
+#: Extra specs for dedicated processors that PowerVM does not support: name ->
+#: values that ask for nothing.
 _UNKNOWN = {
     'hw:cpu_thread_policy': (fields.CPUThreadAllocationPolicy.PREFER,),
     'hw:cpu_dedicated_mask': (),
@@ -41,7 +41,7 @@ _UNKNOWN = {
 
 
 def policy_for(flavor, metadata):
-    """Tell the policy of a server; the flavor comes before the image.
+    """Return the policy of a server; the flavor overrides the image.
 
     :param flavor: nova.objects.Flavor
     :param metadata: dict, the server's system_metadata.
@@ -52,14 +52,17 @@ def policy_for(flavor, metadata):
 
 
 def is_dedicated(flavor, metadata):
-    """Whether the policy gives a server processors of its own; see of()."""
+    """Return whether the policy of a server demands dedicated processors.
+
+    See policy_for().
+    """
     return policy_for(flavor, metadata) == _DEDICATED
 
 
 def find_refused(flavor, metadata):
-    """Find what PowerVM cannot honour of a server's policy.
+    """Find the part of a server's policy that PowerVM does not support.
 
-    :returns: (key, value, reason) as of InvalidFlavor, or None.
+    :returns: (key, value, reason), for InvalidFlavor, or None.
     """
     policy = policy_for(flavor, metadata)
     if policy not in (None, _DEDICATED, _SHARED):
@@ -77,10 +80,10 @@ def find_refused(flavor, metadata):
 
 
 def find_conflict(flavor, metadata, specs, shared_only):
-    """Find an extra spec of ours that contradicts a server's policy.
+    """Find a powervm: extra spec that contradicts a server's policy.
 
     :param specs: dict of extra specs, without powervm:, -> value.
-    :param shared_only: iterable of the names of those that are for shared
+    :param shared_only: iterable of the names of extra specs for shared
         processors.
     :returns: (name without powervm:, reason), or None.
     """
@@ -100,9 +103,9 @@ def find_conflict(flavor, metadata, specs, shared_only):
 
 
 def differs(metadata, other):
-    """Whether two images of a server say other things of its processors.
+    """Return whether two images of a server demand different processors.
 
-    :param metadata: dict, its system_metadata.
+    :param metadata: dict, the server's system_metadata.
     :param other: the same with the other image.
     """
     names = [_IMAGE_POLICY, *(name.replace('hw:', 'hw_')
@@ -112,7 +115,7 @@ def differs(metadata, other):
 
 
 def _source(flavor, policy):
-    """What says the policy: the extra spec, or the property of the image."""
+    """Return the key and the value of the extra spec or image property."""
     if flavor.extra_specs.get(POLICY):
         return POLICY, policy
     return _IMAGE_POLICY, policy

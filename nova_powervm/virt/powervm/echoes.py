@@ -10,23 +10,23 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which events of the platform the driver has caused itself.
+"""Recognize events of the platform that the driver itself has caused.
 
-The platform tells of each change, but not who made it. What the driver keeps
-is right after its own changes, so it announces them, and takes the next event
-of that object for the one that it has caused.
+The platform reports each change, but not who made it. The driver's own changes
+do not make its cached facts stale. So the driver announces them, and takes the
+next event about the same object for the consequence.
 """
 
 import collections
 import threading
 import time
 
-#: Seconds in which the event of a change is expected.
+#: Seconds within which the event about a change is expected.
 SECONDS = 10
 
 
 class Echoes:
-    """The events that are expected; each announcement counts once.
+    """The expected events; each announcement is good for one event.
 
     :param clock: returns seconds; for tests.
     """
@@ -34,7 +34,8 @@ class Echoes:
     def __init__(self, clock=time.monotonic):
         self._clock = clock
         self._lock = threading.Lock()
-        # UUID of the object -> until when, for each event.
+        # UUID of the object -> for each expected event, the time until which
+        # it is expected.
         self._expected = collections.defaultdict(collections.deque)
 
     def expect(self, uuid):
@@ -51,7 +52,7 @@ class Echoes:
             self._expected[uuid.upper()].append(now + SECONDS)
 
     def withdraw(self, uuid):
-        """Take an announcement back: the change was not made.
+        """Withdraw an announcement, because the change was not made.
 
         :param uuid: str, UUID of the object.
         """
@@ -61,9 +62,9 @@ class Echoes:
                 expected.pop()
 
     def take(self, uuid):
-        """Tell whether an event was expected, which it is no more.
+        """Return whether an event was expected, and use up its announcement.
 
-        :param uuid: str, UUID of the object that the event tells of.
+        :param uuid: str, UUID of the object that the event is about.
         :returns: bool
         """
         now = self._clock()

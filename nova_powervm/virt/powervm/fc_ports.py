@@ -10,20 +10,22 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The Fibre Channel ports of the VIOSes, and when they are read again.
+"""Cache the Fibre Channel ports of the VIOSes.
 
-Ports come and go: a cable is plugged in, a card is replaced, a VIOS is added.
-The platform tells that a VIOS has changed, but hardly ever what: the detail of
-most of its events is 'Other' (source: event_feed.txt of pypowervm's captures).
-So the ports are read again after every event of a VIOS, with two exceptions:
+Ports come and go: somebody plugs in a cable, replaces a card, adds a VIOS. The
+platform sends an event when a VIOS has changed, but hardly ever says what has
+changed: the detail of most of these events is 'Other' (source: event_feed.txt
+of pypowervm's captures). So the ports are read again after every event of a
+VIOS, with two exceptions:
 
-* The detail names only what has nothing to do with ports, such as a mapping.
-* The driver itself has just changed the media of that VIOS, which the platform
-  tells as 'Other', too. It says so beforehand, with expect_event(), and the
-  next such event is taken for the one that it has caused. If it told of more,
-  that is found out a minute later.
+* The detail names only properties that are independent of ports, such as a
+  mapping.
+* The driver itself has just changed the media of that VIOS. The event about
+  this also has the detail 'Other'. So the driver calls expect_event() before
+  the change, and the next such event is taken for its consequence. If it had
+  another cause, the ports are read again a minute later.
 
-The platform may also fail to tell: what is older than ten minutes is read
+An event may also get lost, so ports that are older than ten minutes are read
 again in any case.
 """
 
@@ -34,27 +36,27 @@ from pypowervm.wrappers import iocard as pvm_card
 from nova_powervm.virt.powervm import echoes
 from nova_powervm.virt.powervm import facts
 
-#: Seconds for which ports are good if no event comes.
+#: Seconds after which ports are read again if no event arrives.
 MAX_AGE = 600
-#: Seconds for which they are good after an event that was expected.
+#: Seconds after which they are read again after an expected event.
 AGE_AFTER_ECHO = 60
 
-# What of a VIOS may change without its ports (source: the same capture and,
-# for the others, names of elements in the documents of VIOSes).
+# Details of changes that leave the ports as they are (source: the same capture
+# and, for the others, names of elements in the documents of VIOSes).
 _OTHER_DETAILS = frozenset((
     'ClientNetworkAdapters', 'NVRAM', 'PhysicalVolumes', 'ReferenceCode',
     'SharedEthernetAdapters', 'TrunkAdapters', 'VirtualFibreChannelMappings',
     'VirtualSCSIMappings'))
-# What the platform calls a change that it does not describe (same source).
+# Details of changes that the platform does not describe (same source).
 _UNCLEAR = frozenset(('Other', 'other'))
 
 
 def usable(vios_w):
-    """List the WWPNs of the ports of a VIOS that can be used.
+    """Return the WWPNs of the usable ports of a VIOS.
 
-    A port tells how many virtual ports it can carry if it has NPIV and a
-    cable. A card on which no port tells that has no NPIV, as far as anybody
-    knows: all its ports are listed, for virtual SCSI.
+    A port with NPIV and a cable reports how many virtual ports it can carry.
+    If no port of a card does, the card probably has no NPIV: then all its
+    ports are listed, for virtual SCSI.
 
     :param vios_w: VIOS wrapper, read with pypowervm.const.XAG.VIO_STOR.
     :returns: list of str.
@@ -83,9 +85,10 @@ class FcPorts:
         self._echoes = echoes.Echoes(clock)
 
     def get(self):
-        """Tell the ports (1 request, 0 if they are known).
+        """Return the ports (1 request, 0 if they are known).
 
-        They are not kept while a VIOS is down: it may not tell its ports.
+        While a VIOS is down they are not cached, because it may not report its
+        ports.
 
         :returns: dict of VIOS UUID -> list of the WWPNs, str, of its ports.
         """
@@ -96,7 +99,7 @@ class FcPorts:
         return {vios_w.uuid: usable(vios_w) for vios_w in vioses}, are_up
 
     def forget(self):
-        """Have them read again, also because VIOSes have come or gone."""
+        """Drop the ports, for example because a VIOS was added or removed."""
         self._ports.forget()
 
     def expect_event(self, vios_uuid):
@@ -104,10 +107,11 @@ class FcPorts:
         self._echoes.expect(vios_uuid)
 
     def changed(self, vios_uuid, detail):
-        """Take in that the platform tells of a change of a VIOS.
+        """Drop the ports if an event about a VIOS may concern them.
 
         :param vios_uuid: UUID of the VIOS.
-        :param detail: str, comma list of what has changed; '' if unknown.
+        :param detail: str, comma-separated list of what has changed; '' if
+            unknown.
         """
         names = set(detail.split(',')) if detail else set()
         if names and names <= _OTHER_DETAILS:

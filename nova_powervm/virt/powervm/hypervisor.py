@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How much memory the hypervisor needs for a partition."""
+"""Compute the memory that the hypervisor needs for a partition."""
 
 import math
 
-# pypowervm does not tell it; source: capture managedsystem.txt.
+# pypowervm has no property for it (source: capture managedsystem.txt).
 _PAGE_TABLE_RATIO = ('AssociatedSystemMemoryConfiguration/'
                      'DefaultHardwarePageTableRatio')
 _USUAL_PAGE_TABLE_RATIO = 6
@@ -24,11 +24,11 @@ _ADAPTERS_MB = 32
 
 
 def memory_mb(system, max_mb):
-    """Tell what memory the hypervisor needs for a partition, in MB.
+    """Return the memory that the hypervisor needs for a partition, in MB.
 
-    That is a page table of 1/64 of its maximum memory, or what else the host
-    has for a ratio, and memory for virtual adapters. The hypervisor takes
-    whole logical memory blocks (assumed, no hardware).
+    It needs a page table of 1/64 of the maximum memory of the partition,
+    unless the host reports another ratio, and memory for virtual adapters. It
+    takes whole logical memory blocks (assumed, no hardware).
 
     :param system: System wrapper of the host.
     :param max_mb: int, the maximum memory of the partition.

@@ -10,18 +10,19 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Logical unit addresses, as VIOSes tell them.
+"""Normalize logical unit addresses, as VIOSes report them.
 
-An AIX VIOS tells eight bytes in hexadecimal, such as 0x8100000000000000. A
-Linux VIOS tells lun1, lun2 and so on; where its client finds these is not
-known (source: capture fake_vios_hosting_vios_feed.txt of pypowervm).
+An AIX VIOS reports eight bytes in hexadecimal, such as 0x8100000000000000. A
+Linux VIOS reports lun1, lun2 and so on; it is unknown at which address its
+client finds these (source: capture fake_vios_hosting_vios_feed.txt of
+pypowervm).
 """
 
 
 def plain(text):
-    """Bring an address into one form.
+    """Return the normalized form of an address.
 
-    :param text: str as a VIOS tells it, or None.
+    :param text: str as a VIOS reports it, or None.
     :returns: str, 0x and 16 digits in lower case; None if it is not known.
     """
     try:
@@ -31,7 +32,7 @@ def plain(text):
 
 
 def address(mapping):
-    """The address of the storage of a mapping, see plain().
+    """Return the address of the storage of a mapping; see plain().
 
     :param mapping: VSCSIMapping wrapper.
     """

@@ -10,15 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Names that are derived: of disks and media of servers, and of images.
+"""Derive the names of servers' disks and media, and of cached images.
 
-A name tells whose storage is, so nothing else has to be remembered to find it
-and to clean it up. See disk.driver for the disks, media for config drives.
+The driver finds storage and cleans it up by its name, so it needs no other
+record of the owner. See disk.driver for the disks, and media for config
+drives.
 
 The names of images in a cache end with a seal: characters that are computed
-from all the others. Nova cannot tell which images were ever cached, so the
+from all the others. Nova does not know which images were ever cached, so the
 seal is what proves that this driver has chosen the name. Somebody else's disk
-such as i_databasefiles has 13 letters too, but one in 32,768 only a seal.
+such as i_databasefiles also has 13 letters, but only one such name in 32,768
+has a valid seal.
 """
 
 import base64
@@ -26,7 +28,8 @@ import hashlib
 import re
 import uuid
 
-#: Characters of the name of a server's disk: what a virtual disk may have.
+#: Characters of the name of a server's disk, as many as a virtual disk may
+#: have.
 DISK_NAME_LENGTH = 15
 _PREFIXES = ('b_', 'r_', 's_', *('e%d_' % number for number in range(10)))
 _DISK_NAME = re.compile('(?:[brs]|e[0-9])_[a-z2-7]{12,13}')
@@ -40,12 +43,12 @@ _POOL_IMAGE_LENGTHS = 25, 10
 
 
 def is_disk_name(name):
-    """Whether a disk or logical unit may be that of a server, by its name."""
+    """Return whether a disk or LU may belong to a server, by its name."""
     return len(name) == DISK_NAME_LENGTH and bool(_DISK_NAME.fullmatch(name))
 
 
 def disk_name(prefix, server_uuid):
-    """Name of a server's disk: the prefix, and the end of the UUID.
+    """Return the name of a server's disk: prefix and end of the UUID.
 
     :param prefix: str, such as 'b_'.
     :param server_uuid: str, UUID of the server in Nova.
@@ -55,26 +58,27 @@ def disk_name(prefix, server_uuid):
 
 
 def is_config_drive_name(name):
-    """Whether a medium may be the config drive of a server, by its name."""
+    """Return whether a medium may be a server's config drive, by its name."""
     return bool(_CONFIG_DRIVE.fullmatch(name))
 
 
 def is_derived(name):
-    """Whether storage may be a server's, by its name."""
+    """Return whether storage may belong to a server, by its name."""
     return is_disk_name(name) or is_config_drive_name(name)
 
 
 def config_drive_name(server_uuid):
-    """Name of a server's config drive: cfg_<29 hex digits of its UUID>.iso
+    """Return the name of a server's config drive.
 
-    The platform allows names of 37 characters.
+    It is cfg_<29 hex digits of the UUID>.iso, because the platform allows
+    names of 37 characters.
     """
     return 'cfg_%s.iso' % (
         server_uuid.replace('-', '').lower()[:_CONFIG_DRIVE_DIGITS])
 
 
 def server_names(server_uuid):
-    """All names that are derived from a server's UUID.
+    """Return all names that are derived from a server's UUID.
 
     :returns: frozenset of str.
     """
@@ -83,15 +87,15 @@ def server_names(server_uuid):
 
 
 def group_image_prefix(image_id):
-    """What the names of an image in a volume group begin with."""
+    """Return the prefix of the names of an image in a volume group."""
     return 'i_' + digest(image_id, _GROUP_IMAGE_LENGTHS[0])
 
 
 def group_image(image_id, content):
-    """Name of an image that is cached in a volume group.
+    """Return the name of an image that is cached in a volume group.
 
-    :param image_id: str, Glance's.
-    :param content: str, which tells one content of the image from others.
+    :param image_id: str, the image's id in Glance.
+    :param content: str, which differs if the content of the image differs.
     :returns: str, i_<6 characters of the id><4 of the content><3, the seal>
     """
     return _sealed(group_image_prefix(image_id) +
@@ -99,12 +103,12 @@ def group_image(image_id, content):
 
 
 def pool_image_prefix(image_id):
-    """What the names of an image in a Shared Storage Pool begin with."""
+    """Return the prefix of the names of an image in a Shared Storage Pool."""
     return 'i_%s_' % digest(image_id, _POOL_IMAGE_LENGTHS[0])
 
 
 def pool_image(image_id, content):
-    """Name of an image in a Shared Storage Pool, see group_image().
+    """Return the name of an image in a Shared Storage Pool; see group_image().
 
     :returns: str, i_<25 characters of the id>_<10 of the content><3, the seal>
     """
@@ -113,12 +117,12 @@ def pool_image(image_id, content):
 
 
 def is_group_image(name):
-    """Whether this driver has given an image in a volume group its name."""
+    """Return whether this driver named an image in a volume group."""
     return bool(_GROUP_IMAGE.fullmatch(name)) and _is_sealed(name)
 
 
 def is_pool_image(name):
-    """Whether this driver has given an image in a pool its name."""
+    """Return whether this driver named an image in a Shared Storage Pool."""
     return bool(_POOL_IMAGE.fullmatch(name)) and _is_sealed(name)
 
 
@@ -134,7 +138,7 @@ def token(number, length=13):
     """Write the low bits of a number as lower-case base 32 characters.
 
     :param number: non-negative int of up to 128 bits.
-    :param length: how many characters, of 5 bits each.
+    :param length: int, number of characters, of 5 bits each.
     :returns: str of [a-z2-7]
     """
     bits = number & ((1 << 5 * length) - 1)
@@ -145,7 +149,7 @@ def token(number, length=13):
 def digest(text, length):
     """Reduce a text to base 32 characters of its SHA-256.
 
-    :param length: how many characters, of 5 bits each; up to 25.
+    :param length: int, number of characters, of 5 bits each; up to 25.
     """
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16])
     return token(number, length)

@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Slot maps where nothing is kept: the platform chooses each slot.
+"""Slot maps of a driver without a store: the platform chooses each slot.
 
 They have the methods of slots.maps.SlotMaps and slots.server.ServerSlots, so
-that nobody has to ask whether there is a store.
+that callers need not ask whether there is a store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 
 class Slots(typing.Protocol):
-    """What flows and transactions ask of the slots of one server.
+    """The interface of the slots of one server, for flows and transactions.
 
     slots.server.ServerSlots describes the methods.
 
@@ -42,14 +42,14 @@ class Slots(typing.Protocol):
 
     @property
     def reserved(self) -> typing.AbstractSet[int]:
-        """Slots that have, or are kept for, devices."""
+        """Slots that devices have or are to get."""
 
     @property
     def has_plan(self) -> bool:
         """Whether plan() is to see the VIOSes before they are edited."""
 
     def note_partition(self, lpar_w: pvm_lpar.LPAR) -> None:
-        """Take in the LPAR of the server."""
+        """Note the LPAR of the server."""
 
     def vnet_slot(self, mac: str | None) -> int | None:
         """Return the slot that a network adapter is to have, or None."""
@@ -57,17 +57,17 @@ class Slots(typing.Protocol):
     def record_vnets(
             self, adapters: typing.Iterable[pvm_wrapper.Wrapper | None],
             complete: typing.Collection[str] = ()) -> None:
-        """Take in network adapters; those of complete classes are all."""
+        """Record network adapters; of complete classes these are all."""
 
     def drop_vnets(self, macs: typing.Iterable[str]) -> None:
-        """Take in that network adapters are gone."""
+        """Record that network adapters are gone."""
 
     def expect(self, vios_uuid: str,
                element: pvm_wrapper.Wrapper) -> None:
-        """Take in that a VIOS is to map storage to the server."""
+        """Note that a VIOS is to map storage to the server."""
 
     def plan(self, vioses: dict[str, pvm_vios.VIOS]) -> None:
-        """Decide where everything goes that is expected and not there."""
+        """Choose addresses for expected storage that is not mapped yet."""
 
     def device_address(
         self, vios_w: pvm_vios.VIOS, element: pvm_wrapper.Wrapper
@@ -81,14 +81,14 @@ class Slots(typing.Protocol):
     def record(self, vioses: dict[str, pvm_vios.VIOS],
                removed: list[pvm_wrapper.Wrapper],
                xag: typing.Iterable[str]) -> None:
-        """Take in what VIOSes map to the server."""
+        """Record what VIOSes map to the server."""
 
     def save(self) -> None:
-        """Store what was taken in; the last step of an operation."""
+        """Store what was recorded; the last step of an operation."""
 
 
 class SlotMaps(typing.Protocol):
-    """What flows ask of the slot maps of a host; see slots.maps.SlotMaps."""
+    """The interface of the slot maps of a host; see slots.maps.SlotMaps."""
 
     def begin(self, instance: objects.Instance, new_lpar: bool = False,
               guided: bool = False) -> Slots:
@@ -98,11 +98,11 @@ class SlotMaps(typing.Protocol):
         """Delete the map of a server."""
 
     def flush(self, instance: objects.Instance) -> None:
-        """Store now what waits to be stored for a server."""
+        """Store pending changes of a server's map now."""
 
 
 class NoSlots:
-    """A slots.server.ServerSlots that keeps nothing, and has no wishes.
+    """A slots.server.ServerSlots that stores nothing and chooses no slots.
 
     :cvar are_kept: whether save() does something.
     """
@@ -149,7 +149,7 @@ class NoSlots:
         pass
 
 
-#: It has no state: one is enough.
+#: It has no state, so one object is enough.
 NO_SLOTS = NoSlots()
 
 

@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The VLANs of the virtual switch to Open vSwitch, which pairs are in.
+"""Allocate the VLANs of the virtual switch to Open vSwitch.
 
 A port of Open vSwitch is a pair of adapters, alone in a VLAN of that switch.
-Only this process gives VLANs of it away. So it reads once which are in use,
-and remembers what it gives and gets back.
+Only this process allocates its VLANs. So it reads the used VLANs once, and
+remembers which ones it allocates and frees.
 """
 
 import threading
@@ -30,7 +30,7 @@ _LAST_VLAN = 4093
 
 
 class PrivateVlans:
-    """Which VLANs of a virtual switch are free.
+    """The used and free VLANs of virtual switches.
 
     :param host: host.Host
     """
@@ -38,25 +38,25 @@ class PrivateVlans:
     def __init__(self, host):
         self._host = host
         self._lock = threading.Lock()
-        # Name of the switch -> set of VLANs in use, once they were read.
+        # Name of the switch -> set of VLANs in use, after they were read.
         self._used = {}
-        # UUIDs of LPARs that go, and their adapters with them.
+        # UUIDs of LPARs that are about to be deleted with their adapters.
         self._going = set()
 
     def create_in_free(self, vswitch_name, create):
         """Create an adapter in a free VLAN.
 
-        It takes 1 request besides the first time, and when all VLANs seem to
-        be in use. If the platform refuses the adapter, and somebody else has
-        taken the VLAN, another one is tried.
+        Needs 1 request more the first time, and when all VLANs seem to be in
+        use. If the platform refuses the adapter because somebody else has
+        taken the VLAN, try another one.
 
         :param vswitch_name: str
         :param create: called with a VLAN, int; returns the adapter.
         :returns: the adapter.
-        :raises pypowervm.exceptions.Error: if no VLAN is free, they cannot be
-            read, or the platform refuses.
+        :raises pypowervm.exceptions.Error: if no VLAN is free, the VLANs
+            cannot be read, or the platform refuses.
         """
-        # The lock of pypowervm: a VLAN is free until its adapter is there.
+        # The lock of pypowervm: a VLAN is free until its adapter exists.
         with lockutils.lock(pvm_cna.VLAN_LOCK):
             vlan = self._choose(vswitch_name)
             try:
@@ -71,14 +71,14 @@ class PrivateVlans:
                     raise
                 vlan, adapter = fresh, create(fresh)
             with self._lock:
-                # Unless it was forgotten meanwhile.
+                # This has no effect if forget() was called in the meantime.
                 self._used.get(vswitch_name, set()).add(vlan)
             return adapter
 
     def _choose(self, vswitch_name):
         vlan = self._first_free(vswitch_name)
         if vlan is None:
-            # What others have removed has not been given back.
+            # Others may have removed adapters without calling give_back().
             self._used.pop(vswitch_name, None)
             vlan = self._first_free(vswitch_name)
         if vlan is None:
@@ -94,13 +94,13 @@ class PrivateVlans:
                      if vlan not in used), None)
 
     def _read(self, vswitch_name):
-        """Read the virtual networks: one is there for each VLAN in use."""
+        """Read the virtual networks; there is one for each VLAN in use."""
         href = self._host.get_vswitch(vswitch_name).related_href
         return {vnet.vlan for vnet in self._host.virtual_networks()
                 if vnet.associated_switch_uri == href}
 
     def give_back(self, vswitch_name, vlan):
-        """Note that neither adapter of a VLAN is there any more.
+        """Free a VLAN, after both of its adapters were removed.
 
         :param vswitch_name: str
         :param vlan: int
@@ -109,7 +109,7 @@ class PrivateVlans:
             self._used.get(vswitch_name, set()).discard(vlan)
 
     def expect_deletion(self, lpar_uuid):
-        """Note that adapters go with their LPAR.
+        """Note that the adapters of an LPAR will be deleted with it.
 
         :param lpar_uuid: str, UUID of the LPAR.
         """
@@ -117,9 +117,10 @@ class PrivateVlans:
             self._going.add(lpar_uuid.upper())
 
     def lpar_deleted(self, lpar_uuid):
-        """Take in that an LPAR is gone, or may be, and its adapters with it.
+        """Drop the used VLANs if an LPAR with expected deletion is gone.
 
-        :param lpar_uuid: str, UUID of the LPAR.
+        :param lpar_uuid: str, UUID of the LPAR, which may be gone with its
+            adapters.
         """
         with self._lock:
             was_expected = lpar_uuid.upper() in self._going
@@ -128,5 +129,5 @@ class PrivateVlans:
             self.forget()
 
     def forget(self):
-        """Have the VLANs in use be read again."""
+        """Drop the used VLANs, so that they are read again."""
         self._used = {}

@@ -10,12 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What is logged of requests that fail, and kept for that.
+"""Log failed requests, with the requests before them.
 
-pypowervm's helper keeps the last requests of each thread, with all that came
-back, for as long as the thread lives, and logs all of it at INFO when one
-fails: many megabytes where there are many partitions. The one here keeps a
-fixed number of bytes for the whole session, and logs bodies at DEBUG only.
+pypowervm's helper keeps the last requests of each thread, with their whole
+answers, for as long as the thread lives. When a request fails, it logs all of
+them at INFO, which is many megabytes if there are many partitions. The helper
+in this module keeps a fixed number of bytes for the whole session, and logs
+bodies only at DEBUG.
 """
 
 import collections
@@ -28,16 +29,16 @@ from pypowervm import exceptions as pvm_exc
 
 LOG = logging.getLogger(__name__)
 
-#: Characters of a body, and of what the platform says of a failure.
+#: Most characters of a body, and of the platform's message about a failure.
 MAX_BODY = 2000
 MAX_REASON = 500
-#: Characters that are kept of the last requests, in all.
+#: Characters to keep of all the last requests together.
 MAX_KEPT = 100_000
-#: How many of the last requests are logged when one fails, at DEBUG.
+#: Number of the last requests to log at DEBUG when a request fails.
 SHOWN = 5
 _HIDDEN = '<sensitive>'
-# Levels for answers that callers expect: a caller may look whether something
-# is gone, and one that was too late with a change tries again.
+# Levels for answers that callers expect: a caller may check whether an object
+# is gone, and repeats a change if somebody else was faster.
 _LEVELS = {
     pvm_const.HTTPStatus.NOT_FOUND: logging.INFO,
     pvm_const.HTTPStatus.ETAG_MISMATCH: logging.DEBUG,
@@ -49,7 +50,7 @@ class RestLog:
 
     May be called from any thread.
 
-    :param max_kept: int, characters to keep of the last requests, in all.
+    :param max_kept: int, characters to keep of all the last requests together.
     """
 
     def __init__(self, max_kept=MAX_KEPT):
@@ -59,7 +60,7 @@ class RestLog:
         self._size = 0
 
     def __call__(self, func):
-        """Wrap what sends a request.
+        """Wrap a function that sends a request.
 
         :param func: callable as pypowervm.adapter.Session.request.
         """
@@ -79,13 +80,13 @@ class RestLog:
 
     @property
     def size(self):
-        """How many characters are kept, int."""
+        """The number of characters that are kept, int."""
         return self._size
 
     def last(self, count=SHOWN):
-        """What is kept of the last requests, the oldest first.
+        """Return what is kept of the last requests, the oldest first.
 
-        :param count: int, how many at most.
+        :param count: int, the most entries to return.
         :returns: list of str.
         """
         with self._lock:
@@ -99,10 +100,10 @@ class RestLog:
                 self._size -= len(self._last.popleft())
 
     def _log(self, exc, entry, began):
-        """Log a request that has failed, and at DEBUG those before it."""
+        """Log a failed request, and at DEBUG those before it."""
         status = getattr(exc.response, 'status', None)
-        # pypowervm has warned of a connection that broke. The message names
-        # method and path, but no body.
+        # pypowervm has already logged a warning if the connection broke. The
+        # message names method and path, but no body.
         LOG.log(_LEVELS.get(status, logging.WARNING if status else
                             logging.INFO),
                 'A request to the platform failed after %.1f s: %s',
@@ -116,7 +117,7 @@ class RestLog:
 
 
 def _entry(method, path, kwargs, response, began):
-    """A text about a request, with bodies only if they would be logged."""
+    """Return a text about a request; with bodies only if they are logged."""
     status = getattr(response, 'status', 'no answer')
     text = '%s %s -> %s in %.2f s' % (
         method, _cut(path, MAX_BODY), status, time.monotonic() - began)
@@ -130,7 +131,7 @@ def _entry(method, path, kwargs, response, began):
 
 
 def _cut(text, length):
-    """The first characters of a text, and how many it has."""
+    """Return the beginning of a text, and its length if it is cut."""
     if isinstance(text, bytes):
         text = text[:length * 4].decode(errors='replace')
     text = text or ''

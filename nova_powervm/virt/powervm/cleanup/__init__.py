@@ -147,7 +147,7 @@ def _again(work):
 
 
 def _is_due(work):
-    """Whether there is a reason to run the cleaners of AGAIN once more."""
+    """Return whether the cleaners of AGAIN have to run once more."""
     if work.unseen and not work.has_failed:
         return not work.unseen.isdisjoint(
             vios_w.uuid for vios_w in work.host.active_vioses())
@@ -160,7 +160,7 @@ def _run_again(work):
 
 
 def _warn_of_others(work):
-    """Log that another nova-compute manages this system, too.
+    """Log that another nova-compute also manages this system.
 
     The cleaners keep its servers. They remove its running uploads, because
     these look like uploads that a crash has interrupted.
@@ -189,7 +189,7 @@ def _note(work):
 
 
 def _run(cleaners, work):
-    """Run cleaners; log failures, and return whether there were none."""
+    """Run cleaners; log failures, and return whether all succeeded."""
     have_failed = False
     for cleaner in cleaners:
         try:

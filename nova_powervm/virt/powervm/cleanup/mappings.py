@@ -63,7 +63,7 @@ def remove(host, snapshot):
 
 
 def _orphan_ids(vios_w, snapshot):
-    """Partition IDs of stale Fibre Channel mappings of deleted servers."""
+    """Return partition IDs of deleted servers with stale FC mappings."""
     orphans = {mapping.server_adapter.lpar_id
                for mapping in vios_w.vfc_mappings
                if clients.is_fc_orphan(mapping)}

@@ -63,11 +63,11 @@ class PlatformSnapshot:
         return self._host.filter_active(self.vioses)
 
     def active_vioses(self):
-        """Wrappers of the VIOSes that are up, see Host.active_vioses."""
+        """Return wrappers of VIOSes that are up; see Host.active_vioses()."""
         return self._active_vioses
 
     def partitions(self):
-        """Wrappers of the LPARs and the VIOSes."""
+        """Return wrappers of the LPARs and the VIOSes."""
         return [*self.vioses, *self.lpars]
 
     # ---- Nova's servers --------------------------------------------------
@@ -102,7 +102,7 @@ class PlatformSnapshot:
                      instance.host != nodename}.values())
 
     def _moved(self):
-        """UUIDs of servers that have moved from or to this host: set."""
+        """Return the UUIDs of servers that moved from or to this host: set."""
         return {migration.instance_uuid for migration in
                 objects.MigrationList.get_by_filters(
                     nova_context.get_admin_context(read_deleted='yes'),
@@ -115,11 +115,11 @@ class PlatformSnapshot:
             expected_attrs=['system_metadata'])
 
     def _gone(self):
-        """Departed servers that certainly need nothing on this host: list."""
+        """Return departed servers that certainly need nothing here: list."""
         return [instance for instance in self._departed if _is_gone(instance)]
 
     def departed_ids(self):
-        """Partition IDs of departed servers that no other partition has.
+        """Return partition IDs that only departed servers have.
 
         Nova has deleted these servers, or has them on other hosts without a
         running task. The LPAR of another server here may have the ID now; the
@@ -170,7 +170,7 @@ class PlatformSnapshot:
                 is_local or instance.host in (None, self._host.nodename))])
 
     def others(self):
-        """Servers with LPARs here that were never on this host, by Nova.
+        """Return servers with LPARs here that Nova never had on this host.
 
         Such a server exists only if two nova-computes manage this system.
 
@@ -193,7 +193,7 @@ class PlatformSnapshot:
                 if instance.uuid not in departed_uuids]
 
     def metadata_of_owner(self, name):
-        """The system_metadata of the departed server that owns a name.
+        """Return the system_metadata of the departed server that owns a name.
 
         :returns: dict, {} if there is no such server.
         """
@@ -208,7 +208,7 @@ class PlatformSnapshot:
             name in strange and proof.owns(name)))
 
     def _strange(self, found):
-        """Those names that may belong to servers on other hosts: set."""
+        """Return the names that may belong to servers on other hosts: set."""
         strange = set(filter(powervm_names.is_derived, found))
         for known in (self._names_here, self._names_of_lpars):
             if strange:
@@ -216,12 +216,12 @@ class PlatformSnapshot:
         return strange
 
     def _names_here(self):
-        """Names of storage of Nova's servers on this host."""
+        """Return names of storage of Nova's servers on this host."""
         return frozenset().union(*(powervm_names.server_names(instance.uuid)
                                    for instance in self.instances))
 
     def _names_of_lpars(self):
-        """Names of storage of servers that have LPARs here."""
+        """Return names of storage of servers that have LPARs here."""
         return frozenset().union(*(
             powervm_names.server_names(uuid) for lpar_w in self.lpars
             for uuid in vm.instance_uuids(lpar_w.uuid)))

@@ -10,12 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""VLANs of Shared Ethernet Adapters that no partition uses any more.
+"""Remove VLANs from Shared Ethernet Adapters that no partition uses.
 
-Nothing is removed unless an operator wants it: the SEAs carry the traffic of
-all partitions. A VLAN goes only if it is on an additional trunk adapter, no
-partition of the host has an adapter in it, and no port has needed it for an
-hour.
+This happens only if an operator wants it, because the SEAs carry the traffic
+of all partitions. A VLAN is removed only if it is on an additional trunk
+adapter, no partition of the host has an adapter in it, and no port has needed
+it for an hour.
 """
 
 import time
@@ -30,15 +30,16 @@ CONF = cfg.CONF
 
 
 class UnusedVlans:
-    """Removes VLANs from time to time.
+    """Removes unused VLANs periodically.
 
     :param host: host.Host
     :param clock: returns seconds; for tests.
     """
 
-    #: Seconds between two looks.
+    #: Seconds between two checks.
     INTERVAL = 3600
-    #: VLANs that go in one look: each takes the VIOS seconds.
+    #: Most VLANs to remove in one check, because a VIOS needs seconds for
+    #: each.
     MOST = 3
 
     def __init__(self, host, clock=time.monotonic):
@@ -47,14 +48,14 @@ class UnusedVlans:
         self._last = clock()
 
     def remove(self):
-        """Remove VLANs if it is time to (0 requests else).
+        """Remove VLANs if a check is due (otherwise 0 requests).
 
-        A look takes 1 request for the bridges, 2 for the partitions and 1 for
+        A check needs 1 request for the bridges, 2 for the partitions and 1 for
         the adapters of each partition.
 
         :raises pypowervm.exceptions.Error: if the platform refuses.
         """
-        # Agents look after the VLANs if there are any.
+        # If there are agents, they manage the VLANs.
         if not (CONF.powervm.remove_unused_vlans and
                 CONF.powervm.manage_sea_vlans) or (
                 CONF.powervm.send_vif_events) or (
@@ -76,7 +77,7 @@ class UnusedVlans:
                 break
 
     def _remove(self, bridge, vlan):
-        """Remove a VLAN; returns whether it is gone, and logs failures."""
+        """Remove a VLAN; return whether it is gone, and log failures."""
         told = {'vlan': vlan, 'bridge': bridge.name}
         try:
             if not self._host.bridges.remove(bridge, vlan, self.INTERVAL):
@@ -91,9 +92,9 @@ class UnusedVlans:
         return True
 
     def _used(self):
-        """The VLANs that partitions use: set of (number of switch, VLAN)."""
+        """Return the used VLANs: set of (number of the switch, VLAN)."""
         host = self._host
-        # Trunk adapters of VIOSes are those of the SEAs themselves.
+        # Trunk adapters of VIOSes belong to the SEAs themselves.
         adapters = [cna for lpar_w in host.lpars()
                     for cna in self._adapters(lpar_w.uuid)]
         adapters += [cna for vios_w in host.vioses()
@@ -106,5 +107,5 @@ class UnusedVlans:
         try:
             return self._host.network_adapters(uuid, is_vios=is_vios)
         except pvm_exc.HttpNotFound:
-            # It was deleted a moment ago.
+            # The partition was just deleted.
             return []

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Config drives: ISO images in the media repository of a VIOS."""
+"""Create and delete config drives: ISO images in a VIOS's media repository."""
 
 import functools
 import hashlib
@@ -44,14 +44,14 @@ CONF = cfg.CONF
 
 
 def get_cfg_drv_name(instance):
-    """Name of a server's config drive, see names.config_drive_name()."""
+    """Return the name of a server's config drive, from its UUID."""
     return names.config_drive_name(instance.uuid)
 
 
 class Medium(typing.NamedTuple):
     """A config drive that was uploaded.
 
-    :ivar element: wrapper that refers to it in mappings.
+    :ivar element: wrapper for mappings of the config drive.
     """
 
     vios_uuid: str
@@ -59,16 +59,16 @@ class Medium(typing.NamedTuple):
 
 
 class ConfigDrive:
-    """Makes config drives and takes them away.
+    """Creates and deletes config drives.
 
-    They are kept in one media repository, see repository.Repository. If an
-    upload fails because its VIOS is down, the repository of another VIOS is
-    used; clean_periodically() later deletes what is to be deleted on the
-    VIOS that was down.
+    They are in one media repository, see repository.Repository. If an upload
+    fails because its VIOS is down, the repository of another VIOS is used.
+    Later clean_periodically() deletes the media that could not be deleted from
+    the VIOS that was down.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param preferred_vios_uuid: UUID of the VIOS that has the servers' disks,
-        so that a server's mappings are edited together.
+    :param preferred_vios_uuid: UUID of the VIOS with the servers' disks, so
+        that a server's mappings are edited together.
     """
 
     def __init__(self, host, preferred_vios_uuid=None):
@@ -76,12 +76,12 @@ class ConfigDrive:
         self._repository = repository.Repository(host, preferred_vios_uuid)
         # Held for moments only.
         self._lock = threading.Lock()
-        # UUIDs of VIOSes that may have media beside the repository in use.
+        # UUIDs of VIOSes that may have media outside the repository in use.
         self._others = set()
         # VIOS UUID -> dict of name -> Proof of media to delete there.
         self._to_delete = {}
-        # Held while media are deleted that were to be deleted later. Besides
-        # the periodic task, only an upload of one of them waits for it.
+        # Held while pending media are deleted. Besides the periodic task, only
+        # an upload with the name of such a medium waits for it.
         self._cleaning = threading.Lock()
 
     # ---- the life of a config drive ------------------------------------
@@ -91,13 +91,13 @@ class ConfigDrive:
         """Build a config drive and upload it (3 requests).
 
         Its instance id is the server's UUID in Nova, as everywhere else in
-        OpenStack, but for servers of 9.0.0: see instance_id.
+        OpenStack. Servers of 9.0.0 are an exception, see instance_id.
 
         :param injected_files: list of (path, content).
         :param network_info: nova.network.model.NetworkInfo
         :param mgmt_cna: wrapper of the server's management adapter, or None.
         :returns: Medium, for attach.
-        :raises NoMediaRepoVolumeGroupFound: if there is no place for it.
+        :raises NoMediaRepoVolumeGroupFound: if no volume group can have it.
         """
         name = get_cfg_drv_name(instance)
         _keep(instance)
@@ -117,7 +117,7 @@ class ConfigDrive:
     def attach(self, instance, media, stg):
         """Queue the mapping of a config drive to the server's LPAR.
 
-        :param media: what create returned.
+        :param media: Medium, the result of create().
         :param stg: transaction.StorageTransaction
         """
         stg.map(media.vios_uuid, vm.get_lpar_uuid(instance), media.element)
@@ -125,10 +125,10 @@ class ConfigDrive:
     def attach_again(self, instance, stg):
         """Queue the mapping of a config drive whose mapping was lost.
 
-        The mapping, if it lacks, costs 1 request more than others: the medium
-        may be gone, see [powervm] remove_vopt_media_on_boot. While there may
-        be media beside the repository in use, it takes 1 request, and 1 for
-        each VIOS that may have them.
+        A missing mapping costs 1 request more than other mappings, because the
+        medium may be gone, see [powervm] remove_vopt_media_on_boot. If there
+        may be media outside the repository in use, this needs 1 request, and 1
+        for each VIOS that may have them.
 
         :param stg: transaction.StorageTransaction
         """
@@ -144,8 +144,8 @@ class ConfigDrive:
     def _find_medium(self, instance):
         """Find the volume group whose medium is to be mapped to a server.
 
-        :returns: volumegroup.VolumeGroup; None if a VIOS maps it already, or
-            no group can have it.
+        :returns: volumegroup.VolumeGroup; None if a VIOS maps the medium
+            already, or if no group can have it.
         """
         own = self._repository.find()
         own_uuid = own and own.vios_uuid
@@ -167,9 +167,10 @@ class ConfigDrive:
         return own
 
     def detach(self, instance, stg):
-        """Queue the removal of a config drive's mapping, if there is any.
+        """Queue the removal of a config drive's mapping, if there is one.
 
-        It is found by the name of the medium, also when the LPAR is gone.
+        The mapping is found by the name of the medium, even if the LPAR is
+        gone.
 
         :param stg: transaction.StorageTransaction
         """
@@ -182,14 +183,14 @@ class ConfigDrive:
                                    deletion.server_proof(instance)))
 
     def delete(self, instance, may_wait=False):
-        """Delete a config drive, which nothing maps any more (2 requests).
+        """Delete a config drive that nothing maps any more (2 requests).
 
-        If it is not there, or there may be one more, other VIOSes are
-        searched: it may have been made while another repository was in use.
-        There it is unmapped as well.
+        If the repository in use does not have it, or another one may also have
+        it, search the other VIOSes: it may have been created while another
+        repository was in use. Unmap it there as well.
 
-        :param may_wait: whether clean_periodically() is to do it if it fails
-            now.
+        :param may_wait: whether clean_periodically() shall delete it if this
+            fails now.
         """
         name = get_cfg_drv_name(instance)
         proof = deletion.server_proof(instance)
@@ -224,7 +225,7 @@ class ConfigDrive:
         self.delete(instance, may_wait=True)
 
     def _delete_elsewhere(self, name, proof, group):
-        """Delete a medium that is not in a volume group from the others."""
+        """Delete a medium from all VIOSes but the one of a volume group."""
         vioses = self.host.vioses()
         active = {vios_w.uuid for vios_w in self.host.filter_active(vioses)}
         for vios_w in vioses:
@@ -246,11 +247,11 @@ class ConfigDrive:
                     self.host, vios_uuid, vg_w), [name], proof)
 
     def _delete_media(self, group, to_delete, proof, known=None):
-        """Delete media, but those that another LPAR has in a drive.
+        """Delete media, except those that another LPAR has in a drive.
 
         :param to_delete: list of their names.
-        :param known: wrapper of the group, as it was read just now, or None.
-        :returns: bool, whether any of them was there.
+        :param known: wrapper of the group, if it was just read, or None.
+        :returns: bool, whether any of them existed.
         """
         try:
             return group.edit(deletion.media, to_delete, proof, known=known)
@@ -264,7 +265,7 @@ class ConfigDrive:
         return True
 
     def _lent(self, vios_uuid, wanted):
-        """Those of some media that another LPAR has in a drive: set."""
+        """Return the media that another LPAR has in a drive: set."""
         vios_w = self.host.vios(vios_uuid, [vios_mappings.SCSI_MAPPING])
         return {mapping.backing_storage.name
                 for mapping in vios_w.scsi_mappings
@@ -272,13 +273,14 @@ class ConfigDrive:
                                      pvm_stg.VOptMedia, wanted) and
                 _is_lent(mapping, mapping.backing_storage.name)}
 
-    # ---- what an earlier process has left ------------------------------
+    # ---- after an earlier process --------------------------------------
 
     def clean(self, snapshot):
         """Delete config drives of servers that Nova has deleted.
 
-        It takes 2 requests, one of which the first server saves, and 1 for
-        each other VIOS that maps config drives, besides those of the snapshot.
+        Besides the requests of the snapshot, this needs 2 requests, 1 of which
+        the first server saves, and 1 for each other VIOS that maps config
+        drives.
 
         :param snapshot: cleanup.platform_snapshot.PlatformSnapshot
         :raises pypowervm.exceptions.Error: if a VIOS refuses.
@@ -300,7 +302,7 @@ class ConfigDrive:
             self._delete_media(group, proof.covered(left), proof, known=vg_w)
 
     def _clean_other(self, snapshot, vios_uuid):
-        """Delete such media of a VIOS that may have some.
+        """Delete such media from a VIOS outside the repository.
 
         If it has no config drives afterwards, it need not be searched again.
         """
@@ -314,9 +316,9 @@ class ConfigDrive:
             self._others.discard(vios_uuid)
 
     def _note_others(self, snapshot, own):
-        """Note which VIOSes may have media that are not in the repository.
+        """Note the VIOSes that may have media outside the repository.
 
-        They are those that are down, and those that map a config drive.
+        These are the VIOSes that are down, and those that map a config drive.
 
         :param own: UUID of the VIOS whose repository is in use, or None.
         """
@@ -329,7 +331,7 @@ class ConfigDrive:
                     names.is_config_drive_name(mapping.backing_storage.name)
                     for mapping in vios_w.scsi_mappings)))
 
-    # ---- what is to be deleted later -----------------------------------
+    # ---- pending deletions ---------------------------------------------
 
     def _delete_later(self, name, proof, vios_uuid):
         with self._lock:
@@ -346,9 +348,9 @@ class ConfigDrive:
                 del self._to_delete[vios_uuid]
 
     def clean_periodically(self):
-        """Delete what could not be deleted, as while its VIOS was down.
+        """Delete what could not be deleted before, for example on a down VIOS.
 
-        It costs no request if there is nothing. It logs its failures.
+        Needs no request if nothing is pending. Logs its failures.
         """
         with self._lock:
             to_delete = {vios_uuid: dict(proofs)
@@ -369,11 +371,11 @@ class ConfigDrive:
     def _upload(self, group, name, proof, path):
         """Upload a config drive to a repository (3 requests).
 
-        :returns: the volumegroup.VolumeGroup, or None if its VIOS is down;
-            then the next _find_repository() finds another one.
+        :returns: the volumegroup.VolumeGroup, or None if its VIOS is down.
+            Then the next Repository.find() finds another one.
         """
         if self._is_delayed(name, group.vios_uuid):
-            # The server was here before, and has come back.
+            # The server was on this host before, and has returned.
             self._clean_vios(group.vios_uuid, {name: proof})
         try:
             with open(path, 'rb') as iso:
@@ -387,7 +389,7 @@ class ConfigDrive:
             return group
         except Exception:
             with excutils.save_and_reraise_exception() as reraise:
-                # The answer may have been lost after it was made.
+                # The answer may have been lost after the upload.
                 utils.try_to('delete the config drive %s' % name,
                              group.edit, deletion.media, [name], proof)
                 reraise.reraise = self.host.is_vios_up(group.vios_uuid)
@@ -398,7 +400,7 @@ class ConfigDrive:
 
 
 def _map_again(vios_w, group, lpar_uuid, element, device_address):
-    """Map a medium to a partition, if it is there and not mapped yet."""
+    """Edit: map a medium to a partition if it exists and is not mapped yet."""
     if (vios_mappings.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
                                    element.name) or
             not volumegroup.has_media(group.read(), element.name)):
@@ -408,9 +410,10 @@ def _map_again(vios_w, group, lpar_uuid, element, device_address):
 
 
 def _unmap(vios_w, name):
-    """Edit: unmap a config drive from its server, or where that was.
+    """Edit: unmap a config drive from its server, or from an LPAR now gone.
 
-    Somebody may have put it into the drive of another LPAR: that keeps it.
+    Somebody may have put it into the drive of another LPAR. That mapping
+    stays.
 
     :returns: list of the mappings that were removed.
     """
@@ -420,9 +423,9 @@ def _unmap(vios_w, name):
 
 
 def _is_lent(mapping, name):
-    """Whether a mapping gives a config drive to an LPAR not of its server.
+    """Return whether a mapping is for an LPAR other than the server's.
 
-    An adapter for any client is an operator's.
+    An adapter for any client belongs to an operator.
     """
     client = clients.client(mapping)
     if client is None:
@@ -431,11 +434,12 @@ def _is_lent(mapping, name):
 
 
 def _keep(instance):
-    """Have Nova keep, before it is made, that a server has a config drive.
+    """Let Nova store, before the upload, that a server has a config drive.
 
-    Nova itself notes it when it has made the server, not when it finishes to
-    move one whose creation was cut off. [DEFAULT] force_config_drive does not
-    tell it afterwards: the option is for servers that Nova has not launched.
+    Nova itself stores this after it has built the server, but not when it
+    completes the move of a server whose creation was cut off. [DEFAULT]
+    force_config_drive does not help afterwards, because it applies to servers
+    that Nova has not launched.
     """
     if not instance.config_drive:
         instance.config_drive = True

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The content of a config drive: what Nova tells the guest, as an ISO."""
+"""Build an ISO with Nova's data for the guest: the config drive."""
 
 import copy
 
@@ -31,7 +31,8 @@ def build_iso(path, instance, injected_files, network_info, admin_pass):
 
     :param path: str, the file to write.
     :param injected_files: list of (path, content).
-    :param network_info: what network_info() returns.
+    :param network_info: nova.network.model.NetworkInfo, the result of
+        network_info().
     :param admin_pass: str, or None.
     :raises ConfigDriveUnsupportedFormat: if [DEFAULT] config_drive_format is
         not iso9660.
@@ -48,9 +49,9 @@ def build_iso(path, instance, injected_files, network_info, admin_pass):
 
 
 def network_info(network_info, mgmt_cna):
-    """What the config drive tells about the server's ports.
+    """Return the ports of a server as the config drive describes them.
 
-    cloud-init does not know the types of PowerVM's ports; it takes 'vif'.
+    cloud-init does not know the types of PowerVM's ports, but accepts 'vif'.
 
     :returns: nova.network.model.NetworkInfo, a copy.
     """
@@ -66,7 +67,7 @@ def network_info(network_info, mgmt_cna):
 def _mgmt_vif(cna):
     """Describe the management adapter, with the address that RMC expects.
 
-    That is the link-local IPv6 address made of its MAC (EUI-64).
+    This is the link-local IPv6 address that is derived from the MAC (EUI-64).
     """
     mac = netaddr.EUI(cna.mac, dialect=netaddr.mac_unix_expanded)
     address = network_model.FixedIP(

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The media repository of a VIOS, which has the config drives."""
+"""Find or create the media repository of a VIOS for config drives."""
 
 import threading
 
@@ -27,11 +27,11 @@ _NAME = 'vopt'
 
 
 class Repository:
-    """Finds the media repository that new config drives go to, or makes one.
+    """Finds or creates the media repository for new config drives.
 
-    It is that of the preferred VIOS if it has one, else the first found,
-    VIOSes in the order of their names; if no VIOS has one, it is made. It is
-    looked for at first use, and again after forget().
+    If the preferred VIOS has a repository, use it. Otherwise use the first
+    one, in the order of the VIOSes' names. If no VIOS has one, create one. The
+    search takes place at the first use, and again after forget().
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param preferred_vios_uuid: UUID of a VIOS, or None.
@@ -41,19 +41,20 @@ class Repository:
         self.host = host
         self._preferred = preferred_vios_uuid
         self._group = None
-        # Held while the repository is looked for, or made: only who needs it
-        # waits.
+        # Held during the search or creation, so only threads that need the
+        # repository wait.
         self._finding = threading.Lock()
-        # UUID of the VIOS that was down when it was asked last.
+        # UUID of the VIOS that was down at the last use.
         self._avoided = None
 
     def find(self, create=False):
-        """Find the volume group that has the media repository.
+        """Return the volume group with the media repository.
 
-        The first time it takes 1 request if the preferred VIOS has one, else
-        1 and 1 for each VIOS, and 1 to make one.
+        The first time, this needs 1 request if the preferred VIOS has a
+        repository. Otherwise it needs 1 request and 1 for each VIOS, and 1 to
+        create one.
 
-        :param create: whether to make one if there is none.
+        :param create: whether to create a repository if there is none.
         :returns: volumegroup.VolumeGroup, or None.
         """
         with self._finding:
@@ -63,9 +64,10 @@ class Repository:
             return self._group
 
     def forget(self, avoid=None):
-        """Look for the repository again at the next use.
+        """Forget the repository, so that the next use searches again.
 
-        :param avoid: UUID of a VIOS that is down, to use another one, or None.
+        :param avoid: UUID of a VIOS that is down and must not be used, or
+            None.
         """
         with self._finding:
             self._group = None
@@ -99,9 +101,9 @@ class Repository:
 
     @staticmethod
     def _can_have_repository(vios_w, vg_w):
-        """Whether a repository may be made there.
+        """Return whether a repository may be created in a volume group.
 
-        Not on the management partition: its volume groups are its own.
+        The volume groups of the management partition are its own.
         """
         return (vg_w.name == CONF.powervm.vopt_media_volume_group and
                 not vios_w.is_mgmt_partition)
@@ -112,10 +114,11 @@ class Repository:
 
 
 def add_repository(vg_w, group):
-    """Edit: make a repository in a volume group that has none.
+    """Edit: create a repository in a volume group that has none.
 
     :param vg_w: wrapper of the group.
-    :returns: the second argument.
+    :param group: volumegroup.VolumeGroup
+    :returns: group
     """
     if not len(vg_w.vmedia_repos):
         LOG.info('Creating a media repository in volume group %s.',

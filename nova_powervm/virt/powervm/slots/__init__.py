@@ -10,42 +10,44 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Slot maps: where a server finds its devices, kept so that they stay there.
+"""Slot maps: store the addresses of a server's devices so that they stay.
 
-A device of an LPAR is at a slot, the number of a virtual adapter, and a disk
-behind a virtual SCSI adapter at a logical unit address (LUA) too. The guest
-knows its devices by them. The platform chooses both when it is not told. If
-the LPAR is made again, on this host or another, its devices might get others.
-So the map of each server is kept in a store (see nvram) and followed then.
+A device of an LPAR has a slot, the number of a virtual adapter. A disk behind
+a virtual SCSI adapter also has a logical unit address (LUA). The guest knows
+its devices by slot and LUA. If the driver does not set them, the platform
+chooses them. When the LPAR is created again, on this host or another, its
+devices might get other addresses. So the map of each server is kept in a store
+(see nvram) and used for the new LPAR.
 
 The map has the form of pypowervm's SlotMapStore: a dict of slot -> class of
-device -> identity of the device -> detail. Beside pypowervm's classes a slot
-has two of ours, which pypowervm does not look at: the VIOS that it leads to,
-and the addresses of disks and media by name. The names of a server's own
-disks and its config drive are computed from its UUID, so they are the same
-after a move; the UDID of a config drive that is made again is not.
+device -> identity of the device -> detail. In addition to pypowervm's classes
+a slot has two classes of this driver, which pypowervm ignores: the VIOS behind
+the slot, and the addresses of disks and media by name. The names of a server's
+own disks and its config drive are computed from its UUID, so they are the same
+after a move; a new config drive has another UDID.
 
-How it works together:
+The parts work together as follows:
 
 * An operation that changes devices has a ServerSlots (module server). The
-  StorageTransaction of its flow and the tasks on network adapters tell it
-  which devices there are afterwards, which they know from the answers of the
-  platform: no request is sent for it. Its save() queues the change.
-* SlotMaps (module maps), one per driver, has the worker of nvram apply what is
-  queued to the map in the store (module slot_map). What could not be stored
-  stays queued, and the next change or event tries it again; a map that is read
-  meanwhile has it.
-* For an LPAR that is made again, ServerSlots reads the map and tells the slot
-  of each port, and the slot and address of each disk (module plan). A slot
-  behind which there were disks belongs to one VIOS; which of those on the new
-  host takes it is chosen so that most disks come to where they were. Without a
-  map, or for what is not in it, the platform chooses, or a slot is chosen that
-  is not in the map. So a map that cannot be fetched, is damaged or out of date
-  hinders nobody.
+  StorageTransaction of its flow and the tasks for network adapters record the
+  resulting devices in it, from answers that they get anyway, so this costs no
+  request. Its save() queues the change.
+* SlotMaps (module maps) exists once per driver. It lets the worker of nvram
+  apply the queued changes to the map in the store (module slot_map). A change
+  that could not be stored stays queued, and the next change or event repeats
+  the attempt. A map that is read in the meantime includes it.
+* For a new LPAR of an existing server, ServerSlots reads the map and returns
+  the slot of each port, and the slot and address of each disk (module plan).
+  One VIOS is behind each slot with disks. The plan assigns the VIOSes of the
+  new host to slots in such a way that most disks keep their addresses. Without
+  a map, or for a device that is not in it, the platform chooses, or the driver
+  chooses a slot that is not in the map. So a map that cannot be fetched, is
+  damaged or is out of date stops no operation.
 * The map is deleted with the server.
 * Without a store there are NoSlotMaps and NoSlots (module no_slots), which
-  keep nothing and leave each choice to the platform.
+  store nothing and leave each choice to the platform.
 
-pypowervm's own RebuildSlotMap is not used: it gives up on servers that have
-virtual media, which a config drive is, and on disks that are not in the map.
+The driver does not use pypowervm's own RebuildSlotMap, because it fails for
+servers with virtual media, such as a config drive, and for disks that are not
+in the map.
 """

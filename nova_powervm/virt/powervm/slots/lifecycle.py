@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What Nova does with a server whose devices are made, or removed."""
+"""Determine from Nova's states why devices of a server come or go."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _REBUILD_TASKS = (task_states.REBUILDING,
 
 
 def is_removed_for_good(instance: objects.Instance, nodename: str) -> bool:
-    """Whether a server that is removed here is deleted, for good."""
+    """Return whether a server that is removed from this host is deleted."""
     return instance.host in (None, nodename) and (
         instance.task_state in _REMOVAL_TASKS or
         instance.vm_state in _REMOVAL_STATES)
 
 
 def is_shelved(instance: objects.Instance) -> bool:
-    """Whether a server that is made here was shelved before."""
+    """Return whether a server that is created here was shelved before."""
     return instance.vm_state in _SHELVED_STATES
 
 
 def had_devices(instance: objects.Instance) -> bool:
-    """Whether a server that is made here had devices before."""
+    """Return whether a server that is created here had devices before."""
     return is_shelved(instance) or instance.task_state in _REBUILD_TASKS

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The slot maps of a driver, in a store."""
+"""Read and write the slot maps of servers in a store."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ class SlotMaps:
         self.host = host
         self._store = store
         self._worker = worker
-        # The map of a server is read, changed and written by one thread at a
-        # time; a slow answer of the store keeps no other server waiting.
+        # One thread at a time reads, changes and writes the map of a server.
+        # Other servers do not wait for a slow answer of the store.
         self._writing = lockutils.Semaphores()
         self._lock = threading.Lock()
-        # Server UUID -> list of what is to become of its map: Change, or
-        # None for its end.
+        # Server UUID -> list of pending changes of its map: Change, or None
+        # for its deletion.
         self._pending: dict[str, list[slot_map.Change | None]] = {}
 
     def begin(self, instance: objects.Instance, new_lpar: bool = False,
               guided: bool = False) -> no_slots.Slots:
         """Begin an operation on the devices of a server (no request).
 
-        :param new_lpar: whether the operation makes its LPAR.
-        :param guided: whether devices go to where they were.
+        :param new_lpar: whether the operation creates its LPAR.
+        :param guided: whether devices shall get their earlier addresses.
         :returns: ServerSlots
         """
         return server.ServerSlots(self, instance, new_lpar=new_lpar,
                                   guided=guided)
 
     def load(self, instance_uuid: str) -> slot_map.Topology:
-        """Read the map of a server, with what could not be stored.
+        """Read the map of a server, with changes that are not stored yet.
 
         :returns: dict of slot -> devices.
         :raises nvram.api.NVRAMDownloadException: if it cannot be read.
@@ -74,18 +74,18 @@ class SlotMaps:
                                  self._pending_of(instance_uuid)).topology
 
     def save(self, instance_uuid: str, changes: list[slot_map.Change]) -> None:
-        """Have changes made to the map of a server.
+        """Queue changes of the map of a server.
 
         :param changes: list of slot_map.Change
         """
         self._queue(instance_uuid, changes)
 
     def delete(self, instance: objects.Instance) -> None:
-        """Have the map of a server deleted."""
+        """Queue the deletion of the map of a server."""
         self._queue(instance.uuid, [None])
 
     def flush(self, instance: objects.Instance) -> None:
-        """Store now what waits to be stored for a server. Never raises."""
+        """Store pending changes of a server's map now. Never raises."""
         if self._pending_of(instance.uuid):
             try:
                 self._write(instance.uuid)
@@ -106,9 +106,9 @@ class SlotMaps:
     def _changed_map(
             self, instance_uuid: str,
             changes: list[slot_map.Change | None]) -> slot_map.SlotMap:
-        """Read a map and make changes to it.
+        """Read a map and apply changes to it.
 
-        It is read only if something of it can be left.
+        Do not read it if the changes replace all of it.
         """
         deaths = [number for number, change in enumerate(changes)
                   if change is None]

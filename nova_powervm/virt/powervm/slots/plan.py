@@ -10,14 +10,14 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which slot and address each disk of a server gets on its new host.
+"""Choose slot and address of each disk of a server on its new host.
 
-What a slot map tells is: behind that slot there were these disks, at these
-addresses. Behind a slot is one VIOS. Which VIOS of the new host takes which
-slot is chosen so that most disks come to where they were; where that leaves a
-choice, the same VIOS takes it as before, or one with the same name. A disk
-for which there is no place goes to a slot that its VIOS has got, or one that
-is not in the map.
+For each slot, a slot map says which disks were behind it, at which addresses.
+Behind each slot is one VIOS. The plan assigns the VIOSes of the new host to
+slots in such a way that most disks keep their addresses. If this leaves a
+choice, it prefers the same VIOS as before, then a VIOS with the same name. A
+disk that cannot keep its address gets a slot that its VIOS already has, or one
+that is not in the map.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm.storage import elements
 
-# What the platform gives by itself (source: captures of pypowervm); volumes
+# Addresses that the platform chooses (source: captures of pypowervm); volumes
 # have others.
 _LUAS = tuple('0x%02x00000000000000' % unit for unit in range(0x81, 0x90))
-#: More devices than this are not put behind one slot, as pypowervm does.
+#: Most devices behind one slot, as in pypowervm.
 _MOST_DEVICES = 31
 
 
 def identities(element: pvm_wrapper.Wrapper) -> tuple[str, ...]:
-    """By what a map may know storage: tuple of str.
+    """Return the keys by which a map may know storage: tuple of str.
 
     :param element: wrapper of a disk, medium, logical unit or volume.
     """
@@ -52,7 +52,7 @@ def identities(element: pvm_wrapper.Wrapper) -> tuple[str, ...]:
 
 def identities_of(
         mappings: typing.Iterable[pvm_vios.VSCSIMapping]) -> set[str]:
-    """The identities of all storage that is mapped: set of str."""
+    """Return the identities of all storage that is mapped: set of str."""
     return {identity for mapping in mappings
             if mapping.backing_storage is not None
             for identity in identities(mapping.backing_storage)}
@@ -60,13 +60,13 @@ def identities_of(
 
 def luas(mappings: typing.Iterable[pvm_vios.VSCSIMapping],
          slot: int) -> set[str]:
-    """The addresses that are taken behind a slot, set of str."""
+    """Return the used addresses behind a slot: set of str."""
     return {lua.address(mapping) for mapping in mappings
             if mapping.client_adapter.lpar_slot_num == slot} - {None}
 
 
 def _addresses(devices: slot_map.Devices) -> dict[str, str | None]:
-    """Where disks were behind a slot: dict of identity -> LUA, or None."""
+    """Return the addresses of disks behind a slot: identity -> LUA or None."""
     found = {}
     for cls in (slot_map.IO.PV, slot_map.IO.LU, slot_map.IO.VDISK,
                 slot_map.NAMES):
@@ -78,15 +78,15 @@ def _addresses(devices: slot_map.Devices) -> dict[str, str | None]:
 
 
 class SlotPlan:
-    """Places disks that are to be mapped; they have their identities here.
+    """Chooses addresses for disks, which are known by their identities.
 
     :param guide: slot map, a dict of slot -> devices.
     :param vioses: dict of UUID -> VIOS wrapper.
     :param there: dict of VIOS UUID -> list of the server's mappings.
     :param missing: dict of VIOS UUID -> list of tuples of identities.
-    :param taken: set of the slots that network adapters are at.
-    :param free_slot: function that returns a slot which is neither in the map
-        nor in the set that it is called with, or None.
+    :param taken: set of the slots of network adapters.
+    :param free_slot: function of a set of slots; returns a slot that is
+        neither in the set nor in the map, or None.
     """
 
     def __init__(self, guide: slot_map.Topology,
@@ -132,7 +132,7 @@ class SlotPlan:
         return self._addresses
 
     def _gain(self, slot: int, vios_uuid: str) -> tuple:
-        """Sort key: what it is worth that a VIOS takes a slot."""
+        """Return a sort key: how well a VIOS fits a slot."""
         home = self._homes[slot]
         before = self._guide[slot].get(slot_map.VIOS, {})
         return (sum(1 for disk in self._missing[vios_uuid]
@@ -141,17 +141,17 @@ class SlotPlan:
                 self._vioses[vios_uuid].name in before.values(), -slot)
 
     def _settle(self, slot: int, vios_uuid: str) -> None:
-        """Place the disks of a VIOS that were behind a slot."""
+        """Choose addresses for a VIOS's disks that were behind a slot."""
         home = self._homes.get(slot, {})
         for disk in list(self._missing.get(vios_uuid, ())):
             known = [identity for identity in disk if identity in home]
             if known:
-                # A medium of an old map has no address there.
+                # An old map has no address of a medium.
                 address = next(filter(None, map(home.get, known)), None)
                 self._put(disk, vios_uuid, slot, address)
 
     def _settle_rest(self, vios_uuid: str) -> None:
-        """Place the disks of a VIOS that the map does not know."""
+        """Choose addresses for a VIOS's disks that are not in the map."""
         for disk in list(self._missing[vios_uuid]):
             slot = next((slot for slot in sorted(self._owners)
                          if self._owners[slot] == vios_uuid and

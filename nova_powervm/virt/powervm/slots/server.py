@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What one operation finds out about the slots of a server, and wants."""
+"""Record and choose the slots of a server during one operation."""
 
 from __future__ import annotations
 
@@ -33,15 +33,16 @@ from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
-# Assumed, as the simulator does: below are the serial adapters.
+# Assumed, no hardware: serial adapters have the slots below (so does the
+# simulator).
 _FIRST_SLOT = 2
 
 
 class ServerSlots:
-    """What one operation finds out about the slots of a server, and wants.
+    """Records and chooses the slots of a server during one operation.
 
-    Made by SlotMaps.begin(). It may be used by several threads. Where nothing
-    is kept, there is a no_slots.NoSlots, which has the same methods.
+    SlotMaps.begin() creates it. Several threads may use it. Without a store,
+    no_slots.NoSlots with the same methods replaces it.
 
     :cvar are_kept: whether save() does something.
     """
@@ -56,13 +57,13 @@ class ServerSlots:
         self._guided = guided
         self._changes: list[slot_map.Change] = []
         self._lpar_uuid = vm.get_lpar_uuid(instance)
-        # Held while the map is read, too: each thread of the operation needs
-        # it before it can go on. Those of other servers have other locks.
+        # Also held while the map is read, because each thread of the operation
+        # needs the map before it can continue. Other servers have other locks.
         self._lock = threading.RLock()
         self._guide: slot_map.Topology | None = None
         self._max_slots = 0
         self._vnet_slots: set[int] = set()
-        # VIOS UUID -> list of the identities of what it is to map.
+        # VIOS UUID -> list of the identities of the storage that it is to map.
         self._expected: dict[str, list[tuple[str, ...]]] = {}
         # (VIOS UUID, identity) -> (slot, LUA).
         self._addresses: dict[
@@ -75,7 +76,7 @@ class ServerSlots:
 
     @property
     def guide(self) -> slot_map.Topology:
-        """The map that is followed; empty if there is none. Never raises."""
+        """The map to follow; empty if there is none. Never raises."""
         with self._lock:
             if self._guide is None:
                 self._guide = self._read_guide() if self._guided else {}
@@ -95,11 +96,11 @@ class ServerSlots:
 
     @property
     def min_slots(self) -> int:
-        """How many slots the LPAR must have, int, for all devices."""
+        """The number of slots that the LPAR needs for all devices, int."""
         return max(self.guide, default=-1) + 1
 
     def note_partition(self, lpar_w: pvm_lpar.LPAR) -> None:
-        """Take in the LPAR wrapper of the server."""
+        """Note the number of slots of the server's LPAR wrapper."""
         self._max_slots = lpar_w.io_config.max_virtual_slots
 
     def _free_slot(self, taken: typing.Collection[int],
@@ -114,16 +115,16 @@ class ServerSlots:
 
     @property
     def reserved(self) -> typing.AbstractSet[int]:
-        """Slots of network adapters, and of what is in the map: set of int.
+        """Slots of network adapters, and slots in the map: set of int.
 
-        They are not all that are in use.
+        Other slots may also be in use.
         """
         return self._vnet_slots.union(self.guide)
 
     # ---- network adapters ----------------------------------------------
 
     def vnet_slot(self, mac: str | None) -> int | None:
-        """Tell the slot that a network adapter is to have.
+        """Return the slot that a network adapter is to have.
 
         :param mac: str, its MAC address, or None if it is not known yet.
         :returns: int; None if the platform is to choose.
@@ -142,12 +143,12 @@ class ServerSlots:
     def record_vnets(
             self, adapters: typing.Iterable[pvm_wrapper.Wrapper | None],
             complete: typing.Collection[str] = ()) -> None:
-        """Take in network adapters of the server.
+        """Record network adapters of the server.
 
-        :param adapters: list of wrappers of CNAs and vNICs; None among them is
-            left out.
-        :param complete: those classes of slot_map.NETWORK of which these are
-            all adapters.
+        :param adapters: list of wrappers of CNAs and vNICs; a None in it is
+            ignored.
+        :param complete: classes of slot_map.NETWORK of which adapters has all
+            adapters of the server.
         """
         seen = slot_map.SeenDevices(self._maps.host.vswitch_names)
         for adapter in adapters:
@@ -155,7 +156,8 @@ class ServerSlots:
                 seen.register_vnet(adapter)
         slots = set(seen.topology)
         self._vnet_slots |= slots
-        # What a slot has is one adapter: an old one of that name is gone.
+        # A slot has one adapter. So an earlier adapter with the same MAC is
+        # gone.
         macs = {mac for devices in seen.topology.values()
                 for found in devices.values() for mac in found}
 
@@ -167,7 +169,7 @@ class ServerSlots:
         self._changes.append(slot_map.Change(seen.topology, gone=is_gone))
 
     def drop_vnets(self, macs: typing.Iterable[str]) -> None:
-        """Take in that network adapters are gone.
+        """Record that network adapters are gone.
 
         :param macs: iterable of their MAC addresses, str.
         """
@@ -179,10 +181,10 @@ class ServerSlots:
 
         self._changes.append(slot_map.Change({}, gone=is_gone))
 
-    # ---- storage: what the StorageTransaction tells and asks ------------
+    # ---- storage: the calls of the StorageTransaction ------------------
 
     def expect(self, vios_uuid: str, element: pvm_wrapper.Wrapper) -> None:
-        """Take in that a VIOS is to map storage to the server.
+        """Note that a VIOS is to map storage to the server.
 
         :param element: wrapper of a disk, medium, logical unit or volume.
         """
@@ -196,7 +198,7 @@ class ServerSlots:
         return bool(self._expected)
 
     def plan(self, vioses: dict[str, pvm_vios.VIOS]) -> None:
-        """Decide where all goes that is expected and not there.
+        """Choose the addresses of all expected storage that is not mapped yet.
 
         :param vioses: dict of UUID -> VIOS wrapper.
         """
@@ -215,10 +217,10 @@ class ServerSlots:
     def device_address(
             self, vios_w: pvm_vios.VIOS,
             element: pvm_wrapper.Wrapper) -> tuple[int | None, str | None]:
-        """Tell where the server is to find storage that a VIOS maps to it.
+        """Return the address at which a VIOS is to map storage to the server.
 
-        :returns: (int slot, str LUA); None in place of either, or both, if
-            the platform is to choose.
+        :returns: (int slot, str LUA); either is None if the platform is to
+            choose it.
         """
         for identity in plan.identities(element):
             if (vios_w.uuid, identity) in self._addresses:
@@ -229,9 +231,10 @@ class ServerSlots:
         return None, None
 
     def vfc_slot(self, fabric: str, wwpns: typing.Iterable[str]) -> int | None:
-        """Tell the slot that a virtual Fibre Channel adapter is to have.
+        """Return the slot that a virtual Fibre Channel adapter is to have.
 
-        The map knows adapters by their fabric; it learns that of this one.
+        Also note the fabric of the adapter, because the map knows adapters by
+        their fabric.
 
         :param fabric: str, name of the fabric.
         :param wwpns: iterable of its two WWPNs.
@@ -246,10 +249,10 @@ class ServerSlots:
             return self._vfc_slots.get(key)
 
     def _kept_vfc_slot(self, fabric: str, wwpns: frozenset[str]) -> int | None:
-        """The slot that an adapter had, or None.
+        """Return the slot that an adapter had, or None.
 
-        After an evacuation all adapters have new WWPNs; each then takes the
-        slot of one of its fabric.
+        After an evacuation all adapters have new WWPNs. Then each adapter
+        takes the slot of an earlier adapter in its fabric.
         """
         kept = {slot: _plain_wwpns(devices[slot_map.IO.VFC][fabric])
                 for slot, devices in self.guide.items()
@@ -264,7 +267,7 @@ class ServerSlots:
     def record(self, vioses: dict[str, pvm_vios.VIOS],
                removed: list[pvm_wrapper.Wrapper],
                xag: typing.Iterable[str]) -> None:
-        """Take in what VIOSes map to the server.
+        """Record what VIOSes map to the server.
 
         :param vioses: dict of UUID -> VIOS wrapper, as they are now.
         :param removed: list of the mappings that were removed from them.
@@ -311,7 +314,7 @@ class ServerSlots:
     # ---- the end -------------------------------------------------------
 
     def save(self) -> None:
-        """Have the map changed to what was seen; to be called at the end."""
+        """Queue the recorded changes of the map; call this at the end."""
         changes = list(self._changes)
         if self._new_lpar:
             changes.insert(0, slot_map.Change({}, new_lpar=True))

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The slot map of one server, and what operations make of it."""
+"""The slot map of one server, and the changes that operations make to it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Devices: typing.TypeAlias = dict[str, dict[str, typing.Any]]
 Topology: typing.TypeAlias = dict[int, Devices]
 
 IO = pvm_slot_map.IOCLASS
-#: Our classes of a slot: {VIOS UUID: its name} and {name: LUA}.
+#: This driver's classes of a slot: {VIOS UUID: its name} and {name: LUA}.
 VIOS = 'VIOS'
 NAMES = 'NAMES'
 #: The classes of devices behind a virtual SCSI adapter, and on networks.
@@ -48,7 +48,7 @@ class SlotMap(pvm_slot_map.SlotMapStore):
     """The slot map of one server, as it is in the store.
 
     :param store: api.NvramStore
-    :param instance_uuid: str
+    :param instance_uuid: str, UUID of the server
     :param load: whether to read it; otherwise it is empty.
     :raises api.NVRAMDownloadException: if it cannot be read.
     """
@@ -72,25 +72,25 @@ class SlotMap(pvm_slot_map.SlotMapStore):
         self._store.delete_slot_map(key)
 
     def apply(self, changes: typing.Iterable[Change]) -> None:
-        """Make changes, a list of Change, to the map."""
+        """Apply changes, a list of Change, to the map."""
         for change in changes:
             change.apply(self._slot_topo)
 
 
 class _PlainUnpickler(pickle.Unpickler):
-    """Reads numbers, text and containers of them, and runs no code."""
+    """Reads only numbers, text and containers of them; runs no code."""
 
     def find_class(self, module: str, name: str) -> typing.NoReturn:
         raise pickle.UnpicklingError('a slot map holds no %s' % name)
 
 
 def _is_sound(content: bytes) -> bool:
-    """Whether pypowervm can read a slot map without any danger."""
+    """Return whether pypowervm can safely read a slot map."""
     try:
         try:
             content = base64utils.decode_as_bytes(content)
         except UnicodeDecodeError:
-            # Not in base64, as of Python 3.
+            # Not in base64: pypowervm on Python 3 writes it without.
             pass
         topology = _PlainUnpickler(io.BytesIO(content)).load()
         return isinstance(topology, dict) and all(
@@ -102,12 +102,12 @@ def _is_sound(content: bytes) -> bool:
 
 
 def _is_slot(number: object) -> bool:
-    """Whether a number can be that of a slot: 0 and 1 are of the console."""
+    """Return whether a number can be a slot: 0 and 1 are the console's."""
     return type(number) is int and 2 <= number < pvm_stg.ANY_SLOT
 
 
 class SeenDevices(pvm_slot_map.SlotMapStore):
-    """What an operation has seen, in the form of a map; it is not stored.
+    """Devices that an operation has seen, in the form of a map; not stored.
 
     :param vswitches: function that returns a dict of switch id -> name.
     """
@@ -121,7 +121,7 @@ class SeenDevices(pvm_slot_map.SlotMapStore):
 
     def register_scsi(self, vios_w: pvm_vios.VIOS,
                       mapping: pvm_vios.VSCSIMapping) -> None:
-        """Take in a mapping of a VIOS, if it has storage."""
+        """Record a mapping of a VIOS, if it has storage."""
         element, target = mapping.backing_storage, mapping.target_dev
         if element is None or target is None:
             return
@@ -134,18 +134,18 @@ class SeenDevices(pvm_slot_map.SlotMapStore):
                            extra_spec=target.lua)
 
     def register_vios(self, vios_w: pvm_vios.VIOS, slot: int) -> None:
-        """Take in that a slot leads to a VIOS."""
+        """Record the VIOS behind a slot."""
         self._reg_slot(VIOS, vios_w.uuid, slot,
                        extra_spec=vios_w.name)
 
 
 class Change:
-    """What an operation makes of a map.
+    """The change of a map by an operation.
 
-    :param seen: dict of slot -> devices that are there now.
-    :param new_lpar: whether nothing else is there, as the LPAR is new.
-    :param gone: function that tells of the devices of another slot, as they
-        are in the map, whether they are gone; None if none are.
+    :param seen: dict of slot -> devices that exist now.
+    :param new_lpar: whether the LPAR is new, so that nothing else exists.
+    :param gone: function of another slot and its devices in the map; returns
+        whether these are gone. None if none are.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Change:
         self._gone = gone
 
     def apply(self, topology: Topology) -> None:
-        """Make the change to a dict of slot -> devices."""
+        """Apply the change to a dict of slot -> devices."""
         for slot, devices in list(topology.items()):
             if self.new_lpar or (self._gone is not None and
                                  self._gone(slot, devices)):

@@ -10,10 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How Cinder volumes reach servers: a transport for each way.
+"""Connect Cinder volumes to servers; each way is a transport.
 
-TRANSPORTS is the registry: a new transport takes one module and one line
-here.
+TRANSPORTS is the registry. A new transport needs one module and one line here.
 """
 
 from __future__ import annotations
@@ -50,9 +49,9 @@ def _classes() -> list[type[driver.VolumeTransport]]:
 
 def connector_properties(host: powervm_host.Host,
                          instance: objects.Instance) -> dict[str, typing.Any]:
-    """Describe to Cinder where to export volumes of an instance.
+    """Return the connector of an instance, by which Cinder exports volumes.
 
-    What each transport tells is merged, as os-brick does it with its
+    The properties of all transports are merged, as os-brick does it with its
     connectors. The LPAR need not exist.
 
     :param host: the owner of the REST connection (host.Host).
@@ -78,7 +77,7 @@ def transport_class(
     :param instance: nova.objects.Instance
     :param connection_info: dict of Cinder.
     :returns: subclass of driver.VolumeTransport
-    :raises nova.exception.InvalidVolume: if none does.
+    :raises nova.exception.InvalidVolume: if no transport does.
     """
     classes = _classes()
     for cls in classes:
@@ -94,7 +93,7 @@ def check_encryption(connection_info: dict[str, typing.Any],
     """Refuse a volume that the guest would see encrypted.
 
     :param connection_info: dict of Cinder.
-    :param encryption: what Nova knows of it, a dict, or None.
+    :param encryption: dict, Nova's data on its encryption, or None.
     :raises nova.exception.VolumeEncryptionNotSupported
     """
     driver.Volume(connection_info).check_encryption(encryption)
@@ -103,16 +102,16 @@ def check_encryption(connection_info: dict[str, typing.Any],
 def build(host: powervm_host.Host, instance: objects.Instance,
           connection_info: dict[str, typing.Any],
           is_new: bool = False) -> instance_volumes.InstanceVolumes:
-    """Make the InstanceVolumes of an operation on one volume (no request).
+    """Return InstanceVolumes for an operation on one volume (no request).
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
     :param connection_info: dict of Cinder; transports write into its 'data'
-        what Nova is to keep with the volume.
+        what Nova shall store with the volume.
     :param is_new: bool, whether the instance does not have the volume yet.
     :returns: instance_volumes.InstanceVolumes
     :raises nova.exception.InvalidVolume: if no transport serves its type, or
-        the data is not complete.
+        its data is incomplete.
     """
     return _build(host, instance, [
         driver.Volume(connection_info, is_new=is_new)])
@@ -120,7 +119,7 @@ def build(host: powervm_host.Host, instance: objects.Instance,
 
 def build_all(host: powervm_host.Host, instance: objects.Instance,
               bdms: typing.Iterable[dict]) -> instance_volumes.InstanceVolumes:
-    """Make the InstanceVolumes of an instance, the boot volume first.
+    """Return the InstanceVolumes of an instance, the boot volume first.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
@@ -136,11 +135,11 @@ def build_all(host: powervm_host.Host, instance: objects.Instance,
 def build_root(
         host: powervm_host.Host, instance: objects.Instance,
         bdms: typing.Iterable[dict]) -> instance_volumes.InstanceVolumes:
-    """Make the InstanceVolumes of the volume that an instance boots from.
+    """Return the InstanceVolumes with the boot volume of an instance.
 
     :param bdms: see build_all().
-    :returns: instance_volumes.InstanceVolumes; without volumes if the
-        instance boots from another disk.
+    :returns: instance_volumes.InstanceVolumes; without volumes if the instance
+        boots from another disk.
     """
     return build_all(host, instance,
                      [bdm for bdm in bdms if _boot_index(bdm) == 0])
@@ -149,10 +148,11 @@ def build_root(
 def build_for_removal(
         host: powervm_host.Host, instance: objects.Instance,
         bdms: typing.Iterable[dict]) -> instance_volumes.InstanceVolumes:
-    """Make the InstanceVolumes of an instance that is removed (no request).
+    """Return the InstanceVolumes of an instance to remove (no request).
 
-    Volumes that could never be attached do not hinder that. A transport may
-    have something of an instance that has no volume by it now.
+    Leave out volumes that could never be attached. Include each transport that
+    may have left something of the instance here, even if the instance no
+    longer has a volume of this kind.
 
     :param bdms: see build_all().
     :returns: instance_volumes.InstanceVolumes
@@ -181,7 +181,7 @@ def _volumes(bdms: typing.Iterable[dict]) -> list[driver.Volume]:
 
 
 def _boot_index(bdm: dict) -> float:
-    """Sort key: volumes that nothing boots from come last."""
+    """Return a sort key; volumes from which nothing boots come last."""
     index = bdm.get('boot_index')
     return float('inf') if index is None or index < 0 else index
 
@@ -198,7 +198,7 @@ def _build(host: powervm_host.Host, instance: objects.Instance,
 
 def devices(volumes: typing.Iterable[driver.Volume],
             block_device_info: dict | None) -> list[str]:
-    """Names by which Nova knows volumes, such as '/dev/sdb'.
+    """Return Nova's names of the devices of volumes, such as '/dev/sdb'.
 
     :param volumes: list of driver.Volume, or None.
     """

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""At which logical unit address (LUA) an LPAR finds each of its volumes.
+"""Choose the logical unit address (LUA) of each volume of an LPAR.
 
 It is the same on every virtual SCSI adapter of the LPAR.
 """
@@ -20,12 +20,12 @@ from nova import exception as nova_exc
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm.volume import device_addresses
 
-#: Where the address is kept in connection_info['data'].
+#: Key of the address in connection_info['data'].
 LUA_KEY = 'target_LUA'
 
-# The platform gives 0x81 and up to what has no address yet, such as our own
-# disks (source: captures of pypowervm). Volumes get theirs from here, all in
-# one and the same range that it will not reach; 0xc0 would be another
+# The platform chooses 0x81 and up for devices without an address, such as the
+# driver's own disks (source: captures of pypowervm). Volumes get addresses
+# from this range, which the platform will not reach; 0xc0 would be another
 # addressing method (source: SCSI architecture model, SAM-4).
 _BOOT_LUA = '0x8100000000000000'
 _LUAS = tuple('0x%02x00000000000000' % unit for unit in range(0x90, 0xc0))
@@ -34,9 +34,8 @@ _LUAS = tuple('0x%02x00000000000000' % unit for unit in range(0x90, 0xc0))
 def choose(instance, volumes, mappings, replaced=None):
     """Choose an address for each volume that is free on every path.
 
-    It is written into the data of the volume, for Nova to keep. The address
-    of a volume that is not connected just now is not taken, but is the last
-    choice.
+    Write it into the data of the volume, so that Nova stores it. The address
+    of a volume that is not connected just now is free, but is the last choice.
 
     :param instance: nova.objects.Instance
     :param volumes: list of mapped_volume.MappedVolume that are connected
@@ -44,7 +43,8 @@ def choose(instance, volumes, mappings, replaced=None):
     :param mappings: list of the VSCSIMapping wrappers of the LPAR, of all
         VIOSes.
     :param replaced: MappedVolume whose address the only volume gets, or None.
-    :raises nova.exception.VolumeAttachFailed: if there is none for a volume.
+    :raises nova.exception.VolumeAttachFailed: if no address is free for a
+        volume.
     """
     chosen = set()
     kept = device_addresses.read(instance)

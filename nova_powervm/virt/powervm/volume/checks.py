@@ -63,7 +63,7 @@ def check_detach(host, instance, volumes):
 def check_swap(old, new, copier, may_stop):
     """Check that a volume can be copied to another volume now.
 
-    :param old: volume.instance_volumes.InstanceVolumes of the one to copy.
+    :param old: volume.instance_volumes.InstanceVolumes of the volume to copy.
     :param new: likewise, of the copy.
     :param copier: volume.copying.VolumeCopier
     :param may_stop: bool, whether the server is off or may be stopped.

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How VIOSes come to map volumes to an LPAR."""
+"""Map volumes to an LPAR on each VIOS that sees them."""
 
 from nova import exception as nova_exc
 
@@ -45,7 +45,7 @@ class Connection:
         stg.then(self._check)
 
     def _map(self, vios_w, device_address):
-        """Edit: map the volume to the LPAR, unless that is done."""
+        """Edit: map the volume to the LPAR, unless it is mapped."""
         vol = self._volume
         self._mapped.add(vios_w.uuid)
         vol.claim(vios_w)
@@ -70,6 +70,6 @@ class Connection:
 
 
 def client_mappings(vios_w, lpar_uuid):
-    """List the VSCSIMapping wrappers that a VIOS has for an LPAR."""
+    """Return the VSCSIMapping wrappers that a VIOS has for an LPAR."""
     return [mapping for mapping in vios_w.scsi_mappings
             if clients.is_client(mapping, lpar_uuid)]

@@ -10,9 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Copying a volume onto another one, which no job of the platform does.
+"""Copy a volume to another one, because the platform has no job for this.
 
-Both are mapped to the management partition for that time, by one VIOS.
+During the copy, one VIOS maps both volumes to the management partition.
 """
 
 import os
@@ -32,7 +32,7 @@ _CHUNK = 1024 ** 2
 
 
 class VolumeCopier:
-    """Copies what is on one volume to another, while nobody uses them.
+    """Copies a volume to another one, while nobody uses them.
 
     :param host: the owner of the REST connection (host.Host).
     :param mgmt: mgmt.ManagementPartition
@@ -43,7 +43,7 @@ class VolumeCopier:
         self.mgmt = mgmt
 
     def why_not(self):
-        """Why nothing can be copied, str, or None (0 requests, 1 once)."""
+        """Return why no volume can be copied, or None (0 requests, 1 once)."""
         if self.host.mgmt_is_vios:
             return ('the management partition is a Virtual I/O Server, to '
                     'which volumes cannot be mapped')
@@ -52,7 +52,7 @@ class VolumeCopier:
         return None
 
     def copy(self, source, target):
-        """Copy a volume (2 requests, and 2 to tidy up).
+        """Copy a volume (2 requests, and 2 to clean up).
 
         :param source: mapped_volume.Device
         :param target: likewise, of a volume that is at least as large
@@ -81,7 +81,8 @@ class VolumeCopier:
         """Map volumes to the management partition.
 
         :returns: list of their two mappings.
-        :raises nova.exception.VolumeAttachFailed: if somebody has the target.
+        :raises nova.exception.VolumeAttachFailed: if another partition has the
+            target.
         """
         devices = source, target
 
@@ -92,8 +93,8 @@ class VolumeCopier:
                 for device in devices]
 
         stg = transaction.StorageTransaction(self.host, 'lend_volumes')
-        # Nobody else may have what is written to, on any path. All VIOSes
-        # are read with one request.
+        # Nobody else may have the target, on any path. One request reads all
+        # VIOSes.
         stg.plan(lambda _vioses: None)
         stg.edit_redundant(list(target.hdisks), target.volume.claim)
         stg.edit(vios_uuid, lend)
@@ -109,9 +110,10 @@ class VolumeCopier:
                 clients.is_client(mapping, self.host.mgmt_uuid))
 
     def take_back(self, vios_uuid, devices):
-        """Unmap volumes from the management partition; log what fails.
+        """Unmap volumes from the management partition; log failures.
 
-        The mappings go first, lest another scan bring a device back.
+        Remove the mappings before the devices; otherwise another scan could
+        bring a device back.
 
         :param devices: list of mapped_volume.Device
         """
@@ -130,7 +132,7 @@ class VolumeCopier:
 
 
 def _copy(source, target):
-    """Copy a file onto another, in place; thin volumes stay thin."""
+    """Copy a file into another one, in place; thin volumes stay thin."""
     size = source.seek(0, os.SEEK_END)
     if target.seek(0, os.SEEK_END) < size:
         raise nova_exc.VolumeRebaseFailed(

@@ -10,12 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Where a server finds its volumes, and what they are, for good.
+"""Store the addresses and UDIDs of a server's volumes with the server.
 
-What is written into connection_info is lost when Nova reads the attachment
-anew, as for a resize or a reboot. So the logical unit address (LUA) and the
-UDID of each volume are kept in the server's system_metadata, which goes with
-it to other hosts.
+Data in connection_info is lost when Nova reads the attachment again, for
+example for a resize or a reboot. So the logical unit address (LUA) and the
+UDID of each volume are stored in the server's system_metadata, which moves
+with the server to other hosts.
 """
 
 import typing
@@ -24,25 +24,28 @@ from nova import exception as nova_exc
 from nova import objects
 from oslo_serialization import jsonutils
 
-#: Where transports keep the UDID of a volume in connection_info['data'].
+#: Key of a volume's UDID in connection_info['data'].
 UDID_KEY = 'target_UDID'
 
 _KEY = 'powervm_volume_'
-# A volume that a VIOS may still have, as it was down when the server let go of
-# it: UDID -> volume id, which a volume that replaces it takes over. It stays
-# with the server: it is of use only if a device with it is there.
+# Prefix for a volume that a VIOS may still have, because the VIOS was down
+# when the volume was disconnected from the server: UDID -> volume id. A volume
+# that replaces it takes over this id. The record stays with the server; it
+# matters only if a device with this UDID exists.
 _MISSED_KEY = 'powervm_missed_'
 
 
 class DeviceAddress(typing.NamedTuple):
-    """Where a volume is: its LUA, and the UDID of what is there."""
+    """The address of a volume: its LUA, and the UDID of the device there."""
 
     lua: str
     udid: str
 
 
 def read(instance):
-    """Where the volumes of a server are, or shall be (no request).
+    """Return the present or planned addresses of a server's volumes.
+
+    Needs no request.
 
     :returns: dict of volume id -> DeviceAddress
     """
@@ -52,7 +55,7 @@ def read(instance):
 
 
 def udid_of(instance, volume):
-    """Tell the UDID of a volume of an instance (no request).
+    """Return the UDID of a volume of an instance (no request).
 
     :param volume: driver.Volume
     :returns: str; None if it was never connected.
@@ -67,7 +70,7 @@ def udid_of(instance, volume):
 def volume_with(instance, udid, volume_id):
     """Find another volume of a server by its UDID (no request, 1 DB call).
 
-    :param volume_id: the volume that is not meant.
+    :param volume_id: id of the volume to ignore.
     :returns: its id in Cinder; None if the server has no such volume.
     """
     strange = _strange(instance)
@@ -77,10 +80,10 @@ def volume_with(instance, udid, volume_id):
 
 
 def keep(instance, new):
-    """Have Nova keep where volumes are.
+    """Store the addresses of volumes in Nova.
 
-    Those that it does not know as the server's any more are forgotten, such
-    as the id that a volume had before it took the place of another.
+    Also forget volumes that Nova no longer has as the server's, such as the id
+    that a volume had before it replaced another one.
 
     :param new: dict of volume id -> DeviceAddress; None to forget the volume.
     """
@@ -95,10 +98,9 @@ def keep(instance, new):
 
 
 def _save_fresh(instance, change):
-    """Change what Nova has of a server by now, and save it.
+    """Change and save Nova's current record of a server.
 
-    A request that Nova sent while another one was at work comes with what was
-    there before that.
+    A request that Nova sent while another one was running has an older record.
 
     :param change: called with the fresh Instance.
     :returns: the fresh Instance; None if Nova has deleted the server.
@@ -115,12 +117,12 @@ def _save_fresh(instance, change):
 
 
 def keep_connection(instance, volume_id, connection_info):
-    """Have Nova keep how a volume is to be reached, before it is looked for.
+    """Store in Nova how to reach a volume, before VIOSes discover it.
 
-    Nova itself saves that after the volume was attached. If nova-compute ends
-    before that, nothing else tells whose the devices are that VIOSes have
-    found. With it, they go when Nova deletes the server or detaches the
-    volume. What Nova has saved already is left alone.
+    Nova itself stores this only after the attachment. If nova-compute ends
+    before that, no other record says whose the discovered devices are. With
+    this record they are removed when Nova deletes the server or detaches the
+    volume. If Nova has a record already, leave it unchanged.
 
     :param connection_info: dict of Cinder.
     """
@@ -135,9 +137,9 @@ def keep_connection(instance, volume_id, connection_info):
 
 
 def keep_missed(instance, volume_id, udid):
-    """Have Nova keep that a VIOS may still have a volume of a server.
+    """Store in Nova that a VIOS may still have a volume of a server.
 
-    Of a volume that another one has replaced Nova keeps nothing else.
+    If another volume has replaced this one, Nova has no other record of it.
     """
     key = _MISSED_KEY + udid
     if key not in instance.system_metadata:
@@ -145,9 +147,9 @@ def keep_missed(instance, volume_id, udid):
 
 
 def note(instance, notes):
-    """Have Nova keep notes in a server's system_metadata.
+    """Store notes in a server's system_metadata in Nova.
 
-    :param notes: dict of key -> str; None to forget it.
+    :param notes: dict of key -> str; None removes the key.
     """
     if not notes:
         return
@@ -163,13 +165,13 @@ def note(instance, notes):
 
 
 def missed(instance):
-    """UDIDs of volumes that VIOSes may still have of a server: set."""
+    """Return UDIDs of volumes that VIOSes may still have of a server: set."""
     return {key[len(_MISSED_KEY):] for key in instance.system_metadata
             if key.startswith(_MISSED_KEY)}
 
 
 def _strange(instance):
-    """Ids of volumes that are kept though the server has them no more."""
+    """Return ids of stored volumes that the server no longer has."""
     attached = objects.BlockDeviceMappingList.get_by_instance_uuid(
         instance._context, instance.uuid)
     return read(instance).keys() - {bdm.volume_id for bdm in attached}

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How VIOSes come to unmap a volume, and to forget its devices."""
+"""Unmap a volume from an LPAR, and remove its devices from VIOSes."""
 
 from nova.compute import task_states
 from oslo_log import log as logging
@@ -29,15 +29,15 @@ LOG = logging.getLogger(__name__)
 class Disconnection:
     """The edits that unmap one volume from an LPAR.
 
-    When all VIOSes have been written, each forgets the device that it had of
-    the volume, unless another LPAR has the volume by it too.
+    After all VIOSes have been written, each removes its device of the volume,
+    unless another LPAR also has the volume through this device.
 
     :param transport: mapped.MappedTransport
     :param volume: mapped_volume.MappedVolume
     :param seen_by: iterable of the UUIDs of VIOSes that have discovered the
-        volume in this operation; empty in most operations. The names of the
-        devices are not taken from there: a VIOS may have given a name to
-        another device since.
+        volume in this operation; empty in most operations. It does not contain
+        names of devices, because a VIOS may have given a name to another
+        device since.
     :param server_going: whether the server is being removed.
     """
 
@@ -47,19 +47,19 @@ class Disconnection:
         self._instance = transport.instance
         self._volume = volume
         self._seen_by = set(seen_by)
-        # Nova destroys a server to rebuild it after it has detached each
-        # volume that it names: none has left anything.
+        # To rebuild a server, Nova first detaches each volume that it passes
+        # here, then destroys the server. So these volumes have left nothing.
         self._is_detached = (
             server_going and
             self._instance.task_state == task_states.REBUILDING)
-        # VIOS UUID -> set of the names of the devices to forget. It has each
-        # VIOS on which nobody else has the volume.
+        # VIOS UUID -> set of the names of the devices to remove. It contains
+        # each VIOS on which nobody else has the volume.
         self._devices = {}
 
     def queue(self, stg):
-        """Queue the edits, and the end of the devices.
+        """Queue the edits, and the removal of the devices.
 
-        No request, if the UDID of the volume is known.
+        Needs no request if the UDID of the volume is known.
 
         :param stg: transaction.StorageTransaction
         """
@@ -78,10 +78,10 @@ class Disconnection:
         stg.then(self._remove_devices)
 
     def _doubt_discovery(self, vioses):
-        """Forget what was discovered if no mapping bears that out.
+        """Discard the discovery if no mapping confirms it.
 
-        A LUN may lead elsewhere by now. If the volume's id is the tag of
-        mappings, but of none with the UDID that was found, the tag counts.
+        A LUN may lead to another volume by now. If mappings have the volume's
+        id as tag, but none of them has the discovered UDID, the tag decides.
         """
         vol = self._volume
         tagged = {mapping.backing_storage.udid for vios_w in vioses.values()
@@ -99,30 +99,32 @@ class Disconnection:
             vol.keep_udid(None)
 
     def _note_devices(self, vioses):
-        """Find out which devices are of no use without the mappings."""
+        """Find the devices that nobody needs after the mappings are gone."""
         for vios_w in vioses.values():
             self._note_device(vios_w)
 
     def _note_device(self, vios_w):
         found = list(filter(self._volume.is_behind, vios_w.scsi_mappings))
         if not all(map(self._is_ours, found)):
-            # It is connected to another server of this host too.
+            # Another server of this host also has the volume.
             self._devices.pop(vios_w.uuid, None)
             return
-        # Where all of an LPAR is unmapped, its mappings are gone by now.
+        # If another edit has unmapped everything from the LPAR, these mappings
+        # are gone by now, so keep the names that were found before.
         names = self._devices.setdefault(vios_w.uuid, set())
         names.update(mapping.backing_storage.name for mapping in found)
 
     def _is_ours(self, mapping):
-        """Whether a mapping is the server's, or that of an LPAR now gone."""
+        """Return whether a mapping is the server's, or of an LPAR now gone."""
         return (clients.is_orphan(mapping) or
                 clients.is_client(mapping, self._volume.lpar_uuid))
 
     def _unmap(self, vios_w):
         """Edit: remove the mappings of the volume to the LPAR.
 
-        Of servers that let go of a volume at once the last one, which sees no
-        other mapping in the document that it writes, removes the device.
+        If several servers are disconnected from a volume at once, the last one
+        sees no other mapping in the document that it writes, and removes the
+        device.
         """
         self._note_device(vios_w)
         return vios_mappings.remove_mappings(vios_w, lambda mapping: (
@@ -155,11 +157,12 @@ class Disconnection:
             discovery.remove(host, vios_uuid, name)
 
     def _may_be_left(self):
-        """Whether a VIOS may have a device of the volume without a mapping.
+        """Return whether a VIOS may have an unmapped device of the volume.
 
-        An attachment or a detachment that broke off may have left it. The
-        VIOS is asked what it has then: the volume may not be exported to it
-        any more, and a discovery would make a VIOS have it that does not.
+        An interrupted attachment or detachment may have left it. Then the VIOS
+        is asked for its devices. A discovery would be wrong: the volume may no
+        longer be exported to the VIOS, and a VIOS without the device would
+        create it.
         """
         vol = self._volume
         return bool(vol.udid) and not self._is_detached and (

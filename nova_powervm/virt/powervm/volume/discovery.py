@@ -10,13 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Making a VIOS see volumes of a Fibre Channel fabric, and forget them.
+"""Make a VIOS see volumes of a Fibre Channel fabric, and forget them.
 
-The job LUARecovery looks at given initiators, targets and LUNs only, which
-is much quicker than a scan of the fabric. Its documents have a list of
-devices (source: pypowervm.tasks.hdisk, which fills in one); that the VIOS
-looks for all in one job is assumed, no hardware: those that it does not
-answer for are asked for one by one.
+The job LUARecovery searches only given initiators, targets and LUNs, which is
+much faster than a scan of the fabric. Its documents have a list of devices
+(source: pypowervm.tasks.hdisk, which fills in one). That the VIOS searches for
+all of them in one job is assumed, no hardware: the driver asks again, one by
+one, for volumes without an answer.
 """
 
 from concurrent import futures
@@ -65,7 +65,7 @@ def on_each(func, host, by_vios):
     """Call func(host, VIOS UUID, value) for each VIOS, at the same time.
 
     :param by_vios: dict of VIOS UUID -> value.
-    :returns: list of (VIOS UUID, function that returns what func did).
+    :returns: list of (VIOS UUID, function that returns the result of func).
     """
     if not by_vios:
         return []
@@ -78,8 +78,8 @@ def on_each(func, host, by_vios):
 def discover(host, vios_uuid, wanted):
     """Make a VIOS see volumes (3 requests if all goes well).
 
-    A volume that is still mapped to an LPAR which is gone may be in the way:
-    such mappings are removed once.
+    If a volume is still mapped to an LPAR that is gone, this may fail. So such
+    mappings are removed once.
 
     :param host: the owner of the REST connection (host.Host).
     :param vios_uuid: str, UUID of the VIOS.
@@ -102,7 +102,7 @@ def _without(wanted, found):
 
 
 def _look_one_by_one(host, vios_uuid, wanted):
-    """Look once more; raise if the VIOS answered for no volume at all."""
+    """Search for each volume again; raise if the VIOS answered for none."""
     found, failures = {}, []
     for key, paths in wanted.items():
         seen, failure = look(host, vios_uuid, {key: paths})
@@ -114,7 +114,7 @@ def _look_one_by_one(host, vios_uuid, wanted):
 
 
 def look(host, vios_uuid, wanted):
-    """Look for volumes once (3 requests).
+    """Search for volumes once (3 requests).
 
     :param wanted: see discover().
     :returns: (dict of key -> Hdisk, the pypowervm Error if it failed).
@@ -144,7 +144,7 @@ def look(host, vios_uuid, wanted):
 
 
 def _request(wanted, tags):
-    """The document of what to look for, as text."""
+    """Return the document with the volumes to search for, as text."""
     root = etree.Element('XML_LIST')
     general = _sub(root, 'general')
     _sub(general, 'cmd_version', '3')
@@ -174,10 +174,11 @@ def _sub(parent, name, text=None):
 
 
 def _parse(document, tags, vios_uuid):
-    """Read the answer.
+    """Parse the answer.
 
-    :returns: (dict of key -> Hdisk of the volumes that can be used, names of
-        devices that were made for others, such as one that is reserved).
+    :returns: (dict of key -> Hdisk of the usable volumes, names of devices
+        that were created for unusable volumes, for example for a reserved
+        one).
     :raises lxml.etree.XMLSyntaxError: if it is no document, or empty.
     """
     found, useless = {}, []
@@ -205,8 +206,8 @@ def _parse(document, tags, vios_uuid):
 def _remove_stale(host, vios_uuid):
     """Unmap volumes from LPARs that are gone (1-2 requests).
 
-    Such a mapping keeps a VIOS from using the address of a volume anew. No
-    other mapping is touched, and no storage is deleted.
+    Such a mapping prevents a VIOS from using the address of a volume again.
+    Other mappings stay, and no storage is deleted.
 
     :returns: bool, whether there were any.
     """
@@ -233,10 +234,10 @@ def _unmap_stale(vios_w, host):
 
 
 def names_of(host, vios_uuid, udid):
-    """Ask a VIOS which devices of a volume it has (1 request).
+    """Return the names of the devices of a volume on a VIOS (1 request).
 
-    Nothing is looked for on the fabric. A failure is logged; the periodic
-    tasks look at the VIOS again then.
+    This does not search the fabric. If it fails, log it; then the periodic
+    tasks check the VIOS again.
 
     :param udid: str, UDID of the volume.
     :returns: list of str, as in 'hdisk7'.
@@ -256,10 +257,10 @@ def names_of(host, vios_uuid, udid):
 def remove_unmapped(host, devices):
     """Make VIOSes forget volumes that they do not map.
 
-    It takes 1 request, and 3 for each device that is not mapped.
+    Needs 1 request, and 3 for each device that is not mapped.
 
     :param devices: list of (VIOS UUID, name of the device).
-    :raises pypowervm.exceptions.Error: if nobody knows what is mapped.
+    :raises pypowervm.exceptions.Error: if the mappings cannot be read.
     """
     mapped = {(vios_w.uuid, mapping.backing_storage.name)
               for vios_w in host.vioses([vios_mappings.SCSI_MAPPING])
@@ -273,8 +274,8 @@ def remove_unmapped(host, devices):
 def remove_strangers(host, strange):
     """Make VIOSes forget devices that were found by mistake, if they are ours.
 
-    Others may have been there before: an operator is free to have a VIOS look
-    for a volume, and to map it later.
+    Other devices may have existed before: an operator may let a VIOS search
+    for a volume, and map it later.
 
     :param strange: list of (VIOS UUID, Hdisk).
     """
@@ -293,10 +294,10 @@ def remove_strangers(host, strange):
 
 
 def remove(host, vios_uuid, name):
-    """Make a VIOS forget a volume that it maps no more (3 requests).
+    """Make a VIOS forget a volume that it no longer maps (3 requests).
 
-    A failure is logged: the device does no harm, and is used again if the
-    volume comes back.
+    Log a failure: the device does no harm, and is used again if the volume
+    returns.
 
     :param name: str, the device, as in 'hdisk7'.
     """

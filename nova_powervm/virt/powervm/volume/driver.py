@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the driver needs to know of a volume transport."""
+"""The interface between the driver and a volume transport."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from nova_powervm.virt.powervm.volume import device_addresses
 
 
 class Volume:
-    """A Cinder volume of an instance, as Nova hands it to the driver.
+    """A Cinder volume of an instance, as Nova passes it to the driver.
 
-    :ivar connection_info: dict of Cinder. What Nova is to keep with the
-        volume is written into its 'data'.
+    :ivar connection_info: dict of Cinder. Transports write into its 'data'
+        what Nova shall store with the volume.
     :ivar boot: bool, whether the instance boots from it.
-    :ivar is_new: bool, whether the instance does not have the volume yet.
-        What is kept of a volume with its id is of another one then.
+    :ivar is_new: bool, whether the instance does not have the volume yet. In
+        this case data that is stored under its id belongs to another volume.
     """
 
     def __init__(self, connection_info: dict[str, typing.Any],
@@ -60,7 +60,7 @@ class Volume:
     def check_encryption(self, encryption: dict | None = None) -> None:
         """Refuse a volume that the guest would see encrypted.
 
-        :param encryption: what Nova knows of it, a dict, or None.
+        :param encryption: dict, Nova's data on its encryption, or None.
         :raises nova.exception.VolumeEncryptionNotSupported
         """
         if encryption or self.data.get('encrypted'):
@@ -72,28 +72,28 @@ class Volume:
 class VolumeTransport(abc.ABC):
     """The volumes that an instance reaches in one way, for one operation.
 
-    It is made for each operation, without a request. An operation calls, in
+    It is created for each operation, without a request. An operation calls, in
     this order:
 
     1. discover(), which makes VIOSes see the volumes, and returns what they
-       see. The transport keeps nothing of it: it is handed to each of the
-       other methods.
-    2. check(), which raises if a volume cannot be connected; or missing(),
-       if the others are to be connected nevertheless.
+       see. The transport does not keep the result; the caller passes it to
+       each of the other methods.
+    2. check(), which raises if a volume cannot be connected; or missing(), if
+       the other volumes are to be connected nevertheless.
     3. connect(), which queues edits on the transaction of the flow.
     4. execute() of the transaction, which makes the edits.
-    5. addresses(), which tells where the instance has the volumes now.
+    5. addresses(), which returns where the instance has the volumes now.
 
-    disconnect() needs no call before it. All methods may be called again
-    after a failure half-way, and disconnect() for volumes that were never
+    disconnect() needs no call before it. After a failure halfway, all methods
+    may be called again, and disconnect() also for volumes that were never
     connected. A transport may remember what connect() has queued, so that
-    undo_connect() takes back exactly that.
+    undo_connect() reverts exactly that.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
     :param volumes: list of Volume, all of them served by this transport.
-    :raises nova.exception.InvalidVolume: if what Cinder tells of a volume is
-        not complete.
+    :raises nova.exception.InvalidVolume: if Cinder's data on a volume is
+        incomplete.
     """
 
     #: The driver_volume_type of Cinder that it serves.
@@ -102,8 +102,8 @@ class VolumeTransport(abc.ABC):
     xag: tuple[str, ...] = (vios_mappings.SCSI_MAPPING,)
     #: Whether disconnect() changes the adapters of an LPAR that stays.
     disconnect_changes_io = True
-    #: Whether VIOSes can show the volumes to the management partition, so
-    #: that they can be copied, see devices().
+    #: Whether VIOSes can map the volumes to the management partition, so that
+    #: they can be copied, see devices().
     can_be_copied = False
 
     def __init__(self, host: powervm_host.Host, instance: objects.Instance,
@@ -117,12 +117,12 @@ class VolumeTransport(abc.ABC):
         """The UUID of the instance's LPAR, which need not exist, str."""
         return vm.get_lpar_uuid(self.instance)
 
-    # ---- what it serves, and tells Cinder ------------------------------
+    # ---- volumes and connectors ----------------------------------------
 
     @classmethod
     def serves(cls, instance: objects.Instance,
                connection_info: dict[str, typing.Any]) -> bool:
-        """Whether a volume was, or is to be, attached in this way.
+        """Return whether a volume was, or is to be, attached in this way.
 
         :param instance: nova.objects.Instance
         :param connection_info: dict of Cinder.
@@ -134,22 +134,22 @@ class VolumeTransport(abc.ABC):
     def connector_properties(
             cls, host: powervm_host.Host,
             instance: objects.Instance) -> dict[str, typing.Any]:
-        """Tell Cinder where to export new volumes of an instance.
+        """Return this transport's part of an instance's connector for Cinder.
 
-        It is merged into what the other transports tell. The LPAR need not
-        exist.
+        It says where to export new volumes. The parts of all transports are
+        merged. The LPAR need not exist.
 
         :param host: the owner of the REST connection (host.Host).
         :param instance: nova.objects.Instance
         :returns: dict with keys of os-brick's connector properties; empty if
-            new volumes of the instance do not come this way.
+            new volumes of the instance use another transport.
         """
         return {}
 
     @classmethod
     def may_have_left(cls, host: powervm_host.Host,
                       instance: objects.Instance) -> bool:
-        """Whether an instance may have devices here without a volume.
+        """Return whether an instance may have devices here without a volume.
 
         :param host: the owner of the REST connection (host.Host).
         :param instance: nova.objects.Instance
@@ -163,35 +163,35 @@ class VolumeTransport(abc.ABC):
 
         :returns: what they see, for the other methods; None if the transport
             discovers nothing.
-        :raises nova.exception.InvalidVolume: if what Cinder tells of a volume
-            makes no sense.
+        :raises nova.exception.InvalidVolume: if Cinder's data on a volume is
+            invalid.
         :raises pypowervm.exceptions.Error: if nothing can be discovered.
         """
 
     def check(self, discovered: typing.Any) -> None:
-        """Make sure that all volumes can be connected (no request).
+        """Check that all volumes can be connected (no request).
 
-        :param discovered: what discover() has returned.
-        :raises nova.exception.VolumeAttachFailed: if too few VIOSes see one,
-            or if what they see is not the volume.
+        :param discovered: the result of discover().
+        :raises nova.exception.VolumeAttachFailed: if too few VIOSes see a
+            volume, or if they see another one instead.
         """
 
     def missing(self, discovered: typing.Any) -> list[Volume]:
-        """List the volumes that no VIOS sees (no request).
+        """Return the volumes that no VIOS sees (no request).
 
-        :param discovered: what discover() has returned.
+        :param discovered: the result of discover().
         :returns: list of Volume
-        :raises nova.exception.VolumeAttachFailed: if nobody knows, or if one
-            is not the volume that the instance had.
+        :raises nova.exception.VolumeAttachFailed: if that is unknown, or if
+            VIOSes see another volume instead of one that the instance had.
         """
         return []
 
     def devices(self, discovered: typing.Any) -> list:
-        """List what VIOSes see of volumes that can be copied.
+        """Return what VIOSes see of volumes that can be copied.
 
-        Only a transport that can_be_copied has it.
+        Only a transport that can_be_copied implements this.
 
-        :param discovered: what discover() has returned.
+        :param discovered: the result of discover().
         :returns: list of objects for copying.VolumeCopier.
         :raises nova.exception.VolumeAttachFailed: see missing().
         """
@@ -206,37 +206,37 @@ class VolumeTransport(abc.ABC):
     def connect(self, stg: transaction.StorageTransaction,
                 discovered: typing.Any,
                 replaces: Volume | None = None) -> None:
-        """Queue what connects the volumes that were discovered.
+        """Queue the edits that connect the discovered volumes.
 
         :param stg: transaction.StorageTransaction
-        :param discovered: what discover() has returned.
-        :param replaces: Volume whose place the only volume takes, or None.
+        :param discovered: the result of discover().
+        :param replaces: Volume that the only volume replaces, or None.
         """
 
     def undo_connect(self, stg: transaction.StorageTransaction,
                      discovered: typing.Any = None) -> None:
-        """Queue what takes back what connect() queued, and maybe did.
+        """Queue the edits that revert those of connect(), made or not.
 
         :param stg: transaction.StorageTransaction
-        :param discovered: what discover() has returned; None if it failed.
+        :param discovered: the result of discover(); None if it failed.
         """
         self.disconnect(stg, discovered)
 
     def give_up(self) -> None:
-        """Forget what was made for volumes that are not connected at last.
+        """Forget what was created for volumes that were not connected.
 
-        To be called if connect() was not, or after what takes it back.
+        Call this if connect() was not called, or after it was reverted.
         """
 
     @abc.abstractmethod
     def disconnect(self, stg: transaction.StorageTransaction,
                    discovered: typing.Any = None,
                    server_going: bool = False) -> None:
-        """Queue what disconnects the volumes.
+        """Queue the edits that disconnect the volumes.
 
         :param stg: transaction.StorageTransaction
-        :param discovered: what discover() has returned, in the operation that
-            is undone by this; None in others.
+        :param discovered: the result of discover() in the operation that this
+            undoes; None in other operations.
         :param server_going: bool, whether the server is being removed, or
             leaves this host.
         """
@@ -246,13 +246,13 @@ class VolumeTransport(abc.ABC):
         """Make the instance see that a volume has grown, on each path.
 
         :param volume: Volume, one of its volumes.
-        :param size: int, bytes that it has now.
-        :raises nova.exception.VolumeExtendFailed: if a VIOS that shows it to
-            the instance does not notice.
+        :param size: int, its new size in bytes.
+        :raises nova.exception.VolumeExtendFailed: if a VIOS that maps it to
+            the instance does not see the new size.
         """
 
     def split(self) -> list[VolumeTransport]:
-        """List transports that can be tried on their own if this fails."""
+        """Return transports that can be tried separately if this one fails."""
         return [type(self)(self.host, self.instance, [volume])
                 for volume in self.volumes]
 
@@ -262,25 +262,25 @@ class VolumeTransport(abc.ABC):
             self,
             discovered: typing.Any
             ) -> dict[str, device_addresses.DeviceAddress]:
-        """Tell where the instance has the volumes that connect() connected.
+        """Return where the instance has the volumes that connect() connected.
 
-        :param discovered: what discover() has returned.
+        :param discovered: the result of discover().
         :returns: dict of volume id -> device_addresses.DeviceAddress; empty if
             the instance finds its volumes in another way.
         """
         return {}
 
     def expected_addresses(self) -> dict[str, device_addresses.DeviceAddress]:
-        """Tell, before connect(), what addresses() will tell.
+        """Return, before connect(), what addresses() will return.
 
-        The LPAR is new, and all volumes of the instance are connected at
-        once.
+        Use this for a new LPAR, to which all volumes of the instance are
+        connected at once.
         """
         return {}
 
     def client_slots(self,
                      vioses: typing.Iterable[pvm_vios.VIOS]) -> list[int]:
-        """Tell by which adapters the LPAR reaches the volumes (no request).
+        """Return the slots that lead the LPAR to the volumes (no request).
 
         :param vioses: list of VIOS wrappers, read with xag.
         :returns: list of int, virtual slots of the LPAR.
@@ -288,7 +288,7 @@ class VolumeTransport(abc.ABC):
         return []
 
     def boot_paths(self, vioses: dict[str, pvm_vios.VIOS]) -> list[str | None]:
-        """Tell by which names the firmware knows the volumes (no request).
+        """Return the firmware's names of the volumes (no request).
 
         :param vioses: dict of UUID -> VIOS wrapper, read with xag.
         :returns: list of str or None, see boot_path; one for each path.

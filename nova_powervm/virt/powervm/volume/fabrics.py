@@ -10,20 +10,21 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Fibre Channel fabrics: their ports here, and a server's WWPNs in them.
+"""Fibre Channel fabrics: their ports here, and servers' WWPNs in them.
 
-The WWPNs belong to the server for good and are kept in its system_metadata:
-npiv_adpt_wwpns_<fabric> holds the WWPN of a physical port and the two of the
-virtual adapter on it, three for each adapter, separated by commas. What does
-not fit into one value is in npiv_adpt_wwpns_<fabric>_2 and so on.
-fabric_state_<fabric> tells how far that has come. This is the format of
-nova-powervm 9.0.0. npiv_adpt_host, which 9.0.0 did not have, names the host
-whose VIOSes have adapters with these WWPNs.
+The WWPNs of a server are permanent. They are stored in its system_metadata:
+npiv_adpt_wwpns_<fabric> has three WWPNs for each adapter, separated by commas:
+the WWPN of a physical port, and the two of the virtual adapter on this port.
+What does not fit into one value is in npiv_adpt_wwpns_<fabric>_2 and so on.
+fabric_state_<fabric> is the state of the server in the fabric. This is the
+format of nova-powervm 9.0.0. npiv_adpt_host, which 9.0.0 did not have, names
+the host whose VIOSes have adapters with these WWPNs.
 
-The WWPNs change when the server is evacuated. Nova says that its old host is
-down, but nobody can be sure: if it is not, the server there must lose its
-volumes, and not share them, and two ports on a fabric must never have the same
-WWPN. So a host makes new WWPNs for a server whose WWPNs another host has.
+The WWPNs change when the server is evacuated. Nova says that the old host is
+down, but this is not certain. If the old host is up, the server there must
+lose its volumes instead of sharing them, and two ports on a fabric must never
+have the same WWPN. So a host creates new WWPNs for a server if another host
+has its WWPNs.
 """
 
 import typing
@@ -43,7 +44,7 @@ CONF = cfg.CONF
 _WWPNS_KEY = 'npiv_adpt_wwpns_'
 _STATE_KEY = 'fabric_state_'
 _HOST_KEY = 'npiv_adpt_host'
-# Nova keeps 255 characters of a value; four adapters take 203.
+# Nova stores 255 characters of a value; four adapters need 203.
 _ADAPTERS_PER_KEY = 4
 
 #: States of a server in a fabric: it has WWPNs but no adapters; it has left a
@@ -56,8 +57,8 @@ MAPPED = 'inst_mapped'
 class Adapter(typing.NamedTuple):
     """A virtual Fibre Channel adapter of a server.
 
-    :ivar port: WWPN of the physical port that it is on, str.
-    :ivar wwpns: its own two WWPNs, str.
+    :ivar port: str, WWPN of its physical port.
+    :ivar wwpns: tuple of str, its own two WWPNs.
     """
 
     port: str
@@ -70,28 +71,28 @@ class Adapter(typing.NamedTuple):
 
     @property
     def port_map(self):
-        """The same in the form that pypowervm's vfc_mapper wants."""
+        """The adapter in the form that pypowervm's vfc_mapper needs."""
         return self.port, ' '.join(self.wwpns)
 
 
 def names():
-    """The fabrics that servers are connected to."""
+    """Return the names of the fabrics that servers are connected to."""
     return CONF.powervm.fabrics
 
 
 def ports(fabric):
-    """WWPNs of the physical ports of a fabric, as the platform writes them."""
+    """Return the WWPNs of a fabric's physical ports, as on the platform."""
     return [pvm_util.sanitize_wwpn_for_api(wwpn) for wwpn in
             CONF.powervm['fabric_%s_port_wwpns' % fabric]]
 
 
 def validate(host):
-    """Check the options of the fabrics, which are registered by this.
+    """Register the options of the fabrics, and check them.
 
-    One request, if they are used.
+    Needs 1 request if the options are used.
 
     :param host: the owner of the REST connection (host.Host).
-    :raises nova.exception.InvalidConfiguration: if they cannot be used.
+    :raises nova.exception.InvalidConfiguration: if an option is invalid.
     """
     fabrics = names()
     if len(set(fabrics)) < len(fabrics) or not fabrics or not all(
@@ -105,7 +106,7 @@ def validate(host):
     vioses = host.vioses([pvm_const.XAG.VIO_FMAP])
     known = {pvm_util.sanitize_wwpn_for_api(port.wwpn)
              for vios_w in vioses for port in vios_w.pfc_ports}
-    # A VIOS that is down may not tell its ports.
+    # A VIOS that is down may not report its ports.
     is_complete = len(vioses) == len(host.filter_active(vioses))
     for fabric in fabrics:
         _validate_ports(fabric, known, is_complete)
@@ -113,7 +114,7 @@ def validate(host):
 
 
 def _validate_once(fabrics):
-    """Refuse a port that is listed for two fabrics: it is in one."""
+    """Refuse a port that is listed for two fabrics, because it is in one."""
     seen = {}
     for fabric in fabrics:
         for wwpn in set(ports(fabric)):
@@ -138,10 +139,10 @@ def _validate_ports(fabric, known, is_complete):
             'are %s' % (', '.join(strangers), ', '.join(sorted(known))))
 
 
-# ---- what is kept with a server ----------------------------------------
+# ---- stored with a server ----------------------------------------------
 
 def _keys(instance, fabric):
-    """The keys of a server's adapters in a fabric, in their order."""
+    """Return the keys of a server's adapters in a fabric, in their order."""
     prefix = _WWPNS_KEY + fabric
     keys, number = [prefix], 2
     while '%s_%d' % (prefix, number) in instance.system_metadata:
@@ -151,7 +152,7 @@ def _keys(instance, fabric):
 
 
 def adapters(instance, fabric):
-    """List the Adapters of a server in a fabric."""
+    """Return the Adapters of a server in a fabric: list."""
     words = [word for key in _keys(instance, fabric)
              for word in instance.system_metadata.get(key, '').split(',')
              if word]
@@ -160,7 +161,7 @@ def adapters(instance, fabric):
 
 
 def set_adapters(instance, fabric, found):
-    """Keep the Adapters of a server in a fabric; the caller saves it."""
+    """Set the Adapters of a server in a fabric; the caller saves it."""
     for key in _keys(instance, fabric):
         instance.system_metadata.pop(key, None)
     for number in range(0, len(found), _ADAPTERS_PER_KEY):
@@ -173,10 +174,9 @@ def set_adapters(instance, fabric, found):
 
 
 def refresh(instance):
-    """Read what is kept with a server from Nova's database anew.
+    """Read the stored data of a server from Nova's database again.
 
-    A request that Nova sent while another one was at work comes with what
-    was there before that.
+    A request that Nova sent while another one was running has older data.
     """
     try:
         kept = objects.Instance.get_by_uuid(
@@ -193,7 +193,7 @@ def refresh(instance):
 
 
 def save(instance):
-    """Have Nova keep it, unless the server is deleted by now."""
+    """Save a server in Nova, unless it is deleted by now."""
     try:
         instance.save()
     except nova_exc.InstanceNotFound:
@@ -202,25 +202,26 @@ def save(instance):
 
 
 def state(instance, fabric):
-    """How far a server has come in a fabric."""
+    """Return the state of a server in a fabric."""
     return instance.system_metadata.get(_STATE_KEY + fabric, UNMAPPED)
 
 
 def set_state(instance, fabric, value):
-    """Keep how far a server has come in a fabric; the caller saves it."""
+    """Set the state of a server in a fabric; the caller saves it."""
     instance.system_metadata[_STATE_KEY + fabric] = value
 
 
 def host_of(instance):
-    """Nova's name of the host that has adapters with a server's WWPNs.
+    """Return the host that has adapters with a server's WWPNs.
 
-    :returns: str; None if no host has, or it is not known.
+    :returns: str, Nova's name of the host; None if there is none, or if it is
+        unknown.
     """
     return instance.system_metadata.get(_HOST_KEY)
 
 
 def set_host(instance, nodename):
-    """Keep which host has the adapters; the caller saves it.
+    """Set the host that has the adapters; the caller saves it.
 
     :param nodename: Nova's name of the host, or None.
     """
@@ -230,14 +231,14 @@ def set_host(instance, nodename):
 
 
 def known_to(instance):
-    """The fabrics in which a server has adapters, by its metadata."""
+    """Return the fabrics in which a server has adapters, by its metadata."""
     metadata = getattr(instance, 'system_metadata', None) or {}
     return [key[len(_STATE_KEY):] for key in metadata
             if key.startswith(_STATE_KEY)]
 
 
 def wwpns_of(instance):
-    """The WWPNs that a server was given, over all fabrics: set of str."""
+    """Return the WWPNs of a server in all fabrics: set of str."""
     return {wwpn for fabric in known_to(instance)
             for adapter in adapters(instance, fabric)
             for wwpn in adapter.wwpns}

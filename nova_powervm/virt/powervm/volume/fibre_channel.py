@@ -10,13 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which transport serves a Fibre Channel volume: virtual SCSI or NPIV.
+"""Choose the transport of a Fibre Channel volume: virtual SCSI or NPIV.
 
-[powervm] fc_attach_strategy chooses one for an instance that has no volumes
-yet. An instance that has volumes keeps the one that it has them by. Each
-volume is handled by the transport that attached it: the UDID that is kept of
-a volume tells of virtual SCSI, and so does an export to other initiators than
-the WWPNs that the instance was given for NPIV.
+[powervm] fc_attach_strategy chooses it for an instance that has no volumes
+yet. An instance that has volumes keeps its transport. Each volume is handled
+by the transport that attached it. This was virtual SCSI if a UDID of the
+volume is stored, or if the volume is exported to initiators other than the
+WWPNs that the instance has for NPIV.
 """
 
 from nova_powervm import conf as cfg
@@ -33,7 +33,7 @@ VSCSI, NPIV = 'vscsi', 'npiv'
 
 
 def strategy_for_new(instance):
-    """Tell how new volumes of an instance are to be attached (no request).
+    """Return how new volumes of an instance are to be attached (no request).
 
     :param instance: nova.objects.Instance, or None for one without volumes.
     :returns: VSCSI or NPIV
@@ -46,7 +46,7 @@ def strategy_for_new(instance):
 
 
 def strategy_of(instance, connection_info):
-    """Tell how a volume was, or is to be, attached (no request).
+    """Return how a volume was, or is to be, attached (no request).
 
     :param instance: nova.objects.Instance
     :param connection_info: dict of Cinder; empty if Nova has none yet.

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Whether a server sees on each path that one of its volumes has grown."""
+"""Check that a server sees on each path that a volume has grown."""
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -26,23 +26,23 @@ LOG = logging.getLogger(__name__)
 
 
 def check(host, volume_id, is_path, size, failures):
-    """Make sure that each VIOS that maps a volume knows how large it is.
+    """Check that each VIOS that maps a volume knows its new size.
 
-    1 request if so. Those that do not are told to read the size once more: 3
-    requests each, and 1.
+    Needs 1 request if so. Otherwise let those VIOSes that do not know it read
+    the size again: 3 requests each, and 1 more.
 
-    A VIOS that is off has no path, and reads the size when it starts
-    (assumed, no hardware).
+    A VIOS that is off has no path, and reads the size when it starts (assumed,
+    no hardware).
 
     :param host: the owner of the REST connection (host.Host).
     :param volume_id: str, Cinder's id of the volume.
-    :param is_path: function that tells whether a VSCSIMapping wrapper is one
-        of the server's paths to the volume.
-    :param size: int, bytes that the volume has at least.
-    :param failures: dict of VIOS UUID -> str, what went wrong when it was to
-        read the size.
-    :raises nova.exception.VolumeExtendFailed: if one does not, or cannot be
-        asked, or if there is no path at all; it says which.
+    :param is_path: function; returns whether a VSCSIMapping wrapper is one of
+        the server's paths to the volume.
+    :param size: int, the least size of the volume in bytes.
+    :param failures: dict of VIOS UUID -> str, its error when it was to read
+        the size.
+    :raises nova.exception.VolumeExtendFailed: if a VIOS does not know the size
+        or cannot be asked, or if there is no path at all; it names the VIOS.
     :raises pypowervm.exceptions.Error: if the VIOSes cannot be read.
     """
     paths = _read(host, is_path)
@@ -74,7 +74,7 @@ def _read(host, is_path):
 
 
 def _too_small(host, paths, size):
-    """Tell the paths on which a volume is too small: VIOS UUID -> why."""
+    """Return the paths on which a volume is too small: VIOS UUID -> why."""
     up = {vios_w.uuid for vios_w in host.filter_active(
         vios_w for vios_w, _element in paths)}
     found = {}
@@ -96,9 +96,9 @@ def _too_small(host, paths, size):
 
 
 def _rescan(host, paths, small):
-    """Have VIOSes read the size once more.
+    """Let VIOSes read the size again.
 
-    :returns: dict of VIOS UUID -> what went wrong there, if anything.
+    :returns: dict of VIOS UUID -> its error, if it failed.
     """
     failures = {}
     udids = {vios_w.uuid: element.udid for vios_w, element in paths

@@ -10,10 +10,10 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The volumes of one instance in one operation, whatever their transports.
+"""The volumes of one instance in one operation, with all transports.
 
-Flows and tasks know this class only, and hand on what its discover() returns
-without looking into it.
+Flows and tasks know only this class. They pass on the result of its discover()
+without reading it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ LOG = logging.getLogger(__name__)
 
 
 class InstanceVolumes:
-    """Does what an operation does to volumes with each of their transports.
+    """Runs an operation on volumes with each of their transports.
 
     It is false if there is nothing to do.
 
@@ -59,12 +59,12 @@ class InstanceVolumes:
 
     @property
     def volumes(self) -> list[driver.Volume]:
-        """All of them, list of driver.Volume."""
+        """All volumes, list of driver.Volume."""
         return self._all(lambda transport: transport.volumes)
 
     @property
     def ids(self) -> list[str]:
-        """Their ids in Cinder, list of str."""
+        """The ids of the volumes in Cinder, list of str."""
         return [volume.id for volume in self.volumes]
 
     @property
@@ -77,11 +77,11 @@ class InstanceVolumes:
             self,
             func: typing.Callable[[driver.VolumeTransport], typing.Iterable]
             ) -> list:
-        """What a function returns for each transport, in one list."""
+        """Return the results of a function for all transports, in one list."""
         return list(itertools.chain.from_iterable(
             map(func, self.transports)))
 
-    # ---- what an operation asks first ----------------------------------
+    # ---- before an operation -------------------------------------------
 
     def check_encryption(self) -> None:
         """Refuse volumes that the guest would see encrypted.
@@ -104,7 +104,7 @@ class InstanceVolumes:
 
     @property
     def can_be_copied(self) -> bool:
-        """Whether VIOSes can show them to the management partition."""
+        """Whether VIOSes can map them to the management partition."""
         return all(transport.can_be_copied for transport in self.transports)
 
     # ---- connection ----------------------------------------------------
@@ -112,32 +112,31 @@ class InstanceVolumes:
     def discover(self) -> dict[type, typing.Any]:
         """Make VIOSes see the volumes; see VolumeTransport.
 
-        :returns: what the transports discovered, for the other methods: dict
-            of class -> what its discover() has returned.
+        :returns: dict of class of a transport -> result of its discover(), for
+            the other methods.
         """
         return {type(transport): transport.discover()
                 for transport in self.transports}
 
     def check(self, discovered: dict[type, typing.Any]) -> None:
-        """Make sure that all can be connected; see VolumeTransport."""
+        """Check that all volumes can be connected; see VolumeTransport."""
         for transport in self.transports:
             transport.check(discovered[type(transport)])
 
     def missing(self,
                 discovered: dict[type, typing.Any]) -> list[driver.Volume]:
-        """List those that no VIOS sees; see VolumeTransport."""
+        """Return the volumes that no VIOS sees; see VolumeTransport."""
         return self._all(lambda transport: transport.missing(
             discovered[type(transport)]))
 
     def connect(self, stg: transaction.StorageTransaction,
                 discovered: dict[type, typing.Any],
                 replaces: driver.Volume | None = None) -> None:
-        """Queue what connects those that were discovered.
+        """Queue the edits that connect the discovered volumes.
 
         :param stg: transaction.StorageTransaction
-        :param discovered: what discover() has returned.
-        :param replaces: driver.Volume whose place the only one takes, or
-            None.
+        :param discovered: the result of discover().
+        :param replaces: driver.Volume that the only volume replaces, or None.
         """
         for transport in self.transports:
             transport.connect(stg, discovered[type(transport)],
@@ -145,37 +144,38 @@ class InstanceVolumes:
 
     def undo_connect(self, stg: transaction.StorageTransaction,
                      discovered: dict[type, typing.Any] | None = None) -> None:
-        """Queue what takes connect() back; see VolumeTransport."""
+        """Queue the edits that revert connect(); see VolumeTransport."""
         for transport in self.transports:
             transport.undo_connect(stg, (discovered or {}).get(
                 type(transport)))
 
     def give_up(self) -> None:
-        """Forget what was made for volumes that are not connected at last."""
+        """Forget what was created for volumes that were not connected."""
         for transport in self.transports:
             transport.give_up()
 
     def disconnect(self, stg: transaction.StorageTransaction,
                    discovered: dict[type, typing.Any] | None = None,
                    server_going: bool = False) -> None:
-        """Queue what disconnects them; see VolumeTransport."""
+        """Queue the edits that disconnect the volumes; see VolumeTransport."""
         for transport in self.transports:
             transport.disconnect(
                 stg, (discovered or {}).get(type(transport)),
                 server_going=server_going)
 
     def extend(self, size: int) -> None:
-        """Make the instance see that each has grown; see VolumeTransport."""
+        """Make the instance see the new size; see VolumeTransport."""
         for transport in self.transports:
             for volume in transport.volumes:
                 transport.extend(volume, size)
 
     def connect_now(self) -> None:
-        """Connect them at once, to undo what disconnected them.
+        """Connect the volumes at once, to undo their disconnection.
 
-        If that fails for one, the others are connected nevertheless.
+        If this fails for one volume, connect the others nevertheless.
 
-        :raises nova.exception.VolumeAttachFailed: if one is not connected.
+        :raises nova.exception.VolumeAttachFailed: if a volume is not
+            connected.
         :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
         """
         def connect(volumes: InstanceVolumes) -> None:
@@ -190,11 +190,11 @@ class InstanceVolumes:
 
     def disconnect_now(
             self, discovered: dict[type, typing.Any] | None = None) -> None:
-        """Disconnect them at once, to undo what connected them.
+        """Disconnect the volumes at once, to undo their connection.
 
-        If that fails for one, the others are disconnected nevertheless.
+        If this fails for one volume, disconnect the others nevertheless.
 
-        :param discovered: what discover() has returned; None if it failed.
+        :param discovered: the result of discover(); None if it failed.
         :raises pypowervm.exceptions.Error: if a VIOS that is up refuses.
         """
         def disconnect(volumes: InstanceVolumes) -> None:
@@ -208,7 +208,7 @@ class InstanceVolumes:
     def _together_or_each(
             self,
             func: typing.Callable[[InstanceVolumes], typing.Any]) -> None:
-        """Call func with all of them; with each alone if that fails."""
+        """Call func with all volumes; if it fails, call it with each one."""
         try:
             func(self)
         except Exception as exc:
@@ -221,50 +221,52 @@ class InstanceVolumes:
                 InstanceVolumes(self.host, self.instance, [part])
                 for part in parts])
 
-    # ---- where they are ------------------------------------------------
+    # ---- where the volumes are -----------------------------------------
 
     def addresses(
             self,
             discovered: dict[type, typing.Any]
             ) -> dict[str, device_addresses.DeviceAddress]:
-        """Where those are that were connected; see VolumeTransport."""
+        """Return where the connected volumes are; see VolumeTransport."""
         return {volume_id: address for transport in self.transports
                 for volume_id, address in transport.addresses(
                     discovered[type(transport)]).items()}
 
     def client_slots(self,
                      vioses: typing.Iterable[pvm_vios.VIOS]) -> list[int]:
-        """The slots by which the LPAR reaches them; see VolumeTransport."""
+        """Return the slots that lead to the volumes; see VolumeTransport."""
         return self._all(lambda transport: transport.client_slots(vioses))
 
     def boot_paths(self, vioses: dict[str, pvm_vios.VIOS]) -> list[str | None]:
-        """The firmware's names of them; see VolumeTransport."""
+        """Return the firmware's names of the volumes; see VolumeTransport."""
         return self._all(lambda transport: transport.boot_paths(vioses))
 
     def devices(self, discovered: dict[type, typing.Any]) -> list:
-        """How VIOSes see those that can be copied: list, without missing ones.
+        """Return what VIOSes see of the volumes that can be copied: list.
 
-        :param discovered: what discover() has returned.
+        Missing volumes are left out.
+
+        :param discovered: the result of discover().
         :raises nova.exception.VolumeAttachFailed: see missing().
         """
         return self._all(lambda transport: transport.devices(
             discovered[type(transport)]) if transport.can_be_copied else [])
 
-    # ---- what Nova keeps -----------------------------------------------
+    # ---- what Nova stores ----------------------------------------------
 
     def keep_connections(self) -> None:
-        """Have Nova keep how to reach them, before they are attached."""
+        """Store in Nova how to reach the volumes, before they are attached."""
         for volume in self.volumes:
             device_addresses.keep_connection(self.instance, volume.id,
                                              volume.connection_info)
 
     def keep_addresses(self, discovered: dict[type, typing.Any],
                        are_all: bool = False) -> None:
-        """Have Nova keep where those are that were connected.
+        """Store the addresses of the connected volumes in Nova.
 
-        :param discovered: what discover() has returned.
-        :param are_all: whether the instance has no other volumes; they are
-            forgotten.
+        :param discovered: the result of discover().
+        :param are_all: whether the instance has no other volumes, so that
+            other addresses are removed.
         """
         new = self.addresses(discovered)
         if are_all:
@@ -273,7 +275,7 @@ class InstanceVolumes:
         device_addresses.keep(self.instance, new)
 
     def keep_expected_addresses(self) -> None:
-        """Have Nova keep where they will be, before they are connected.
+        """Store the addresses of the volumes in Nova, before their connection.
 
         See VolumeTransport.expected_addresses().
         """
@@ -282,5 +284,5 @@ class InstanceVolumes:
             for volume_id, address in transport.expected_addresses().items()})
 
     def forget_addresses(self) -> None:
-        """Have Nova forget where they were."""
+        """Remove the addresses of the volumes from Nova."""
         device_addresses.keep(self.instance, dict.fromkeys(self.ids))

@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Where Cinder says that a Fibre Channel volume is: its targets and LUNs.
+"""Read the targets and LUNs of a Fibre Channel volume from Cinder's data.
 
-The keys of connection_info['data'], and what they mean, are those of the
-connector for Fibre Channel of os-brick, which storage drivers are written
-for (source: os_brick.initiator.connectors.fibre_channel):
+The keys of connection_info['data'] mean what they mean to os-brick's connector
+for Fibre Channel, for which storage drivers are written (source:
+os_brick.initiator.connectors.fibre_channel):
 
 * initiator_target_lun_map: initiator -> list of (target, LUN);
 * initiator_target_map: initiator -> list of targets, together with
@@ -27,20 +27,19 @@ from nova import exception as nova_exc
 
 _SAM2, _SAM3_FLAT = 'SAM2', 'SAM3-flat'
 _MODES = 'transparent', 'SAM', _SAM2, _SAM3_FLAT
-# A LUN of the flat space addressing method, which has 14 bits, is its number
-# with this bit (source: SCSI architecture model, SAM-2).
+# In the flat space addressing method, a LUN is a number of 14 bits with this
+# bit set (source: SCSI architecture model, SAM-2).
 _FLAT = 0x4000
 
 
 def targets(data, volume_id):
-    """Tell what is exported to which initiator.
+    """Return the targets and LUNs of a volume for each initiator.
 
     :param data: dict, connection_info['data'] of the volume.
     :param volume_id: str, for messages.
     :returns: dict of initiator -> list of (target, LUN); WWPNs are str in
         lower case without colons, LUNs str, see address().
-    :raises nova.exception.InvalidVolume: if that is not told, or makes no
-        sense.
+    :raises nova.exception.InvalidVolume: if the data is incomplete or invalid.
     """
     mode = data.get('addressing_mode')
     try:
@@ -55,7 +54,7 @@ def targets(data, volume_id):
 
 
 def initiators(data):
-    """To which initiators a volume is exported, if Cinder tells.
+    """Return the initiators to which a volume is exported, if known.
 
     :returns: set of str, WWPNs in lower case without colons.
     """
@@ -64,12 +63,12 @@ def initiators(data):
 
 
 def plain(wwpn):
-    """Write a WWPN in lower case without colons."""
+    """Return a WWPN in lower case without colons."""
     return wwpn.lower().replace(':', '')
 
 
 def _pairs(data):
-    """Return dict of initiator -> list of (target, LUN), as they are told."""
+    """Return dict of initiator -> list of (target, LUN), in Cinder's form."""
     by_lun = data.get('initiator_target_lun_map')
     if by_lun:
         return by_lun
@@ -100,16 +99,17 @@ def _luns_of_targets(data, luns):
 
 
 def address(lun, mode=None):
-    """Tell the address of a LUN, as pypowervm's ITL has it.
+    """Return the address of a LUN, in the form of pypowervm's ITL.
 
-    A number of up to two bytes is the first level of the address, one of up
-    to four the first and the second, a longer one all eight bytes (source:
-    normalize_lun of pypowervm.tasks.hdisk, which has the first two).
+    A number of up to two bytes is the first level of the address. A number of
+    up to four bytes is the first and the second level, a longer one all eight
+    bytes (source: normalize_lun of pypowervm.tasks.hdisk, which has the first
+    two).
 
     :param lun: int, or str in decimal, or in hexadecimal with 0x.
     :param mode: addressing_mode of Cinder, str; None stands for SAM.
     :returns: str of hexadecimal digits.
-    :raises ValueError: if it makes no sense.
+    :raises ValueError: if the LUN or the mode is invalid.
     """
     number = _number(lun)
     if mode not in (None, '', *_MODES):

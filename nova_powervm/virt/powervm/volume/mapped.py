@@ -10,10 +10,9 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Volumes that VIOSes see as devices (hdisks), and map to the LPAR.
+"""Volumes that VIOSes see as devices (hdisks) and map to the LPAR.
 
-It does not matter here how a VIOS comes to see a volume: a transport of this
-kind adds only that.
+A transport of this kind adds only how a VIOS gets to see a volume.
 """
 
 import abc
@@ -38,7 +37,7 @@ LOG = logging.getLogger(__name__)
 class MappedTransport(driver.VolumeTransport):
     """Connects volumes by virtual SCSI mappings of hdisks.
 
-    What discover() returns is a mapped_volume.Discovered.
+    discover() returns a mapped_volume.Discovered.
     """
 
     can_be_copied = True
@@ -50,23 +49,23 @@ class MappedTransport(driver.VolumeTransport):
 
     @abc.abstractmethod
     def vios_uuids(self):
-        """List the UUIDs of the VIOSes that can see volumes this way."""
+        """Return the UUIDs of the VIOSes that can see volumes this way."""
 
     @abc.abstractmethod
     def search(self, volumes):
-        """Have VIOSes look for volumes.
+        """Let VIOSes search for volumes.
 
         :param volumes: list of driver.Volume
         :returns: (dict of volume id -> dict of VIOS UUID -> discovery.Hdisk,
-            dict of VIOS UUID -> str, what went wrong there).
-        :raises nova.exception.InvalidVolume: if what Cinder tells of one
-            makes no sense.
+            dict of VIOS UUID -> str, its error).
+        :raises nova.exception.InvalidVolume: if Cinder's data on a volume is
+            invalid.
         """
 
     # ---- discovery -----------------------------------------------------
 
     def discover(self):
-        """See VolumeTransport; the UDIDs are kept with the volumes."""
+        """See VolumeTransport; writes the UDIDs into the volumes' data."""
         return self._discover(list(map(self._mapped, self.volumes)))
 
     def _discover(self, volumes):
@@ -93,7 +92,7 @@ class MappedTransport(driver.VolumeTransport):
                                         next(iter(errors), None))
 
     def look_again(self, volume):
-        """Find the UDID of a volume that has lost it; log what fails.
+        """Find the UDID of a volume that has lost it; log failures.
 
         :param volume: mapped_volume.MappedVolume
         :returns: set of the UUIDs of the VIOSes that see it.
@@ -115,9 +114,9 @@ class MappedTransport(driver.VolumeTransport):
         return discovered.missing()
 
     def devices(self, discovered):
-        """List what VIOSes see, to copy it.
+        """Return what VIOSes see, for a copy.
 
-        :param discovered: what discover() has returned.
+        :param discovered: the result of discover().
         :returns: list of mapped_volume.Device
         :raises nova.exception.VolumeAttachFailed: see missing().
         """
@@ -127,7 +126,7 @@ class MappedTransport(driver.VolumeTransport):
     # ---- connection ----------------------------------------------------
 
     def connect(self, stg, discovered, replaces=None):
-        """See VolumeTransport; those that no VIOS sees are left out."""
+        """See VolumeTransport; leaves out volumes that no VIOS sees."""
         devices = discovered.seen()
         replaced = replaces and self._mapped(replaces)
 

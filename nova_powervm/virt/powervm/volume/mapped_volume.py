@@ -10,13 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""One volume that VIOSes map to an LPAR: what it is, and who has it.
+"""One volume that VIOSes map to an LPAR: its identity and its paths.
 
-A LUN only tells where to look for a volume; its UDID tells what it is. The
-UDID is the same on every VIOS, and is kept with the volume for as long as the
-instance has it. So what a discovery finds is compared: all VIOSes must have
-found the same UDID, and it must be the one that was kept. Otherwise nothing
-is mapped, copied or removed by it.
+A LUN only says where to look for a volume; the UDID identifies it. The UDID is
+the same on every VIOS, and is stored with the volume for as long as the
+instance has it. So the result of a discovery is compared: all VIOSes must have
+found the same UDID, and it must be the stored one. Otherwise nothing is
+mapped, copied or removed because of this discovery.
 """
 
 import typing
@@ -37,7 +37,7 @@ CONF = cfg.CONF
 
 
 class MappedVolume:
-    """A volume of an instance, as VIOSes know it. It keeps no state.
+    """A volume of an instance, as VIOSes know it. It has no state of its own.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
@@ -62,11 +62,11 @@ class MappedVolume:
 
     @property
     def kept(self):
-        """What Nova keeps of it: device_addresses.DeviceAddress, or None."""
+        """Its stored address, device_addresses.DeviceAddress, or None."""
         return device_addresses.read(self.instance).get(self.id)
 
     def keep_udid(self, udid):
-        """Have Nova keep the UDID with the volume; None to forget it."""
+        """Write the UDID into the volume's data for Nova; None removes it."""
         self.volume.data.pop(device_addresses.UDID_KEY, None)
         if udid is not None:
             self.volume.data[device_addresses.UDID_KEY] = udid
@@ -74,7 +74,7 @@ class MappedVolume:
     # ---- whether a discovery has found it ------------------------------
 
     def why_not(self, hdisks):
-        """Tell why devices are not the volume (0 requests, 1 DB call).
+        """Return why devices are not the volume (0 requests, 1 DB call).
 
         :param hdisks: dict of VIOS UUID -> discovery.Hdisk that was found.
         :returns: str; None if they are the volume.
@@ -95,7 +95,7 @@ class MappedVolume:
         return None
 
     def strangers(self, hdisks):
-        """List those of some devices that are not the volume.
+        """Return the devices that are not the volume.
 
         :param hdisks: dict of VIOS UUID -> discovery.Hdisk
         :returns: list of (VIOS UUID, Hdisk).
@@ -104,10 +104,10 @@ class MappedVolume:
                 if self.volume.is_new or hdisk.udid != self.udid]
 
     def check_paths(self, count, failures):
-        """Make sure that enough VIOSes can connect it.
+        """Check that enough VIOSes can connect the volume.
 
-        :param count: int, how many can.
-        :param failures: dict of VIOS UUID -> str, why others cannot.
+        :param count: int, number of VIOSes that can.
+        :param failures: dict of VIOS UUID -> str, why the others cannot.
         :raises nova.exception.VolumeAttachFailed
         """
         required = CONF.powervm.vscsi_vios_connections_required
@@ -123,7 +123,7 @@ class MappedVolume:
     # ---- its mappings --------------------------------------------------
 
     def element(self, hdisk):
-        """Build the element that a mapping of it has.
+        """Build the storage element for a mapping of the volume.
 
         :param hdisk: discovery.Hdisk
         :returns: pypowervm PV wrapper
@@ -132,26 +132,26 @@ class MappedVolume:
                               tag=self.id)
 
     def is_behind(self, mapping):
-        """Whether it is what a mapping maps, to whichever LPAR."""
+        """Return whether a mapping, to any LPAR, has the volume."""
         element = mapping.backing_storage
         return isinstance(element, pvm_stg.PV) and (
             element.udid == self.udid if self.udid
             else element.tag == self.id)
 
     def is_path(self, mapping):
-        """Whether a mapping is a path of the instance to it."""
+        """Return whether a mapping connects the instance to the volume."""
         return self.is_behind(mapping) and clients.is_client(
             mapping, self.lpar_uuid)
 
     def claim(self, vios_w):
-        """Edit: make sure that nobody else has the volume.
+        """Edit: make sure that no other LPAR has the volume.
 
-        What was left of its former servers is removed: mappings of LPARs that
-        are gone, and of servers of Nova that do not have the volume any more.
+        Remove stale mappings of it: mappings of LPARs that are gone, and of
+        servers of Nova that no longer have the volume.
 
         :returns: list of the mappings that were removed.
-        :raises nova.exception.VolumeAttachFailed: if somebody has it, and
-            it must not be shared.
+        :raises nova.exception.VolumeAttachFailed: if another LPAR has it, and
+            must not share it.
         """
         others = [mapping for mapping in vios_w.scsi_mappings
                   if self.is_behind(mapping) and not self.is_path(mapping)]
@@ -163,7 +163,7 @@ class MappedVolume:
             vios_w, lambda mapping: mapping in removable)
 
     def _given_up(self, vios_w, others):
-        """Mappings to others that these do not need; raise for the rest."""
+        """Return mappings that others no longer need; raise for the rest."""
         known = owners.Owners(self.host, others)
         for mapping in others:
             client = clients.client(mapping)
@@ -191,7 +191,7 @@ class Device(typing.NamedTuple):
 
     :ivar volume: MappedVolume
     :ivar hdisks: dict of VIOS UUID -> discovery.Hdisk; empty if no VIOS sees
-        the volume, or if what they see is another one.
+        the volume, or if VIOSes see another one instead.
     """
 
     volume: MappedVolume
@@ -199,12 +199,12 @@ class Device(typing.NamedTuple):
 
 
 class Discovered(typing.NamedTuple):
-    """What a discovery has found of some volumes.
+    """The result of a discovery of volumes.
 
     :ivar devices: dict of volume id -> Device, of each volume.
-    :ivar failures: dict of VIOS UUID -> str, what went wrong there.
-    :ivar error: nova.exception.VolumeAttachFailed, if what VIOSes see of a
-        volume is not the volume; or None.
+    :ivar failures: dict of VIOS UUID -> str, its error.
+    :ivar error: nova.exception.VolumeAttachFailed if VIOSes see another volume
+        instead of one of these; or None.
     """
 
     devices: dict
@@ -212,7 +212,7 @@ class Discovered(typing.NamedTuple):
     error: typing.Optional[Exception]
 
     def check(self):
-        """Make sure that enough VIOSes see each volume.
+        """Check that enough VIOSes see each volume.
 
         :raises nova.exception.VolumeAttachFailed
         """
@@ -221,7 +221,7 @@ class Discovered(typing.NamedTuple):
             device.volume.check_paths(len(device.hdisks), self.failures)
 
     def check_identity(self):
-        """Make sure that what VIOSes see of volumes is these volumes.
+        """Check that VIOSes see these volumes, and not others.
 
         :raises nova.exception.VolumeAttachFailed
         """
@@ -229,19 +229,19 @@ class Discovered(typing.NamedTuple):
             raise self.error
 
     def seen(self):
-        """List the Devices that a VIOS sees."""
+        """Return the Devices that a VIOS sees."""
         return [device for device in self.devices.values() if device.hdisks]
 
     def missing(self):
-        """List the volumes that no VIOS sees, as list of driver.Volume.
+        """Return the volumes that no VIOS sees, as list of driver.Volume.
 
-        :raises nova.exception.VolumeAttachFailed: if nobody knows, or if
-            what VIOSes see of one is another volume.
+        :raises nova.exception.VolumeAttachFailed: if that is unknown, or if
+            VIOSes see another volume instead of one of these.
         """
         self.check_identity()
         found = [device.volume for device in self.devices.values()
                  if not device.hdisks]
         if found and self.failures:
-            # Nobody knows whether they are there.
+            # It is unknown whether the VIOSes that failed see them.
             found[0].check_paths(0, self.failures)
         return [vol.volume for vol in found]

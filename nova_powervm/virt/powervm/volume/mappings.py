@@ -10,11 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Whether a mapping of a VIOS was made for a volume of Nova.
+"""Recognize mappings that were made for volumes of Nova.
 
-A mapping is removed only if what it says proves that: its storage is a
-physical volume whose tag is the id of a volume in Cinder. That an LPAR is
-missing proves nothing: its owner may have deleted it and kept the disks.
+The driver removes a mapping only if its content proves this: its storage is a
+physical volume whose tag is the id of a volume in Cinder. That the LPAR is
+missing proves nothing, because its owner may have deleted it and kept the
+disks.
 """
 
 from oslo_utils import uuidutils
@@ -22,7 +23,7 @@ from pypowervm.wrappers import storage as pvm_stg
 
 
 def is_of_volume(mapping):
-    """Whether a mapping was made for a volume that Cinder has, or had."""
+    """Return whether a mapping is for a volume that Cinder has or had."""
     element = mapping.backing_storage
     return isinstance(element, pvm_stg.PV) and uuidutils.is_uuid_like(
         element.tag)

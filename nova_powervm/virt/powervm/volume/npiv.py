@@ -13,9 +13,9 @@
 """Fibre Channel volumes that the server sees itself: NPIV.
 
 The server has virtual Fibre Channel adapters, each on a physical port of a
-VIOS. They are made when its first volume is attached and stay until it is
-deleted; the fabric and the guest do the rest. So all volumes of a server
-share them, and a detachment changes nothing on the platform.
+VIOS. They are created when its first volume is attached, and stay until the
+server is deleted. The fabric and the guest do the rest. So all volumes of a
+server share the adapters, and a detachment changes nothing on the platform.
 """
 
 from nova.compute import task_states
@@ -48,11 +48,11 @@ class NpivTransport(driver.VolumeTransport):
 
     def __init__(self, host, instance, volumes):
         super().__init__(host, instance, volumes)
-        # What connect() has queued in this operation, and may have to undo.
+        # What connect() has queued in this operation, for undo_connect().
         self._connection = npiv_connection.Connection(
             host, instance, volumes[0].id if volumes else None)
 
-    # ---- what it serves, and tells Cinder ------------------------------
+    # ---- volumes and connectors ----------------------------------------
 
     @classmethod
     def serves(cls, instance, connection_info):
@@ -63,9 +63,9 @@ class NpivTransport(driver.VolumeTransport):
 
     @classmethod
     def connector_properties(cls, host, instance):
-        """See VolumeTransport; each server is a host of its own to Cinder.
+        """See VolumeTransport; each server is a host of its own for Cinder.
 
-        The WWPNs are made the first time (4 requests, then 0).
+        The WWPNs are created the first time (4 requests, then 0).
         """
         if fibre_channel.strategy_for_new(instance) != fibre_channel.NPIV:
             return {}
@@ -78,8 +78,8 @@ class NpivTransport(driver.VolumeTransport):
     def may_have_left(cls, host, instance):
         """See VolumeTransport; adapters stay when volumes are detached.
 
-        If the server was evacuated from this host, Nova may have forgotten
-        its WWPNs by now; that its partition id here is kept tells that it had
+        If the server was evacuated from this host, Nova may have forgotten its
+        WWPNs by now. Then a stored partition id on this host shows that it had
         adapters.
         """
         return bool(fabrics.known_to(instance) or
@@ -89,7 +89,7 @@ class NpivTransport(driver.VolumeTransport):
 
     @property
     def needs_io_change(self):
-        """Whether the server lacks an adapter, as far as Nova knows."""
+        """Whether an adapter of the server is missing, according to Nova."""
         return any(
             fabrics.state(self.instance, fabric) != fabrics.MAPPED or
             not {adapter.port for adapter in fabrics.adapters(
@@ -97,17 +97,17 @@ class NpivTransport(driver.VolumeTransport):
             for fabric in fabrics.names())
 
     def connect(self, stg, discovered, replaces=None):
-        """See VolumeTransport; adapters that are there stay as they are."""
+        """See VolumeTransport; existing adapters stay as they are."""
         self._connection.queue(stg)
 
     def undo_connect(self, stg, discovered=None):
-        """See VolumeTransport; what was there before stays."""
+        """See VolumeTransport; adapters that existed before stay."""
         made = self._connection.new_keys
         self._queue_removal(stg, lambda mapping: (
             npiv_connection.wwpns_of(mapping) in made))
 
     def give_up(self):
-        """See VolumeTransport; WWPNs that were never used are forgotten."""
+        """See VolumeTransport; forgets WWPNs that were never used."""
         if not self._connection.new:
             fabrics.refresh(self.instance)
             if not _needs_wwpns(self.instance):
@@ -143,7 +143,7 @@ class NpivTransport(driver.VolumeTransport):
     # ---- disconnection -------------------------------------------------
 
     def disconnect(self, stg, discovered=None, server_going=False):
-        """See VolumeTransport; other volumes need the adapters as well."""
+        """See VolumeTransport; adapters are removed only with the server."""
         if server_going:
             self._queue_removal(stg, self._ours())
 
@@ -159,23 +159,24 @@ class NpivTransport(driver.VolumeTransport):
         stg.then(self._note_removed, left)
 
     def _ours(self):
-        """Make a function that tells whether a mapping is the server's."""
+        """Return a function that says whether a mapping is the server's."""
         ours = {adapter.key for fabric in fabrics.known_to(self.instance)
                 for adapter in fabrics.adapters(self.instance, fabric)}
         return lambda mapping: (clients.is_client(mapping, self.lpar_uuid) or
                                 npiv_connection.wwpns_of(mapping) in ours)
 
     def _note_removed(self, left):
-        """Keep that the server has no adapters, or forget its WWPNs.
+        """Store that the server has no adapters, or forget its WWPNs.
 
-        :param left: list of the mappings that it has all the same.
+        :param left: list of the mappings that it still has. If there are any,
+            change nothing.
         """
         instance = self.instance
         if left:
             return
         fabrics.refresh(instance)
         if instance.host not in (None, self.host.nodename):
-            # The server lives there by now, or was to come from there.
+            # The server is on that host by now, or was to move from there.
             if fabrics.host_of(instance) != self.host.nodename:
                 return
             for fabric in fabrics.known_to(instance):
@@ -191,14 +192,14 @@ class NpivTransport(driver.VolumeTransport):
         fabrics.save(instance)
 
     def extend(self, volume, size):
-        """See VolumeTransport; nobody but the guest sees how large it is."""
+        """See VolumeTransport; only the guest sees how large it is."""
         LOG.info('Volume %(volume)s has %(size)d bytes now. The platform does '
                  'not see that; the guest does, when it rescans the disk.',
                  {'volume': volume.id, 'size': size}, instance=self.instance)
 
 
 def _remove(vios_w, is_removed):
-    """Edit: remove adapters; whether there were any."""
+    """Edit: remove adapters; return whether there were any."""
     mappings = vios_w.vfc_mappings
     removed = [mapping for mapping in mappings if is_removed(mapping)]
     for mapping in removed:
@@ -207,9 +208,10 @@ def _remove(vios_w, is_removed):
 
 
 def _needs_wwpns(instance):
-    """Whether a server that has lost its adapters will have them again.
+    """Return whether a server without adapters will get them again.
 
-    Not if it is deleted, was never made, or was to have its first volume.
+    It does not if it is deleted, was never built, or was to get its first
+    volume.
     """
     if (instance.task_state == task_states.DELETING or instance.vm_state in (
             vm_states.BUILDING, vm_states.SOFT_DELETED)):

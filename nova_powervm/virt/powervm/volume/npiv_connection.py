@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""How a server comes to have its virtual Fibre Channel adapters."""
+"""Create the virtual Fibre Channel adapters of a server."""
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -26,18 +26,18 @@ from nova_powervm.virt.powervm.volume import npiv_ports
 
 LOG = logging.getLogger(__name__)
 
-# Behind those of disks, which get the first ones: the firmware boots from the
-# first adapter that has a disk. The last slot of an LPAR is 63.
+# Behind the slots of disks, which get the first ones, because the firmware
+# boots from the first adapter that has a disk. The last slot of an LPAR is 63.
 _SLOTS = (*range(40, 64), *range(39, 1, -1))
-# Other adapters get slots from the first on, or from the last on. So those of
-# a server with so few ports leave enough of them between, from 40 on.
+# Other adapters get slots from the first on, or from the last on. If a server
+# has at most this many ports, these leave enough slots free from 40 on.
 _FEW_PORTS = 10
 
 
 class Connection:
-    """The edits that make the adapters that a server does not have yet.
+    """The edits that create the missing adapters of a server.
 
-    :ivar new: dict of VIOS UUID -> list of the fabrics.Adapter that are made
+    :ivar new: dict of VIOS UUID -> list of the fabrics.Adapter to create
         there; empty before the transaction has read the VIOSes.
 
     :param host: the owner of the REST connection (host.Host).
@@ -58,7 +58,7 @@ class Connection:
 
     @property
     def new_keys(self):
-        """The WWPNs of the adapters that are made: set of Adapter.key."""
+        """The WWPNs of the new adapters: set of Adapter.key."""
         return {adapter.key for adapters in self.new.values()
                 for adapter in adapters}
 
@@ -75,7 +75,7 @@ class Connection:
         stg.then(self._note_mapped)
 
     def _choose_ports(self, vioses):
-        """Choose a port for each adapter that is not there."""
+        """Choose a port for each missing adapter."""
         self.new.clear()
         fabrics.refresh(self._instance)
         there = {wwpns_of(mapping): (vios_w.uuid, mapping.backing_port)
@@ -95,8 +95,8 @@ class Connection:
     def _choose_in(self, fabric, adapters, there, ports):
         """Choose a port for each adapter of one fabric.
 
-        :param there: dict of WWPNs -> (VIOS UUID, port wrapper or None) of
-            the adapters that are there; they stay, on their ports.
+        :param there: dict of WWPNs -> (VIOS UUID, port wrapper or None) of the
+            existing adapters, which stay on their ports.
         :returns: list of the Adapters, in the same order.
         """
         placed = {}
@@ -116,9 +116,9 @@ class Connection:
         return [placed[adapter] for adapter in adapters]
 
     def _choose_slots(self, vioses, stg):
-        """Choose free slots for new adapters: those of before, if they are.
+        """Choose free slots for new adapters: their earlier slots if free.
 
-        A server with a boot disk of ours is not to boot from a volume.
+        A server with a boot disk of the driver must not boot from a volume.
         """
         self._slots.clear()
         kept = {adapter.key: stg.vfc_slot(fabric, adapter.wwpns)
@@ -140,9 +140,10 @@ class Connection:
                 self._slots[key] = next(free, None)
 
     def _taken_slots(self, vioses, stg):
-        """The slots of the LPAR that have something: set of int.
+        """Return the used slots of the LPAR: set of int.
 
-        1 request if it may have so many network adapters that they matter.
+        Needs 1 request if the server may have so many network adapters that
+        they matter.
         """
         mappings = [mapping for vios_w in vioses.values()
                     for mapping in vios_w.vfc_mappings]
@@ -158,10 +159,10 @@ class Connection:
         return taken
 
     def _map(self, vios_w):
-        """Edit: make the adapters that are to be on a VIOS.
+        """Edit: create the new adapters on a VIOS.
 
-        Adapters that a former LPAR with one of its ids has left would lead
-        there, too.
+        Also remove adapters that an earlier LPAR with one of its ids has left,
+        because they would lead to the server as well.
         """
         has_stale = vios_mappings.remove_stale_fc_mappings(
             vios_w, host_record.kept_ids(self._instance, self._host.nodename))
@@ -185,9 +186,9 @@ class Connection:
 
 
 def keep_id(host, instance, stg):
-    """Have Nova keep the id of the LPAR, before it has an adapter.
+    """Store the id of the LPAR in Nova, before it has an adapter.
 
-    The id of a new LPAR, which has no disk yet, is kept as it is made.
+    If the LPAR is new and has no disk yet, its id was stored at its creation.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
@@ -204,7 +205,7 @@ def keep_id(host, instance, stg):
 
 
 def wwpns_of(mapping):
-    """Tell the WWPNs of a VFCMapping wrapper, as Adapter.key has them.
+    """Return the WWPNs of a VFCMapping wrapper, in the form of Adapter.key.
 
     :returns: frozenset of str; empty if the mapping has no client adapter.
     """
@@ -214,6 +215,6 @@ def wwpns_of(mapping):
 
 
 def _has_few_ports(instance):
-    """Whether Nova knows that a server has but a few ports."""
+    """Return whether Nova knows that a server has only a few ports."""
     return (instance.obj_attr_is_set('info_cache') and
             len(instance.get_network_info()) <= _FEW_PORTS)

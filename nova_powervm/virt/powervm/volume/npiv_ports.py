@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The choice of a physical port for each Fibre Channel adapter of a server."""
+"""Choose a physical port for each Fibre Channel adapter of a server."""
 
 import collections
 
@@ -44,13 +44,13 @@ class Ports:
     def choose(self, fabric, wish=None, vios_uuid=None):
         """Choose a port of a fabric for one more adapter.
 
-        The server is to depend on no single VIOS and no single port; where
-        that makes no difference, the port with most room is chosen.
+        The server shall not depend on a single VIOS or a single port. If this
+        leaves a choice, take the port with most room.
 
-        :param wish: WWPN of a port that is chosen if it can be.
+        :param wish: WWPN of the preferred port, or None.
         :param vios_uuid: the only VIOS that it may be on, or None.
         :returns: (UUID of the VIOS, WWPN of the port).
-        :raises FabricPortNotFound: if there is none.
+        :raises FabricPortNotFound: if no port is usable.
         """
         usable = [wwpn for wwpn in fabrics.ports(fabric)
                   if self._room(wwpn) > 0 and
@@ -64,7 +64,7 @@ class Ports:
         return self._vioses[found], found
 
     def _room(self, wwpn):
-        """How many more adapters a port takes; 0 for one that is down."""
+        """Return how many more adapters fit on a port; 0 if it is down."""
         port = self._ports.get(wwpn)
         return port.npiv_available_ports - self._promised[wwpn] if port else 0
 

@@ -10,23 +10,23 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Whose the mappings of volumes are, by Nova's database.
+"""Find the owners of mappings of volumes in Nova's database.
 
-A VIOS that is down when a volume is detached, or its server moved or deleted,
-keeps the mapping: the former server still reaches the volume when the VIOS is
-back, while another one may have it. Such a mapping is stale. What proves that
-is Nova's database, which is to be read after the document of the VIOS: Nova
-keeps that a server is to have a volume, or is busy, before the driver maps
-anything. So the two together never make a mapping stale that is wanted.
+A VIOS that is down when a volume is detached, or when its server is moved or
+deleted, keeps the mapping. When the VIOS is back, the earlier server still
+reaches the volume, while another one may have it. Such a mapping is stale.
+Nova's database proves this. It has to be read after the document of the VIOS:
+before the driver maps anything, Nova stores that a server is to have a volume,
+or is busy. So with this order, no wanted mapping looks stale.
 
-These are never stale: mappings of LPARs that are not of Nova's servers, of
-servers that another nova-compute has which never moved here, and of volumes
-that no server of Nova ever had.
+These mappings are never stale: mappings of LPARs that are not of Nova's
+servers, of servers of another nova-compute which never moved here, and of
+volumes that no server of Nova ever had.
 
-What the platform does not tell, or tells otherwise than before, proves
-nothing. So a mapping stays if its UDID is missing, if its UDID is one that
-nobody has recorded and the volume of its server may be behind it, or if its
-LPAR is not told and may be that of a server which has the volume.
+Missing or changed data of the platform proves nothing. So a mapping stays if
+its UDID is missing, if nobody has recorded its UDID and the volume of its
+server may be behind it, or if its LPAR is not reported and may be a server
+that has the volume.
 """
 
 import functools
@@ -54,12 +54,12 @@ class _Volume(typing.NamedTuple):
     """A volume that a server has, or is about to get.
 
     :ivar id: str, Cinder's id of it.
-    :ivar udids: frozenset of the UDIDs that it may have; empty if nobody
-        knows.
+    :ivar udids: frozenset of the UDIDs that it may have; empty if they are
+        unknown.
     :ivar is_recorded: whether Nova has saved a UDID with the attachment. If
-        so, the id proves little: a volume that replaced another one can have
-        the id of that.
-    :ivar is_shared: whether other servers may have it too.
+        so, the id proves little, because a volume that replaced another one
+        can have its id.
+    :ivar is_shared: whether other servers may also have it.
     """
 
     id: str
@@ -68,7 +68,7 @@ class _Volume(typing.NamedTuple):
     is_shared: bool
 
     def is_behind(self, element):
-        """Whether a device is the volume, as far as that is recorded.
+        """Return whether a device is the volume, according to the records.
 
         :param element: wrapper of the physical volume.
         """
@@ -76,7 +76,7 @@ class _Volume(typing.NamedTuple):
             not self.is_recorded and _tag(element) == self.id)
 
     def may_be_behind(self, element):
-        """Whether a device is the volume by its UDID or by its tag."""
+        """Return whether a device may be the volume, by its UDID or tag."""
         return element.udid in self.udids or _tag(element) == self.id
 
 
@@ -84,8 +84,8 @@ class _Server(typing.NamedTuple):
     """A server of Nova.
 
     :ivar instance: nova.objects.Instance
-    :ivar volumes: list of _Volume, without those by NPIV, which have no
-        devices on VIOSes.
+    :ivar volumes: list of _Volume, without NPIV volumes, which have no devices
+        on VIOSes.
     """
 
     instance: typing.Any
@@ -98,13 +98,13 @@ class _Server(typing.NamedTuple):
 
 
 def udids(instance, bdm):
-    """The UDIDs that a volume may have: set, empty if nobody knows."""
+    """Return the UDIDs that a volume may have: set, empty if unknown."""
     kept = device_addresses.read(instance).get(bdm.volume_id)
     return {_recorded(bdm), kept and kept.udid} - {None}
 
 
 def _recorded(bdm):
-    """The UDID that Nova has saved with an attachment; None if it has not."""
+    """Return the UDID that Nova has saved with an attachment, or None."""
     data = _connection_info(bdm).get('data') or {}
     return data.get(device_addresses.UDID_KEY)
 
@@ -114,9 +114,10 @@ def _connection_info(bdm):
 
 
 def _volumes(instance, bdms):
-    """The volumes of a server that have devices on VIOSes: list of _Volume.
+    """Return the volumes of a server with devices on VIOSes: list.
 
     :param bdms: iterable of its nova.objects.BlockDeviceMapping
+    :returns: list of _Volume
     """
     return [_Volume(bdm.volume_id.lower(), frozenset(udids(instance, bdm)),
                     bool(_recorded(bdm)), bdm.is_multiattach)
@@ -126,7 +127,7 @@ def _volumes(instance, bdms):
 
 
 def is_known(volume_id):
-    """Whether a server of Nova has a volume, or ever had it (1 DB call).
+    """Return whether a server of Nova has or had a volume (1 DB call).
 
     :param volume_id: str, Cinder's id of it.
     """
@@ -142,7 +143,7 @@ def _bdms_with(context, volume_id):
 
 
 def are_all_here(host, instance_uuids):
-    """Whether this host still has all of some servers (1 DB call).
+    """Return whether this host still has all of some servers (1 DB call).
 
     :param instance_uuids: iterable of their UUIDs.
     """
@@ -154,17 +155,17 @@ def are_all_here(host, instance_uuids):
 
 
 def left_devices(host, found):
-    """Which devices are of volumes that this host had, and has no more.
+    """Return the devices of volumes that this host had, and no longer has.
 
-    That nobody has mapped one proves nothing: an operator may be about to. So
-    it must be of a volume that a server had which is, or was, on this host.
-    While a server here gets a volume, it is not known which device that is:
-    then none is told.
+    That nobody has mapped a device proves nothing, because an operator may be
+    about to. So its volume must have belonged to a server that is, or was, on
+    this host. While a server here gets a volume, it is unknown which device
+    that is; then the result is empty.
 
     :param host: the owner of the REST connection (host.Host).
     :param found: set of the UDIDs of devices that were read before, and that
         no mapping has.
-    :returns: set of some of them.
+    :returns: set, a part of found.
     """
     known = Owners(host, [])
     left = found & known.recorded_udids
@@ -173,12 +174,13 @@ def left_devices(host, found):
 
 
 def is_of_others(host, instance, volume_id, udid):
-    """Whether another server of this host has a volume, or is about to get it.
+    """Return whether another server here has a volume, or is to get it.
 
-    It takes no request, and a few calls of Nova's database.
+    Needs no request, and a few calls of Nova's database.
 
     :param host: the owner of the REST connection (host.Host).
-    :param instance: nova.objects.Instance of the server that lets go of it.
+    :param instance: nova.objects.Instance of the server that is disconnected
+        from the volume.
     :param volume_id: str, Cinder's id of it.
     :param udid: str, its UDID.
     """
@@ -187,16 +189,16 @@ def is_of_others(host, instance, volume_id, udid):
 
 
 class Owners:
-    """What Nova knows of the LPARs and volumes of some mappings.
+    """Nova's data on the LPARs and volumes of some mappings.
 
-    Nova's database is read when it is made, and once more for mappings that
-    do not tell enough.
+    It reads Nova's database when it is created, and again for mappings that do
+    not have enough data.
 
     :param host: the owner of the REST connection (host.Host).
     :param found: list of VSCSIMapping wrappers that were read before, all of
         one VIOS.
-    :ivar protecting: set of the UUIDs of servers for whose sake a mapping
-        stays that may be left over.
+    :ivar protecting: set of the UUIDs of servers because of which a mapping
+        stays that may be stale.
     """
 
     def __init__(self, host, found):
@@ -229,11 +231,11 @@ class Owners:
     # ---- questions -----------------------------------------------------
 
     def is_stale(self, mapping, is_idle=lambda instance_uuid: True):
-        """Whether a mapping is left over.
+        """Return whether a mapping is stale.
 
-        :param is_idle: function that tells of the UUID of a server whether
-            nothing is under way that Nova's database does not tell; of None,
-            whether nothing is with the management partition.
+        :param is_idle: function of the UUID of a server; returns whether no
+            operation runs that Nova's database does not show. For None, it
+            returns this for the management partition.
         """
         if not mappings.is_of_volume(mapping):
             return False
@@ -243,7 +245,7 @@ class Owners:
         if client is None:
             return False
         if client == self._host.mgmt_uuid.lower():
-            # It has a volume only while that is copied.
+            # It has a volume only while the volume is copied.
             return is_idle(None) and self._is_ours(mapping)
         server = self._only_server(client)
         if server is None or not is_idle(server.instance.uuid):
@@ -256,17 +258,17 @@ class Owners:
                 self._is_free(server, mapping))
 
     def is_abandoned(self, mapping):
-        """Whether an orphan is of a volume of Nova that nobody here needs.
+        """Return whether an orphan is of a volume of Nova that nobody needs.
 
-        It takes 1 request if a server here has the volume.
+        Needs 1 request if a server here has the volume.
         """
         return self._is_ours(mapping) and not self._may_be_needed(mapping)
 
     def is_given_up(self, mapping):
-        """Whether its server does not have the volume of a mapping.
+        """Return whether the server of a mapping does not have its volume.
 
-        It is for mappings of a volume that Cinder has given to another
-        server, so that it does not matter what its server does meanwhile.
+        Use this for a volume that Cinder has given to another server. Then it
+        does not matter what the server of the mapping does at the same time.
         """
         client = clients.client(mapping)
         if client == self._host.mgmt_uuid.lower():
@@ -278,14 +280,14 @@ class Owners:
             self._is_free(server, mapping))
 
     def is_shared(self, mapping):
-        """Whether its server may share the volume of a mapping with others."""
+        """Return whether the server of a mapping may share its volume."""
         server = self._only_server(clients.client(mapping))
         return server is not None and any(
             vol.is_shared and vol.is_behind(mapping.backing_storage)
             for vol in server.volumes)
 
     def needs_device(self, element):
-        """Whether a server here may use a device: it is its volume's.
+        """Return whether a server here may need a device for its volume.
 
         :param element: wrapper of a physical volume.
         """
@@ -301,11 +303,12 @@ class Owners:
     # ---- proofs --------------------------------------------------------
 
     def _is_free(self, server, mapping):
-        """Whether it is proven that a mapping is of no volume of its server.
+        """Return whether a mapping provably is of no volume of its server.
 
-        A UDID that Nova has recorded of another volume proves that. One that
-        nobody has recorded does so if the VIOS has mappings of all volumes of
-        the server besides: platforms may come to tell a UDID otherwise.
+        A UDID that Nova has recorded for another volume proves this. A UDID
+        that nobody has recorded proves it if the VIOS has other mappings for
+        all volumes of the server, because a platform may come to report UDIDs
+        in another form.
         """
         element = mapping.backing_storage
         if not server.volumes:
@@ -325,18 +328,18 @@ class Owners:
         return False
 
     def _is_mapped(self, server, vol):
-        """Whether the VIOS tells by its UDID that a server has a volume."""
+        """Return whether the VIOS maps a volume to a server, by its UDID."""
         client = vm.get_lpar_uuid(server.instance).lower()
         return any(clients.client(mapping) == client and
                    mapping.backing_storage.udid in vol.udids
                    for mapping in self._found)
 
     def _may_be_needed(self, mapping):
-        """Whether an orphan may be that of a server which has the volume.
+        """Return whether an orphan may be of a server that has the volume.
 
-        An answer may lack its LPAR. It is not that of such a server if the
-        VIOS has another mapping of the volume for it, or if the server has an
-        LPAR, and that another partition id.
+        The LPAR may be missing in the answer. The orphan is not of such a
+        server if the VIOS has another mapping of the volume for it, or if the
+        server has an LPAR with another partition id.
         """
         element = mapping.backing_storage
         for server in self._servers_needing:
@@ -366,7 +369,7 @@ class Owners:
 
     @functools.cached_property
     def _servers_needing(self):
-        """Servers that are on this host, or come to it: list of _Server."""
+        """Servers that are on this host, or move to it: list of _Server."""
         context = nova_context.get_admin_context()
         instances = [instance for instance in self._servers_here(context)
                      if not self._has_left(instance)]
@@ -376,17 +379,17 @@ class Owners:
                 for instance in instances]
 
     def _only_server(self, client):
-        """The server of an LPAR; None if it is not Nova's, or ambiguous."""
+        """Return the server of an LPAR; None if not Nova's, or ambiguous."""
         servers = self._servers.get(client, ())
         return servers[0] if len(servers) == 1 else None
 
     def _has_left(self, instance):
-        """Whether a server lives on another host, and nothing is under way."""
+        """Return whether a server is on another host, without a task."""
         return (instance.host not in (None, self._host.nodename) and
                 instance.task_state is None)
 
     def _was_here(self, instance):
-        """Whether a server was ever this host's, in Nova's eyes.
+        """Return whether Nova ever had a server on this host.
 
         That its LPAR is here is no proof: somebody may run two nova-computes
         for one host by mistake.
@@ -402,7 +405,7 @@ class Owners:
                     self._context, {'host': self._host.nodename})}
 
     def _is_ours(self, mapping):
-        """Whether a server of Nova ever had the volume of a mapping."""
+        """Return whether a server of Nova ever had the volume of a mapping."""
         return (is_known(mapping.backing_storage.tag) or
                 mapping.backing_storage.udid in self.recorded_udids)
 
@@ -410,7 +413,7 @@ class Owners:
     def recorded_udids(self):
         """UDIDs of volumes that servers of this host have, or ever had: set.
 
-        A volume that Cinder has migrated has another id than its tag.
+        The id of a volume that Cinder has migrated differs from its tag.
         """
         instances = self._servers_here(self._context)
         recorded = {udid for instance, bdm in self._volumes_of(
@@ -418,7 +421,7 @@ class Owners:
         return recorded.union(*map(device_addresses.missed, instances))
 
     def needed_udids(self):
-        """UDIDs of volumes that servers of this host have, or get: set.
+        """Return UDIDs of volumes that servers here have, or get: set.
 
         :returns: None if one of them is not known yet.
         """
@@ -430,9 +433,11 @@ class Owners:
         return needed
 
     def is_needed(self, volume_id, udid, besides):
-        """Whether a server has a volume, or gets it; see is_of_others().
+        """Return whether a server has a volume, or gets it.
 
-        :param besides: UUID of a server that does not count.
+        See is_of_others().
+
+        :param besides: UUID of a server to ignore.
         """
         return any(vol.id == volume_id or udid in vol.udids
                    for server in self._servers_needing
@@ -440,7 +445,7 @@ class Owners:
                    for vol in server.volumes)
 
     def _servers_here(self, context):
-        """Instances of servers that are, or were, on this host: list."""
+        """Return servers that are, or were, on this host: list of Instance."""
         filters = [{'host': self._host.nodename}]
         if self._moved:
             filters.append({'uuid': sorted(self._moved)})
@@ -449,7 +454,7 @@ class Owners:
             for instance in self._find(context, **wanted)}.values())
 
     def _volumes_of(self, context, instances):
-        """(Instance, BDM) of the volumes of some servers."""
+        """Return (Instance, BDM) of the volumes of some servers."""
         bdms = self._bdms_of(context, instances)
         return [(instance, bdm) for instance in instances
                 for bdm in bdms.get(instance.uuid, ())
@@ -461,6 +466,6 @@ def _tag(element):
 
 
 def _is_idle_in_error(instance):
-    """Whether a server gets no volume: Nova attaches none to it as it is."""
+    """Return whether a server is in ERROR, so that Nova attaches no volume."""
     return (instance.vm_state == vm_states.ERROR and
             instance.task_state is None)

@@ -10,14 +10,13 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What VIOSes still have of volumes that nobody has any more.
+"""Remove what VIOSes still have of volumes that nobody has any more.
 
-owners.Owners tells from the platform and Nova's database what that is, so
-nothing has to be remembered. It is looked for when nova-compute starts, when
-a VIOS is back that was down then or that an operation did without, when a
-server is gone for whose sake a doubtful mapping stayed, and once an hour.
-Devices that nobody has mapped are looked for likewise, but not before the
-periodic tasks.
+owners.Owners finds this from the platform and Nova's database, so the driver
+needs no other record. It checks when nova-compute starts, when a VIOS is back
+that was down or that an operation has skipped, when a server is gone because
+of which a doubtful mapping was kept, and once an hour. On the same occasions
+it checks devices that nobody has mapped, but only in the periodic tasks.
 """
 
 import collections
@@ -39,16 +38,16 @@ LOG = logging.getLogger(__name__)
 
 
 class StaleVolumes:
-    """Removes mappings of volumes that are left over, and their devices.
+    """Removes stale mappings of volumes, and their devices.
 
-    Operations may run meanwhile. Only a swap needs to be told of: Nova does
-    not keep which volume is the new one before it has ended.
+    Operations may run at the same time. Only a swap has to announce itself,
+    because Nova does not store the new volume before the swap has ended.
 
     :param host: the owner of the REST connection (host.Host).
     :param clock: returns seconds; for tests.
     """
 
-    #: Seconds between looks for which there is no reason.
+    #: Seconds between two checks without a special reason.
     INTERVAL = 3600
 
     def __init__(self, host, clock=time.monotonic):
@@ -57,16 +56,16 @@ class StaleVolumes:
         self._lock = threading.Lock()
         self._swapping = collections.Counter()
         self._cleaning = threading.Lock()
-        # UUIDs of the VIOSes that were down at the last look.
+        # UUIDs of the VIOSes that were down at the last check.
         self._unseen = set()
-        # UUIDs of servers for whose sake mappings stayed at the last look.
+        # UUIDs of servers because of which the last check kept mappings.
         self._protecting = set()
         self._has_seen_devices = False
         self._last = clock()
 
     @contextlib.contextmanager
     def swapping(self, instance):
-        """Leave the volumes of a server alone in a with statement."""
+        """Protect the volumes of a server in a with statement."""
         with self._lock:
             self._swapping[instance.uuid] += 1
         try:
@@ -82,28 +81,28 @@ class StaleVolumes:
                 not any(self._swapping.values()))
 
     def start(self, vioses):
-        """Look when nova-compute starts (0 requests if nothing is left).
+        """Check when nova-compute starts (0 requests if nothing is stale).
 
-        Failures are logged.
+        Log failures.
 
         :param vioses: function that returns the wrappers of all VIOSes, read
             with SCSI_MAPPING.
         """
         if not utils.try_to('remove what is left of volumes', self._look,
                             vioses):
-            # Nobody has looked yet.
+            # No check has succeeded yet.
             self._last = self._clock() - self.INTERVAL
 
     def miss(self, vios_uuids):
-        """Have VIOSes be looked at when they are up.
+        """Check VIOSes as soon as they are up.
 
-        :param vios_uuids: set of the UUIDs of those that were down.
+        :param vios_uuids: set of the UUIDs of VIOSes that were down.
         """
         with self._lock:
             self._unseen = self._unseen | vios_uuids
 
     def clean_periodically(self):
-        """Look if there is a reason (0 requests else); log failures."""
+        """Check if there is a reason (0 requests if not); log failures."""
         if self._cleaning.acquire(blocking=False):
             try:
                 utils.try_to('remove what is left of volumes',
@@ -120,7 +119,7 @@ class StaleVolumes:
         self._has_seen_devices = True
 
     def _is_due(self):
-        """Whether there is a reason to look."""
+        """Return whether there is a reason for a check."""
         if not self._has_seen_devices or (
                 self._clock() - self._last >= self.INTERVAL):
             return True
@@ -131,7 +130,7 @@ class StaleVolumes:
             vios_w.uuid for vios_w in self._host.active_vioses())
 
     def _remove_devices(self, vioses):
-        """Make VIOSes forget volumes that are not mapped, and left over."""
+        """Make VIOSes forget stale volumes that are not mapped."""
         if not self._is_idle(None):
             return
         unmapped = {vios_w.uuid: _find_unmapped(vios_w) for vios_w in vioses}
@@ -147,7 +146,7 @@ class StaleVolumes:
                     discovery.remove(self._host, vios_uuid, element.name)
 
     def _look(self, read):
-        """Remove what is stale from all VIOSes that are up.
+        """Remove stale mappings from all VIOSes that are up.
 
         :param read: see start().
         :returns: wrappers of the VIOSes that are up, list.
@@ -171,7 +170,7 @@ class StaleVolumes:
 
 
 class _Judge:
-    """Finds what is stale, and removes it.
+    """Finds stale mappings, and removes them.
 
     :param is_idle: see Owners.is_stale().
     :ivar protecting: set, see Owners.protecting; of all VIOSes.
@@ -183,7 +182,7 @@ class _Judge:
         self.protecting = set()
 
     def stale(self, found):
-        """Those of some mappings that are stale, list."""
+        """Return the stale ones of some mappings, list."""
         if not found:
             return []
         known = owners.Owners(self._host, found)
@@ -193,11 +192,11 @@ class _Judge:
         return stale
 
     def remove_from(self, vios_uuid):
-        """Remove mappings from a VIOS, and devices that nobody needs."""
+        """Remove stale mappings from a VIOS, and devices that nobody needs."""
         names = set()
 
         def unmap(vios_w):
-            """Edit: it asks Nova after the document was read."""
+            """Edit: ask Nova after the document was read."""
             names.clear()
             found = [mapping for mapping in vios_w.scsi_mappings
                      if mappings.is_of_volume(mapping)]
@@ -227,7 +226,7 @@ class _Judge:
 
 
 def _find_unmapped(vios_w):
-    """Physical volumes on Fibre Channel that a VIOS maps to nobody: list."""
+    """Return Fibre Channel volumes that a VIOS maps to nobody: list."""
     mapped = {mapping.backing_storage.name for mapping in vios_w.scsi_mappings
               if mapping.backing_storage is not None}
     return [element for element in vios_w.phys_vols

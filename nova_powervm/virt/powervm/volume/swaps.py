@@ -10,17 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Swaps of volumes that a crash of nova-compute cuts off.
+"""Roll back swaps of volumes that a crash of nova-compute interrupts.
 
-A swap stops the server, copies the volume and puts the new one in the place of
-the old one. Nova sets no task state meanwhile, and keeps the new volume only
-after all of it. So if nova-compute ends in a swap, Nova has the server running
-with the old volume, and does not know that it is off, or has another one.
+A swap stops the server, copies the volume and replaces the old volume by the
+new one. Nova sets no task state during a swap, and stores the new volume only
+at its end. So if nova-compute ends during a swap, Nova has the server running
+with the old volume, and does not know that it is off, or has another volume.
 
-The flow therefore has Nova keep a note with the server for that time. When
-nova-compute starts, it takes back what the swap has done of a server with such
-a note: the server gets its old volume back, VIOSes forget the new one, and the
-server is started if the swap has stopped it.
+So the flow stores a note with the server for the time of the swap. When
+nova-compute starts, it rolls back the swap of each server with such a note:
+the server gets its old volume back, VIOSes forget the new one, and the server
+is started if the swap has stopped it.
 """
 
 from nova.compute import vm_states
@@ -40,18 +40,18 @@ from nova_powervm.virt.powervm.volume import device_addresses
 
 LOG = logging.getLogger(__name__)
 
-#: Key of the note in system_metadata, with the number of its part. Nova keeps
-#: at most 255 characters in each.
+#: Prefix of the keys of the note in system_metadata; the number of the part
+#: follows. Nova stores at most 255 characters in each.
 _KEY = 'powervm_swapping_'
 _PART = 255
 
 
 def begin(instance, old, new, was_on):
-    """Have Nova keep that a volume is being swapped (1 DB call).
+    """Store in Nova that a volume is being swapped (1 DB call).
 
     :param instance: nova.objects.Instance
-    :param old: volume.driver.Volume that goes.
-    :param new: likewise, the one that takes its place.
+    :param old: volume.driver.Volume to replace.
+    :param new: likewise, the volume that replaces it.
     :param was_on: bool, whether the swap stops the server.
     """
     note = jsonutils.dumps({'old': old.id, 'was_on': was_on,
@@ -63,17 +63,17 @@ def begin(instance, old, new, was_on):
 
 
 def end(instance):
-    """Have Nova forget that a volume is being swapped (1 DB call)."""
+    """Remove the note about a swap from Nova (1 DB call)."""
     device_addresses.note(instance, _nothing(instance))
 
 
 def finish(instance, old, new, discovered):
-    """Have Nova keep where the new volume is, and forget the swap.
+    """Store the address of the new volume in Nova, and end the swap.
 
     :param instance: nova.objects.Instance
     :param old: instance_volumes.InstanceVolumes of the replaced volume.
     :param new: likewise, of the volume that has replaced it.
-    :param discovered: what new.discover() has returned.
+    :param discovered: the result of new.discover().
     """
     # If Cinder has migrated the old volume, it gives the new volume the id of
     # the old one.
@@ -89,16 +89,16 @@ def _nothing(instance):
 
 
 def _read(instance):
-    """The note of a server: dict; None if no volume is being swapped."""
+    """Return the note of a server: dict; None if there is no swap."""
     keys = sorted(_nothing(instance), key=lambda key: int(key[len(_KEY):]))
     return jsonutils.loads(
         ''.join(instance.system_metadata[key] for key in keys) or 'null')
 
 
 def recover(host, instances, mgmt):
-    """Take back swaps that were cut off (0 requests if none was).
+    """Roll back interrupted swaps (0 requests if there are none).
 
-    It is tried once for each server, and failures are logged: Nova then finds
+    Try this once for each server, and log failures. After a failure Nova finds
     that the server is off, and a hard reboot connects its volumes.
 
     :param host: the owner of the REST connection (host.Host), connected.
@@ -123,7 +123,7 @@ def recover(host, instances, mgmt):
 
 
 def _steps(host, instance, mgmt, note):
-    """What takes a swap back, in this order: list of functions."""
+    """Return the steps of a rollback, in this order: list of functions."""
     info = _connection_info(instance, note['old'])
     old = None if info is None else volume.build(host, instance, info)
     new = volume.build(host, instance, note['new'])
@@ -138,16 +138,16 @@ def _steps(host, instance, mgmt, note):
 
 
 def _start(host, instance, old):
-    """Start the server; IBM i is told before what to boot from.
+    """Start the server; for IBM i, first tag the disk to boot from.
 
-    :param old: InstanceVolumes of the volume that it has back; None if it has
-        been detached.
+    :param old: InstanceVolumes of the restored volume; None if it has been
+        detached.
     """
     if flavors.is_ibmi(instance):
         boots = old is not None and not {
             bdm.volume_id for bdm in _attached(instance)
             if bdm.boot_index == 0}.isdisjoint(old.ids)
-        # Its other disks are where they were, and tagged.
+        # Its other disks have kept their slots and tags.
         load_source.LoadSource(
             host, instance, old.client_slots if boots else lambda vioses: [],
             xag=old.xag if boots else ()).tag()
@@ -158,7 +158,7 @@ def _take_away(new, mgmt):
     """Make VIOSes, and this partition, forget the new volume."""
     if not {bdm.volume_id for bdm in _attached(new.instance)}.isdisjoint(
             new.ids):
-        # Nova has it as the server's: the swap was done.
+        # Nova has it as the server's volume, so the swap was complete.
         return
     discovered = new.discover()
     for device in new.devices(discovered):
@@ -174,7 +174,7 @@ def _attached(instance):
 
 
 def _connection_info(instance, volume_id):
-    """How the server reaches a volume, as Nova has it: dict.
+    """Return Nova's connection_info of a volume of the server: dict.
 
     :returns: None if the server does not have the volume any more.
     """

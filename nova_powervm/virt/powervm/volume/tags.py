@@ -10,11 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What a guest is told of the disks and ports that a user gave tags.
+"""Give Nova the disks and ports that have tags, for the guest.
 
-The metadata service has it, and the config drive if that is made afterwards.
-A volume is found by the address at which it is on every virtual SCSI adapter;
-the addresses of other devices are not known before the guest is on.
+The metadata service passes them to the guest, and so does the config drive if
+it is created afterwards. A volume is identified by its address, which is the
+same on every virtual SCSI adapter. The addresses of other devices are unknown
+before the guest runs.
 """
 
 from nova import objects
@@ -23,9 +24,9 @@ from nova_powervm.virt.powervm.volume import device_addresses
 
 
 def update(instance):
-    """Have Nova tell the guest of its devices with tags.
+    """Store the devices with tags in Nova, which passes them to the guest.
 
-    Nova itself forgets those that are detached.
+    Nova itself removes devices that are detached.
 
     :param instance: nova.objects.Instance
     """
@@ -49,7 +50,7 @@ def _disks(instance):
             instance._context, instance.uuid):
         if not bdm.tag:
             continue
-        # Nova finds by the id of the volume what to forget.
+        # Nova finds the entry to remove by the id of the volume.
         disk = objects.DiskMetadata(serial=bdm.volume_id, tags=[bdm.tag])
         if bdm.volume_id in found:
             disk.bus = objects.SCSIDeviceBus(
@@ -59,12 +60,12 @@ def _disks(instance):
 
 
 def scsi_address(lua):
-    """The address that Linux gives a disk on its first virtual adapter.
+    """Return Linux's address of a disk on the first virtual adapter.
 
-    The driver ibmvscsi takes the target and the channel from the logical
-    unit address (source: SCSI architecture model, peripheral device
-    addressing method; Linux, drivers/scsi/ibmvscsi). A multi-path driver of
-    the guest puts the paths of the other adapters together with that one.
+    The driver ibmvscsi takes the target and the channel from the logical unit
+    address (source: SCSI architecture model, peripheral device addressing
+    method; Linux, drivers/scsi/ibmvscsi). A multi-path driver of the guest
+    combines this path with the paths of the other adapters.
 
     :param lua: str, logical unit address, such as 0x8100000000000000
     :returns: str host:channel:target:lun, in decimal

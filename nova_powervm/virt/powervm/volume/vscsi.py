@@ -22,7 +22,7 @@ from nova_powervm.virt.powervm.volume import mapped
 
 
 class VscsiTransport(mapped.MappedTransport):
-    """Has VIOSes find volumes on their Fibre Channel ports, and map them."""
+    """Lets VIOSes find volumes on their Fibre Channel ports, and map them."""
 
     DRIVER_VOLUME_TYPE = fibre_channel.DRIVER_VOLUME_TYPE
 
@@ -48,7 +48,7 @@ class VscsiTransport(mapped.MappedTransport):
     def search(self, volumes):
         """See MappedTransport; 3 requests per VIOS, for all volumes.
 
-        All VIOSes look at the same time.
+        All VIOSes search at the same time.
         """
         wanted = {}
         for vios_uuid, ports in self.host.fc_ports().items():
@@ -70,7 +70,7 @@ class VscsiTransport(mapped.MappedTransport):
 
 
 def _paths(volume, initiators):
-    """Tell the paths of a volume from the ports of one VIOS.
+    """Return the paths of a volume from the ports of one VIOS.
 
     :param volume: driver.Volume
     :param initiators: WWPNs of the ports.

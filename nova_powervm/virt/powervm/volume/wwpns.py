@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The WWPNs that a server is given for its Fibre Channel adapters."""
+"""Create the WWPNs of a server for its Fibre Channel adapters."""
 
 from nova.compute import task_states
 from nova import objects
@@ -34,17 +34,17 @@ _REBUILDS = (task_states.REBUILDING, task_states.REBUILD_BLOCK_DEVICE_MAPPING,
 
 
 def is_moving(instance):
-    """Whether Nova is moving an instance to another host, or back."""
+    """Return whether Nova moves an instance to another host, or back."""
     return instance.task_state in _MOVING
 
 
 def wwpns(host, instance):
-    """Tell the first WWPN of each adapter; make those that are missing.
+    """Return the first WWPN of each adapter; create missing WWPNs.
 
-    4 requests the first time, then 0.
+    Needs 4 requests the first time, then none.
 
     :param host: the owner of the REST connection (host.Host).
-    :param instance: nova.objects.Instance; others have none.
+    :param instance: nova.objects.Instance; other objects have no WWPNs.
     :returns: list of str
     :raises FabricPortNotFound: if a fabric has no port.
     """
@@ -61,7 +61,7 @@ def wwpns(host, instance):
 
 
 def _missing(host, instance):
-    """List the fabrics in which a server has no WWPNs for a host."""
+    """Return the fabrics in which a server has no WWPNs for a host: list."""
     if _are_elsewhere(host, instance):
         return list(fabrics.names())
     return [fabric for fabric in fabrics.names()
@@ -69,16 +69,16 @@ def _missing(host, instance):
 
 
 def _are_elsewhere(host, instance):
-    """Whether another host may have adapters with a server's WWPNs.
+    """Return whether another host may have a server's WWPNs on adapters.
 
-    Not in a migration: the host that is left removes its adapters first.
+    In a migration it does not, because the source removes its adapters first.
     """
     if is_moving(instance):
         return False
     nodename = fabrics.host_of(instance)
     if nodename is not None:
         return nodename != host.nodename
-    # It has been connected by a version that did not keep the host.
+    # An earlier version, which did not store the host, connected it.
     return (instance.task_state in _REBUILDS and
             instance.host not in (None, host.nodename) and
             any(fabrics.state(instance, fabric) == fabrics.MAPPED
@@ -86,12 +86,13 @@ def _are_elsewhere(host, instance):
 
 
 def _make_wwpns(host, instance, missing):
-    """Have the platform make WWPNs for a server, and save them with it.
+    """Let the platform create WWPNs for a server, and save them with it.
 
-    They take the place of those that it may have in these fabrics.
+    They replace the WWPNs that it may have in these fabrics.
 
     :param missing: list of the fabrics in which it has none for this host.
-    :raises FabricPortNotFound: if a fabric has no port; none were made then.
+    :raises FabricPortNotFound: if a fabric has no port. Then none were
+        created.
     """
     ports = npiv_ports.Ports(host.active_vioses([vios_mappings.FC_MAPPING]))
     kept = {fabric: fabrics.adapters(instance, fabric)
@@ -113,7 +114,7 @@ def _make_wwpns(host, instance, missing):
 
 
 def _next_wwpns(host, count):
-    """Have the platform make pairs of WWPNs: list of tuples of str."""
+    """Let the platform create pairs of WWPNs: list of tuples of str."""
     made = []
     for first in range(0, count, _MAX_PAIRS):
         made += vfc_mapper.build_wwpn_pair(
