@@ -227,7 +227,7 @@ def _fc_adapter(vios_w, mapping, counted):
 
 
 def _sum(counters):
-    """Add IO of several paths; a value that one path lacks is None."""
+    """Add IO of several paths; a value that is missing on one path is None."""
     return metrics.IO(*[
         None if None in values else sum(values)
         for values in (zip(*counters) if counters else ((None,),) * 4)])

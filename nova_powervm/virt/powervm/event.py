@@ -177,7 +177,7 @@ class PowerVMLifecycleEventHandler(object):
             self._due.pop(lpar_uuid, None)
 
     def shutdown(self):
-        """Drop what is pending and end the thread."""
+        """Drop pending checks and end the thread."""
         with self._changed:
             self._stopped = True
             self._due.clear()

@@ -60,11 +60,11 @@ class InvalidFlavor(exception.InvalidInput):
 
 
 class FlavorNotOnThisHost(FaultOfThisHost, InvalidFlavor):
-    """What the flavor says, this host does not have or cannot do."""
+    """This host does not have, or cannot do, what the flavor demands."""
 
 
 class ImageFormatNotOnThisHost(FaultOfThisHost, exception.ImageUnacceptable):
-    """The disks of other hosts may be made of such an image."""
+    """The disks of other hosts may accept such an image."""
 
 
 class VolumeTypeNotSupported(exception.InvalidVolume):

@@ -47,7 +47,7 @@ def is_of_request(exc):
 
 
 def is_users(exc):
-    """Return whether a request failed because of what the user asked for.
+    """Return whether the request of the user caused a failure.
 
     Nova tells the user. The operator of the host has nothing to repair.
 

@@ -40,7 +40,7 @@ def _key(nodename):
 
 
 def keep_id(instance, nodename, lpar_id):
-    """Have Nova store the partition id of a server.
+    """Store the partition id of a server in Nova.
 
     :param nodename: str, Nova's name of the host.
     :param lpar_id: int
@@ -66,7 +66,7 @@ def kept_ids(instance, nodename):
 
 
 def keep_host(instance, nodename):
-    """Have Nova store that a host may have something of a server.
+    """Store in Nova that a host may have something of a server.
 
     :param nodename: str, Nova's name of the host.
     """

@@ -61,7 +61,7 @@ def legacy_id(instance):
 
 
 def keep(instance):
-    """Have Nova store the id of a server, if it is not the UUID in Nova.
+    """Store the id of a server in Nova, if it is not the UUID in Nova.
 
     :param instance: nova.objects.Instance
     """

@@ -162,7 +162,7 @@ class LoadSource:
         return [], self._slots(up) or self._slots(vioses)
 
     def _slots(self, vioses):
-        """Return all slots with storage, those of optical media first."""
+        """Return all slots with storage; slots of optical media come first."""
         found = {}
         for vios_w in vioses:
             mappings = list(vios_w.scsi_mappings)

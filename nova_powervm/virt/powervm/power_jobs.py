@@ -133,7 +133,7 @@ class PowerOp:
                     return
                 lpar_w = self._read()
                 if lpar_w.state == _STATE.ERROR:
-                    # No guest is there to ask.
+                    # There is no guest to ask.
                     self._pull_the_plug()
                 elif lpar_w.state != _STATE.NOT_ACTIVATED:
                     self._shut_down(lpar_w, timeout)

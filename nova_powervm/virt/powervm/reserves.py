@@ -17,8 +17,8 @@ except the servers of this host. They use everything that is neither free nor
 used by such a server, according to one answer of the platform.
 
 A server uses more than placement grants: the hypervisor needs memory for each
-LPAR, and a server may have more processing units than its VCPUs stand for with
-the operator's allocation ratio. The driver reserves the difference, too.
+LPAR, and a server may have more processing units than its VCPUs represent with
+the operator's allocation ratio. The driver also reserves the difference.
 
 Of the storage for disks, others use everything except the disks that servers
 were granted: cached images, rescue disks, stale disks, and disks that are not

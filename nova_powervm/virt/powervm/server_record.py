@@ -19,7 +19,7 @@ from nova_powervm.virt.powervm import instance_id
 
 
 def keep(host, instance):
-    """Have Nova store that this host may have something of a server.
+    """Store in Nova that this host may have something of a server.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance

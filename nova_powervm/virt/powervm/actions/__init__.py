@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What the driver does in several flows, or by a decision between flows.
+"""Perform operations of several flows, or with a choice between flows.
 
-``init_host()`` builds one object of each class here. ``driver.py`` calls it
-with what Nova has passed. These classes choose a flow, run it, and map what it
-raises to the exceptions that Nova's manager expects. They make no REST request
+``init_host()`` builds one object of each class here. ``driver.py`` passes the
+arguments of Nova to it. These classes choose a flow, run it, and map the
+exceptions to those that Nova's manager expects. They make no REST request
 themselves.
 """
 
@@ -32,14 +32,14 @@ from nova_powervm.virt.powervm.actions import states as powervm_states
 
 @dataclasses.dataclass(frozen=True)
 class Actions:
-    """The actions of one driver, by what they concern.
+    """The actions of one driver, by topic.
 
-    :ivar states: tells the power states of servers.
+    :ivar states: reports the power states of servers.
     :ivar servers: creates servers, stops them, and removes them.
     :ivar recovery: starts servers again, with a new LPAR if theirs is gone.
     :ivar moves: performs resizes and cold migrations.
     :ivar live: performs live migrations.
-    :ivar settling: ends live migrations that a former process has begun.
+    :ivar settling: ends live migrations that an earlier process has begun.
     :ivar rebuilds: evacuates servers to this host, and checks rebuilds.
     :ivar ports: plugs and unplugs ports.
     """

@@ -55,7 +55,7 @@ class Moves:
         :param timeout: seconds that the guest has to shut down.
         :param is_same_host: whether it stays here, if Nova has no record of
             the migration.
-        :returns: dict that tells the target where the disks are.
+        :returns: dict for the target, which says where the disks are.
         :raises nova.exception.InstanceFaultRollback: if the server is as
             before.
         """
@@ -84,7 +84,7 @@ class Moves:
         If a resize fails, the server is as before. If a migration fails, there
         is no LPAR here, and a hard reboot creates it.
 
-        :param disk_info: what prepare() returned on the source.
+        :param disk_info: dict, the result of prepare() on the source.
         :raises nova.exception.InstanceFaultRollback: if the server is as
             before.
         """
@@ -189,7 +189,7 @@ class Moves:
     def _raise_rolled_back(self, instance, exc, was_on, may_be_resized=False):
         """Raise the failure of a move; tell Nova if the server is as before.
 
-        :param exc: what the move raised.
+        :param exc: the exception of the move.
         :param was_on: whether the server was on before.
         :param may_be_resized: whether it may have its new size.
         :raises nova.exception.InstanceFaultRollback: if the server is as

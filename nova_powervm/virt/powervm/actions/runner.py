@@ -48,9 +48,9 @@ def run(flow, instance):
 
 @contextlib.contextmanager
 def platform_errors(instance):
-    """Translate errors of pypowervm into those of a compute driver.
+    """Translate errors of pypowervm into PowerVMAPIFailed.
 
-    :param instance: nova.objects.Instance whose name the error tells.
+    :param instance: nova.objects.Instance whose name the error contains.
     :raises PowerVMAPIFailed: with the message of the platform.
     """
     try:

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tell Nova the power states of servers."""
+"""Return the power states of servers to Nova."""
 
 from nova.compute import power_state
 from nova.virt import hardware
@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 
 class States:
-    """Tells power states; while nova-compute starts, it reads all together.
+    """Returns power states; while nova-compute starts, reads all together.
 
     :param host: the owner of the REST connection (host.Host).
     """

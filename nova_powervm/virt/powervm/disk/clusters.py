@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The cluster, and the tier of its pool, for the disks of servers.
+"""Find the cluster, and the tier of its pool, for the disks of servers.
 
 A VIOS that is down does not report its cluster. If the VIOSes of a host are in
 several clusters, and the driver used the only one that it sees, new disks

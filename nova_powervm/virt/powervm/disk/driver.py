@@ -81,8 +81,9 @@ class DiskCapacity(typing.NamedTuple):
 
     :ivar disks: dict of the name of a disk that may belong to a server -> its
         size; None if the storage does not report it.
-    :ivar others_gb: what others than servers use, such as cached images; None
-        if that is everything except the disks of this host's servers.
+    :ivar others_gb: float, used by others than servers, for example by cached
+        images; None if others use everything except the disks of this host's
+        servers.
     """
 
     total_gb: float
@@ -234,7 +235,7 @@ class DiskAdapter(abc.ABC):
 
         :param disk_types: iterable of DiskType
         :returns: dict of DiskType -> wrapper of the disk, for connect_disk,
-            of those that there are.
+            without missing disks.
         """
 
     def get_disk_ref(self, instance: objects.Instance,
@@ -248,7 +249,7 @@ class DiskAdapter(abc.ABC):
 
     def has_disks(self, instance: objects.Instance,
                   disk_types: typing.Iterable[str]) -> bool:
-        """Whether the server has some of these disks (1 request).
+        """Return whether the server has some of these disks (1 request).
 
         :param disk_types: iterable of DiskType
         :raises DiskNotFound: if it certainly has one, which is not found.
@@ -260,14 +261,14 @@ class DiskAdapter(abc.ABC):
                      stg: transaction.StorageTransaction) -> None:
         """Queue the mapping of a disk to the server's LPAR.
 
-        :param disk: what create_disk_from_image returned.
+        :param disk: wrapper, the result of create_disk_from_image().
         :param stg: transaction.StorageTransaction
         """
 
     def reference(self, disk: Disk) -> Disk:
-        """Return what a new mapping contains for a disk.
+        """Return the element that a new mapping contains for a disk.
 
-        :param disk: what create_disk_from_image returned.
+        :param disk: wrapper, the result of create_disk_from_image().
         """
         return disk
 
@@ -284,8 +285,8 @@ class DiskAdapter(abc.ABC):
 
         :param stg: transaction.StorageTransaction
         :param disk_types: iterable of DiskType; None means all.
-        :param clients: UUIDs of the partitions to unmap them from; None means
-            those of own_partitions().
+        :param clients: UUIDs of the partitions from which to unmap them; None
+            means own_partitions().
         """
 
     @abc.abstractmethod
@@ -293,7 +294,7 @@ class DiskAdapter(abc.ABC):
             self, instance: objects.Instance,
             disk_types: typing.Iterable[str] | None = None,
             unmapped: typing.Iterable[pvm_wrapper.Wrapper] = ()) -> None:
-        """Delete the server's own disks, which have no mapping any more.
+        """Delete the server's own disks, which no longer have mappings.
 
         If another partition uses a disk with such a name, it stays.
 
@@ -307,8 +308,8 @@ class DiskAdapter(abc.ABC):
                     disk_type: str = DiskType.BOOT) -> None:
         """Extend a disk of the server, even while it is mapped.
 
-        :param size_gb: int, the new size in GiB; nothing happens if the disk
-            already has it.
+        :param size_gb: int, the new size in GiB; a disk that has it already
+            does not change.
         :param disk_type: DiskType
         :raises DiskNotFound: if the server has no such disk.
         :raises ResizeError: if it is larger, or of a kind that cannot grow.
@@ -318,13 +319,13 @@ class DiskAdapter(abc.ABC):
     @abc.abstractmethod
     def check_extend(self, instance: objects.Instance, size_gb: int,
                      disk_type: str = DiskType.BOOT) -> None:
-        """Raise what extend_disk would raise if it were called now.
+        """Raise what extend_disk() would raise now.
 
-        1 request, if this process has seen the disk before.
+        Needs 1 request, if this process has seen the disk before.
         """
 
     def get_disk_name(self, disk_type: str, instance: objects.Instance) -> str:
-        """Name of a disk of the server; see the module's description."""
+        """Return the name of a disk of the server; see the module."""
         kept = disk_type == DiskType.BOOT and legacy.boot_disk_name(instance)
         if kept:
             return kept
@@ -335,21 +336,24 @@ class DiskAdapter(abc.ABC):
 
     @staticmethod
     def proof(instance: objects.Instance) -> deletion.Proof:
-        """A deletion.Proof for the disks of a server."""
+        """Return a deletion.Proof for the disks of a server."""
         return deletion.server_proof(
             instance, also=legacy.boot_disk_name(instance))
 
     def get_disk_names(
             self, instance: objects.Instance,
             disk_types: typing.Iterable[str] | None = None) -> list[str]:
-        """Names of the server's own disks of some types, or of all (None)."""
+        """Return names of the server's own disks, of some types or of all.
+
+        :param disk_types: iterable of DiskType; None means all.
+        """
         if disk_types is None:
             disk_types = INSTANCE_DISK_TYPES
         return [self.get_disk_name(disk_type, instance)
                 for disk_type in disk_types]
 
     def own_partitions(self, instance: objects.Instance) -> list[str]:
-        """UUIDs of the partitions that a server's disks may be mapped to."""
+        """Return UUIDs of partitions that may have a server's disks mapped."""
         return [vm.get_lpar_uuid(instance), self.host.mgmt_uuid.upper()]
 
     @staticmethod
@@ -367,16 +371,16 @@ class DiskAdapter(abc.ABC):
     # ---- moving to another host ----------------------------------------
 
     def get_info(self) -> dict[str, str]:
-        """Describe the place of a server's disks for its new host.
+        """Describe the storage of a server's disks for its new host.
 
         :returns: dict of str, for validate() there.
         """
         return {}
 
     def validate(self, disk_info: dict[str, str]) -> str | None:
-        """Check that disks on another host can be reached from here.
+        """Check that this host reaches the disks of a server on another host.
 
-        :param disk_info: what get_info() returned there.
+        :param disk_info: dict, the result of get_info() there.
         :returns: str, why not, or None.
         """
         return 'its disks are on storage that no other host reaches'
@@ -437,7 +441,7 @@ class DiskAdapter(abc.ABC):
         """Return the size of a disk, or None for the image's size.
 
         :param source: image.Image
-        :raises FlavorDiskSmallerThanImage: if it is known to be too small.
+        :raises FlavorDiskSmallerThanImage: if the image is known to be larger.
         """
         root_gb = instance.flavor.root_gb
         if image_type != DiskType.BOOT or not root_gb:

@@ -54,7 +54,7 @@ class Image:
     :ivar disk_format: 'raw', 'qcow2', ...
     :ivar content: str that differs if the content differs.
     :ivar hash_algo: name of a hash for hashlib, or None.
-    :ivar hash_value: hex digest of the content by it.
+    :ivar hash_value: hex digest of the content with this hash.
     """
 
     id: str
@@ -66,7 +66,7 @@ class Image:
 
     @property
     def virtual_size(self):
-        """Bytes of the disk in the image; None if only its content tells."""
+        """Bytes of the disk in the image; None if only its content has it."""
         return self.size if self.disk_format == 'raw' else None
 
     def check(self, formats):
@@ -113,8 +113,8 @@ class Image:
         """Describe an image without asking Glance.
 
         :param image_meta: nova.objects.ImageMeta
-        :returns: Image, or None if too little is known: Nova stores neither
-            size nor checksum with an instance.
+        :returns: Image, or None if image_meta is incomplete: Nova stores
+            neither size nor checksum with an instance.
         """
         def get(field):
             return image_meta.obj_attr_is_set(field) and getattr(image_meta,

@@ -67,12 +67,12 @@ _MARKER_GB = 1
 
 
 def disk_name(image):
-    """Name of an image's disk in the cache."""
+    """Return the name of an image's disk in the cache."""
     return names.group_image(image.id, image.content)
 
 
 def _marker(name):
-    """Name of the marker of an image's disk."""
+    """Return the name of the marker of an image's disk."""
     return 'p' + name[1:]
 
 
@@ -114,8 +114,8 @@ class ImageCache(imagecache.ImageCacheManager):
         Needs 2 requests if the image is cached, otherwise 9, or 5 if there is
         not enough space for both. Replaces a stale disk with this name.
 
-        :param image: image.Image, complete, or with what Image.from_meta
-            knows.
+        :param image: image.Image, complete, or as Image.from_meta() returns
+            it.
         :param name: str, name of the new disk.
         :param size_gb: int, its size in GiB, or None for the image's size.
         :param proof: deletion.Proof for a disk with this name.
@@ -155,22 +155,22 @@ class ImageCache(imagecache.ImageCacheManager):
     def give_way(self, vg_w, size_gb, own=None):
         """Remove images, if this makes enough space for a disk.
 
-        1 request, or 0; 3 more if the platform refuses. No more images go
-        than that takes; those that are being fetched or copied, or that
-        somebody has mapped, stay.
+        Needs 0 or 1 request, and 3 more if the platform refuses. Remove no
+        more images than necessary, and none that is being fetched or copied,
+        or that somebody has mapped.
 
         :param vg_w: wrapper of the volume group, as in VolumeGroup.edit().
         :param size_gb: int, GiB that must be free.
-        :param own: str, name of an image whose lock the caller holds, and
-            which may go too; it goes last. None: there is none.
+        :param own: str, name of an image whose lock the caller holds. It may
+            also be removed, but last. None means that there is none.
         :returns: wrapper of the group.
         """
         return self._sparing_mapped(vg_w, self._give_way, size_gb, own)
 
     def check_room(self, vg_w, size_gb):
-        """Raise ComputeResourcesUnavailable if give_way() does not help.
+        """Raise ComputeResourcesUnavailable if give_way() cannot help.
 
-        0 requests; 1 if it is to help.
+        Needs no request; 1 if images would have to be removed.
 
         :param vg_w: wrapper of the volume group.
         """
@@ -196,7 +196,7 @@ class ImageCache(imagecache.ImageCacheManager):
         """Remove images that have been unused for long enough.
 
         Nova calls this. Needs 1 request, and 1 to remove images. Nova does not
-        tell which content of an image a server has, so all contents of a used
+        say which content of an image a server has, so all contents of a used
         image stay. A disk does not show when it was last used. So the time
         begins when an image is first found unused, and starts again when
         nova-compute starts.
@@ -250,7 +250,7 @@ class ImageCache(imagecache.ImageCacheManager):
         :param size_gb: int, GiB of the disk for the image, if known.
         :returns: context manager that yields (image.Image,
             image.CheckedStream, int GiB that it needs).
-        :raises FlavorDiskSmallerThanImage: if that is too small.
+        :raises FlavorDiskSmallerThanImage: if this is too small for the image.
         """
         name = disk_name(image)
         image = disk_image.Image.from_glance(self.image_api, context,
@@ -268,9 +268,9 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @contextlib.contextmanager
     def _fetched(self, image, stream, vg_w, image_gb, room_gb):
-        """Fetch an image; the caller removes the marker in the context.
+        """Fetch an image; the caller deletes the marker in the context.
 
-        If anything fails, in the context too, no partial image is left.
+        If anything fails, also in the context, no partial image is left.
 
         :param vg_w: wrapper of the volume group, as it was read just now.
         :param image_gb: int, GiB that the image needs.
@@ -315,7 +315,7 @@ class ImageCache(imagecache.ImageCacheManager):
                 volumegroup.find_disk(vg_w, _marker(name)) is None)
 
     def _copy(self, vg_w, image, name, size_gb, proof):
-        """Copy an image; (vg_w, None) if it is not there and complete."""
+        """Copy an image; return (vg_w, None) if no complete image exists."""
         if not self._is_complete(vg_w, disk_name(image)):
             return vg_w, None
         vg_w = deletion.disks(vg_w, [name], proof)
@@ -326,7 +326,8 @@ class ImageCache(imagecache.ImageCacheManager):
         disk_image.check_fits(image_size, size_gb)
         vg_w = self.give_way(vg_w, size_gb)
         if vg_w.available_size < size_gb <= self._room(vg_w):
-            # It has to go too, so it is to be fetched before.
+            # The image itself has to be removed, so Glance has to send it
+            # first.
             return vg_w, None
         source = volumegroup.find_disk(vg_w, disk_name(image))
         return volumegroup.create_disk(vg_w, name, size_gb, source=source,
@@ -413,7 +414,7 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @staticmethod
     def _room(vg_w, but=()):
-        """GiB that would be free without cached images.
+        """Return the GiB that would be free without cached images.
 
         :param but: names of images that are to stay.
         """
@@ -423,7 +424,7 @@ class ImageCache(imagecache.ImageCacheManager):
             if name not in but)
 
     def _check_room_instead(self, vg_w, name, size_gb):
-        """Do as check_room(), for a disk that may replace one of its name."""
+        """Do check_room() for a disk that may replace one with its name."""
         existing = volumegroup.find_disk(vg_w, name)
         self.check_room(vg_w, size_gb - (existing.capacity if existing else 0))
 
@@ -451,10 +452,11 @@ class ImageCache(imagecache.ImageCacheManager):
 
     @contextlib.contextmanager
     def _locked(self, wanted):
-        """Hold the locks of those images that nobody fetches or copies.
+        """Hold the locks of the images that nobody fetches or copies.
 
         :param wanted: iterable of names.
-        :returns: context manager that yields the list of their names.
+        :returns: context manager that yields the list of the names of these
+            images.
         """
         with contextlib.ExitStack() as held:
             free = []
@@ -466,13 +468,13 @@ class ImageCache(imagecache.ImageCacheManager):
             yield free
 
     def _sparing_mapped(self, vg_w, delete, *args):
-        """Delete disks of the cache, but none that somebody has mapped.
+        """Delete disks of the cache, except those that somebody has mapped.
 
-        Which those are is only asked if the platform refuses.
+        Ask for the mapped disks only if the platform refuses.
 
         :param delete: called as delete(vg_w, mapped, *args) with a set of the
             names of disks that stay.
-        :returns: what delete returns.
+        :returns: the result of delete.
         """
         cached = _names(vg_w, _PROOF.owns)
         try:
@@ -488,5 +490,5 @@ class ImageCache(imagecache.ImageCacheManager):
 
 
 def _names(vg_w, is_wanted):
-    """Names of some of the disks in a volume group."""
+    """Return the names of some of the disks in a volume group: list."""
     return list(filter(is_wanted, map(elements.base_name, vg_w.virtual_disks)))

@@ -141,7 +141,7 @@ class LocalStorage(disk_driver.DiskAdapter):
 
     @contextlib.contextmanager
     def _name_clash(self, names):
-        """Return whether a failure is due to disks that are in use."""
+        """Raise DiskNameInUse if the body fails because a disk is mapped."""
         try:
             yield
         except pvm_exc.HttpError as exc:

@@ -43,10 +43,10 @@ from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm import utils
 
 _OUR_MARKER = re.compile('part[0-9a-f]{8}_([a-z2-7]{8})_(i_.*)')
-# pypowervm's have a UUID's beginning only.
+# Markers of pypowervm have only the beginning of a UUID.
 _ANY_MARKER = re.compile('part[0-9a-f]{8}(?:_[a-z2-7]{8}_)?(i_.*)')
 
-# pypowervm's.
+# GiB, as in pypowervm.
 _MARKER_GB = 0.001
 _RENEW_SECONDS = 60
 _PATIENCE_SECONDS = 5 * _RENEW_SECONDS
@@ -100,7 +100,7 @@ class Marker:
     """The marker of one upload; a context manager.
 
     At the end of the context the marker is gone. Without end() the image is
-    gone, too.
+    also gone.
 
     :param images: PoolImages
     :param host_token: str, of this host.

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The paths by which servers reach their disks: VIOSes, mappings, adapters."""
+"""Map disks to servers, and find the VIOSes, mappings and adapters."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def connect_by_one(
 
     One path is enough for a disk that is removed soon.
 
-    :param disk: what create_disk_from_image returned.
+    :param disk: wrapper, the result of create_disk_from_image().
     :param apart: whether it gets an adapter of its own, if it is not
         mapped yet.
     :returns: dict of UUID -> VIOS wrapper, of that VIOS.
@@ -57,10 +57,10 @@ def edit_first_vios(
 ) -> dict[str, pvm_vios.VIOS]:
     """Edit the first VIOS of the disks that can be edited.
 
-    :param name: str, tells in logs what it is for.
-    :param func: see transaction.StorageTransaction.edit(); to have the
-        next VIOS tried, it raises an AbstractDiskException.
-    :returns: dict of UUID -> wrapper of that VIOS, as it is then.
+    :param name: str, the purpose, for logs.
+    :param func: see transaction.StorageTransaction.edit(). If it raises an
+        AbstractDiskException, the next VIOS is tried.
+    :returns: dict of UUID -> wrapper of that VIOS, after the edit.
     :raises InstanceDiskMappingFailed: if all fail.
     """
     failures = []
@@ -84,7 +84,7 @@ def find_mapping(
 ) -> pvm_vios.VSCSIMapping | None:
     """Find the mapping of a disk to the server's LPAR.
 
-    Costs no request; that of the preferred VIOS comes first.
+    Needs no request. The mapping of the preferred VIOS comes first.
 
     :param disk_type: DiskType
     :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING.
@@ -103,8 +103,8 @@ def client_slots(
 
     :param disk_type: DiskType
     :param vioses: list of VIOS wrappers, read with SCSI_MAPPING.
-    :returns: list of int, virtual slots of the LPAR; that of the
-        preferred VIOS comes first.
+    :returns: list of int, virtual slots of the LPAR; the slot of the preferred
+        VIOS comes first.
     """
     return [mapping.client_adapter.lpar_slot_num
             for mapping in _mappings(

@@ -86,7 +86,7 @@ class Pool:
         return sorted(self.host.vioses(), key=lambda vios_w: vios_w.name)
 
     def _members(self, cluster, vioses):
-        """UUIDs of this host's VIOSes in the cluster, running ones first.
+        """Return UUIDs of this host's VIOSes in the cluster, active first.
 
         The cluster also has VIOSes of other hosts.
         """

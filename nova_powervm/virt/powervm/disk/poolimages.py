@@ -17,7 +17,7 @@ of it. All hosts of the pool share it. Its name is
 
     i_<25 characters for the image's id>_<13 characters for its content>
 
-both in base 32, from a SHA-256. The module markers tells how hosts decide
+both in base 32, from a SHA-256. The module markers describes how hosts decide
 which of them uploads an image.
 """
 
@@ -48,7 +48,7 @@ _RIVAL_POLLS = 3
 
 
 def lu_name(image):
-    """Name of an image's LU."""
+    """Return the name of an image's LU."""
     return names.pool_image(image.id, image.content)
 
 
@@ -89,18 +89,19 @@ class PoolImages(imagecache.ImageCacheManager):
         self._state_lock = threading.Lock()
         # Name -> LUEnt of the images that were complete when last seen.
         self._complete = {}
-        # UUIDs of markers, and of images -> since when they are seen so.
+        # UUID of a marker, or of an unused image -> time at which it was first
+        # seen so.
         self._marked_since = {}
         self._unused_since = {}
 
     def create_clone(self, context, image, name, size_gb):
         """Create an LU that is a linked clone of an image.
 
-        Needs 1 request if the image is known to be in the pool, 5 if it is
-        there but not known, and 9 if it is not there.
+        Needs 1 request if this process knows that the image is in the pool, 5
+        if it does not know, and 9 if the image is not in the pool.
 
-        :param image: image.Image, complete, or with what Image.from_meta
-            knows.
+        :param image: image.Image, complete, or as Image.from_meta() returns
+            it.
         :param name: str, name of the new LU.
         :param size_gb: int, its size in GiB; not less than the image's.
         :returns: LUEnt wrapper.
@@ -159,7 +160,7 @@ class PoolImages(imagecache.ImageCacheManager):
 
     @contextlib.contextmanager
     def _using(self, image):
-        """Hold the lock of an image; yields its LUEnt if it is known."""
+        """Hold the lock of an image; yield its LUEnt if it is known."""
         with self._image_lock(lu_name(image)):
             with self._state_lock:
                 known = self._complete.get(lu_name(image))
@@ -187,9 +188,9 @@ class PoolImages(imagecache.ImageCacheManager):
             return self._complete.get(name)
 
     def _clone(self, image_lu, name, size_gb):
-        """Clone an image that was there when last seen (1 request).
+        """Clone an image that existed when last seen (1 request).
 
-        :raises _ImageIsGone: if it is no longer there.
+        :raises _ImageIsGone: if it no longer exists.
         """
         try:
             return self.pool.create(name, size_gb, clone=image_lu)
@@ -203,7 +204,7 @@ class PoolImages(imagecache.ImageCacheManager):
     # ---- uploads, with the lock of the image ---------------------------
 
     def _obtain(self, context, image):
-        """Make sure that an image is in the pool, whoever uploads it.
+        """Make sure that an image is in the pool, no matter who uploads it.
 
         :returns: (its LUEnt, bool whether it was uploaded here)
         """
@@ -357,7 +358,7 @@ class PoolImages(imagecache.ImageCacheManager):
     def _expired(self, lus, in_use):
         """Record which images are unused; return the ones to delete."""
         now = self.clock()
-        # The first two digits of a UDID tell the type.
+        # The first two digits of a UDID are the type.
         cloned = {lu_w.cloned_from_udid[2:] for lu_w in lus
                   if lu_w.cloned_from_udid}
         with self._state_lock:

@@ -10,20 +10,20 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Which cached images give way to a disk."""
+"""Choose the cached images to remove in favour of a disk."""
 
 
 def needed(sizes, size_gb, free_gb, to_keep):
-    """Choose images that make room, each of which is needed for that.
+    """Choose images to remove, and no more than necessary.
 
-    :param sizes: dict of the name of an image that may go -> GiB of its disk.
+    :param sizes: dict of the name of a removable image -> GiB of its disk.
     :param size_gb: int, GiB that must be free.
     :param free_gb: float, GiB that are free.
-    :param to_keep: function that tells how much it matters that an image
-        stays, by its name: the larger what it returns, the more. Of images
-        that matter alike the larger stay.
-    :returns: list of names; empty if nothing needs to go, or if all of them
-        do not make the room.
+    :param to_keep: function of a name; returns how important it is to keep
+        this image, as a value to compare. Of equally important images the
+        larger ones stay.
+    :returns: list of names; empty if no image has to be removed, or if
+        removing all of them would not make enough space.
     """
     left = free_gb + sum(sizes.values())
     if left < size_gb:

@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The disks of a server: which it gets, and how they follow its flavor."""
+"""Choose, connect and resize the disks of a server."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SWAP = disk_driver.DiskType.SWAP
 
 
 def blank_disks(block_device_info: dict | None) -> list[disk_driver.BlankDisk]:
-    """List the ephemeral and swap disks that a server gets.
+    """Return the ephemeral and swap disks that a server gets.
 
     Swap is rounded up to whole GiB, as Nova counts it.
 
@@ -96,10 +96,10 @@ def connect_own_disks(
     :param disk_types: list of DiskType, in the order in which the guest
         is to find the disks.
     :param stg: transaction.StorageTransaction
-    :param swap_gb: list of int, what swap_sizes() tells: a swap disk that
-        is missing, or has another size, is recreated, and one that is not
-        to be there is deleted. None means that disk_types tells whether
-        there is one, of whatever size.
+    :param swap_gb: list of int, the result of swap_sizes(). A swap disk that
+        is missing, or has another size, is recreated. If the server shall have
+        none, its swap disk is deleted. None means that disk_types determines
+        whether there is one, of any size.
     :param slots: slots.server.ServerSlots of the operation.
     :returns: dict of DiskType -> wrapper of the disk.
     :raises DiskNotFound: if the server does not have one of them.
@@ -125,7 +125,7 @@ def _make_up_swap(disk_dvr: disk_driver.DiskAdapter,
                   instance: objects.Instance,
                   disks: dict[str, disk_driver.Disk], sizes: list[int],
                   slots: no_slots.Slots) -> None:
-    """Replace the swap disk if it has none of some sizes.
+    """Replace the swap disk if its size is not one of some sizes.
 
     This happens after a resize, or its revert, that failed halfway. Nobody
     needs the content of a swap disk.
@@ -156,8 +156,8 @@ def replace_swap(
 
     :param disk_dvr: disk.driver.DiskAdapter
     :param size_mb: int, 0 for none; rounded up to whole GiB.
-    :param mapped: whether the old one is mapped to the LPAR, and the new
-        one is to be.
+    :param mapped: whether the old disk is mapped to the LPAR, so that the new
+        one has to be mapped.
     :param slots: slots.server.ServerSlots of the operation.
     :returns: wrapper of the new disk, or None.
     :raises: as delete_disks and create_blank_disks.

@@ -10,17 +10,17 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""The logical units of a server in a pool. Several LUs may have one name.
+"""Choose a server's logical units in a pool, where names may be ambiguous.
 
-The driver stores the UDID of each LU that it creates for a server in the
-server's system_metadata, with the UUID of the pool. It removes this record
-before it creates another LU in the place of the first. If nova-compute ends at
-this moment, only the name counts, as for servers of earlier versions. If
-several LUs have the name and none of them is on record, the driver leaves them
-alone.
+Several LUs may have one name. The driver stores the UDID of each LU that it
+creates for a server in the server's system_metadata, with the UUID of the
+pool. It removes this record before it replaces the LU by another one. If
+nova-compute ends at this moment, only the name counts, as for servers of
+earlier versions. If several LUs have the name and none of them is on record,
+the driver leaves them alone.
 
 If the driver cannot delete an LU, because a VIOS that is down may map it, and
-creates another one in its place, it stores the old LU separately, to delete it
+replaces it by another one, it stores the old LU separately, to delete it
 later.
 """
 
@@ -122,7 +122,7 @@ def _write(instance, new):
 
 
 def lost(instance, names, pool_uuid):
-    """Return the list of those names whose LUs the server surely has."""
+    """Return those names whose LUs the server certainly has: list."""
     found = {name: kept(instance.system_metadata, name) for name in names}
     return [name for name, unit in found.items()
             if unit is not None and unit.pool == pool_uuid]

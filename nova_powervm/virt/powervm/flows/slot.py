@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What flows do to keep devices in their places.
+"""Add the steps that keep a server's devices at their addresses.
 
 Without a store for slot maps and NVRAM, nothing is added to a flow.
 """
@@ -20,18 +20,21 @@ from nova_powervm.virt.powervm.tasks import slot as tf_slot
 
 
 def slots_for_new_server(services, instance):
-    """slots.server.ServerSlots for a server that gets its LPAR, and disks."""
+    """Return ServerSlots for a server that gets its LPAR and its disks.
+
+    See slots.server.
+    """
     return services.slots.begin(instance, new_lpar=True,
                                 guided=lifecycle.had_devices(instance))
 
 
 def slots_for_rebuild(services, instance):
-    """slots.server.ServerSlots for a server that has disks, not an LPAR."""
+    """Return ServerSlots for a server that has disks, but no LPAR."""
     return services.slots.begin(instance, new_lpar=True, guided=True)
 
 
 def slots_for_change(services, instance, guided=False):
-    """slots.server.ServerSlots for a change of the devices of a server.
+    """Return ServerSlots for a change of the devices of a server.
 
     :param guided: whether disks that it had are mapped again.
     """
@@ -41,8 +44,8 @@ def slots_for_change(services, instance, guided=False):
 def add_save_slots(flow, slots):
     """Save what the flow has seen in the slot map.
 
-    Each flow does it once: as soon as no failure of a later task takes a
-    device back.
+    Each flow does this once, as soon as no failure of a later task removes a
+    device.
 
     :param slots: slots.server.ServerSlots
     """
@@ -51,13 +54,13 @@ def add_save_slots(flow, slots):
 
 
 def add_departure(flow, services, instance):
-    """Store what another host needs to make the LPAR of a server again."""
+    """Store what another host needs to create the LPAR of a server again."""
     if services.nvram is not None:
         flow.add(tf_slot.StoreNvram(services.nvram, services.slots, instance))
 
 
 def add_end(flow, services, instance):
-    """Forget a server that is removed, if that is for good."""
+    """Delete NVRAM and slot map of a removed server, if Nova deletes it."""
     if services.nvram is not None and lifecycle.is_removed_for_good(
             instance, services.host.nodename):
         flow.add(tf_slot.DeleteNvram(services.nvram, instance),

@@ -59,7 +59,7 @@ class Proof(typing.NamedTuple):
     owns: typing.Callable[[str], bool]
 
     def covered(self, names):
-        """Return those of some names that the proof covers, a sorted list."""
+        """Return the names that the proof covers, a sorted list."""
         return sorted(name for name in names if self.owns(name))
 
 

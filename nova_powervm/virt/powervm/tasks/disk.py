@@ -44,13 +44,13 @@ class DiskTask(base.InstanceTask):
 
     @contextlib.contextmanager
     def _immediate(self):
-        """Have a StorageTransaction for a revert, which it performs."""
+        """Yield a StorageTransaction for a revert; execute it at the end."""
         with transaction.StorageTransaction.immediate(
                 self.disk_dvr.host, 'revert_' + self.NAME) as stg:
             yield stg
 
     def _disconnect_now(self, disk_types):
-        """Unmap disks, with a transaction of the revert's own."""
+        """Unmap disks in a transaction of their own, for a revert."""
         with self._immediate() as stg:
             self.disk_dvr.disconnect_disk(self.instance, stg, disk_types)
 
