@@ -66,7 +66,7 @@ class LiveMigrationMethods(driver.ComputeDriver):
 
     def rollback_live_migration_at_source(self, context, instance,
                                           migrate_data):
-        self.actions.live.roll_back_at_source(instance)
+        self.actions.live.roll_back_at_source(instance, migrate_data)
 
     def rollback_live_migration_at_destination(self, context, instance,
                                                network_info,

@@ -76,6 +76,9 @@ class LiveMigrations:
         checks.check_block_migration(content['block_migration'])
         own_disks = flow_spawn.own_disk_types(block_device_info)
         with _checking():
+            if self._services.migrations.are_under_way:
+                # What is known of the system does not count them.
+                self._services.host.get_system()
             content['switches'] = checks.SourceCheck(
                 self._services.host, self._services.disk, instance,
                 content['target']).check(own_disks, block_device_info)
@@ -152,30 +155,43 @@ class LiveMigrations:
         runner.log_operation('live_migration', instance)
         record = (migrate_data.migration
                   if migrate_data.obj_attr_is_set('migration') else None)
+        # Whoever deletes the server waits until Nova's part is done, too.
         with self._services.migrations.one(instance, record) as migration:
             end = self._move(instance, migration, data.read(migrate_data))
-        if end is outcome.Outcome.UNKNOWN:
-            raise exception.LiveMigrationUnknown(
-                dest=dest, reason=migration.message)
-        if end is outcome.Outcome.MOVED and not migration.is_given_up:
-            post_method(context, instance, dest, block_migration,
-                        migrate_data)
-            return
-        LOG.warning('The server stays on this host. %s', migration.message,
-                    instance=instance)
-        recover_method(
-            context, instance, dest, migrate_data,
-            migration_status='cancelled' if migration.is_cancelled
-            else 'failed')
+            if end is outcome.Outcome.UNKNOWN:
+                raise exception.LiveMigrationUnknown(
+                    dest=dest, reason=migration.message)
+            if end is outcome.Outcome.MOVED and not migration.is_given_up:
+                post_method(context, instance, dest, block_migration,
+                            migrate_data)
+                return
+            self._note_end(instance, migration, end, migrate_data)
+            recover_method(
+                context, instance, dest, migrate_data,
+                migration_status='cancelled' if migration.is_cancelled
+                else 'failed')
+
+    @staticmethod
+    def _note_end(instance, migration, end, migrate_data):
+        """Tell the roll-back where the LPAR is."""
+        if end is outcome.Outcome.MOVED:
+            LOG.warning('The server is deleted, and its LPAR has moved: Nova '
+                        'has the target delete it.', instance=instance)
+            content = data.read(migrate_data)
+            data.write(migrate_data, dict(content, has_moved=True))
+        else:
+            LOG.warning('The server stays on this host. %s',
+                        migration.message, instance=instance)
 
     def _move(self, instance, migration, content):
         """Move an LPAR, and tell its Outcome."""
         target = content['target']
         try:
+            checks.check_vlans(instance, content)
             runner.run(flow_live_migration.submit(
                 self._services, instance, migration,
                 job.parameters(target['system'], target['address'],
-                               vlans=content['vlans'])), instance)
+                               vlans=content.get('vlans'))), instance)
         except running.Aborted:
             return outcome.Outcome.STAYED
         except Exception as exc:
@@ -223,8 +239,13 @@ class LiveMigrations:
         self._try('clean up', flow_live_migration.clean_source(
             self._services, instance), instance)
 
-    def roll_back_at_source(self, instance):
-        """Complete a server that stays. Never raises."""
+    def roll_back_at_source(self, instance, migrate_data):
+        """Complete a server that stays. Never raises.
+
+        :param migrate_data: live.data.MigrateData
+        """
+        if data.read(migrate_data).get('has_moved'):
+            return
         self._try('roll back', flow_live_migration.roll_back_at_source(
             self._services, instance), instance)
 

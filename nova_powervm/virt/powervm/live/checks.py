@@ -242,6 +242,23 @@ def why_not_here(disk_dvr, disk_info):
     return None if disk_info is None else disk_dvr.validate(disk_info)
 
 
+def check_vlans(instance, content):
+    """Refuse to move ports into a VLAN of others (no request).
+
+    The VLAN of a port on the private switch may be that of another server on
+    the target, unless the target has chosen it.
+
+    :param instance: nova.objects.Instance
+    :param content: dict, what the hosts have told each other.
+    :raises nova.exception.MigrationPreCheckError:
+    """
+    vlans = content.get('vlans') or {}
+    for vif in instance.get_network_info():
+        if (content['switches'].get(vif['id']) == _private() and
+                vif['address'] not in vlans):
+            _refuse('port %s has no VLAN on the target', vif['id'])
+
+
 def has_config_drive(instance):
     """Whether a server has a config drive, bool."""
     return bool(configdrive.required_by(instance))

@@ -90,6 +90,7 @@ class Migration:
         self._changed = threading.Condition()
         self._is_closing = False
         self._is_submitted = False
+        self._has_ended = False
         self._is_over = False
         self._job_id = None
         self._status: typing.Any = None
@@ -146,6 +147,7 @@ class Migration:
         try:
             return self._follow()
         finally:
+            self._has_ended = True
             if self._abort_job_id is not None:
                 self._delete_record(self._abort_job_id)
             self._host.partition_states.forget(
@@ -306,10 +308,11 @@ class Migration:
             goes on.
         """
         with self._changed:
+            if self._has_ended:
+                return
             self.is_cancelled = True
             self._changed.notify_all()
-            if (not self._is_submitted or self._is_over or
-                    self._is_abort_sent):
+            if not self._is_submitted or self._is_abort_sent:
                 return
         try:
             self.send_abort()
@@ -354,7 +357,7 @@ class Migration:
             self._changed.notify_all()
 
     def end(self):
-        """Note that its thread does nothing with the LPAR any more."""
+        """Note that its thread does nothing with the server any more."""
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
@@ -393,6 +396,12 @@ class RunningMigrations:
             migration.end()
             with self._lock:
                 del self._running[instance.uuid]
+
+    @property
+    def are_under_way(self):
+        """Whether servers are being migrated from this host, bool."""
+        with self._lock:
+            return bool(self._running)
 
     def abort(self, instance):
         """Abort the migration of an instance, if there is one.

@@ -84,6 +84,15 @@ class OutcomeTest(RunningTestCase):
         self.assertLess(polls, 25)
 
 
+class UnderWayTest(RunningTestCase):
+
+    def test_tells(self):
+        self.assertFalse(self.migrations.are_under_way)
+        with self.migrations.one(self.instance):
+            self.assertTrue(self.migrations.are_under_way)
+        self.assertFalse(self.migrations.are_under_way)
+
+
 class EndTest(RunningTestCase):
     """nova-compute ends."""
 
@@ -116,10 +125,10 @@ class AbortTest(RunningTestCase):
         with self.migrations.one(self.instance) as migration:
             migration.submit(self.parameters)
             migration.follow()
-            migration.end()
             self.requests()
             self.migrations.abort(self.instance)
         self.assertEqual([], self.requests())
+        self.assertFalse(migration.is_cancelled)
 
     def test_of_none(self):
         self.migrations.abort(self.instance)

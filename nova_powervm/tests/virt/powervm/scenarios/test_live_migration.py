@@ -12,8 +12,11 @@
 
 """Running servers move between two hosts of one pool."""
 
+import fixtures as fx
+
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
+from nova_powervm.virt.powervm.live import data
 
 
 class LiveMigrationTest(live_migration.LiveMigrationMixin,
@@ -104,7 +107,7 @@ class LiveMigrationTest(live_migration.LiveMigrationMixin,
             self.context, instance)
 
 
-class OvsTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
+class OvsMixin(live_migration.LiveMigrationMixin):
     """Ports on Open vSwitch: each is alone with its trunk in a VLAN."""
 
     VIF = {'vif_type': 'ovs', 'vif_details': {
@@ -138,6 +141,9 @@ class OvsTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         return [leak for migration in self.site.state()['migrations']
                 for leak in migration['leaks']]
 
+
+class OvsTest(OvsMixin, base.ScenarioCase):
+
     def test_vlan_is_taken_on_the_target(self):
         server = self.boot_on_first()
         other = self.boot(host='compute2', networks=[
@@ -166,6 +172,60 @@ class OvsTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.live_migrate(server)
         self.assert_linked('compute2', 1)
 
+    def test_trunk_stays_on_the_source(self):
+        """The next start of the source removes it."""
+        server = self.boot_on_first()
+        self.keep_trunks('compute1')
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2')
+        self.assert_linked('compute2', 1)
+        self.assert_start_removes_trunk('compute1')
+        self.assert_linked('compute2', 1)
+        self.live_migrate(server)
+        self.assert_linked('compute1', 1)
+
+    def test_trunk_stays_on_the_target(self):
+        """The server stays, and so does what was made ready for it."""
+        server = self.boot_on_first()
+        self.break_migration('copy')
+        self.keep_trunks('compute2')
+        self.live_migrate(server)
+        self.assert_linked('compute1', 1)
+        self.assert_start_removes_trunk('compute2')
+        self.assert_linked('compute1', 1)
+        self.simulated_host('compute1').faults.clear()
+        self.live_migrate(server)
+        self.assert_linked('compute2', 1)
+
+    def keep_trunks(self, host):
+        """Let a host refuse to delete the next adapter."""
+        self.simulated_host(host).faults.add({
+            'method': 'DELETE', 'path': '/ClientNetworkAdapter/',
+            'effect': 'status', 'status': 500})
+
+    def assert_start_removes_trunk(self, host):
+        self.assertEqual(1, len(self.trunks_on(host)))
+        self.assertIn('Could not remove what port', self.logger.output)
+        self.restart(host)
+        self.assertEqual([], self.trunks_on(host))
+
+    def test_vlans_get_lost(self):
+        """Nobody is moved into the VLAN of another server."""
+        server = self.boot_on_first()
+        prepare = data.write
+
+        def forget(migrate_data, content):
+            prepare(migrate_data, dict(content, **(
+                {'vlans': {}} if 'vlans' in content else {})))
+
+        self.useFixture(fx.MockPatchObject(data, 'write', forget))
+        self.live_migrate(server)
+        self.assertEqual('compute1', self.host_of(server))
+        self.assertEqual('failed', self.migration_of(server).status)
+        self.assertIn('has no VLAN on the target', self.logger.output)
+        self.assertEqual([], self.trunks_on('compute2'))
+        self.assert_linked('compute1', 1)
+
     def test_adapter_of_nobody(self):
         server = self.boot_on_first()
         adapter = next(
@@ -180,6 +240,25 @@ class OvsTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.assertEqual('compute1', self.host_of(server))
         self.assertIn('adapter 0A0B0C0D0E0F of the partition',
                       self.fault_of(server))
+
+
+class SlowOvsTest(OvsMixin, base.ScenarioCase):
+
+    TIMING = live_migration.SLOW
+
+    def test_trunk_of_a_server_that_comes(self):
+        """The start of the target takes nothing from it."""
+        server = self.boot_on_first()
+        self.hold(server, 'validate')
+
+        def restart():
+            self.restart('compute2')
+            self.cloud.run_periodic_tasks()
+            self.release(server)
+
+        self.meanwhile(None, restart)
+        self.live_migrate(server)
+        self.assert_linked('compute2', 1)
 
 
 class SlowTest(live_migration.LiveMigrationMixin, base.ScenarioCase):

@@ -10,12 +10,14 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""nova-compute of the source ends while a server is migrated."""
+"""A nova-compute ends, or the server is deleted, in a live migration."""
 
 import threading
+from unittest import mock
 
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
+from nova_powervm.tests.virt.powervm.walks import effects
 
 
 class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
@@ -74,6 +76,58 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.cloud.start('compute1')
         self.assert_runs_on(server, 'compute2', booted)
 
+    def test_stops_in_the_copy(self):
+        """As SIGTERM has it stop: it waits for nobody."""
+        server, before = self.boot_and_look()
+        self.hold(server, 'copy')
+        self.meanwhile(*[None] * 14, lambda: self.cloud.stop('compute1'))
+        self.users.live_migrate(self.walk_server(server), 'compute2')
+        self.assertEqual('migrating', self.instance_of(server).task_state)
+        self.assertEqual('copy', self.lpar_on(
+            server, 'compute1').migration.phase)
+        self.cloud.start('compute1')
+        self.assert_stayed(server, before)
+        self.assert_moves_again(server)
+
+    def test_source_dies_before_the_job(self):
+        """The target is made ready, and nobody submits the job."""
+        server, before = self.boot_and_look()
+        source = self.cloud.compute('compute1')
+        prepare = source.compute_rpcapi.pre_live_migration
+
+        def die(*args):
+            prepare(*args)
+            source.is_dead = True
+            raise effects.Killed()
+
+        source.compute_rpcapi.pre_live_migration = die
+        self.users.live_migrate(self.walk_server(server), 'compute2')
+        self.assertEqual('migrating', self.instance_of(server).task_state)
+        self.assertEqual('preparing', self.migration_of(server).status)
+        self.cloud.start('compute1')
+        self.assert_stayed(server, before)
+        self.assert_moves_again(server)
+
+    def test_target_dies_in_the_copy(self):
+        """It arrives, and Nova has the target complete it at its start."""
+        server = self.boot_on_first()
+        booted = self.lpar_on(server, 'compute1').boot_time
+        self.meanwhile(*[None] * 14, lambda: self.cloud.kill('compute2'))
+        self.live_migrate(server, status='ERROR')
+        self.assertEqual('compute2', self.host_of(server))
+        self.assertEqual(booted, self.lpar_on(server, 'compute2').boot_time)
+        self.cloud.start('compute2')
+        with self.cloud.on('compute2'):
+            # It stands in the queue of the target.
+            self.cloud.compute('compute2').driver.\
+                post_live_migration_at_destination(
+                    self.context, self.instance_of(server),
+                    self.instance_of(server).get_network_info())
+        self.assertEqual(booted, self.lpar_on(server, 'compute2').boot_time)
+        self.users.reset_state(self.walk_server(server))
+        self.reboot(server, hard=True)
+        self.assert_runs_on(server, 'compute2')
+
     def test_target_starts_in_the_copy(self):
         self.check_target_starts('copy')
 
@@ -99,13 +153,51 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         """The deletion ends the migration, and waits for that."""
         server = self.boot_on_first()
         self.hold(server, 'copy')
+        self.delete_meanwhile(server, lambda: self.wait_for(
+            lambda: self.lpar_on(server, 'compute1').migration is None))
+        self.assertNotIn('failed to roll back', self.logger.output)
+
+    def test_server_is_deleted_after_the_switch(self):
+        """The target deletes it, when Nova looks for deleted servers."""
+        server = self.boot_on_first()
+        self.hold(server, 'cleanup')
+        migrations = self.driver.services.migrations
+
+        def go_on():
+            self.wait_for(lambda: migrations._find(
+                self.instance_of(server)).is_given_up)
+            self.release(server)
+
+        self.delete_meanwhile(server, go_on)
+        self.assertIn('its LPAR has moved', self.logger.output)
+        self.assertNotIn('failed to roll back', self.logger.output)
+
+    def delete_meanwhile(self, server, go_on):
+        """Delete a server in a thread while another one migrates it.
+
+        The deletion goes on when the migration has ended.
+
+        :param go_on: called while it is migrated, when the deletion has begun
+        """
+        migrations, has_ended = (self.driver.services.migrations,
+                                 threading.Event())
+        give_up = migrations.give_up
+
+        def wait(*args):
+            is_over = give_up(*args)
+            # The two threads would wait for each other in SQLite.
+            has_ended.wait(60)
+            return is_over
+
         deletion = threading.Thread(target=lambda: self.users.delete(
             self.walk_server(server)))
-        self.meanwhile(*[None] * 20, deletion.start, lambda: self.wait_for(
-            lambda: self.lpar_on(server, 'compute1').migration is None))
-        self.users.live_migrate(self.walk_server(server), 'compute2')
-        deletion.join(60)
+        self.meanwhile(*[None] * 30, deletion.start, go_on)
+        with mock.patch.object(migrations, 'give_up', wait):
+            self.users.live_migrate(self.walk_server(server), 'compute2')
+            has_ended.set()
+            deletion.join(60)
         self.assertEqual('gone', self.walk_server(server).status)
+        self.reap()
         self.assertEqual({}, {
             host: lpar for host in self.computes
             for lpar in [self.lpar_on(server, host)] if lpar})

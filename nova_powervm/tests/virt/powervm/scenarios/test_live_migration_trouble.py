@@ -12,6 +12,7 @@
 
 """Live migrations that the platform does not carry out, or not at once."""
 
+from nova_powervm.simulator.migration import outcomes
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
 
@@ -78,6 +79,33 @@ class PlatformTest(TroubleBase):
                        effect='job_failed', count=2)
         self.test_is_stuck_after_the_switch()
 
+    def test_recovery_is_never_done(self):
+        """Nobody knows what becomes of it; nothing is taken from it."""
+        server = self.boot_on_first()
+        booted = self.lpar_on(server, 'compute1').boot_time
+        self.break_migration('cleanup', 'stuck')
+        self.add_fault(method='PUT', path='/do/MigrateRecover$',
+                       effect='job_failed', count=0)
+        self.live_migrate(server, status='ERROR')
+        self.assertEqual('error', self.migration_of(server).status)
+        self.assertEqual(booted, self.lpar_on(server, 'compute2').boot_time)
+        self.where = 'compute2'
+        self.assertEqual(['b_', 'b_'], [mapping['storage'][:2] for mapping in
+                                        self.mappings_of(server)])
+        self.recover(server)
+
+    def recover(self, server):
+        """Do what the page on moving servers tells an administrator."""
+        self.simulated_host('compute1').faults.clear()
+        with self.site.lock:
+            outcomes.recover(self.lpar_on(server, 'compute2'))
+
+    def test_recovery_is_not_answered(self):
+        for effect in ('drop_before', 'drop_after'):
+            self.add_fault(method='PUT', path='/do/MigrateRecover$',
+                           effect=effect)
+        self.test_is_stuck_after_the_switch()
+
     def test_job_is_refused(self):
         self.check_stays(effect='status', status=500, **_MIGRATE)
 
@@ -97,12 +125,63 @@ class PlatformTest(TroubleBase):
         self.live_migrate(server)
         before = (self.platform_state(),
                   self.lpar_on(server, 'compute1').boot_time)
+        self.remove_keys()
+        self.live_migrate(server)
+        self.assert_stayed(server, before)
+        self.assert_moves_again(server)
+
+    def test_key_is_removed_when_all_is_prepared(self):
+        server, before = self.boot_and_look()
+        self.simulated_host('compute1').faults.add(
+            {'method': 'POST', 'path': '/VirtualIOServer/'},
+            lambda _method, _path: self.remove_keys())
+        self.live_migrate(server)
+        self.assert_stayed(server, before)
+        self.assertIn('Public key authentication was refused',
+                      self.logger.output)
+        self.assert_moves_again(server)
+
+    def remove_keys(self):
         with self.site.lock:
             console, = self.simulated_host('compute2').store.all(
                 'ManagementConsole')
             console.authorized_keys = []
             console.touch()
+
+    def test_vios_of_the_target_is_down(self):
+        """The other one serves the disks."""
+        server = self.boot_on_first()
+        self.where = 'compute2'
+        self.set_vios('vios2', False)
+        self.addCleanup(self.set_vios_of, 'compute2', 'vios2', True)
         self.live_migrate(server)
+        self.assertEqual('ACTIVE', self.status_of(server))
+        self.assertEqual({'compute2': 'running'}, self.lpars_of(server))
+        self.assertEqual(['vios1'], self.paths_of(server))
+        self.set_vios('vios2', True)
+        self.reboot(server, hard=True)
+        self.assertEqual(['vios1', 'vios2'], self.paths_of(server))
+
+    def paths_of(self, server):
+        """Names of the VIOSes that map its disk on compute2: list."""
+        self.where = 'compute2'
+        return sorted({
+            vios['name'] for vios in self.platform.state()['VirtualIOServer']
+            for mapping in vios['mappings']
+            if mapping['lpar'] == self.lpar_of(server)['name'] and
+            mapping['storage'].startswith('b_')})
+
+    def set_vios_of(self, host, name, up):
+        self.where = host
+        self.set_vios(name, up)
+
+    def test_vioses_of_the_target_are_down(self):
+        server, before = self.boot_and_look()
+        for name in ('vios1', 'vios2'):
+            self.set_vios_of('compute2', name, False)
+        self.live_migrate(server)
+        for name in ('vios1', 'vios2'):
+            self.set_vios_of('compute2', name, True)
         self.assert_stayed(server, before)
         self.assert_moves_again(server)
 

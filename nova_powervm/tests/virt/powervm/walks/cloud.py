@@ -63,8 +63,8 @@ class Cloud(fx.Fixture):
         self.failures = []
         self.lost_sessions = set()
         self._casts = []
-        # The compute that does something just now.
-        self._at_work = None
+        # The computes that do something just now; the last one is at work.
+        self._working_computes = []
 
     def _setUp(self):
         self.site = self.useFixture(powervm_fixtures.SimulatedSite(
@@ -129,12 +129,21 @@ class Cloud(fx.Fixture):
 
     @contextlib.contextmanager
     def _working(self, running):
-        """Have a compute at work: it starts threads, and writes to Nova."""
-        before, self._at_work = self._at_work, running
+        """Have a compute at work: it starts threads, and writes to Nova.
+
+        Threads of a test may end their work in any order.
+        """
+        working = self._working_computes
+        working.append(running)
         try:
             yield
         finally:
-            self._at_work = before
+            del working[max(number for number, one in enumerate(working)
+                            if one is running)]
+
+    @property
+    def _at_work(self):
+        return self._working_computes[-1] if self._working_computes else None
 
     def host_of(self, name):
         """The simulated host below a compute, simulator.host.Host."""

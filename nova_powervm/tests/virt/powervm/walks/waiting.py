@@ -60,5 +60,10 @@ class Waiting(fx.Fixture):
         self.seconds += seconds
         event = self.events.pop(0) if self.events else None
         if event is not None:
-            event()
+            # As whoever waits does: others may need it.
+            condition.release()
+            try:
+                event()
+            finally:
+                condition.acquire()
         self._site.clock.advance(seconds)
