@@ -15,8 +15,8 @@
 Nova stops a server before it asks the driver to rescue or shelve the server.
 If the driver then refuses, or fails, it starts the server again.
 
-When Nova deletes a server softly, it forgets whether the server was rescued. A
-server that is restored is not rescued for Nova.
+When Nova deletes a server softly, it forgets whether the server was rescued.
+If the server is restored, Nova does not take it for rescued.
 """
 
 import contextlib

@@ -67,7 +67,7 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
     """Receives the events of the platform, on pypowervm's polling thread.
 
     :param driver: the PowerVMDriver that emits lifecycle events.
-    :param host: the Host whose caches the events keep true.
+    :param host: the Host whose caches the events keep up to date.
     :param nvram: the nvram.manager.NvramManager to call when NVRAM changes;
         None if NVRAM is not stored.
     :param settle: number of seconds that a state has to last before it is

@@ -54,7 +54,7 @@ class NotOnThisHost(exception.NovaException):
 
 
 class InvalidFlavor(exception.InvalidInput):
-    """Nova aborts the build; on another host it would fail likewise."""
+    """Nova aborts the build, because it would also fail on other hosts."""
     msg_fmt = ('Flavor %(flavor)s: %(key)s=%(value)s cannot be used: '
                '%(reason)s')
 

@@ -30,7 +30,7 @@ class Fact:
         self._read = read
         # Held while a thread reads the value.
         self._reading = threading.Lock()
-        # Held for moments only.
+        # Held only briefly.
         self._lock = threading.Lock()
         self._value = None
         self._is_kept = False

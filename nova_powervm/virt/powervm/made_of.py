@@ -106,7 +106,7 @@ def give_back(instance, is_ibmi):
     """Restore the image of a server in Nova's record (1 DB call).
 
     If an older version created the server and its image is not stored, restore
-    only whether it runs IBM i.
+    only the property that says whether it runs IBM i.
 
     :param instance: nova.objects.Instance, which is saved.
     :param is_ibmi: called without arguments, only if the image is not stored;

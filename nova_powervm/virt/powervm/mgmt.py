@@ -92,8 +92,8 @@ class ManagementPartition:
         """Make the boot disk of a server readable here, even if it is in use.
 
         If this partition is the VIOS with the disk, this needs 1 request.
-        Otherwise the first VIOS that can, maps the disk to this partition (2
-        requests).
+        Otherwise the first VIOS that succeeds maps the disk to this partition
+        (2 requests).
 
         :param disk_dvr: disk.driver.DiskAdapter
         :param instance: nova.objects.Instance

@@ -244,7 +244,7 @@ class PowerOp:
         It never raises.
 
         :param state: a pypowervm LPARState: RUNNING, or NOT_ACTIVATED. For
-            RUNNING, each state will do that is running for Nova.
+            RUNNING, accept each state that Nova counts as running.
         """
         if state == power_states.OFF:
             return bool(vm.is_off(self._host, self._instance,

@@ -133,10 +133,10 @@ def is_ibmi(host, instance):
 def is_gone(host, instance):
     """Return whether an instance certainly has no LPAR here (1-2 requests).
 
-    Call this before something is removed because the platform has reported
-    that the LPAR does not exist: a single such answer may be wrong. The list
-    of all LPARs decides. If the list is empty, it proves nothing, so this
-    function also reads the LPAR itself.
+    If the platform has reported that the LPAR does not exist, call this before
+    removing anything, because one such answer may be wrong. The list of all
+    LPARs decides. An empty list proves nothing, so this function then reads
+    the LPAR itself.
 
     :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
     """
@@ -153,10 +153,10 @@ def is_gone(host, instance):
 def level_of_missing(instance):
     """Return the level at which to log that a server has no LPAR.
 
-    Nova deletes an LPAR before Neutron reports that the ports are gone, and
-    before a rebuild detaches the volume that the server boots from. If the
-    first build of the server failed, that was logged then. In these cases a
-    missing LPAR is expected.
+    This is expected while Nova deletes a server, because Neutron reports its
+    ports after the LPAR is gone. It is expected while Nova rebuilds a server,
+    because Nova detaches the boot volume after it has destroyed the server. It
+    is also expected if the first build failed, which was logged at that time.
 
     :param instance: nova.objects.Instance
     :returns: int, logging.INFO if it is expected, otherwise logging.WARNING.
@@ -378,9 +378,9 @@ def edit_lpar(host, instance, change):
 def make_up_size(host, instance):
     """Correct the size of an instance's LPAR after a resize failed halfway.
 
-    This also applies if the revert of a resize failed halfway. Otherwise the
-    LPAR may differ from its flavor, because an administrator of the platform
-    may change its size, even while it runs.
+    Do the same after a failed revert of a resize. If no resize has failed,
+    change nothing: an administrator of the platform may have changed the size,
+    even while the LPAR runs.
 
     :raises: as resize_lpar.
     """

@@ -74,7 +74,7 @@ class ConfigDrive:
     def __init__(self, host, preferred_vios_uuid=None):
         self.host = host
         self._repository = repository.Repository(host, preferred_vios_uuid)
-        # Held for moments only.
+        # Held only briefly.
         self._lock = threading.Lock()
         # UUIDs of VIOSes that may have media outside the repository in use.
         self._others = set()

@@ -95,7 +95,7 @@ class CreateDiskForImg(DiskTask):
             image_type=self.image_type)
 
     def revert(self, result, flow_failures):
-        """Delete the disk, if one was made, or may have been"""
+        """Delete the disk, if it was created, or may have been"""
         if not _was_refused(result):
             self.disk_dvr.delete_disks(self.instance, [self.image_type])
 
@@ -185,7 +185,7 @@ class CreateBlankDisks(DiskTask):
                                                 made=self._made)
 
     def revert(self, result, flow_failures):
-        """Delete the disks that were made, or may have been"""
+        """Delete the disks that were created, or may have been"""
         if self._made:
             self.disk_dvr.delete_disks(self.instance, self._made)
 

@@ -48,7 +48,7 @@ class KeepHost(base.HostTask):
 
 
 class KeepHostOfRemoved(base.HostTask):
-    """Do the same for a server that is removed, and that has no record yet."""
+    """Store the same for a removed server that has no such record yet."""
 
     NAME = 'keep_host'
 
@@ -259,7 +259,7 @@ class Resize(base.HostTask):
                        self.instance.flavor)
 
     def revert(self, result, flow_failures):
-        """Give the LPAR the size of before, if it is not reverted already"""
+        """Restore the earlier size of the LPAR, unless it has it already"""
         try:
             vm.resize_back(self.host, self.instance, self.instance.flavor,
                            self.old_flavor)

@@ -215,7 +215,9 @@ class VolumeTransport(abc.ABC):
 
     def undo_connect(self, stg: transaction.StorageTransaction,
                      discovered: typing.Any = None) -> None:
-        """Queue the edits that revert those of connect(), made or not.
+        """Queue the edits that revert connect().
+
+        The edits that connect() has queued may have been made, or not.
 
         :param stg: transaction.StorageTransaction
         :param discovered: the result of discover(); None if it failed.

@@ -143,7 +143,7 @@ class NpivTransport(driver.VolumeTransport):
     # ---- disconnection -------------------------------------------------
 
     def disconnect(self, stg, discovered=None, server_going=False):
-        """See VolumeTransport; adapters are removed only with the server."""
+        """See VolumeTransport; the adapters stay unless the server goes."""
         if server_going:
             self._queue_removal(stg, self._ours())
 

@@ -188,7 +188,8 @@ class Connection:
 def keep_id(host, instance, stg):
     """Store the id of the LPAR in Nova, before it has an adapter.
 
-    If the LPAR is new and has no disk yet, its id was stored at its creation.
+    The transaction does not know the id of a new LPAR, which has no mapping
+    yet. The flow that creates the LPAR stores it, see partition_mappings.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance

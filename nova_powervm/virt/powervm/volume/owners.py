@@ -158,9 +158,9 @@ def left_devices(host, found):
     """Return the devices of volumes that this host had, and no longer has.
 
     That nobody has mapped a device proves nothing, because an operator may be
-    about to. So its volume must have belonged to a server that is, or was, on
-    this host. While a server here gets a volume, it is unknown which device
-    that is; then the result is empty.
+    about to map it. So its volume must have belonged to a server that is, or
+    was, on this host. While a server here gets a volume, it is unknown which
+    device that is; then the result is empty.
 
     :param host: the owner of the REST connection (host.Host).
     :param found: set of the UDIDs of devices that were read before, and that
@@ -306,9 +306,9 @@ class Owners:
         """Return whether a mapping provably is of no volume of its server.
 
         A UDID that Nova has recorded for another volume proves this. A UDID
-        that nobody has recorded proves it if the VIOS has other mappings for
-        all volumes of the server, because a platform may come to report UDIDs
-        in another form.
+        that nobody has recorded may be another form of a recorded one, because
+        a platform may begin to report UDIDs otherwise. So it proves this only
+        if the VIOS has other mappings for all volumes of the server.
         """
         element = mapping.backing_storage
         if not server.volumes:
@@ -466,6 +466,6 @@ def _tag(element):
 
 
 def _is_idle_in_error(instance):
-    """Return whether a server is in ERROR, so that Nova attaches no volume."""
+    """Return whether a server is idle in ERROR: Nova attaches no volume."""
     return (instance.vm_state == vm_states.ERROR and
             instance.task_state is None)
