@@ -24,15 +24,22 @@ such mappings when it returns. If an LPAR is created again, it may get another
 id; the old ids stay on record, because a VIOS that was down still has their
 mappings. The platform reuses ids. So the id of a mapping without LPAR is a
 proof only while no LPAR of others has this id.
+
+A virtual function that a vNIC has left in a VIOS has the MAC address of the
+vNIC, and no other trace of it. So the driver stores the MAC addresses of the
+vNICs that it is about to make.
 """
 
 #: Prefix of a key; the name of the host follows. Earlier versions wrote the
 #: key without a name, for the current host of the server.
 _KEY = 'powervm_lpar_id'
 _WAS_ON = 'powervm_was_on_'
+_MACS = 'powervm_vnics_'
 _YES = 'yes'
 #: Most ids that are stored for a server and a host.
 _MOST_IDS = 16
+#: How many MAC addresses: Nova's column for values has 255 characters.
+_MOST_MACS = 19
 
 
 def _key(nodename):
@@ -74,6 +81,33 @@ def keep_host(instance, nodename):
     if not wanted.items() <= instance.system_metadata.items():
         instance.system_metadata.update(wanted)
         instance.save()
+
+
+def keep_mac(instance, nodename, mac):
+    """Have Nova store that a server is to get a vNIC on a host.
+
+    :param nodename: str, Nova's name of the host.
+    :param mac: str, 12 upper-case hex digits
+    :returns: bool; False if that is stored already.
+    """
+    earlier = kept_macs(instance.system_metadata, nodename)
+    if mac in earlier:
+        return False
+    instance.system_metadata[_MACS + nodename] = ','.join(
+        [*earlier, mac][-_MOST_MACS:])
+    instance.save()
+    return True
+
+
+def kept_macs(metadata, nodename):
+    """Return the MAC addresses of vNICs of a server on a host, latest last.
+
+    :param metadata: dict, the system_metadata of the server.
+    :param nodename: str, Nova's name of the host.
+    :returns: list of str
+    """
+    return [mac for mac in metadata.get(_MACS + nodename, '').split(',')
+            if mac]
 
 
 def was_made_here(instance):

@@ -18,6 +18,7 @@ port, which the platform calls a logical port, in a VIOS.
 """
 
 import collections
+import contextlib
 import itertools
 import threading
 import time
@@ -68,17 +69,28 @@ class LogicalPort(typing.NamedTuple):
     vnic_uuid: str
 
 
+class _Reservation(typing.NamedTuple):
+    """What a vNIC that is being made takes.
+
+    :ivar mac: str
+    :ivar devices: tuple of (ids of a physical port, int capacity)
+    """
+
+    mac: str
+    devices: tuple
+
+
 class Sriov:
     """Physical ports and VIOSes for vNICs of one host.
 
-    :ivar choosing: lock, to be held while ports are chosen and used: two
-        threads must not take the last virtual function.
+    :ivar vioses_down: list of str, names of the VIOSes that were down when
+        they were read last.
     :param host: host.Host
     :param clock: returns seconds; for tests.
     """
 
     def __init__(self, host, clock=time.monotonic):
-        self.choosing = threading.Lock()
+        self.vioses_down = []
         self._host = host
         self._vioses = facts.AgingFact(self._read_vioses, MAX_AGE, clock)
         self._turn = itertools.count()
@@ -87,6 +99,10 @@ class Sriov:
         self._going = collections.defaultdict(set)
         # LogicalPorts whose vNIC is deleted.
         self._freed = set()
+        # MAC addresses of vNICs of servers that should be there and are not.
+        self._lost = set()
+        # What threads are about to make: set of _Reservation.
+        self._reserved = set()
 
     def ports(self):
         """Read the physical ports: list of physical_ports.Port (1 request).
@@ -110,12 +126,77 @@ class Sriov:
         """Read the VIOSes; they are not kept while one is down."""
         vioses = self._host.vioses()
         active = self._host.filter_active(vioses)
+        up = {vios_w.uuid for vios_w in active}
+        self.vioses_down = [vios_w.name for vios_w in vioses
+                            if vios_w.uuid not in up]
         return [Vios(vios_w.uuid, vios_w.name,
                      bool(vios_w.vnic_failover_capable))
                 for vios_w in active if vios_w.vnic_capable], (
                     len(active) == len(vioses))
 
+    # ---- vNICs that are being made -------------------------------------
+
+    @contextlib.contextmanager
+    def reserved(self, mac, capacity, choose):
+        """Choose ports, and keep them for a vNIC that is being made.
+
+        Two threads must not take the last virtual function. No lock is held
+        while the platform makes a vNIC, which may take long.
+
+        :param mac: str, that of the vNIC, 12 upper-case hex digits
+        :param capacity: int that each device gets at least, or None
+        :param choose: called with a list of physical_ports.Port, in which what
+            others have reserved counts as used, and a list of Vios; returns a
+            list of what has a port. It must not send requests.
+        :returns: context manager of that list.
+        """
+        ports, vioses = self.ports(), self.vioses()
+        with self._lock:
+            devices = choose([self._without_reserved(port)
+                              for port in ports], vioses)
+            reservation = _Reservation(mac, tuple(
+                (device.port.ids, device.port.capacity(capacity))
+                for device in devices))
+            self._reserved.add(reservation)
+        try:
+            yield devices
+        finally:
+            with self._lock:
+                self._reserved.discard(reservation)
+
+    def _without_reserved(self, port):
+        """A Port as it is to be, when others have what they reserve."""
+        taken = [capacity for reservation in self._reserved
+                 for ids, capacity in reservation.devices if ids == port.ids]
+        return port._replace(used=port.used + len(taken),
+                             allocated=port.allocated + sum(taken))
+
+    def being_made(self):
+        """Tell which vNICs are being made: set of MAC addresses."""
+        with self._lock:
+            return {reservation.mac for reservation in self._reserved}
+
     # ---- logical ports that may stay -----------------------------------
+
+    def lose(self, mac):
+        """Note that a vNIC that a server had on this host is not there.
+
+        It may have left logical ports.
+
+        :param mac: str, 12 upper-case hex digits
+        """
+        with self._lock:
+            self._lost.add(mac)
+
+    def lost(self):
+        """Tell whose logical ports are to be looked for: set of str."""
+        with self._lock:
+            return set(self._lost)
+
+    def are_found(self, macs):
+        """Forget MAC addresses of vNICs whose logical ports are gone."""
+        with self._lock:
+            self._lost.difference_update(macs)
 
     def frees(self, logical_ports):
         """Note logical ports whose vNIC was deleted.

@@ -15,6 +15,7 @@
 
 from unittest import mock
 
+import fixtures
 from nova import context as nova_context
 from nova import objects
 from nova.pci import manager
@@ -53,6 +54,7 @@ class PciTestCase(base.SimulatedHostTestCase):
     def setUp(self):
         super().setUp()
         objects.register_all()
+        self.useFixture(fixtures.MockPatchObject(objects.Instance, 'save'))
         self.addCleanup(CONF.clear_default, 'device_spec', group='pci')
         # What Nova has a record of: objects.PciDevice.
         self.records = []

@@ -32,6 +32,7 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 
+from nova_powervm.virt.powervm.cleanup import logical_ports
 from nova_powervm.virt.powervm.cleanup import mappings
 from nova_powervm.virt.powervm.cleanup import platform_snapshot
 from nova_powervm.virt.powervm.cleanup import unused_vlans
@@ -91,6 +92,8 @@ AGAIN = (
             lambda work: work.disk.clean(work.snapshot)),
     Cleaner('config drives of departed servers',
             lambda work: work.config_drive.clean(work.snapshot)),
+    Cleaner('logical ports of vNICs that are gone',
+            lambda work: logical_ports.remove(work.host, work.snapshot)),
 )
 START = (
     Cleaner('what another nova-compute has (nothing is removed)',

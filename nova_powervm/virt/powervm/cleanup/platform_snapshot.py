@@ -21,6 +21,7 @@ from nova.compute import vm_states
 from nova import context as nova_context
 from nova import objects
 from oslo_log import log as logging
+from pypowervm import util as pvm_util
 
 from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import names as powervm_names
@@ -117,6 +118,31 @@ class PlatformSnapshot:
     def _gone(self):
         """Return departed servers that certainly need nothing here: list."""
         return [instance for instance in self._departed if _is_gone(instance)]
+
+    @functools.cached_property
+    def stale_vnics(self):
+        """MAC addresses of vNICs that servers had here, and have no more.
+
+        :returns: set of str, 12 upper-case hex digits each. Those of a server
+            whose ports Nova does not know are not among them.
+        """
+        nodename = self._host.nodename
+        here = objects.InstanceList.get_by_filters(
+            nova_context.get_admin_context(),
+            {'host': nodename, 'deleted': False},
+            expected_attrs=['info_cache', 'system_metadata'])
+        stale, in_use = set(), set()
+        for instance in [*self._departed, *here]:
+            stale.update(host_record.kept_macs(instance.system_metadata,
+                                               nodename))
+        for instance in here:
+            if instance.info_cache is None:
+                in_use.update(host_record.kept_macs(
+                    instance.system_metadata, nodename))
+            else:
+                in_use.update(pvm_util.sanitize_mac_for_api(vif['address'])
+                              for vif in instance.info_cache.network_info)
+        return stale - in_use
 
     def departed_ids(self):
         """Return partition IDs that only departed servers have.

@@ -82,7 +82,7 @@ def plug(host: powervm_host.Host, instance: objects.Instance,
     adapter = driver.find_adapter(adapters, vif)
     try:
         if adapter is not None:
-            vif_drv.replug(vif, adapter)
+            _replug(vif_drv, vif, adapter)
         elif new_vif:
             adapter = vif_drv.plug(vif, lpar_w or vm.get_instance_wrapper(
                 host, instance), slot_num=slot_num)
@@ -91,6 +91,15 @@ def plug(host: powervm_host.Host, instance: objects.Instance,
     if new_vif:
         _tell_agent(vif_drv, events.PLUG, vif, adapter)
     return adapter
+
+
+def _replug(vif_drv: driver.VifDriver, vif: network_model.VIF,
+            adapter: pvm_wrapper.EntryWrapper) -> None:
+    if isinstance(adapter, vif_drv.adapter_type.wrapper):
+        vif_drv.replug(vif, adapter)
+    else:
+        # Neutron has bound it again since it was plugged.
+        vif_drv.tell_difference(vif, 'it has another type of adapter')
 
 
 def ports_to_replug(

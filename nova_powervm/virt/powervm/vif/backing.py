@@ -17,6 +17,7 @@ The functions here send no requests.
 """
 
 import collections
+import re
 import typing
 
 from nova import exception as nova_exc
@@ -62,6 +63,38 @@ class Device(typing.NamedTuple):
     port: physical_ports.Port
 
 
+class Refusal(typing.NamedTuple):
+    """What the platform has refused.
+
+    :ivar devices: list of Device
+    :ivar exc: pypowervm HttpError, why, in its words
+    """
+
+    devices: list
+    exc: typing.Any
+
+    def is_of(self, devices):
+        """Whether it is a refusal of some devices, too."""
+        return _ids(self.devices) == _ids(devices)
+
+    def blames(self, vios):
+        """Whether the platform names a VIOS, and not all of them."""
+        named = {device.vios.uuid for device in self.devices if re.search(
+            r'\b%s\b' % re.escape(device.vios.name), str(self.exc))}
+        return vios.uuid in named and named < {
+            device.vios.uuid for device in self.devices}
+
+
+def _ids(devices):
+    return [(device.vios.uuid, device.port.ids) for device in devices]
+
+
+def names(devices):
+    """What operators know devices by, in a list: str."""
+    return ', '.join('%s of %s' % (device.port.location, device.vios.name)
+                     for device in devices)
+
+
 def need_of(vif, fails_over):
     """Read what a port needs: Need.
 
@@ -71,14 +104,11 @@ def need_of(vif, fails_over):
         sense.
     """
     wishes = vif.get('details') or {}
-    count = wishes.get('vnic_required_vfs') or wishes.get('redundancy')
+    # networking-powervm called it redundancy in the details.
+    key = next((key for key in ('vnic_required_vfs', 'redundancy')
+                if wishes.get(key) is not None), None)
+    count = CONF.powervm.vnic_required_vfs if key is None else _count(vif, key)
     fraction = _fraction(vif, 'capacity')
-    try:
-        count = int(count or CONF.powervm.vnic_required_vfs)
-    except (TypeError, ValueError):
-        count = 0
-    if not 1 <= count <= MOST_DEVICES:
-        raise _no_sense(vif, 'vnic_required_vfs')
     return Need(
         physnet=details.physical_network(vif),
         count=count if fails_over else 1,
@@ -88,12 +118,25 @@ def need_of(vif, fails_over):
         claimed=pci.port_ids((vif.get('profile') or {}).get('pci_slot')))
 
 
+def _count(vif, key):
+    """Read a number of backing devices: int."""
+    value = vif['details'][key]
+    text = str(value)
+    if (isinstance(value, bool) or not isinstance(value, (int, str)) or
+            not re.fullmatch('[0-9]+', text) or
+            not 1 <= int(text) <= MOST_DEVICES):
+        raise _no_sense(vif, key)
+    return int(text)
+
+
 def _fraction(vif, key):
     """Read a fraction of a physical port: float, or None."""
     value = (vif.get('details') or {}).get(key)
     if value is None:
         return None
     try:
+        if isinstance(value, bool):
+            raise ValueError()
         found = float(value)
     except (TypeError, ValueError):
         raise _no_sense(vif, key)
@@ -114,8 +157,10 @@ def choose(need, ports, vioses, refused=()):
     :param need: Need
     :param ports: list of all physical_ports.Port
     :param vioses: list of sriov.Vios, in the order of preference
-    :param refused: iterable of lists of Device, with which the platform has
-        refused the vNIC; their ports and VIOSes are the last choice
+    :param refused: list of Refusal, of attempts to make this vNIC. Their
+        ports are the last choice. So is a VIOS that a refusal names. If two
+        refusals name none, all devices are in one VIOS: maybe another one
+        refuses.
     :returns: list of Device, at least 1
     :raises nova.exception.VirtualInterfacePlugException: if there are not
         enough.
@@ -130,12 +175,41 @@ def choose(need, ports, vioses, refused=()):
                           'none'))
     # A network with one port has no redundancy to offer.
     count = min(need.count, len(theirs))
-    refused = [device for devices in refused for device in devices]
     chosen = _choose_ports(need, theirs, count, collections.Counter(
-        device.port.ids for device in refused))
+        device.port.ids for refusal in refused for device in refusal.devices))
     return [Device(vios, port) for vios, port in zip(
-        _choose_vioses(need, vioses, count, collections.Counter(
-            device.vios.uuid for device in refused)), chosen, strict=True)]
+        _choose_vioses(need, vioses, count, refused), chosen, strict=True)]
+
+
+def missing(need, has, ports):
+    """Tell how many backing devices a vNIC can get in addition.
+
+    :param has: list of pypowervm wrappers of those that it has
+    :param ports: list of all physical_ports.Port
+    :returns: int
+    """
+    taken = {(device.sriov_adap_id, device.pport_id) for device in has}
+    more = [port for port in ports if port.runs and port.ids not in taken and
+            need.physnet and port.physnet == need.physnet and
+            not _why_not(need, port)]
+    return max(0, min(need.count - len(has), len(more)))
+
+
+def choose_missing(need, ports, vioses, has):
+    """Choose backing devices for a vNIC that has some, but not enough.
+
+    :param has: list of pypowervm wrappers of those that it has
+    :returns: list of Device, on other ports, in other VIOSes if possible
+    :raises nova.exception.VirtualInterfacePlugException: if there are none.
+    """
+    taken = {(device.sriov_adap_id, device.pport_id) for device in has}
+    hrefs = ' '.join(device.vios_href or '' for device in has).upper()
+    able = [vios for vios in vioses if vios.fails_over]
+    able.sort(key=lambda vios: vios.uuid.upper() in hrefs)
+    return choose(
+        need._replace(count=missing(need, has, ports)),
+        [port for port in ports if port.ids not in taken and
+         not _why_not(need, port)], able)
 
 
 def _choose_ports(need, ports, count, refused):
@@ -202,11 +276,11 @@ def _choose_vioses(need, vioses, count, refused):
     if not able:
         raise _refuse(need, 'no VIOS is up that is capable of vNICs%s' % (
             ' with several backing devices' if count > 1 else ''))
-    chosen = []
-    while len(chosen) < count:
-        chosen.append(min(able, key=lambda vios: (
-            chosen.count(vios), refused[vios.uuid], able.index(vios))))
-    return chosen
+    innocent = [vios for vios in able if not any(
+        refusal.blames(vios) for refusal in refused)] or able
+    if len(refused) > 1 and innocent == able:
+        innocent = able[:1]
+    return [innocent[number % len(innocent)] for number in range(count)]
 
 
 def _refuse(need, reason):

@@ -15,20 +15,22 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import typing
 
 from nova import exception as nova_exc
 from nova.network import model as network_model
 from nova import objects
 from oslo_log import log as logging
-from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import base_partition as pvm_bp
 from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+from pypowervm.wrappers import iocard as pvm_card
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import network as pvm_net
 
+from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm import vm
@@ -40,21 +42,25 @@ class AdapterType(typing.NamedTuple):
     """A type of network adapters that the platform gives to LPARs.
 
     :ivar slot_class: what slot maps call it: pypowervm's IOCLASS, str
+    :ivar wrapper: pypowervm's class of wrappers of them
     :ivar read: called with the Host and the UUID of an LPAR; reads the
         adapters of this type that it has (1 request). They are pypowervm
         wrappers with the attributes mac, slot and href.
     """
 
     slot_class: str
+    wrapper: type[pvm_wrapper.EntryWrapper]
     read: typing.Callable
 
 
 #: A virtual Ethernet adapter: pypowervm's CNA.
 CLIENT_ADAPTER = AdapterType(
-    slot_map.IO.CNA, lambda host, lpar_uuid: host.network_adapters(lpar_uuid))
+    slot_map.IO.CNA, pvm_net.CNA,
+    lambda host, lpar_uuid: host.network_adapters(lpar_uuid))
 #: A virtual NIC on SR-IOV adapters: pypowervm's VNIC.
 VNIC = AdapterType(
-    slot_map.IO.VNIC, lambda host, lpar_uuid: host.vnics(lpar_uuid))
+    slot_map.IO.VNIC, pvm_card.VNIC,
+    lambda host, lpar_uuid: host.vnics(lpar_uuid))
 
 
 def read_adapters(
@@ -66,15 +72,17 @@ def read_adapters(
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param types: iterable of AdapterType, no other adapters are read.
-    :returns: list of pypowervm wrappers; empty if the LPAR is gone.
+    :returns: list of pypowervm wrappers; empty if the LPAR is gone. A type
+        that is not found adds none.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     lpar_uuid = vm.get_lpar_uuid(instance)
-    try:
-        return [adapter for kind in types
-                for adapter in kind.read(host, lpar_uuid)]
-    except pvm_exc.HttpNotFound:
-        return []
+    found = []
+    for kind in types:
+        # A platform may not know one type at all.
+        with contextlib.suppress(pvm_exc.HttpNotFound):
+            found += kind.read(host, lpar_uuid)
+    return found
 
 
 def find_adapter(adapters: list[pvm_wrapper.EntryWrapper] | None,
@@ -140,17 +148,36 @@ def delete_adapter(host: powervm_host.Host,
                    adapter: pvm_wrapper.EntryWrapper) -> None:
     """Delete a network adapter (one request); fine if it is gone already.
 
-    No etag is sent: whatever the adapter has become, it has to go.
+    No etag is sent: whatever the adapter has become, it has to go. If no
+    answer comes, it is looked for, and deleted again if it is there. It is
+    another one if its MAC address or its Open vSwitch port is another: its
+    place, and so its UUID, may be in use again.
 
     :param host: the Host.
     :param adapter: the wrapper of the adapter, of any type.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     try:
+        _delete(host, adapter)
+    except answers.NO_ANSWER as exc:
+        LOG.warning('No answer came to the deletion of network adapter '
+                    '%(mac)s. Looking whether it is gone. %(exc)s',
+                    {'mac': adapter.mac, 'exc': exc})
+        before = _identity(adapter)
+        with contextlib.suppress(pvm_exc.HttpNotFound):
+            if _identity(host.read_again(adapter)) == before:
+                _delete(host, adapter)
+
+
+def _identity(adapter: pvm_wrapper.EntryWrapper) -> tuple:
+    return adapter.mac, getattr(adapter, 'ovs_ext_ids', None)
+
+
+def _delete(host: powervm_host.Host,
+            adapter: pvm_wrapper.EntryWrapper) -> None:
+    try:
         host.adapter.delete_by_href(adapter.href)
-    except pvm_exc.HttpError as exc:
-        if exc.response.status != pvm_const.HTTPStatus.NOT_FOUND:
-            raise
+    except pvm_exc.HttpNotFound:
         LOG.debug('Network adapter %s is already gone.', adapter.mac)
 
 
@@ -227,6 +254,19 @@ class VifDriver(abc.ABC):
         """
         if adapter is not None and not lpar_going:
             delete_adapter(self.host, adapter)
+
+    def tell_difference(self, vif: network_model.VIF,
+                        difference: str) -> None:
+        """Tell the operator that a port has not the adapter that it needs.
+
+        The server has run with it, so it starts.
+
+        :param difference: str
+        """
+        LOG.error('The adapter of port %(id)s is not what the port needs: '
+                  '%(difference)s. Detach the port and attach it again.',
+                  {'id': vif['id'], 'difference': difference},
+                  instance=self.instance)
 
     def find_switch(self, vif: network_model.VIF) -> str:
         """Tell which virtual switch the adapter of a port is to be on: str.

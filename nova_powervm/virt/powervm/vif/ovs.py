@@ -206,6 +206,8 @@ class OvsVifDriver(driver.VifDriver):
 
     def _is_on_switch(self, cna):
         """Whether an adapter is on the virtual switch to Open vSwitch."""
+        if not isinstance(cna, self.adapter_type.wrapper):
+            return False
         vswitch = self.host.get_vswitch(self._vswitch_name)
         return vswitch is not None and cna.vswitch_id == vswitch.switch_id
 

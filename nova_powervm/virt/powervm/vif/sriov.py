@@ -18,19 +18,22 @@ ports, in several VIOSes. The platform uses the one with the best priority that
 works.
 """
 
-import functools
+import re
 
+from nova import exception as nova_exc
 from oslo_log import log as logging
+from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import iocard as pvm_card
 
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import physical_ports
 from nova_powervm.virt.powervm import sriov
-from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.vif import backing
 from nova_powervm.virt.powervm.vif import details
 from nova_powervm.virt.powervm.vif import driver
+from nova_powervm.virt.powervm.vif import logical_ports
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -39,6 +42,9 @@ LOG = logging.getLogger(__name__)
 RETRIES = 2
 # The lowest priority is the best one.
 _FIRST_PRIORITY = _PRIORITY_STEP = 10
+# Refusals that are none of a choice: who asks, or what for, is wrong.
+_FINAL = (pvm_const.HTTPStatus.UNAUTHORIZED, 403,
+          pvm_const.HTTPStatus.NOT_FOUND, 405)
 
 
 class SriovVifDriver(driver.VifDriver):
@@ -52,22 +58,27 @@ class SriovVifDriver(driver.VifDriver):
         """See VifDriver: 2 requests, 3 if the VIOSes are not known."""
         vlan = details.vlan(vif)
         need = backing.need_of(vif, self._fails_over)
+        mac = _mac(vif)
+        if not host_record.keep_mac(self.instance, self.host.nodename, mac):
+            # It has been plugged here before, and is not: it may have left
+            # something.
+            self.host.sriov.lose(mac)
 
         def create(devices):
+            self._warn(vif, need, devices)
             return pvm_card.VNIC.bld(
                 self.host.adapter, pvid=vlan, slot_num=slot_num,
                 allowed_vlans=pvm_util.VLANList.NONE, mac_addr=vif['address'],
                 allowed_macs=pvm_util.MACList.NONE,
                 back_devs=self._build(devices, need)).create(parent=lpar_w)
 
-        with self.host.sriov.choosing:
-            return self._create(need, create)
+        return self._create(need, mac, create)
 
     @property
     def _fails_over(self):
         return physical_ports.fails_over(self.host.system)
 
-    def _create(self, need, create):
+    def _create(self, need, mac, create):
         """Create a vNIC with the first devices that the platform accepts.
 
         Somebody else may have taken a virtual function, or a VIOS may have
@@ -75,36 +86,54 @@ class SriovVifDriver(driver.VifDriver):
 
         :param create: called with a list of backing.Device
         """
-        refused, refusal = [], None
+        refused = []
         while True:
-            devices = backing.choose(need, self.host.sriov.ports(),
-                                     self.host.sriov.vioses(), refused)
-            if refusal is not None and devices in refused:
-                raise refusal
-            if len(devices) < need.count:
-                LOG.warning('Only %(count)d of %(wanted)d ports of SR-IOV '
-                            'adapters that run lead to the physical network '
-                            '%(net)s: the vNIC has less redundancy.',
-                            {'count': len(devices), 'wanted': need.count,
-                             'net': need.physnet}, instance=self.instance)
-            try:
-                return create(devices)
-            except pvm_exc.HttpError as exc:
-                if (exc.response is None or len(refused) == RETRIES or
-                        not 400 <= exc.response.status < 500):
-                    raise
-                LOG.warning('The platform refused the vNIC on %(devices)s: '
-                            '%(exc)s', {'devices': ', '.join(
-                                '%s of %s' % (device.port.location,
-                                              device.vios.name)
-                                for device in devices), 'exc': exc},
-                            instance=self.instance)
-                refused.append(devices)
-                refusal = exc
+            with self.host.sriov.reserved(
+                    mac, need.capacity, lambda ports, vioses: backing.choose(
+                        need, ports, vioses, refused)) as devices:
+                if any(refusal.is_of(devices) for refusal in refused):
+                    raise refused[-1].exc
+                try:
+                    return create(devices)
+                except pvm_exc.HttpError as exc:
+                    if len(refused) == RETRIES or not _may_be_of_choice(
+                            exc, mac):
+                        raise
+                    LOG.warning('The platform refused the vNIC on '
+                                '%(devices)s: %(exc)s',
+                                {'devices': backing.names(devices),
+                                 'exc': exc}, instance=self.instance)
+                    refused.append(backing.Refusal(devices, exc))
             self.host.sriov.forget()
 
-    def _build(self, devices, need):
-        """Build the backing devices of a vNIC: list of VNICBackDev."""
+    def _warn(self, vif, need, devices):
+        """Tell the operator of redundancy that a vNIC does not get."""
+        if len(devices) < need.count:
+            LOG.warning('Port %(id)s gets %(count)d backing devices instead '
+                        'of %(wanted)d, on %(devices)s: no other ports of '
+                        'SR-IOV adapters that run lead to the physical '
+                        'network %(net)s. When there are more, hard reboot '
+                        'the server: it gets the missing devices.',
+                        {'id': vif['id'], 'count': len(devices),
+                         'wanted': need.count, 'net': need.physnet,
+                         'devices': backing.names(devices)},
+                        instance=self.instance)
+        vioses = {device.vios.name for device in devices}
+        down = self.host.sriov.vioses_down
+        if len(devices) > 1 and len(vioses) == 1 and down:
+            LOG.warning('All backing devices of port %(id)s are in VIOS '
+                        '%(vios)s, as %(down)s cannot be used now: the server '
+                        'has no network there when %(vios)s is down. When '
+                        'there is another VIOS, detach the port and attach it '
+                        'again.', {'id': vif['id'], 'vios': vioses.pop(),
+                                   'down': ', '.join(down)},
+                        instance=self.instance)
+
+    def _build(self, devices, need, first=_FIRST_PRIORITY):
+        """Build the backing devices of a vNIC: list of VNICBackDev.
+
+        :param first: int, priority of the first of them
+        """
         return [pvm_card.VNICBackDev.bld(
             self.host.adapter, device.vios.uuid, device.port.adapter_id,
             device.port.port_id,
@@ -112,95 +141,112 @@ class SriovVifDriver(driver.VifDriver):
                 device.port.capacity(need.capacity) / physical_ports.WHOLE),
             max_capacity=None if need.maximum is None else (
                 need.maximum / physical_ports.WHOLE),
-            failover_pri=_FIRST_PRIORITY + _PRIORITY_STEP * number
+            failover_pri=first + _PRIORITY_STEP * number
             if self._fails_over else None)
             for number, device in enumerate(devices)]
 
+    # ---- a server that has its vNIC -------------------------------------
+
+    def replug(self, vif, adapter):
+        """Compare the vNIC with its port, and give it missing devices.
+
+        It sends 2 requests if a device is missing that it can get, otherwise
+        none. The server has run with its vNIC, so a failure is logged.
+        """
+        try:
+            need = backing.need_of(vif, self._fails_over)
+            self._compare(vif, need, adapter)
+            if backing.missing(need, adapter.back_devs, physical_ports.read(
+                    self.host.system)):
+                self._add_missing(vif, need, adapter)
+        except (nova_exc.VirtualInterfacePlugException,
+                pvm_exc.Error) as exc:
+            LOG.warning('The vNIC of port %(id)s cannot be brought up to '
+                        'date. The next hard reboot tries again: %(exc)s',
+                        {'id': vif['id'], 'exc': exc}, instance=self.instance)
+
+    def _compare(self, vif, need, vnic_w):
+        vlan = details.vlan(vif)
+        if (vnic_w.pvid or None) != vlan:
+            self.tell_difference(vif, 'it is in VLAN %s, and its network is '
+                                 'in VLAN %s' % (vnic_w.pvid, vlan))
+        known = {port.ids: port
+                 for port in physical_ports.read(self.host.system)}
+        for device in vnic_w.back_devs:
+            port = known.get((device.sriov_adap_id, device.pport_id))
+            if port is not None and port.physnet != need.physnet:
+                self.tell_difference(
+                    vif, 'its backing device on %s leads to the physical '
+                    'network %s, and its network is in %s' % (
+                        port.location, port.physnet, need.physnet))
+
+    def _add_missing(self, vif, need, vnic_w):
+        """Give a vNIC the backing devices that it could not get before."""
+        has = vnic_w.back_devs
+        lowest = max([device.failover_pri or 0 for device in has], default=0)
+        with self.host.sriov.reserved(
+                _mac(vif), need.capacity,
+                lambda ports, vioses: backing.choose_missing(
+                    need, ports, vioses, has)) as devices:
+            LOG.info('Adding backing devices to the vNIC of port %(id)s, on '
+                     '%(devices)s.', {'id': vif['id'],
+                                      'devices': backing.names(devices)},
+                     instance=self.instance)
+            has.extend(self._build(devices, need, lowest + _PRIORITY_STEP))
+            vnic_w.update()
+
+    # ---- removal --------------------------------------------------------
+
     def unplug(self, vif, adapter, lpar_going=False):
-        super().unplug(vif, adapter, lpar_going=lpar_going)
-        if adapter is None:
-            return
-        # The platform frees them. If it does not, they are cleaned up.
+        """See VifDriver. The platform frees the logical ports of the vNIC.
+
+        If it does not, they are cleaned up. So they are noted, unless the
+        platform has said that the vNIC stays.
+        """
         lpar_uuid = vm.get_lpar_uuid(self.instance)
-        logical_ports = [sriov.LogicalPort(
+        if not isinstance(adapter, pvm_card.VNIC):
+            super().unplug(vif, adapter, lpar_going=lpar_going)
+            mac = _mac(vif)
+            if mac in host_record.kept_macs(self.instance.system_metadata,
+                                            self.host.nodename):
+                self.host.sriov.lose(mac)
+            return
+        noted = [sriov.LogicalPort(
             pvm_util.get_req_path_uuid(device.vios_href, preserve_case=True),
             pvm_util.get_req_path_uuid(device.lport_href, preserve_case=True),
             adapter.mac, lpar_uuid, adapter.uuid)
             for device in adapter.back_devs
             if device.vios_href and device.lport_href]
         if lpar_going:
-            self.host.sriov.frees_with_lpar(lpar_uuid, logical_ports)
-        else:
-            self.host.sriov.frees(logical_ports)
+            self.host.sriov.frees_with_lpar(lpar_uuid, noted)
+            return
+        try:
+            super().unplug(vif, adapter)
+        except pvm_exc.HttpError:
+            raise
+        except pvm_exc.Error:
+            self.host.sriov.frees(noted)
+            raise
+        self.host.sriov.frees(noted)
 
     @classmethod
     def clean_periodically(cls, host):
-        """See VifDriver: logical ports of vNICs that are gone.
-
-        1 request for each VIOS that had some, and none without them; if one
-        is left, 1 more, and 1 for each LPAR.
-        """
-        freed = host.sriov.freed()
-        in_use = functools.cache(lambda: _logical_ports_in_use(host))
-        for vios_uuid in sorted({noted.vios_uuid for noted in freed}):
-            theirs = {noted.uuid.upper(): noted for noted in freed
-                      if noted.vios_uuid == vios_uuid}
-            if utils.try_to('remove what vNICs have left on VIOS %s' %
-                            vios_uuid, _clean_vios, host, vios_uuid, theirs,
-                            in_use):
-                host.sriov.are_gone(theirs.values())
+        """See VifDriver: logical ports of vNICs that are gone."""
+        logical_ports.clean_noted(host)
+        logical_ports.clean_lost(host)
 
 
-def _clean_vios(host, vios_uuid, theirs, in_use):
-    """Remove logical ports from a VIOS whose vNICs are gone.
+def _mac(vif):
+    return pvm_util.sanitize_mac_for_api(vif['address'])
 
-    :param theirs: dict of the UUID, upper case, -> sriov.LogicalPort noted
-    :param in_use: function that returns the UUIDs, upper case, of all logical
-        ports that vNICs of the host use
+
+def _may_be_of_choice(exc, mac):
+    """Whether the platform may accept a vNIC on other ports, or VIOSes.
+
+    It tells why it refuses only in words. It cannot be cured so if it does not
+    want the MAC address, or the slot.
     """
-    try:
-        found = host.logical_ports(vios_uuid)
-    except pvm_exc.HttpNotFound:
-        # The VIOS is gone.
-        return
-    for logical_w in found:
-        noted = theirs.get(logical_w.uuid.upper())
-        if noted is None or logical_w.mac != noted.mac or (
-                logical_w.vnic_port_usage !=
-                pvm_card.VNICPortUsage.DEDICATED_VNIC):
-            continue
-        if logical_w.uuid.upper() not in in_use():
-            _remove(host, logical_w, noted)
-
-
-def _remove(host, logical_w, noted):
-    LOG.warning('Removing the logical port %(port)s, which its vNIC %(mac)s '
-                'has left.', {'port': logical_w.loc_code, 'mac': noted.mac})
-    try:
-        driver.delete_adapter(host, logical_w)
-    except pvm_exc.HttpError as exc:
-        if exc.response is None or not 400 <= exc.response.status < 500:
-            raise
-        LOG.error('The platform does not delete the logical port %(port)s. '
-                  'Delete it there. %(exc)s',
-                  {'port': logical_w.loc_code, 'exc': exc})
-
-
-def _logical_ports_in_use(host):
-    """The UUIDs, upper case, of the logical ports of all vNICs: set.
-
-    A platform may give a UUID, or a MAC address, again: only that no vNIC of
-    the host has a logical port proves that it is left. It takes 1 request,
-    and 1 for each LPAR.
-    """
-    found = set()
-    for lpar_w in host.lpars():
-        try:
-            vnics = host.vnics(lpar_w.uuid)
-        except pvm_exc.HttpNotFound:
-            continue
-        found.update(
-            pvm_util.get_req_path_uuid(device.lport_href).upper()
-            for vnic_w in vnics for device in vnic_w.back_devs
-            if device.lport_href)
-    return found
+    if not 400 <= exc.response.status < 500 or exc.response.status in _FINAL:
+        return False
+    text = str(exc).replace(':', '').upper()
+    return mac not in text and not re.search(r'\bSLOT\b', text)

@@ -120,6 +120,38 @@ class LifeTest(SriovMixin, base.ScenarioCase):
         self.run_task('update_available_resource')
         self.assertEqual([], self.logical_ports())
 
+    def keep_logical_ports(self):
+        self.platform.operator.keep_logical_ports(True)
+        self.addCleanup(self.platform.operator.keep_logical_ports, False)
+
+    def test_logical_ports_that_stay_over_a_restart(self):
+        """Of a server that is deleted, and of a port that is detached."""
+        self.keep_logical_ports()
+        kept = self.boot()
+        self.attach_port(kept, 2)
+        gone = self.boot(networks=[{'port': self.neutron.port(3)['id']}])
+        self.detach_port(kept, 2)
+        self.assertIsNone(self.delete(gone))
+        self.assertEqual(6, len(self.logical_ports()))
+        self.restart()
+        self.assert_wired('compute1', 1)
+
+    def test_logical_ports_of_others_stay(self):
+        """A server that Nova does not know has had this vNIC."""
+        self.keep_logical_ports()
+        server = self.boot()
+        instance = self.instance_of(server)
+        del instance.system_metadata['powervm_vnics_compute1']
+        instance.save()
+        self.assertIsNone(self.delete(server))
+        self.restart()
+        self.assertEqual(2, len(self.logical_ports()))
+        self.platform.operator.keep_logical_ports(False)
+        for port in self.platform.store.all('SRIOVEthernetLogicalPort'):
+            with self.site.lock:
+                port.remove()
+                self.platform.take_out(port)
+
     def test_full(self):
         """The server is not made, and nothing of it is left."""
         for adapter in self.platform.system.sriov[:2]:

@@ -131,7 +131,8 @@ TROUBLE = {
     'test_size.FailureTest': ALL,
     'test_sriov.LifeTest': (
         'test_full',
-        'test_logical_ports_that_stay'),
+        'test_logical_ports_that_stay',
+        'test_logical_ports_that_stay_over_a_restart'),
     'test_start.CrowdTest': ('test_states_are_not_told',),
     'test_start.EndTest': ('test_operation_is_under_way',),
     'test_volume_identity.IdentityTest': ALL,

@@ -16,13 +16,21 @@
 from concurrent import futures
 from unittest import mock
 
+import fixtures
 from nova import exception as nova_exc
+from nova.objects import instance
+from pypowervm.wrappers import iocard as pvm_card
 
+from nova_powervm.simulator import errors
+from nova_powervm.simulator.resources import vnic
+from nova_powervm.tests.virt.powervm import test_locks
 from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm.cleanup import logical_ports
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import sriov
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.vif import details
+from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import plugger
 from nova_powervm.virt.powervm import vm
 
@@ -50,6 +58,7 @@ class SriovTestCase(base.SimulatedHostTestCase):
 
     def setUp(self):
         super().setUp()
+        self.useFixture(fixtures.MockPatchObject(instance.Instance, 'save'))
         self.instance = base.make_instance()
         self.lpar_w = self.create_lpar(self.instance)
         self.host.sriov.vioses()
@@ -251,8 +260,10 @@ class ChoiceTest(SriovTestCase):
 
     def test_values_without_sense(self):
         for key, value in (('capacity', 'much'), ('capacity', 0),
-                           ('maxcapacity', 1.5), ('vnic_required_vfs', 'two'),
-                           ('vnic_required_vfs', 7)):
+                           ('capacity', True), ('maxcapacity', 1.5),
+                           *(('vnic_required_vfs', count) for count in (
+                               'two', 7, 0, -1, 1.9, True, '2.0', ' 2 ', '')),
+                           ('redundancy', 0)):
             self.refused(make_vif(**{key: value}), key, repr(value))
             self.assertEqual([], self.requests())
 
@@ -314,6 +325,85 @@ class FullPortTest(SriovTestCase):
             self.simulated.faults.add(
                 {'method': 'PUT', 'path': 'VirtualNICDedicated', 'count': 1,
                  'effect': 'status', 'status': 400, 'message': message})
+
+    def test_vios_that_refuses(self):
+        """It is avoided at the next attempt."""
+        self.refuse_vioses('vios2')
+        self.plug()
+        self.assertEqual(['vios1'] * 2,
+                         [device[0] for device in self.devices()])
+        self.assertEqual(2, self.requests().count(CREATE))
+
+    def refuse_vioses(self, *names, text='VIOS %s has no memory for vNICs'):
+        check = vnic._check_new
+
+        def refuse(device, leaving):
+            if device.vios.name in names:
+                raise errors.Refused(
+                    text % device.vios.name if '%' in text else text)
+            check(device, leaving)
+
+        self.useFixture(fixtures.MockPatchObject(vnic, '_check_new', refuse))
+
+    def test_vios_that_refuses_without_its_name(self):
+        """Another VIOS alone is tried at last."""
+        self.refuse_vioses('vios2', text='no memory')
+        vioses = sorted(self.host.sriov.vioses(), key=lambda vios: vios.name)
+        with mock.patch.object(self.host.sriov, 'vioses',
+                               return_value=vioses):
+            self.plug()
+        self.assertEqual(['vios1'] * 2,
+                         [device[0] for device in self.devices()])
+        self.assertEqual(3, self.requests().count(CREATE))
+
+    def test_all_vioses_refuse(self):
+        self.refuse_vioses('vios1', 'vios2')
+        self.refused(make_vif(), 'no memory')
+
+    def test_refusals_that_no_choice_can_cure(self):
+        self.plug(slot_num=33)
+        other = base.make_instance(2)
+        lpar_w = self.create_lpar(other)
+        self.requests()
+        for instance_, lpar, port, text in (
+                (other, lpar_w, make_vif(), 'MAC address'),
+                (self.instance, self.lpar_w, make_vif(2), 'slot 33')):
+            exc = self.assertRaises(
+                nova_exc.VirtualInterfacePlugException, vif.plug, self.host,
+                instance_, port, lpar, slot_num=33)
+            self.assertIn(text, str(exc))
+            self.assertEqual(1, self.requests().count(CREATE))
+
+    def test_lpar_is_gone(self):
+        vm.delete_lpar(self.host, self.instance)
+        self.requests()
+        self.refused(make_vif())
+        self.assertEqual(1, self.requests().count(CREATE))
+
+    def test_no_thread_waits_for_the_vnic_of_another(self):
+        gate = test_locks.Gate(pvm_card.VNIC.create)
+
+        def create(vnic_w, **kwargs):
+            return gate(vnic_w, **kwargs)
+
+        with mock.patch.object(pvm_card.VNIC, 'create', create):
+            self.assertTrue(gate.run(lambda: self.plug(make_vif(1)),
+                                     lambda: self.plug(make_vif(2))))
+        self.assertEqual(2, len(self.vnics()))
+
+    def test_what_is_reserved_is_not_taken(self):
+        self.flags(vnic_required_vfs=1, group='powervm')
+        for place in ((1, 2), (2, 0)):
+            self.fill(*place)
+        self.fill(1, 0, left=1)
+        with self.host.sriov.reserved(
+                'FA163E000009', None, lambda ports, vioses: [
+                    mock.Mock(port=port) for port in ports
+                    if port.ids == (1, 0)]):
+            self.requests()
+            self.refused(make_vif(), 'in use')
+            self.assertNotIn(CREATE, self.requests())
+        self.plug()
 
     def test_filled_up_in_between(self):
         """The next ports are tried, after all is read again."""
@@ -379,6 +469,127 @@ class FullPortTest(SriovTestCase):
             self.refused(make_vif(2), 'in use')
 
 
+class ReplugTest(SriovTestCase):
+    """A server that has its vNIC is hard rebooted."""
+
+    def setUp(self):
+        super().setUp()
+        self.change_label(2, 2, '')
+
+    def change_label(self, adapter, number, label):
+        self.port(adapter, number).label = label
+        self.port(adapter, number).adapter.changed()
+        self.host.get_system()
+
+    def replug(self, port):
+        adapters = driver.read_adapters(self.host, self.instance,
+                                        [driver.VNIC])
+        self.requests()
+        self.plug(port, adapters=adapters, new_vif=False)
+        return self.requests()
+
+    def test_nothing_to_do(self):
+        for port in (make_vif(1), make_vif(2, vlan=None),
+                     make_vif(3, vnic_required_vfs=6)):
+            self.plug(port)
+            self.assertEqual([], self.replug(port))
+        self.assertNotIn('not what the port needs', self.logger.output)
+
+    def fail(self, adapter=2):
+        self.simulated.operator.set_sriov_adapter(adapter, 'Failed')
+
+    def plug_with_one(self, port):
+        self.fail()
+        self.plug(port)
+        self.assertEqual(1, len(self.devices()))
+
+    def test_missing_device(self):
+        """It was not there when the vNIC was made."""
+        port = make_vif(physnet='test', capacity=0.1)
+        self.plug_with_one(port)
+        [first] = self.devices()
+        self.assertIn('hard reboot', self.logger.output)
+        self.host.get_system()
+        self.assertEqual([], self.replug(port))
+        self.simulated.operator.set_sriov_adapter(2, 'Running')
+        self.host.get_system()
+        self.assertEqual(['GET ManagedSystem', 'POST VirtualNICDedicated'],
+                         self.replug(port))
+        kept, added = self.devices()
+        self.assertEqual((first, (2, 1, 20)), (kept, added[1:]))
+        self.assertNotEqual(first[0], added[0])
+        self.assertEqual([1000, 1000], [
+            device.capacity for device in self.vnics()[0].devices])
+        self.assertEqual([], self.replug(port))
+
+    def test_missing_device_that_it_cannot_get(self):
+        """The server starts nevertheless."""
+        port = make_vif(physnet='test')
+        self.plug_with_one(port)
+        self.simulated.operator.set_sriov_adapter(2, 'Running')
+        self.host.get_system()
+        for fault in ({'status': 400, 'effect': 'status'},
+                      {'effect': 'drop_before'}):
+            self.simulated.faults.add(
+                {'method': 'POST', 'path': 'VirtualNICDedicated',
+                 'count': 1, **fault})
+            self.replug(port)
+            self.assertEqual(1, len(self.devices()))
+            self.assertIn('The next hard reboot tries again',
+                          self.logger.output)
+        self.replug(port)
+        self.assertEqual(2, len(self.devices()))
+
+    def test_vlan(self):
+        self.plug()
+        self.assertEqual([], self.replug(make_vif(vlan='102')))
+        self.assertIn('it is in VLAN 101, and its network is in VLAN 102',
+                      self.logger.output)
+        self.assertIn('Detach the port', self.logger.output)
+
+    def test_label(self):
+        self.plug(make_vif(slot='0002:00:00.0'))
+        self.change_label(2, 0, 'lab')
+        self.replug(make_vif())
+        self.assertIn('leads to the physical network lab, and its network is '
+                      'in prod', self.logger.output)
+
+    def test_values_without_sense(self):
+        """They do not keep the server from starting."""
+        self.plug()
+        self.assertEqual([], self.replug(make_vif(vnic_required_vfs=9)))
+        self.assertIn('makes no sense', self.logger.output)
+
+    def test_adapter_of_another_type(self):
+        """Neutron has bound the port again, to another type."""
+        vnic_w = self.plug()
+        cna = vif.plug(self.host, self.instance, base.make_vif(2),
+                       self.lpar_w)
+        self.requests()
+        for port, adapter in ((make_vif(2), cna), (base.make_vif(1), vnic_w),
+                              (base.make_vif(1, type='ovs'), vnic_w)):
+            self.plug(port, adapters=[adapter], new_vif=False)
+            self.assertEqual([], self.requests())
+        self.unplug(base.make_vif(1, type='ovs'), adapters=[vnic_w])
+        self.assertEqual([], self.vnics())
+        self.assertEqual(3, self.logger.output.count(
+            'it has another type of adapter'))
+
+
+class ReadTest(SriovTestCase):
+
+    def test_no_such_feed(self):
+        """A platform that does not know vNICs tells the other adapters."""
+        vif.plug(self.host, self.instance, base.make_vif(2), self.lpar_w)
+        self.simulated.faults.add(
+            {'method': 'GET', 'path': 'VirtualNICDedicated',
+             'effect': 'status', 'status': 404})
+        self.assertEqual(['FA163E000002'], [
+            adapter.mac for adapter in driver.read_adapters(
+                self.host, self.instance,
+                [driver.CLIENT_ADAPTER, driver.VNIC])])
+
+
 class UnplugTest(SriovTestCase):
 
     def test_unplug(self):
@@ -408,6 +619,40 @@ class UnplugTest(SriovTestCase):
                                 self.unplug)
         self.assertIn('busy VIOS', str(exc))
         self.assertEqual(set(), self.host.sriov.freed())
+
+    def test_lost_answer(self):
+        """The vNIC is gone, or deleted again: the ports are noted."""
+        for effect, requests in (
+                ('drop_after', ['GET VirtualNICDedicated'] * 2),
+                ('drop_before', ['GET VirtualNICDedicated'] * 2 +
+                 ['DELETE VirtualNICDedicated'])):
+            self.plug()
+            self.requests()
+            self.simulated.faults.add(
+                {'method': 'DELETE', 'path': 'VirtualNICDedicated',
+                 'effect': effect})
+            self.unplug()
+            self.assertEqual(([], []), (self.vnics(), self.logical_ports()))
+            self.assertEqual(
+                sorted([*requests, 'DELETE VirtualNICDedicated']),
+                sorted(self.requests()))
+            freed = self.host.sriov.freed()
+            self.assertEqual(2, len(freed))
+            self.host.sriov.are_gone(freed)
+
+    def test_no_answer_at_all(self):
+        """The next attempt finds it gone."""
+        self.plug()
+        self.simulated.faults.add(
+            {'method': 'DELETE', 'path': 'VirtualNICDedicated',
+             'effect': 'drop_after'})
+        self.simulated.faults.add(
+            {'method': 'GET', 'path': 'VirtualNICDedicated/.', 'count': 1,
+             'effect': 'drop_before'})
+        self.assertRaises(nova_exc.VirtualInterfaceUnplugException,
+                          self.unplug)
+        self.assertEqual(2, len(self.host.sriov.freed()))
+        self.assertIsNone(self.unplug())
 
     def test_other_ports_need_no_request_for_vnics(self):
         port = base.make_vif(2)
@@ -458,6 +703,111 @@ class LeftLogicalPortsTest(SriovTestCase):
         self.assertEqual(2, len(self.logical_ports()))
         self.clean()
         self.assertEqual([], self.logical_ports())
+
+    def lose(self, number=1):
+        """Delete a vNIC from outside."""
+        vnic = next(vnic for vnic in self.vnics()
+                    if vnic.mac == 'FA163E00000%d' % number)
+        with self.site.lock:
+            vnic.remove()
+            self.simulated.take_out(vnic)
+
+    def test_lost_answer(self):
+        self.plug()
+        self.simulated.faults.add(
+            {'method': 'DELETE', 'path': 'VirtualNICDedicated',
+             'effect': 'drop_after'})
+        self.unplug()
+        self.assertEqual(2, len(self.logical_ports()))
+        self.clean()
+        self.assertEqual([], self.logical_ports())
+
+    def test_vnic_that_somebody_else_has_deleted(self):
+        for lpar_going in (False, True):
+            self.plug()
+            self.lose()
+            self.unplug(lpar_going=lpar_going)
+            self.assertEqual(2, len(self.logical_ports()))
+            self.clean()
+            self.assertEqual([], self.logical_ports())
+            self.assertEqual([], self.clean())
+
+    def test_vnic_that_is_plugged_again(self):
+        """What the first one has left goes; what the second one has stays."""
+        self.plug()
+        self.lose()
+        self.plug()
+        self.assertEqual(4, len(self.logical_ports()))
+        self.clean()
+        [vnic] = self.vnics()
+        self.assertEqual({device.logical for device in vnic.devices},
+                         set(self.logical_ports()))
+
+    def test_port_that_never_had_a_vnic(self):
+        self.assertIsNone(self.unplug())
+        self.assertEqual([], self.clean())
+
+    def test_vios_is_down(self):
+        """It is looked at when it is back."""
+        self.plug()
+        self.lose()
+        self.unplug()
+        vios = self.logical_ports()[0].partition
+        with self.site.lock:
+            vios.set_rmc('inactive')
+            vios.set_state('not activated')
+        self.host.sriov.forget()
+        self.clean()
+        self.assertEqual(1, len(self.logical_ports()))
+        with self.site.lock:
+            vios.set_state('running')
+            vios.set_rmc('active')
+        self.clean()
+        self.assertEqual([], self.logical_ports())
+
+    def test_vnic_that_is_being_made(self):
+        """Its logical ports are there first."""
+        self.plug()
+        self.unplug()
+        port = self.logical_ports()[0]
+        with self.host.sriov.reserved(port.mac, None, lambda *_known: []):
+            self.clean()
+        self.assertEqual(2, len(self.logical_ports()))
+
+    def start(self, *stale):
+        """Clean up as nova-compute does when it starts: the requests."""
+        self.requests()
+        logical_ports.remove(self.host, mock.Mock(
+            stale_vnics=set(stale),
+            active_vioses=lambda: self.host.vioses()))
+        return self.requests()
+
+    def test_start(self):
+        """Only what has a record goes. What others have left is told."""
+        self.plug()
+        self.plug(make_vif(2))
+        self.lose(1)
+        self.lose(2)
+        self.plug(make_vif(3))
+        self.assertEqual(['GET VirtualIOServer'] +
+                         ['GET SRIOVEthernetLogicalPort'] * 2, self.start())
+        self.assertEqual(6, len(self.logical_ports()))
+        self.start('FA163E000001')
+        self.assertEqual({'FA163E000002', 'FA163E000003'},
+                         {port.mac for port in self.logical_ports()})
+        self.assertIn('FA163E000002, but nothing proves',
+                      self.logger.output)
+        self.assertNotIn('FA163E000003', self.logger.output)
+
+    def test_start_with_a_record_of_a_vnic_that_is_there(self):
+        self.plug()
+        self.start('FA163E000001')
+        self.assertEqual(2, len(self.logical_ports()))
+
+    def test_start_without_vnics(self):
+        self.simulated.system.spec['vnic_capable'] = False
+        self.host.get_system()
+        self.assertEqual([], self.start())
 
     def test_those_of_others_stay(self):
         self.plug()
@@ -581,6 +931,8 @@ class ViosesTest(SriovTestCase):
         self.set_down('vios2')
         self.host.sriov.forget()
         self.plug()
+        self.assertIn('are in VIOS vios1, as vios2 cannot be used now',
+                      self.logger.output)
         self.assertEqual(['vios1'] * 2,
                          [device[0] for device in self.devices()])
         self.requests()

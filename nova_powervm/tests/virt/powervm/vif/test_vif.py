@@ -222,7 +222,8 @@ class AdapterTypesTest(base.SimulatedHostTestCase):
         self.adapter = mock.Mock(mac='FA163E000001', slot=7)
         self.read = mock.Mock(return_value=[self.adapter])
         toy = type('ToyVifDriver', (driver.VifDriver,), {
-            'adapter_type': driver.AdapterType('VNIC', self.read),
+            'adapter_type': driver.AdapterType('VNIC', mock.Mock,
+                                               self.read),
             'plug': mock.Mock()})
         self.useFixture(fixtures.MockPatch(
             'oslo_utils.importutils.import_class',
