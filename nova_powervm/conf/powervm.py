@@ -206,7 +206,8 @@ other, name either of them.
 
 A host with a single network bridge needs no mapping: all physical
 networks use it. The mapping also decides on which virtual switch
-the network adapter of a server is.
+the network adapter of a server is. Two physical networks cannot
+have the same SEA.
 """),
     cfg.BoolOpt(
         'manage_sea_vlans',

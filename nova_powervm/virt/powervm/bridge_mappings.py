@@ -16,6 +16,8 @@ The option [powervm] bridge_mappings has the syntax of the networking-powervm
 agent.
 """
 
+import collections
+
 from nova import exception as nova_exc
 
 
@@ -24,8 +26,8 @@ def parse(entries):
 
     :param entries: list of 'physical network:device:name of VIOS'.
     :returns: dict of physical network -> (device, name of VIOS), all str.
-    :raises nova.exception.InvalidConfiguration: if an entry is not such, or
-        a physical network has two.
+    :raises nova.exception.InvalidConfiguration: if an entry is not such, a
+        physical network has two, or two have the same.
     """
     found = {}
     for entry in entries:
@@ -41,4 +43,28 @@ def parse(entries):
                 '[powervm] bridge_mappings has the physical network %s '
                 'twice.' % network)
         found[network] = device, vios
+    check_unique({network: '%s of %s' % adapter
+                  for network, adapter in found.items()})
     return found
+
+
+def check_unique(names):
+    """Refuse two physical networks on one Shared Ethernet Adapter.
+
+    Neutron takes a VLAN of one and the same VLAN of the other for two
+    networks, maybe of two tenants. There they would be one.
+
+    :param names: dict of physical network -> what operators call its adapter.
+    :raises nova.exception.InvalidConfiguration: if two have the same.
+    """
+    networks = collections.defaultdict(list)
+    for network, name in names.items():
+        networks[name].append(network)
+    for name, theirs in networks.items():
+        if len(theirs) > 1:
+            raise nova_exc.InvalidConfiguration(
+                '[powervm] bridge_mappings leads the physical networks '
+                '%(nets)s to one Shared Ethernet Adapter, %(name)s. Servers '
+                'in the same VLAN of both would reach each other. Use one '
+                'physical network for each adapter.' % {
+                    'nets': ' and '.join(sorted(theirs)), 'name': name})

@@ -108,13 +108,36 @@ class Bridges:
         # How many removals have begun.
         self._removals = 0
 
-    @staticmethod
-    def check_options():
-        """Check the options (no request).
+    def check_options(self):
+        """Check the options (no request; as all() if there are mappings).
+
+        A bridge that is not there now may come later, so that is only logged.
 
         :raises nova.exception.InvalidConfiguration: if one makes no sense.
         """
-        bridge_mappings.parse(CONF.powervm.bridge_mappings)
+        mappings = bridge_mappings.parse(CONF.powervm.bridge_mappings)
+        if not mappings:
+            return
+        try:
+            bridges = self.all()
+        except pvm_exc.Error as exc:
+            LOG.warning('[powervm] bridge_mappings cannot be checked: %s', exc)
+            return
+        found = {network: [bridge for bridge in bridges
+                           if device in bridge.devices]
+                 for network, device in mappings.items()}
+        for network in sorted(found):
+            if not found[network]:
+                LOG.error('[powervm] bridge_mappings has %(device)s for the '
+                          'physical network %(net)s, but no network bridge of '
+                          'this host has that now. Until there is one, no '
+                          'port can be plugged there. The bridges are: '
+                          '%(all)s', {
+                              'device': '%s of %s' % mappings[network],
+                              'net': network, 'all': _names(bridges)})
+        bridge_mappings.check_unique({
+            network: bridge.name for network, theirs in found.items()
+            for bridge in theirs})
 
     # ---- what there is -------------------------------------------------
 
@@ -163,8 +186,7 @@ class Bridges:
                 'No single Shared Ethernet Adapter is known for the physical '
                 'network %(net)s. Set [powervm] bridge_mappings. The bridges '
                 'of this host are: %(all)s' % {
-                    'net': physical_network, 'all': '; '.join(
-                        bridge.name for bridge in bridges) or 'none'})
+                    'net': physical_network, 'all': _names(bridges)})
         return found[0]
 
     # ---- adding VLANs --------------------------------------------------
@@ -244,7 +266,9 @@ class Bridges:
         """
         try:
             self._send(bridge, vlans)
-        except pvm_exc.Error as exc:
+        except (pvm_exc.Error,
+                nova_exc.VirtualInterfacePlugException) as exc:
+            # It may be for a VLAN that another server needs.
             if vlans == {own}:
                 raise
             LOG.warning('VLANs %(vlans)s could not be added together: '
@@ -337,6 +361,10 @@ class Bridges:
             self._fact.age(AGE_AFTER_ECHO)
         else:
             self.forget()
+
+
+def _names(bridges):
+    return '; '.join(bridge.name for bridge in bridges) or 'none'
 
 
 def _vios_uuids(bridge_w):

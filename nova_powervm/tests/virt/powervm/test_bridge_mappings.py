@@ -40,3 +40,10 @@ class ParseTest(base.TestCase):
             nova_exc.InvalidConfiguration, bridge_mappings.parse,
             ['prod:ent5:vios1', 'prod:ent6:vios1'])
         self.assertIn('prod twice', str(exc))
+
+    def test_two_on_one_adapter(self):
+        exc = self.assertRaises(
+            nova_exc.InvalidConfiguration, bridge_mappings.parse,
+            ['test:ent5:vios1', 'prod:ent5:vios1', 'lab:ent5:vios2'])
+        self.assertIn('prod and test', str(exc))
+        self.assertIn('ent5 of vios1', str(exc))

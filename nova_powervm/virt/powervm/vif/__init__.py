@@ -135,8 +135,9 @@ def restore(host: powervm_host.Host, instance: objects.Instance,
     """Bring a port up to date when nova-compute starts.
 
     :param vif: nova.network.model.VIF
-    :param adapters: list of the CNA wrappers of the management partition.
-    :returns: bool; False if the port has to be plugged instead.
+    :param adapters: starting.Adapters, those of the management partition.
+    :returns: bool; False if the port has to be plugged instead, also if its
+        type is unknown.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
     if vif.get('type') not in VIF_DRIVERS:

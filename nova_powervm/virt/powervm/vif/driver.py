@@ -233,7 +233,7 @@ class VifDriver(abc.ABC):
         """Bring a port up to date when nova-compute starts.
 
         :param vif: the nova.network.model.VIF.
-        :param adapters: list of the CNA wrappers of the management partition.
+        :param adapters: starting.Adapters, those of the management partition.
         :returns: bool; False if replug() is to do it, which needs the adapter
             of the port.
         :raises: as plug().

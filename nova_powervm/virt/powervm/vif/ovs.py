@@ -101,8 +101,8 @@ class OvsVifDriver(driver.VifDriver):
         """See VifDriver: has the trunks plugged into their bridge again."""
         if _wants_linux_bridge(vif):
             LOG.error(_NO_LINUX_BRIDGE, vif['id'], instance=self.instance)
-        trunks = [cna for cna in adapters if self._is_on_switch(cna) and
-                  cna.is_trunk and _iface_id(vif) in _ext_ids(cna)]
+        trunks = [cna for cna in adapters.find(_ext_ids, _iface_id(vif))
+                  if self._is_on_switch(cna) and cna.is_trunk]
         if len(trunks) != 1:
             return False
         _rewrite(trunks[0], self._ovs_attrs(vif))

@@ -26,8 +26,11 @@ from nova_powervm.virt.powervm import vif as powervm_vif
 LOG = logging.getLogger(__name__)
 
 
-class PortsAtStart:
-    """Brings ports up to date, as long as nova-compute starts.
+class Adapters:
+    """The adapters of the management partition, which are read once at most.
+
+    They are found by keys. For each function that tells keys, there is one
+    look at all adapters, however many ports are looked for.
 
     :param host: host.Host, connected.
     """
@@ -36,31 +39,54 @@ class PortsAtStart:
         self._host = host
         self._lock = threading.Lock()
         self._adapters = None
+        # Function -> dict of key -> list of adapters.
+        self._indexes = {}
+
+    def find(self, keys, wanted):
+        """Find adapters by a key (1 request, once).
+
+        :param keys: called with a CNA wrapper of the management partition;
+            returns its keys.
+        :param wanted: the key to look for.
+        :returns: list of CNA wrappers.
+        :raises pypowervm.exceptions.Error: if they cannot be read.
+        """
+        with self._lock:
+            if self._adapters is None:
+                self._adapters = self._host.mgmt_network_adapters()
+            if keys not in self._indexes:
+                self._indexes[keys] = index = {}
+                for adapter in self._adapters:
+                    for key in keys(adapter):
+                        index.setdefault(key, []).append(adapter)
+            return self._indexes[keys].get(wanted, [])
+
+
+class PortsAtStart:
+    """Brings ports up to date, as long as nova-compute starts.
+
+    :param host: host.Host, connected.
+    """
+
+    def __init__(self, host):
+        self._host = host
+        self._adapters = Adapters(host)
 
     def update(self, instance, network_infos):
         """Bring the ports of a server up to date; never raises.
 
-        It sends 1 request for the first server, and 1 for each port of which
-        the management partition has a part.
+        It sends 1 request for the first port of which the management partition
+        has a part, and 1 for each.
 
         :param instance: nova.objects.Instance
         :param network_infos: list of nova.network.model.VIF.
         :returns: list of those of them that have to be plugged.
         """
         vifs = powervm_vif.ports_to_replug(network_infos)
-        if not any(vif.get('type') in powervm_vif.VIF_DRIVERS for vif in vifs):
-            return vifs
         try:
             return [vif for vif in vifs if not powervm_vif.restore(
-                self._host, instance, vif, self._read_adapters())]
+                self._host, instance, vif, self._adapters)]
         except pvm_exc.Error as exc:
             LOG.warning('The ports cannot be updated together: %s', exc,
                         instance=instance)
             return vifs
-
-    def _read_adapters(self):
-        """Read the adapters of the management partition, once: list."""
-        with self._lock:
-            if self._adapters is None:
-                self._adapters = self._host.mgmt_network_adapters()
-            return self._adapters

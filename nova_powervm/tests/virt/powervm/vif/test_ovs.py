@@ -22,6 +22,7 @@ from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.vif import ovs
 from nova_powervm.virt.powervm.vif import plugger
 from nova_powervm.virt.powervm.vif import starting
 from nova_powervm.virt.powervm import vm
@@ -351,6 +352,29 @@ class OvsTestCase(base.SimulatedHostTestCase):
             self.requests())
         self.assertEqual({'br-new', 'br-int'},
                          {trunk.ovs_bridge for trunk in self.trunks()})
+
+    def test_start_with_many_ports(self):
+        """Each adapter is looked at once, not once for each port."""
+        self.plug()
+        [trunk] = [cna for cna in self.host.mgmt_network_adapters()
+                   if cna.is_trunk]
+        crowd = [mock.Mock(wraps=trunk, is_trunk=True, ovs_ext_ids=(
+            'iface-id=%d' % number)) for number in range(300)]
+        looks = []
+
+        def read(*_args):
+            looks.extend(crowd)
+            return crowd
+
+        with mock.patch.object(self.host, 'mgmt_network_adapters', read), \
+                mock.patch.object(ovs, '_ext_ids', side_effect=lambda cna: [
+                    looks.append(cna) or cna.ovs_ext_ids]):
+            ports = starting.PortsAtStart(self.host)
+            for number in range(300):
+                port = make_vif(1)
+                port['ovs_interfaceid'] = 'gone-%d' % number
+                self.assertEqual([port], ports.update(self.instance, [port]))
+        self.assertEqual(2 * 300, len(looks))
 
     def test_start_with_a_lost_trunk(self):
         self.plug()

@@ -310,6 +310,50 @@ class TwoBridgesTest(SeaTestCase):
         self.map('prod:ent5:vios2')
         self.refused(make_vif(202, physical_network='prod'))
 
+    def test_start(self):
+        self.map('prod:ent5:vios1', 'test:ent6:vios1')
+        self.host.bridges.check_options()
+        self.assertNotIn('bridge_mappings', self.logger.output)
+
+    def test_start_without_mappings(self):
+        self.host.bridges.check_options()
+        self.assertEqual([], self.requests())
+
+    def test_start_with_a_device_that_is_not_there(self):
+        """It may come back."""
+        self.map('prod:ent5:vios1', 'test:ent9:vios1')
+        self.host.bridges.check_options()
+        for text in ('has ent9 of vios1 for the physical network test',
+                     'ent5 of vios1; ent6 of vios1'):
+            self.assertIn(text, self.logger.output)
+        self.assertNotIn('network prod', self.logger.output)
+
+    def test_start_while_the_platform_is_busy(self):
+        self.map('prod:ent5:vios1')
+        self.host.bridges.forget()
+        self.simulated.faults.add(
+            {'method': 'GET', 'path': 'NetworkBridge', 'effect': 'status',
+             'status': 500})
+        self.host.bridges.check_options()
+        self.assertIn('cannot be checked', self.logger.output)
+
+    def test_peer_gets_a_vlan_that_another_server_waits_for(self):
+        """Only the port of that server is refused."""
+        self.map('prod:ent5:vios1', 'test:ent6:vios1')
+        self.host.bridges.all()
+        bridge = self.host.bridges.find('prod')
+        # Another thread waits for its turn.
+        self.host.bridges._wanted[bridge.uuid].add(303)
+        self.requests()
+        self.simulated.faults.add(
+            {'method': 'GET', 'path': 'NetworkBridge', 'nth': 2,
+             'effect': 'action'}, action=lambda *args: self.give_to_peer(303))
+        self.plug(make_vif(202, physical_network='prod'))
+        self.assertIn(202, self.tagged(0))
+        self.assertNotIn(303, self.tagged(0))
+        self.refused(make_vif(303, number=2, physical_network='prod'))
+        self.assertIn(303, self.tagged(1))
+
     def give_to_peer(self, vlan):
         trunk = self.bridge(1).seas[0].trunks[1]
         with self.site.lock:
