@@ -28,6 +28,8 @@ class Console:
     """The virtual terminal of a partition; site.lock is held.
 
     :param partition: partition.Partition
+    :ivar user: object that has opened it, or None. What has printed() and
+        closed() is told what is printed, and the end
     :ivar is_open: bool, whether somebody has opened it
     """
 
@@ -36,10 +38,12 @@ class Console:
         self._output = bytearray()
         self._until = None
         self.is_open = False
+        self.user = None
 
-    def open(self):
+    def open(self, user=None):
         """Open it: from now on the output is kept.
 
+        :param user: see the attribute
         :raises errors.RestError: when it is open already, or when the
             partition has another kind of terminal
         """
@@ -51,6 +55,7 @@ class Console:
             raise errors.Conflict('The virtual terminal of partition %s is '
                                   'open already' % partition.name)
         self.is_open = True
+        self.user = user
         self._output.clear()
         self._until = partition.host.site.clock.now()
 
@@ -58,6 +63,9 @@ class Console:
         """Close it, and forget its output; none open is fine."""
         self.is_open = False
         self._output.clear()
+        user, self.user = self.user, None
+        if user is not None:
+            user.closed()
 
     def read(self):
         """Return what the guest has printed since it was opened.
@@ -77,7 +85,10 @@ class Console:
             raise errors.Refused('The virtual terminal of partition %s is not '
                                  'open' % self._partition.name)
         self.catch_up()
-        if self._partition.boot_time is not None:
+        partition = self._partition
+        # One that the profile has running was not booted here.
+        if (partition.boot_time is not None or
+                partition.partition_state == 'running'):
             self.print(text.replace(b'\r', b'\n').replace(b'\n', b'\r\n'))
 
     def print(self, text):
@@ -88,6 +99,8 @@ class Console:
         if self.is_open:
             self._output += text
             del self._output[:-_KEPT]
+            if self.user is not None:
+                self.user.printed(text)
 
     def booted(self):
         """Print what a guest prints when it boots."""

@@ -23,6 +23,7 @@ from nova_powervm.simulator import management_partition
 from nova_powervm.simulator import operator
 from nova_powervm.simulator import resources
 from nova_powervm.simulator import store
+from nova_powervm.simulator import terminals
 
 LOG = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Host:
     :ivar system: the ManagedSystem resource
     :ivar operator: operator.Operator, which changes things outside of the REST
                     API
+    :ivar terminals: terminals.Terminals, what mkvterm has opened
     :ivar data_dir: str, where files of this host go
     """
 
@@ -65,6 +67,7 @@ class Host:
         self.sessions = endpoint.sessions
         self.faults = endpoint.faults
         self.management = management_partition.Management(self)
+        self.terminals = terminals.Terminals(self)
         self.operator = operator.Operator(self)
         os.makedirs(self.data_dir, mode=0o700, exist_ok=True)
 

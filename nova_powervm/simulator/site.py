@@ -26,6 +26,7 @@ from nova_powervm.simulator.migration import record
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator.san import network as san_network
 from nova_powervm.simulator import server
+from nova_powervm.simulator import terminals
 
 #: A data folder with this file in it may be emptied.
 _MARK = '.powervm-simulator'
@@ -124,6 +125,9 @@ class Site:
                     wanted = port + found.number if port else 0
                 found.server = server.RestServer(found, bind, wanted, tls)
                 found.server.listen()
+                if not found.is_hmc:
+                    terminals.write_commands(found.hosts[0].management_root,
+                                             found.base_url)
                 # So that not even the first request has to wait.
                 for host in found.hosts:
                     host.render_all()
@@ -141,6 +145,7 @@ class Site:
                 found.server.stop()
         for host in self.hosts:
             host.management.stop()
+            host.terminals.stop()
         self.clock.stop()
         if self._own_dir:
             shutil.rmtree(self.data_dir, ignore_errors=True)

@@ -82,7 +82,7 @@ class TestCommand(testtools.TestCase):
         for host in hosts:
             self.assertIn('Host %s is at %s' % (host['name'], host['url']),
                           command.log)
-            self.assertEqual(['dev', 'proc', 'sys'], sorted(
+            self.assertEqual(['dev', 'proc', 'sys', 'usr'], sorted(
                 os.listdir(host['management_root'])))
             # File authentication, as a plain Session() does it.
             session = pvm_adapter.Session(port=host['port'])

@@ -136,7 +136,8 @@ class DiscoveryTestCase(storage_base.PoolTestCase):
     def test_only_disks(self):
         medium = self.upload()
         self.write(self.map(medium))
-        self.assertEqual(['loadavg', 'lparcfg', 'scan', 'uptime'], sorted(
+        self.assertEqual(['loadavg', 'lparcfg', 'mkvterm', 'rmvterm', 'scan',
+                          'uptime'], sorted(
             os.path.basename(name) for name in self.names()))
 
     def test_without_sync(self):
