@@ -20,6 +20,7 @@ import testtools
 from nova_powervm.tests.bench import rows
 from nova_powervm.tests.functional import test_snapshot
 from nova_powervm.tests import tree
+from nova_powervm.tests.virt.powervm.scenarios import live_volumes
 from nova_powervm.tests.virt.powervm.scenarios import test_budgets
 from nova_powervm.tests.virt.powervm.scenarios import test_crash_dump
 from nova_powervm.tests.virt.powervm.scenarios import test_diagnostics
@@ -117,6 +118,11 @@ class BudgetDocsTest(testtools.TestCase):
             [str(cls.BARE), str(cls.WITH_CONFIG_DRIVE)],
             self.budgets('Live migration', 'migration without config drive',
                          'migration with config drive'))
+        self.assertEqual(
+            [str(cls.BUDGET) for cls in (live_volumes.LiveVolumeMixin,
+                                         live_volumes.LiveNpivMixin)],
+            self.budgets('Live migration', 'migration with a volume',
+                         'migration with volumes through NPIV'))
 
     def test_volumes(self):
         base = test_volume_budgets.VolumeBudgetBase

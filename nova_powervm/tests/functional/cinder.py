@@ -193,12 +193,36 @@ class SanCinder(nova_fixtures.CinderFixture):
             context, volume_id, instance_uuid, mountpoint=mountpoint)
         if connector:
             try:
-                attachment.update(self.fake_attachment_update(
+                attachment.update(self._update_of_new(
                     context, attachment['id'], connector, mountpoint))
             except Exception:
                 del self.volume_to_attachment[volume_id][attachment['id']]
                 raise
         return attachment
+
+    def _update_of_new(self, context, attachment_id, connector, mountpoint):
+        """Connect a new attachment.
+
+        A server may have a second one, for the target of a live migration
+        (source: Cinder, VolumeAPI._attachment_reserve).
+        """
+        volume_id, attachment, attachments = self._find_attachment(
+            attachment_id)
+        if not any(other['connector'] and other['instance_uuid'] ==
+                   attachment['instance_uuid']
+                   for other in attachments.values()):
+            return self.fake_attachment_update(context, attachment_id,
+                                               connector, mountpoint)
+        return self._update(volume_id, attachment, connector, mountpoint)
+
+    def _update(self, volume_id, attachment, connector, mountpoint):
+        if mountpoint:
+            connector['device'] = mountpoint
+        # Each attachment has a connector of its own.
+        attachment['connector'] = dict(connector)
+        return {'id': attachment['id'],
+                'connection_info': self._find_connection_info(
+                    volume_id, attachment['id'])}
 
     def fake_attachment_update(self, context, attachment_id, connector,
                                mountpoint=None):
@@ -209,12 +233,7 @@ class SanCinder(nova_fixtures.CinderFixture):
                 return super().fake_attachment_update(
                     context, attachment_id, connector, mountpoint)
             # Nova's fixture knows no volume like that but its own.
-            if mountpoint:
-                connector['device'] = mountpoint
-            attachment['connector'] = connector
-            return {'id': attachment_id,
-                    'connection_info': self._find_connection_info(
-                        volume_id, attachment_id)}
+            return self._update(volume_id, attachment, connector, mountpoint)
         except cinder_exc.ClientException:
             attachment['connector'] = None
             raise

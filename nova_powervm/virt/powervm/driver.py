@@ -392,6 +392,9 @@ class PowerVMDriver(driver_live.LiveMigrationMethods):
 
     def detach_volume(self, context, connection_info, instance, mountpoint,
                       encryption=None):
+        if self.actions.live.is_coming(instance):
+            self.actions.live.forget_volume(instance, connection_info)
+            return
         runner.log_operation('detach_volume', instance)
         runner.run(flow_volume.detach(
             self.services, instance, connection_info,

@@ -22,8 +22,7 @@ from nova.virt import driver
 from nova_powervm.virt.powervm import operations
 
 
-@operations.counted('cleanup_live_migration_destination_check',
-                    'post_live_migration')
+@operations.counted('cleanup_live_migration_destination_check')
 class LiveMigrationMethods(driver.ComputeDriver):
     """Live migration; the arguments are those of ComputeDriver."""
 
@@ -52,7 +51,8 @@ class LiveMigrationMethods(driver.ComputeDriver):
 
     def pre_live_migration(self, context, instance, block_device_info,
                            network_info, disk_info, migrate_data):
-        return self.actions.live.prepare(instance, network_info, migrate_data)
+        return self.actions.live.prepare(instance, network_info,
+                                         block_device_info, migrate_data)
 
     def live_migration(self, context, instance, dest, post_method,
                        recover_method, block_migration=False,
@@ -77,7 +77,7 @@ class LiveMigrationMethods(driver.ComputeDriver):
 
     def post_live_migration(self, context, instance, block_device_info,
                             migrate_data=None):
-        """Nothing to do: the platform removes the mappings of the LPAR."""
+        self.actions.live.release_volumes(instance, block_device_info)
 
     def post_live_migration_at_source(self, context, instance, network_info):
         self.actions.live.unplug_at_source(instance, network_info)
@@ -86,7 +86,8 @@ class LiveMigrationMethods(driver.ComputeDriver):
                                            network_info,
                                            block_migration=False,
                                            block_device_info=None):
-        self.actions.live.finish_on_target(context, instance, network_info)
+        self.actions.live.finish_on_target(context, instance, network_info,
+                                           block_device_info)
 
     def process_instances_at_startup(self, context, instances):
         return self.actions.settling.settle(context, instances)

@@ -30,6 +30,7 @@ again in any case.
 """
 
 import time
+import typing
 
 from pypowervm.wrappers import iocard as pvm_card
 
@@ -71,6 +72,14 @@ def usable(vios_w):
     return wwpns
 
 
+class _Vios(typing.NamedTuple):
+    """What is known of a VIOS: its name, its partition id, its ports."""
+
+    name: str
+    id: int
+    wwpns: list
+
+
 class FcPorts:
     """The ports of all VIOSes of a host.
 
@@ -81,7 +90,7 @@ class FcPorts:
 
     def __init__(self, read, clock=time.monotonic):
         self._read = read
-        self._ports = facts.AgingFact(self._read_ports, MAX_AGE, clock)
+        self._vioses = facts.AgingFact(self._read_vioses, MAX_AGE, clock)
         self._echoes = echoes.Echoes(clock)
 
     def get(self):
@@ -92,15 +101,24 @@ class FcPorts:
 
         :returns: dict of VIOS UUID -> list of the WWPNs, str, of its ports.
         """
-        return self._ports.get()
+        return {uuid: vios.wwpns for uuid, vios in self._vioses.get().items()}
 
-    def _read_ports(self):
+    def partitions(self):
+        """Tell the names and ids of the VIOSes; see get().
+
+        :returns: dict of VIOS UUID -> (str, int).
+        """
+        return {uuid: (vios.name, vios.id)
+                for uuid, vios in self._vioses.get().items()}
+
+    def _read_vioses(self):
         vioses, are_up = self._read()
-        return {vios_w.uuid: usable(vios_w) for vios_w in vioses}, are_up
+        return {vios_w.uuid: _Vios(vios_w.name, vios_w.id, usable(vios_w))
+                for vios_w in vioses}, are_up
 
     def forget(self):
         """Drop the ports, for example because a VIOS was added or removed."""
-        self._ports.forget()
+        self._vioses.forget()
 
     def expect_event(self, vios_uuid):
         """Announce that the driver is about to change the media of a VIOS."""
@@ -117,6 +135,6 @@ class FcPorts:
         if names and names <= _OTHER_DETAILS:
             return
         if names <= _UNCLEAR and self._echoes.take(vios_uuid):
-            self._ports.age(AGE_AFTER_ECHO)
+            self._vioses.age(AGE_AFTER_ECHO)
         else:
             self.forget()

@@ -284,6 +284,13 @@ class Host(reader.PlatformReader):
         """
         return self._fc_ports.get()
 
+    def vios_partitions(self) -> dict[str, tuple[str, int]]:
+        """Find the names and partition ids of the VIOSes, by their UUIDs.
+
+        It is read with their ports, see fc_ports().
+        """
+        return self._fc_ports.partitions()
+
     @pvm_retry.retry(tries=3, delay_func=pvm_retry.STEPPED_DELAY,
                      retry_except=pvm_exc.Error)
     def _read_fc_ports(self) -> tuple[list[pvm_vios.VIOS], bool]:

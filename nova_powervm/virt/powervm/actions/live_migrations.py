@@ -33,6 +33,7 @@ from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import job
 from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm.live import running
+from nova_powervm.virt.powervm.volume import wwpns
 
 LOG = logging.getLogger(__name__)
 
@@ -79,9 +80,11 @@ class LiveMigrations:
             if self._services.migrations.are_under_way:
                 # What is known of the system does not count them.
                 self._services.host.get_system()
-            content['switches'] = checks.SourceCheck(
+            check = checks.SourceCheck(
                 self._services.host, self._services.disk, instance,
-                content['target']).check(own_disks, block_device_info)
+                content['target'])
+            content['switches'] = check.check(own_disks, block_device_info)
+            content['adapters'] = check.adapters
             content['public_key'] = self._services.keys.own()
         content['disks'] = (self._services.disk.get_info() if own_disks
                             else None)
@@ -103,25 +106,33 @@ class LiveMigrations:
 
     # ---- the target -----------------------------------------------------
 
-    def prepare(self, instance, network_info, migrate_data):
+    def prepare(self, instance, network_info, block_device_info,
+                migrate_data):
         """Prepare this host for a server.
 
         :param network_info: nova.network.model.NetworkInfo of the source.
+        :param block_device_info: of this host; what is found out of a volume
+            is written into it, for Nova to keep.
         :returns: live.data.MigrateData
         """
         runner.log_operation('pre_live_migration', instance)
         content = data.read(migrate_data)
         vifs = _target_vifs(network_info, migrate_data)
-        content['vlans'] = runner.run(flow_live_migration.prepare(
+        found = runner.run(flow_live_migration.prepare(
             self._services, instance, vifs, content['public_key'],
-            content['switches']), instance)['vlans']
+            content['switches'], block_device_info, content['adapters'],
+            data.attachments(migrate_data)), instance)
+        content['vlans'] = found['vlans']
+        content['served_by'] = found.get('served_by', {})
         data.write(migrate_data, content)
         return migrate_data
 
-    def finish_on_target(self, context, instance, network_info):
+    def finish_on_target(self, context, instance, network_info,
+                         block_device_info):
         """Complete a server that has moved to this host. Never raises."""
-        self._try('complete', flow_live_migration.finish_on_target(
-            self._services, context, instance, network_info), instance)
+        self._try('complete', lambda: flow_live_migration.finish_on_target(
+            self._services, context, instance, network_info,
+            block_device_info), instance)
 
     def roll_back_at_target(self, instance, network_info):
         """Remove what prepare() made, unless the server is here.
@@ -130,14 +141,39 @@ class LiveMigrations:
         """
         # Somebody may have removed the key of the source.
         self._services.keys.forget()
+        if self._is_away(instance):
+            self._try('roll back',
+                      lambda: flow_live_migration.roll_back_at_target(
+                          self._services, instance, network_info), instance)
+
+    def _is_away(self, instance):
+        """Whether the LPAR of a server is certainly not here."""
         if outcome.look(self._services.host,
-                        instance) is not outcome.Location.GONE:
-            LOG.error('The LPAR of the server is on this host, or may be: '
-                      'nothing is removed. It runs here if it is not on host '
-                      '%s.', instance.host, instance=instance)
-            return
-        self._try('roll back', flow_live_migration.roll_back_at_target(
-            self._services, instance, network_info), instance)
+                        instance) is outcome.Location.GONE:
+            return True
+        LOG.error('The LPAR of the server is on this host, or may be: nothing '
+                  'is removed. It runs here if it is not on host %s.',
+                  instance.host, instance=instance)
+        return False
+
+    def is_coming(self, instance):
+        """Whether a server is being migrated to this host, or was to be."""
+        return wwpns.is_coming(self._services.host, instance)
+
+    def forget_volume(self, instance, connection_info):
+        """Remove devices of a volume of a server that stays away.
+
+        Nova calls it a detachment. Never raises.
+
+        :param connection_info: dict of Cinder, for this host.
+        """
+        if self._is_away(instance):
+            self._forget_volumes(instance, {'block_device_mapping': [
+                {'connection_info': connection_info}]})
+
+    def _forget_volumes(self, instance, block_device_info):
+        self._try('remove volumes', lambda: flow_live_migration.forget_volumes(
+            self._services, instance, block_device_info), instance)
 
     # ---- the source -----------------------------------------------------
 
@@ -191,6 +227,8 @@ class LiveMigrations:
             runner.run(flow_live_migration.submit(
                 self._services, instance, migration,
                 job.parameters(target['system'], target['address'],
+                               scsi=content['served_by'].get('vscsi', ()),
+                               fc=content['served_by'].get('npiv', ()),
                                vlans=content.get('vlans'))), instance)
         except running.Aborted:
             return outcome.Outcome.STAYED
@@ -221,9 +259,18 @@ class LiveMigrations:
                 reason='the server is being migrated; delete it again when '
                 'that has ended')
 
+    def release_volumes(self, instance, block_device_info):
+        """Remove devices of the volumes of a server that has moved.
+
+        The platform has removed the mappings. Never raises.
+
+        :param block_device_info: with the connection_info of this host.
+        """
+        self._forget_volumes(instance, block_device_info)
+
     def unplug_at_source(self, instance, network_info):
         """Give up the ports of a server that has moved. Never raises."""
-        self._try('unplug', flow_live_migration.unplug_at_source(
+        self._try('unplug', lambda: flow_live_migration.unplug_at_source(
             self._services, instance, network_info), instance)
 
     @staticmethod
@@ -236,7 +283,7 @@ class LiveMigrations:
 
     def clean_source(self, instance):
         """Remove the rest of a server that has moved. Never raises."""
-        self._try('clean up', flow_live_migration.clean_source(
+        self._try('clean up', lambda: flow_live_migration.clean_source(
             self._services, instance), instance)
 
     def roll_back_at_source(self, instance, migrate_data):
@@ -246,14 +293,15 @@ class LiveMigrations:
         """
         if data.read(migrate_data).get('has_moved'):
             return
-        self._try('roll back', flow_live_migration.roll_back_at_source(
+        self._try('roll back', lambda: flow_live_migration.roll_back_at_source(
             self._services, instance), instance)
 
     @staticmethod
-    def _try(what, flow, instance):
+    def _try(what, build, instance):
+        """Run the flow that a function builds; log a failure of either."""
         runner.log_operation('%s (live migration)' % what, instance)
         try:
-            runner.run(flow, instance)
+            runner.run(build(), instance)
         except Exception:
             LOG.exception('Live migration: it failed to %s. The server runs; '
                           'a hard reboot connects what it lacks.', what,

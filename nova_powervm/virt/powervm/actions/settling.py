@@ -25,6 +25,7 @@ from nova.objects import fields
 from nova.objects import migrate_data as nova_data
 from oslo_log import log as logging
 
+from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import outcome
 
@@ -94,19 +95,31 @@ class Settling:
         if manager.rt.pci_tracker is None:
             # Nova looks at its resources at the end of its start only.
             manager.update_available_resource(context, startup=True)
-        # The volumes of the server are the target's already.
         manager._post_live_migration_update_host(
             context, instance, migration.dest_compute,
             migrate_data=_data(instance, migration),
-            source_bdms=objects.BlockDeviceMappingList(objects=[]))
+            source_bdms=self._source_bdms(manager, context, instance,
+                                          is_known=True))
 
     def _roll_back(self, manager, context, instance, migration):
         manager._rollback_live_migration(
             context, instance, migration.dest_compute,
             migrate_data=_data(instance, migration),
             migration_status='failed',
-            source_bdms=objects.BlockDeviceMappingList.get_by_instance_uuid(
-                context, instance.uuid))
+            source_bdms=self._source_bdms(manager, context, instance))
+
+    @staticmethod
+    def _source_bdms(manager, context, instance, is_known=False):
+        """What Nova had of the volumes before: BlockDeviceMappingList.
+
+        :param is_known: whether to leave out volumes of which that is not
+            known: what Nova has of them is the target's.
+        """
+        known = attachments.read(instance)
+        found = attachments.source_bdms(context, instance, manager.volume_api)
+        return found if not is_known else objects.BlockDeviceMappingList(
+            objects=[bdm for bdm in found if bdm.is_volume and
+                     bdm.attachment_id == known.get(bdm.volume_id)])
 
 
 def _data(instance, migration):

@@ -17,6 +17,7 @@ platform does not move. After submit(), and before the flows that finish or
 roll back, the platform alone decides where the server is.
 """
 
+from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.flows import slot
@@ -27,20 +28,41 @@ from nova_powervm.virt.powervm.tasks import media as tf_media
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 from nova_powervm.virt.powervm.vif import events
+from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import device_addresses
 
 
-def prepare(services, instance, network_info, public_key, switches):
+def _volumes(services, instance, block_device_info):
+    return volume.build_for_migration(
+        services.host, instance,
+        virt_driver.block_device_info_get_mapping(block_device_info))
+
+
+def prepare(services, instance, network_info, public_key, switches,
+            block_device_info=None, adapters=None, attachments=None):
     """Flow that prepares the target for a server.
 
     :param network_info: list of nova.network.model.VIF, as bound here.
     :param public_key: str, of the NovaLink of the source.
     :param switches: dict of the id of a port -> name of its virtual switch
         on the source.
+    :param block_device_info: as Nova hands it to the driver on the target.
+    :param adapters: dict of the adapters on the source, see
+        InstanceVolumes.describe_adapters().
+    :param attachments: dict of volume id -> id of its attachment on the
+        source.
     """
-    return linear_flow.Flow('live_migration_prepare').add(
+    flow = linear_flow.Flow('live_migration_prepare').add(
         tf_vm.KeepHost(services.host, instance),
         tf_live.AuthorizeKey(services.keys, public_key),
         tf_live.PreparePorts(services.host, instance, network_info, switches))
+    if attachments:
+        flow.add(tf_live.NoteAttachments(instance, attachments))
+    volumes = _volumes(services, instance, block_device_info)
+    if volumes:
+        flow.add(tf_live.PrepareVolumes(services.host, services.disk, volumes,
+                                        adapters))
+    return flow
 
 
 def submit(services, instance, migration, parameters):
@@ -70,8 +92,20 @@ def roll_back_at_source(services, instance):
 
 def roll_back_at_target(services, instance, network_info):
     """Flow that removes what prepare() made for a server that stays away."""
-    return linear_flow.Flow('live_migration_roll_back_at_target').add(
+    flow = linear_flow.Flow('live_migration_roll_back_at_target').add(
         tf_live.LeavePorts(services.host, instance, network_info))
+    udids = {volume_id: address.udid for volume_id, address in
+             device_addresses.read(instance).items()}
+    if udids:
+        flow.add(tf_live.ForgetDevices(services.host, instance, udids))
+    return flow.add(tf_live.ForgetAttachments(instance))
+
+
+def forget_volumes(services, instance, block_device_info):
+    """Flow that removes devices of volumes of a server that is not here."""
+    volumes = _volumes(services, instance, block_device_info)
+    return linear_flow.Flow('live_migration_forget_volumes').add(
+        tf_live.ForgetDevices(services.host, instance, volumes.known_udids()))
 
 
 def unplug_at_source(services, instance, network_info):
@@ -89,10 +123,16 @@ def clean_source(services, instance):
     return flow
 
 
-def finish_on_target(services, context, instance, network_info):
+def finish_on_target(services, context, instance, network_info,
+                     block_device_info=None):
     """Flow that completes a server that has moved to this host."""
     flow = linear_flow.Flow('live_migration_finish_on_target').add(
-        tf_vm.KeepHost(services.host, instance),
+        tf_vm.KeepHost(services.host, instance))
+    volumes = _volumes(services, instance, block_device_info)
+    if volumes:
+        flow.add(tf_live.NoteVolumes(services.host, volumes),
+                 tf_live.ForgetAttachments(instance))
+    flow.add(
         tf_live.AnnouncePorts(services.host, instance, network_info,
                               events.PLUG))
     if checks.has_config_drive(instance):

@@ -28,10 +28,10 @@ from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import elements
-from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import rmc
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import volume
 
 CONF = cfg.CONF
 
@@ -89,6 +89,8 @@ def _check_system(system, which):
 class SourceCheck:
     """Checks whether a server can leave this host (2 requests).
 
+    :ivar adapters: dict, what check() finds of the adapters that lead to
+        storage, see InstanceVolumes.describe_adapters().
     :param host: the owner of the REST connection (host.Host).
     :param disk_dvr: disk.driver.DiskAdapter
     :param instance: nova.objects.Instance
@@ -100,6 +102,7 @@ class SourceCheck:
         self._disk_dvr = disk_dvr
         self._instance = instance
         self._target = target
+        self.adapters = {}
 
     def check(self, own_disks, block_device_info):
         """Refuse a server that cannot be migrated.
@@ -111,13 +114,13 @@ class SourceCheck:
         :raises pypowervm.exceptions.Error: if the platform does not answer.
         """
         self._check_disks(own_disks)
-        self._check_volumes(block_device_info)
+        volumes = self._check_volumes(block_device_info)
         switches = self._check_ports()
         system = self._check_system()
         lpar_w = vm.get_instance_wrapper(self._host, self._instance)
         self._check_partition(lpar_w, system)
         self._check_memory(lpar_w, system)
-        self._check_mappings()
+        self._check_mappings(volumes)
         return switches
 
     def _check_system(self):
@@ -139,12 +142,19 @@ class SourceCheck:
                     self._disk_dvr.validate({}))
 
     def _check_volumes(self, block_device_info):
-        found = [bdm['mount_device'] for bdm in
-                 virt_driver.block_device_info_get_mapping(block_device_info)]
-        if found:
-            _refuse('the server has volumes, with which the PowerVM driver '
-                    'cannot migrate a running server yet: %s',
-                    ', '.join(found))
+        """Refuse volumes that another host cannot have, or not as here.
+
+        :returns: volume.instance_volumes.InstanceVolumes
+        """
+        try:
+            volumes = volume.build_for_migration(
+                self._host, self._instance,
+                virt_driver.block_device_info_get_mapping(block_device_info))
+            volumes.check_encryption()
+        except (nova_exc.InvalidVolume,
+                nova_exc.VolumeEncryptionNotSupported) as exc:
+            _refuse('%s', exc)
+        return volumes
 
     def _check_ports(self):
         """Find the virtual switches of the ports, which the target needs."""
@@ -211,24 +221,28 @@ class SourceCheck:
                     'the logical memory blocks of the target, %d MB',
                     lpar_w.mem_config.desired, there)
 
-    def _check_mappings(self):
+    def _check_mappings(self, volumes):
         lpar_uuid = vm.get_lpar_uuid(self._instance)
-        for vios_w in self._host.vioses([vios_mappings.SCSI_MAPPING]):
+        vioses = self._host.vioses(volumes.xag)
+        for vios_w in vioses:
             for mapping in vios_w.scsi_mappings:
                 if (clients.is_client(mapping, lpar_uuid) and
-                        not self._can_move(mapping.backing_storage)):
+                        not self._can_move(mapping, volumes)):
                     element = mapping.backing_storage
                     _refuse('VIOS %s maps %s %s to the partition, which the '
                             'target does not have', vios_w.name,
                             _KINDS.get(type(element), 'storage'),
                             element.name)
+        self.adapters = volumes.describe_adapters(vioses)
 
-    def _can_move(self, element):
+    def _can_move(self, mapping, volumes):
         """Whether storage can be moved, or is taken out before the move."""
+        element = mapping.backing_storage
         if element is None or isinstance(element, pvm_stg.LU):
             return True
-        return elements.is_named(element, pvm_stg.VOptMedia, [
-            names.config_drive_name(self._instance.uuid)])
+        return volumes.are_behind(mapping) or elements.is_named(
+            element, pvm_stg.VOptMedia, [
+                names.config_drive_name(self._instance.uuid)])
 
 
 def why_not_here(disk_dvr, disk_info):

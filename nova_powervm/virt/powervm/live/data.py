@@ -109,3 +109,13 @@ def write(migrate_data, content):
     """
     setattr(migrate_data, _TEXT_FIELD, jsonutils.dumps(
         dict(content, schema=SCHEMA), sort_keys=True))
+
+
+def attachments(migrate_data):
+    """Tell Cinder's attachments of the volumes on the source.
+
+    :returns: dict of volume id -> id of the attachment.
+    """
+    if not migrate_data.obj_attr_is_set('old_vol_attachment_ids'):
+        return {}
+    return dict(migrate_data.old_vol_attachment_ids)

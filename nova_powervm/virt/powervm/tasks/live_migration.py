@@ -10,18 +10,20 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Tasks of live migrations: thin wrappers of live, vif and media."""
+"""Tasks of live migrations: thin wrappers of live, vif, media and volume."""
 
 import functools
 
 from taskflow import task
 
+from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import rmc
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm.volume import departure
 
 
 class AuthorizeKey(task.Task):
@@ -204,3 +206,107 @@ class ForgetState(task.Task):
 
     def execute(self):
         self.host.partition_states.forget(vm.get_lpar_uuid(self.instance))
+
+
+class NoteAttachments(task.Task):
+    """Have Nova keep the attachments of volumes on the source.
+
+    :param instance: the nova.objects.Instance.
+    :param found: dict of volume id -> id of its attachment.
+    """
+
+    def __init__(self, instance, found):
+        super().__init__('note_attachments')
+        self.instance = instance
+        self.found = found
+
+    def execute(self):
+        attachments.note(self.instance, self.found)
+
+    def revert(self, result, flow_failures):
+        attachments.forget(self.instance)
+
+
+class ForgetAttachments(task.Task):
+    """Have Nova forget them: the migration has ended.
+
+    :param instance: the nova.objects.Instance.
+    """
+
+    def __init__(self, instance):
+        super().__init__('forget_attachments')
+        self.instance = instance
+
+    def execute(self):
+        utils.try_to('have Nova forget the attachments on the source',
+                     attachments.forget, self.instance)
+
+
+class ForgetDevices(task.Task):
+    """Make VIOSes forget volumes of a server that is not here.
+
+    A failure is logged, and no more; stale.StaleVolumes removes the rest.
+
+    :param host: the Host.
+    :param instance: the nova.objects.Instance.
+    :param udids: dict of volume id -> its UDID, str.
+    """
+
+    def __init__(self, host, instance, udids):
+        super().__init__('forget_devices')
+        self.host = host
+        self.instance = instance
+        self.udids = udids
+
+    def execute(self):
+        utils.try_to('remove devices of volumes', departure.forget,
+                     self.host, self.instance, self.udids)
+
+
+class PrepareVolumes(task.Task):
+    """Have VIOSes see volumes; provides which VIOS is to serve what.
+
+    That is what InstanceVolumes.prepare_target() returns.
+
+    :param host: the Host.
+    :param disk_dvr: disk.driver.DiskAdapter
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    :param adapters: dict, how the LPAR has them on the source.
+    """
+
+    def __init__(self, host, disk_dvr, volumes, adapters):
+        super().__init__('prepare_volumes', provides='served_by')
+        self.host = host
+        self.disk_dvr = disk_dvr
+        self.volumes = volumes
+        self.adapters = adapters
+
+    def execute(self):
+        return self.volumes.prepare_target(self.adapters, (
+            self.disk_dvr.vios_uuids
+            if self.disk_dvr.capabilities['shared_storage'] else []))
+
+    def revert(self, result, flow_failures):
+        ForgetDevices(self.host, self.volumes.instance,
+                      self.volumes.known_udids()).execute()
+
+
+class NoteVolumes(task.Task):
+    """Have Nova keep where a server that has come has its volumes.
+
+    :param host: the Host.
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    """
+
+    def __init__(self, host, volumes):
+        super().__init__('note_volumes')
+        self.host = host
+        self.volumes = volumes
+
+    def execute(self):
+        vioses = []
+        is_read = utils.try_to(
+            'look where the volumes are',
+            lambda: vioses.extend(self.host.vioses(self.volumes.xag)))
+        utils.try_to('have Nova keep where the volumes are',
+                     self.volumes.note_on_target, vioses if is_read else None)

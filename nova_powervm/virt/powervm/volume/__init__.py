@@ -166,11 +166,31 @@ def build_for_removal(
                         instance=instance)
         else:
             volumes.append(volume)
-    found = _build(host, instance, volumes)
+    return _with_remains(_build(host, instance, volumes))
+
+
+def build_for_migration(
+        host: powervm_host.Host, instance: objects.Instance,
+        bdms: typing.Iterable[dict]) -> instance_volumes.InstanceVolumes:
+    """Make the InstanceVolumes of a server that is migrated live.
+
+    A server without volumes may have the adapters that led to them.
+
+    :param bdms: see build_all().
+    :returns: instance_volumes.InstanceVolumes
+    :raises nova.exception.InvalidVolume: see build().
+    """
+    return _with_remains(build_all(host, instance, bdms))
+
+
+def _with_remains(found: instance_volumes.InstanceVolumes
+                  ) -> instance_volumes.InstanceVolumes:
+    """Add transports that may have something of a server without volumes."""
     served = set(map(type, found.transports))
     found.transports.extend(
-        cls(host, instance, []) for cls in _classes()
-        if cls not in served and cls.may_have_left(host, instance))
+        cls(found.host, found.instance, []) for cls in _classes()
+        if cls not in served and cls.may_have_left(found.host,
+                                                   found.instance))
     return found
 
 

@@ -164,6 +164,20 @@ def note(instance, notes):
     _save_fresh(instance, write)
 
 
+def drop_notes(instance, prefix):
+    """Have Nova forget all notes whose keys begin with something.
+
+    :param prefix: str
+    """
+    def drop(target):
+        for key in list(target.system_metadata):
+            if key.startswith(prefix):
+                del target.system_metadata[key]
+
+    drop(instance)
+    _save_fresh(instance, drop)
+
+
 def missed(instance):
     """Return UDIDs of volumes that VIOSes may still have of a server: set."""
     return {key[len(_MISSED_KEY):] for key in instance.system_metadata

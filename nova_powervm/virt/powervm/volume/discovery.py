@@ -225,7 +225,7 @@ def _remove_stale(host, vios_uuid):
 
 def _unmap_stale(vios_w, host):
     """Edit: unmap volumes of Nova from LPARs that are gone."""
-    found = list(filter(mappings.is_of_volume, vios_w.scsi_mappings))
+    found = list(filter(mappings.may_be_of_volume, vios_w.scsi_mappings))
     orphans = list(filter(clients.is_orphan, found))
     stale = (list(filter(owners.Owners(host, found).is_abandoned, orphans))
              if orphans else [])
@@ -252,6 +252,18 @@ def names_of(host, vios_uuid, udid):
         return []
     return [device.name for device in vios_w.phys_vols
             if device.udid == udid]
+
+
+def find_unmapped(vios_w):
+    """List volumes on Fibre Channel that a VIOS maps to nobody (no request).
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING and VIO_STOR.
+    :returns: list of PV wrappers.
+    """
+    mapped = {mapping.backing_storage.name for mapping in vios_w.scsi_mappings
+              if mapping.backing_storage is not None}
+    return [element for element in vios_w.phys_vols
+            if element.is_fc_backed and element.name not in mapped]
 
 
 def remove_unmapped(host, devices):

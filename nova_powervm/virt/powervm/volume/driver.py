@@ -98,6 +98,8 @@ class VolumeTransport(abc.ABC):
 
     #: The driver_volume_type of Cinder that it serves.
     DRIVER_VOLUME_TYPE: str
+    #: What the hosts of a live migration call it.
+    NAME = ''
     #: Attribute groups of VIOS documents that the queued edits need.
     xag: tuple[str, ...] = (vios_mappings.SCSI_MAPPING,)
     #: Whether disconnect() changes the adapters of an LPAR that stays.
@@ -296,3 +298,48 @@ class VolumeTransport(abc.ABC):
         :returns: list of str or None, see boot_path; one for each path.
         """
         return []
+
+    # ---- live migration ------------------------------------------------
+
+    def is_path(self, mapping: pvm_vios.VSCSIMapping) -> bool:
+        """Whether the LPAR has one of the volumes by a mapping."""
+        return False
+
+    def describe_adapters(self, vioses: list[pvm_vios.VIOS]) -> list:
+        """Describe the adapters of the LPAR on the source (no request).
+
+        :param vioses: list of VIOS wrappers, read with xag.
+        :returns: list that JSON can tell, for prepare_target().
+        """
+        return []
+
+    def prepare_target(self, described: list,
+                       pooled: typing.Collection[str]) -> list[str]:
+        """Have the VIOSes of the target see the volumes, and map nothing.
+
+        The platform makes the mappings. What departure.forget() removes is
+        all that may be left of it.
+
+        :param described: what describe_adapters() has returned.
+        :param pooled: UUIDs of the VIOSes that have the Shared Storage Pool
+            with disks of the server.
+        :returns: list of str, which VIOS is to serve which adapter, for the
+            job of the platform.
+        :raises nova.exception.VolumeAttachFailed: if too few VIOSes see a
+            volume, or if what they see is not the volume.
+        """
+        return []
+
+    def note_on_target(self, vioses: list[pvm_vios.VIOS] | None) -> None:
+        """Have Nova keep where the server has its volumes now.
+
+        :param vioses: list of VIOS wrappers of the target, read with xag;
+            None if they could not be read.
+        """
+
+    def known_udids(self) -> dict[str, str]:
+        """Tell the UDIDs of the volumes that VIOSes have as devices.
+
+        :returns: dict of volume id -> UDID, for departure.forget().
+        """
+        return {}

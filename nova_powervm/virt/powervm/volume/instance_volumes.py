@@ -252,6 +252,40 @@ class InstanceVolumes:
         return self._all(lambda transport: transport.devices(
             discovered[type(transport)]) if transport.can_be_copied else [])
 
+    # ---- live migration; see VolumeTransport for each --------------------
+
+    def are_behind(self, mapping: pvm_vios.VSCSIMapping) -> bool:
+        """Whether the LPAR has one of them by a virtual SCSI mapping."""
+        return any(transport.is_path(mapping)
+                   for transport in self.transports)
+
+    def describe_adapters(self, vioses: list[pvm_vios.VIOS]
+                          ) -> dict[str, list]:
+        """Describe the adapters of the LPAR: dict by VolumeTransport.NAME."""
+        return {transport.NAME: transport.describe_adapters(vioses)
+                for transport in self.transports}
+
+    def prepare_target(self, described: dict[str, list],
+                       pooled: typing.Collection[str]
+                       ) -> dict[str, list[str]]:
+        """Have VIOSes of the target see them: dict by VolumeTransport.NAME.
+
+        :param described: what describe_adapters() has returned.
+        """
+        return {transport.NAME: transport.prepare_target(
+            described.get(transport.NAME, []), pooled)
+            for transport in self.transports}
+
+    def note_on_target(self, vioses: list[pvm_vios.VIOS] | None) -> None:
+        """Have Nova keep where the server has them on the target."""
+        for transport in self.transports:
+            transport.note_on_target(vioses)
+
+    def known_udids(self) -> dict[str, str]:
+        """The UDIDs of those that VIOSes have as devices, by their ids."""
+        return {volume_id: udid for transport in self.transports
+                for volume_id, udid in transport.known_udids().items()}
+
     # ---- what Nova stores ----------------------------------------------
 
     def keep_connections(self) -> None:

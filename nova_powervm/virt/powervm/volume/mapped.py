@@ -20,7 +20,9 @@ import abc
 from nova import exception as nova_exc
 from oslo_log import log as logging
 
+from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
+from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import addresses
 from nova_powervm.virt.powervm.volume import connection
@@ -30,8 +32,10 @@ from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import growth
 from nova_powervm.virt.powervm.volume import mapped_volume
+from nova_powervm.virt.powervm.volume import target_paths
 
 LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
 
 
 class MappedTransport(driver.VolumeTransport):
@@ -165,6 +169,71 @@ class MappedTransport(driver.VolumeTransport):
                 reason='no Virtual I/O Server sees it. %s' % '; '.join(
                     'VIOS %s: %s' % failure for failure in failures.items()))
         growth.check(self.host, vol.id, vol.is_path, size, failures)
+
+    # ---- live migration ------------------------------------------------
+
+    def is_path(self, mapping):
+        """See VolumeTransport."""
+        return any(vol.is_path(mapping)
+                   for vol in map(self._mapped, self.volumes))
+
+    def describe_adapters(self, vioses):
+        """See VolumeTransport; see also target_paths.describe()."""
+        return target_paths.describe(vioses, self.lpar_uuid)
+
+    def prepare_target(self, described, pooled):
+        """See VolumeTransport; it takes what discover() takes."""
+        discovered = self.discover()
+        discovered.check()
+        for device in discovered.seen():
+            if device.volume.kept:
+                device.volume.volume.data[addresses.LUA_KEY] = (
+                    device.volume.kept.lua)
+        seen_by = {device.volume.udid: set(device.hdisks)
+                   for device in discovered.seen()}
+        try:
+            chosen = target_paths.choose(
+                target_paths.read(described), seen_by, pooled)
+        except ValueError as exc:
+            raise nova_exc.VolumeAttachFailed(
+                volume_id=self.volumes[0].id, reason=str(exc)) from exc
+        self._check_chosen(chosen, discovered)
+        names = self.host.vios_partitions()
+        return ['%d/%s/%d' % (slot.number, *names[chosen[slot]])
+                for slot in sorted(chosen, key=lambda slot: slot.number)]
+
+    @staticmethod
+    def _check_chosen(chosen, discovered):
+        """Refuse a server that would have too few paths left."""
+        lost = target_paths.lost(chosen,
+                                 CONF.powervm.vscsi_vios_connections_required)
+        for device in discovered.seen() if lost else ():
+            if device.volume.udid == lost[0]:
+                device.volume.check_paths(lost[1], discovered.failures)
+
+    def note_on_target(self, vioses):
+        """See VolumeTransport; the platform is to keep the addresses."""
+        found = {}
+        for vol in map(self._mapped, self.volumes if vioses else ()):
+            luas = {lua.address(mapping) for vios_w in vioses
+                    for mapping in vios_w.scsi_mappings
+                    if vol.is_path(mapping)}
+            if len(luas) == 1:
+                found[vol.id] = device_addresses.DeviceAddress(luas.pop(),
+                                                               vol.udid)
+            else:
+                LOG.warning('Volume %(volume)s is at %(count)d addresses '
+                            'after the migration. A hard reboot connects it '
+                            'as it was.', {'volume': vol.id,
+                                           'count': len(luas)},
+                            instance=self.instance)
+        if found:
+            device_addresses.keep(self.instance, found)
+
+    def known_udids(self):
+        """See VolumeTransport."""
+        return {vol.id: vol.udid for vol in map(self._mapped, self.volumes)
+                if vol.udid}
 
     # ---- where the volumes are -----------------------------------------
 

@@ -33,6 +33,7 @@ from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import luns
 from nova_powervm.virt.powervm.volume import npiv_connection
+from nova_powervm.virt.powervm.volume import npiv_migration
 from nova_powervm.virt.powervm.volume import wwpns
 
 LOG = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class NpivTransport(driver.VolumeTransport):
     """Connects a server, and so all its volumes, by virtual FC mappings."""
 
     DRIVER_VOLUME_TYPE = fibre_channel.DRIVER_VOLUME_TYPE
+    NAME = fibre_channel.NPIV
     xag = (vios_mappings.FC_MAPPING,)
     disconnect_changes_io = False
 
@@ -139,6 +141,21 @@ class NpivTransport(driver.VolumeTransport):
                 if clients.is_client(mapping, self.lpar_uuid)
                 for wwpn in sorted(npiv_connection.wwpns_of(mapping))
                 for target, lun in targets.get(luns.plain(wwpn), ())]
+
+    # ---- live migration; see VolumeTransport for each --------------------
+
+    def describe_adapters(self, vioses):
+        """Tell which slot has which WWPNs."""
+        return npiv_migration.describe(vioses, self.instance)
+
+    def prepare_target(self, described, pooled):
+        """Choose ports; nothing is changed (1 request)."""
+        return npiv_migration.choose_ports(self.host, self.instance,
+                                           described)
+
+    def note_on_target(self, vioses):
+        """The second WWPN of each adapter is the first one now."""
+        npiv_migration.note_on_target(self.host, self.instance, vioses)
 
     # ---- disconnection -------------------------------------------------
 

@@ -46,8 +46,10 @@ from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import mappings
 
-
 LOG = logging.getLogger(__name__)
+
+#: Statuses of a live migration after which it is known where the server is.
+_ENDED = ('completed', 'failed', 'cancelled')
 
 
 class _Volume(typing.NamedTuple):
@@ -237,7 +239,7 @@ class Owners:
             operation runs that Nova's database does not show. For None, it
             returns this for the management partition.
         """
-        if not mappings.is_of_volume(mapping):
+        if not self._is_of_volume(mapping):
             return False
         if clients.is_orphan(mapping):
             return self.is_abandoned(mapping)
@@ -256,6 +258,12 @@ class Owners:
                 server.instance.task_state is None and server.is_whole and
                 server.instance.vm_state != vm_states.BUILDING and
                 self._is_free(server, mapping))
+
+    def _is_of_volume(self, mapping):
+        """Whether a mapping was made for a volume, by its tag or its UDID."""
+        return mappings.is_of_volume(mapping) or (
+            mappings.may_be_of_volume(mapping) and
+            mapping.backing_storage.udid in self.recorded_udids)
 
     def is_abandoned(self, mapping):
         """Return whether an orphan is of a volume of Nova that nobody needs.
@@ -386,7 +394,8 @@ class Owners:
     def _has_left(self, instance):
         """Return whether a server is on another host, without a task."""
         return (instance.host not in (None, self._host.nodename) and
-                instance.task_state is None)
+                instance.task_state is None and
+                instance.uuid not in self._maybe_here)
 
     def _was_here(self, instance):
         """Return whether Nova ever had a server on this host.
@@ -400,14 +409,31 @@ class Owners:
     @functools.cached_property
     def _moved(self):
         """UUIDs of servers that have moved from, or to, this host."""
-        return {migration.instance_uuid for migration in
-                objects.MigrationList.get_by_filters(
-                    self._context, {'host': self._host.nodename})}
+        return {migration.instance_uuid for migration in self._migrations}
+
+    @functools.cached_property
+    def _migrations(self):
+        return objects.MigrationList.get_by_filters(
+            self._context, {'host': self._host.nodename})
+
+    @functools.cached_property
+    def _maybe_here(self):
+        """UUIDs of servers that may run here, though Nova says otherwise.
+
+        Nobody knows how their live migration to this host has ended.
+        """
+        last = {migration.instance_uuid: migration for migration in
+                sorted(self._migrations, key=lambda found: found.id)}
+        return {uuid for uuid, migration in last.items()
+                if migration.migration_type == 'live-migration' and
+                migration.dest_compute == self._host.nodename and
+                migration.status not in _ENDED}
 
     def _is_ours(self, mapping):
         """Return whether a server of Nova ever had the volume of a mapping."""
-        return (is_known(mapping.backing_storage.tag) or
-                mapping.backing_storage.udid in self.recorded_udids)
+        element = mapping.backing_storage
+        return (bool(element.tag) and is_known(element.tag) or
+                element.udid in self.recorded_udids)
 
     @functools.cached_property
     def recorded_udids(self):

@@ -133,7 +133,8 @@ class StaleVolumes:
         """Make VIOSes forget stale volumes that are not mapped."""
         if not self._is_idle(None):
             return
-        unmapped = {vios_w.uuid: _find_unmapped(vios_w) for vios_w in vioses}
+        unmapped = {vios_w.uuid: discovery.find_unmapped(vios_w)
+                    for vios_w in vioses}
         left = owners.left_devices(self._host, {
             element.udid for found in unmapped.values() for element in found})
         for vios_uuid, found in unmapped.items():
@@ -154,7 +155,7 @@ class StaleVolumes:
         vioses = read()
         active = self._host.filter_active(vioses)
         found = {vios_w.uuid: [mapping for mapping in vios_w.scsi_mappings
-                               if mappings.is_of_volume(mapping)]
+                               if mappings.may_be_of_volume(mapping)]
                  for vios_w in active}
         judge = _Judge(self._host, self._is_idle)
         failed = {vios_uuid for vios_uuid, stale in (
@@ -199,7 +200,7 @@ class _Judge:
             """Edit: ask Nova after the document was read."""
             names.clear()
             found = [mapping for mapping in vios_w.scsi_mappings
-                     if mappings.is_of_volume(mapping)]
+                     if mappings.may_be_of_volume(mapping)]
             known = owners.Owners(self._host, found)
             is_idle = self._is_idle
             removed = vios_mappings.remove_mappings(
@@ -223,11 +224,3 @@ class _Judge:
                             'vios': vios_uuid})
         for name in sorted(names):
             discovery.remove(self._host, vios_uuid, name)
-
-
-def _find_unmapped(vios_w):
-    """Return Fibre Channel volumes that a VIOS maps to nobody: list."""
-    mapped = {mapping.backing_storage.name for mapping in vios_w.scsi_mappings
-              if mapping.backing_storage is not None}
-    return [element for element in vios_w.phys_vols
-            if element.is_fc_backed and element.name not in mapped]

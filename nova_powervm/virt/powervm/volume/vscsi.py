@@ -25,6 +25,7 @@ class VscsiTransport(mapped.MappedTransport):
     """Lets VIOSes find volumes on their Fibre Channel ports, and map them."""
 
     DRIVER_VOLUME_TYPE = fibre_channel.DRIVER_VOLUME_TYPE
+    NAME = fibre_channel.VSCSI
 
     @classmethod
     def serves(cls, instance, connection_info):

@@ -38,10 +38,21 @@ def is_moving(instance):
     return instance.task_state in _MOVING
 
 
-def wwpns(host, instance):
-    """Return the first WWPN of each adapter; create missing WWPNs.
+def is_coming(host, instance):
+    """Return whether a running server is being migrated to a host.
 
-    Needs 4 requests the first time, then none.
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    """
+    return (instance.task_state == task_states.MIGRATING and
+            instance.host not in (None, host.nodename))
+
+
+def wwpns(host, instance):
+    """Return the WWPN by which each adapter logs on; create missing WWPNs.
+
+    It is the first one of each pair, and on the target of a live migration
+    the second one. Needs 4 requests the first time, then none.
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance; other objects have no WWPNs.
@@ -50,6 +61,9 @@ def wwpns(host, instance):
     """
     if not isinstance(instance, objects.Instance):
         return []
+    if is_coming(host, instance):
+        return [adapter.wwpns[1] for fabric in fabrics.known_to(instance)
+                for adapter in fabrics.adapters(instance, fabric)]
     with lockutils.lock('npiv_%s' % instance.uuid):
         if _missing(host, instance):
             fabrics.refresh(instance)

@@ -67,6 +67,7 @@ VALUES = {
     'discovered_new': {'DiscoverSwap'},
     'bad_volumes': {'ReconnectVolumes'},
     'vlans': {'PreparePorts'},
+    'served_by': {'PrepareVolumes'},
 }
 
 

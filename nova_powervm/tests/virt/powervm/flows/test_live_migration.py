@@ -28,6 +28,15 @@ class PrepareTest(base.RecipesTestCase):
             keep_host
             authorize_key
             prepare_ports'''),
+        'volumes': (
+            {'volumes': 2},
+            {'public_key': 'ssh-rsa', 'switches': {}, 'adapters': {},
+             'attachments': {'volume': 'attachment'}}, '''
+            keep_host
+            authorize_key
+            prepare_ports
+            note_attachments
+            prepare_volumes'''),
     }
 
 
@@ -62,7 +71,24 @@ class RollBackAtTargetTest(base.RecipesTestCase):
 
     MODULE = live_migration
     FLOW = 'roll_back_at_target'
-    RECIPES = {'any server': ({}, {}, 'leave_ports')}
+    RECIPES = {
+        'without volumes': ({}, {}, '''
+            leave_ports
+            forget_attachments'''),
+        'volumes by virtual SCSI': (
+            {'attrs': {'system_metadata': {
+                'powervm_volume_x': '0x9000000000000000 01UDID'}}}, {}, '''
+            leave_ports
+            forget_devices
+            forget_attachments'''),
+    }
+
+
+class ForgetVolumesTest(base.RecipesTestCase):
+
+    MODULE = live_migration
+    FLOW = 'forget_volumes'
+    RECIPES = {'any server': ({'volumes': 1}, {}, 'forget_devices')}
 
 
 class UnplugAtSourceTest(base.RecipesTestCase):
@@ -91,6 +117,11 @@ class FinishOnTargetTest(base.RecipesTestCase):
     RECIPES = {
         'without config drive': ({}, {}, '''
             keep_host
+            announce_ports'''),
+        'volumes': ({'boot_volume': True}, {}, '''
+            keep_host
+            note_volumes
+            forget_attachments
             announce_ports'''),
         'with config drive': (_DRIVE, {}, '''
             keep_host

@@ -124,8 +124,14 @@ class SourceTest(ChecksTestCase):
         self.refused('disk b_disk of the server is on this host: nobody',
                      own_disks=['boot'])
 
-    def test_volume(self):
-        self.refused('/dev/sdb', volumes=[{'mount_device': '/dev/sdb'}])
+    def test_volume_of_another_kind(self):
+        self.refused('iscsi', volumes=[
+            {'connection_info': {'driver_volume_type': 'iscsi'}}])
+
+    def test_encrypted_volume(self):
+        self.refused('encryption is not supported', volumes=[
+            {'connection_info': {'driver_volume_type': 'fibre_channel',
+                                 'data': {'encrypted': True}}}])
 
     def test_port(self):
         self.instance.info_cache.network_info.append(self.vif('vhostuser'))

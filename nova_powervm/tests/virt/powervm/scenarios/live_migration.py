@@ -28,13 +28,12 @@ SLOW = {'migration_%s_seconds' % phase: 30 for phase in
 _NUMBERS = itertools.count(1)
 
 
-class LiveMigrationMixin(platforms.SharedPool, base.TwoHostMixin):
-    """Servers that move while they run, between two hosts of one pool.
+class LiveMoveMixin(base.TwoHostMixin):
+    """Servers that move while they run.
 
     :ivar empty: the site without servers
     """
 
-    PROFILE = 'ssp-two-host'
     #: What the names of its storage begin with, for each mapping.
     STORAGE_OF_SERVER = ['b_', 'b_', 'cf']
 
@@ -121,11 +120,41 @@ class LiveMigrationMixin(platforms.SharedPool, base.TwoHostMixin):
         return server, (self.platform_state(),
                         self.lpar_on(server, 'compute1').boot_time)
 
+    def requests_of_both(self, operation, *args):
+        """As requests_of(), with the host before each request."""
+        for host in self.site.hosts:
+            host.journal.clear()
+        result = operation(*args)
+        return result, [
+            '%s %s %s' % (host.name, record['method'], record['path'])
+            for host in self.site.hosts for record in host.journal.records()
+            if 'QUEUE_CLIENTKEY' not in (record['query'] or '')]
+
     # ---- the course of events ----------------------------------------------
 
     def meanwhile(self, *events):
         """Let things happen, one each time that the source waits."""
         self.cloud.waiting.events.extend(events)
+
+    def interrupt(self, phase):
+        """Migrate a server, and end the source in a phase.
+
+        :returns: the server, and what assert_stayed() needs
+        """
+        server, before = self.boot_and_look()
+        self.hold(server, phase)
+        self.meanwhile(*[None] * 30, lambda: self.cloud.compute(
+            'compute1').driver.services.migrations.close())
+        self.users.live_migrate(self.walk_server(server), 'compute2')
+        self.assertEqual('migrating', self.instance_of(server).task_state)
+        self.assertEqual('running', self.migration_of(server).status)
+        self.cloud.stop('compute1')
+        return server, before
+
+    def go_away(self):
+        self.simulated_host('compute1').faults.add({
+            'effect': 'drop_before', 'count': 0,
+            'query': '^(?!.*QUEUE_CLIENTKEY)'})
 
     def hold(self, server, phase):
         """Let the migration of a server stop when a phase begins."""
@@ -145,3 +174,9 @@ class LiveMigrationMixin(platforms.SharedPool, base.TwoHostMixin):
             {'method': 'PUT', 'path': '/do/Migrate$', 'effect': 'migration',
              'phase': phase, 'outcome': outcome,
              'message': 'the mover has failed'}, **spec))
+
+
+class LiveMigrationMixin(platforms.SharedPool, LiveMoveMixin):
+    """Two hosts of one pool."""
+
+    PROFILE = 'ssp-two-host'

@@ -304,16 +304,6 @@ class BudgetTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
     WITH_CONFIG_DRIVE = 22
     TIMING = {'job_polls': 1}
 
-    def requests_of_both(self, operation, *args):
-        """As requests_of(), with the host before each request."""
-        for host in self.site.hosts:
-            host.journal.clear()
-        result = operation(*args)
-        return result, [
-            '%s %s %s' % (host.name, record['method'], record['path'])
-            for host in self.site.hosts for record in host.journal.records()
-            if 'QUEUE_CLIENTKEY' not in (record['query'] or '')]
-
     def warm_up_pair(self):
         """Let the hosts know one another's keys and forms of jobs."""
         server = self.boot_on_first()

@@ -24,21 +24,6 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
 
     TIMING = live_migration.SLOW
 
-    def interrupt(self, phase):
-        """Migrate a server, and end the source in a phase.
-
-        :returns: the server, and what assert_stayed() needs
-        """
-        server, before = self.boot_and_look()
-        self.hold(server, phase)
-        self.meanwhile(*[None] * 30, lambda: self.cloud.compute(
-            'compute1').driver.services.migrations.close())
-        self.users.live_migrate(self.walk_server(server), 'compute2')
-        self.assertEqual('migrating', self.instance_of(server).task_state)
-        self.assertEqual('running', self.migration_of(server).status)
-        self.cloud.stop('compute1')
-        return server, before
-
     def test_starts_again_in_the_copy(self):
         server, before = self.interrupt('copy')
         self.cloud.start('compute1')
@@ -215,11 +200,6 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.users.reboot(self.walk_server(server), hard=True)
         self.assertIn('may be on host compute2', self.fault_of(server))
         self.assertEqual({'compute2': 'running'}, self.lpars_of(server))
-
-    def go_away(self):
-        self.simulated_host('compute1').faults.add({
-            'effect': 'drop_before', 'count': 0,
-            'query': '^(?!.*QUEUE_CLIENTKEY)'})
 
     def test_lost_lpar_is_made_again(self):
         """No host has it: the target of a failed migration says so."""

@@ -74,6 +74,11 @@ TROUBLE = {
     'test_live_migration_pairs.PairTest': (
         'test_first_is_stopped',
         'test_second_fails'),
+    'test_live_migration_npiv.EndTest': ALL,
+    'test_live_migration_npiv.RefusedTest': ALL,
+    'test_live_migration_volumes.RefusedTest': ALL,
+    'test_live_migration_volumes_end.EndTest': ALL,
+    'test_live_migration_volumes_end.LeftTest': ALL,
     'test_live_migration_trouble.AbortTest': ALL,
     'test_live_migration_trouble.HostsTest': ALL,
     'test_live_migration_trouble.PlatformTest': ALL,

@@ -18,13 +18,17 @@ from nova import exception as nova_exc
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm.vif import base
+from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import keys
 from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import no_slots
+from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.tasks import live_migration as tf_live
 from nova_powervm.virt.powervm.vif import events
 from nova_powervm.virt.powervm.vif import sea
+from nova_powervm.virt.powervm.volume import departure
+from nova_powervm.virt.powervm.volume import instance_volumes
 
 
 class LiveMigrationTasksTest(base.SimulatedHostTestCase):
@@ -152,3 +156,48 @@ class LiveMigrationTasksTest(base.SimulatedHostTestCase):
         self.host.partition_states.ask(uuid)
         tf_live.ForgetState(self.host, self.instance).execute()
         self.assertIsNone(self.host.partition_states.known(uuid))
+
+    def test_note_attachments(self):
+        with mock.patch.object(attachments, 'note') as note, (
+                mock.patch.object(attachments, 'forget')) as forget:
+            task = tf_live.NoteAttachments(self.instance, {'a': 'b'})
+            task.execute()
+            note.assert_called_once_with(self.instance, {'a': 'b'})
+            task.revert(None, None)
+            forget.assert_called_once_with(self.instance)
+            forget.side_effect = pvm_exc.Error('broken')
+            tf_live.ForgetAttachments(self.instance).execute()
+        self.assertIn('broken', self.logger.output)
+
+    def test_prepare_volumes(self):
+        found = mock.NonCallableMock(
+            spec=instance_volumes.InstanceVolumes, instance=self.instance)
+        disk_dvr = mock.Mock(capabilities={'shared_storage': True},
+                             vios_uuids=['vios'])
+        task = tf_live.PrepareVolumes(self.host, disk_dvr, found, {'a': []})
+        self.assertEqual(found.prepare_target.return_value, task.execute())
+        disk_dvr.capabilities['shared_storage'] = False
+        task.execute()
+        self.assertEqual([mock.call({'a': []}, ['vios']),
+                          mock.call({'a': []}, [])],
+                         found.prepare_target.mock_calls)
+        with mock.patch.object(departure, 'forget') as forget:
+            task.revert(None, None)
+        forget.assert_called_once_with(self.host, self.instance,
+                                       found.known_udids.return_value)
+
+    def test_note_volumes(self):
+        found = mock.NonCallableMock(
+            spec=instance_volumes.InstanceVolumes,
+            xag=[vios_mappings.SCSI_MAPPING])
+        task = tf_live.NoteVolumes(self.host, found)
+        self.requests()
+        task.execute()
+        self.assertEqual(['GET VirtualIOServer'], self.requests())
+        (vioses,), _kwargs = found.note_on_target.call_args
+        self.assertEqual(len(self.simulated.store.all('VirtualIOServer')),
+                         len(vioses))
+        self.simulated.faults.add({'path': '/VirtualIOServer', 'count': 0,
+                                   'effect': 'status', 'status': 500})
+        task.execute()
+        found.note_on_target.assert_called_with(None)

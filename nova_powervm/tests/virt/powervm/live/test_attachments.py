@@ -1,0 +1,78 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Cinder's attachments on the source, kept until a migration has ended."""
+
+from unittest import mock
+
+from nova import exception as nova_exc
+from nova import objects
+from oslo_serialization import jsonutils
+
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm.live import attachments
+
+VOLUME = '5a5a0000-0000-4000-8000-00000000000%d'
+
+
+class AttachmentsTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.instance = base.make_instance(system_metadata={'other': 'x'})
+        self.saved = objects.Instance(
+            system_metadata=self.instance.system_metadata)
+        patcher = mock.patch.multiple(
+            objects.Instance, save=mock.DEFAULT,
+            get_by_uuid=mock.Mock(return_value=self.saved))
+        patcher.start()
+        self.addCleanup(patcher.stop)
+
+    def test_note_and_forget(self):
+        attachments.note(self.instance, {VOLUME % 1: 'one', VOLUME % 2: None})
+        for instance in (self.instance, self.saved):
+            self.assertEqual({VOLUME % 1: 'one'}, attachments.read(instance))
+        attachments.forget(self.instance)
+        for instance in (self.instance, self.saved):
+            self.assertEqual({'other': 'x'}, instance.system_metadata)
+
+    def bdms(self):
+        """What source_bdms() makes of the volumes 1 to 3 and a disk."""
+        found = objects.BlockDeviceMappingList(objects=[
+            objects.BlockDeviceMapping(
+                volume_id=VOLUME % number, destination_type='volume',
+                attachment_id='new%d' % number, connection_info='{}')
+            for number in (1, 2, 3)] + [
+                objects.BlockDeviceMapping(
+                    volume_id=None, destination_type='local',
+                    attachment_id=None, connection_info=None)])
+        self.cinder = mock.Mock()
+        self.cinder.attachment_get.side_effect = self.get
+        with mock.patch.object(objects.BlockDeviceMappingList,
+                               'get_by_instance_uuid', return_value=found):
+            return attachments.source_bdms(None, self.instance, self.cinder)
+
+    def get(self, _context, attachment_id):
+        if attachment_id == 'gone':
+            raise nova_exc.VolumeAttachmentNotFound(
+                attachment_id=attachment_id)
+        return {'connection_info': {'data': attachment_id}}
+
+    def test_source_bdms(self):
+        attachments.note(self.instance, {VOLUME % 1: 'one',
+                                         VOLUME % 2: 'gone'})
+        found = self.bdms()
+        self.assertEqual(['one', 'new2', 'new3', None],
+                         [bdm.attachment_id for bdm in found])
+        self.assertEqual({'data': 'one', 'serial': VOLUME % 1},
+                         jsonutils.loads(found[0].connection_info))
+        self.assertEqual('{}', found[1].connection_info)

@@ -1,0 +1,79 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Cinder's attachments of volumes on the source of a live migration.
+
+Before a server moves, Nova makes a second attachment of each volume, for the
+target, and puts it in the place of the first one in its database. Only the
+process that migrates the server knows the first ones. If it ends, the next
+start must know them: one of the two is to be deleted. So the target has Nova
+keep them with the server, until the migration has ended.
+"""
+
+from nova import objects
+from oslo_serialization import jsonutils
+
+from nova_powervm.virt.powervm import utils
+from nova_powervm.virt.powervm.volume import device_addresses
+
+_KEY = 'powervm_attachment_'
+
+
+def note(instance, found):
+    """Have Nova keep the attachments on the source (1 DB call).
+
+    :param instance: nova.objects.Instance
+    :param found: dict of volume id -> id of its attachment.
+    """
+    device_addresses.note(instance, {
+        _KEY + volume_id: attachment for volume_id, attachment
+        in found.items() if attachment})
+
+
+def forget(instance):
+    """Have Nova forget them (1 DB call, another if there are any)."""
+    device_addresses.drop_notes(instance, _KEY)
+
+
+def read(instance):
+    """Tell what note() has kept: dict of volume id -> attachment id."""
+    return {key[len(_KEY):]: value
+            for key, value in instance.system_metadata.items()
+            if key.startswith(_KEY)}
+
+
+def source_bdms(context, instance, volume_api):
+    """What Nova had of the volumes of a server before it was migrated.
+
+    1 call of Cinder for each volume.
+
+    :param instance: nova.objects.Instance
+    :param volume_api: nova.volume.cinder.API
+    :returns: nova.objects.BlockDeviceMappingList, copies that are not saved;
+        without changes for volumes whose attachment is not known.
+    """
+    kept = read(instance)
+    found = objects.BlockDeviceMappingList.get_by_instance_uuid(
+        context, instance.uuid)
+    for bdm in found:
+        if bdm.is_volume and bdm.volume_id in kept:
+            utils.try_to('read attachment %s' % kept[bdm.volume_id], _set,
+                         context, volume_api, bdm, kept[bdm.volume_id])
+    return found
+
+
+def _set(context, volume_api, bdm, attachment_id):
+    info = volume_api.attachment_get(context,
+                                     attachment_id)['connection_info']
+    bdm.attachment_id = attachment_id
+    bdm.connection_info = jsonutils.dumps(
+        dict(info, serial=info.get('serial') or bdm.volume_id))
