@@ -15,9 +15,11 @@
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
+from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm.flows import network as flow_network
+from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import starting
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import tags
@@ -87,8 +89,22 @@ class Ports:
             LOG.log(vm.level_of_missing(instance),
                     'The LPAR is gone and its ports with it.',
                     instance=instance)
+            self._remove_rest(instance, network_info)
         except Exception as exc:
             LOG.exception('Unplugging ports failed.', instance=instance)
+            raise nova_exc.InterfaceDetachFailed(
+                instance_uuid=instance.uuid) from exc
+
+    def _remove_rest(self, instance, network_info):
+        """Remove what ports have outside of an LPAR that is gone.
+
+        :raises nova.exception.InterfaceDetachFailed: if that fails.
+        """
+        try:
+            for vif in powervm_vif.known(network_info):
+                powervm_vif.unplug_without_lpar(self._services.host, instance,
+                                                vif)
+        except pvm_exc.Error as exc:
             raise nova_exc.InterfaceDetachFailed(
                 instance_uuid=instance.uuid) from exc
 

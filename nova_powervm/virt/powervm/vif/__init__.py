@@ -126,8 +126,30 @@ def adapter_types(
         need none.
     """
     return list(dict.fromkeys(
-        _driver_class(vif).adapter_type for vif in network_infos
-        if vif.get('type') in VIF_DRIVERS))
+        _driver_class(vif).adapter_type for vif in known(network_infos)))
+
+
+def known(network_infos: typing.Iterable[network_model.VIF]
+          ) -> list[network_model.VIF]:
+    """Tell which ports are of types that are known: list of VIF."""
+    return [vif for vif in network_infos if vif.get('type') in VIF_DRIVERS]
+
+
+def types_to_unplug(
+        network_infos: typing.Iterable[network_model.VIF]
+        ) -> list[driver.AdapterType]:
+    """Tell which types of adapters ports may have that are to be unplugged.
+
+    Neutron may have bound a port again, in vain, since it was plugged: its
+    type is binding_failed then, and its adapter can be of any type.
+
+    :param network_infos: list of nova.network.model.VIF.
+    :returns: list of driver.AdapterType, each once.
+    """
+    network_infos = list(network_infos)
+    if len(known(network_infos)) == len(network_infos):
+        return adapter_types(network_infos)
+    return [driver.CLIENT_ADAPTER, driver.VNIC]
 
 
 def restore(host: powervm_host.Host, instance: objects.Instance,
@@ -162,9 +184,9 @@ def unplug(host: powervm_host.Host, instance: objects.Instance,
     :raises VirtualInterfaceUnplugException: if the platform refuses.
     """
     try:
-        vif_drv = _build_vif_driver(host, instance, vif)
+        vif_drv = _build_vif_driver(host, instance, _with_known_type(
+            vif, driver.find_adapter(adapters, vif)))
     except nova_exc.VirtualInterfacePlugException as exc:
-        # As plug() refuses it too, there is nothing to remove.
         LOG.warning('Not unplugging: %s', exc, instance=instance)
         return None
     try:
@@ -313,6 +335,20 @@ def _tell_agent(vif_drv: driver.VifDriver, action: str, vif: network_model.VIF,
                     'port %(id)s: %(exc)s',
                     {'action': action, 'id': vif['id'], 'exc': exc},
                     instance=vif_drv.instance)
+
+
+def _with_known_type(
+        vif: network_model.VIF,
+        adapter: pvm_wrapper.EntryWrapper | None) -> network_model.VIF:
+    """A port whose type is known, if its adapter tells.
+
+    The driver of Open vSwitch also removes adapters that are on another switch
+    than its own.
+    """
+    if adapter is None or vif.get('type') in VIF_DRIVERS:
+        return vif
+    return network_model.VIF(**dict(vif, type=(
+        'pvm_sriov' if isinstance(adapter, driver.VNIC.wrapper) else 'ovs')))
 
 
 def _driver_class(vif: network_model.VIF) -> type[driver.VifDriver]:

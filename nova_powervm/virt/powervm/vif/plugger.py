@@ -148,7 +148,7 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
         if not capable:
             raise nova_exc.VirtualInterfaceUnplugException(reason=reason)
     adapters = driver.read_adapters(
-        host, instance, powervm_vif.adapter_types(network_infos))
+        host, instance, powervm_vif.types_to_unplug(network_infos))
     for vif in network_infos:
         powervm_vif.unplug(host, instance, vif, adapters=adapters,
                            lpar_going=lpar_going)

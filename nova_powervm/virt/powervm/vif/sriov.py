@@ -72,13 +72,13 @@ class SriovVifDriver(driver.VifDriver):
                 allowed_macs=pvm_util.MACList.NONE,
                 back_devs=self._build(devices, need)).create(parent=lpar_w)
 
-        return self._create(need, mac, create)
+        return self._create(need, mac, slot_num, create)
 
     @property
     def _fails_over(self):
         return physical_ports.fails_over(self.host.system)
 
-    def _create(self, need, mac, create):
+    def _create(self, need, mac, slot_num, create):
         """Create a vNIC with the first devices that the platform accepts.
 
         Somebody else may have taken a virtual function, or a VIOS may have
@@ -97,7 +97,7 @@ class SriovVifDriver(driver.VifDriver):
                     return create(devices)
                 except pvm_exc.HttpError as exc:
                     if len(refused) == RETRIES or not _may_be_of_choice(
-                            exc, mac):
+                            exc, mac, slot_num):
                         raise
                     LOG.warning('The platform refused the vNIC on '
                                 '%(devices)s: %(exc)s',
@@ -206,10 +206,7 @@ class SriovVifDriver(driver.VifDriver):
         lpar_uuid = vm.get_lpar_uuid(self.instance)
         if not isinstance(adapter, pvm_card.VNIC):
             super().unplug(vif, adapter, lpar_going=lpar_going)
-            mac = _mac(vif)
-            if mac in host_record.kept_macs(self.instance.system_metadata,
-                                            self.host.nodename):
-                self.host.sriov.lose(mac)
+            self.unplug_without_lpar(vif)
             return
         noted = [sriov.LogicalPort(
             pvm_util.get_req_path_uuid(device.vios_href, preserve_case=True),
@@ -229,6 +226,13 @@ class SriovVifDriver(driver.VifDriver):
             raise
         self.host.sriov.frees(noted)
 
+    def unplug_without_lpar(self, vif):
+        """See VifDriver: what a vNIC that is gone has left is looked for."""
+        mac = _mac(vif)
+        if mac in host_record.kept_macs(self.instance.system_metadata,
+                                        self.host.nodename):
+            self.host.sriov.lose(mac)
+
     @classmethod
     def clean_periodically(cls, host):
         """See VifDriver: logical ports of vNICs that are gone."""
@@ -240,7 +244,7 @@ def _mac(vif):
     return pvm_util.sanitize_mac_for_api(vif['address'])
 
 
-def _may_be_of_choice(exc, mac):
+def _may_be_of_choice(exc, mac, slot_num):
     """Whether the platform may accept a vNIC on other ports, or VIOSes.
 
     It tells why it refuses only in words. It cannot be cured so if it does not
@@ -249,4 +253,5 @@ def _may_be_of_choice(exc, mac):
     if not 400 <= exc.response.status < 500 or exc.response.status in _FINAL:
         return False
     text = str(exc).replace(':', '').upper()
-    return mac not in text and not re.search(r'\bSLOT\b', text)
+    return mac not in text and not (slot_num and re.search(
+        r'\bSLOT\b\D*\b%d\b' % slot_num, text))

@@ -86,6 +86,15 @@ class LifeTest(SriovMixin, base.ScenarioCase):
         self.reboot(server, hard=True)
         self.assert_wired('compute1', 1, 2)
 
+    def test_hard_reboot_adds_missing_devices(self):
+        self.platform.operator.set_sriov_adapter(1, 'Failed')
+        server = self.boot()
+        self.assertEqual([1], [len(vnic['devices']) for vnic in self.vnics()])
+        self.platform.operator.set_sriov_adapter(1, 'Running')
+        self.run_task('update_available_resource')
+        self.reboot(server, hard=True)
+        self.assert_wired('compute1', 1)
+
     def test_start_of_nova_compute(self):
         """Nothing is plugged again, and nothing is read for it."""
         self.boot()

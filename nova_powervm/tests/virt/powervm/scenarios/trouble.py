@@ -136,6 +136,7 @@ TROUBLE = {
     'test_size.FailureTest': ALL,
     'test_sriov.LifeTest': (
         'test_full',
+        'test_hard_reboot_adds_missing_devices',
         'test_logical_ports_that_stay',
         'test_logical_ports_that_stay_over_a_restart'),
     'test_start.CrowdTest': ('test_states_are_not_told',),

@@ -102,6 +102,14 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.assertEqual({cna.pvid, second.pvid},
                          {trunk.pvid for trunk in self.trunks()})
 
+    def test_no_agent_is_told(self):
+        """That of Open vSwitch finds the device itself."""
+        self.flags(send_vif_events=True, group='powervm')
+        self.custom_events()
+        self.plug()
+        self.unplug()
+        self.assertEqual([], self.custom_events())
+
     def test_trunk(self):
         self.plug()
         self.assertEqual(
@@ -413,6 +421,14 @@ class OvsTestCase(base.SimulatedHostTestCase):
         self.assertEqual([other.pvid], [t.pvid for t in self.trunks()])
         self.assertEqual([other.mac], [
             cna.mac for cna in self.adapters(self.lpar(self.instance))])
+
+    def test_unplug_after_a_binding_that_failed(self):
+        self.plug()
+        port = make_vif()
+        port['type'] = 'binding_failed'
+        plugger.unplug_all(self.host, self.instance, [port])
+        self.assertEqual([], self.trunks())
+        self.assertEqual([], self.adapters(self.lpar(self.instance)))
 
     def test_unplug_before_the_lpar_is_deleted(self):
         cna = self.plug()

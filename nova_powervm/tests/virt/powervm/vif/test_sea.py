@@ -201,15 +201,15 @@ class VlanTest(SeaTestCase):
                          self.requests())
 
     def test_parallel_plugs_share_edits(self):
-        ports = [make_vif(200 + number, number) for number in range(8)]
+        ports = [make_vif(200 + number, number) for number in range(10)]
         # On a busy machine, too, all wait while the first edit is made.
         self.simulated.faults.add(
             {'method': 'POST', 'path': 'NetworkBridge', 'effect': 'delay',
              'seconds': 0.5, 'count': 0})
         with futures.ThreadPoolExecutor(len(ports)) as executor:
             cnas = list(executor.map(self.plug, ports))
-        self.assertEqual(list(range(200, 208)), [cna.pvid for cna in cnas])
-        self.assertEqual({101, *range(200, 208)}, self.tagged())
+        self.assertEqual(list(range(200, 210)), [cna.pvid for cna in cnas])
+        self.assertEqual({101, *range(200, 210)}, self.tagged())
         self.assertLessEqual(self.requests().count(EDIT), 3)
 
     def test_parallel_plugs_of_which_one_is_refused(self):
@@ -260,6 +260,18 @@ class ModesTest(SeaTestCase):
         self.assertEqual({101}, self.tagged())
         self.assertEqual(['PUT ClientNetworkAdapter', 'PUT Event'],
                          self.requests())
+
+    def test_target_of_a_live_migration(self):
+        """It carries the VLAN before the platform looks at it."""
+        self.assertIsNone(vif.prepare_on_target(
+            self.host, self.instance, make_vif(202), 'ETHERNET0'))
+        self.assertIn(202, self.tagged())
+        self.assertEqual([], self.adapters(self.lpar(self.instance)))
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfacePlugException, vif.prepare_on_target,
+            self.host, self.instance, make_vif(203), 'ETHERNET9')
+        self.assertIn('ETHERNET9', str(exc))
+        self.assertNotIn(203, self.tagged())
 
     def test_orphan(self):
         """A trunk adapter of no bridge has the VLAN."""

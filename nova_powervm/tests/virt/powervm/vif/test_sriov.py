@@ -654,6 +654,17 @@ class UnplugTest(SriovTestCase):
         self.assertEqual(2, len(self.host.sriov.freed()))
         self.assertIsNone(self.unplug())
 
+    def test_binding_failed(self):
+        """Neutron has bound the port again, in vain."""
+        for lpar_going in (False, True):
+            self.plug()
+            plugger.unplug_all(self.host, self.instance, [
+                make_vif() | {'type': 'binding_failed'}],
+                lpar_going=lpar_going)
+            self.assertEqual(lpar_going, bool(self.vnics()))
+        vm.delete_lpar(self.host, self.instance)
+        self.assertEqual(4, len(self.host.sriov.freed()))
+
     def test_other_ports_need_no_request_for_vnics(self):
         port = base.make_vif(2)
         vif.plug(self.host, self.instance, port, self.lpar_w)

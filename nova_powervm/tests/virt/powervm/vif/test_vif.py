@@ -200,6 +200,15 @@ class PlugTestCase(base.SimulatedHostTestCase):
             self.instance, base.make_vif())
         self.assertIn('in use', str(exc))
 
+    def test_unplug_after_a_binding_that_failed(self):
+        """Neutron has bound the port again, in vain: the adapter goes."""
+        for vif_type in (None, 'binding_failed', 'unbound'):
+            self.plug()
+            self.requests()
+            plugger.unplug_all(self.host, self.instance, [
+                base.make_vif(type=vif_type), base.make_vif(2)])
+            self.assertEqual([], self.adapters(self.lpar(self.instance)))
+
     def test_unplug_when_the_agent_cannot_be_told(self):
         self.flags(send_vif_events=True, group='powervm')
         self.plug()

@@ -20,6 +20,8 @@ a little nothing is wrong; the module recount counts them again.
 COUNTS = {
     ('attach', 'npiv', 'compute1'): (9, 4),
     ('attach', 'vscsi', 'compute1'): (11, 6),
+    ('attach port', 'ovs', 'compute1'): (5, 2),
+    ('attach port', 'sriov', 'compute1'): (4, 1),
     ('attach port', 'ssp', 'compute1'): (3, 1),
     ('attach port', 'vg', 'compute1'): (3, 1),
     ('boot of the host', 'vg', 'compute1'): (21, 5),
@@ -35,6 +37,8 @@ COUNTS = {
     ('delete', 'vg', 'compute1'): (10, 6),
     ('delete', 'vscsi', 'compute1'): (15, 11),
     ('detach', 'vscsi', 'compute1'): (8, 6),
+    ('detach port', 'ovs', 'compute1'): (5, 2),
+    ('detach port', 'sriov', 'compute1'): (3, 1),
     ('detach port', 'ssp', 'compute1'): (3, 1),
     ('detach port', 'vg', 'compute1'): (3, 1),
     ('evacuate', 'ssp2', 'compute1'): (2, 2),

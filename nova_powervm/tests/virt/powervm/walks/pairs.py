@@ -31,6 +31,10 @@ from nova_powervm.tests.virt.powervm.walks import states
 PLATFORMS = {platform.name: platform for platform in (
     platforms.VOLUME_GROUP, platforms.POOL, platforms.VSCSI, platforms.NPIV,
     platforms.TWO_POOL, platforms.TWO_VSCSI)}
+#: Where ports are of other types: what SUBJECTS says of ports is tried there.
+PORT_PLATFORMS = {platform.name: platform for platform in (
+    platforms.OVS, platforms.SRIOV)}
+_PORTS = 'attach port', 'detach port'
 _DISKS = 'vg', 'ssp'
 _VOLUMES = 'vscsi', 'npiv'
 _MOVES = 'ssp2', 'vscsi2'
@@ -100,7 +104,8 @@ def server_of(operation, platform):
     :param operation: str, its name
     :param platform: str, its name
     """
-    if (platform in _DISKS or platform == 'ssp2' or
+    if (platform in _DISKS or platform in PORT_PLATFORMS or
+            platform == 'ssp2' or
             operation in ('attach', 'detach')):
         return {}
     return {'volumes': (ops.VOLUME,), 'boots': platform in _MOVES}
@@ -260,6 +265,15 @@ def rows():
     return made
 
 
+def port_rows():
+    """The rows that bring and take ports, for ports of other types.
+
+    :returns: list of Row
+    """
+    return [row._replace(platform=platform) for platform in PORT_PLATFORMS
+            for row in rows() if row.operation in _PORTS]
+
+
 def _host_of(row, is_odd):
     """Choose the host that goes wrong: one that has something to do."""
     if row.operation == 'evacuate' or is_odd and row.operation in (
@@ -300,6 +314,8 @@ def main():
     for number, row in enumerate(rows(), 1):
         covered |= pairs_of(row)
         print('%3d %-6s %s' % (number, row.platform, row.name))
+    for row in port_rows():
+        print('    %-6s %s' % (row.platform, row.name))
     print('%d rows cover %d pairs' % (number, len(covered)))
 
 

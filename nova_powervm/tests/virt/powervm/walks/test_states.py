@@ -86,10 +86,10 @@ class StatesCase(case.DriverCase):
 
 
 def _add_rows():
-    for name, platform in pairs.PLATFORMS.items():
+    for name, platform in {**pairs.PLATFORMS, **pairs.PORT_PLATFORMS}.items():
         cls = type(name.capitalize() + 'Test', (StatesCase,), {
             'PLATFORM': platform, '__module__': __name__})
-        for row in pairs.rows():
+        for row in pairs.rows() + pairs.port_rows():
             if row.platform == name:
                 setattr(cls, 'test_' + row.name, _make_test(row))
         globals()[cls.__name__] = cls
