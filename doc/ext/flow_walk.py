@@ -61,6 +61,7 @@ CIRCUMSTANCES = {
     'destroy_vifs': 'if its ports go, too',
     'grow': 'in a hard reboot',
     'stays_away': 'unless it comes back after a rebuild',
+    'console_log': 'if consoles are logged',
 }
 
 
@@ -136,7 +137,8 @@ def _services(circumstances):
         volumes=mock.MagicMock(),
         slots=mock.MagicMock() if is_kept else no_slots.NoSlotMaps(),
         nvram=mock.MagicMock() if is_kept else None,
-        keys=mock.MagicMock(), migrations=mock.MagicMock())
+        keys=mock.MagicMock(), migrations=mock.MagicMock(),
+        consoles=mock.MagicMock(keeps_logs='console_log' in circumstances))
 
 
 def stand_ins(circumstances):

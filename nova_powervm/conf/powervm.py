@@ -560,8 +560,74 @@ answer, before it stops trying to find out where the server is.
 """),
 ]
 
+console_opts = [
+    cfg.PortOpt(
+        'vnc_port',
+        default=5901,
+        help="""
+TCP port on which nova-compute offers the VNC consoles of servers
+to nova-novncproxy, at the address ``[vnc] server_listen``. It
+listens as soon as somebody opens a console. 0 means any free
+port.
+"""),
+    cfg.BoolOpt(
+        'vnc_use_x509_auth',
+        default=False,
+        help="""
+Encrypt the connections between nova-novncproxy and nova-compute,
+and accept only a proxy with a certificate. nova-novncproxy needs
+``vencrypt`` in ``[vnc] auth_schemes``, and the options
+``[vnc] vencrypt_*``.
+"""),
+    cfg.StrOpt(
+        'vnc_ca_certs',
+        help="""
+PEM file with the certificates of the authorities that may sign
+the certificate of nova-novncproxy. Required if
+``vnc_use_x509_auth`` is set.
+"""),
+    cfg.StrOpt(
+        'vnc_server_cert',
+        help="""
+PEM file with the certificate that nova-compute shows to
+nova-novncproxy. Required if ``vnc_use_x509_auth`` is set.
+"""),
+    cfg.StrOpt(
+        'vnc_server_key',
+        help="""
+PEM file with the key of ``vnc_server_cert``. Required if
+``vnc_use_x509_auth`` is set.
+"""),
+    cfg.StrOpt(
+        'serial_console_listen',
+        default='127.0.0.1',
+        help="""
+IP address on which nova-compute offers the serial consoles of
+servers to nova-serialproxy. It must be reachable as
+``[serial_console] proxyclient_address``.
+"""),
+    cfg.PortOpt(
+        'serial_console_port',
+        default=5902,
+        help="""
+TCP port on which nova-compute offers the serial consoles of
+servers to nova-serialproxy. It listens as soon as somebody opens
+a console. 0 means any free port.
+"""),
+    cfg.BoolOpt(
+        'console_log',
+        default=False,
+        help="""
+Log what servers print on their consoles. The log occupies the only
+virtual terminal of a server, so there are no VNC consoles, and an
+administrator has to close the terminal (``rmvterm``) to open it.
+After that the driver waits, and tries later to open it again.
+"""),
+]
+
 ALL_OPTS = (connection_opts + start_opts + partition_opts + network_opts +
-            storage_opts + volume_opts + nvram_opts + live_migration_opts)
+            storage_opts + volume_opts + nvram_opts + live_migration_opts +
+            console_opts)
 
 
 def fabric_opt(fabric):

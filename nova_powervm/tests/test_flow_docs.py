@@ -103,7 +103,7 @@ class FlowDocsTest(testtools.TestCase):
              'connect_blank_disks', 'discover_volumes', 'connect_volumes',
              'tag_devices', 'crt_cfg_drive', 'cfg_drive',
              'detach_stale_mappings', 'update_vioses', 'save_volumes',
-             'pwr_vm', 'save_slot_store'], list(steps))
+             'keep_console_log', 'pwr_vm', 'save_slot_store'], list(steps))
         self.assertEqual('Delete the LPAR, if there was none before',
                          steps['crt_vm'].undo)
         self.assertIsNone(steps['update_vioses'].undo)

@@ -31,6 +31,7 @@ from nova_powervm.virt.powervm.actions import states
 from nova_powervm.virt.powervm import before
 from nova_powervm.virt.powervm import cleanup
 from nova_powervm.virt.powervm import diagnostics
+from nova_powervm.virt.powervm import driver_console
 from nova_powervm.virt.powervm import driver_live
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm.flows import power as flow_power
@@ -59,7 +60,8 @@ CONF = cfg.CONF
 @operations.counted('init_host', 'cleanup_host', 'get_info',
                     'get_host_ip_addr', 'get_host_uptime',
                     'poll_rebooting_instances')
-class PowerVMDriver(driver_live.LiveMigrationMethods):
+class PowerVMDriver(driver_live.LiveMigrationMethods,
+                    driver_console.ConsoleMethods):
     """Nova's virt driver for IBM PowerVM, through the NovaLink REST API.
 
     Before init_host(), and from cleanup_host() on, the other methods raise
@@ -137,6 +139,8 @@ class PowerVMDriver(driver_live.LiveMigrationMethods):
         if self.services is not None:
             self.services.migrations.close()
         self.operations.close()
+        if self.services is not None:
+            self.services.consoles.shutdown()
         if self.events is None:
             return
         self.events.shutdown()

@@ -17,9 +17,18 @@ works on the files of a Linux on Power, below [powervm] management_root.
 """
 
 import contextlib
+import fcntl
 import glob
 import os
+import pty
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import termios
 import time
+import tty
 import typing
 
 from nova import exception as nova_exc
@@ -44,6 +53,9 @@ POLL_INTERVAL = 0.1
 # Seconds within which a device must appear, and disappear.
 SCAN_TIMEOUT = 300
 DELETE_TIMEOUT = 10
+# Seconds that a command may take, and that it has to end after a signal.
+COMMAND_TIMEOUT = 30
+END_TIMEOUT = 5
 
 _BOOT = disk_driver.DiskType.BOOT
 # Unit address of the virtual SCSI adapter in slot 0.
@@ -62,6 +74,49 @@ class AttachedDisk(typing.NamedTuple):
 
     path: str
     disk_format: str
+
+
+class CommandResult(typing.NamedTuple):
+    """What a command has returned and printed.
+
+    :ivar code: int, None if it did not end in time.
+    :ivar out: str, of its standard output.
+    :ivar error: str, of its standard error.
+    """
+
+    code: typing.Optional[int]
+    out: str
+    error: str
+
+
+class TerminalCommand:
+    """A command that runs on a terminal of its own.
+
+    If this process is killed, the terminal hangs up, which ends the command.
+
+    :param process: subprocess.Popen
+    :param terminal: binary file of the other end of its terminal, unbuffered.
+    """
+
+    def __init__(self, process, terminal):
+        self._process = process
+        self.terminal = terminal
+
+    @property
+    def pid(self):
+        """The ID of the process, int."""
+        return self._process.pid
+
+    def end(self):
+        """End the command, and wait for that.
+
+        :returns: int, its return code; negative for a signal.
+        """
+        try:
+            return self._process.wait(END_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
 
 class ManagementPartition:
@@ -259,6 +314,94 @@ class ManagementPartition:
                 return found, polls
             self._sleep(POLL_INTERVAL)
 
+    # ---- virtual terminals ---------------------------------------------
+
+    def why_no_terminals(self, system_w):
+        """Tell why mkvterm opens no terminals of the LPARs of a system.
+
+        It knows LPARs by their IDs, so it must be that of the same system.
+
+        :param system_w: System wrapper of the system that the driver manages.
+        :returns: str, or None if it does.
+        """
+        if self._command('mkvterm') is None:
+            return ('nova-compute does not run on the NovaLink partition of '
+                    'this system: there is no command mkvterm')
+        here, serial = self._serial_number(), system_w.mtms.serial
+        if not here.endswith(serial):
+            return ('nova-compute runs on system %s, and manages system %s: '
+                    'mkvterm knows the partitions of the first' % (
+                        here or 'without a serial number', serial))
+        return None
+
+    def _serial_number(self):
+        """The serial number of this machine: str of letters and digits."""
+        try:
+            with open(self._path('proc/ppc64/lparcfg')) as lparcfg:
+                lines = lparcfg.read().splitlines()
+        except OSError:
+            return ''
+        known = dict(line.split('=', 1) for line in lines if '=' in line)
+        return known.get('serial_number', '')
+
+    def _command(self, name):
+        """Path of a command for virtual terminals, or None."""
+        if self._is_real:
+            return shutil.which(name)
+        return shutil.which(self._path('usr/bin/' + name))
+
+    def run_command(self, name, *arguments, timeout=COMMAND_TIMEOUT):
+        """Run a command for virtual terminals, and wait for its end.
+
+        :param name: str, mkvterm or rmvterm.
+        :param arguments: str, what follows it.
+        :param timeout: seconds after which it is killed, with all that it has
+            started.
+        :returns: CommandResult
+        :raises OSError: if it cannot be run.
+        """
+        command = [self._command(name) or name, *arguments]
+        # mkvterm leaves a server behind, which may keep a pipe open.
+        with (tempfile.TemporaryFile() as out,
+              tempfile.TemporaryFile() as error):
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=error,
+                start_new_session=True)
+            try:
+                process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                return CommandResult(None, '', 'it did not end in %d seconds' %
+                                     timeout)
+            return CommandResult(process.returncode, _text(out), _text(error))
+
+    def start_on_terminal(self, name, *arguments):
+        """Start a command for virtual terminals on a terminal of its own.
+
+        :param name: str, mkvterm.
+        :param arguments: str, what follows it.
+        :returns: TerminalCommand
+        :raises OSError: if it cannot be run.
+        """
+        # setsid(1) makes the terminal that of the session, which subprocess
+        # cannot do. So the kernel ends the session when this process ends.
+        command = ['setsid', '--ctty', self._command(name) or name, *arguments]
+        ours, its = pty.openpty()
+        try:
+            tty.setraw(its)
+            fcntl.ioctl(its, termios.TIOCSWINSZ,
+                        struct.pack('HHHH', 24, 80, 0, 0))
+            process = subprocess.Popen(command, stdin=its, stdout=its,
+                                       stderr=its)
+        except Exception:
+            os.close(ours)
+            raise
+        finally:
+            os.close(its)
+        os.set_blocking(ours, False)
+        return TerminalCommand(process, open(ours, 'r+b', buffering=0))
+
     # ---- files ---------------------------------------------------------
 
     @contextlib.contextmanager
@@ -320,6 +463,12 @@ def read_uptime():
     days, hours = divmod(hours, 24)
     return 'up %d days, %02d:%02d, load average: %s' % (
         days, hours, minutes, load)
+
+
+def _text(opened):
+    """What a command has written to a file: str."""
+    opened.seek(0)
+    return opened.read().decode(errors='replace')
 
 
 def _below(root, name):

@@ -22,6 +22,7 @@ from nova.image import glance
 from nova_powervm.virt.powervm import cleanup
 from nova_powervm.virt.powervm.cleanup import evacuation
 from nova_powervm.virt.powervm.cleanup import platform_snapshot
+from nova_powervm.virt.powervm.console import service as console_service
 from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import legacy
@@ -57,6 +58,7 @@ class Services:
     :ivar keys: the SSH keys of the NovaLink, for live migrations.
     :ivar migrations: the live migrations that leave this host.
     :ivar pci_devices: the devices that Nova counts for SR-IOV ports.
+    :ivar consoles: the consoles of servers, open or not.
     """
 
     virtapi: typing.Any
@@ -71,6 +73,7 @@ class Services:
     keys: live_keys.Keys | None = None
     migrations: running.RunningMigrations | None = None
     pci_devices: pci.Devices | None = None
+    consoles: console_service.Consoles | None = None
 
 
 def open_services(
@@ -111,7 +114,17 @@ def open_services(
         slots=_build_slot_maps(host, nvram_manager),
         nvram=nvram_manager, cleaning=cleaning,
         keys=live_keys.Keys(host),
-        migrations=running.RunningMigrations(host), pci_devices=pci_devices)
+        migrations=running.RunningMigrations(host), pci_devices=pci_devices,
+        consoles=_open_consoles(host, mgmt, partitions))
+
+
+def _open_consoles(
+        host: powervm_host.Host, mgmt: powervm_mgmt.ManagementPartition,
+        partitions: platform_snapshot.PlatformSnapshot
+) -> console_service.Consoles:
+    consoles = console_service.Consoles(host, mgmt)
+    utils.try_to('open consoles again', consoles.resume, partitions)
+    return consoles
 
 
 def _build_slot_maps(

@@ -44,6 +44,7 @@ from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests import quick
 from nova_powervm.tests.virt.powervm import contract
 from nova_powervm.virt.powervm import driver
+from nova_powervm.virt.powervm import driver_console
 from nova_powervm.virt.powervm import driver_live
 from nova_powervm.virt.powervm import volume
 
@@ -102,6 +103,7 @@ class EachMethodTest(unittest.TestCase):
     @staticmethod
     def is_built(name):
         return name in {**vars(driver_live.LiveMigrationMethods),
+                        **vars(driver_console.ConsoleMethods),
                         **vars(driver.PowerVMDriver)}
 
     def test_each_is_in_one_place(self):
@@ -156,7 +158,8 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
                    disk_driver='localdisk', volume_group_name='datavg',
                    volume_group_vios_name='vios1',
                    management_root=simulated.management_root,
-                   group='powervm')
+                   vnc_port=0, serial_console_port=0, group='powervm')
+        self.flags(state_path=self.useFixture(fx.TempDir()).path)
         self.useFixture(fx.MockPatchObject(
             nova_fixtures, 'GlanceFixture', func_fixtures.GlanceFixture))
         # Nova's test makes the flavors that it needs.
@@ -204,6 +207,10 @@ class DriverContractTest(test_virt_drivers._VirtDriverTestCase,
         # The test starts a driver that runs already.
         self.connection.cleanup_host(NODE)
         super().test_init_host()
+
+    def test_get_console_output(self):
+        self.flags(console_log=True, group='powervm')
+        super().test_get_console_output()
 
     def test_live_migration(self):
         self.skipTest('It migrates with the data object of libvirt.')

@@ -285,6 +285,8 @@ class LiveMigrations:
         """Remove the rest of a server that has moved. Never raises."""
         self._try('clean up', lambda: flow_live_migration.clean_source(
             self._services, instance), instance)
+        if self._services.consoles is not None:
+            self._services.consoles.forget(instance)
 
     def roll_back_at_source(self, instance, migrate_data):
         """Complete a server that stays. Never raises.

@@ -122,7 +122,8 @@ class Recovery:
         self._check_not_elsewhere(context, instance)
         LOG.warning('The LPAR is gone; creating it again for the existing '
                     'disks.', instance=instance)
-        self._servers.remove(instance, network_info, destroy_disks=False)
+        self._servers.remove(instance, network_info, destroy_disks=False,
+                             keeps_log=True)
         try:
             runner.run(flow_rescue.discard(self._services, instance), instance)
         except Exception:

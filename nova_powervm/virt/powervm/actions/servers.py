@@ -70,9 +70,10 @@ class Servers:
             **kwargs), instance)
 
     def remove(self, instance, network_info, destroy_disks,
-               block_device_info=None, destroy_vifs=True):
+               block_device_info=None, destroy_vifs=True, keeps_log=False):
         """Remove a server; the parameters are those of ComputeDriver.cleanup.
 
+        :param keeps_log: whether the log of its console stays.
         :raises nova.exception.InstancePowerOffFailure: if the server cannot be
             stopped. Nova then keeps its ports.
         :raises nova.exception.InstanceTerminationFailure: if another step
@@ -89,6 +90,8 @@ class Servers:
             LOG.exception('Removing the server failed; deleting it again '
                           'removes what is left.', instance=instance)
             raise nova_exc.InstanceTerminationFailure(reason=str(exc))
+        if not keeps_log and self._services.consoles is not None:
+            self._services.consoles.forget(instance)
 
     def power_off(self, instance, timeout):
         """Stop a server.

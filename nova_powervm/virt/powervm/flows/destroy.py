@@ -15,6 +15,7 @@
 from nova.virt import configdrive
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import console
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
 from nova_powervm.virt.powervm.tasks import disk as tf_disk
@@ -38,6 +39,7 @@ def destroy(services, instance, network_info, block_device_info=None,
     flow.add(tf_vm.KeepHostOfRemoved(services.host, instance),
              tf_vm.PowerOff(services.host, instance,
                             force_immediate=destroy_disks, missing_ok=True))
+    console.add_close(flow, services, instance)
     if destroy_vifs:
         flow.add(tf_net.UnplugVifs(services.host, instance, network_info,
                                    lpar_going=True))

@@ -20,6 +20,7 @@ roll back, the platform alone decides where the server is.
 from nova.virt import driver as virt_driver
 from taskflow.patterns import linear_flow
 
+from nova_powervm.virt.powervm.flows import console
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.live import checks
 from nova_powervm.virt.powervm.storage import transaction as stg_transaction
@@ -75,6 +76,7 @@ def submit(services, instance, migration, parameters):
     if checks.has_config_drive(instance):
         flow.add(tf_live.UnloadCfgDrive(services.host, services.config_drive,
                                         instance))
+    console.add_close(flow, services, instance)
     return flow.add(tf_live.SubmitMigration(migration, parameters))
 
 
@@ -87,6 +89,7 @@ def roll_back_at_source(services, instance):
         flow.add(
             tf_media.ReattachCfgDrive(services.config_drive, instance, stg),
             tf_stg.UpdateVioses(stg))
+    console.add_keep_log(flow, services, instance)
     return flow
 
 
@@ -135,6 +138,7 @@ def finish_on_target(services, context, instance, network_info,
     flow.add(
         tf_live.AnnouncePorts(services.host, instance, network_info,
                               events.PLUG))
+    console.add_keep_log(flow, services, instance)
     if checks.has_config_drive(instance):
         slots = slot.slots_for_change(services, instance)
         flow.add(tf_live.RestoreCfgDrive(

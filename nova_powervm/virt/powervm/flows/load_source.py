@@ -22,6 +22,7 @@ from nova.virt import driver as virt_driver
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import paths as disk_paths
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm.flows import console
 from nova_powervm.virt.powervm import load_source
 from nova_powervm.virt.powervm.tasks import load_source as tf_load
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
@@ -42,6 +43,7 @@ def add_power_on(flow, services, instance, block_device_info, opts=None,
     :param swapped: (old, new), InstanceVolumes of a volume and of the volume
         with which the flow has replaced it; or None.
     """
+    console.add_keep_log(flow, services, instance)
     source = _build_source(services, instance, block_device_info, disk_type,
                            swapped)
     if source is None:
@@ -72,6 +74,7 @@ def add_reboot(flow, services, instance, block_device_info, hard):
     :param block_device_info: as Nova passes it to the driver, or None.
     :param hard: whether to restart it without asking the guest.
     """
+    console.add_keep_log(flow, services, instance)
     source = _build_source(services, instance, block_device_info)
     if source is None:
         return flow.add(tf_vm.Reboot(services.host, instance, hard=hard))

@@ -25,6 +25,8 @@ TROUBLE = {
     'test_blank_disks.HardRebootPoolTest': ALL,
     'test_blank_disks.HardRebootTest': ALL,
     'test_cold_migration.SharedPoolMoveTest': ALL,
+    'test_consoles.LiveMigrationTest': ('test_server_that_stays',),
+    'test_consoles.LostLparTest': ALL,
     'test_crash_dump.CrashDumpTest': (
         'test_answer_is_lost',
         'test_lpar_is_gone'),

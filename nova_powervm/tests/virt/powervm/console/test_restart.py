@@ -1,0 +1,191 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What another process has left: one that was killed, or ended."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+
+from nova_powervm.tests.virt.powervm.console import base
+from nova_powervm.virt.powervm.console import vnc
+
+#: A nova-compute that opens a console, as far as it matters here.
+_PROCESS = '''
+import json, sys, time
+from nova import objects
+from nova_powervm import conf
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm.console import service
+from nova_powervm.virt.powervm import host, mgmt
+
+options, method = json.loads(sys.argv[1]), sys.argv[2]
+objects.register_all()
+conf.CONF([], project='nova', default_config_files=[])
+for group, name, value in options:
+    conf.CONF.set_override(name, value, group)
+platform = host.Host('compute1')
+platform.connect()
+consoles = service.Consoles(platform, mgmt.ManagementPartition(platform))
+getattr(consoles, method)(base.make_instance(1))
+print('ready', flush=True)
+time.sleep(600)
+'''
+_OPTIONS = {None: ('state_path',), 'powervm': (
+    'rest_host', 'rest_port', 'rest_protocol', 'rest_user', 'rest_password',
+    'management_root', 'vnc_port', 'serial_console_port', 'console_log')}
+
+
+class KilledCase(base.ConsoleTestCase):
+
+    def run_and_kill(self, method):
+        """Let another process open the console, and kill it then."""
+        options = [(group, name, getattr(base.CONF[group] if group else
+                                         base.CONF, name))
+                   for group, names in _OPTIONS.items() for name in names]
+        process = subprocess.Popen(
+            [sys.executable, '-c', _PROCESS, json.dumps(options), method],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        line = process.stdout.readline()
+        self.assertEqual(b'ready\n', line, line or process.stderr.read())
+        base.wait_for(lambda: self.console().user, 'the terminal')
+        if method == 'keep_log':
+            self.wait_for_text()
+            self.print(b'before')
+            base.wait_for(lambda: b'before' in self.log(), 'the log')
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def log(self):
+        path = os.path.join(self.folder(), self.instance.uuid + '.log')
+        if not os.path.exists(path):
+            return b''
+        with open(path, 'rb') as opened:
+            return opened.read()
+
+    def partitions(self, *instances):
+        """What the driver reads when it starts."""
+        return types.SimpleNamespace(lpars=self.host.lpars(),
+                                     instances=instances)
+
+
+class KilledLogTest(KilledCase):
+
+    OPTIONS = {'console_log': True}
+
+    def test_log_goes_on(self):
+        self.run_and_kill('keep_log')
+        # The kernel has ended mkvterm, which has closed the terminal.
+        base.wait_for(lambda: not self.console().is_open, 'the end')
+        partitions = self.partitions(self.instance)
+        self.requests()
+        self.consoles.resume(partitions)
+        self.wait_for_text()
+        self.print(b'after')
+        base.wait_for(lambda: self.consoles.output(self.instance) ==
+                      b'beforeafter', 'the log')
+        self.assertEqual([], self.requests())
+
+    def test_servers_that_are_off_wait(self):
+        with self.site.lock:
+            self.lpar().set_state('not activated')
+        self.consoles.resume(self.partitions(self.instance))
+        self.consoles._tools.executor.submit(lambda: None).result()
+        self.assertFalse(self.console().is_open)
+
+
+class KilledVncTest(KilledCase):
+
+    def test_console_works_again(self):
+        self.run_and_kill('vnc')
+        port = self.console().user.port
+        self.consoles.resume(self.partitions(self.instance))
+        self.assertEqual(port, self.consoles._terminal(self.instance)._port)
+        address = self.consoles.vnc(self.instance)
+        _opened, answer = self.connect_to(address)
+        self.assertEqual(b'HTTP/1.1 200 OK', answer)
+
+    def test_closed_if_nobody_uses_it(self):
+        self.run_and_kill('vnc')
+        self.consoles.resume(self.partitions(self.instance))
+        self.advance(301)
+        base.wait_for(lambda: not self.console().is_open, 'rmvterm')
+
+    def test_now_with_a_log(self):
+        self.run_and_kill('vnc')
+        self.flags(console_log=True, group='powervm')
+        self.consoles.resume(self.partitions(self.instance))
+        base.wait_for(lambda: getattr(self.console().user, 'client', None),
+                      'the terminal as text')
+
+    def mark(self, text, instance=None):
+        os.makedirs(self.folder(), exist_ok=True)
+        path = os.path.join(self.folder(), '%s.vnc' % (
+            instance or self.instance).uuid)
+        with open(path, 'w') as mark:
+            mark.write(text)
+        return path
+
+    def test_mark_of_another_partition(self):
+        """It was deleted, and somebody else has its ID now."""
+        other = self.make_server(2)
+        self.mark('%d 5999' % self.lpar(other).partition_id)
+        self.consoles.resume(self.partitions(self.instance, other))
+        terminal = self.consoles._terminal(self.instance)
+        self.assertFalse(terminal.is_open)
+        self.mark('nonsense')
+        self.assertFalse(terminal.adopt(self.host.lpars()[0]))
+
+    def test_mark_of_another_server(self):
+        """An administrator has opened the terminal since."""
+        with self.site.lock:
+            self.simulated.terminals.run([
+                'mkvterm', '--id', str(self.lpar().partition_id), '--vnc'])
+        self.mark('%d 1' % self.lpar().partition_id)
+        self.consoles.vnc(self.instance)
+        self.consoles.close(self.instance)
+        self.assertTrue(self.console().is_open)
+
+    def test_files_of_servers_elsewhere(self):
+        here = self.mark('1 1')
+        gone = [self.mark('1 1', base.base.make_instance(9))]
+        gone.append(gone[0].replace('.vnc', '.log'))
+        with open(gone[1], 'w') as log:
+            log.write('x')
+        self.consoles.resume(self.partitions(self.instance))
+        self.assertTrue(os.path.exists(here))
+        self.assertEqual([], [path for path in gone if os.path.exists(path)])
+
+    def test_nothing_was_left(self):
+        partitions = self.partitions(self.instance)
+        self.requests()
+        del partitions.instances
+        self.consoles.resume(partitions)
+        self.assertEqual([], self.requests())
+        self.assertEqual([], [
+            thread.name for thread in base.threading.enumerate()
+            if thread.name.startswith('powervm-console')])
+
+
+class PortTest(base.base.TestCase):
+
+    def test_output_of_mkvterm(self):
+        for text, port in (('5911\n', 5911), ('5911\nmore', 5911), ('', None),
+                           ('no 5911', None), ('65536', None), ('-1', None)):
+            self.assertEqual(port, vnc._port(text))

@@ -1,0 +1,228 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of VNC consoles, with the simulated mkvterm and its VNC server."""
+
+import os
+import socket
+import threading
+
+import fixtures
+from nova import exception as nova_exc
+
+from nova_powervm.tests import rfb_client
+from nova_powervm.tests.virt.powervm.console import base
+
+
+class VncTest(base.ConsoleTestCase):
+
+    def client(self, address):
+        """A VNC client that sees the screen."""
+        opened, answer = self.connect_to(address)
+        self.assertEqual(b'HTTP/1.1 200 OK', answer)
+        client = rfb_client.Client(opened)
+        client.negotiate()
+        client.start()
+        return client
+
+    def test_guest_and_user_see_each_other(self):
+        client = self.client(self.consoles.vnc(self.instance))
+        self.print(b'a line of the guest\r\n')
+        self.assertEqual('a line of the guest', client.wait_for('guest'))
+        client.type('typed by the user\n')
+        client.wait_for('typed by the user')
+        self.assertIn(b'typed by the user', self.console().read())
+
+    def test_one_request(self):
+        first = self.consoles.vnc(self.instance)
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+        self.assertEqual(first, self.consoles.vnc(self.instance))
+        self.assertEqual([], self.requests())
+        self.assertEqual('127.0.0.1', first.host)
+
+    def test_each_server_has_its_path(self):
+        other = self.make_server(2)
+        addresses = [self.consoles.vnc(instance)
+                     for instance in (self.instance, other)]
+        self.assertEqual(1, len({address.port for address in addresses}))
+        self.assertEqual(2, len({address.path for address in addresses}))
+        self.print(b'one of two', self.instance)
+        self.print(b'the other one', other)
+        clients = [self.client(address) for address in addresses]
+        clients[0].wait_for('one of two')
+        clients[1].wait_for('the other one')
+        self.assertNotIn('other', ''.join(clients[0].rows))
+
+    def test_paths_of_another_process(self):
+        address = self.consoles.vnc(self.instance)
+        self.assertNotEqual(address.path,
+                            self.start().vnc(self.instance).path)
+        self.assertNotIn(self.instance.uuid, address.path)
+
+    def test_wrong_paths(self):
+        address = self.consoles.vnc(self.instance)
+        for path in (self.instance.uuid, address.path[:-1] + '/',
+                     address.path.upper(), 'x' * 2000):
+            _opened, answer = self.connect_to(address, path)
+            self.assertEqual(b'HTTP/1.1 400 Bad Request', answer)
+
+    def test_closed_when_nobody_uses_it(self):
+        address = self.consoles.vnc(self.instance)
+        client = self.client(address)
+        self.print(b'still there')
+        self.advance(1000)
+        client.wait_for('still there')
+        client.close()
+        base.wait_for(lambda: not self.count(), 'the client to go')
+        self.advance(299)
+        self.client(address).wait_for('still there')
+        self.assertTrue(self.console().is_open)
+
+    def count(self):
+        return self.consoles._terminal(self.instance)._count
+
+    def test_closed_after_the_last_client(self):
+        address = self.consoles.vnc(self.instance)
+        self.client(address).close()
+        base.wait_for(lambda: not self.count(), 'the client to go')
+        self.advance(301)
+        base.wait_for(lambda: not self.console().is_open, 'rmvterm')
+        base.wait_for(lambda: not os.listdir(self.folder()), 'no mark')
+        # The path stays, so that the URL of the user works again.
+        self.assertEqual(address, self.consoles.vnc(self.instance))
+        self.client(address)
+
+    def test_nobody_comes(self):
+        self.consoles.vnc(self.instance)
+        self.advance(301)
+        base.wait_for(lambda: not self.console().is_open, 'rmvterm')
+
+    def test_close(self):
+        address = self.consoles.vnc(self.instance)
+        client = self.client(address)
+        self.consoles.close(self.instance)
+        self.assertFalse(self.console().is_open)
+        self.assertRaises((EOFError, OSError), client.wait_for, 'x')
+        self.assertEqual(b'HTTP/1.1 400 Bad Request',
+                         self.connect_to(address)[1])
+        self.consoles.close(self.instance)
+
+    def test_no_lpar(self):
+        with self.site.lock:
+            self.lpar().set_state('not activated')
+            self.simulated.remove(self.lpar())
+        self.assertRaises(nova_exc.InstanceNotFound, self.consoles.vnc,
+                          self.instance)
+
+    def test_no_answer_of_the_platform(self):
+        self.fail_request(method='GET', path='LogicalPartition',
+                          effect='status', status=500)
+        self.assertUnavailable('500', self.consoles.vnc, self.instance)
+
+    def test_server_that_is_off(self):
+        with self.site.lock:
+            self.lpar().set_state('not activated')
+        self.client(self.consoles.vnc(self.instance))
+
+    def test_somebody_has_closed_it(self):
+        address = self.consoles.vnc(self.instance)
+        client = self.client(address)
+        self.administrator('rmvterm')
+        self.assertRaises((EOFError, OSError), client.wait_for, 'x')
+        base.wait_for(lambda: not self.consoles._terminal(
+            self.instance).is_open, 'the driver to notice')
+        self.assertEqual(address, self.consoles.vnc(self.instance))
+        self.client(address)
+
+    def test_somebody_has_closed_it_unseen(self):
+        address = self.consoles.vnc(self.instance)
+        self.administrator('rmvterm')
+        base.wait_for(
+            lambda: not self.simulated.terminals._list(), 'the end')
+        self.assertEqual(b'HTTP/1.1 400 Bad Request',
+                         self.connect_to(address)[1])
+        base.wait_for(lambda: not self.consoles._terminal(
+            self.instance).is_open, 'the driver to notice')
+        self.client(self.consoles.vnc(self.instance))
+
+    def test_an_administrator_has_it(self):
+        self.administrator('mkvterm')
+        self.assertUnavailable('somebody has opened the terminal',
+                               self.consoles.vnc, self.instance)
+        self.assertTrue(self.console().is_open)
+
+    def test_vnc_of_an_administrator_is_not_closed(self):
+        with self.site.lock:
+            self.simulated.terminals.run([
+                'mkvterm', '--id', str(self.lpar().partition_id), '--vnc'])
+        self.client(self.consoles.vnc(self.instance))
+        self.consoles.close(self.instance)
+        self.assertTrue(self.console().is_open)
+
+    def test_old_protocols(self):
+        self.simulated.terminals.rfb_version = b'RFB 003.007\n'
+        self.print(b'')
+        client = self.client(self.consoles.vnc(self.instance))
+        self.print(b'seven')
+        client.wait_for('seven')
+
+    def test_too_many_clients(self):
+        address = self.consoles.vnc(self.instance)
+        for _number in range(4):
+            self.client(address)
+        self.assertEqual(b'HTTP/1.1 400 Bad Request',
+                         self.connect_to(address)[1])
+
+    def test_no_free_port(self):
+        port = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(port.close)
+        self.flags(vnc_port=port.getsockname()[1], group='powervm')
+        self.assertUnavailable('cannot listen on 127.0.0.1 port',
+                               self.consoles.vnc, self.instance)
+        self.assertFalse(self.console().is_open)
+
+    def test_shutdown(self):
+        client = self.client(self.consoles.vnc(self.instance))
+        self.consoles.shutdown()
+        self.assertFalse(self.console().is_open)
+        self.assertRaises((EOFError, OSError), client.wait_for, 'x')
+        self.assertEqual([], [
+            thread.name for thread in threading.enumerate()
+            if thread.name.startswith('powervm-console')])
+        self.assertUnavailable('', self.consoles.vnc, self.instance)
+
+    def test_another_system(self):
+        root = self.useFixture(fixtures.TempDir()).path
+        for name in ('usr', 'proc'):
+            os.symlink(os.path.join(self.simulated.management_root, name),
+                       os.path.join(root, name))
+        os.unlink(os.path.join(root, 'proc'))
+        os.makedirs(os.path.join(root, 'proc/ppc64'))
+        with open(os.path.join(root, 'proc/ppc64/lparcfg'), 'w') as lparcfg:
+            lparcfg.write('lparcfg 1.9\nserial_number=IBM,02ABCDEFG\n')
+        self.mgmt._root = root
+        self.assertUnavailable(
+            'runs on system IBM,02ABCDEFG, and manages system 21',
+            self.consoles.vnc, self.instance)
+
+    def test_remote(self):
+        self.mgmt._root = self.useFixture(fixtures.TempDir()).path
+        self.assertUnavailable(
+            'does not run on the NovaLink partition', self.consoles.vnc,
+            self.instance)
+        self.assertEqual([], self.requests())
+
+    def test_nothing_of_the_path_is_logged(self):
+        address = self.consoles.vnc(self.instance)
+        self.client(address)
+        self.connect_to(address, address.path[:-1])
+        self.assertNotIn(address.path[:-1], self.logger.output)

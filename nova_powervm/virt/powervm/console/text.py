@@ -1,0 +1,237 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Terminals that are open as text.
+
+mkvterm runs as a child of nova-compute, on a terminal of its own. All that it
+prints goes to the log, if there is one, and to all clients. Only the newest
+client can type.
+
+If mkvterm ends although nobody here has ended it, somebody else may want the
+terminal. With a log, the driver tries to open it again, later and later.
+"""
+
+import threading
+import typing
+
+from nova import exception as nova_exc
+from oslo_log import log as logging
+
+from nova_powervm.virt.powervm.console import channel as channels
+from nova_powervm.virt.powervm.console import listener as listeners
+from nova_powervm.virt.powervm.console import terminal
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds in which a mkvterm ends that cannot open the terminal (assumed, no
+#: hardware).
+SETTLE_SECONDS = 1
+#: Seconds before the terminal is opened again, at first and at most.
+FIRST_RETRY_SECONDS = 60
+LAST_RETRY_SECONDS = 1800
+#: How much of the output is kept to tell why mkvterm has ended.
+_LAST_WORDS = 300
+
+
+class TextTerminal(terminal.Terminal):
+    """A terminal that is open as text.
+
+    :param log: log.ConsoleLog, or None.
+    """
+
+    KIND = 'serial'
+
+    def __init__(self, tools, instance, path, log=None):
+        super().__init__(tools, instance, path)
+        self._log = log
+        self._command: typing.Any = None
+        self._ended = threading.Event()
+        self._is_settled = False
+        self._retry_timer = None
+        self._retry_seconds = FIRST_RETRY_SECONDS
+        self._opened_at = 0
+        # In the thread of the hub.
+        self._terminal: typing.Any = None
+        self._clients = []
+        self._last_words = b''
+
+    # ---- any thread ----------------------------------------------------
+
+    def settle(self):
+        """Wait a moment for a mkvterm that cannot open the terminal.
+
+        :raises nova.exception.ConsoleTypeUnavailable: if it has ended.
+        """
+        if self._is_settled:
+            return
+        if self._ended.wait(SETTLE_SECONDS):
+            text = self._last_words.decode(errors='replace').strip()
+            raise self.unavailable('mkvterm has ended. ' + text)
+        self._is_settled = True
+
+    def keep_open(self, lpar_w=None):
+        """Open the terminal for the log, now or later. Never raises."""
+        try:
+            self.open(lpar_w)
+        except nova_exc.InstanceNotFound:
+            LOG.info('There is no LPAR, so its console is not logged.',
+                     instance=self.instance)
+        except nova_exc.ConsoleTypeUnavailable:
+            self._try_later()
+        except Exception:
+            LOG.exception('The console is not logged for now.',
+                          instance=self.instance)
+            self._try_later()
+
+    def _open(self, arguments):
+        command = self.tools.mgmt.start_on_terminal('mkvterm', *arguments)
+        self._ended = threading.Event()
+        self._is_settled = False
+        self._opened_at = self.tools.hub.clock()
+        self._command = command
+        if not self.tools.hub.post(self._begin, command, self._ended):
+            self._command = None
+            command.terminal.close()
+            command.end()
+            raise self.unavailable('nova-compute ends')
+
+    def _close(self):
+        command, self._command = self._command, None
+        self._forget_retry()
+        if command is None:
+            return
+        if not self._ended.is_set():
+            self._rmvterm()
+        self.tools.hub.post(self._hang_up)
+        command.end()
+
+    def close(self):
+        """See Terminal."""
+        with self.lock:
+            self._forget_retry()
+            super().close()
+
+    def _forget_retry(self):
+        if self._retry_timer is not None:
+            self._retry_timer.cancel()
+            self._retry_timer = None
+
+    def _may_close(self):
+        return self._log is None
+
+    def _die(self, command):
+        """Take in that mkvterm has ended by itself."""
+        with self.lock:
+            if self._command is not command:
+                return
+            self._command = None
+            self.is_open = False
+            code = command.end()
+            LOG.warning('mkvterm has ended with %s; somebody may have closed '
+                        'the terminal.', code, instance=self.instance)
+            if self._log is None:
+                return
+            self._log.note('the terminal is closed, mkvterm returns %s' % code)
+            if (self.tools.hub.clock() - self._opened_at >
+                    FIRST_RETRY_SECONDS):
+                self._retry_seconds = FIRST_RETRY_SECONDS
+            self._try_later()
+
+    def _try_later(self):
+        with self.lock:
+            self._forget_retry()
+            self._retry_timer = self.tools.hub.later(
+                self._retry_seconds,
+                lambda: self.tools.run(self._try_again))
+            self._retry_seconds = min(2 * self._retry_seconds,
+                                      LAST_RETRY_SECONDS)
+
+    def _try_again(self):
+        with self.lock:
+            # Somebody may have closed it since.
+            if self._retry_timer is not None:
+                self._retry_timer = None
+                self.keep_open()
+
+    # ---- the thread of the hub -----------------------------------------
+
+    def _begin(self, command, ended):
+        opened = channels.Channel(self.tools.hub, command.terminal,
+                                  cuts=False)
+        self._last_words = b''
+
+        def on_end():
+            ended.set()
+            self._cut()
+            self.tools.run(lambda: self._die(command))
+
+        opened.on_data = self._print
+        opened.on_end = on_end
+        opened.on_drained = self._resume_clients
+        self._terminal = opened
+        opened.start()
+
+    def _hang_up(self):
+        if self._terminal is not None:
+            self._terminal.close()
+
+    def _print(self, data):
+        self._last_words = (self._last_words + data)[-_LAST_WORDS:]
+        if self._log is not None:
+            self._log.write(data)
+        for client in list(self._clients):
+            client.send(data)
+        if self._is_any_full():
+            self._terminal.pause()
+
+    def _is_any_full(self):
+        return any(client.is_full for client in self._clients)
+
+    def _resume(self):
+        if not self._terminal.is_closed and not self._is_any_full():
+            self._terminal.resume()
+
+    def _resume_clients(self):
+        for client in self._clients:
+            client.resume()
+
+    def _type(self, client, data):
+        if client is self._clients[-1]:
+            self._terminal.send(data)
+            if self._terminal.is_full:
+                client.pause()
+
+    def _connect(self, channel, data):
+        if self._terminal is None or self._terminal.is_closed:
+            listeners.refuse(channel)
+            self._left()
+            return
+        forget = channel.on_end
+
+        def on_end():
+            forget()
+            self._clients.remove(channel)
+            self._left()
+            self._resume()
+
+        self._clients.append(channel)
+        channel.on_end = on_end
+        channel.on_drained = self._resume
+        channel.on_data = lambda more: self._type(channel, more)
+        channel.send(listeners.ACCEPTED)
+        if data:
+            self._type(channel, data)
+
+    def _cut(self):
+        for client in list(self._clients):
+            client.close()
+        super()._cut()
