@@ -60,6 +60,26 @@ def blocks(language):
     return found
 
 
+def broken_rows(text):
+    """Find the rows of simple tables that cross a border of a column.
+
+    Sphinx refuses such a table.
+
+    :returns: list of str, the rows.
+    """
+    found, gaps = [], None
+    for line in text.splitlines():
+        if re.fullmatch(r' *=+( +=+)+', line):
+            gaps = [number for number, character in enumerate(line.rstrip())
+                    if character == ' ' and line[:number].strip()]
+        elif not line.strip():
+            gaps = None
+        elif gaps is not None:
+            found += [line] * any(line[number:number + 1].strip()
+                                  for number in gaps)
+    return found
+
+
 def ini_blocks():
     """All configurations of the pages: list of (page, text)."""
     return blocks('ini')
@@ -104,6 +124,21 @@ def others_types():
         (str(group or 'DEFAULT'), opt.dest): opt.type for group, opts in
         [*nova_opts.list_opts(), *log_opts.list_opts()] for opt in opts})
     return types
+
+
+@tree.needs_source
+class TablesTest(testtools.TestCase):
+
+    def test_pages(self):
+        for page in pages():
+            with open(page) as text:
+                self.assertEqual([], broken_rows(text.read()), page)
+
+    def test_the_check_finds_them(self):
+        table = '====  ====\nName  What\n====  ====\n%s\n====  ====\n'
+        for row, count in (('one   two', 0), ('      two and more', 0),
+                           ('three  4', 1), ('more  \nmore than that', 1)):
+            self.assertEqual(count, len(broken_rows(table % row)), row)
 
 
 @tree.needs_source
