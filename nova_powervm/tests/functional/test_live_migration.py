@@ -12,54 +12,161 @@
 
 """Running servers that move, through Nova's API, conductor and computes."""
 
+from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
+from nova_powervm.tests.functional import test_sriov
 
 
-class LiveMigrationTest(platforms.SharedPool, moves.TwoHostMixin,
+class LiveMigrationMixin(moves.TwoHostMixin):
+    """Moves running servers, and looks where they are."""
+
+    def live_migrate(self, server):
+        return self.act(server, 'os-migrateLive', {
+            'host': None, 'block_migration': 'auto'})
+
+    def begin(self, server):
+        """Have a server moved, and do not wait for it."""
+        self.api.post_server_action(server['id'], {'os-migrateLive': {
+            'host': None, 'block_migration': 'auto'}})
+
+    def ended(self):
+        """Statuses of the migrations, once all have ended."""
+        found = [migration['status'] for migration in self.admin_api.api_get(
+            '/os-migrations').body['migrations']]
+        return [] if {'running', 'preparing'} & set(found) else sorted(found)
+
+    def assert_is_on(self, server, host, *migrations):
+        """Nova, placement and the platforms agree where it is.
+
+        :param migrations: statuses of all migrations
+        """
+        self.assertEqual(list(migrations), self.wait_for(self.ended))
+        after = self.api.get_server(server['id'])
+        self.assertEqual('ACTIVE', after['status'], after.get('fault'))
+        self.assertEqual(host, after['OS-EXT-SRV-ATTR:host'])
+        self.assertEqual({host: 'running'}, self.lpars_of(server))
+        for name in self.computes:
+            held = self._get_allocations_by_server_uuid(server['id'])
+            self.assertEqual(name == host, self._get_provider_uuid_by_host(
+                name) in held, name)
+        bound = [port['binding:host_id'] for port in
+                 self.neutron.list_ports(is_admin=True)['ports']
+                 if port['device_id'] == server['id']]
+        self.assertEqual([host], bound)
+
+    def break_copy(self):
+        self.simulated_host('compute1').faults.add({
+            'method': 'PUT', 'path': '/do/Migrate$', 'effect': 'migration',
+            'phase': 'copy', 'outcome': 'failed'})
+
+    def hold(self, server, host):
+        """Let its migration stop in the copy.
+
+        :returns: function that tells whether it has
+        """
+        self.where = host
+        with self.site.lock:
+            return self.site.migrations.hold(self.lpar_of(server)['uuid'],
+                                             'copy').is_set
+
+    def release(self, server):
+        self.where = self.host_of(server)
+        with self.site.lock:
+            self.site.migrations.release(self.lpar_of(server)['uuid'])
+
+
+class LiveMigrationTest(LiveMigrationMixin, platforms.SharedPool,
                         base.PowerVMTestCase):
 
     PROFILE = 'ssp-two-host'
 
     def setUp(self):
         super().setUp()
+        # The computes, one of which has 1 thread for it, are one process.
+        self.flags(max_concurrent_live_migrations=2)
         self.server = self.boot_on_first()
 
-    def live_migrate(self):
-        return self.act(self.server, 'os-migrateLive', {
-            'host': None, 'block_migration': 'auto'})
-
-    def ended(self):
-        """Statuses of the migrations, once all have ended."""
-        found = [migration['status'] for migration in self.admin_api.api_get(
-            '/os-migrations').body['migrations']]
-        return [] if 'running' in found else found
-
-    def assert_is_on(self, host, migration):
-        """Nova, placement and the platforms agree where it is."""
-        after = self.api.get_server(self.server['id'])
-        self.assertEqual('ACTIVE', after['status'], after.get('fault'))
-        self.assertEqual(host, after['OS-EXT-SRV-ATTR:host'])
-        self.assertEqual({host: 'running'}, self.lpars_of(self.server))
-        self.assertEqual([migration], self.wait_for(self.ended))
-        for name in self.computes:
-            usages = self._get_provider_usages(self._get_provider_uuid_by_host(
-                name))
-            self.assertEqual(name == host, usages['MEMORY_MB'] > 0, name)
-        bound = [port['binding:host_id'] for port in
-                 self.neutron.list_ports(is_admin=True)['ports']
-                 if port['device_id'] == self.server['id']]
-        self.assertEqual([host], bound)
-
     def test_moves(self):
-        self.live_migrate()
-        self.assert_is_on('compute2', 'completed')
+        self.live_migrate(self.server)
+        self.assert_is_on(self.server, 'compute2', 'completed')
         self.assertIsNone(self.delete(self.server))
 
     def test_stays(self):
-        self.simulated_host('compute1').faults.add({
-            'method': 'PUT', 'path': '/do/Migrate$', 'effect': 'migration',
-            'phase': 'copy', 'outcome': 'failed'})
-        self.live_migrate()
-        self.assert_is_on('compute1', 'failed')
+        self.break_copy()
+        self.live_migrate(self.server)
+        self.assert_is_on(self.server, 'compute1', 'failed')
+
+    def test_two_opposite_ways(self):
+        self.enable('compute1', False)
+        self.neutron.create_port({'port': self.neutron.port_2})
+        other = self.boot(flavor_id=self.small, networks=[
+            {'port': self.neutron.port_2['id']}])
+        self.enable('compute1', True)
+        held = [self.hold(self.server, 'compute1'),
+                self.hold(other, 'compute2')]
+        for server in (self.server, other):
+            self.begin(server)
+        for is_held in held:
+            self.wait_for(is_held)
+        for server in (self.server, other):
+            self.release(server)
+        for server, host in ((self.server, 'compute2'), (other, 'compute1')):
+            self.assert_is_on(server, host, 'completed', 'completed')
+
+    def test_no_host_has_room(self):
+        """It is no error of the server."""
+        system = self.simulated_host('compute2').system
+        with self.site.lock:
+            system.spec['migration']['max_active'] = 0
+            system.touch('Other')
+        self.live_migrate(self.server)
+        self.assert_is_on(self.server, 'compute1', 'error')
+        self.assertIn('No valid host', self.fault_of(self.server))
+
+    def test_deleted_in_the_copy(self):
+        before = self.hold(self.server, 'compute1')
+        self.begin(self.server)
+        self.wait_for(before)
+        self.assertIsNone(self.delete(self.server))
+        self.assertEqual([], [
+            lpar for host in self.site.hosts
+            for lpar in host.state()['LogicalPartition']
+            if lpar['name'] != 'novalink'])
+        self.assertEqual({}, self._get_allocations_by_server_uuid(
+            self.server['id']))
+
+
+class VnicTest(test_sriov.SriovMixin, LiveMigrationMixin,
+               platforms.SharedPool, base.PowerVMTestCase):
+    """A port of type direct: Nova claims a device of the target."""
+
+    def _prepare_platform(self):
+        self.PROFILE = powervm_fixtures.load_sriov_profile('ssp-two-host')
+        super()._prepare_platform()
+
+    def assert_wired_on(self, server, host):
+        """It has its vNIC and its device there, and nowhere else."""
+        (address, owner), = self.claimed(host)
+        self.assertEqual(server['id'], owner)
+        self.assertEqual(1, len(self.vnics(host)))
+        profile = self.neutron.show_port(self.port_1['id'])['port'][
+            'binding:profile']
+        self.assertEqual(address, profile['pci_slot'])
+        for name in self.computes:
+            if name != host:
+                self.assertEqual(([], []), (self.claimed(name),
+                                            self.vnics(name)))
+
+    def test_moves_and_stays(self):
+        server = self.boot_on_first(networks=[{'port': self.port_1['id']}])
+        self.break_copy()
+        self.live_migrate(server)
+        self.assert_is_on(server, 'compute1', 'failed')
+        self.assert_wired_on(server, 'compute1')
+        self.live_migrate(server)
+        self.assert_is_on(server, 'compute2', 'completed', 'failed')
+        self.assert_wired_on(server, 'compute2')
+        self.assertIsNone(self.delete(server))
+        self.assertEqual([], self.vnics('compute2'))

@@ -32,7 +32,9 @@ from nova_powervm.virt.powervm.live import checks
 from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import job
 from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm.live import processors
 from nova_powervm.virt.powervm.live import running
+from nova_powervm.virt.powervm.live import vnics
 from nova_powervm.virt.powervm.volume import wwpns
 
 LOG = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class LiveMigrations:
                 content['target'])
             content['switches'] = check.check(own_disks, block_device_info)
             content['adapters'] = check.adapters
+            content['pool'], content['vnics'] = check.pool, check.vnics
             content['public_key'] = self._services.keys.own()
         content['disks'] = (self._services.disk.get_info() if own_disks
                             else None)
@@ -98,10 +101,15 @@ class LiveMigrations:
         :raises nova.exception.MigrationPreCheckError: if the server cannot
             come.
         """
-        reason = checks.why_not_here(self._services.disk,
-                                     data.read(migrate_data)['disks'])
+        host, content = self._services.host, data.read(migrate_data)
+        reason = checks.why_not_here(self._services.disk, content['disks'])
         if reason:
             raise nova_exc.MigrationPreCheckError(reason=reason)
+        with _checking():
+            content['pool_id'] = processors.find_pool_id(host,
+                                                         content['pool'])
+            vnics.check_room(host, content['vnics'])
+        data.write(migrate_data, content)
         return migrate_data
 
     # ---- the target -----------------------------------------------------
@@ -202,10 +210,11 @@ class LiveMigrations:
                             migrate_data)
                 return
             self._note_end(instance, migration, end, migrate_data)
-            recover_method(
-                context, instance, dest, migrate_data,
-                migration_status='cancelled' if migration.is_cancelled
-                else 'failed')
+            with _deleting(instance, migration, record):
+                recover_method(
+                    context, instance, dest, migrate_data,
+                    migration_status='cancelled' if migration.is_cancelled
+                    else 'failed')
 
     @staticmethod
     def _note_end(instance, migration, end, migrate_data):
@@ -226,10 +235,13 @@ class LiveMigrations:
             checks.check_vlans(instance, content)
             runner.run(flow_live_migration.submit(
                 self._services, instance, migration,
-                job.parameters(target['system'], target['address'],
-                               scsi=content['served_by'].get('vscsi', ()),
-                               fc=content['served_by'].get('npiv', ()),
-                               vlans=content.get('vlans'))), instance)
+                job.parameters(
+                    target['system'], target['address'],
+                    scsi=content['served_by'].get('vscsi', ()),
+                    fc=content['served_by'].get('npiv', ()),
+                    vlans=content.get('vlans'), pool_id=content['pool_id'],
+                    checks_affinity=processors.wants_affinity(instance))),
+                instance)
         except running.Aborted:
             return outcome.Outcome.STAYED
         except Exception as exc:
@@ -238,7 +250,10 @@ class LiveMigrations:
                           instance=instance)
             migration.message = str(exc)
             return outcome.Outcome.STAYED
-        return migration.follow()
+        end = migration.follow()
+        if end is outcome.Outcome.MOVED:
+            vnics.note_moved(self._services.host, instance, content['vnics'])
+        return end
 
     def abort(self, instance):
         """Abort the migration of a server, if it is being migrated.
@@ -308,6 +323,29 @@ class LiveMigrations:
             LOG.exception('Live migration: it failed to %s. The server runs; '
                           'a hard reboot connects what it lacks.', what,
                           instance=instance)
+
+
+@contextlib.contextmanager
+def _deleting(instance, migration, record):
+    """End the migration of a server that is deleted.
+
+    When Nova has rolled back all, it finds that the server is no longer
+    migrating. It would put the server into ERROR for that.
+
+    :param migration: live.running.Migration
+    :param record: nova.objects.Migration, or None.
+    """
+    try:
+        yield
+    except (nova_exc.InstanceNotFound,
+            nova_exc.UnexpectedDeletingTaskStateError):
+        if not migration.is_given_up:
+            raise
+        LOG.info('The migration has ended, as the server is deleted.',
+                 instance=instance)
+        if record is not None:
+            record.status = 'cancelled'
+            record.save()
 
 
 @contextlib.contextmanager

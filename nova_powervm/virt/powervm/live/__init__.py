@@ -13,7 +13,8 @@
 """Live migration: a running server goes on on another host.
 
 ``data`` is what the two hosts tell each other, ``checks`` what they refuse
-before anything is changed, ``keys`` how the source may log on to the target,
-``job`` the jobs of the platform, ``outcome`` where the LPAR is afterwards, and
-``running`` the service that owns the migrations under way.
+before anything is changed, with ``processors`` and ``vnics``, ``keys`` how the
+source may log on to the target, ``job`` the jobs of the platform, ``outcome``
+where the LPAR is afterwards, and ``running`` the service that owns the
+migrations under way.
 """

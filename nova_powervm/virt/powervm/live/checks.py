@@ -25,6 +25,8 @@ from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm.live import processors
+from nova_powervm.virt.powervm.live import vnics
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import elements
@@ -58,6 +60,8 @@ def describe_target(host):
         'address': CONF.powervm.live_migration_address or CONF.my_ip,
         'modes': list(system.proc_compat_modes),
         'region_mb': system.memory_region_size,
+        'affinity_capable': bool(system.get_capability(
+            'affinity_check_capable')),
         'ibmi_capable': bool(system.get_capability(
             'ibmi_lpar_mobility_capable')),
         # The driver makes that of Open vSwitch when it needs it.
@@ -91,6 +95,9 @@ class SourceCheck:
 
     :ivar adapters: dict, what check() finds of the adapters that lead to
         storage, see InstanceVolumes.describe_adapters().
+    :ivar pool: str, what check() finds of the processors, see
+        processors.find_pool_name().
+    :ivar vnics: list, what check() finds of vNICs, see vnics.describe().
     :param host: the owner of the REST connection (host.Host).
     :param disk_dvr: disk.driver.DiskAdapter
     :param instance: nova.objects.Instance
@@ -103,6 +110,8 @@ class SourceCheck:
         self._instance = instance
         self._target = target
         self.adapters = {}
+        self.pool = None
+        self.vnics = []
 
     def check(self, own_disks, block_device_info):
         """Refuse a server that cannot be migrated.
@@ -118,8 +127,11 @@ class SourceCheck:
         switches = self._check_ports()
         system = self._check_system()
         lpar_w = vm.get_instance_wrapper(self._host, self._instance)
+        processors.check_affinity(self._instance, self._target)
         self._check_partition(lpar_w, system)
         self._check_memory(lpar_w, system)
+        self.pool = processors.find_pool_name(self._host, lpar_w)
+        self.vnics = vnics.describe(self._host, self._instance)
         self._check_mappings(volumes)
         return switches
 
@@ -166,7 +178,8 @@ class SourceCheck:
         except nova_exc.VirtualInterfacePlugException as exc:
             _refuse('%s', exc)
         for name in switches.values():
-            self._check_switch(name)
+            if name is not None:
+                self._check_switch(name)
         if _private() in switches.values():
             self._check_private_adapters()
         if self._instance.system_metadata.get(rmc.MAC_KEY):

@@ -102,7 +102,7 @@ class MigrationJobs:
 
 
 def parameters(target_system, target_address, scsi=(), fc=(), vlans=None,
-               pool_id=None):
+               pool_id=None, checks_affinity=False):
     """Build the parameters of a migration.
 
     The override of the bridge has the platform take a network that the
@@ -118,6 +118,8 @@ def parameters(target_system, target_address, scsi=(), fc=(), vlans=None,
     :param vlans: dict of MAC -> PVID, for network adapters that get another
         one on the target; or None.
     :param pool_id: int, shared processor pool on the target, or None.
+    :param checks_affinity: bool, whether the platform is to refuse a move that
+        makes the affinity of memory and processors worse.
     :returns: dict of str
     """
     found = {pvm_migration.TGT_MGD_SYS: target_system,
@@ -134,6 +136,8 @@ def parameters(target_system, target_address, scsi=(), fc=(), vlans=None,
             found[name] = ','.join(mappings)
     if pool_id:
         found[pvm_migration.SPP_ID] = str(pool_id)
+    if checks_affinity:
+        found[pvm_migration.AFFINITY] = 'true'
     return found
 
 

@@ -204,11 +204,11 @@ def unplug(host: powervm_host.Host, instance: objects.Instance,
 
 
 def find_switch(host: powervm_host.Host, instance: objects.Instance,
-                vif: network_model.VIF) -> str:
+                vif: network_model.VIF) -> str | None:
     """Tell which virtual switch a port is on that is to move while in use.
 
     :param vif: the nova.network.model.VIF, as it is bound on this host.
-    :returns: str
+    :returns: str; None if its adapter is on none.
     :raises VirtualInterfacePlugException: if a port of this type cannot be
         moved so, or its switch is not known.
     :raises pypowervm.exceptions.Error: if the platform refuses.

@@ -268,10 +268,11 @@ class VifDriver(abc.ABC):
                   {'id': vif['id'], 'difference': difference},
                   instance=self.instance)
 
-    def find_switch(self, vif: network_model.VIF) -> str:
-        """Tell which virtual switch the adapter of a port is to be on: str.
+    def find_switch(self, vif: network_model.VIF) -> str | None:
+        """Tell which virtual switch the adapter of a port is to be on.
 
         :param vif: the nova.network.model.VIF, as it is bound on this host.
+        :returns: str; None if such adapters are on none.
         :raises: as plug().
         """
         raise NotImplementedError()

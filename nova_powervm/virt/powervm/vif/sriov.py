@@ -53,6 +53,16 @@ class SriovVifDriver(driver.VifDriver):
     adapter_type = driver.VNIC
     outlives_host = True
     has_agent = True
+    moves_live = True
+
+    def find_switch(self, vif):
+        """See VifDriver: it is on none."""
+        return None
+
+    def prepare_on_target(self, vif):
+        """See VifDriver: the platform makes the vNIC, see live.vnics."""
+        host_record.keep_mac(self.instance, self.host.nodename, _mac(vif))
+        return None
 
     def plug(self, vif, lpar_w, slot_num=None):
         """See VifDriver: 2 requests, 3 if the VIOSes are not known."""

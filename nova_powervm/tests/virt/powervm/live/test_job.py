@@ -78,3 +78,7 @@ class ParametersTest(base.base.TestCase):
         self.assertEqual('6/vios1/2//fcs0', found['VirtualFCMappings'])
         self.assertEqual('0A0B0C0D0E0F/5', found['VlanMappings'])
         self.assertEqual('3', found['SharedProcPoolID'])
+
+    def test_affinity(self):
+        found = job.parameters('system', 'address', checks_affinity=True)
+        self.assertEqual('true', found['Affinity'])

@@ -36,6 +36,8 @@ class LiveMoveMixin(base.TwoHostMixin):
 
     #: What the names of its storage begin with, for each mapping.
     STORAGE_OF_SERVER = ['b_', 'b_', 'cf']
+    #: How many virtual Ethernet adapters it has.
+    ADAPTERS = 2
 
     def setUp(self):
         super().setUp()
@@ -88,7 +90,7 @@ class LiveMoveMixin(base.TwoHostMixin):
             self.STORAGE_OF_SERVER,
             sorted(mapping['storage'][:2]
                    for mapping in self.mappings_of(server)))
-        self.assertEqual(2, len(self.macs_of(server)))
+        self.assertEqual(self.ADAPTERS, len(self.macs_of(server)))
         self.assertIsNone(self.lpar_on(server, host).migration)
         if booted is not None:
             self.assertEqual(booted, self.lpar_on(server, host).boot_time)

@@ -179,6 +179,8 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.meanwhile(*[None] * 30, deletion.start, go_on)
         with mock.patch.object(migrations, 'give_up', wait):
             self.users.live_migrate(self.walk_server(server), 'compute2')
+            self.assertEqual('cancelled', self.migration_of(server).status)
+            self.assertEqual([], self.cloud.failures)
             has_ended.set()
             deletion.join(60)
         self.assertEqual('gone', self.walk_server(server).status)

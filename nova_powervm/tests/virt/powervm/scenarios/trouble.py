@@ -85,6 +85,9 @@ TROUBLE = {
     'test_live_migration_trouble.HostsTest': ALL,
     'test_live_migration_trouble.PlatformTest': ALL,
     'test_live_migration_trouble.SlowTest': ALL,
+    'test_live_migration_vnics.VnicTest': (
+        'test_room_is_taken_after_the_checks',
+        'test_stays'),
     'test_lent_disks.SharedPoolTest': ALL,
     'test_lent_disks.VolumeGroupTest': ALL,
     'test_lent_media.LentTest': ALL,

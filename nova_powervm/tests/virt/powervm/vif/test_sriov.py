@@ -27,6 +27,7 @@ from nova_powervm.tests.virt.powervm import test_locks
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm.cleanup import logical_ports
 from nova_powervm.virt.powervm import event
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import sriov
 from nova_powervm.virt.powervm import vif
 from nova_powervm.virt.powervm.vif import details
@@ -159,11 +160,16 @@ class PlugTest(SriovTestCase):
         self.refused(make_vif(), 'no luck')
         self.assertEqual(1, self.requests().count(CREATE))
 
-    def test_server_cannot_migrate_while_it_runs(self):
-        exc = self.assertRaises(
-            nova_exc.VirtualInterfacePlugException, vif.find_switch,
-            self.host, self.instance, make_vif())
-        self.assertIn('pvm_sriov', str(exc))
+    def test_server_migrates_while_it_runs(self):
+        """The platform makes the vNIC on the target."""
+        port = make_vif()
+        self.requests()
+        self.assertIsNone(vif.find_switch(self.host, self.instance, port))
+        self.assertIsNone(vif.prepare_on_target(self.host, self.instance,
+                                                port, None))
+        self.assertEqual(['FA163E000001'], host_record.kept_macs(
+            self.instance.system_metadata, self.host.nodename))
+        self.assertNotIn(CREATE, self.requests())
 
 
 class ChoiceTest(SriovTestCase):
