@@ -50,6 +50,19 @@ Let the next boot meet a Virtual I/O Server that is busy
   curl -s %(site)s/simulator/faults -H 'Content-Type: application/json' \\
     -d '{"effect": "busy", "method": "POST", "path": "VirtualIOServer"}'
 
+Open the console of a server in this terminal; rmvterm in another one closes it
+  %(bin)s/mkvterm --id %(id)d
+  %(bin)s/rmvterm --id %(id)d
+
+Open the console for a VNC client, which connects to the port that is printed
+  %(bin)s/mkvterm --id %(id)d --vnc --local
+
+Let Nova open it, for nova-novncproxy
+  curl -s %(nova)s/servers/%(server)s/remote-consoles \\
+    -H 'Content-Type: application/json' \\
+    -H 'X-OpenStack-Nova-API-Version: 2.6' \\
+    -d '{"remote_console": {"protocol": "vnc", "type": "novnc"}}'
+
 More of that is in %(site)s/simulator/openapi.yaml
 
 A session of pypowervm with the simulated server
@@ -85,7 +98,16 @@ def _values(demo, nova_url):
         'nova': nova_url, 'site': cloud.host.url,
         'server': server['id'],
         'lpar': server['OS-EXT-SRV-ATTR:instance_name'],
+        'id': _partition_id(cloud.host,
+                            server['OS-EXT-SRV-ATTR:instance_name']),
+        'bin': cloud.host.management_root + '/usr/bin',
         'image': demo.image['id'], 'flavor': demo.flavor,
         'network': cloud.network_id,
         'user': profile['user'], 'password': profile['password'],
         'port': cloud.host.port, 'logs': '\n  '.join(cloud.log_files)}
+
+
+def _partition_id(host, name):
+    """The ID of the LPAR with a name, int."""
+    return next(lpar['id'] for lpar in host.state()['LogicalPartition']
+                if lpar['name'] == name)
