@@ -291,11 +291,17 @@ class SanCinder(nova_fixtures.CinderFixture):
             self.san.unexport(volume_id, going)
             self.complaints += self.left_behind(lun)
 
-    @staticmethod
-    def left_behind(lun):
+    def can_act(self, host):
+        """Whether a nova-compute is up that could do something on a host.
+
+        :param host: simulator.host.Host
+        """
+        return True
+
+    def left_behind(self, lun):
         """List the hdisks that VIOSes have of a volume and cannot reach.
 
-        Those of a VIOS that is down do not count.
+        Those of a VIOS that is down, or whose nova-compute is, do not count.
 
         :param lun: san.volume.Volume
         :returns: list of str
@@ -305,6 +311,6 @@ class SanCinder(nova_fixtures.CinderFixture):
             ''.join(', mapped to ' + name for name in hdisk.clients()),
             hdisk.vios.host.name)
             for hdisk in lun.hdisks
-            if hdisk.vios.is_serving and not any(
-                port.wwpn.lower() in lun.exports
-                for port in hdisk.vios.fc_ports)]
+            if hdisk.vios.is_serving and self.can_act(hdisk.vios.host) and
+            not any(port.wwpn.lower() in lun.exports
+                    for port in hdisk.vios.fc_ports)]

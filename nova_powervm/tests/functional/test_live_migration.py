@@ -17,6 +17,7 @@ from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_sriov
+from nova_powervm.tests.functional import volumes
 
 
 class LiveMigrationMixin(moves.TwoHostMixin):
@@ -170,3 +171,47 @@ class VnicTest(test_sriov.SriovMixin, LiveMigrationMixin,
         self.assert_wired_on(server, 'compute2')
         self.assertIsNone(self.delete(server))
         self.assertEqual([], self.vnics('compute2'))
+
+
+class VolumeTest(volumes.VolumeMixin, LiveMigrationMixin,
+                 base.PowerVMTestCase):
+    """A server that boots from a volume, and has another one."""
+
+    PROFILE = 'fc-two-host'
+
+    def setUp(self):
+        super().setUp()
+        self.enable('compute2', False)
+        self.server = self.boot_with((1, 3), boots=True,
+                                     flavor_id=self.small)
+        self.enable('compute2', True)
+        self.assertEqual('ACTIVE', self.server['status'],
+                         self.server.get('fault'))
+
+    def assert_is_on(self, server, host, *migrations):
+        """Cinder agrees, too: each volume has one attachment, of that host."""
+        super().assert_is_on(server, host, *migrations)
+        self.where = host
+        self.assert_sees(server, 1, 3, boots=True)
+        ports = {port.wwpn for vios in self.platform.store.all(
+            'VirtualIOServer') for port in vios.fc_ports}
+        for number in (1, 3):
+            attachment, = self.cinder.volume_to_attachment[
+                volumes.VOLUME % number].values()
+            self.assertEqual(ports, set(attachment['connector']['wwpns']))
+
+    def test_moves(self):
+        self.live_migrate(self.server)
+        self.assert_is_on(self.server, 'compute2', 'completed')
+        self.assertTrue(self.attach(self.server, 4))
+        self.assertTrue(self.detach(self.server, 3))
+        self.assert_sees(self.server, 1, 4, boots=True)
+        self.assertIsNone(self.delete(self.server))
+        self.assert_detached()
+
+    def test_stays(self):
+        self.break_copy()
+        self.live_migrate(self.server)
+        self.assert_is_on(self.server, 'compute1', 'failed')
+        self.assertIsNone(self.delete(self.server))
+        self.assert_detached()

@@ -25,6 +25,7 @@ stale.StaleVolumes finds what is left after a crash.
 
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
+from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import discovery
@@ -45,8 +46,7 @@ def forget(host, instance, udids):
     """
     if not udids:
         return
-    vioses = host.vioses([vios_mappings.SCSI_MAPPING,
-                          pvm_const.XAG.VIO_STOR])
+    vioses = _read(host)
     active = host.filter_active(vioses)
     for vios_w in vioses:
         if vios_w not in active:
@@ -60,6 +60,16 @@ def forget(host, instance, udids):
                   if element.udid in left]) for vios_w in active) if names}
     for _vios_uuid, result in discovery.on_each(_remove, host, by_vios):
         result()
+
+
+def _read(host):
+    """Read the VIOSes, twice if need be: nobody asks for this again."""
+    groups = [vios_mappings.SCSI_MAPPING, pvm_const.XAG.VIO_STOR]
+    try:
+        return host.vioses(groups)
+    except pvm_exc.Error as exc:
+        LOG.warning('The VIOSes are read once more: %s', exc)
+        return host.vioses(groups)
 
 
 def _not_needed(host, instance, udids):

@@ -191,15 +191,16 @@ class MappedTransport(driver.VolumeTransport):
                     device.volume.kept.lua)
         seen_by = {device.volume.udid: set(device.hdisks)
                    for device in discovered.seen()}
+        vioses = self.host.vios_partitions()
         try:
             chosen = target_paths.choose(
-                target_paths.read(described), seen_by, pooled)
+                target_paths.read(described), seen_by, pooled,
+                {uuid: vios_id for uuid, (_name, vios_id) in vioses.items()})
         except ValueError as exc:
             raise nova_exc.VolumeAttachFailed(
                 volume_id=self.volumes[0].id, reason=str(exc)) from exc
         self._check_chosen(chosen, discovered)
-        names = self.host.vios_partitions()
-        return ['%d/%s/%d' % (slot.number, *names[chosen[slot]])
+        return ['%d/%s/%d' % (slot.number, *vioses[chosen[slot]])
                 for slot in sorted(chosen, key=lambda slot: slot.number)]
 
     @staticmethod

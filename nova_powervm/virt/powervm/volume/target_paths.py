@@ -72,21 +72,25 @@ def read(described):
             for number, udids, in_pool in described]
 
 
-def choose(slots, seen_by, pooled):
+def choose(slots, seen_by, pooled, ids):
     """Choose a VIOS for each adapter (no request).
 
     Adapters that lead to the same storage are put on different VIOSes, as far
-    as these see all that is behind them.
+    as these see all that is behind them. Where that makes no difference, the
+    VIOS with the lowest partition id gets the adapter with the lowest slot, as
+    when a server is made.
 
     :param slots: list of Slot.
     :param seen_by: dict of UDID -> set of the UUIDs of VIOSes that see it.
     :param pooled: collection of the UUIDs of VIOSes that have the pool.
+    :param ids: dict of the UUID of a VIOS -> its partition id.
     :returns: dict of Slot -> UUID of the VIOS. An adapter without volumes is
         missing if the platform is to choose.
     :raises ValueError: if no VIOS sees all that is behind an adapter.
     """
     able = set().union(*seen_by.values())
-    candidates = {slot: _candidates(slot, seen_by, pooled, able)
+    candidates = {slot: sorted(_candidates(slot, seen_by, pooled, able),
+                               key=lambda uuid: (ids.get(uuid, 0), uuid))
                   for slot in slots}
     chosen = {}
     for slot in sorted(slots, key=lambda slot: (
@@ -106,11 +110,11 @@ def choose(slots, seen_by, pooled):
 
 
 def _candidates(slot, seen_by, pooled, able):
-    """The VIOSes that can serve an adapter: sorted list of UUIDs."""
+    """The VIOSes that can serve an adapter: set of UUIDs."""
     found = set(able)
     for udid in slot.udids:
         found &= seen_by.get(udid, set())
-    return sorted(found & set(pooled) if slot.in_pool else found)
+    return found & set(pooled) if slot.in_pool else found
 
 
 def lost(chosen, required):

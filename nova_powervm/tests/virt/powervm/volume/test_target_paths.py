@@ -22,9 +22,10 @@ def slots(*described):
 
 class TargetPathsTest(base.TestCase):
 
-    def choose(self, described, seen_by, pooled=()):
+    def choose(self, described, seen_by, pooled=(), ids=None):
         """dict of slot -> VIOS."""
-        self.chosen = target_paths.choose(slots(*described), seen_by, pooled)
+        self.chosen = target_paths.choose(slots(*described), seen_by, pooled,
+                                          ids or {})
         return {slot.number: uuid for slot, uuid in self.chosen.items()}
 
     def test_each_path_on_another_vios(self):
@@ -35,6 +36,12 @@ class TargetPathsTest(base.TestCase):
             [[3, ['a'], False], [4, ['a'], False], [5, ['b'], False],
              [6, ['b'], False]], both))
         self.assertIsNone(target_paths.lost(self.chosen, 2))
+
+    def test_order(self):
+        """The VIOS with the lowest id gets the first slot."""
+        self.assertEqual({3: 'v2', 4: 'v1'}, self.choose(
+            [[4, ['a'], False], [3, ['a'], False]], {'a': {'v1', 'v2'}},
+            ids={'v1': 3, 'v2': 2}))
 
     def test_where_all_is_seen(self):
         self.assertEqual({3: 'v2', 4: 'v1'}, self.choose(

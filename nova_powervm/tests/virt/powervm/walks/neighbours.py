@@ -341,7 +341,13 @@ class Cinder(cinder.SanCinder):
 
     def __init__(self, cloud, before_write):
         super().__init__(cloud)
+        self._cloud = cloud
         self._before_write = before_write
+
+    def can_act(self, host):
+        """See SanCinder."""
+        return any(self._cloud.host_of(name) is host
+                   for name in self._cloud.computes)
 
     def fake_attachment_create(self, *args, **kwargs):
         self._before_write()

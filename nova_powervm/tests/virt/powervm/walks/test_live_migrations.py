@@ -52,3 +52,42 @@ class ConfigDriveTest(case.DriverCase):
     PLATFORM = platforms.TWO_POOL
     CYCLES = there_and_back(ops.SOURCE, 9, 8, has_drive=True)
     SERVER = {}
+
+
+class VolumesMixin:
+    """A server that boots from a volume, without config drive."""
+
+    PLATFORM = platforms.TWO_VSCSI
+    SERVER = {'volumes': (1,), 'boots': True}
+
+    def setUp(self):
+        super().setUp()
+        CONF.set_override('force_config_drive', False)
+        self.addCleanup(CONF.set_override, 'force_config_drive', True)
+
+
+@case.walks(is_variant=True)
+class VscsiSourceTest(VolumesMixin, case.DriverCase):
+    """The platform maps the volumes, and the source forgets them."""
+
+    CYCLES = there_and_back(ops.SOURCE, 9, 5)
+
+
+@case.walks(kills=True)
+class VscsiTargetTest(VolumesMixin, case.DriverCase):
+    """The target looks for the volumes first."""
+
+    CYCLES = there_and_back(ops.TARGET, 5, 9)
+
+
+@case.walks(is_variant=True)
+class NpivSourceTest(VolumesMixin, case.DriverCase):
+    """The adapters get other ports, and use their other WWPNs."""
+
+    PLATFORM = platforms.TWO_NPIV
+    CYCLES = there_and_back(ops.SOURCE, 5, 2)
+
+
+@case.walks(is_variant=True)
+class NpivTargetTest(NpivSourceTest):
+    CYCLES = there_and_back(ops.TARGET, 2, 5)
