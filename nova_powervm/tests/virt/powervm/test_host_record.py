@@ -62,6 +62,26 @@ class HostRecordTest(base.TestCase):
         self.assertTrue(all(len(value) <= 255 for value in
                             self.instance.system_metadata.values()))
 
+    def macs(self, name):
+        return host_record.kept_macs(self.instance.system_metadata, name)
+
+    def test_macs(self):
+        found = [host_record.keep_mac(self.instance, name, mac)
+                 for name, mac in (('compute1', 'AA'), ('compute1', 'BB'),
+                                   ('compute2', 'AA'), ('compute1', 'AA'))]
+        self.assertEqual([True, True, True, False], found)
+        self.assertEqual(3, self.save.call_count)
+        self.assertEqual([['AA', 'BB'], ['AA'], []], [
+            self.macs(name) for name in ('compute1', 'compute2', 'compute3')])
+
+    def test_macs_are_no_more_than_nova_keeps(self):
+        for number in range(50):
+            host_record.keep_mac(self.instance, 'compute1',
+                                 'FA163E0000%02d' % number)
+        self.assertEqual('FA163E000049', self.macs('compute1')[-1])
+        self.assertTrue(all(len(value) <= 255 for value in
+                            self.instance.system_metadata.values()))
+
     def test_hosts_that_it_was_on(self):
         for name in ('compute1', 'compute2', 'compute2'):
             host_record.keep_host(self.instance, name)

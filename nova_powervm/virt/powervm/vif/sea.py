@@ -47,7 +47,10 @@ class SeaVifDriver(driver.VifDriver):
         The server has run with its adapter, so a failure is logged.
         """
         try:
-            self._ensure_vlan(vif)
+            _vswitch, vlan = self._ensure_vlan(vif)
+            if adapter.pvid != vlan:
+                self.tell_difference(vif, 'it is in VLAN %s, and its network '
+                                     'is in VLAN %s' % (adapter.pvid, vlan))
         except (nova_exc.VirtualInterfacePlugException,
                 pvm_exc.Error) as exc:
             LOG.warning('The port %(id)s may have no connection: %(exc)s',

@@ -175,6 +175,17 @@ class VlanTest(SeaTestCase):
         self.plug(make_vif(202), new_vif=False, adapters=[cna])
         self.assertIn(202, self.tagged())
 
+    def test_power_on_with_another_vlan(self):
+        """Neutron has given the port another one; the adapter stays."""
+        cna = self.plug(make_vif(202))
+        self.plug(make_vif(202), new_vif=False, adapters=[cna])
+        self.assertNotIn('not what the port needs', self.logger.output)
+        self.plug(make_vif(203), new_vif=False, adapters=[cna])
+        self.assertIn('it is in VLAN 202, and its network is in VLAN 203',
+                      self.logger.output)
+        self.assertEqual([202], [found.pvid for found in self.adapters(
+            self.lpar(self.instance))])
+
     def test_power_on_goes_on_without_it(self):
         cna = self.plug(make_vif(202))
         self.simulated.faults.add(
