@@ -126,6 +126,17 @@ class LiveMigrationTest(LiveMigrationMixin, platforms.SharedPool,
         self.assert_is_on(self.server, 'compute1', 'error')
         self.assertIn('No valid host', self.fault_of(self.server))
 
+    def test_source_stops_in_the_copy(self):
+        """Its next start stops the migration, and the server stays."""
+        # It waits 20 seconds less for tasks that have not ended.
+        self.flags(manager_shutdown_timeout=20)
+        is_held = self.hold(self.server, 'compute1')
+        self.begin(self.server)
+        self.wait_for(is_held)
+        self.compute = self.computes['compute1'] = (
+            self.restart_compute_service(self.compute))
+        self.assert_is_on(self.server, 'compute1', 'failed')
+
     def test_deleted_in_the_copy(self):
         before = self.hold(self.server, 'compute1')
         self.begin(self.server)

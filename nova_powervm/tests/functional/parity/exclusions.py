@@ -12,8 +12,6 @@
 
 """Tests of Nova that do not run on our driver, and why."""
 
-NO_DISK_COPIES = (
-    'The test has the disks of the server copied, which PowerVM cannot do.')
 NO_SAME_HOST = (
     'The test starts the fake driver that offers to migrate a server to the '
     'host that it is on. Ours does not: this would change nothing.')
@@ -31,12 +29,6 @@ _MOVES = 'test_servers.ServerMovingTests.test_'
 #: {name of a test of Nova: reason}; the names begin below
 #: nova.tests.functional, as in 'test_servers.ServersTest.test_get_servers'.
 EXCLUSIONS = {
-    _MOVES + 'live_migrate': NO_DISK_COPIES,
-    _MOVES + 'live_migrate_force': NO_DISK_COPIES,
-    _MOVES + 'live_migrate_rollback_cleans_dest_node_allocations':
-        NO_DISK_COPIES,
-    _MOVES + 'live_migration_after_server_created_with_host':
-        NO_DISK_COPIES,
     _MOVES + 'resize_not_enough_resource': LARGER_HOSTS,
     'test_server_rescue.DisallowBFVRescuev287WithoutTrait.'
     'test_bfv_rescue_not_supported': VOLUME_RESCUE,
