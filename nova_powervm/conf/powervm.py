@@ -28,10 +28,23 @@ connection_opts = [
         'rest_host',
         default='localhost',
         help="""
-Host name or IP address of the PowerVM REST API server (NovaLink).
+Host name or IP address of the PowerVM REST API server: a NovaLink,
+or an HMC.
 
 Keep the default if nova-compute runs on the management partition
 of the server that it manages.
+"""),
+    cfg.StrOpt(
+        'managed_system',
+        help="""
+The system that this nova-compute manages, if the PowerVM REST API
+server is an HMC with several systems.
+
+Give its UUID, its type, model and serial number as in
+8286-42A*21ABCDE, or its name. The driver looks for them in this
+order. If unset, the server must manage exactly one system. A
+nova-compute manages one system, so each system needs its own, with
+its own ``[DEFAULT]host`` and ``state_path``.
 """),
     cfg.PortOpt(
         'rest_port',

@@ -77,8 +77,7 @@ class Host:
             for module in resources.BUILDERS:
                 module.build(self, self.spec)
             self._reserved_ids = set()
-            if any(p.is_management for p in self.partitions()):
-                self.management.build()
+            self.management.build()
 
     def render_all(self):
         """Render every object once: its parts are kept."""

@@ -101,7 +101,15 @@ class Management:
         self._stopped = threading.Event()
 
     def build(self):
-        """Make what is always there; the host has been built before."""
+        """Make what is always there; the host has been built before.
+
+        Behind an HMC this is the machine that nova-compute runs on, which is
+        no partition of the host.
+        """
+        self._write('proc/uptime', _UPTIME)
+        self._write('proc/loadavg', _LOADAVG)
+        if self._host.endpoint.is_hmc:
+            return
         partition = next(p for p in self._host.partitions()
                          if p.is_management)
         system = self._host.system
@@ -110,8 +118,6 @@ class Management:
             'model': system.model, 'id': partition.partition_id,
             'entitled': partition.processors.used_units * 100,
             'shared': not partition.processors.dedicated})
-        self._write('proc/uptime', _UPTIME)
-        self._write('proc/loadavg', _LOADAVG)
         for path in ('sys/bus/vio/devices', 'sys/block', 'dev/disk/by-id'):
             os.makedirs(self._path(path), exist_ok=True)
         self.adapters_changed()

@@ -71,6 +71,8 @@ TIMING = _object({
 
 SYSTEM = _object({
     'name': _NAME,
+    # Whether no other management console is its master.
+    'master': {'type': 'boolean', 'default': True},
     'machine_type': {'type': 'string', 'pattern': '^[0-9A-Z]{4}$',
                      'default': '8286'},
     'model': {'type': 'string', 'pattern': '^[0-9A-Z]{3}$',

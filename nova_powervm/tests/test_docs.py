@@ -177,6 +177,8 @@ class StartTest(nova_test.TestCase):
     @staticmethod
     def _profile(options):
         """The name of the profile that has what a configuration names."""
+        if options['managed_system']:
+            return 'hmc'
         if options['disk_driver'] == 'ssp':
             return 'ssp'
         return ('fc-two-host' if options['volume_group_name'] == 'datavg'
@@ -190,6 +192,8 @@ class StartTest(nova_test.TestCase):
             rest_protocol='http', rest_user=site.profile['user'],
             rest_password=site.profile['password'], rest_ca_file=None,
             management_root=site.hosts[0].management_root)
+        if options['managed_system']:
+            values['managed_system'] = site.hosts[0].system.uuid
         self.flags(group='powervm', **values)
         our_conf.register_fabrics()
         self.flags(group='powervm', **{
@@ -206,7 +210,8 @@ class StartTest(nova_test.TestCase):
                 options = load(self, text)
                 by_profile.setdefault(self._profile(options),
                                       []).append(options)
-        self.assertEqual({'ssp', 'fc-two-host', 'mgmt-vios'}, {*by_profile})
+        self.assertEqual({'ssp', 'fc-two-host', 'mgmt-vios', 'hmc'},
+                         {*by_profile})
         self.assertIn('npiv', [options['fc_attach_strategy'] for options
                                in by_profile['fc-two-host']])
         for profile, configurations in by_profile.items():

@@ -13,7 +13,8 @@
 """CLIRunner: an HMC runs one of its commands.
 
 All that it knows here is ``viosvrcmd -m SYSTEM -p VIOS -c "rmdev -dev NAME"``,
-which pypowervm sends to remove an hdisk.
+which pypowervm sends to remove an hdisk. ``--id ID`` may take the place of
+``-p VIOS`` (source: IBM's page on viosvrcmd).
 """
 
 import re
@@ -58,7 +59,8 @@ def _parse(job, command):
         raise status.JobFailed('HSCL8012 The managed system %s was not '
                                'found' % options.get('-m'))
     for vios in systems[0].host.store.all('VirtualIOServer'):
-        if vios.name == options.get('-p'):
+        if (vios.name == options.get('-p') or
+                str(vios.partition_id) == options.get('--id')):
             return vios, rmdev.group(1)
-    raise status.JobFailed('HSCL8012 The partition named %s was not found' %
-                           options.get('-p'))
+    raise status.JobFailed('HSCL8012 The partition %s was not found' % (
+        options.get('-p') or options.get('--id')))

@@ -224,7 +224,7 @@ class ManagedSystem(base.Resource):
             el('State', 'operating'),
             el('SystemName', self.name),
             self._render_migrations(),
-            el('IsPowerVMManagementMaster', True),
+            el('IsPowerVMManagementMaster', self.spec['master']),
             el('IsManagementPartitionPowerVMManagementMaster',
                not self.host.endpoint.is_hmc),
             el('IsHMCPowerVMManagementMaster', self.host.endpoint.is_hmc)]

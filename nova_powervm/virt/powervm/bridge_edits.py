@@ -55,11 +55,20 @@ class _TrunkBridger(_Careful, network_bridger.NetworkBridgerTA):
 
 
 class _NetworkBridger(_Careful, network_bridger.NetworkBridgerVNET):
-    pass
+    """For an HMC, whose load groups decide what trunk adapters carry."""
+
+    #: pypowervm cannot make two load groups in one edit. A new one takes this
+    #: many VLANs, besides its own.
+    MOST = 19
+
+    def ensure_vlans_on_nb(self, nb_uuid, vlan_ids):
+        for start in range(0, len(vlan_ids), self.MOST):
+            super().ensure_vlans_on_nb(nb_uuid,
+                                       vlan_ids[start:start + self.MOST])
 
 
 def add_vlans(adapter, system_uuid, bridge_uuid, vlans):
-    """Have a bridge carry VLANs (5 requests).
+    """Have a bridge carry VLANs (5 requests; more on an HMC).
 
     :param adapter: pypowervm Adapter
     :param system_uuid: str

@@ -43,7 +43,9 @@ _NO_EVENT_TASK_STATES = frozenset(fields.InstanceTaskState.ALL) - {
     task_states.IMAGE_BACKUP, task_states.UPDATING_PASSWORD}
 
 _URI = re.compile(r'/(LogicalPartition|NetworkBridge|VirtualIOServer|'
-                  r'VirtualSwitch)/([0-9A-Fa-f-]{36})$')
+                  r'VirtualNetwork|VirtualSwitch)/([0-9A-Fa-f-]{36})$')
+
+_SYSTEM = re.compile(r'/ManagedSystem/([0-9A-Fa-f-]{36})/')
 
 _TYPE = pvm_event.EventType
 _EVERYTHING_CHANGED = (_TYPE.NEW_CLIENT, _TYPE.CACHE_CLEARED,
@@ -96,7 +98,7 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
             self.host.partition_states.clear()
             return
         match = _URI.search(event.data or '')
-        if match is None:
+        if match is None or self._is_foreign(event):
             return
         rest_type, uuid = match.groups()
         if rest_type == 'LogicalPartition':
@@ -105,9 +107,18 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
             self._vios_event(event, uuid)
         elif rest_type == 'NetworkBridge':
             self.host.bridges.changed(uuid)
+        elif rest_type == 'VirtualNetwork':
+            if event.etype == _TYPE.DELETE_URI:
+                self.host.hmc_networks.forget()
         elif event.etype in _MADE_OR_GONE:
             self.host.vswitch_changed(
                 uuid, is_there=event.etype == _TYPE.ADD_URI)
+
+    def _is_foreign(self, event):
+        """Return whether an event is of another system of the same HMC."""
+        match = _SYSTEM.search(event.data)
+        return (match is not None and
+                match.group(1).lower() != self.host.system_uuid.lower())
 
     def _partition_event(self, event, lpar_uuid):
         if event.etype == _TYPE.DELETE_URI:

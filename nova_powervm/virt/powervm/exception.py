@@ -33,7 +33,39 @@ class RestAuthenticationFailed(exception.NovaException):
 
 class ManagedSystemCount(exception.NovaException):
     msg_fmt = ('The PowerVM REST API server at %(url)s manages %(count)d '
-               'systems; nova-compute needs one that manages exactly one.')
+               'systems. Set [powervm]managed_system to the one that this '
+               'nova-compute is for: %(systems)s')
+
+
+class ManagedSystemNotFound(exception.NovaException):
+    msg_fmt = ('The PowerVM REST API server at %(url)s manages no system '
+               '%(wanted)s (option managed_system). It manages: %(systems)s')
+
+
+class ManagedSystemAmbiguous(exception.NovaException):
+    msg_fmt = ('The PowerVM REST API server at %(url)s manages several '
+               'systems with the name %(wanted)s (option managed_system). '
+               'Name one by its type, model and serial number: %(systems)s')
+
+
+class ManagedSystemNotMaster(exception.NovaException):
+    msg_fmt = ('The PowerVM REST API server at %(url)s may not change system '
+               '%(system)s, because another management console is its '
+               'master. Use the master, or make this one the master '
+               '(chcomgmt, or the job RequestMaster).')
+
+
+class LparElsewhere(exception.NovaException):
+    msg_fmt = ('Another system of the same HMC has the LPAR of server '
+               '%(uuid)s. The driver cannot move a server between two systems '
+               'of one HMC yet.')
+
+
+class LparHasOtherUUID(exception.BuildAbortException):
+    msg_fmt = ('The platform has given LPAR %(name)s of server '
+               '%(instance_uuid)s the UUID %(found)s instead of the requested '
+               '%(wanted)s, by which the driver would have to find it. The '
+               'LPAR was deleted.')
 
 
 class ViosNotAvailable(exception.NovaException):

@@ -40,11 +40,13 @@ from nova_powervm.virt.powervm import bridges
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import facts
 from nova_powervm.virt.powervm import fc_ports
+from nova_powervm.virt.powervm import managed_system
 from nova_powervm.virt.powervm import partition_states
 from nova_powervm.virt.powervm import private_vlans
 from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import rest
 from nova_powervm.virt.powervm import sriov
+from nova_powervm.virt.powervm import virtual_networks
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -62,6 +64,7 @@ class Host(reader.PlatformReader):
     :ivar bridges: bridges.Bridges, its Shared Ethernet Adapters.
     :ivar private_vlans: private_vlans.PrivateVlans, for ports of Open vSwitch.
     :ivar sriov: sriov.Sriov, for ports on SR-IOV adapters.
+    :ivar hmc_networks: virtual_networks.VirtualNetworks, of an HMC.
     :param nodename: Nova's name of this host.
     """
 
@@ -71,10 +74,12 @@ class Host(reader.PlatformReader):
         self.bridges = bridges.Bridges(self)
         self.private_vlans = private_vlans.PrivateVlans(self)
         self.sriov = sriov.Sriov(self)
+        self.hmc_networks = virtual_networks.VirtualNetworks(self)
         self._adapter: pvm_adapter.Adapter | None = None
         self._system: pvm_ms.System | None = None
         self._vswitches = facts.Fact(self._read_vswitches)
         self._mgmt = facts.Fact(self._read_mgmt)
+        self._vios_ids = facts.Fact(self._read_vios_ids)
         self._fc_ports = fc_ports.FcPorts(self._read_fc_ports)
         self._missed_vioses: set[str] = set()
         self._missed_lock = threading.Lock()
@@ -85,7 +90,7 @@ class Host(reader.PlatformReader):
 
     def connect(self,
                 event_handler: pvm_adapter.EventHandler | None = None) -> None:
-        """Log on, and find the system that the REST server manages.
+        """Log on, and find the system that this nova-compute manages.
 
         :param event_handler: pypowervm event handler that is to receive the
             platform's events until close(), or None.
@@ -94,11 +99,14 @@ class Host(reader.PlatformReader):
         :raises RestAuthenticationFailed: if the server refuses user and
             password.
         :raises RestServerUnavailable: if the server cannot be used.
-        :raises ManagedSystemCount: if it manages no system, or several.
+        :raises ManagedSystemCount, ManagedSystemNotFound,
+            ManagedSystemAmbiguous, ManagedSystemNotMaster: if it is not clear
+            which system this is, or if it may not be changed.
         """
         self._adapter = rest.connect()
         try:
             self._system = self._find_system()
+            self._adapter.manage(self._system.uuid)
             if event_handler is not None:
                 self._listen(event_handler)
         except Exception:
@@ -108,18 +116,30 @@ class Host(reader.PlatformReader):
     def _find_system(self) -> pvm_ms.System:
         url = self.adapter.session.dest
         try:
-            systems = self.systems()
+            systems = self._read_systems(CONF.powervm.managed_system)
         except pvm_exc.Error as exc:
             raise exception.RestServerUnavailable(
                 url=url, reason=str(exc)) from exc
-        if len(systems) != 1:
-            raise exception.ManagedSystemCount(url=url, count=len(systems))
-        return systems[0]
+        return managed_system.choose(systems, CONF.powervm.managed_system,
+                                     url)
+
+    def _read_systems(self, wanted: str | None) -> list[pvm_ms.System]:
+        """Read the systems (1 request, or 2); only one if a UUID is known."""
+        if self.is_hmc and managed_system.is_uuid(wanted):
+            try:
+                return [pvm_ms.System.get(self.adapter, uuid=wanted)]
+            except pvm_exc.HttpNotFound:
+                LOG.debug('There is no system %s; what is there?', wanted)
+        return self.systems()
 
     def _listen(self, event_handler: pvm_adapter.EventHandler) -> None:
         try:
             self.adapter.session.listen(event_handler)
         except (pvm_exc.Error, ValueError) as exc:
+            if self.is_hmc:
+                LOG.warning('The HMC opens no event queue, so nova-compute '
+                            'learns of changes late: %s', exc)
+                return
             raise exception.RestServerUnavailable(
                 url=self.adapter.session.dest,
                 reason='it opens no event queue: %s' % exc) from exc
@@ -159,6 +179,14 @@ class Host(reader.PlatformReader):
         if adapter is None:
             raise nova_exc.VirtDriverNotReady()
         return adapter
+
+    @property
+    def is_hmc(self) -> bool:
+        """Whether an HMC manages the server, together with others.
+
+        Then there is no management partition, and no Open vSwitch.
+        """
+        return rest.is_hmc(self.adapter.session)
 
     # ---- the system ----------------------------------------------------
 
@@ -211,9 +239,10 @@ class Host(reader.PlatformReader):
                 for vswitch in self.virtual_switches()}, True
 
     @property
-    def mgmt_uuid(self) -> str:
+    def mgmt_uuid(self) -> str | None:
         """The UUID of the management partition (1-2 requests, once).
 
+        :returns: str; None on an HMC, which needs no such partition.
         :raises pypowervm.exceptions.ManagementPartitionNotFoundException: if
             there is not exactly one.
         """
@@ -229,18 +258,37 @@ class Host(reader.PlatformReader):
 
         :raises: as mgmt_uuid, the first time.
         """
+        if self.mgmt_uuid is None:
+            raise pvm_exc.ManagementPartitionNotFoundException(count=0)
         read = self.vios if self.mgmt_is_vios else self.lpar
         return read(self.mgmt_uuid)
 
     def mgmt_network_adapters(self) -> list[pvm_net.CNA]:
         """Read the adapters of the management partition: list of CNA.
 
-        See read_mgmt_partition().
+        See read_mgmt_partition(). Behind an HMC there are none.
         """
+        if self.mgmt_uuid is None:
+            return []
         return self.network_adapters(self.mgmt_uuid,
                                      is_vios=self.mgmt_is_vios)
 
-    def _read_mgmt(self) -> tuple[tuple[str, bool], bool]:
+    def vios_id(self, vios_uuid: str) -> int:
+        """Tell the partition ID of a VIOS (1 request, once for all)."""
+        return (self._vios_ids.get().get(vios_uuid.lower()) or
+                self.vios(vios_uuid).id)
+
+    def _read_vios_ids(self) -> tuple[dict[str, int], bool]:
+        return _ids_of(self.vioses()), True
+
+    def is_mgmt(self, uuid: str | None) -> bool:
+        """Whether a UUID is that of the management partition."""
+        return bool(uuid and self.mgmt_uuid and
+                    uuid.lower() == self.mgmt_uuid.lower())
+
+    def _read_mgmt(self) -> tuple[tuple[str | None, bool], bool]:
+        if self.is_hmc:
+            return (None, False), True
         return _identity(self.find_mgmt_partition()), True
 
     def note_partitions(
@@ -251,6 +299,10 @@ class Host(reader.PlatformReader):
 
         :param partitions: wrappers of all LPARs and VIOSes.
         """
+        partitions = list(partitions)
+        self._vios_ids.set(_ids_of(
+            partition_w for partition_w in partitions
+            if isinstance(partition_w, pvm_vios.VIOS)))
         found = [partition_w for partition_w in partitions
                  if partition_w.is_mgmt_partition]
         if len(found) == 1:
@@ -323,6 +375,7 @@ class Host(reader.PlatformReader):
 
     def vioses_changed(self) -> None:
         """Forget the facts about VIOSes, because one was added or removed."""
+        self._vios_ids.forget()
         self._fc_ports.forget()
         self.bridges.forget()
         self.sriov.forget()
@@ -355,11 +408,13 @@ class Host(reader.PlatformReader):
 
     def invalidate(self) -> None:
         """Forget all facts, because they may have changed."""
-        for fact in (self._vswitches, self._mgmt, self._fc_ports):
+        for fact in (self._vswitches, self._mgmt, self._fc_ports,
+                     self._vios_ids):
             fact.forget()
         self.bridges.forget()
         self.private_vlans.forget()
         self.sriov.forget()
+        self.hmc_networks.forget()
         self.partition_states.clear()
 
     # ---- statistics ----------------------------------------------------
@@ -390,6 +445,11 @@ class Host(reader.PlatformReader):
                 'iowait': 0,
                 'frequency': cache.cpu_freq or 0,
             }
+
+
+def _ids_of(vioses: typing.Iterable[pvm_vios.VIOS]) -> dict[str, int]:
+    """Return the partition IDs of VIOSes by UUID."""
+    return {vios_w.uuid.lower(): vios_w.id for vios_w in vioses}
 
 
 def _identity(mgmt_w: pvm_bp.BasePartition) -> tuple[str, bool]:

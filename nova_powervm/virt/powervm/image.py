@@ -39,7 +39,11 @@ def check_snapshot(host, disk_dvr, mgmt, instance):
     if not vm.instance_exists(host, instance):
         raise nova_exc.InstanceNotRunning(instance_id=instance.uuid)
     reason = None
-    if not disk_dvr.capabilities['snapshot']:
+    if host.is_hmc:
+        reason = ('an HMC manages the server, so there is no management '
+                  'partition, which would have to read the disks of servers. '
+                  'Servers that boot from a volume can have snapshots')
+    elif not disk_dvr.capabilities['snapshot']:
         reason = ('the management partition, which would have to read the '
                   'disks of servers, cannot: they are on a Virtual I/O '
                   'Server that lends each of them to one partition')

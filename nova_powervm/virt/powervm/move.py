@@ -23,6 +23,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import peers
+from nova_powervm.virt.powervm import vm
 
 
 # Statuses of a live migration whose end Nova knows.
@@ -134,7 +135,7 @@ def check_target(context, disk_dvr, instance, flavor, own_disks):
 def why_not_here(host, disk_dvr, instance, flavor, disk_info):
     """Return why this host cannot take a server of another host.
 
-    Costs 1 request if the flavor names a processor pool, otherwise none.
+    Costs 1 request if the flavor names a processor pool, and 1 on an HMC.
 
     :param host: the owner of the REST connection (host.Host).
     :param disk_dvr: disk.driver.DiskAdapter of this host.
@@ -144,8 +145,10 @@ def why_not_here(host, disk_dvr, instance, flavor, disk_info):
     :returns: str, the reason; None if this host can take it.
     """
     try:
+        vm.check_only_here(host, instance)
         flavors.build_lpar(host, instance, flavor)
-    except (exception.InvalidFlavor, pvm_exc.Error) as exc:
+    except (exception.InvalidFlavor, exception.LparElsewhere,
+            pvm_exc.Error) as exc:
         return str(exc)
     return None if disk_info is None else disk_dvr.validate(disk_info)
 

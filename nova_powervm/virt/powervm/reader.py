@@ -45,6 +45,9 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import rest
 
+#: HTTP status.
+_CONFLICT = 409
+
 
 class PlatformReader(abc.ABC):
     """Reads objects of one PowerVM server, without a cache.
@@ -205,6 +208,24 @@ class PlatformReader(abc.ABC):
                 raise ValueError('it is no text')
         return state
 
+    def system_of_lpar(self, lpar_uuid: str) -> str | None:
+        """Find the system of an LPAR, among all systems of an HMC.
+
+        :returns: str, UUID of the system; '' if several systems have such an
+            LPAR; None if none has.
+        """
+        try:
+            answer = self.adapter.read_anywhere(
+                pvm_lpar.LPAR.schema_type, lpar_uuid, helpers=rest.UNLOGGED)
+        except pvm_exc.HttpNotFound:
+            return None
+        except pvm_exc.HttpError as exc:
+            # Assumed, no hardware: the HMC does not choose one of them.
+            if exc.response.status != _CONFLICT:
+                raise
+            return ''
+        return pvm_lpar.LPAR.wrap(answer).assoc_sys_uuid
+
     def find_mgmt_partition(self) -> pvm_bp.BasePartition:
         """Find the management partition (1-2 requests).
 
@@ -220,9 +241,14 @@ class PlatformReader(abc.ABC):
 
         :param is_vios: whether the partition is a VIOS.
         """
-        return pvm_net.CNA.get(
+        found = pvm_net.CNA.get(
             self.adapter, parent_type=pvm_vios.VIOS if is_vios else
             pvm_lpar.LPAR, parent_uuid=lpar_uuid)
+        if not rest.is_hmc(self.adapter.session):
+            return found
+        # It may have the LPAR on another system.
+        here = '/%s/' % self.system_uuid.lower()
+        return [cna for cna in found if here in cna.vswitch_uri.lower()]
 
     def vnics(self, lpar_uuid: str) -> list[pvm_card.VNIC]:
         """Read the vNICs of an LPAR: list of VNIC."""

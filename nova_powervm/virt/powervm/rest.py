@@ -20,6 +20,7 @@ this driver has to know of pypowervm's private parts is in this module.
 import copy
 import json
 import os
+import re
 import types
 
 from oslo_log import log as logging
@@ -28,6 +29,7 @@ from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
 from pypowervm.helpers import vios_busy
 from pypowervm.wrappers import event as pvm_event
+from pypowervm.wrappers import managed_system as pvm_ms
 import tenacity
 
 from nova_powervm import conf as cfg
@@ -43,12 +45,27 @@ CONF = cfg.CONF
 LOGON_TIMEOUT = 60
 # Seconds between two attempts to reach the server at start.
 RETRY_INTERVAL = 2
+_FORBIDDEN = 403
 # Seconds after which the server answers a poll for events at the latest
 # (pypowervm says "on the order of 10s"; assumed, no hardware).
 EVENT_POLL_CEILING = 30
+# Types whose root feeds have the objects of all systems of an HMC. Two systems
+# may have an LPAR with the same UUID. What is read of them is of one system.
+_SCOPED = {'LogicalPartition': (None, 'quick', pvm_const.SUFFIX_TYPE_DO),
+           'VirtualIOServer': (None, 'quick')}
+# What the body of a refusal says.
+_MESSAGE = re.compile('<Message[^>]*>([^<]*)')
 # Request helpers of a read for which a missing object is no error to log: it
 # waits for a busy platform as all requests do.
 UNLOGGED = [vios_busy.vios_busy_retry_helper]
+
+
+def is_hmc(session):
+    """Return whether the REST server is an HMC, which may have many systems.
+
+    :param session: a pypowervm Session that has logged on.
+    """
+    return session.mc_type == 'HMC'
 
 
 # pypowervm makes a session of requests for each request, and has nothing to
@@ -88,7 +105,33 @@ class Session(pvm_adapter.Session):
         timeout = kwargs.get('timeout', -1)
         kwargs['timeout'] = transport.timeouts(
             self.timeout if timeout == -1 else timeout)
+        token = self._sessToken
+        try:
+            return _request(self, method, path, *args, **kwargs)
+        except pvm_exc.HttpError as exc:
+            if not self._has_expired(exc, kwargs):
+                raise
+            LOG.info('The token of the REST session has expired; logging on '
+                     'again.')
+        with self._lock:
+            if self._sessToken == token:
+                self._logon()
         return _request(self, method, path, *args, **kwargs)
+
+    def _has_expired(self, exc, kwargs):
+        """Whether an HMC refuses a request because the token has expired.
+
+        IBM documents the status 403 for this; pypowervm knows 401 only. A
+        request that sends a stream cannot be repeated.
+        """
+        message = _MESSAGE.search(exc.response.body or '')
+        return (is_hmc(self) and
+                exc.response.status == _FORBIDDEN and
+                kwargs.get('relogin', True) and not kwargs.get('login') and
+                kwargs.get('filehandle') is None and
+                message is not None and
+                any(word in message.group(1).lower()
+                    for word in ('session', 'token')))
 
     def listen(self, handler):
         """Hand the platform's events to a handler, in a thread of its own.
@@ -112,7 +155,16 @@ class Session(pvm_adapter.Session):
         listener.unsubscribe(self._handler)
         self._handler = None
         # The thread ends when the server answers its current poll; an event
-        # of our own makes the server do that now.
+        # of our own makes a NovaLink do that now. An HMC takes no events.
+        if not is_hmc(self):
+            self._wake_up()
+        thread.join(EVENT_POLL_CEILING)
+        if thread.is_alive():
+            LOG.warning('The event thread has not ended in %d seconds.',
+                        EVENT_POLL_CEILING)
+
+    def _wake_up(self):
+        """Have the server answer the poll for events."""
         try:
             pvm_event.Event.bld(
                 pvm_adapter.Adapter(self), 'nova-powervm',
@@ -120,10 +172,6 @@ class Session(pvm_adapter.Session):
         except pvm_exc.Error as exc:
             LOG.warning('The event thread will end when its poll does: %s',
                         exc)
-        thread.join(EVENT_POLL_CEILING)
-        if thread.is_alive():
-            LOG.warning('The event thread has not ended in %d seconds.',
-                        EVENT_POLL_CEILING)
 
 
 class Adapter(pvm_adapter.Adapter):
@@ -133,6 +181,8 @@ class Adapter(pvm_adapter.Adapter):
 
     A form is the same for all partitions (source: job_request_power_off.txt
     of pypowervm's captures); to read it each time is 1 request in 4 of a job.
+    An HMC is asked for it each time, below the system: pypowervm submits a job
+    by the UUID of a partition alone, which may be on another system.
 
     :param kwargs: as for pypowervm.adapter.Adapter.
     """
@@ -140,9 +190,43 @@ class Adapter(pvm_adapter.Adapter):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._forms = {}
+        self._scope = None
+
+    def manage(self, system_uuid):
+        """Choose the system that all requests for partitions are for.
+
+        From an HMC, a read of LPARs or VIOSes then gets those of this system
+        only, whoever sends it. A NovaLink has no others.
+
+        :param system_uuid: str, UUID of the managed system.
+        """
+        # pypowervm would take the first system of the feed.
+        self._sys_uuid = system_uuid
+        self._scope = system_uuid if is_hmc(self.session) else None
 
     def read(self, root_type, root_id=None, *args, **kwargs):
-        if kwargs.get('suffix_type') != pvm_const.SUFFIX_TYPE_DO:
+        if self._is_scoped(root_type, args, kwargs):
+            kwargs.update(child_type=root_type, child_id=root_id)
+            root_type, root_id = pvm_ms.System.schema_type, self._scope
+        return self._read(root_type, root_id, *args, **kwargs)
+
+    def _is_scoped(self, root_type, args, kwargs):
+        return (self._scope and not args and not kwargs.get('child_type') and
+                kwargs.get('suffix_type') in _SCOPED.get(root_type, ()))
+
+    def read_anywhere(self, root_type, root_id, **kwargs):
+        """Read an object, on whichever system of an HMC it is."""
+        return self._read(root_type, root_id, **kwargs)
+
+    def delete(self, root_type, root_id=None, *args, **kwargs):
+        if self._is_scoped(root_type, args, kwargs):
+            kwargs.update(child_type=root_type, child_id=root_id)
+            root_type, root_id = pvm_ms.System.schema_type, self._scope
+        return super().delete(root_type, root_id, *args, **kwargs)
+
+    def _read(self, root_type, root_id=None, *args, **kwargs):
+        if (kwargs.get('suffix_type') != pvm_const.SUFFIX_TYPE_DO or
+                kwargs.get('child_type')):
             answer = super().read(root_type, root_id, *args, **kwargs)
             if args or kwargs.get('service', 'uom') != 'uom' or kwargs.get(
                     'suffix_type'):
@@ -196,7 +280,9 @@ def connect():
 
 
 def _log_on(settings):
-    return Adapter(Session(**settings),
+    # An HMC writes the memento to its log, beside what this host does.
+    return Adapter(Session(auditmemento='nova-compute %s' % CONF.host,
+                           **settings),
                    helpers=[rest_log.RestLog(), *UNLOGGED])
 
 

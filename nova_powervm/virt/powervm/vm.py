@@ -249,11 +249,31 @@ def get_vm_info(host, instance, use_cache=True):
 
 # ---- creation and deletion -------------------------------------------------
 
+def check_only_here(host, instance):
+    """Check that no other system of an HMC has the LPAR of an instance.
+
+    Two LPARs with one UUID on an HMC could not be told apart. Sends 1 request
+    to an HMC, and none to a NovaLink.
+
+    :param host: the Host.
+    :param instance: nova.objects.Instance
+    :raises LparElsewhere: if one has.
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
+    if not host.is_hmc:
+        return
+    system_uuid = host.system_of_lpar(get_lpar_uuid(instance))
+    if system_uuid is not None and (
+            system_uuid.lower() != host.system_uuid.lower()):
+        raise exception.LparElsewhere(uuid=instance.uuid)
+
+
 def create_lpar(host, instance, nvram=None, min_slots=0):
     """Create the LPAR of an instance, powered off.
 
-    Needs 1 request, 1 more if the flavor names a processor pool, and 1 more if
-    an LPAR of somebody else has its name.
+    Needs 1 request, 1 more if the flavor names a processor pool, 1 more if an
+    LPAR of somebody else has its name, and 1 more on an HMC if the server
+    was built before.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with flavor and system_metadata.
@@ -263,22 +283,43 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
     :raises InvalidFlavor: if this host cannot fulfil the flavor.
     :raises PowerVMAPIFailed: if the platform refuses. Nothing was created
         then.
+    :raises LparElsewhere, LparHasOtherUUID: if an HMC cannot have this LPAR.
     :raises pypowervm.exceptions.Error: if the platform does not answer. The
         LPAR may exist then.
     """
     lpar_uuid = get_lpar_uuid(instance)
     try:
+        if was_made(instance):
+            check_only_here(host, instance)
         lpar_w = flavors.build_lpar(host, instance)
         lpar_w.uuid = lpar_uuid
         if nvram:
             lpar_w.nvram = nvram
+        if host.is_hmc:
+            # What changes in the LPAR changes in its profile, too.
+            lpar_w.profile_sync = True
         if min_slots > lpar_w.io_config.max_virtual_slots:
             lpar_w.io_config.max_virtual_slots = min_slots
-        return _create(host, instance, lpar_w)
+        return _check_uuid(host, instance,
+                           _create(host, instance, lpar_w))
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
     finally:
         host.partition_states.forget(lpar_uuid)
+
+
+def _check_uuid(host, instance, lpar_w):
+    """Check that a new LPAR has the UUID of its instance; delete it if not.
+
+    Assumed, no hardware: whether each HMC takes the UUID of a client.
+    """
+    wanted = get_lpar_uuid(instance)
+    if lpar_w.uuid.upper() == wanted.upper():
+        return lpar_w
+    lpar_w.delete()
+    raise exception.LparHasOtherUUID(
+        instance_uuid=instance.uuid, name=lpar_w.name, found=lpar_w.uuid,
+        wanted=wanted)
 
 
 def _create(host, instance, lpar_w):

@@ -32,6 +32,7 @@ SWITCH = ('http://localhost:12080/rest/api/uom/ManagedSystem/'
           '1CAB7366-6B73-342C-9F43-DDFEB9F8EDD3/VirtualSwitch/%s')
 VIOS = ('http://localhost:12080/rest/api/uom/ManagedSystem/'
         '1CAB7366-6B73-342C-9F43-DDFEB9F8EDD3/VirtualIOServer/%s')
+SYSTEM = '1cab7366-6b73-342c-9f43-ddfeb9f8edd3'
 UUID_1 = '21B2C3D4-0000-4000-8000-000000000001'
 UUID_2 = '21B2C3D4-0000-4000-8000-000000000002'
 
@@ -48,7 +49,7 @@ class HandlerTestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.host = mock.Mock()
+        self.host = mock.Mock(system_uuid=SYSTEM)
         self.use_handler()
 
     def use_handler(self, nvram=None):
@@ -108,6 +109,22 @@ class HandlerTestCase(testtools.TestCase):
             self.process(*args)
             self.assertEqual([], self.host.mock_calls)
             self.assertEqual([], self.lifecycle.mock_calls)
+
+    def test_another_system_of_the_hmc(self):
+        self.host.system_uuid = '2' + SYSTEM[1:]
+        for etype in ('ADD_URI', 'MODIFY_URI', 'DELETE_URI', 'INVALID_URI'):
+            for place in (LPAR, SWITCH, VIOS):
+                self.process(etype, place % UUID_1, None)
+                self.assertEqual([], self.host.mock_calls)
+                self.assertEqual([], self.lifecycle.mock_calls)
+
+    def test_virtual_network_deleted(self):
+        place = SWITCH.replace('Switch', 'Network')
+        self.process('ADD_URI', place % UUID_1, '')
+        self.assertEqual([], self.host.mock_calls)
+        self.process('DELETE_URI', place % UUID_1, '')
+        self.assertEqual([mock.call.hmc_networks.forget()],
+                         self.host.mock_calls)
 
     def test_switch_made_or_deleted(self):
         """Nothing but the switches is forgotten."""

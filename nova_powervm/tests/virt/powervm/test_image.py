@@ -38,9 +38,10 @@ class CheckSnapshotTest(base.TestCase):
             return_value=True)).mock
         self.disk = types.SimpleNamespace(capabilities={'snapshot': True})
         self.mgmt = types.SimpleNamespace(is_here=True)
+        self.host = types.SimpleNamespace(is_hmc=False)
 
     def check(self):
-        image.check_snapshot(None, self.disk, self.mgmt, self.instance)
+        image.check_snapshot(self.host, self.disk, self.mgmt, self.instance)
 
     def test_fine(self):
         self.check()
@@ -58,6 +59,11 @@ class CheckSnapshotTest(base.TestCase):
         self.assertIsInstance(exc, nova_exc.NotSupportedWithOption)
         self.assertIn('disk_driver', str(exc))
         self.assertIn('the management partition', str(exc))
+
+    def test_hmc(self):
+        self.host.is_hmc = True
+        exc = self.assertRaises(exception.SnapshotNotSupported, self.check)
+        self.assertIn('an HMC manages the server', str(exc))
 
     def test_other_machine(self):
         self.mgmt.is_here = False

@@ -61,6 +61,7 @@ class LiveMigrations:
         :returns: live.data.MigrateData for the source.
         :raises nova.exception.MigrationPreCheckError: if it may not.
         """
+        checks.check_console(self._services.host)
         with _checking():
             target = checks.describe_target(self._services.host)
         return data.build({'target': target,

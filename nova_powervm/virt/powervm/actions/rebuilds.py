@@ -47,7 +47,9 @@ class Rebuilds:
 
         :raises nova.exception.DiskNotFound: if the host certainly sees them,
             but the platform does not list them. Nova would create new disks.
+        :raises LparElsewhere: if another system of the same HMC has its LPAR.
         """
+        vm.check_only_here(self._services.host, instance)
         disk_dvr = self._services.disk
         if not disk_dvr.capabilities['shared_storage']:
             return False

@@ -58,8 +58,8 @@ def find(host, vioses):
         may be in another one.
     """
     if CONF.powervm.cluster_name:
-        return _named(host, CONF.powervm.cluster_name)
-    found = host.clusters()
+        return _named(host, CONF.powervm.cluster_name, vioses)
+    found = _clusters_here(host, host.clusters(), vioses)
     kept_uuid = kept.find(host).get(_CLUSTER_KEY)
     if kept_uuid:
         return _with_uuid(found, kept_uuid, _down(host, vioses))
@@ -103,8 +103,16 @@ def member_uuids(cluster):
     return {(node.vios_uuid or '').lower() for node in cluster.nodes}
 
 
-def _named(host, name):
-    found = host.clusters_named(name)
+def _clusters_here(host, found, vioses):
+    """Return the clusters of this host; an HMC has those of all hosts."""
+    if not host.is_hmc:
+        return found
+    here = {vios_w.uuid.lower() for vios_w in vioses}
+    return [cluster for cluster in found if here & member_uuids(cluster)]
+
+
+def _named(host, name, vioses):
+    found = _clusters_here(host, host.clusters_named(name), vioses)
     if not found:
         raise exception.ClusterNotFoundByName(clust_name=name)
     if len(found) > 1:

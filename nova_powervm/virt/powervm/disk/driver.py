@@ -354,7 +354,9 @@ class DiskAdapter(abc.ABC):
 
     def own_partitions(self, instance: objects.Instance) -> list[str]:
         """Return UUIDs of partitions that may have a server's disks mapped."""
-        return [vm.get_lpar_uuid(instance), self.host.mgmt_uuid.upper()]
+        mgmt_uuid = self.host.mgmt_uuid
+        return [vm.get_lpar_uuid(instance), *(
+            [mgmt_uuid.upper()] if mgmt_uuid else [])]
 
     @staticmethod
     def check_growth(name: str, old_gb: float, new_gb: int) -> float:

@@ -45,6 +45,18 @@ def _refuse(reason, *args):
     raise nova_exc.MigrationPreCheckError(reason=reason % args)
 
 
+def check_console(host):
+    """Refuse live migration on an HMC.
+
+    :param host: the owner of the REST connection (host.Host).
+    :raises nova.exception.MigrationPreCheckError: if an HMC manages the host.
+    """
+    if host.is_hmc:
+        raise nova_exc.MigrationPreCheckError(
+            reason='an HMC manages host %s, and the driver can migrate '
+            'running servers between NovaLinks only' % host.nodename)
+
+
 def describe_target(host):
     """Check the system of the target, and describe it (1 request).
 

@@ -37,6 +37,7 @@ import typing
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import hdisk
+from pypowervm.wrappers import management_console as pvm_console
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
@@ -196,4 +197,24 @@ def device(host, vios_uuid, name):
     :param name: str, as in 'hdisk7'.
     :raises pypowervm.exceptions.Error: if the VIOS refuses.
     """
-    hdisk.remove_hdisk(host.adapter, host.system.system_name, name, vios_uuid)
+    if host.is_hmc:
+        _device_by_command(host, vios_uuid, name)
+    else:
+        hdisk.remove_hdisk(host.adapter, host.system.system_name, name,
+                           vios_uuid)
+
+
+def _device_by_command(host, vios_uuid, name):
+    """Have an HMC run the command that removes a device (2 requests).
+
+    The first time needs 2 more. pypowervm's own function for this fails at its
+    end, names the system and the VIOS, whose names may change, and hides a
+    failure of the command.
+    """
+    command = 'viosvrcmd -m %s --id %d -c "rmdev -dev %s"' % (
+        host.system.mtms.mtms_str, host.vios_id(vios_uuid), name)
+    job = host.job_form(pvm_console.ManagementConsole, None, 'CLIRunner')
+    job.run_job(None, job_parms=[
+        job.create_job_parameter('cmd', command),
+        job.create_job_parameter('acknowledgeThisAPIMayGoAwayInTheFuture',
+                                 'true')])

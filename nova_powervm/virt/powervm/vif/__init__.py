@@ -162,7 +162,7 @@ def restore(host: powervm_host.Host, instance: objects.Instance,
         type is unknown.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    if vif.get('type') not in VIF_DRIVERS:
+    if vif.get('type') not in VIF_DRIVERS or _is_impossible(host, vif):
         return False
     return _build_vif_driver(host, instance, vif).restore(vif, adapters)
 
@@ -185,7 +185,7 @@ def unplug(host: powervm_host.Host, instance: objects.Instance,
     """
     try:
         vif_drv = _build_vif_driver(host, instance, _with_known_type(
-            vif, driver.find_adapter(adapters, vif)))
+            host, vif, driver.find_adapter(adapters, vif)))
     except nova_exc.VirtualInterfacePlugException as exc:
         LOG.warning('Not unplugging: %s', exc, instance=instance)
         return None
@@ -280,8 +280,8 @@ def remove_stale(host: powervm_host.Host,
         ports have left is to be removed.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    for name in VIF_DRIVERS.values():
-        importutils.import_class(name).remove_stale(host, is_stale)
+    for driver_class in _driver_classes(host):
+        driver_class.remove_stale(host, is_stale)
 
 
 def clean_periodically(host: powervm_host.Host) -> None:
@@ -290,8 +290,16 @@ def clean_periodically(host: powervm_host.Host) -> None:
     :param host: the Host.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    for name in VIF_DRIVERS.values():
-        importutils.import_class(name).clean_periodically(host)
+    for driver_class in _driver_classes(host):
+        driver_class.clean_periodically(host)
+
+
+def _driver_classes(
+        host: powervm_host.Host) -> list[type[driver.VifDriver]]:
+    """Return the classes of ports that this host can have."""
+    found = map(importutils.import_class, VIF_DRIVERS.values())
+    return [driver_class for driver_class in found
+            if not (driver_class.needs_mgmt and host.is_hmc)]
 
 
 def remove_stale_ports(host: powervm_host.Host) -> None:
@@ -326,7 +334,9 @@ def _has_left(host: powervm_host.Host, server: str) -> bool:
 def _tell_agent(vif_drv: driver.VifDriver, action: str, vif: network_model.VIF,
                 adapter: pvm_wrapper.EntryWrapper | None) -> None:
     """Tell the agent of a port about it, if there is one; never raises."""
-    if not vif_drv.has_agent or not details.has_agent(vif):
+    # An HMC takes no events of others, and no agent would listen there.
+    if (not vif_drv.has_agent or not details.has_agent(vif) or
+            vif_drv.host.is_hmc):
         return
     try:
         events.push(vif_drv.host.adapter, action, adapter, vif['type'])
@@ -338,17 +348,23 @@ def _tell_agent(vif_drv: driver.VifDriver, action: str, vif: network_model.VIF,
 
 
 def _with_known_type(
-        vif: network_model.VIF,
+        host: powervm_host.Host, vif: network_model.VIF,
         adapter: pvm_wrapper.EntryWrapper | None) -> network_model.VIF:
     """A port whose type is known, if its adapter tells.
 
     The driver of Open vSwitch also removes adapters that are on another switch
-    than its own.
+    than its own. Behind an HMC there are no ports of Open vSwitch.
     """
     if adapter is None or vif.get('type') in VIF_DRIVERS:
         return vif
     return network_model.VIF(**dict(vif, type=(
-        'pvm_sriov' if isinstance(adapter, driver.VNIC.wrapper) else 'ovs')))
+        'pvm_sriov' if isinstance(adapter, driver.VNIC.wrapper) else
+        'pvm_sea' if host.is_hmc else 'ovs')))
+
+
+def _is_impossible(host: powervm_host.Host, vif: network_model.VIF) -> bool:
+    """Whether a port needs a management partition, and there is none."""
+    return _driver_class(vif).needs_mgmt and host.is_hmc
 
 
 def _driver_class(vif: network_model.VIF) -> type[driver.VifDriver]:
@@ -364,4 +380,9 @@ def _build_vif_driver(host: powervm_host.Host, instance: objects.Instance,
             'does not know. It knows: %(known)s' %
             {'id': vif.get('id'), 'type': vif_type,
              'known': ', '.join(sorted(VIF_DRIVERS))})
+    if _is_impossible(host, vif):
+        raise nova_exc.VirtualInterfacePlugException(
+            'Port %(id)s has the type %(type)s, which needs a management '
+            'partition. An HMC manages this host, which has none.' % {
+                'id': vif.get('id'), 'type': vif_type})
     return _driver_class(vif)(host, instance)

@@ -103,9 +103,10 @@ def create_cna(host: powervm_host.Host, parent_w: pvm_bp.BasePartition,
                **attrs: typing.Any) -> pvm_net.CNA:
     """Create a network adapter on a partition (one request).
 
-    The parent's wrapper spares pypowervm a read of it, and the cached virtual
-    switch a read of the feed. Should the platform refuse the adapter because
-    the switch was made anew meanwhile, it is looked up and used once more.
+    An HMC may need 2 more, for the virtual network. The parent's wrapper
+    spares pypowervm a read of it, and the cached virtual switch a read of the
+    feed. Should the platform refuse the adapter because the switch was made
+    anew meanwhile, it is looked up and used once more.
 
     :param host: the Host.
     :param parent_w: wrapper of the partition that gets the adapter.
@@ -116,32 +117,35 @@ def create_cna(host: powervm_host.Host, parent_w: pvm_bp.BasePartition,
     :raises VirtualInterfacePlugException: if there is no such switch.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    def create(href: str) -> pvm_net.CNA:
-        return pvm_net.CNA.bld(host.adapter, pvid, href, **attrs).create(
-            parent=parent_w)
+    def create(vswitch: pvm_net.VSwitch) -> pvm_net.CNA:
+        host.hmc_networks.ensure(vswitch, pvid)
+        return pvm_net.CNA.bld(
+            host.adapter, pvid, vswitch.related_href, **attrs).create(
+                parent=parent_w)
 
-    href = _vswitch_href(host, vswitch_name)
+    vswitch = _find_vswitch(host, vswitch_name)
     try:
-        return create(href)
+        return create(vswitch)
     except pvm_exc.HttpError as exc:
         if not 400 <= exc.response.status < 500:
             raise
         host.vswitches_changed()
-        fresh_href = _vswitch_href(host, vswitch_name)
-        if fresh_href == href:
+        host.hmc_networks.forget()
+        fresh = _find_vswitch(host, vswitch_name)
+        if fresh.related_href == vswitch.related_href:
             raise
         LOG.info('Virtual switch %s was created again; retrying with the new '
                  'one.',
                  vswitch_name)
-    return create(fresh_href)
+    return create(fresh)
 
 
-def _vswitch_href(host: powervm_host.Host, name: str) -> str:
+def _find_vswitch(host: powervm_host.Host, name: str) -> pvm_net.VSwitch:
     vswitch = host.get_vswitch(name)
     if vswitch is None:
         raise nova_exc.VirtualInterfacePlugException(
             'There is no virtual switch %s on the system.' % name)
-    return vswitch.related_href
+    return vswitch
 
 
 def delete_adapter(host: powervm_host.Host,
@@ -192,6 +196,8 @@ class VifDriver(abc.ABC):
     :cvar has_agent: whether networking-powervm has an agent for such ports.
     :cvar moves_live: whether a running server can take such ports along to
         another host; then find_switch() and prepare_on_target() are there.
+    :cvar needs_mgmt: whether such ports need a management partition, which a
+        server of an HMC does not have.
     :param host: the Host.
     :param instance: the nova.objects.Instance that owns the ports.
     """
@@ -200,6 +206,7 @@ class VifDriver(abc.ABC):
     outlives_host = False
     has_agent = False
     moves_live = False
+    needs_mgmt = False
 
     def __init__(self, host: powervm_host.Host,
                  instance: objects.Instance) -> None:

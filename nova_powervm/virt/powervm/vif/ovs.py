@@ -53,6 +53,7 @@ class OvsVifDriver(driver.VifDriver):
     """
 
     moves_live = True
+    needs_mgmt = True
 
     @property
     def _vswitch_name(self):

@@ -45,10 +45,12 @@ def plug(host, instance, lpar_w, adapters=None, slots=no_slots.NO_SLOTS):
         other types do not matter.
     :param slots: slots.server.ServerSlots that keeps it in its place.
     :returns: the new CNA wrapper, or the one that is there already; None if
-        [powervm]use_rmc_mgmt_vif is off or the host has no such switch.
+        [powervm]use_rmc_mgmt_vif is off, the host has no such switch, or an
+        HMC manages it.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    if not CONF.powervm.use_rmc_mgmt_vif:
+    if not CONF.powervm.use_rmc_mgmt_vif or host.is_hmc:
+        # RMC of a server reaches an HMC through the networks of the server.
         return None
     vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
     if vswitch is None:
@@ -76,7 +78,7 @@ def undo(host, instance, adapters=None):
         other types do not matter.
     :raises pypowervm.exceptions.Error: if the adapter may be left behind.
     """
-    if not CONF.powervm.use_rmc_mgmt_vif:
+    if not CONF.powervm.use_rmc_mgmt_vif or host.is_hmc:
         return
     vswitch = host.get_vswitch(SECURE_RMC_VSWITCH)
     if vswitch is None or _find(adapters, vswitch) is not None:

@@ -44,6 +44,9 @@ class VolumeCopier:
 
     def why_not(self):
         """Return why no volume can be copied, or None (0 requests, 1 once)."""
+        if self.host.is_hmc:
+            return ('an HMC manages the server, so there is no management '
+                    'partition to which volumes could be mapped')
         if self.host.mgmt_is_vios:
             return ('the management partition is a Virtual I/O Server, to '
                     'which volumes cannot be mapped')

@@ -209,7 +209,7 @@ class Owners:
         self.protecting = set()
         self._context = nova_context.get_admin_context(read_deleted='yes')
         lpars = {client for client in map(clients.client, found)
-                 if client and client != host.mgmt_uuid.lower()}
+                 if client and not host.is_mgmt(client)}
         uuids = sorted(itertools.chain(*map(vm.instance_uuids, lpars)))
         self._servers = {}
         instances = self._find(self._context, uuid=uuids) if uuids else []
@@ -246,7 +246,7 @@ class Owners:
         client = clients.client(mapping)
         if client is None:
             return False
-        if client == self._host.mgmt_uuid.lower():
+        if self._host.is_mgmt(client):
             # It has a volume only while the volume is copied.
             return is_idle(None) and self._is_ours(mapping)
         server = self._only_server(client)
@@ -279,7 +279,7 @@ class Owners:
         does not matter what the server of the mapping does at the same time.
         """
         client = clients.client(mapping)
-        if client == self._host.mgmt_uuid.lower():
+        if self._host.is_mgmt(client):
             return mappings.is_of_volume(mapping)
         server = self._only_server(client)
         return server is not None and self._was_here(server.instance) and (

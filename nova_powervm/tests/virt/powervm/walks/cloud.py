@@ -172,6 +172,9 @@ class Cloud(fx.Fixture):
         CONF.set_override('rest_port', simulated.port, 'powervm')
         CONF.set_override('management_root', simulated.management_root,
                           'powervm')
+        CONF.set_override(
+            'managed_system', simulated.system.uuid
+            if simulated.endpoint.is_hmc else None, 'powervm')
         with settings.node_of(name):
             yield
 

@@ -67,6 +67,10 @@ NPIV = VOLUME_GROUP.but(
     'npiv', profile='fc', options=dict(_GROUP, fc_attach_strategy='npiv'),
     fabrics={'A': ['10000090FA1BA101', '10000090FA1BA201'],
              'B': ['10000090FA1BA102', '10000090FA1BA202']})
+#: Three hosts behind an HMC.
+HMC_GROUP = VOLUME_GROUP.but('hmc-vg', profile='hmc')
+HMC_POOL = POOL.but('hmc-ssp', profile='hmc')
+HMC_VSCSI = HMC_GROUP.but('hmc-vscsi', options=VSCSI.options)
 #: The same with two hosts.
 TWO_POOL = POOL.but('ssp2', profile='ssp-two-host')
 TWO_VSCSI = VSCSI.but('vscsi2', profile='fc-two-host')

@@ -43,7 +43,7 @@ def view(site):
     state = site.state()
     state['migrations'] = [migration for migration in state['migrations']
                            if migration['outcome'] is None]
-    for host in state['hosts']:
+    for host in state['hosts'] + state['consoles']:
         host['jobs'] = [job for job in host['jobs']
                         if not job['status'].startswith(_ENDED)]
     return _plain(state)
