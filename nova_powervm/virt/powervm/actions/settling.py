@@ -25,9 +25,13 @@ from nova.objects import fields
 from nova.objects import migrate_data as nova_data
 from oslo_log import log as logging
 
+from nova_powervm.virt.powervm.actions import runner
+from nova_powervm.virt.powervm.flows import (
+    live_migration as flow_live_migration)
 from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 
@@ -53,10 +57,11 @@ class Settling:
         :param instances: nova.objects.InstanceList of this host.
         :returns: nova.objects.InstanceList of those that are still here.
         """
-        return objects.InstanceList(context, objects=[
-            instance for instance in instances
-            if instance.task_state != task_states.MIGRATING or
-            not self._has_moved(context, instance)])
+        still_here = [instance for instance in instances
+                      if instance.task_state != task_states.MIGRATING or
+                      not self._has_moved(context, instance)]
+        self._clean_up(context, {instance.uuid for instance in instances})
+        return objects.InstanceList(context, objects=still_here)
 
     def _has_moved(self, context, instance):
         migration = self._find(context, instance)
@@ -74,12 +79,56 @@ class Settling:
         try:
             if end is outcome.Outcome.MOVED:
                 self._finish(manager, context, instance, migration)
+                self._services.config_drive.delete_everywhere(instance)
             elif end is outcome.Outcome.STAYED:
                 self._roll_back(manager, context, instance, migration)
         except Exception:
             LOG.exception('The migration could not be ended in Nova.',
                           instance=instance)
         return end is outcome.Outcome.MOVED
+
+    def _clean_up(self, context, known):
+        """End migrations of servers that Nova has on this host no longer.
+
+        Nova has deleted such a server meanwhile, or its target had it already
+        when nova-compute was killed here. Nobody else removes what it has left
+        here.
+
+        :param known: set of the UUIDs of Nova's servers on this host.
+        """
+        context = context.elevated(read_deleted='yes')
+        for migration in objects.MigrationList.get_by_filters(context, {
+                'source_compute': self._services.host.nodename,
+                'migration_type': fields.MigrationType.LIVE_MIGRATION,
+                'status': list(_UNDER_WAY)}):
+            if (migration.instance_uuid not in known and
+                    _is_last(context, migration)):
+                utils.try_to(
+                    'clean up after the migration of server %s' %
+                    migration.instance_uuid, self._clean_up_after, context,
+                    migration)
+
+    def _clean_up_after(self, context, migration):
+        instance = objects.Instance.get_by_uuid(context,
+                                                migration.instance_uuid)
+        end = self._services.migrations.settle(instance)
+        LOG.warning('nova-compute has ended while the server was migrated to '
+                    '%(target)s. Nova has no such server on this host any '
+                    'more; it has %(end)s.', {
+                        'target': migration.dest_compute, 'end': end.value},
+                    instance=instance)
+        if end is outcome.Outcome.MOVED:
+            runner.run(flow_live_migration.unplug_at_source(
+                self._services, instance, instance.get_network_info()),
+                instance)
+            runner.run(flow_live_migration.clean_source(
+                self._services, instance), instance)
+            self._services.config_drive.delete_everywhere(instance)
+        if end is not outcome.Outcome.UNKNOWN:
+            migration.status = ('completed' if
+                                instance.host == migration.dest_compute
+                                else 'error')
+            migration.save()
 
     def _find(self, context, instance):
         """The nova.objects.Migration that is under way, or None."""
@@ -120,6 +169,13 @@ class Settling:
         return found if not is_known else objects.BlockDeviceMappingList(
             objects=[bdm for bdm in found if bdm.is_volume and
                      bdm.attachment_id == known.get(bdm.volume_id)])
+
+
+def _is_last(context, migration):
+    """Whether the server has not been moved by somebody else since then."""
+    return migration.id == max(
+        found.id for found in objects.MigrationList.get_by_filters(
+            context, {'instance_uuid': migration.instance_uuid}))
 
 
 def _data(instance, migration):

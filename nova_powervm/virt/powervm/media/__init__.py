@@ -224,12 +224,24 @@ class ConfigDrive:
             self.detach(instance, stg)
         self.delete(instance, may_wait=True)
 
-    def _delete_elsewhere(self, name, proof, group):
+    def delete_everywhere(self, instance):
+        """Delete all config drives of a server that is not here any more.
+
+        An earlier process may have left one that nothing maps on each VIOS. It
+        takes 2 requests, and 1-5 for each VIOS that is up.
+
+        :param instance: nova.objects.Instance
+        :raises pypowervm.exceptions.Error: if a VIOS refuses.
+        """
+        self._delete_elsewhere(get_cfg_drv_name(instance),
+                               deletion.server_proof(instance))
+
+    def _delete_elsewhere(self, name, proof, group=None):
         """Delete a medium from all VIOSes but the one of a volume group."""
         vioses = self.host.vioses()
         active = {vios_w.uuid for vios_w in self.host.filter_active(vioses)}
         for vios_w in vioses:
-            if vios_w.uuid == group.vios_uuid:
+            if group is not None and vios_w.uuid == group.vios_uuid:
                 continue
             if vios_w.uuid in active:
                 self._delete_from(vios_w.uuid, name, proof)

@@ -77,7 +77,7 @@ class LiveMoveMixin(base.TwoHostMixin):
         return sorted(
             medium['name'] for group in self.simulated_host(
                 host).state()['VolumeGroup']
-            for medium in group.get('media', ()))
+            for medium in (group['repository'] or {}).get('media', ()))
 
     def assert_runs_on(self, server, host, booted=None):
         """It is on a host and nowhere else, with all that it had."""

@@ -53,6 +53,27 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.cloud.start('compute1')
         self.assert_stayed(server, before)
 
+    def test_starts_again_when_the_target_has_the_server(self):
+        """It was killed when only its own records were left to write."""
+        server = self.boot_on_first()
+        self.live_migrate(server)
+        migration = self.migration_of(server)
+        migration.status = 'running'
+        migration.save()
+        self.restart('compute1')
+        self.assert_runs_on(server, 'compute2')
+        self.assertEqual('completed', self.migration_of(server).status)
+
+    def test_is_deleted_before_the_source_starts_again(self):
+        server, _before = self.interrupt('cleanup')
+        self.release(server)
+        self.site.clock.advance(60)
+        self.users.delete(self.walk_server(server))
+        self.cloud.start('compute1')
+        self.assertEqual([], self.media_of('compute1'))
+        self.cloud.run_periodic_tasks()
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+
     def test_is_stuck(self):
         self.break_migration('cleanup', 'stuck')
         server, (_state, booted) = self.interrupt('cleanup')

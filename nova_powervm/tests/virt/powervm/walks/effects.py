@@ -174,6 +174,24 @@ class Killer:
             return not self._left
 
 
+def die(cloud, host):
+    """Let the process of a compute do nothing more; see cloud.Cloud.kill().
+
+    :param cloud: cloud.Cloud
+    :param host: Nova's name of the host
+    """
+    dead = cloud.compute(host)
+    dead.is_dead = True
+    _mute(dead.driver.services.host.adapter.session)
+
+
+def _mute(session):
+    """Have a session do what one of a dead process does."""
+    session.request = functools.partial(
+        _request_of_the_dead, functools.partial(
+            type(session).request, session))
+
+
 def _request_of_the_dead(really_request, method, path, *args, **kwargs):
     """What a session that belongs to a dead process does."""
     if EVENT_POLL in path:

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.virt.powervm.walks import cloud as walk_cloud
 from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import history_moves
 from nova_powervm.tests.virt.powervm.walks import history_outside
 from nova_powervm.tests.virt.powervm.walks import history_rules
 from nova_powervm.tests.virt.powervm.walks import history_servers
@@ -34,7 +35,8 @@ from nova_powervm.tests.virt.powervm.walks import ledger
 from nova_powervm.tests.virt.powervm.walks import server as walk_server
 
 
-class History(history_servers.ServerSteps, history_outside.OutsideSteps):
+class History(history_servers.ServerSteps, history_moves.MoveSteps,
+              history_outside.OutsideSteps):
     """All steps that there are."""
 
 
@@ -43,6 +45,7 @@ class Stage:
 
     It is started when it is needed, and again after a history that failed.
 
+    :ivar deck: list of the numbers of the rules to choose from
     :ivar steps: int, how many steps all histories had
     :ivar outcomes: list, see history.Base
     :ivar failed: (steps that were taken, history.Broken) of the history that
@@ -52,6 +55,7 @@ class Stage:
 
     def __init__(self, platform):
         self.platform = platform
+        self.deck = history_rules.deck(platform)
         self.steps = 0
         self.outcomes = []
         self.failed = None
@@ -125,9 +129,6 @@ class Stage:
 
 #: Large enough that no history but the simplest has zero.
 _ANY = 2 ** 32
-#: Each rule as often as its weight says.
-_DECK = tuple(number for number, rule in enumerate(history_rules.RULES)
-              for _turn in range(rule.weight))
 _MAKE = [rule.step for rule in history_rules.RULES].index('make')
 
 
@@ -187,7 +188,7 @@ class Machine(stateful.RuleBasedStateMachine):
             return bool(choices[number])
 
         self._take_rule(data, data.draw(
-            st.sampled_from(_DECK).filter(can_be_taken)))
+            st.sampled_from(self.stage.deck).filter(can_be_taken)))
 
     def _take_rule(self, data, number):
         rule = history_rules.RULES[number]

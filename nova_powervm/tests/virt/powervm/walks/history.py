@@ -286,6 +286,7 @@ class Base:
     def _disturbed(self, act):
         """Have Nova do something while the faults are armed."""
         self.cloud.failures.clear()
+        self.cloud.waiting.reset()
         self.watch.begin()
         armed = [effect.arm(self.cloud, 'compute%d' % host, number)
                  for effect, number, host in self._faults]
@@ -402,6 +403,7 @@ class Base:
             self._operator(host).vios(name).booted()
         self.watch.begin()
         self.cloud.failures.clear()
+        self.release_all()
         self.cloud.start_all()
         self.check()
         for number, found in list(self.servers.items()):
@@ -436,6 +438,12 @@ class Base:
         """
         return (bool(self.cloud.site.pools) and len(self.hosts) > 1 and
                 'vios_down' in {name for name, _ in self.taken})
+
+    def release_all(self):
+        """Let the platform go on with all migrations that are held."""
+        with self.cloud.site.lock:
+            for migration in list(self.cloud.site.migrations.under_way):
+                self.cloud.site.migrations.release(migration.lpar.uuid)
 
     def _may_have_lent_an_id(self):
         """Whether an LPAR of others may have got the id of a server's LPAR.

@@ -20,6 +20,7 @@ import typing
 
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import history_moves
 
 #: The most requests that a fault lets pass.
 MOST_REQUESTS = 25
@@ -42,12 +43,14 @@ class Rule(typing.NamedTuple):
     :ivar weight: int, how often it is taken beside others
     :ivar choices: function of a History: list of tuples of arguments
     :ivar is_numbered: bool, whether a number for what it makes comes last
+    :ivar needs_pool: bool, whether it is for platforms with a pool only
     """
 
     step: str
     weight: int
     choices: typing.Callable
     is_numbered: bool = False
+    needs_pool: bool = False
 
     def arguments(self, played, chosen):
         """Complete one of the choices."""
@@ -210,6 +213,28 @@ def _has_later_port(played, number):
     return played.has_later_port(number)
 
 
+def _live_migrations(played):
+    """Running servers that can be moved while they run.
+
+    Of volumes, only those of a pool can.
+    """
+    if len(_up(played)) < 2 or not played.cloud.site.pools:
+        return []
+    lpars = {number: played.lpar(number)
+             for number in played.in_state('active')}
+    return [(number,) for number, lpar in lpars.items()
+            if lpar is not None and lpar.partition_state == 'running' and
+            lpar.rmc == 'active' and lpar.migration is None]
+
+
+def _live_migrations_with_events(played):
+    # What kills a nova-compute must not do so in the midst of another.
+    if played.has_fault(kills=True):
+        return []
+    return [found + event for found in _live_migrations(played)
+            for event in history_moves.choices()]
+
+
 # ---- what others have ----------------------------------------------------
 
 def _lpars(condition):
@@ -217,7 +242,8 @@ def _lpars(condition):
     def choose(played):
         found = ((number, played.lpar(number)) for number in played.servers)
         return [(number,) for number, lpar in found
-                if lpar is not None and condition(played, number, lpar)]
+                if lpar is not None and lpar.migration is None and
+                condition(played, number, lpar)]
     return choose
 
 
@@ -268,6 +294,9 @@ RULES = (
     Rule('resize', 3, _resizes),
     Rule('migrate', 4, _in_state('active', 'stopped',
                                  condition=_can_migrate)),
+    Rule('live_migrate', 3, _live_migrations, needs_pool=True),
+    Rule('live_migrate_until', 4, _live_migrations_with_events,
+         needs_pool=True),
     Rule('confirm', 4, _in_state('resized', condition=_both_are_up)),
     Rule('revert', 4, _in_state('resized', condition=_both_are_up)),
     Rule('evacuate', 2, _evacuations),
@@ -296,6 +325,17 @@ RULES = (
     Rule('delete_their_lpar', 1, _theirs('lpar')),
     Rule('remove_theirs', 1, _theirs('lpar', 'rest', 'disk', 'any')),
 )
+
+
+def deck(platform):
+    """List the numbers of the rules of a platform, each as often as it weighs.
+
+    :param platform: platforms.Platform
+    """
+    has_pool = platform.options['disk_driver'] == 'ssp'
+    return [number for number, rule in enumerate(RULES)
+            if has_pool or not rule.needs_pool
+            for _turn in range(rule.weight)]
 
 
 def is_allowed(played, step, arguments):

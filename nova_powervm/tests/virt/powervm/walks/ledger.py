@@ -170,6 +170,11 @@ class Watch:
                 self._written_twice() + self.guests.missing() +
                 self._hard_disks_left())
 
+    def unsafe(self):
+        """List what must not even be for a moment, as lines of text."""
+        return (self._changes_of_foreign() + self._written_twice() +
+                self.guests.missing())
+
     def _hard_disks_left(self):
         """Find hard disks of volumes that a detach left on a VIOS.
 

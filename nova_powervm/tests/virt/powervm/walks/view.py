@@ -22,6 +22,7 @@ import json
 import os
 
 from nova_powervm.simulator import guest_disks
+from nova_powervm.simulator.resources import partition
 
 #: What the platform makes up, or changes by itself.
 # The keys of other hosts stay authorized.
@@ -116,8 +117,12 @@ def partition_of(host, uuid):
 
 
 def is_on(lpar):
-    """Whether a partition may write to its disks."""
-    return lpar is not None and lpar.is_on
+    """Whether a partition may write to its disks.
+
+    One of the two that there are while a server is migrated does not run.
+    """
+    return lpar is not None and lpar.is_on and (
+        lpar.partition_state != partition.MIGRATING_OFF)
 
 
 def disks(lpar):

@@ -1,0 +1,185 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The steps of a history that move a running server, and what breaks them.
+
+A step holds a migration when a phase of it begins, on the platform, and lets
+something happen then. So a history also sees both hosts half-way.
+"""
+
+from nova_powervm.simulator.migration import record
+from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import history
+
+step = history.step
+#: How a phase of a migration can end by itself: see the simulator's faults.
+_FAILED, _STUCK = 'failed', 'stuck'
+
+
+class MoveSteps(history.Base):
+    """Live migrations, and what happens while they are under way."""
+
+    @step
+    def live_migrate(self, number):
+        """Move a running server to the other host."""
+        is_easy = not self.has_fault() and not self.vioses(up=False)
+        source = self.host_number(number)
+        uuid = self._do(number, self._live_migrate, 'active')
+        if is_easy and self.host_number(number) == source:
+            raise history.Broken(self.tell('server %d has not moved' %
+                                           number))
+        return uuid
+
+    @step
+    def live_migrate_until(self, number, phase, event):
+        """Move a running server; something happens when a phase begins.
+
+        :param phase: str, see simulator.migration.record.PHASES
+        :param event: str, one of EVENTS
+        """
+        self._seen = []
+        uuid = self._do(number, lambda found: self._live_migrate_until(
+            found, self.lpar(number), phase, event), 'active')
+        self._expect_none(self._seen)
+        if event in _HARMLESS and not self.vioses(up=False):
+            self._expect(number, 'active')
+        return uuid
+
+    def _live_migrate(self, found):
+        return self.api.live_migrate(found, self._other(found.host))
+
+    @staticmethod
+    def _other(name):
+        """Nova's name of the other host."""
+        return {'compute1': 'compute2', 'compute2': 'compute1'}[name]
+
+    def _live_migrate_until(self, found, lpar, phase, event):
+        migrations = self.cloud.site.migrations
+        source = found.host
+        fault = None
+        if event in (_FAILED, _STUCK):
+            fault = lpar.host.faults.add({
+                'method': 'PUT', 'path': '/do/Migrate$',
+                'effect': 'migration', 'phase': phase, 'outcome': event})
+        with self.cloud.site.lock:
+            migrations.hold(lpar.uuid, phase)
+        self.cloud.waiting.events.append(lambda: self._meet(
+            found, lpar, source, event))
+        try:
+            self._live_migrate(found)
+        finally:
+            self.cloud.waiting.reset()
+            if fault is not None:
+                lpar.host.faults.clear(fault.id)
+            if event != 'kill source early':
+                self._release(lpar)
+        if event == 'stop source' and self.is_up(int(source[-1])):
+            self.cloud.stop(source)
+
+    def _release(self, lpar):
+        with self.cloud.site.lock:
+            self.cloud.site.migrations.release(lpar.uuid)
+
+    def _meet(self, found, lpar, source, event):
+        """Look at both hosts half-way, and let the event happen."""
+        self._seen += self.watch.unsafe()
+        try:
+            EVENTS[event](self, found, lpar, source)
+            self._seen += self.watch.unsafe()
+        finally:
+            if source in self.cloud.computes:
+                with self.cloud.on(source):
+                    """The process that waits sees its options again."""
+            if event != 'kill source early':
+                self._release(lpar)
+
+    # ---- what happens half-way -------------------------------------------
+
+    def _nothing(self, found, lpar, source):
+        """Nothing but a look."""
+
+    def _abort(self, found, lpar, source):
+        self.api.abort_live_migration(found)
+
+    def _kill_source(self, found, lpar, source):
+        """It dies while the platform goes on."""
+        self._release(lpar)
+        self._kill_source_early(found, lpar, source)
+
+    def _kill_source_early(self, found, lpar, source):
+        """It dies, and the migration is held until somebody ends it."""
+        effects.die(self.cloud, source)
+        raise effects.Killed()
+
+    def _stop_source(self, found, lpar, source):
+        self.cloud.compute(source).driver.services.migrations.close()
+
+    def _kill_target(self, found, lpar, source):
+        effects.die(self.cloud, self._other(source))
+        self.cloud.kill(self._other(source))
+
+    def _restart_target(self, found, lpar, source):
+        self.cloud.restart(self._other(source))
+
+    def _run_periodic_tasks(self, found, lpar, source):
+        self.cloud.run_periodic_tasks()
+
+    def _reboot_others(self, found, lpar, source):
+        """The VIOSes of both hosts change meanwhile."""
+        for other in self._others(found):
+            self.api.reboot(other, hard=True)
+
+    def _move_others(self, found, lpar, source):
+        """Several migrations at once, also in opposite directions."""
+        for other in self._others(found):
+            self.api.live_migrate(other, self._other(other.host))
+
+    def _others(self, found):
+        """The other servers that are active."""
+        return [other for other in self.servers.values()
+                if other is not found and other.status == 'active']
+
+    def _forget_jobs(self, found, lpar, source):
+        """NovaLink restarts."""
+        with self.cloud.site.lock:
+            lpar.host.jobs.forget()
+
+
+#: What can happen when a phase begins: name -> method.
+EVENTS = {
+    'look': MoveSteps._nothing,
+    _FAILED: MoveSteps._nothing,
+    _STUCK: MoveSteps._nothing,
+    'abort': MoveSteps._abort,
+    'kill source': MoveSteps._kill_source,
+    'kill source early': MoveSteps._kill_source_early,
+    'stop source': MoveSteps._stop_source,
+    'kill target': MoveSteps._kill_target,
+    'restart target': MoveSteps._restart_target,
+    'periodic': MoveSteps._run_periodic_tasks,
+    'forget jobs': MoveSteps._forget_jobs,
+    'reboot others': MoveSteps._reboot_others,
+    'move others': MoveSteps._move_others,
+}
+#: After these a server runs, on either host, if nothing else is wrong.
+_HARMLESS = frozenset(('look', _FAILED, _STUCK, 'abort', 'restart target',
+                       'periodic', 'forget jobs', 'reboot others',
+                       'move others'))
+#: Phases in which the platform can still stop a migration.
+_EARLY = (record.VALIDATE, record.PREPARE, record.COPY)
+
+
+def choices():
+    """List (phase, event) of all that can happen."""
+    return [(phase, event) for phase in record.PHASES for event in EVENTS
+            # Nothing ends one that is held later, so nova-compute waits.
+            if event != 'kill source early' or phase in _EARLY]
