@@ -15,6 +15,7 @@
 The steps are like those of demo.steps, and use the same Demo.
 """
 
+import contextlib
 import itertools
 import re
 import time
@@ -68,9 +69,11 @@ class Client:
             if lpar is None or lpar['state'] not in ('running',
                                                      'migrating running'):
                 continue
-            if lpar['console'] == 'closed':
-                host.act('open_console', partition=self._partition)
-            self._take(host.console_of(self._partition)['text'])
+            # The guest may leave this host at any moment.
+            with contextlib.suppress(host.NotFound):
+                if lpar['console'] == 'closed':
+                    host.act('open_console', partition=self._partition)
+                self._take(host.console_of(self._partition)['text'])
 
     def look_for(self, seconds):
         """Look again and again, for a while."""

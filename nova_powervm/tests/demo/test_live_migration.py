@@ -10,6 +10,8 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+from unittest import mock
+
 import testtools
 
 from nova_powervm.demo import live_migration
@@ -51,6 +53,9 @@ class LinesTest(testtools.TestCase):
 class FakeHost:
     """A host with a partition, or without one."""
 
+    class NotFound(Exception):
+        """It has no such partition."""
+
     def __init__(self, name):
         self.name = name
         self.partition = None
@@ -69,6 +74,8 @@ class FakeHost:
         self.text += '%d: up %d s on %s\r\n' % (number, number, self.name)
 
     def console_of(self, partition):
+        if self.partition is None:
+            raise self.NotFound()
         return {'text': self.text}
 
 
@@ -98,6 +105,14 @@ class ClientTest(testtools.TestCase):
                          self.client.lines)
         self.assertEqual(['1: up 1 s on server1', '2: up 2 s on server1'],
                          self.said)
+
+    def test_the_guest_leaves_while_it_looks(self):
+        state = self.hosts[0].state()
+        state['LogicalPartition'][0]['console'] = 'open'
+        self._run_on(1)
+        with mock.patch.object(self.hosts[0], 'state', lambda: state):
+            self.client.look()
+        self.assertEqual('open', self.hosts[1].partition['console'])
 
     def test_it_opens_the_terminal_where_the_guest_runs(self):
         self.client.look()

@@ -55,6 +55,10 @@ class CloudError(Exception):
     """Something in the cloud did not happen as it should."""
 
 
+class NotFound(CloudError):
+    """A simulated host does not have what a request names."""
+
+
 def wait_for(condition, what, timeout=SERVER_TIMEOUT, interval=0.05):
     """Call a function until it returns something true.
 
@@ -106,8 +110,11 @@ class SimulatedHost:
     """A host of the site, and the control API on its port.
 
     :param description: dict, an item of the simulator's ready file.
+    :cvar NotFound: what a method raises for a partition that is not here.
     :ivar management_root: str, folder with what the management partition sees
     """
+
+    NotFound = NotFound
 
     def __init__(self, description):
         self.name = description['name']
@@ -122,8 +129,9 @@ class SimulatedHost:
         response = self._http.request(
             method, '%s/simulator/%s' % (self.url, path), json=body)
         if response.status_code >= 400:
-            raise CloudError('%s /simulator/%s: %s' % (method, path,
-                                                       response.text.strip()))
+            error = NotFound if response.status_code == 404 else CloudError
+            raise error('%s /simulator/%s: %s' % (method, path,
+                                                  response.text.strip()))
         return response
 
     def state(self):

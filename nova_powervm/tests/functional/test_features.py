@@ -31,8 +31,6 @@ PERSONALITY = '2.56'
 CACHE = '2.81'
 #: The last that asks a host how long it is up, and the first that knows it.
 UPTIME = (('2.87', '/os-hypervisors/%s/uptime'), ('2.88', None))
-#: Status codes: not implemented, and not available (it is not configured).
-ANSWERS = (501, 400)
 #: Power states of Nova's API.
 RUNNING, SHUTDOWN = 1, 4
 
@@ -300,19 +298,19 @@ class MissingTest(moves.TwoHostMixin, base.PowerVMTestCase):
             self.assert_goes_on(action)
 
     def test_answers(self):
-        path = '/servers/%s/' % self.server['id']
-        for what, body in (
-                ('action', {'changePassword': {'adminPass': 'secret'}}),
-                ('action', {'os-getConsoleOutput': {}}),
-                ('remote-consoles', {'remote_console': {
+        """No password; no console that the configuration does not have."""
+        for code, what, body in (
+                (501, 'action', {'changePassword': {'adminPass': 'secret'}}),
+                (404, 'action', {'os-getConsoleOutput': {}}),
+                (400, 'remote-consoles', {'remote_console': {
                     'protocol': 'vnc', 'type': 'novnc'}}),
-                ('remote-consoles', {'remote_console': {
+                (400, 'remote-consoles', {'remote_console': {
                     'protocol': 'serial', 'type': 'serial'}})):
             refused = self.assertRaises(
                 api_client.OpenStackApiException, self.api.api_post,
-                path + what, body)
-            self.assertIn(refused.response.status_code, ANSWERS, body)
-        self.assert_state_equal(self.before, self.platform_state(), ANSWERS)
+                '/servers/%s/%s' % (self.server['id'], what), body)
+            self.assertEqual(code, refused.response.status_code, body)
+        self.assert_state_equal(self.before, self.platform_state(), 'refused')
 
     def test_live_migration(self):
         self.act(self.server, 'os-migrateLive', {
