@@ -16,6 +16,7 @@ Commands are in test_docs_commands.py, and what pages tell of the code is in
 test_docs_facts.py.
 """
 
+import collections
 import configparser
 import glob
 import os
@@ -139,6 +140,34 @@ class TablesTest(testtools.TestCase):
         for row, count in (('one   two', 0), ('      two and more', 0),
                            ('three  4', 1), ('more  \nmore than that', 1)):
             self.assertEqual(count, len(broken_rows(table % row)), row)
+
+
+def unclear_links(text):
+    """Names of links within a page that no title has, or several have."""
+    lines = text.splitlines()
+    names = collections.Counter(
+        title.lower() for title, below in zip(lines, lines[1:])
+        if re.fullmatch(r'([=~^-])\1{2,}', below) and
+        len(below) >= len(title) > 0)
+    names.update(re.findall(r'^\.\. _([^:]+):', text.lower(), re.MULTILINE))
+    links = re.findall(r'(?<!`)`([^`<]+)`_(?!_)', text)
+    return [link for link in links
+            if names[' '.join(link.lower().split())] != 1]
+
+
+@tree.needs_source
+class LinksTest(testtools.TestCase):
+
+    def test_pages(self):
+        for page in pages():
+            with open(page) as text:
+                self.assertEqual([], unclear_links(text.read()), page)
+
+    def test_the_check_finds_them(self):
+        page = 'When it fails\n=============\nSee `%s`_.\n'
+        self.assertEqual([], unclear_links(page % 'When it\nfails'))
+        self.assertEqual(['It'], unclear_links(page % 'It'))
+        self.assertEqual(2, len(unclear_links(2 * (page % 'When it fails'))))
 
 
 @tree.needs_source
