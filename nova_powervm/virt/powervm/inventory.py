@@ -118,7 +118,8 @@ class Inventory:
                 system, disk = self._host.get_system(), self._disk.capacity()
                 self._snapshot = _Snapshot(
                     system, disk, reserves.find_others(
-                        system, self._disk, disk, self._servers(system)),
+                        self._host, system, self._disk, disk,
+                        self._servers(system)),
                     taken)
             return self._snapshot
 
