@@ -226,3 +226,75 @@ class VolumeTest(volumes.VolumeMixin, LiveMigrationMixin,
         self.assert_is_on(self.server, 'compute1', 'failed')
         self.assertIsNone(self.delete(self.server))
         self.assert_detached()
+
+
+class MaintenanceTest(platforms.SharedPool, moves.TwoHostMixin,
+                      base.PowerVMTestCase):
+    """What the operator guide says of the maintenance of a host."""
+
+    PROFILE = 'ssp-two-host'
+
+    def where(self):
+        """Names of the hosts of all servers, by the name of the server."""
+        return {server['name']: server['OS-EXT-SRV-ATTR:host']
+                for server in self.admin_api.get_servers()}
+
+    def boot_two(self):
+        self.neutron.create_port({'port': self.neutron.port_2})
+        return [self.boot_on_first(
+            name=name, networks=[{'port': port['id']}])
+            for name, port in (('one', self.neutron.port_1),
+                               ('two', self.neutron.port_2))]
+
+    def move_all(self, servers):
+        for server in servers:
+            after = self.act(server, 'os-migrateLive', {
+                'host': None, 'block_migration': 'auto'})
+            self.assertEqual('ACTIVE', after['status'], after.get('fault'))
+        self.wait_for(lambda: {'completed'} == {
+            migration['status'] for migration in self.admin_api.api_get(
+                '/os-migrations').body['migrations']})
+
+    def test_maintenance(self):
+        servers = self.boot_two()
+        booted = [self.boot_time_of(server) for server in servers]
+        empty = self.servers_of('compute2')
+        self.assertEqual({'one': 'compute1', 'two': 'compute1'},
+                         self.where())
+
+        self.enable('compute1', False)
+        self.move_all(servers)
+        self.assertEqual({'one': 'compute2', 'two': 'compute2'},
+                         self.where())
+        self.assertEqual(empty, self.servers_of('compute1'))
+
+        self.compute.stop()
+        for vios in ('vios1', 'vios2'):
+            self.set_vios(vios, False)
+            self.set_vios(vios, True)
+        self.compute = self.computes['compute1'] = (
+            self.restart_compute_service(self.compute))
+        self.enable('compute1', True)
+
+        self.enable('compute2', False)
+        self.move_all(servers)
+        self.assertEqual({'one': 'compute1', 'two': 'compute1'},
+                         self.where())
+        self.assertEqual(booted, [self.boot_time_of(server)
+                                  for server in servers])
+        for server in servers:
+            self.assertIsNone(self.delete(server))
+
+    def servers_of(self, host):
+        """The LPARs and the mappings on a host."""
+        state = self.simulated_host(host).state()
+        return ([lpar['name'] for lpar in state['LogicalPartition']],
+                [mapping for vios in state['VirtualIOServer']
+                 for mapping in vios['mappings']])
+
+    def boot_time_of(self, server):
+        """When the guest of a server was booted, on whichever host."""
+        [found] = [lpar.boot_time for host in self.site.hosts
+                   for lpar in host.store.all('LogicalPartition')
+                   if lpar.name == server['OS-EXT-SRV-ATTR:instance_name']]
+        return found
