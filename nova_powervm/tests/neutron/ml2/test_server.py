@@ -44,7 +44,10 @@ lock_path = %(folder)s
 [database]
 connection = sqlite:///%(folder)s/neutron.sqlite
 '''
-RANGES = '''
+REST_OF_ML2_CONF = '''
+[ml2]
+mechanism_drivers = openvswitch,powervm
+
 [ml2_type_vlan]
 network_vlan_ranges = prod:100:199,backup:200:299,other:300:399
 '''
@@ -120,7 +123,7 @@ class ServerTest(testtools.TestCase):
 
     def configuration(self):
         """The one with patterns, and three physical networks: str."""
-        return configuration('power7:backup') + RANGES
+        return configuration('power7:backup') + REST_OF_ML2_CONF
 
     def test_page(self):
         neutron = self.useFixture(NeutronServer(self.configuration()))
