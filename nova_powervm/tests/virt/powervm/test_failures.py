@@ -31,15 +31,18 @@ ABORT = 'BuildAbortException'
 RESCHEDULE = 'RescheduledException'
 
 #: Not of a build: those of other operations, and of a start; what a flow of a
-#: build turns into something else; and signs between modules.
+#: build turns into something else; what aborts a build as it is; and signs
+#: between modules.
 ELSEWHERE = {
-    'BuildAbortException', 'DeviceDetachFailed', 'InstanceFaultRollback',
-    'InstanceNotRescuable', 'InstanceNotRunning', 'InstancePowerOffFailure',
+    'BuildAbortException', 'ConsoleNotAvailable', 'ConsoleTypeUnavailable',
+    'DeviceDetachFailed', 'InstanceFaultRollback', 'InstanceNotRescuable',
+    'InstanceNotRunning', 'InstancePowerOffFailure',
     'InstanceQuiesceNotSupported', 'InstanceRebootFailure',
-    'InstanceTerminationFailure',
-    'InterfaceDetachFailed', 'InvalidLocalStorage', 'LiveMigrationUnknown',
-    'ManagedSystemCount', 'MigrationPreCheckError',
-    'NotOnThisHost', 'ReshapeNeeded', 'ResizeError', 'SnapshotIncomplete',
+    'InstanceTerminationFailure', 'InterfaceDetachFailed',
+    'InvalidLocalStorage', 'LiveMigrationUnknown', 'LparHasOtherUUID',
+    'ManagedSystemAmbiguous', 'ManagedSystemCount', 'ManagedSystemNotFound',
+    'ManagedSystemNotMaster', 'MigrationPreCheckError', 'NotOnThisHost',
+    'ReshapeNeeded', 'ResizeError', 'SnapshotIncomplete',
     'SnapshotNotSupported', 'ViosNotAvailable', 'VirtDriverNotReady',
     'VirtualInterfaceUnplugException', 'VolumeExtendFailed',
     'VolumeRebaseFailed'}
@@ -58,7 +61,8 @@ HOST = {
     'DiskNameInUse', 'DiskNotFound', 'FabricPortNotFound',
     'FlavorNotOnThisHost', 'ImageFormatNotOnThisHost', 'InstanceNotFound',
     'InstanceDiskMappingFailed', 'InvalidConfiguration', 'InvalidDevicePath',
-    'InvalidOption', 'InvalidVolume', 'NewMgmtMappingNotFoundException',
+    'InvalidOption', 'InvalidVolume', 'LparElsewhere',
+    'NewMgmtMappingNotFoundException',
     'NoConfigNoClusterFound', 'NoConfigTooManyClusters',
     'NoDiskDiscoveryException', 'NoMediaRepoVolumeGroupFound',
     'OptRequiredIfOtherOptValue', 'PowerVMAPIFailed',
