@@ -53,10 +53,10 @@ def describe(vioses, lpar_uuid):
     udids, in_pool = {}, set()
     for vios_w in vioses:
         for mapping in vios_w.scsi_mappings:
-            if (mapping.client_adapter is None or
-                    not clients.is_client(mapping, lpar_uuid)):
+            adapter = mapping.client_adapter
+            if not adapter or not clients.is_client(mapping, lpar_uuid):
                 continue
-            slot = mapping.client_adapter.lpar_slot_num
+            slot = adapter.lpar_slot_num
             element = mapping.backing_storage
             if isinstance(element, pvm_stg.PV):
                 udids.setdefault(slot, set()).add(element.udid)
