@@ -91,8 +91,16 @@ class Client:
 
     def update(self, is_incremental=True):
         """Wait for the next picture, or what has changed of it."""
+        self.ask(is_incremental)
+        self.read_picture()
+
+    def ask(self, is_incremental=True):
+        """Ask for the next picture, or what has changed of it."""
         self.send(struct.pack('>BBHHHH', 3, is_incremental, 0, 0,
                               screen.WIDTH, screen.HEIGHT))
+
+    def read_picture(self):
+        """Wait for a picture that was asked for."""
         kind, count = struct.unpack('>BxH', self.read(4))
         assert kind == 0, kind
         for _rectangle in range(count):
