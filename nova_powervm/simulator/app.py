@@ -50,7 +50,7 @@ class Application:
         :raises errors.Dropped: to close the connection without an answer
         :raises errors.Unanswered: to leave it open without an answer
         """
-        if environ['PATH_INFO'].startswith('/simulator'):
+        if (environ['PATH_INFO'] + '/').startswith('/simulator/'):
             response = self._control.respond(environ)
         else:
             response = self._respond(rest_request.Request(environ))

@@ -23,6 +23,7 @@ from xml.sax import saxutils
 from lxml import etree
 
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import values
 
 ATOM_NS = 'http://www.w3.org/2005/Atom'
 _IBM = 'http://www.ibm.com/xmlns/systems/power/firmware/%s/mc/2012_10/'
@@ -32,9 +33,8 @@ AUTHOR = 'IBM Power Systems Management Console'
 CONTENT_TYPE = 'application/atom+xml; charset=UTF-8'
 
 #: Characters to escape, and characters that XML cannot contain.
-_IMPOSSIBLE = re.compile('[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff'
-                         '\ufffe\uffff]')
-_SPECIAL = re.compile('[&<>"\t\n\r]|' + _IMPOSSIBLE.pattern)
+_IMPOSSIBLE = re.compile('[%s]' % values.IMPOSSIBLE)
+_SPECIAL = re.compile('[&<>"\t\n\r%s]' % values.IMPOSSIBLE)
 _IN_TEXT = {ord(char): code for char, code in (
     ('&', '&amp;'), ('<', '&lt;'), ('>', '&gt;'), ('\r', '&#13;'))}
 _IN_ATTRIBUTES = _IN_TEXT | {ord(char): code for char, code in (
@@ -268,18 +268,15 @@ def error_entry(error_id, status, uri, reason, message, headers,
     :returns: bytes
     """
     body = document('HttpErrorResponse', 'web', [
-        metadata(), el('HTTPStatus', status), el('RequestURI', uri),
-        el('ReasonCode', _clean(reason)), el('Message', _clean(message)),
+        metadata(), el('HTTPStatus', status),
+        el('RequestURI', values.printable(uri)),
+        el('ReasonCode', values.printable(reason)),
+        el('Message', values.printable(message)),
         el('RequestBody'),
-        el('RequestHeaders', '{%s}' % _clean(', '.join(
+        el('RequestHeaders', '{%s}' % values.printable(', '.join(
             '%s=%s' % item for item in sorted(headers.items()))))])
     return entry('HttpErrorResponse', 'web', body, error_id,
                  published=published)
-
-
-def _clean(value):
-    # XML cannot contain most control characters.
-    return ''.join(c if c in '\t\n' or c >= ' ' else '?' for c in value)
 
 
 class Document:
@@ -294,8 +291,7 @@ class Document:
             self.root = source
             return
         parser = etree.XMLParser(resolve_entities=False, no_network=True,
-                                 remove_comments=True, remove_pis=True,
-                                 huge_tree=True)
+                                 remove_comments=True, remove_pis=True)
         try:
             self.root = etree.fromstring(source, parser)
         except etree.XMLSyntaxError as exc:
@@ -326,14 +322,14 @@ class Document:
 
         :raises errors.Refused: when it is none
         """
-        return self._number(path, default, int)
+        return self._number(path, default, values.whole)
 
     def float(self, path, default=None):
         """Return a number; default when absent or empty.
 
         :raises errors.Refused: when it is none
         """
-        return self._number(path, default, float)
+        return self._number(path, default, values.number)
 
     def _number(self, path, default, kind):
         value = self.text(path)
@@ -342,7 +338,8 @@ class Document:
         try:
             return kind(value)
         except ValueError:
-            raise errors.Refused('%s is not a number: %r' % (path, value))
+            raise errors.Refused('%s is not a number: %r' % (path,
+                                                             value[:40]))
 
     def bool(self, path, default=None):
         """Return a truth value; default when absent or empty."""

@@ -30,6 +30,7 @@ from nova_powervm.simulator import profile
 from nova_powervm.simulator import schema_profile
 from nova_powervm.simulator import server
 from nova_powervm.simulator import site
+from nova_powervm.simulator import values
 
 LOG = logging.getLogger(__name__)
 
@@ -245,14 +246,15 @@ def _load(options):
                 '--timing: unknown name %s; known names are %s' % (
                     name or repr(item), ', '.join(sorted(data['timing']))))
         try:
-            number = float(value)
+            number = values.number(value)
         except ValueError:
             number = -1
         if number < 0:
             raise profile.ProfileError('--timing %s: %r is not a number >= 0' %
                                        (name, value))
         data['timing'][name] = int(number) if number.is_integer() else number
-    return data
+    return dict(data, timing=profile.fill(data['timing'],
+                                          schema_profile.TIMING))
 
 
 def _make_tls(bind, directory):

@@ -21,12 +21,25 @@ import socket
 
 from cheroot import server
 
+#: What is read at a time is in memory as a whole.
+_LARGEST_PART = 64 * 1024 ** 2
+
 
 class _Reader(io.BufferedReader):
     """What a client sends."""
 
     #: For the statistics of cheroot, which are off.
     bytes_read = 0
+
+    def read(self, size=-1):
+        """Read bytes.
+
+        :raises ValueError: for more than any part of a body has; a client can
+            announce a chunk of any size
+        """
+        if size is not None and size > _LARGEST_PART:
+            raise ValueError('A part of %d bytes is too large' % size)
+        return super().read(size)
 
     @staticmethod
     def has_data():

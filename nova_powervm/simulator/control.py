@@ -25,14 +25,18 @@ import jsonschema
 from oslo_log import log as logging
 from ruamel import yaml
 import werkzeug
-from werkzeug import wsgi
 
 from nova_powervm.simulator import control_operator
 from nova_powervm.simulator import control_san
 from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import request as rest_request
+from nova_powervm.simulator import values
 
 LOG = logging.getLogger(__name__)
+
+#: Keys of actions whose text may have control characters.
+_FREE_TEXT = ('text', 'content')
 
 
 def openapi_text():
@@ -42,7 +46,7 @@ def openapi_text():
 
 
 def _validator(document, reference):
-    return jsonschema.Draft202012Validator({
+    return values.Validator({
         '$ref': reference, 'components': document['components']})
 
 
@@ -131,6 +135,8 @@ class Control:
         """
         try:
             return self._route(environ)
+        except errors.Dropped:
+            raise
         except errors.RestError as exc:
             return self._error(exc.status, exc.message)
         except Exception as exc:
@@ -150,8 +156,8 @@ class Control:
     def _route(self, environ):
         method = environ['REQUEST_METHOD']
         path = environ['PATH_INFO'][len('/simulator'):].strip('/')
-        body = wsgi.get_input_stream(environ).read()
-        one_fault = re.fullmatch(r'faults/(\d+)', path)
+        body = rest_request.Request(environ).receive()
+        one_fault = re.fullmatch('faults/([0-9]{1,18})', path)
         if one_fault and method == 'DELETE':
             return self._remove_fault(int(one_fault.group(1)))
         one_disk = re.fullmatch(r'disks/(.+?)(/sha256)?', path)
@@ -179,8 +185,9 @@ class Control:
     def _read(body):
         try:
             data = json.loads(body)
-        except ValueError as exc:
-            raise errors.Refused('The request body is not JSON: %s' % exc)
+            values.check_text(data, _FREE_TEXT)
+        except (ValueError, RecursionError) as exc:
+            raise errors.Refused('The request body cannot be used: %s' % exc)
         if not isinstance(data, dict):
             raise errors.Refused('The request body is not a JSON object')
         return data

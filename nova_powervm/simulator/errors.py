@@ -85,6 +85,13 @@ class PreconditionFailed(RestError):
     REASON = 'Precondition failed.'
 
 
+class TooLarge(RestError):
+    """The body is larger than any that there is a use for."""
+
+    STATUS = 413
+    REASON = 'Request entity too large.'
+
+
 class Busy(RestError):
     """The server, or a VIOS behind it, cannot serve this now.
 

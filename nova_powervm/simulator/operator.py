@@ -151,6 +151,7 @@ class Operator:
         """
         with self._lock:
             vios = self._serving(vios)
+            volume_group.check_media_name(name)
             repository = vios.repository
             if repository is None:
                 raise errors.Refused('VIOS %s has no media repository' %

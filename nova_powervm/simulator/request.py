@@ -27,6 +27,12 @@ GROUPS = frozenset((
     'Advanced', 'EnergyManagement', 'Hypervisor', 'NVRAM', 'SystemNetwork',
     'TierThreshold', 'ViosFCMapping', 'ViosNetwork', 'ViosSCSIMapping',
     'ViosStorage', 'VNIC'))
+#: Most bytes of a body, but for the contents of files. A VIOS with thousands
+#: of mappings has some megabytes.
+LARGEST_BODY = 32 * 1024 ** 2
+#: Most bytes that are read of a body in chunks that is of no use.
+MOST_DRAINED = 8 * LARGEST_BODY
+_CHUNK = 65536
 
 
 class Request:
@@ -68,13 +74,11 @@ class Request:
         if self.group_query is None:
             return GROUPS
         names = frozenset(self.group_query.split(','))
-        if 'All' in names:
-            return GROUPS
-        names -= {'None', ''}
-        if not names <= GROUPS:
+        unknown = names - GROUPS - {'All', 'None', ''}
+        if unknown:
             raise errors.Refused('There is no attribute group %s' %
-                                 ', '.join(sorted(names - GROUPS)))
-        return names
+                                 ', '.join(sorted(unknown)))
+        return GROUPS if 'All' in names else names & GROUPS
 
     def header(self, name):
         """Return a header of the request, or ''."""
@@ -120,17 +124,27 @@ class Request:
     def receive(self):
         """Read the whole body, and keep it; site.lock must not be held.
 
-        :returns: bytes
+        :returns: bytes, at most LARGEST_BODY of them
+        :raises errors.TooLarge: when there are more
         :raises errors.Dropped: as read() does
         """
-        self.body = self.read()
-        return self.body
+        parts, size = [], wsgi.get_content_length(self.environ) or 0
+        while max(size, self.bytes_in) <= LARGEST_BODY:
+            parts.append(self.read(_CHUNK))
+            if not parts[-1]:
+                self.body = b''.join(parts)
+                return self.body
+        raise errors.TooLarge('The body has more than %d bytes' % LARGEST_BODY)
 
     def drain(self):
-        """Read what a client still sends: it would not read the answer."""
+        """Read what a client still sends: it would not read the answer.
+
+        Who sends more than MOST_DRAINED loses the connection.
+        """
         if self.environ.get('HTTP_TRANSFER_ENCODING'):
-            while self.read(65536):
-                pass
+            while self.read(_CHUNK):
+                if self.bytes_in > MOST_DRAINED:
+                    raise errors.Dropped()
 
     def check_method(self, *allowed):
         """Refuse methods that are not possible where the URL leads.

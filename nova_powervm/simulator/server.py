@@ -28,6 +28,8 @@ LOG = logging.getLogger(__name__)
 
 _MIN_THREADS = 4
 _MAX_THREADS = 200
+#: Most bytes of the request line and the headers.
+_MOST_HEADERS = 65536
 #: How long a client that has not sent all of its request can delay the end.
 _SHUTDOWN_SECONDS = 0.2
 LOOPBACK = ('127.0.0.1', '::1', 'localhost')
@@ -154,6 +156,7 @@ class RestServer:
             request_queue_size=128, timeout=60,
             shutdown_timeout=_SHUTDOWN_SECONDS)
         self._server.gateway = _Gateway
+        self._server.max_request_header_size = _MOST_HEADERS
         self._server.ConnectionClass = connection.Connection
         self._silence = self._server.silence = _Silence()
         self._server.requests = _ThreadPool(

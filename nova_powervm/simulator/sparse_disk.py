@@ -17,9 +17,12 @@ A disk of 100 GiB that holds a 10 MiB image takes 10 MiB of the machine that
 runs the simulator: what was never written is a hole in the file.
 """
 
+import contextlib
+import errno
 import hashlib
 import os
 import time
+from urllib import parse
 
 from nova_powervm.simulator import errors
 
@@ -30,6 +33,8 @@ _BLOCK = 64 * 1024
 #: The time stamps of files are not finer than a few milliseconds. A file that
 #: was changed less than this ago may change again without a new time stamp.
 _SETTLED_NS = 100 * 1000 ** 2
+_LONGEST_NAME = 150
+_NO_SPACE = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EINVAL)
 
 
 class SparseDisk:
@@ -50,8 +55,12 @@ class SparseDisk:
         # What the file was like when it was last digested, and the digest.
         self._digested = None
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'wb') as new:
-            new.truncate(size_bytes)
+        try:
+            with _space(), open(path, 'wb') as new:
+                new.truncate(size_bytes)
+        except errors.Refused:
+            self.delete()
+            raise
 
     def write(self, stream, limit=None):
         """Fill the disk from its start with what a stream yields.
@@ -68,7 +77,7 @@ class SparseDisk:
         limit = self.size if limit is None else min(limit, self.size)
         offset = 0
         self._changes += 1
-        with self._open(os.O_RDWR) as fd:
+        with _space(), self._open(os.O_RDWR) as fd:
             while True:
                 chunk = stream.read(_CHUNK)
                 if not chunk:
@@ -93,7 +102,7 @@ class SparseDisk:
                 'A disk of %d bytes does not fit on one of %d bytes' % (
                     other.size, self.size))
         self._changes += 1
-        with other._open(os.O_RDONLY) as source, (
+        with _space(), other._open(os.O_RDONLY) as source, (
                 self._open(os.O_RDWR)) as target:
             for start, end in _extents(source):
                 _copy_range(source, target, start, min(end, other.size))
@@ -104,7 +113,8 @@ class SparseDisk:
         :param size_bytes: int, the new size
         """
         self._changes += 1
-        os.truncate(self.path, size_bytes)
+        with _space():
+            os.truncate(self.path, size_bytes)
         self.size = size_bytes
 
     def read(self, offset, length):
@@ -125,7 +135,7 @@ class SparseDisk:
             raise errors.Refused('Bytes %d to %d are not on the disk' % (
                 offset, offset + len(data)))
         self._changes += 1
-        with self._open(os.O_RDWR) as fd:
+        with _space(), self._open(os.O_RDWR) as fd:
             _pwrite_all(fd, data, offset)
 
     def sha256(self, length=None):
@@ -206,6 +216,34 @@ class SparseDisk:
         except OSError:
             # ENXIO: there is no data behind this offset.
             return True
+
+
+def file_name(kind, name):
+    """Make the name of the file of a disk, whatever the disk is called.
+
+    :param kind: str, the file name begins with it
+    :param name: str, unique among the disks of this kind in a folder
+    :returns: str without a separator, not too long for a file system
+    """
+    quoted = parse.quote(name, safe='')
+    if len(quoted) > _LONGEST_NAME:
+        quoted = hashlib.sha256(name.encode()).hexdigest()
+    return '%s-%s' % (kind, quoted)
+
+
+@contextlib.contextmanager
+def _space():
+    """Refuse what the file system of this machine has no space for.
+
+    :raises errors.Refused:
+    """
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno not in _NO_SPACE:
+            raise
+        raise errors.Refused('The machine that runs the simulator cannot '
+                             'store this: %s' % exc.strerror)
 
 
 class _Descriptor:

@@ -23,6 +23,7 @@ from nova_powervm.simulator.jobs import status
 from nova_powervm.simulator.resources import san_disk
 from nova_powervm.simulator.san import address
 from nova_powervm.simulator.san import volume as san_volume
+from nova_powervm.simulator import values
 
 el = atom.el
 
@@ -86,7 +87,7 @@ class _Search:
         try:
             initiator = address.wwpn(itl.text('Iwwpn'))
             target = address.wwpn(itl.text('Twwpn'))
-            unit = int(itl.text('lua', ''), 16)
+            unit = values.hexadecimal(itl.text('lua', ''))
         except (errors.Refused, ValueError):
             raise status.JobFailed('An itl needs Iwwpn, Twwpn and lua, all '
                                    'of them in hexadecimal')

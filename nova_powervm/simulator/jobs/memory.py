@@ -14,6 +14,7 @@
 
 from nova_powervm.simulator.jobs import status
 from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator import values
 
 
 def query_reserved_memory(job):
@@ -23,11 +24,13 @@ def query_reserved_memory(job):
     """
     parameters = job.parameters
     try:
-        desired = int(parameters.get('DesiredMemory', '0'))
-        maximum = int(parameters.get('MaximumMemory') or desired)
-        adapters = sum(int(parameters.get('NumberOfVirtual%sAdapter' % kind)
-                           or 0)
-                       for kind in ('Ethernet', 'SCSI', 'FibreChannel'))
+        desired = parameters.get('DesiredMemory', '0')
+        maximum = values.whole(parameters.get('MaximumMemory') or desired)
+        desired = values.whole(desired)
+        adapters = sum(
+            values.whole(parameters.get('NumberOfVirtual%sAdapter' % kind) or
+                         '0') for kind in ('Ethernet', 'SCSI',
+                                           'FibreChannel'))
     except ValueError as exc:
         raise status.JobFailed('A parameter is not a number: %s' % exc)
     system = job.target

@@ -16,6 +16,7 @@ from nova_powervm.simulator.jobs import status
 
 #: source: pypowervm.tasks.vfc_mapper.build_wwpn_pair
 _MAX_PAIRS = 8
+_PAIRS = tuple(str(count) for count in range(1, _MAX_PAIRS + 1))
 
 
 def get_next_wwpns(job):
@@ -25,7 +26,7 @@ def get_next_wwpns(job):
     """
     yield
     wanted = job.parameters.get('numberPairsRequested', '')
-    if not wanted.isdigit() or not 1 <= int(wanted) <= _MAX_PAIRS:
+    if wanted not in _PAIRS:
         raise status.JobFailed('numberPairsRequested is %r, it must be 1 to '
                                '%d' % (wanted, _MAX_PAIRS))
     san = job.host.site.san

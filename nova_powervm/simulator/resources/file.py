@@ -16,6 +16,7 @@ from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import uploads
+from nova_powervm.simulator.resources import volume_group
 
 el = atom.el
 
@@ -62,6 +63,8 @@ class File(base.Resource):
         if made.type not in uploads.RECEIVERS:
             raise errors.Refused('Files of type %s cannot be uploaded here' %
                                  (made.type or '(none)'))
+        if made.type == uploads.MEDIUM:
+            volume_group.check_media_name(made.filename)
         host.store.get('VirtualIOServer', made.vios_uuid)
         return made
 

@@ -25,6 +25,7 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import sriov
+from nova_powervm.simulator import values
 
 el = atom.el
 
@@ -72,7 +73,7 @@ class Policy:
         if self.vlans in (ALL, NONE):
             return []
         try:
-            return [int(word) for word in self.vlans.split()]
+            return [values.whole(word) for word in self.vlans.split()]
         except ValueError:
             raise errors.Refused('These are no VLAN IDs: %r' % self.vlans)
 

@@ -104,7 +104,7 @@ def configure(vios, volume, paths):
     if hdisk is None:
         name = 'hdisk%d' % storage.lowest_free(
             int(name[5:]) for name in vios.volumes
-            if name.startswith('hdisk') and name[5:].isdigit())
+            if name.startswith('hdisk') and name[5:].isdecimal())
         hdisk = SanDisk(vios, name, volume, min(
             paths, key=lambda path: (path[0].name, path[1])))
         vios.volumes[name] = hdisk

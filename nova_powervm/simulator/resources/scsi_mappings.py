@@ -28,6 +28,7 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import adapters
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import storage
+from nova_powervm.simulator import values
 
 el = atom.el
 
@@ -432,7 +433,7 @@ def _read_lua(text):
     if not text:
         return None
     try:
-        return '0x%016x' % int(text, 16)
+        return '0x%016x' % values.hexadecimal(text)
     except ValueError:
         raise errors.Refused('%r is not a logical unit address' % text)
 

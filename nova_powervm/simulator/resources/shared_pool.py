@@ -234,7 +234,11 @@ class Unit(storage.Backing):
         self.disk = sparse_disk.SparseDisk(os.path.join(
             pool.site.data_dir, 'pools', pool.name, self.udid), size)
         if image:
-            self.disk.copy_from(image.disk)
+            try:
+                self.disk.copy_from(image.disk)
+            except errors.Refused:
+                self.disk.delete()
+                raise
         self._shared = self._written = self.disk.data_bytes()
 
     @property

@@ -20,6 +20,7 @@ the bandwidth of a port.
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import io_config
+from nova_powervm.simulator import values
 
 el = atom.el
 
@@ -81,7 +82,7 @@ def parse_percent(doc, path, default=None):
     if not text:
         return default
     try:
-        found = round(float(text.rstrip('%')) * 100)
+        found = round(values.number(text.rstrip('%')) * 100)
     except ValueError:
         found = -1
     if not 0 <= found <= WHOLE:
@@ -407,8 +408,8 @@ class Change:
                 'maximum cannot be %d' % (
                     port.name, port.supported, len(port.logical),
                     wanted['maximum']))
-        for key, values in (('mtu', _MTUS), ('switch_mode', _SWITCH_MODES)):
-            if wanted[key] not in values:
+        for key, known in (('mtu', _MTUS), ('switch_mode', _SWITCH_MODES)):
+            if wanted[key] not in known:
                 raise errors.Refused('%s does not support %s' % (
                     port.name, wanted[key]))
         return wanted

@@ -20,7 +20,6 @@ VirtualSCSIMapping contain them.
 import base64
 import hashlib
 import os
-from urllib import parse
 import uuid
 
 from nova_powervm.simulator import atom
@@ -142,6 +141,8 @@ class VirtualDisk(Backing):
     :param group: the VolumeGroup that holds it
     :param size: int bytes
     :param label: str, what the client gave as DiskLabel
+    :param disk: sparse_disk.SparseDisk that becomes its own; None for a new
+                 one
     """
 
     TAG = 'VirtualDisk'
@@ -149,13 +150,17 @@ class VirtualDisk(Backing):
     TARGET_TAG = 'LogicalVolumeVirtualTargetDevice'
     TARGET_UDID_PREFIX, TARGET_NAME_PREFIX = '09', 'vtscsi'
 
-    def __init__(self, group, name, udid, size, label='None'):
+    def __init__(self, group, name, udid, size, label='None', disk=None):
         super().__init__(name, udid)
         self.group = group
         self.size = size
         self.label = label
-        self.disk = sparse_disk.SparseDisk(
-            file_path(group.parent, 'disk', name), size)
+        path = file_path(group.parent, 'disk', name)
+        if disk is None:
+            disk = sparse_disk.SparseDisk(path, size)
+        else:
+            disk.move(path)
+        self.disk = disk
         if group.parent.is_management:
             group.host.management.show(self.device_name, self.disk.path)
 
@@ -180,13 +185,6 @@ class VirtualDisk(Backing):
     def is_called(self, name):
         """Tell whether a client means it by a name or a path."""
         return name.rsplit('/', 1)[-1] == self.name
-
-    def copy_from(self, source):
-        """Take over the bytes of another disk.
-
-        :param source: VirtualDisk of at most this size
-        """
-        self.disk.copy_from(source.disk)
 
     def receive(self, stream, limit):
         """Take the bytes of an upload; site.lock is not held.
@@ -226,13 +224,13 @@ class FileDisk(VirtualDisk):
     :param file_format: 'raw' or 'qcow2'
     """
 
-    def __init__(self, group, name, size, file_format):
+    def __init__(self, group, name, size, file_format, disk=None):
         path = '%s/%s' % (group.directory, name)
         self.file_format = file_format
         # Those of capture fake_vios_hosting_vios_feed.txt are name-based
         # UUIDs too.
         udid = str(uuid.uuid3(uuid.UUID(group.uuid), path))
-        super().__init__(group, path, udid, size, path)
+        super().__init__(group, path, udid, size, path, disk)
 
     @property
     def device_name(self):
@@ -244,11 +242,6 @@ class FileDisk(VirtualDisk):
 
     def is_called(self, name):
         return name in (self.name, self.base_name)
-
-    def copy_from(self, source):
-        super().copy_from(source)
-        if self.file_format != 'raw':
-            self.disk.resize(source.disk.size)
 
     def receive(self, stream, limit):
         count = super().receive(stream, limit)
@@ -458,9 +451,8 @@ def file_path(vios, kind, name):
     :param kind: 'disk' or 'media'
     :returns: str, below the data directory of the host
     """
-    return os.path.join(
-        vios.host.data_dir, 'storage', vios.uuid,
-        '%s-%s' % (kind, parse.quote(name, safe='')))
+    return os.path.join(vios.host.data_dir, 'storage', vios.uuid,
+                        sparse_disk.file_name(kind, name))
 
 
 def lowest_free(taken, first=0):

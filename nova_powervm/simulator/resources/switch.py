@@ -24,6 +24,7 @@ import uuid
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import base
+from nova_powervm.simulator import values
 
 el = atom.el
 
@@ -306,7 +307,7 @@ def parse_vlans(text):
     :raises errors.Refused: when one is no number
     """
     try:
-        return tuple(int(word) for word in (text or '').split())
+        return tuple(values.whole(word) for word in (text or '').split())
     except ValueError:
         raise errors.Refused('TaggedVLANIDs are not numbers: %r' % text)
 

@@ -16,6 +16,7 @@ import dataclasses
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import values
 
 el = atom.el
 
@@ -60,7 +61,7 @@ class TaggedIO:
         :returns: int, or None
         """
         tag = self.alternate if ipl_source == 'd' else self.load_source
-        return int(tag) if tag.isdigit() and int(tag) else None
+        return None if tag == _NONE else values.whole(tag) or None
 
     def render(self):
         """Return its element, in the order of capture lpar_ibmi.txt."""
@@ -77,7 +78,11 @@ class TaggedIO:
 
 def _read(doc, name, old, word):
     text = doc.text(_PATH + name, old)
-    if text != word and not text.isdigit():
+    try:
+        good = text == word or values.whole(text) >= 0
+    except ValueError:
+        good = False
+    if not good:
         raise errors.Refused('HSCL3685 %s of a partition is a virtual slot or '
                              '%s, not %r' % (name, word, text))
     return text

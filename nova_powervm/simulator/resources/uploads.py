@@ -19,6 +19,10 @@ from nova_powervm.simulator.resources import storage
 from nova_powervm.simulator import sparse_disk
 
 
+#: FileEnumType of an upload that becomes a medium with the name of the File.
+MEDIUM = 'BROKERED_MEDIA_ISO'
+
+
 def receive(host, uuid, source):
     """Take the contents of a file; site.lock must not be held.
 
@@ -140,5 +144,5 @@ def _repository_for(host, file, size):
 #: belong. site.lock is not held meanwhile.
 RECEIVERS = {
     'BROKERED_DISK_IMAGE': _receive_disk_image,
-    'BROKERED_MEDIA_ISO': _receive_medium,
+    MEDIUM: _receive_medium,
 }

@@ -18,19 +18,20 @@ volume group, and what is new, changed or left out in it is created, resized
 or removed.
 """
 
-import re
-
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.resources import base
+from nova_powervm.simulator.resources import staging
 from nova_powervm.simulator.resources import storage
-from nova_powervm.simulator import sparse_disk
+from nova_powervm.simulator import values
 
 el = atom.el
 
 #: What AIX, hence a VIOS, takes as name of a logical volume.
-_DISK_NAME = re.compile(r'[A-Za-z0-9_.-]{1,15}')
-_FILE_NAME = re.compile(r'[A-Za-z0-9_.-]{1,100}')
+_LONGEST_DISK_NAME = 15
+_LONGEST_FILE_NAME = 100
+#: Source: pypowervm.const.MaxLen.VOPT_NAME.
+_LONGEST_MEDIA_NAME = 37
 _FILE_FORMATS = ('raw', 'qcow2')
 
 
@@ -119,6 +120,9 @@ class VolumeGroup(base.Resource):
         disk_plan = _DiskPlan(self, doc)
         media_plan = _MediaPlan(self, doc)
         self.check_free(disk_plan.growth + media_plan.growth)
+        with staging.Staging(self.parent) as files:
+            disk_plan.prepare(files)
+            media_plan.prepare(files)
         disk_plan.carry_out()
         media_plan.carry_out()
         return 'Other'
@@ -142,13 +146,13 @@ class VolumeGroup(base.Resource):
         :raises errors.Refused:
         """
         if not self.file_backed:
-            if not _DISK_NAME.fullmatch(name):
+            if not values.is_file_name(name, _LONGEST_DISK_NAME):
                 raise errors.Refused(
                     '%r is not a name for a virtual disk: it needs 1 to 15 '
                     'letters, digits and characters of "_.-"' % name)
             return name
         directory, _, file_name = name.rpartition('/')
-        if not _FILE_NAME.fullmatch(file_name) or file_name in ('.', '..') or (
+        if not values.is_file_name(file_name, _LONGEST_FILE_NAME) or (
                 directory not in ('', self.directory)):
             raise errors.Refused(
                 '%r is not a name for a disk in %s: it needs 1 to 100 '
@@ -174,21 +178,23 @@ class VolumeGroup(base.Resource):
                     self.name, storage.gigabytes(self.free),
                     storage.gigabytes(needed)))
 
-    def add_disk(self, name, size, label='None', file_format='raw'):
+    def add_disk(self, name, size, label='None', file_format='raw',
+                 disk=None):
         """Create a disk; the caller has made sure that all is in order.
 
         :param name: str, without directory
         :param size: int bytes
         :param file_format: str, for a file-backed disk
+        :param disk: sparse_disk.SparseDisk with its bytes; None for a new one
         :returns: storage.VirtualDisk
         """
         if self.file_backed:
-            disk = storage.FileDisk(self, name, size, file_format)
+            made = storage.FileDisk(self, name, size, file_format, disk)
         else:
-            disk = storage.VirtualDisk(
-                self, name, self._free_udid(), size, label)
-        self.disks[name] = disk
-        return disk
+            made = storage.VirtualDisk(
+                self, name, self._free_udid(), size, label, disk)
+        self.disks[name] = made
+        return made
 
     def _free_udid(self):
         """Return the disk UDID with the lowest number that is not taken."""
@@ -218,6 +224,7 @@ class _DiskPlan:
         self._removed = []
         if doc.has('VirtualDisks'):
             self._read(doc.all('VirtualDisks/VirtualDisk'))
+        self._files = []
         self.growth = (
             sum(size for _doc, size, _source in self._new) +
             sum(size - disk.size for disk, size in self._resized.items()) -
@@ -311,22 +318,34 @@ class _DiskPlan:
                         name, self._group.parent.name))
             taken.add(name)
 
+    @staticmethod
+    def _format(doc, source):
+        return doc.text('FileFormat') or (
+            source.file_format if source else 'raw')
+
+    def prepare(self, files):
+        """Make all files; a staging.Staging takes them back.
+
+        :raises errors.Refused: when one cannot be made
+        """
+        for doc, size, source in self._new:
+            self._files.append(files.make(size, source,
+                                          self._format(doc, source)))
+        for disk, size in self._resized.items():
+            files.resize(disk.disk, size)
+
     def carry_out(self):
-        # A disk that takes the name of one that goes would share its file.
+        # A disk that takes the name of one that goes takes its path, too.
         for disk in self._removed:
             del self._group.disks[disk.base_name]
             disk.delete()
-        for doc, size, source in self._new:
-            file_format = doc.text('FileFormat') or (
-                source.file_format if source else 'raw')
-            name = self._group.check_name(doc.text('DiskName', ''))
-            disk = self._group.add_disk(
-                name, size, doc.text('DiskLabel') or 'None', file_format)
-            if source is not None:
-                disk.copy_from(source)
+        for (doc, size, source), made in zip(self._new, self._files):
+            self._group.add_disk(
+                self._group.check_name(doc.text('DiskName', '')), size,
+                doc.text('DiskLabel') or 'None', self._format(doc, source),
+                made)
         for disk, size in self._resized.items():
             disk.size = size
-            disk.disk.resize(size)
             disk.changed()
             if disk.in_use:
                 self._group.parent.touch('VirtualSCSIMappings')
@@ -344,6 +363,7 @@ class _MediaPlan:
         self._size = self._old.size if self._old else 0
         self._name = None
         self._new = []
+        self._files = []
         self._removed = []
         if doc.has('MediaRepositories'):
             self._read(doc.all('MediaRepositories/VirtualMediaRepository'))
@@ -400,9 +420,17 @@ class _MediaPlan:
             size = storage.to_bytes(doc.float('Size', 0.0))
             if not name or size <= 0:
                 raise errors.Refused('A new medium needs a name and a Size')
+            check_media_name(name)
             self._new.append((name, size, doc.text('MountType') or 'rw'))
         self._removed = [medium for name, medium in media.items()
                          if name not in names]
+
+    def prepare(self, files):
+        """Make all files; a staging.Staging takes them back.
+
+        :raises errors.Refused: when one cannot be made
+        """
+        self._files = [files.make(size) for _name, size, _type in self._new]
 
     def carry_out(self):
         group = self._group
@@ -418,12 +446,22 @@ class _MediaPlan:
                 group, self._name, self._size)
         else:
             self._old.size = self._size
-        for name, size, mount_type in self._new:
-            disk = sparse_disk.SparseDisk(
-                group.repository.media_path(name), size)
+        for (name, _size, mount_type), disk in zip(self._new, self._files):
+            disk.move(group.repository.media_path(name))
             group.repository.media[name] = storage.OpticalMedia(
                 group.repository, name, disk, mount_type)
         group.parent.touch('Other')
+
+
+def check_media_name(name):
+    """Refuse an invalid name for a new medium.
+
+    :raises errors.Refused:
+    """
+    if not values.is_file_name(name, _LONGEST_MEDIA_NAME):
+        raise errors.Refused(
+            '%r is not a name for a medium: it needs 1 to %d letters, digits '
+            'and characters of "_.-"' % (name, _LONGEST_MEDIA_NAME))
 
 
 def refuse_if_mapped(backing):

@@ -13,7 +13,6 @@
 """The storage area network, with methods to manage and to read it."""
 
 import os
-from urllib import parse
 
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.san import address
@@ -87,7 +86,7 @@ class San:
 
     def _path_of(self, volume_id):
         return os.path.join(self._site.data_dir, 'san',
-                            parse.quote(volume_id, safe=''))
+                            sparse_disk.file_name('volume', volume_id))
 
     def delete_volume(self, volume_id):
         """Delete a volume and its bytes.
