@@ -284,6 +284,25 @@ def remove_stale(host: powervm_host.Host,
         driver_class.remove_stale(host, is_stale)
 
 
+def remove_forgotten(host: powervm_host.Host, instance: objects.Instance,
+                     network_infos: typing.Iterable[network_model.VIF]
+                     ) -> None:
+    """Remove what ports of a server have left that Nova lists no more.
+
+    Nova forgets a port also if its removal fails. The LPAR of the server is
+    about to be deleted. It costs 1 request at most; none for the types that
+    the other ports have, whose unplug() does it.
+
+    :param network_infos: list of nova.network.model.VIF that Nova lists.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    listed = [_driver_class(vif) for vif in known(network_infos)]
+    for driver_class in _driver_classes(host):
+        if driver_class not in listed:
+            driver_class.remove_stale(
+                host, lambda server: server == instance.uuid)
+
+
 def clean_periodically(host: powervm_host.Host) -> None:
     """Remove what the platform should have removed with adapters.
 

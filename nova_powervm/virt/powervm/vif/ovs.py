@@ -103,14 +103,19 @@ class OvsVifDriver(driver.VifDriver):
         if _wants_linux_bridge(vif):
             LOG.error(_NO_LINUX_BRIDGE, vif['id'], instance=self.instance)
         trunks = [cna for cna in adapters.find(_ext_ids, _iface_id(vif))
-                  if self._is_on_switch(cna) and cna.is_trunk]
+                  if cna.is_trunk and self._is_ours(cna)]
         if len(trunks) != 1:
             return False
         _rewrite(trunks[0], self._ovs_attrs(vif))
         return True
 
     def unplug(self, vif, adapter, lpar_going=False):
-        trunks = self._find_trunks(vif, adapter)
+        """See VifDriver. With the LPAR all trunks of the server have to go.
+
+        Nova may have forgotten a port whose removal has failed.
+        """
+        trunks = (self._find_trunks_of_server(vif, adapter) if lpar_going
+                  else self._find_trunks(vif, adapter))
         try:
             for trunk in trunks:
                 driver.delete_adapter(self.host, trunk)
@@ -195,15 +200,36 @@ class OvsVifDriver(driver.VifDriver):
                           instance=self.instance)
 
     def _find_trunks(self, vif, cna):
-        """Find the trunks of a port, also if its client adapter is gone.
+        """Find the trunks of a port, also if its client adapter is gone."""
+        return [trunk for trunk in _mgmt_trunks(self.host)
+                if self._is_of_port(trunk, vif, cna)]
 
-        Trunks on other virtual switches are of others.
+    def _find_trunks_of_server(self, vif, cna):
+        """Find the trunks of a port, and all others of its server."""
+        return [trunk for trunk in _mgmt_trunks(self.host)
+                if self._is_of_port(trunk, vif, cna) or (
+                    _server_of(trunk) == self.instance.uuid and
+                    self._is_on_switch(trunk))]
+
+    def _is_of_port(self, trunk, vif, cna):
+        """Whether a trunk is of a port of the server.
+
+        :param cna: the port's client adapter, or None.
         """
         link = (cna.pvid if cna is not None and self._is_on_switch(cna)
                 else None)
-        return [trunk for trunk in _mgmt_trunks(self.host)
-                if self._is_on_switch(trunk) and (
-                    trunk.pvid == link or _iface_id(vif) in _ext_ids(trunk))]
+        return self._is_ours(trunk) and (
+            trunk.pvid == link or _iface_id(vif) in _ext_ids(trunk))
+
+    def _is_ours(self, trunk):
+        """Whether a trunk may be of the server: no other one is named in it.
+
+        Nova may list a port with a server that has it no more: Neutron does
+        not tell that somebody has given the port to another server. Trunks on
+        other virtual switches are of others, too.
+        """
+        return _server_of(trunk) in (None, self.instance.uuid) and (
+            self._is_on_switch(trunk))
 
     def _is_on_switch(self, cna):
         """Whether an adapter is on the virtual switch to Open vSwitch."""

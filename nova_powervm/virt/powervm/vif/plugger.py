@@ -137,11 +137,9 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
         now, or the platform refuses.
     :raises pypowervm.exceptions.Error: if its adapters cannot be read.
     """
+    if lpar_going:
+        powervm_vif.remove_forgotten(host, instance, network_infos)
     if not network_infos:
-        if lpar_going:
-            # If it failed before, Nova has forgotten the ports since.
-            powervm_vif.remove_stale(host, lambda server: (
-                server == instance.uuid))
         return []
     if lpar_w is not None and not lpar_going:
         capable, reason = lpar_w.can_modify_io()

@@ -458,6 +458,51 @@ class OvsTestCase(base.SimulatedHostTestCase):
                            lpar_going=True)
         self.assertEqual(1, len(self.trunks()))
 
+    def test_port_that_another_server_has_by_now(self):
+        """Nova lists it with both, as Neutron has not told of the change."""
+        self.plug()
+        first = base.make_instance(2)
+        first_w = self.create_lpar(first)
+        attach = plugger.VifPlugger(None, self.host, first, [self.port])
+        exc = self.assertRaises(nova_exc.VirtualInterfacePlugException,
+                                attach.plug, first_w)
+        self.assertIn('is in use', str(exc))
+        before = self.trunk_texts()
+        for act in (
+                attach.undo,
+                lambda: starting.PortsAtStart(self.host).update(
+                    first, [self.port]),
+                lambda: plugger.unplug_all(self.host, first, [self.port]),
+                lambda: vif.unplug_without_lpar(self.host, first, self.port),
+                lambda: plugger.unplug_all(self.host, first, [self.port],
+                                           lpar_going=True)):
+            act()
+            self.assertEqual(before, self.trunk_texts())
+
+    def test_vlan_that_another_server_is_in(self):
+        """Somebody has moved its trunk there."""
+        cna = self.plug()
+        other = self.other_server(2)
+        with self.site.lock:
+            for trunk in self.trunks():
+                self.simulated.remove(trunk) if trunk.pvid == cna.pvid else (
+                    trunk.set_vlans(cna.pvid, ()))
+        self.assertNotEqual(other.pvid, cna.pvid)
+        self.unplug()
+        self.assertEqual(1, len(self.trunks()))
+
+    def test_destroy_with_a_port_that_nova_has_forgotten(self):
+        """It does so if the removal of one fails."""
+        for known in (make_vif(2), base.make_vif(2), None):
+            self.plug()
+            if known:
+                vif.plug(self.host, self.instance, known, self.lpar_w)
+            plugger.unplug_all(self.host, self.instance,
+                               [known] if known else [], lpar_going=True)
+            self.assertEqual([], self.trunks())
+            vm.delete_lpar(self.host, self.instance)
+            self.lpar_w = self.create_lpar(self.instance)
+
     def test_destroy_where_no_port_is_of_this_kind(self):
         self.host.get_vswitch(VSWITCH)
         self.requests()
