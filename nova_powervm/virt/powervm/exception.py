@@ -180,10 +180,9 @@ class NoConfigTooManyClusters(AbstractDiskException):
 
 
 class ClusterUnknown(AbstractDiskException):
-    msg_fmt = ('There is a cluster %(clust_name)s, but nobody knows whether '
-               'these Virtual I/O Servers are in another one, as they cannot '
-               'be asked: %(down)s. Start them, or set [powervm] '
-               'cluster_name.')
+    msg_fmt = ('There is a cluster %(clust_name)s, but these Virtual I/O '
+               'Servers may be in another one, and they do not answer: '
+               '%(down)s. Start them, or set [powervm] cluster_name.')
 
 
 class ClusterNotUsable(AbstractDiskException):

@@ -193,8 +193,8 @@ class LiveMigrations:
         :param dest: str, Nova's name of the target.
         :param post_method: of Nova, for a server that has moved.
         :param recover_method: of Nova, for one that has stayed.
-        :raises nova.exception.LiveMigrationFailed: if nobody knows where the
-            server is.
+        :raises nova.exception.LiveMigrationFailed: if it cannot be found
+            out where the server is.
         :raises live.running.Interrupted: if nova-compute ends.
         """
         runner.log_operation('live_migration', instance)

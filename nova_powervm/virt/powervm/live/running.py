@@ -184,7 +184,7 @@ class Migration:
     def _settle(self, job_is_over):
         """Find out where the LPAR is, and have it stay in one place.
 
-        :param job_is_over: bool; False if nobody knows.
+        :param job_is_over: bool; False also if its state cannot be read.
         """
         last, times, recoveries = None, 0, 0
         while True:
@@ -418,7 +418,7 @@ class RunningMigrations:
             Migration(self._host, instance, None, self._clock).send_abort()
 
     def settle(self, instance):
-        """End the migration of an instance that a former process has begun.
+        """End a migration that an earlier process of nova-compute began.
 
         :returns: outcome.Outcome
         :raises Interrupted: if nova-compute ends.

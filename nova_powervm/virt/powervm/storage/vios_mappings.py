@@ -143,8 +143,8 @@ def remove_stale_mappings(vios_w, lpar_id):
 
     stale = remove_mappings(vios_w, is_stale)
     if stale:
-        LOG.warning('Removed %(count)d mappings that a former partition with '
-                    'the id %(id)d left on VIOS %(vios)s.',
+        LOG.warning('Removed %(count)d mappings on VIOS %(vios)s, left by a '
+                    'deleted partition with the id %(id)d.',
                     {'count': len(stale), 'id': lpar_id,
                      'vios': vios_w.name})
     return stale
@@ -163,7 +163,7 @@ def remove_stale_fc_mappings(vios_w, lpar_ids):
              and mapping.server_adapter.lpar_id in lpar_ids]
     for mapping in stale:
         LOG.warning('Removing Fibre Channel adapter %(name)s of VIOS %(vios)s,'
-                    ' which a former partition with the id %(id)d left.',
+                    ' left by a deleted partition with the id %(id)d.',
                     {'name': mapping.server_adapter.name,
                      'vios': vios_w.name,
                      'id': mapping.server_adapter.lpar_id})

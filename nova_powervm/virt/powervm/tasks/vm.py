@@ -106,8 +106,8 @@ class Get(base.HostTask):
 class PowerChange(base.HostTask):
     """Base of the tasks that power the LPAR on."""
 
-    # Whether the LPAR was off when the task began; None if nobody knows, or if
-    # the task has not begun.
+    # Whether the LPAR was off when the task began; None if its state could not
+    # be read, or if the task has not begun.
     _was_off = None
 
     def _note_power(self, lpar_w=None):

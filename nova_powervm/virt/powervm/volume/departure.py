@@ -42,7 +42,7 @@ def forget(host, instance, udids):
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
     :param udids: dict of volume id -> its UDID, str.
-    :raises pypowervm.exceptions.Error: if nobody knows what is mapped.
+    :raises pypowervm.exceptions.Error: if what is mapped cannot be read.
     """
     if not udids:
         return

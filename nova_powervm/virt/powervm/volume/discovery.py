@@ -217,8 +217,8 @@ def _remove_stale(host, vios_uuid):
     found = sorted({element.udid or 'no UDID'
                     for element in stg.removed_storage})
     if found:
-        LOG.warning('Unmapped volumes that former LPARs left on VIOS '
-                    '%(vios)s, to look once more: %(udids)s', {
+        LOG.warning('Unmapped volumes of LPARs that are gone from VIOS '
+                    '%(vios)s, and will look once more: %(udids)s', {
                         'vios': vios_uuid, 'udids': ', '.join(found)})
     return bool(found)
 
@@ -296,7 +296,7 @@ def remove_strangers(host, strange):
     for vios_uuid, device in strange:
         if device.udid not in left:
             LOG.warning('Device %(name)s (%(udid)s) stays on VIOS %(vios)s: '
-                        'nobody knows whose it is.', {
+                        'it may belong to somebody else.', {
                             'name': device.name, 'udid': device.udid,
                             'vios': vios_uuid})
     ours = [(vios_uuid, device.name) for vios_uuid, device in strange

@@ -420,7 +420,8 @@ class Owners:
     def _maybe_here(self):
         """UUIDs of servers that may run here, though Nova says otherwise.
 
-        Nobody knows how their live migration to this host has ended.
+        Nova's database does not say how their live migration to this host
+        has ended.
         """
         last = {migration.instance_uuid: migration for migration in
                 sorted(self._migrations, key=lambda found: found.id)}
