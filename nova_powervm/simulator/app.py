@@ -32,6 +32,9 @@ from nova_powervm.simulator import router
 
 LOG = logging.getLogger(__name__)
 
+#: What changes something, and so has to wait for a VIOS.
+_WRITES = ('POST', 'PUT', 'DELETE')
+
 
 class Application:
     """Serves the REST API of an endpoint, and the control API of its site.
@@ -105,6 +108,19 @@ class Application:
             seconds += timing['sea_seconds']
         return seconds
 
+    def _dispatch(self, request):
+        """Do what is asked; one change of a VIOS at a time, if they last."""
+        seconds = self._endpoint.site.timing['vios_write_seconds']
+        vios = None
+        if (seconds and request.method in _WRITES and
+                'VirtualIOServer' in request.segments):
+            vios = faults.vios_of(self._endpoint, request.segments)
+        if vios is None:
+            return self._router.dispatch(request)
+        with vios.turn:
+            time.sleep(seconds)
+            return self._router.dispatch(request)
+
     # -- faults -----------------------------------------------------------
 
     def _with_faults(self, request):
@@ -118,7 +134,7 @@ class Application:
             request.method, request.path, request.query,
             bool(request.header('If-Match')), vios is not None)
         if fault is None:
-            return self._router.dispatch(request)
+            return self._dispatch(request)
         fault.act(request.method, request.path)
         if fault.effect == 'vios_down':
             self._take_down(fault, vios)
@@ -128,9 +144,9 @@ class Application:
             raise self._loss(fault)
         fault.raise_error()
         if not fault.after:
-            return self._router.dispatch(request)
+            return self._dispatch(request)
         try:
-            self._router.dispatch(request)
+            self._dispatch(request)
         except errors.RestError as exc:
             LOG.info('Dropping the refusal of %s %s: %s', request.method,
                      request.path, exc)

@@ -63,6 +63,9 @@ _TIMING = (
     ('request_seconds', 'Seconds that are added to every REST request.'),
     ('sea_seconds', 'Seconds that are added to every change of a network '
                     'bridge.'),
+    ('vios_write_seconds', 'Seconds that each change of a VIOS, its volume '
+                           'groups and its media takes. A VIOS makes one '
+                           'change at a time, whoever asks.'),
     ('job_retention_seconds', 'The simulator deletes a job this many seconds '
                               'after its end, unless a client deletes it '
                               'earlier.'),

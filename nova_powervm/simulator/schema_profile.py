@@ -51,6 +51,8 @@ TIMING = _object({
     # Added to every change of a network bridge: the VIOSes configure their
     # shared Ethernet adapters.
     'sea_seconds': dict(_SECONDS, default=0),
+    # Each change of a VIOS takes this long; a VIOS makes one at a time.
+    'vios_write_seconds': dict(_SECONDS, default=0),
     # The simulator deletes a job this long after its end, unless a client
     # deletes it earlier.
     'job_retention_seconds': dict(_SECONDS, default=3600),

@@ -14,6 +14,7 @@
 """VirtualIOServer: the partition that owns disks and maps them."""
 
 import itertools
+import threading
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
@@ -81,6 +82,8 @@ class VirtualIOServer(partition.Partition):
                  **kwargs):
         super().__init__(host, uuid, name, partition_id, memory, processors,
                          'Virtual IO Server', **kwargs)
+        # Held by the request that changes it, if changes take a time.
+        self.turn = threading.Lock()
         self.buses = []
         self.volumes = {}
         self.cards = []

@@ -18,6 +18,7 @@ from pypowervm.tasks import storage as pvm_tasks
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
+from nova_powervm.simulator import app as sim_app
 from nova_powervm.tests.simulator import storage_base
 
 XAG = pvm_const.XAG
@@ -129,3 +130,15 @@ class ViosTestCase(storage_base.StorageTestCase):
         self.assertRefused('', self.adapter.delete, 'VirtualIOServer',
                            root_id=self.vios.uuid)
         self.assertRefused('', self.vios_w().create)
+
+    def test_changes_take_their_time(self):
+        """A VIOS makes one change at a time; another VIOS does not wait."""
+        self.site.timing['vios_write_seconds'] = 7
+        busy = []
+        self.patch(sim_app.time, 'sleep', lambda seconds: busy.append(
+            (seconds, self.vios.turn.locked(), self.vios2.turn.locked())))
+        vios_w = self.vios_w([XAG.VIO_SMAP])
+        self.assertEqual([], busy)
+        vios_w.update()
+        self.assertEqual([(7, True, False)], busy)
+        self.assertFalse(self.vios.turn.locked())

@@ -40,6 +40,7 @@ from nova_powervm.virt.powervm import bridges
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import facts
 from nova_powervm.virt.powervm import fc_ports
+from nova_powervm.virt.powervm import group_commit
 from nova_powervm.virt.powervm import managed_system
 from nova_powervm.virt.powervm import partition_states
 from nova_powervm.virt.powervm import private_vlans
@@ -77,6 +78,8 @@ class Host(reader.PlatformReader):
         self.hmc_networks = virtual_networks.VirtualNetworks(self)
         self._adapter: pvm_adapter.Adapter | None = None
         self._system: pvm_ms.System | None = None
+        #: Edits the documents of the VIOSes.
+        self.edits = group_commit.GroupCommit()
         self._vswitches = facts.Fact(self._read_vswitches)
         self._mgmt = facts.Fact(self._read_mgmt)
         self._vios_ids = facts.Fact(self._read_vios_ids)

@@ -19,11 +19,11 @@ import typing
 
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
-from pypowervm.utils import transaction as pvm_tx
 from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import group_commit
 from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import clients
@@ -280,6 +280,7 @@ class StorageTransaction:
         uuids = list(self._edits)
         if self._slots.has_plan:
             self.plan(self._slots.plan)
+        writes = {uuid: self.host.edits.writes(uuid) for uuid in uuids}
         vioses = self._read_together(uuids) if self._plans else {}
         for func in self._plans:
             func(vioses)
@@ -288,7 +289,8 @@ class StorageTransaction:
         # chooses slots in this order, and a server boots from the lowest.
         for uuid in uuids:
             try:
-                results[uuid] = self._update(uuid, vioses.get(uuid))
+                results[uuid] = self._update(uuid, vioses.get(uuid),
+                                             writes[uuid])
             except Exception as exc:
                 failures[uuid] = exc
         if failures:
@@ -300,24 +302,24 @@ class StorageTransaction:
         return {vios_w.uuid: vios_w for vios_w in self._read
                 if vios_w.uuid in uuids}
 
-    def _update(self, vios_uuid: str,
-                known: pvm_vios.VIOS | None = None) -> pvm_vios.VIOS | None:
-        """Read, edit and write a VIOS; None if it is down but optional."""
-        edit = pvm_tx.WrapperTask(
-            '%s_%s' % (self.name, vios_uuid),
-            known or self.host.vios_getter(vios_uuid, self._xag))
-        if vios_uuid in self._needed:
-            self._add_subtasks(edit, vios_uuid)
-            return edit.execute()[0]
-        edit.add_functor_subtask(self._check_up)
-        self._add_subtasks(edit, vios_uuid)
+    def _update(self, vios_uuid: str, known: pvm_vios.VIOS | None,
+                writes: int) -> pvm_vios.VIOS | None:
+        """Read, edit and write a VIOS; None if it is down but optional.
+
+        Edits of other transactions that wait for it are written with these.
+        """
+        is_needed = vios_uuid in self._needed
+        change = group_commit.Change(
+            self.name, lambda: self.host.vios_getter(vios_uuid, self._xag),
+            lambda vios_w: self._edit(vios_w, vios_uuid, is_needed),
+            self._xag)
         try:
-            return edit.execute()[0]
+            return self.host.edits.commit(vios_uuid, change, known, writes)
         except _ViosIsDown:
             return None
         except pvm_exc.Error:
             # The VIOS may have gone down, or been removed, in the meantime.
-            if self.host.is_vios_up(vios_uuid):
+            if is_needed or self.host.is_vios_up(vios_uuid):
                 raise
             return None
 
@@ -326,18 +328,21 @@ class StorageTransaction:
         if not self.host.filter_active([vios_w]):
             raise _ViosIsDown()
 
-    def _add_subtasks(self, edit: pvm_tx.WrapperTask, vios_uuid: str) -> None:
+    def _edit(self, vios_w: pvm_vios.VIOS, vios_uuid: str,
+              is_needed: bool) -> bool:
+        """Make the edits of a VIOS; return whether they changed it.
+
+        If they are made again, the last results count.
+        """
+        if not is_needed:
+            self._check_up(vios_w)
+        is_changed = False
         for number, (func, args, kwargs) in enumerate(
                 self._common + self._edits[vios_uuid]):
-            edit.add_functor_subtask(self._call, (vios_uuid, number), func,
-                                     args, kwargs)
-
-    def _call(self, vios_w: pvm_vios.VIOS, key: tuple[str, int],
-              func: typing.Callable[..., typing.Any], args: tuple,
-              kwargs: dict) -> typing.Any:
-        """Make an edit; if it is repeated, the last result counts."""
-        self._returned[key] = func(vios_w, *args, **kwargs)
-        return self._returned[key]
+            returned = func(vios_w, *args, **kwargs)
+            self._returned[vios_uuid, number] = returned
+            is_changed = bool(returned) or is_changed
+        return is_changed
 
     def _raise(self, failures: dict[str, Exception]) -> typing.NoReturn:
         for uuid, exc in failures.items():

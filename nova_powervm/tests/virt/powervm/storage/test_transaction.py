@@ -22,6 +22,62 @@ from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 
+class ManyTransactionsTestCase(base.DisksTestCase):
+    """Operations on servers of one host, at once."""
+
+    COUNT = 8
+
+    def setUp(self):
+        super().setUp()
+        self.lpars = []
+        for number in range(1, self.COUNT + 1):
+            instance = self.make_instance(number)
+            self.create_lpar(instance)
+            self.lpars.append(
+                (instance, self.create_disk('b_test%d' % number)))
+
+    def map_all(self):
+        """Map each server's disk, in threads; return the exceptions."""
+        failures = []
+
+        def map_one(instance, disk):
+            try:
+                with transaction.StorageTransaction.immediate(
+                        self.host, 'map') as stg:
+                    stg.map(self.vios().uuid, vm.get_lpar_uuid(instance), disk)
+            except Exception as exc:
+                failures.append(exc)
+
+        threads = [threading.Thread(target=map_one, args=args)
+                   for args in self.lpars]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return failures
+
+    def writes(self):
+        return self.requests().count('POST VirtualIOServer')
+
+    def test_written_together(self):
+        """A VIOS that is slow is written once while the others wait."""
+        self.simulated.site.timing['vios_write_seconds'] = 1
+        self.assertEqual([], self.map_all())
+        self.assertEqual({('b_test%d' % number, 'lpar%d' % number)
+                          for number in range(1, self.COUNT + 1)},
+                         set(self.mappings()))
+        self.assertLessEqual(self.writes(), 3)
+
+    def test_write_is_refused(self):
+        """The platform refuses one write: nobody's edits are lost."""
+        self.simulated.site.timing['vios_write_seconds'] = 1
+        self.break_request('status', 'POST', 'VirtualIOServer', count=2,
+                           status=500, message='Broken on purpose')
+        failures = self.map_all()
+        self.assertEqual(self.COUNT - len(failures), len(self.mappings()))
+        self.assertLessEqual(len(failures), 2)
+
+
 class StorageTransactionTestCase(base.DisksTestCase):
 
     def setUp(self):

@@ -1,0 +1,304 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Write the changes of several threads to one document in one request.
+
+The platform lets one writer change a document at a time and takes seconds for
+each write. So the changes that wait for the same document are written
+together: the first thread that gets its turn reads the document, makes the
+changes of all threads that wait, and writes it once.
+
+Each thread learns what it would have learned alone. If a change raises an
+exception, the others are made without it, and its thread makes it again by
+itself. If the platform refuses a write for several threads, each of them makes
+its change by itself. If there is no answer, all of them get the error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing
+
+from oslo_context import context as oslo_context
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.utils import transaction as pvm_tx
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+
+LOG = logging.getLogger(__name__)
+
+#: What a document is read with: a getter, or a wrapper that was just read.
+Source = typing.Union[pvm_wrapper.EntryWrapperGetter, pvm_wrapper.EntryWrapper]
+#: Changes a wrapper, and returns a true value if it did.
+Func = typing.Callable[[pvm_wrapper.EntryWrapper], typing.Any]
+
+
+class _ChangeFailed(Exception):
+    """A change raised an exception while others were made with it."""
+
+    def __init__(self, change: Change) -> None:
+        super().__init__(change.name)
+        self.change = change
+
+
+class Change:
+    """A change of a document that a thread wants to make.
+
+    :param name: str, the purpose, for logs.
+    :param getter: called without arguments; returns a new EntryWrapperGetter
+        of the document, as each keeps what it has read.
+    :param func: called as func(wrapper); returns a true value if it changed
+        the wrapper. It may be called several times, each time with a wrapper
+        that has none of its changes, and by another thread. So it must not
+        take a lock that its own thread holds.
+    :param groups: extended attribute groups with which the document is read.
+        Only changes with the same groups are made together.
+    """
+
+    def __init__(self, name: str,
+                 getter: typing.Callable[[], pvm_wrapper.EntryWrapperGetter],
+                 func: Func, groups: typing.Iterable[str] = ()) -> None:
+        self.name = name
+        self.getter = getter
+        self.groups = frozenset(groups)
+        #: The document as it was written, or read if nothing changed.
+        self.result: pvm_wrapper.EntryWrapper | None = None
+        #: Why it was not made, if its thread is to raise that.
+        self.error: Exception | None = None
+        #: Whether its thread has to make it by itself.
+        self.alone = False
+        self._func = func
+        self._context = oslo_context.get_current()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no other thread will make it any more."""
+        return (self.alone or self.error is not None or
+                self.result is not None)
+
+    def make(self, wrapper: pvm_wrapper.EntryWrapper) -> bool:
+        """Make it in a wrapper; return whether that changed the wrapper."""
+        with self._as_own_thread():
+            return bool(self._func(wrapper))
+
+    @contextlib.contextmanager
+    def _as_own_thread(self) -> typing.Iterator[None]:
+        """Log with the request id of the thread that wants the change."""
+        current = oslo_context.get_current()
+        if (current is None or self._context is None or
+                current is self._context):
+            yield
+            return
+        self._context.update_store()
+        try:
+            yield
+        finally:
+            current.update_store()
+
+
+class _Document:
+    """The changes that wait for one document."""
+
+    def __init__(self) -> None:
+        #: Held by the thread that makes changes.
+        self.turn = threading.Lock()
+        self._lock = threading.Lock()
+        self._waiting: list[Change] = []
+        self._writes = 0
+
+    @property
+    def writes(self) -> int:
+        """How often it was written."""
+        return self._writes
+
+    def note_write(self) -> None:
+        with self._lock:
+            self._writes += 1
+
+    def add(self, change: Change) -> None:
+        with self._lock:
+            self._waiting.append(change)
+
+    def withdraw(self, change: Change) -> None:
+        with self._lock:
+            self._waiting.remove(change)
+
+    def take(self, groups: frozenset[str]) -> list[Change]:
+        """Withdraw and return the changes with these attribute groups."""
+        with self._lock:
+            taken = [change for change in self._waiting
+                     if change.groups == groups]
+            self._waiting = [change for change in self._waiting
+                             if change.groups != groups]
+            return taken
+
+
+class GroupCommit:
+    """Makes changes of documents, those of several threads together."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, _Document] = {}
+        self._lock = threading.Lock()
+
+    def writes(self, uuid: str) -> int:
+        """Return how often a document was written here.
+
+        Call this before a document is read that commit() is to use.
+
+        :param uuid: str, UUID of the document.
+        """
+        return self._document(uuid).writes
+
+    def commit(self, uuid: str, change: Change,
+               known: pvm_wrapper.EntryWrapper | None = None,
+               writes: int | None = None) -> pvm_wrapper.EntryWrapper:
+        """Make a change, together with those that wait for the same document.
+
+        Alone, this costs a read, unless a wrapper is given, and a write if the
+        change changes something. If somebody else has changed the document in
+        between, it is read again, and the change is made again.
+
+        :param uuid: str, UUID of the document.
+        :param known: wrapper that was just read, to save the request. It is
+            not used if the document was written here since then.
+        :param writes: int, what writes() returned before `known` was read.
+        :returns: the wrapper of the document as it is now. Other threads may
+            have got the same one, so do not change it.
+        :raises: what the change raises; a pypowervm Error if the document
+            cannot be read or written.
+        """
+        document = self._document(uuid)
+        document.add(change)
+        with document.turn:
+            if not change.is_settled:
+                document.withdraw(change)
+                is_fresh = known is not None and writes == document.writes
+                _lead(document, change, known if is_fresh else change.getter())
+        if change.error is not None:
+            raise change.error
+        if change.result is None:
+            _Batch(document, change).write(change.getter())
+        return change.result
+
+    def _document(self, uuid: str) -> _Document:
+        with self._lock:
+            return self._documents.setdefault(uuid.upper(), _Document())
+
+
+def _lead(document: _Document, own: Change, source: Source) -> None:
+    """Make a change, and those that wait for the same document.
+
+    :raises: what commit() raises.
+    """
+    batch = _Batch(document, own, joined_by=own.groups)
+    try:
+        batch.write(source)
+    except pvm_exc.HttpError as exc:
+        if batch.is_own_alone:
+            raise
+        LOG.info('Making these changes one by one, as the platform refused '
+                 'them together: %(changes)s (%(exc)s)', {
+                     'changes': ', '.join(
+                         change.name for change in batch.changes),
+                     'exc': exc})
+    except Exception as exc:
+        # The document may have been written, or not.
+        batch.fail(exc)
+        raise
+    finally:
+        batch.leave_the_rest()
+
+
+class _Batch:
+    """Changes of a document that are made together.
+
+    :param own: the Change of this thread.
+    :param joined_by: attribute groups of the waiting changes that join it;
+        None if none are to join.
+    """
+
+    def __init__(self, document: _Document, own: Change,
+                 joined_by: frozenset[str] | None = None) -> None:
+        self.changes = [own]
+        self._own = own
+        self._document = document
+        self._joined_by = joined_by
+        self._has_changed = False
+
+    @property
+    def is_own_alone(self) -> bool:
+        """Whether it has no change of another thread."""
+        return self.changes == [self._own]
+
+    def write(self, source: Source) -> None:
+        """Read the document, make the changes, and write it.
+
+        Settle all changes, if this succeeds.
+
+        :param source: what to read the document with the first time.
+        :raises: what a change raises if it is the only one; a pypowervm Error.
+        """
+        while self.changes:
+            try:
+                wrapper = self._execute(source)
+            except _ChangeFailed as exc:
+                source = self._drop(exc.change)
+                continue
+            finally:
+                if self._has_changed:
+                    self._document.note_write()
+            for change in self.changes:
+                change.result = wrapper
+            return
+
+    def fail(self, error: Exception) -> None:
+        """Have the threads of the other changes raise an error."""
+        for change in self.changes:
+            if change is not self._own:
+                change.error = error
+
+    def leave_the_rest(self) -> None:
+        """Have the threads of unsettled changes make them by themselves."""
+        for change in self.changes:
+            if not change.is_settled:
+                change.alone = True
+
+    def _execute(self, source: Source) -> pvm_wrapper.EntryWrapper:
+        edit = pvm_tx.WrapperTask(self.changes[0].name, source)
+        edit.add_functor_subtask(self._make)
+        return edit.execute()[0]
+
+    def _make(self, wrapper: pvm_wrapper.EntryWrapper) -> bool:
+        """Make all changes; called again if the document was outdated."""
+        if self._joined_by is not None:
+            self.changes.extend(self._document.take(self._joined_by))
+        self._has_changed = False
+        for change in self.changes:
+            try:
+                self._has_changed |= change.make(wrapper)
+            except Exception as exc:
+                if self.is_own_alone:
+                    raise
+                raise _ChangeFailed(change) from exc
+        return self._has_changed
+
+    def _drop(self, failed: Change) -> pvm_wrapper.EntryWrapperGetter:
+        """Go on without a change that has failed.
+
+        It may have changed a part of the wrapper, so that has to be read anew.
+
+        :returns: the getter for that.
+        """
+        failed.alone = True
+        self.changes.remove(failed)
+        return failed.getter()
