@@ -12,6 +12,7 @@
 
 """The command powervm-simulator."""
 
+import _thread
 import argparse
 import contextlib
 import json
@@ -22,6 +23,7 @@ import socket
 import sys
 import tempfile
 import textwrap
+import threading
 
 from oslo_log import log as logging
 
@@ -99,7 +101,8 @@ _SECTIONS = (
     ('files', (
         ('FOLDER/.powervm-simulator',
          'Marks FOLDER as a data folder. When the command starts, it empties '
-         'a folder that has this file. When it ends, it keeps the folder that '
+         'a folder that has this file, unless another command uses the '
+         'folder. When it ends, it keeps the folder that '
          '--data-dir names.'),
         ('FOLDER/HOST/mgmt',
          'The root directory of the management partition of a host.'),
@@ -120,7 +123,8 @@ _SECTIONS = (
          '/tmp). A disk uses as much space there as was written to it.'))),
     ('exit status', (
         ('0', 'SIGTERM or SIGINT has ended the command.'),
-        ('1', 'The command cannot use a port, a file or the data folder.'),
+        ('1', 'The command cannot use a port, a file or the data folder. It '
+              'takes its ports before it changes anything.'),
         ('2', 'An option or the profile is wrong.'))),
     ('examples', (
         ('powervm-simulator',
@@ -330,32 +334,89 @@ def _blocked_signals():
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _run(options, data):
-    """Run the site until a signal comes. The signals must be blocked."""
-    running = site.Site(data, options.data_dir)
+class _Ended(BaseException):
+    """A signal has come while the site starts."""
+
+
+def _raise_ended(number, frame):
+    raise _Ended()
+
+
+@contextlib.contextmanager
+def _interruptible():
+    """Raise _Ended in this thread, the main one, when a signal comes.
+
+    The signals must be blocked: a thread takes them.
+    """
+    done = threading.Event()
+
+    def watch():
+        while not done.is_set():
+            if signal.sigtimedwait(_SIGNALS, 0.05):
+                _thread.interrupt_main(signal.SIGTERM)
+                return
+
+    before = signal.signal(signal.SIGTERM, _raise_ended)
+    watcher = threading.Thread(target=watch, daemon=True,
+                               name='simulator-signals')
+    watcher.start()
     try:
-        port, tls = options.port, None
+        yield
+    finally:
+        done.set()
+        watcher.join()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _start(options, sites):
+    """Start the site: whatever can fail fails before a folder is touched.
+
+    :param sites: list that the site.Site is added to, once there is one
+    """
+    data = _load(options)
+    port, tls = options.port, None
+    if options.https and port is None:
+        port = _HTTPS_PORT
+    sockets = server.take(options.bind, site.wanted_ports(data, port))
+    try:
+        sites.append(site.Site(data, options.data_dir))
+        running, = sites
         if options.https:
             tls = _make_tls(options.bind, running.data_dir)
-            port = _HTTPS_PORT if port is None else port
             LOG.info('Clients can trust %s',
                      os.path.join(running.data_dir, 'ca.pem'))
         if options.bind not in server.LOOPBACK:
             LOG.warning('Other machines may reach this simulator at %s. It '
                         'has no protection against misuse.', options.bind)
-        running.start(options.bind, port, tls)
-        for host in running.hosts:
-            LOG.info('Host %s is at %s', host.name, host.base_url)
+        running.start(options.bind, port, tls, sockets)
+    except BaseException:
+        for taken in sockets:
+            taken.close()
+        raise
+    for host in running.hosts:
+        LOG.info('Host %s is at %s', host.name, host.base_url)
+
+
+def _run(options):
+    """Run the site until a signal comes. The signals must be blocked."""
+    sites, is_ready = [], False
+    try:
+        with _interruptible():
+            _start(options, sites)
         if options.ready_file:
-            _write_ready(options.ready_file, running)
+            is_ready = True
+            _write_ready(options.ready_file, sites[0])
         _notify()
         LOG.info('Ready')
         signal.sigwait(_SIGNALS)
         LOG.info('Stopping the simulated site')
+    except _Ended:
+        LOG.info('Stopping the simulated site, which has not started')
     finally:
-        if options.ready_file and os.path.exists(options.ready_file):
+        if is_ready and os.path.exists(options.ready_file):
             os.unlink(options.ready_file)
-        running.stop()
+        for running in sites:
+            running.stop()
 
 
 def main(argv=None):
@@ -370,12 +431,10 @@ def main(argv=None):
         stream=sys.stderr, format='%(asctime)s %(levelname)s %(message)s',
         level=std_logging.DEBUG if options.debug else std_logging.INFO)
     try:
-        data = _load(options)
+        with _blocked_signals():
+            _run(options)
     except profile.ProfileError as exc:
         parser.exit(2, 'powervm-simulator: %s\n' % exc)
-    try:
-        with _blocked_signals():
-            _run(options, data)
     except errors.RestError as exc:
         parser.exit(2, 'powervm-simulator: %s: %s\n' % (options.profile, exc))
     except OSError as exc:

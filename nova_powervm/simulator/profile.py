@@ -23,6 +23,15 @@ from ruamel.yaml import error as yaml_error
 
 from nova_powervm.simulator.resources import partition_config
 from nova_powervm.simulator import schema_profile
+from nova_powervm.simulator import values
+
+
+#: Most characters of a profile, and most values once aliases are copies. The
+#: largest one that comes with the simulator has 4,000 and 300.
+_MOST_TEXT = 256 * 1024
+_MOST_VALUES = 100000
+#: What else is in the data folder.
+_TAKEN = ('san', 'pools', 'ca.pem', 'server.pem', 'server.key')
 
 
 class ProfileError(Exception):
@@ -51,12 +60,14 @@ def load(name_or_path):
     else:
         label = name_or_path
         try:
-            with open(name_or_path) as profile_file:
-                source = profile_file.read()
+            with open(name_or_path, encoding='utf-8') as profile_file:
+                source = profile_file.read(_MOST_TEXT + 1)
         except OSError as exc:
             raise ProfileError('%s: %s. The profiles that come with the '
                                'simulator are: %s' % (
                                    label, exc.strerror, ', '.join(names())))
+        except UnicodeDecodeError as exc:
+            raise ProfileError('%s:1: this is no text: %s' % (label, exc))
     return parse(source, label)
 
 
@@ -68,16 +79,24 @@ def parse(source, label='profile'):
     :returns: dict with all defaults filled in
     :raises ProfileError: with file, line and reason
     """
+    if len(source) > _MOST_TEXT:
+        raise ProfileError('%s:1: a profile has at most %d characters' % (
+            label, _MOST_TEXT))
     try:
         # The round-trip loader keeps the line of every value.
         tree = yaml.YAML(typ='rt', pure=True).load(source)
+        data = _plain(tree, [_MOST_VALUES])
+        values.check_text(data)
     except yaml_error.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         raise ProfileError('%s:%d: %s' % (
             label, mark.line + 1 if mark else 1, exc.problem))
     except yaml_error.YAMLError as exc:
         raise ProfileError('%s:1: %s' % (label, exc))
-    data = _plain(tree)
+    except Exception as exc:
+        # The loader raises anything for values that are not what their tags
+        # say, and for what is too deep.
+        raise ProfileError('%s:1: this is no profile: %s' % (label, exc))
     for error in _fill(data, schema_profile.PROFILE):
         raise ProfileError('%s:%d: %s' % (
             label, _line(tree, error.absolute_path), _reason(error)))
@@ -105,11 +124,20 @@ def _fill(data, schema):
                   key=lambda e: [str(p) for p in e.absolute_path])
 
 
-def _plain(node):
+def _plain(node, left):
+    """Copy what the loader has made, aliases included.
+
+    :param left: list of one int, how many more values there may be
+    :raises ValueError: when there are more
+    """
+    left[0] -= 1
+    if left[0] < 0:
+        raise ValueError('with its aliases it has more than %d values' %
+                         _MOST_VALUES)
     if isinstance(node, dict):
-        return {str(key): _plain(value) for key, value in node.items()}
+        return {str(key): _plain(value, left) for key, value in node.items()}
     if isinstance(node, list):
-        return [_plain(value) for value in node]
+        return [_plain(value, left) for value in node]
     for kind in (bool, int, float, str):
         if isinstance(node, kind):
             return kind(node)
@@ -147,6 +175,16 @@ def _contradictions(data):
                        'two hosts have the %s %s' % (key, value))
             seen.add(value)
     managed = _managed_by_hmc(data)
+    for i, host in enumerate(data['hosts']):
+        if host['name'] in _TAKEN or host['name'].startswith('.'):
+            yield (('hosts', i, 'name'), 'no host can have the name %s' %
+                   host['name'])
+        if 'console' in data and host['name'] == data['console']['name']:
+            yield (('console', 'name'), 'a host has the name %s, too' %
+                   host['name'])
+    if 'console' in data and data['console']['name'] in _TAKEN:
+        yield (('console', 'name'), 'no HMC can have the name %s' %
+               data['console']['name'])
     for name in managed.difference(host['name'] for host in data['hosts']):
         yield ('console', 'hosts'), 'there is no host %s' % name
     for i, host in enumerate(data['hosts']):
@@ -233,6 +271,8 @@ def _host_contradictions(host, is_hmc):
             seen.add(value)
     yield from _too_much(host, [part for _, part in partitions])
     for n, vios in enumerate(host['vioses']):
+        for path, reason in _group_contradictions(vios['volume_groups']):
+            yield ('vioses', n, 'volume_groups') + path, reason
         for path, reason in _adapter_contradictions(vios):
             yield ('vioses', n, 'any_client_adapters') + path, reason
     switches = [switch['name'] for switch in host['switches']]
@@ -302,6 +342,30 @@ def _taken(path, trunk, vlans, priorities):
         vlans |= places
 
 
+def _group_contradictions(groups):
+    """Yield (path, reason) for volume groups that no VIOS can have."""
+    groups_seen, disks_seen, repositories = set(), set(), 0
+    for n, group in enumerate(groups):
+        if group['name'] in groups_seen:
+            yield (n, 'name'), 'two volume groups have the name %s' % (
+                group['name'])
+        groups_seen.add(group['name'])
+        repositories += 'media_repository_gb' in group
+        if repositories > 1:
+            yield (n,), 'a VIOS can have one media repository only'
+        needed = group.get('media_repository_gb', 0) + sum(
+            disk['size_gb'] for disk in group['disks'])
+        if needed > group['capacity_gb']:
+            yield (n,), ('volume group %s has %g GB, its disks and its media '
+                         'repository need %g GB' % (
+                             group['name'], group['capacity_gb'], needed))
+        for m, disk in enumerate(group['disks']):
+            if disk['name'] in disks_seen:
+                yield (n, 'disks', m), 'two disks have the name %s' % (
+                    disk['name'])
+            disks_seen.add(disk['name'])
+
+
 def _adapter_contradictions(vios):
     """Yield (path, reason) for the server adapters for any client."""
     groups = vios['volume_groups']
@@ -367,6 +431,5 @@ def _filling(validate_properties):
 
 
 _Validator = validators.extend(
-    jsonschema.Draft202012Validator,
-    {'properties': _filling(
+    values.Validator, {'properties': _filling(
         jsonschema.Draft202012Validator.VALIDATORS['properties'])})

@@ -27,14 +27,18 @@ def _array(items, **more):
 
 
 _NAME = {'type': 'string', 'minLength': 1, 'maxLength': 31}
+#: What becomes the name of a file or a folder.
+_FILE_NAME = {'type': 'string', 'maxLength': 31,
+              'pattern': r'^(?!\.{1,2}\Z)[A-Za-z0-9_.-]+\Z'}
 _WWPN = {'type': 'string', 'pattern': '^[0-9A-Fa-f]{16}$'}
 _UUID = {'type': 'string',
          'pattern': '^[0-7][0-9A-Fa-f]{7}(-[0-9A-Fa-f]{4}){3}-'
                     '[0-9A-Fa-f]{12}$'}
-_SECONDS = {'type': 'number', 'minimum': 0}
+_SECONDS = {'type': 'number', 'minimum': 0, 'maximum': 1000000000}
 _VLAN = {'type': 'integer', 'minimum': 1, 'maximum': 4094}
-_COUNT = {'type': 'integer', 'minimum': 1}
-_GIGABYTES = {'type': 'number', 'exclusiveMinimum': 0}
+_COUNT = {'type': 'integer', 'minimum': 1, 'maximum': 2147483647}
+_PROCESSORS = dict(_COUNT, maximum=4096)
+_GIGABYTES = {'type': 'number', 'exclusiveMinimum': 0, 'maximum': 1000000000}
 
 TIMING = _object({
     # Number of GET requests after which a job ends.
@@ -85,7 +89,7 @@ SYSTEM = _object({
     'memory_region_mb': dict(_COUNT, default=256),
     'hypervisor_memory_mb': {'type': 'integer', 'minimum': 0,
                              'default': 8192},
-    'processors': dict(_COUNT, default=24),
+    'processors': dict(_PROCESSORS, default=24),
     'min_units_per_processor': {'type': 'number', 'exclusiveMinimum': 0,
                                 'default': 0.05},
     'max_partitions': dict(_COUNT, default=1000),
@@ -118,7 +122,7 @@ SWITCH = _object({
 }, ['name'])
 
 DISK = _object({
-    'name': {'type': 'string', 'minLength': 1, 'maxLength': 15},
+    'name': dict(_FILE_NAME, maxLength=15),
     'size_gb': _GIGABYTES,
 }, ['name', 'size_gb'])
 
@@ -127,7 +131,8 @@ VOLUME_GROUP = _object({
     # lvm: the disks are logical volumes; file: the disks are files.
     'kind': {'enum': ['lvm', 'file'], 'default': 'lvm'},
     # The folder of the files.
-    'directory': {'type': 'string', 'pattern': '^(/[A-Za-z0-9_.-]+)+$',
+    'directory': {'type': 'string', 'maxLength': 200, 'pattern':
+                  r'^(/(?!\.{1,2}(/|\Z))[A-Za-z0-9_.-]+)+\Z',
                   'default': '/var/lib/pvm/fileio'},
     'capacity_gb': _GIGABYTES,
     # Without it the volume group has no media repository.
@@ -135,7 +140,7 @@ VOLUME_GROUP = _object({
     'disks': _array(DISK, default=[]),
 }, ['name', 'capacity_gb'], **{
     'if': {'properties': {'kind': {'const': 'file'}}, 'required': ['kind']},
-    'else': {'properties': {'name': {'maxLength': 15}}}})
+    'else': {'properties': {'name': dict(_FILE_NAME, maxLength=15)}}})
 
 PHYSICAL_VOLUME = _object({
     'name': {'type': 'string', 'minLength': 1},
@@ -173,7 +178,7 @@ _PARTITION = {
     'id': _COUNT,
     'uuid': _UUID,
     'memory_mb': _COUNT,
-    'processors': dict(_COUNT, default=1),
+    'processors': dict(_PROCESSORS, default=1),
     'units': {'type': 'number', 'exclusiveMinimum': 0},
     'dedicated': {'type': 'boolean', 'default': False},
     'management': {'type': 'boolean', 'default': False},
@@ -184,7 +189,7 @@ VIOS = _object(dict(
     _PARTITION,
     name=_NAME,
     memory_mb=dict(_COUNT, default=8192),
-    processors=dict(_COUNT, default=2),
+    processors=dict(_PROCESSORS, default=2),
     os_version={'type': 'string', 'default': 'VIOS 3.1.4.10'},
     ip={'type': 'string'},
     max_slots=dict(_COUNT, default=2000),
@@ -258,15 +263,16 @@ LPAR = _object(dict(
 
 #: Many equal partitions. The name of each is the prefix and a number.
 LPAR_CROWD = _object({
-    'count': _COUNT,
+    'count': dict(_COUNT, maximum=10000),
     'prefix': {'type': 'string', 'default': 'vm-', 'maxLength': 20},
     'memory_mb': dict(_COUNT, default=256),
-    'processors': dict(_COUNT, default=1),
-    'units': {'type': 'number', 'default': 0.05},
+    'processors': dict(_PROCESSORS, default=1),
+    'units': {'type': 'number', 'exclusiveMinimum': 0, 'default': 0.05},
     'running': {'type': 'boolean', 'default': True},
     # Number of virtual disks that are mapped to these partitions. They are
     # spread over the VIOSes.
-    'mappings': {'type': 'integer', 'minimum': 0, 'default': 0},
+    'mappings': {'type': 'integer', 'minimum': 0, 'maximum': 100000,
+                 'default': 0},
 }, ['count'])
 
 MISC = dict(_object({
@@ -284,7 +290,7 @@ MISC = dict(_object({
 }), default={})
 
 HOST = _object({
-    'name': _NAME,
+    'name': _FILE_NAME,
     # 0 means any free port.
     'port': {'type': 'integer', 'minimum': 0, 'maximum': 65535},
     'system': SYSTEM,
@@ -304,7 +310,7 @@ HOST = _object({
 #: An HMC that manages several hosts.
 CONSOLE = _object({
     'kind': {'enum': ['hmc']},
-    'name': dict(_NAME, default='hmc1'),
+    'name': dict(_FILE_NAME, default='hmc1'),
     # 0 means any free port.
     'port': {'type': 'integer', 'minimum': 0, 'maximum': 65535},
     # Default: every host. The others have a NovaLink each.
@@ -327,7 +333,7 @@ TIER = _object({
 NODE = _object({'host': _NAME, 'vios': _NAME}, ['host', 'vios'])
 
 CLUSTER = _object({
-    'name': _NAME,
+    'name': _FILE_NAME,
     # Name of its shared storage pool.
     'pool': _NAME,
     'tiers': _array(TIER, minItems=1),

@@ -12,6 +12,7 @@
 
 """The HTTP server of one endpoint."""
 
+import errno
 import select
 import socket
 import threading
@@ -27,6 +28,8 @@ from nova_powervm.simulator import errors
 LOG = logging.getLogger(__name__)
 
 _MIN_THREADS = 4
+#: Connections that wait to be accepted.
+_BACKLOG = 128
 _MAX_THREADS = 200
 #: Most bytes of the request line and the headers.
 _MOST_HEADERS = 65536
@@ -138,23 +141,75 @@ class _ThreadPool(threadpool.ThreadPool):
             self._threads.append(worker)
 
 
+class _Server(wsgi.Server):
+    """Serves on a socket that was taken before."""
+
+    taken = None
+
+    def bind(self, family, type, proto=0):
+        if self.taken is None:
+            return super().bind(family, type, proto)
+        self.socket = self.taken
+        self.bind_addr = self.resolve_real_bind_addr(self.taken)
+        return self.taken
+
+
+def take(bind, ports):
+    """Take TCP ports before there is anything to serve.
+
+    :param bind: str, address to listen on
+    :param ports: list of int; 0 for any free one
+    :returns: list of sockets, which listen
+    :raises OSError: when one of them cannot be had; none is taken then
+    """
+    taken = []
+    try:
+        for port in ports:
+            taken.append(_take(bind, port))
+    except BaseException:
+        for other in taken:
+            other.close()
+        raise
+    return taken
+
+
+def _take(bind, port):
+    if not 0 <= port <= 65535:
+        raise OSError(errno.EINVAL, 'There is no port %d' % port)
+    server = _Server((bind, port), None)
+    server.socket = problem = None
+    for family, kind, protocol, _name, _address in socket.getaddrinfo(
+            bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
+        try:
+            taken = server.bind(family, kind, protocol)
+            # Two sockets can have a port until one of them listens.
+            taken.listen(_BACKLOG)
+            return taken
+        except OSError as exc:
+            problem = exc
+            if server.socket:
+                server.socket.close()
+    raise problem
+
+
 class RestServer:
     """Serves the REST API of an endpoint from threads of its own.
 
     :param endpoint: endpoint.Endpoint
     :param bind: str, address to listen on
-    :param port: int; 0 for any free one
+    :param taken: socket of take()
     :param tls: Tls, or None for http
     """
 
-    def __init__(self, endpoint, bind, port, tls=None):
+    def __init__(self, endpoint, bind, taken, tls=None):
         self._endpoint = endpoint
         self._bind = bind
         self._thread = None
-        self._server = wsgi.Server(
-            (bind, port), app.Application(endpoint), numthreads=_MIN_THREADS,
-            request_queue_size=128, timeout=60,
+        self._server = _Server(
+            (bind, taken.getsockname()[1]), app.Application(endpoint),
+            numthreads=_MIN_THREADS, request_queue_size=_BACKLOG, timeout=60,
             shutdown_timeout=_SHUTDOWN_SECONDS)
+        self._server.taken = taken
         self._server.gateway = _Gateway
         self._server.max_request_header_size = _MOST_HEADERS
         self._server.ConnectionClass = connection.Connection
@@ -172,10 +227,7 @@ class RestServer:
         return self._server.bind_addr[1]
 
     def listen(self):
-        """Take the port, and tell the endpoint its base URL.
-
-        :raises OSError: when the port cannot be had
-        """
+        """Start the threads, and tell the endpoint its base URL."""
         self._server.prepare()
         name = 'localhost' if self._bind in LOOPBACK else self._bind
         if ':' in name:

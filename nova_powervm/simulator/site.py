@@ -13,6 +13,7 @@
 """A simulated site: its hosts, what they share, and the servers for them."""
 
 import errno
+import fcntl
 import os
 import shutil
 import tempfile
@@ -32,23 +33,62 @@ from nova_powervm.simulator import terminals
 _MARK = '.powervm-simulator'
 
 
+def wanted_ports(profile, port=None):
+    """List the TCP ports of the REST servers of a site, in their order.
+
+    :param profile: dict, of profile.load()
+    :param port: int, of the first server, the others follow; 0 for any free
+                 ports; None for the ports in the profile
+    :returns: list of int
+    """
+    specs = [profile['console'] if _is_managed(profile, host['name']) else host
+             for host in profile['hosts']]
+    # An HMC is one server, whatever it manages.
+    specs = [spec for number, spec in enumerate(specs)
+             if not any(spec is other for other in specs[:number])]
+    if port is None:
+        return [spec.get('port', 0) for spec in specs]
+    return [port + number if port else 0 for number in range(len(specs))]
+
+
+def _is_managed(profile, host_name):
+    """Tell whether an HMC manages a host."""
+    console = profile.get('console')
+    return console is not None and host_name in console.get(
+        'hosts', [spec['name'] for spec in profile['hosts']])
+
+
 def _claim(directory):
-    """Create a data folder, or empty the folder of an earlier site."""
+    """Create a data folder, or empty the folder of an earlier site.
+
+    :returns: int, a file descriptor; the folder is taken until it is closed
+    :raises OSError: when the folder is not ours, or another site runs in it
+    """
     os.makedirs(directory, mode=0o700, exist_ok=True)
     mark = os.path.join(directory, _MARK)
-    found = os.listdir(directory)
-    if found and not os.path.exists(mark):
+    if os.listdir(directory) and not os.path.lexists(mark):
         raise FileExistsError(
             errno.EEXIST, 'The folder is not empty, and no earlier '
             'simulated site has created it', directory)
-    for name in found:
-        path = os.path.join(directory, name)
-        if os.path.isdir(path):
-            shutil.rmtree(path)
-        else:
-            os.unlink(path)
-    with open(mark, 'w'):
-        pass
+    lock = os.open(mark, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW |
+                   os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for name in set(os.listdir(directory)) - {_MARK}:
+            path = os.path.join(directory, name)
+            # What a link leads to is not ours.
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)
+    except BlockingIOError:
+        os.close(lock)
+        raise OSError(errno.EBUSY, 'Another simulated site uses the folder',
+                      directory)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
 
 
 class Site:
@@ -62,7 +102,8 @@ class Site:
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
-    :raises OSError: when the folder is not empty and not of an earlier site
+    :raises OSError: when the folder is not empty and not of an earlier site,
+        or when another site uses it
     """
 
     def __init__(self, profile, data_dir=None):
@@ -74,9 +115,16 @@ class Site:
         self._own_dir = data_dir is None
         self.data_dir = data_dir or tempfile.mkdtemp(
             prefix='powervm-simulator-')
-        _claim(self.data_dir)
         self.hosts = []
         self.endpoints = []
+        self._folder_lock = _claim(self.data_dir)
+        try:
+            self._build(profile)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _build(self, profile):
         self.migrations = record.Migrations()
         self.san = san_network.San(self, profile['san'])
         for number, spec in enumerate(profile['hosts']):
@@ -96,8 +144,7 @@ class Site:
     def _endpoint_for(self, host_name):
         """Find the REST server of a host, or make it."""
         console = self.profile.get('console')
-        if console is not None and host_name in console.get(
-                'hosts', [spec['name'] for spec in self.profile['hosts']]):
+        if _is_managed(self.profile, host_name):
             for found in self.endpoints:
                 if found.name == console['name']:
                     return found
@@ -108,22 +155,21 @@ class Site:
                                                 name, console))
         return self.endpoints[-1]
 
-    def start(self, bind='127.0.0.1', port=None, tls=None):
+    def start(self, bind='127.0.0.1', port=None, tls=None, sockets=None):
         """Start a REST server for each host, or for the HMC of several.
 
         :param bind: str, address to listen on
         :param port: int, of the first host, the others follow; 0 for any
                      free ports; None for the ports in the profile
         :param tls: server.Tls to serve https, or None
+        :param sockets: list of the sockets that server.take() has made for
+                        wanted_ports(); None to make them now
         """
         try:
-            for found in self.endpoints:
-                if port is None:
-                    spec = found.spec or found.hosts[0].spec
-                    wanted = spec.get('port', 0)
-                else:
-                    wanted = port + found.number if port else 0
-                found.server = server.RestServer(found, bind, wanted, tls)
+            if sockets is None:
+                sockets = server.take(bind, wanted_ports(self.profile, port))
+            for found, taken in zip(self.endpoints, sockets):
+                found.server = server.RestServer(found, bind, taken, tls)
                 found.server.listen()
                 if not found.is_hmc:
                     terminals.write_commands(found.hosts[0].management_root,
@@ -132,7 +178,9 @@ class Site:
                 for host in found.hosts:
                     host.render_all()
                 found.server.start()
-        except Exception:
+        except BaseException:
+            for taken in sockets or ():
+                taken.close()
             self.stop()
             raise
 
@@ -149,6 +197,9 @@ class Site:
         self.clock.stop()
         if self._own_dir:
             shutil.rmtree(self.data_dir, ignore_errors=True)
+        if self._folder_lock is not None:
+            os.close(self._folder_lock)
+            self._folder_lock = None
 
     def host(self, name):
         """Return the host with a name, or None."""

@@ -156,6 +156,64 @@ class TestCommand(testtools.TestCase):
         self.assertEqual(0, command.end())
 
 
+class TestStart(testtools.TestCase):
+    """What comes before the site is ready."""
+
+    def start(self, *arguments):
+        process = subprocess.Popen(
+            [sys.executable, '-W', 'ignore', '-m',
+             'nova_powervm.simulator.cmd', '--port', '0'] + list(arguments),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_signal_while_it_starts(self):
+        """The site is not built to its end."""
+        temporary = self.useFixture(base_fixtures.TempDir()).path
+        self.useFixture(base_fixtures.EnvironmentVariable('TMPDIR', temporary))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            process = self.start('--profile', 'large')
+            while not os.listdir(temporary):
+                self.assertIsNone(process.poll())
+            process.send_signal(number)
+            log = process.stdout.read()
+            self.assertEqual(0, process.wait(), log)
+            self.assertIn('has not started', log)
+            self.assertNotIn('Traceback', log)
+            self.assertNotIn('Ready', log)
+            self.assertEqual([], os.listdir(temporary))
+
+    def test_port_in_use(self):
+        """The folder of an earlier run stays as it is."""
+        folder = self.useFixture(base_fixtures.TempDir()).path
+        command = Command(self, '--data-dir', folder)
+        self.assertEqual(0, command.end())
+        before = sorted(os.walk(folder))
+        other = Command(self)
+        process = self.start(
+            '--data-dir', folder, '--port',
+            str(other.ready['hosts'][0]['port']), '--ready-file',
+            other.ready_file)
+        log = process.stdout.read()
+        self.assertEqual(1, process.wait(), log)
+        self.assertEqual(before, sorted(os.walk(folder)))
+        # Neither is the ready file of the other one its own.
+        self.assertTrue(os.path.exists(other.ready_file))
+
+    def test_folder_in_use(self):
+        command = Command(self, '--data-dir',
+                          self.useFixture(base_fixtures.TempDir()).path)
+        folder = command.ready['data_dir']
+        before = sorted(os.walk(folder))
+        process = self.start('--data-dir', folder)
+        log = process.stdout.read()
+        self.assertEqual(1, process.wait(), log)
+        self.assertIn('Another simulated site uses the folder', log)
+        self.assertEqual(before, sorted(os.walk(folder)))
+
+
 class TestRefusals(testtools.TestCase):
     """What the command ends with before it serves anything."""
 

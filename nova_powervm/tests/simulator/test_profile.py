@@ -124,3 +124,85 @@ class TestProfile(testtools.TestCase):
 
     def test_same_key_twice(self):
         self.assertIn('duplicate key', self.refusal(_GOOD + 'name: x\n'))
+
+    def test_names_of_files_and_folders(self):
+        """No name leads out of the data folder, or to what else is in it."""
+        for bad in ('../../../x', '..', '.', 'a/b', '/x', '"a\\n"', '"a\\0"',
+                    'san', 'pools', 'ca.pem', '.powervm-simulator', '""',
+                    'x' * 32):
+            message = self.refusal(_GOOD.replace('name: one', 'name: ' + bad))
+            self.assertRegex(message, r'my.yaml:[0-9]: .*name', bad)
+        console = 'console: {kind: hmc, name: %s, hosts: [one]}\n'
+        for bad in ('../x', '..', 'san', 'one'):
+            self.assertIn('name', self.refusal(
+                console % bad + _GOOD.replace('true', 'false')))
+        group = ('vioses: [{name: v, volume_groups: [{capacity_gb: 10, %s}]}]'
+                 '\n    lpars')
+        for bad in ('name: ../x', 'name: ..', 'name: g, disks: [{name: .., '
+                    'size_gb: 1}]',
+                    'name: g, disks: [{name: a/b, size_gb: 1}]',
+                    'name: g, kind: file, directory: /a/../../b',
+                    'name: g, kind: file, directory: /..'):
+            self.refusal(_GOOD.replace('lpars', group % bad))
+        self.refusal(_GOOD + 'clusters: [{name: ../x, pool: p, tiers: [{name: '
+                     't, capacity_gb: 1}]}]\n')
+
+    def test_volume_groups(self):
+        group = ('vioses: [{name: v, volume_groups: [%s]}]\n    lpars')
+        good = '{name: g, capacity_gb: 10}'
+        profile.parse(_GOOD.replace('lpars', group % good, 1))
+        for bad, reason in (
+                (good[:-1] + ', media_repository_gb: 11}', 'has 10 GB, its '
+                 'disks and its media repository need 11 GB'),
+                (good[:-1] + ', media_repository_gb: 6, disks: [{name: d, '
+                 'size_gb: 5}]}', 'need 11 GB'),
+                (good + ', ' + good, 'two volume groups have the name g'),
+                (good[:-1] + ', disks: [{name: d, size_gb: 1}, {name: d, '
+                 'size_gb: 1}]}', 'two disks have the name d'),
+                (good[:-1] + ', media_repository_gb: 1}, {name: h, '
+                 'capacity_gb: 9, media_repository_gb: 1}',
+                 'one media repository only')):
+            self.assertIn(reason, self.refusal(
+                _GOOD.replace('lpars', group % bad, 1)))
+
+    def test_numbers(self):
+        for find, bad in (
+                ('management: true', 'processors: .inf'),
+                ('management: true', 'processors: 1000000000'),
+                ('management: true', 'units: .nan'),
+                ('management: true', 'memory_mb: 1e400'),
+                ('management: true', 'memory_mb: ' + '9' * 400),
+                ('  - name: one', '  - name: one\n    vioses: [{name: v, '
+                 'physical_volumes: [{name: a, size_gb: .nan}]}]'),
+                ('  - name: one', '  - name: one\n    crowd: {count: '
+                 '1000000000}'),
+                ('name: small', 'name: small\ntiming: {job_seconds: .inf}'),
+                ('name: small', 'name: small\nsan: {arrays: [{name: a, '
+                 'capacity_gb: .nan, targets: []}]}')):
+            if bad.startswith(('processors', 'units', 'memory')):
+                bad = 'management: true\n        ' + bad
+            self.assertIn('my.yaml:', self.refusal(_GOOD.replace(find, bad)))
+
+    def test_bombs(self):
+        """Aliases, depth and size do not take memory or time."""
+        bomb = 'a0: &a0 [x, x]\n' + ''.join(
+            'a%d: &a%d [*a%d, *a%d]\n' % (n, n, n - 1, n - 1)
+            for n in range(1, 60))
+        for source in (bomb + _GOOD, 'name: &a [*a]\n', '[' * 20000,
+                       'name: !!int x', 'name: !!timestamp x',
+                       'name: 2001-99-99', '- ' * 3000, '&a', '*a', '!!x y',
+                       '? {a: b}\n: c', 'name: "\\ud800"', 'x' * 300000,
+                       'name: !!binary x', '%YAML 9.9\n---\na: b'):
+            self.assertIn('my.yaml:', self.refusal(source))
+
+    def test_binary_file(self):
+        path = os.path.join(self.useFixture(base_fixtures.TempDir()).path, 'p')
+        for content in (b'\x7fELF\x02\x01\x01\0', bytes(range(256)),
+                        b'\xff' * 9, b'\0' * 1000000):
+            with open(path, 'wb') as profile_file:
+                profile_file.write(content)
+            message = str(self.assertRaises(profile.ProfileError,
+                                            profile.load, path))
+            self.assertTrue(message.startswith(path + ':1: '), message)
+        self.assertRaises(profile.ProfileError, profile.load,
+                          os.path.dirname(path))

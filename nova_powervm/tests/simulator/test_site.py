@@ -12,10 +12,15 @@
 
 """Sites made from profiles."""
 
+import os
 import threading
+from unittest import mock
 
+import fixtures as base_fixtures
 import testtools
 
+from nova_powervm.simulator import host as sim_host
+from nova_powervm.simulator import site as sim_site
 from nova_powervm.tests import fixtures
 
 
@@ -57,3 +62,82 @@ class TestSite(testtools.TestCase):
             with fixtures.SimulatedSite() as fixture:
                 states.append(fixture.site.state())
         self.assertEqual(*states)
+
+
+class DataFolderTest(testtools.TestCase):
+    """A data folder belongs to one site at a time."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(base_fixtures.TempDir()).path
+
+    def site(self, folder=None):
+        site = sim_site.Site(fixtures.load_profile('default'),
+                             folder or self.folder)
+        self.addCleanup(site.stop)
+        return site
+
+    def files(self):
+        return sorted(os.path.join(folder, name) for folder, _folders, names
+                      in os.walk(self.folder) for name in names)
+
+    def test_in_use(self):
+        first = self.site()
+        before = self.files()
+        exc = self.assertRaises(OSError, self.site)
+        self.assertIn('Another simulated site uses the folder', str(exc))
+        self.assertEqual(before, self.files())
+        first.stop()
+        self.site()
+
+    def test_links(self):
+        """What a link in it leads to stays; the folder is emptied."""
+        other = self.useFixture(base_fixtures.TempDir()).path
+        letter = os.path.join(other, 'letter')
+        with open(letter, 'w'):
+            pass
+        self.site().stop()
+        for name, target in (('a', other), ('z', letter), ('b', '/nowhere')):
+            os.symlink(target, os.path.join(self.folder, name))
+        self.site()
+        self.assertTrue(os.path.exists(letter))
+        self.assertEqual({'.powervm-simulator', 'server1'},
+                         set(os.listdir(self.folder)))
+
+    def test_the_mark_is_a_link(self):
+        other = os.path.join(self.useFixture(base_fixtures.TempDir()).path,
+                             'letter')
+        os.symlink(other, os.path.join(self.folder, '.powervm-simulator'))
+        self.assertRaises(OSError, self.site)
+        self.assertFalse(os.path.exists(other))
+
+    def test_a_site_that_cannot_be_built_leaves_nothing(self):
+        before = set(threading.enumerate())
+        made = []
+        with mock.patch.object(
+                sim_host.Host, 'build', side_effect=KeyboardInterrupt), \
+                mock.patch('tempfile.mkdtemp', side_effect=lambda prefix: (
+                    made.append(self.folder + '/own') or made[0])):
+            self.assertRaises(KeyboardInterrupt, sim_site.Site,
+                              fixtures.load_profile('default'))
+        self.assertFalse(os.path.exists(made[0]))
+        self.assertEqual(before, set(threading.enumerate()))
+        with mock.patch.object(sim_host.Host, 'build', side_effect=OSError):
+            self.assertRaises(OSError, self.site)
+        self.site()
+
+
+class PortsTest(testtools.TestCase):
+
+    def test_wanted(self):
+        for name, ports in (('default', [12080]),
+                            ('two-host', [12080, 12081]), ('hmc', [12080])):
+            profile = fixtures.load_profile(name)
+            self.assertEqual(ports, sim_site.wanted_ports(profile))
+            self.assertEqual([0] * len(ports),
+                             sim_site.wanted_ports(profile, 0))
+            self.assertEqual(list(range(7, 7 + len(ports))),
+                             sim_site.wanted_ports(profile, 7))
+            site = sim_site.Site(profile)
+            self.addCleanup(site.stop)
+            self.assertEqual(len(ports), len(site.endpoints))
