@@ -48,6 +48,7 @@ its own ``[DEFAULT]host`` and ``state_path``.
 """),
     cfg.PortOpt(
         'rest_port',
+        min=1,
         help="""
 TCP port of the PowerVM REST API server.
 

@@ -29,6 +29,7 @@ import testtools
 from nova_powervm.conf import powervm
 from nova_powervm.tests import test_docs
 from nova_powervm.tests import tree
+from nova_powervm.virt.powervm.options import static
 
 DRIVER = tree.path('nova_powervm', 'virt', 'powervm')
 #: Modules of others whose messages the page on troubleshooting quotes.
@@ -127,6 +128,10 @@ class UpgradeTest(testtools.TestCase):
     def test_earlier_options(self):
         self.assertEqual(sorted(EARLIER), sorted(
             self.lists['Kept'] + self.lists['Removed']))
+
+    def test_refused_options(self):
+        self.assertEqual(sorted(static.REMOVED),
+                         sorted(self.lists['Removed']))
 
     def test_no_other_names(self):
         """The page says that none has another name."""

@@ -18,6 +18,13 @@ that is not the management partition.
 """
 
 
+def complete(storage):
+    """Complete the options of storage: a pool has no volume group."""
+    if storage.get('disk_driver') != 'ssp':
+        return storage
+    return dict(storage, volume_group_name='', volume_group_vios_name='')
+
+
 class Platform:
     """Where the disks of servers are; comes before a class with a cloud."""
 
@@ -26,7 +33,7 @@ class Platform:
 
     def _configure_driver(self):
         super()._configure_driver()
-        self.flags(group='powervm', **self.STORAGE)
+        self.flags(group='powervm', **complete(self.STORAGE))
 
     def _on_its_own_host(self, hostname):
         own = super()._on_its_own_host(hostname)

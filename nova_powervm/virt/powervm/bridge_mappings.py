@@ -18,7 +18,7 @@ agent.
 
 import collections
 
-from nova import exception as nova_exc
+from nova_powervm.virt.powervm import exception
 
 
 def parse(entries):
@@ -26,22 +26,19 @@ def parse(entries):
 
     :param entries: list of 'physical network:device:name of VIOS'.
     :returns: dict of physical network -> (device, name of VIOS), all str.
-    :raises nova.exception.InvalidConfiguration: if an entry is not such, a
-        physical network has two, or two have the same.
+    :raises InvalidOption: if an entry is not such, a physical network has two,
+        or two have the same.
     """
     found = {}
     for entry in entries:
         parts = [part.strip() for part in entry.split(':')]
         if len(parts) != 3 or not all(parts):
-            raise nova_exc.InvalidConfiguration(
-                '[powervm] bridge_mappings has %r, which is not "physical '
-                'network:SEA device:VIOS name", such as prod:ent5:vios1.' %
-                entry)
+            raise _invalid(repr(entry), 'it must be "physical network:SEA '
+                           'device:VIOS name", such as prod:ent5:vios1')
         network, device, vios = parts
         if network in found:
-            raise nova_exc.InvalidConfiguration(
-                '[powervm] bridge_mappings has the physical network %s '
-                'twice.' % network)
+            raise _invalid(entry, 'it has the physical network %s twice' %
+                           network)
         found[network] = device, vios
     check_unique({network: '%s of %s' % adapter
                   for network, adapter in found.items()})
@@ -55,16 +52,19 @@ def check_unique(names):
     networks, maybe of two tenants. There they would be one.
 
     :param names: dict of physical network -> what operators call its adapter.
-    :raises nova.exception.InvalidConfiguration: if two have the same.
+    :raises InvalidOption: if two have the same.
     """
     networks = collections.defaultdict(list)
     for network, name in names.items():
         networks[name].append(network)
     for name, theirs in networks.items():
         if len(theirs) > 1:
-            raise nova_exc.InvalidConfiguration(
-                '[powervm] bridge_mappings leads the physical networks '
-                '%(nets)s to one Shared Ethernet Adapter, %(name)s. Servers '
-                'in the same VLAN of both would reach each other. Use one '
-                'physical network for each adapter.' % {
-                    'nets': ' and '.join(sorted(theirs)), 'name': name})
+            raise _invalid(
+                ' and '.join(sorted(theirs)), 'both lead to one Shared '
+                'Ethernet Adapter, %s, where servers in the same VLAN of both '
+                'would reach each other' % name)
+
+
+def _invalid(value, reason):
+    return exception.InvalidOption(option='bridge_mappings', value=value,
+                                   reason=reason)

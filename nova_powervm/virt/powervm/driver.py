@@ -48,6 +48,7 @@ from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import operations
+from nova_powervm.virt.powervm.options import static as option_checks
 from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import services as powervm_services
 from nova_powervm.virt.powervm import vm
@@ -94,6 +95,7 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
 
     def init_host(self, host):
         """Connect to the platform and clean up what a crash left there."""
+        option_checks.check()
         self.nodename = host
         # On the target of a live migration, nobody reports ports that have no
         # agent. An operator's value overrides this default.

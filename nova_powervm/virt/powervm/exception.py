@@ -14,6 +14,8 @@
 
 from nova import exception
 
+from nova_powervm.virt.powervm import short_text
+
 
 class PowerVMAPIFailed(exception.NovaException):
     msg_fmt = ('PowerVM API failed to complete for instance=%(inst_name)s. '
@@ -104,13 +106,39 @@ class VolumeTypeNotSupported(exception.InvalidVolume):
                'PowerVM; those of these types can: %(known)s')
 
 
-class OptRequiredIfOtherOptValue(exception.InvalidConfiguration):
-    msg_fmt = ('The option %(then_opt)s is required if %(if_opt)s is '
-               "'%(if_value)s'.")
+class OneLine(exception.NovaException):
+    """Its message has one line, of at most short_text.LIMIT characters.
+
+    :param kwargs: what the message formats. Of a list it names the first
+        items, as many as it has room for.
+    """
+
+    def __init__(self, message=None, **kwargs):
+        super().__init__(message, **short_text.fit(self.msg_fmt, kwargs))
 
 
-class InvalidOption(exception.InvalidConfiguration):
+class OptRequiredIfOtherOptValue(OneLine, exception.InvalidConfiguration):
+    msg_fmt = ('[powervm] %(then_opt)s is not set, and '
+               '%(if_opt)s=%(if_value)s requires it.')
+
+
+class InvalidOption(OneLine, exception.InvalidConfiguration):
+    """An option has a value that cannot be used.
+
+    :param there: list of str, the values that can be used, or None.
+    """
     msg_fmt = '[powervm] %(option)s=%(value)s cannot be used: %(reason)s'
+
+    def __init__(self, message=None, there=None, **kwargs):
+        if there is not None:
+            self.msg_fmt += '; there are: %(there)s'
+            kwargs['there'] = there
+        super().__init__(message, **kwargs)
+
+
+class UnknownOption(OneLine, exception.InvalidConfiguration):
+    """Nobody reads an option. Its value is not told: it may be a password."""
+    msg_fmt = '[powervm] %(option)s is set, but not known: %(remedy)s'
 
 
 class AbstractMediaException(exception.NovaException):

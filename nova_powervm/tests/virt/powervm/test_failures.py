@@ -68,12 +68,12 @@ HOST = {
     'OptRequiredIfOtherOptValue', 'PowerVMAPIFailed',
     'RestAuthenticationFailed', 'RestServerUnavailable', 'StorageIsNotOurs',
     'StorageNotServed', 'TierNotFound', 'TooManyClustersFound',
-    'UniqueDiskDiscoveryException', 'VGHolderAmbiguous', 'VGHolderChanged',
-    'VGHolderNotUsable', 'VGHolderUnknown', 'VGNotFound',
+    'UniqueDiskDiscoveryException', 'UnknownOption', 'VGHolderAmbiguous',
+    'VGHolderChanged', 'VGHolderNotUsable', 'VGHolderUnknown', 'VGNotFound',
     'VirtualInterfacePlugException', 'VolumeAttachFailed'}
 #: Only their kinds are raised.
 ABSTRACT = {'AbstractDiskException', 'AbstractMediaException',
-            'FaultOfThisHost'}
+            'FaultOfThisHost', 'OneLine'}
 
 
 def classes_of_ours():

@@ -41,8 +41,7 @@ def build_context():
         path = getattr(CONF.powervm, option)
         if not path:
             raise exception.OptRequiredIfOtherOptValue(
-                then_opt='[powervm] ' + option,
-                if_opt='[powervm] vnc_use_x509_auth', if_value=True)
+                then_opt=option, if_opt='vnc_use_x509_auth', if_value=True)
         if not os.access(path, os.R_OK):
             raise exception.InvalidOption(
                 option=option, value=path,

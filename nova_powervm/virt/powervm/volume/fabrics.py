@@ -94,13 +94,9 @@ def validate(host):
     :param host: the owner of the REST connection (host.Host).
     :raises nova.exception.InvalidConfiguration: if an option is invalid.
     """
-    fabrics = names()
-    if len(set(fabrics)) < len(fabrics) or not fabrics or not all(
-            name.isalnum() for name in fabrics):
-        raise exception.InvalidOption(
-            option='fabrics', value=','.join(fabrics),
-            reason='it must list different names of letters and digits')
+    validate_names()
     cfg.register_fabrics()
+    fabrics = names()
     if CONF.powervm.fc_attach_strategy.lower() != 'npiv':
         return
     vioses = host.vioses([pvm_const.XAG.VIO_FMAP])
@@ -110,13 +106,30 @@ def validate(host):
     is_complete = len(vioses) == len(host.filter_active(vioses))
     for fabric in fabrics:
         _validate_ports(fabric, known, is_complete)
-    _validate_once(fabrics)
+    validate_once()
 
 
-def _validate_once(fabrics):
-    """Refuse a port that is listed for two fabrics, because it is in one."""
+def validate_names():
+    """Check the names of the fabrics (no request).
+
+    :raises InvalidOption: if there are none, or one is bad.
+    """
+    fabrics = names()
+    if len(set(fabrics)) < len(fabrics) or not fabrics or not all(
+            name.isalnum() for name in fabrics):
+        raise exception.InvalidOption(
+            option='fabrics', value=','.join(fabrics),
+            reason='it must list different names of letters and digits, such '
+            'as A,B')
+
+
+def validate_once():
+    """Refuse a port that is listed for two fabrics, because it is in one.
+
+    :raises InvalidOption: if there is such a port.
+    """
     seen = {}
-    for fabric in fabrics:
+    for fabric in names():
         for wwpn in set(ports(fabric)):
             if wwpn in seen:
                 raise exception.InvalidOption(
@@ -134,9 +147,9 @@ def _validate_ports(fabric, known, is_complete):
     strangers = [wwpn for wwpn in listed if wwpn not in known]
     if strangers and is_complete:
         raise exception.InvalidOption(
-            option=option, value=','.join(listed),
-            reason='no Virtual I/O Server of this host has a port %s; there '
-            'are %s' % (', '.join(strangers), ', '.join(sorted(known))))
+            option=option, value=','.join(strangers),
+            reason='no Virtual I/O Server of this host has such a port',
+            there=sorted(known))
 
 
 # ---- stored with a server ----------------------------------------------
