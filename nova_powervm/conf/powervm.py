@@ -637,6 +637,16 @@ virtual terminal of a server, so there are no VNC consoles, and an
 administrator has to close the terminal (``rmvterm``) to open it.
 After that the driver waits, and tries later to open it again.
 """),
+    cfg.BoolOpt(
+        'console_force',
+        default=False,
+        help="""
+If a user opens the console of a server, and somebody else has the
+virtual terminal open, for example an administrator with
+``mkvterm``: close that (``rmvterm``), and open it for the user.
+Without this option the user gets an error. The log of
+``console_log`` never takes the terminal from anybody.
+"""),
 ]
 
 ALL_OPTS = (connection_opts + start_opts + partition_opts + network_opts +

@@ -140,6 +140,21 @@ def _patterns():
     return found
 
 
+def rows(pixels):
+    """Recognize the text of a whole screen.
+
+    :param pixels: str, 1 for each pixel that is light, else 0.
+    :returns: list of str; [] if it is no screen.
+    """
+    if len(pixels) != screen.WIDTH * screen.HEIGHT:
+        return []
+    light, dark = b'\xff\xff\xff\0', bytes(4)
+    size = screen.WIDTH * font.HEIGHT
+    return [_text(b''.join(light if pixel == '1' else dark
+                           for pixel in pixels[start:start + size]))
+            for start in range(0, len(pixels), size)]
+
+
 def _text(pixels):
     """Recognize a row of characters."""
     if not any(pixels):

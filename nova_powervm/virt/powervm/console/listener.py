@@ -42,6 +42,29 @@ ACCEPTED = b'HTTP/1.1 200 OK\r\n\r\n'
 REFUSED = b'HTTP/1.1 400 Bad Request\r\n\r\n'
 
 
+class Client(channels.Channel):
+    """The connection of a client, which always gets an answer.
+
+    A proxy of Nova 34 that gets none does not notice that the connection has
+    ended: it asks for more again and again, and uses a whole CPU for that
+    (nova.console.websocketproxy peeks until it sees an empty line).
+    """
+
+    _is_answered = False
+
+    def accept(self):
+        """Tell the client that it has the console."""
+        self._is_answered = True
+        self.send(ACCEPTED)
+
+    def close(self, flush=False):
+        """End the connection; refuse the client, if it was not accepted."""
+        if not self._is_answered:
+            self._is_answered = True
+            self.send(REFUSED)
+        super().close(flush)
+
+
 class Listener:
     """Listens on a port, and hands over who knows a path.
 
@@ -69,9 +92,8 @@ class Listener:
         """Let a path lead to a console.
 
         :param path: str
-        :param take: function that is called with the channel.Channel of a
-            client and the bytes that it has sent after the request, and that
-            answers the request.
+        :param take: function that is called with the Client and the bytes
+            that it has sent after the request. It accepts or closes it.
         """
         self._consoles[path] = take
 
@@ -101,17 +123,17 @@ class Listener:
             self._hub.watch(self, 0)
             self._hub.later(_PAUSE_SECONDS, self._accept_again)
             return
+        client = Client(self._hub, opened)
         if len(self._channels) >= MAX_CONNECTIONS:
             LOG.warning('There are %d connections to consoles; that of %s is '
                         'refused.', MAX_CONNECTIONS, peer[0])
-            opened.close()
+            client.close()
             return
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        channel = channels.Channel(self._hub, opened)
-        self._channels.add(channel)
-        channel.on_end = functools.partial(self._channels.discard, channel)
-        _Greeting(self._hub, self, channel)
+        self._channels.add(client)
+        client.on_end = functools.partial(self._channels.discard, client)
+        _Greeting(self._hub, self, client)
 
     def _accept_again(self):
         if self._socket.fileno() >= 0:
@@ -160,7 +182,9 @@ class _Greeting:
 
 
 def refuse(channel):
-    """Answer a client that it cannot have a console."""
+    """Answer a client that it cannot have a console.
+
+    :param channel: Client, not accepted
+    """
     channel.on_data = channels._ignore
-    channel.send(REFUSED)
     channel.close(flush=True)

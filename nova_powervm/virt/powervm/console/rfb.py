@@ -127,7 +127,7 @@ class VncConnection:
     """A client of a VNC console.
 
     :param hub: hub.Hub
-    :param client: channel.Channel of the client.
+    :param client: listener.Client
     :param data: bytes that it has sent after its request.
     :param port: int, of the VNC server on the loopback interface.
     :param context: ssl.SSLContext for TLS, or None.
@@ -184,7 +184,7 @@ class VncConnection:
         """Answer the client, now that there is something to see."""
         self._server.pause()
         self._from_server = data
-        self._client.send(listeners.ACCEPTED)
+        self._client.accept()
         kind = _NONE if self._context is None else _VENCRYPT
         Dialogue(self._client, self._with_client(kind), self._agreed,
                  self._data)

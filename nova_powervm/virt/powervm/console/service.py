@@ -21,6 +21,7 @@ import threading
 import time
 import typing
 
+from nova.compute import task_states
 from nova import exception as nova_exc
 from oslo_log import log as logging
 
@@ -42,6 +43,8 @@ CONF = cfg.CONF
 _WORKERS = 4
 #: Seconds that the end of the driver waits for terminals to close.
 _END_SECONDS = 10
+#: What Nova does with a server while its terminal stays closed.
+_NOT_NOW = (task_states.DELETING, task_states.MIGRATING)
 
 
 class Address(typing.NamedTuple):
@@ -100,7 +103,7 @@ class Consoles:
         found = self._terminal(instance)
         listener = self._listener(found, CONF.vnc.server_listen,
                                   CONF.powervm.vnc_port)
-        found.open()
+        found.open(takes=CONF.powervm.console_force)
         found.offer(listener)
         return Address(CONF.vnc.server_proxyclient_address, listener.port,
                        found.path)
@@ -114,7 +117,7 @@ class Consoles:
         found = self._terminal(instance)
         listener = self._listener(found, CONF.powervm.serial_console_listen,
                                   CONF.powervm.serial_console_port)
-        found.open()
+        found.open(takes=CONF.powervm.console_force)
         found.settle()
         found.offer(listener)
         return Address(CONF.serial_console.proxyclient_address, listener.port,
@@ -270,6 +273,9 @@ class Consoles:
     def _check_type(self, instance, wanted):
         if self._has_ended:
             reason = 'nova-compute ends'
+        elif instance.task_state in _NOT_NOW:
+            # Nova's API refuses that, but a proxy may come with an old URL.
+            reason = 'the server is in state %s' % instance.task_state
         elif self._is_vnc(instance) == (wanted is vnc.VncTerminal):
             reason = self._mgmt.why_no_terminals(self._host.system)
         elif wanted is vnc.VncTerminal:

@@ -26,6 +26,7 @@ from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.console import hub as hubs
 from nova_powervm.virt.powervm.console import listener as listeners
+from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -93,10 +94,12 @@ class Terminal:
 
     # ---- any thread ----------------------------------------------------
 
-    def open(self, lpar_w=None):
+    def open(self, lpar_w=None, takes=False):
         """Open the terminal, unless it is (1 request, or 0).
 
         :param lpar_w: LPAR wrapper, if it has just been read.
+        :param takes: whether to close the terminal before, if somebody else
+            has opened it.
         :raises nova.exception.InstanceNotFound: if there is no LPAR.
         :raises nova.exception.ConsoleTypeUnavailable: if it cannot be opened.
         """
@@ -105,7 +108,7 @@ class Terminal:
                 return
             self.partition_id = self._find_id(lpar_w)
             try:
-                self._open(['--id', str(self.partition_id)])
+                self._open(['--id', str(self.partition_id)], takes)
             except OSError as exc:
                 raise self.unavailable('mkvterm cannot be run: %s' % exc)
             self.is_open = True
@@ -121,6 +124,9 @@ class Terminal:
                                                  self.instance)
         except pvm_exc.Error as exc:
             raise self.unavailable(str(exc))
+        # The platform may refuse to move it while the terminal is open.
+        if lpar_w.migration_state and outcome.is_migrating(lpar_w):
+            raise self.unavailable('the server is being migrated')
         return lpar_w.id
 
     def offer(self, listener):
@@ -144,6 +150,13 @@ class Terminal:
                     LOG.exception('The terminal could not be closed.',
                                   instance=self.instance)
         self.tools.hub.post(self._cut)
+
+    def _take_from_others(self):
+        """Close the terminal that somebody else has opened."""
+        LOG.warning('Somebody else has opened the terminal. It is closed, '
+                    'because [powervm] console_force is set.',
+                    instance=self.instance)
+        self._rmvterm()
 
     def _rmvterm(self):
         result = self.tools.mgmt.run_command('rmvterm', '--id',
@@ -204,7 +217,7 @@ class Terminal:
 
     # ---- what differs ----------------------------------------------------
 
-    def _open(self, arguments):
+    def _open(self, arguments, takes):
         """Open it; raises ConsoleTypeUnavailable or OSError."""
         raise NotImplementedError()
 

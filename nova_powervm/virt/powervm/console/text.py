@@ -55,7 +55,9 @@ class TextTerminal(terminal.Terminal):
         self._log = log
         self._command: typing.Any = None
         self._ended = threading.Event()
-        self._is_settled = False
+        self._is_settled = self._takes = False
+        # What the last mkvterm that has ended by itself has returned.
+        self._code: typing.Any = None
         self._retry_timer = None
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._opened_at = 0
@@ -71,12 +73,25 @@ class TextTerminal(terminal.Terminal):
 
         :raises nova.exception.ConsoleTypeUnavailable: if it has ended.
         """
-        if self._is_settled:
+        if self._has_settled():
             return
-        if self._ended.wait(SETTLE_SECONDS):
-            text = self._last_words.decode(errors='replace').strip()
-            raise self.unavailable('mkvterm has ended. ' + text)
-        self._is_settled = True
+        if self._takes:
+            with self.lock:
+                if self._command is not None and self._ended.is_set():
+                    self._die(self._command)
+                if self._code == terminal.RC_OPEN and not self.is_open:
+                    self._take_from_others()
+                    self.open()
+            if self._has_settled():
+                return
+        text = self._last_words.decode(errors='replace').strip()
+        raise self.unavailable('mkvterm has ended. ' + text)
+
+    def _has_settled(self):
+        """Whether mkvterm still runs after a moment."""
+        if not self._is_settled:
+            self._is_settled = not self._ended.wait(SETTLE_SECONDS)
+        return self._is_settled
 
     def keep_open(self, lpar_w=None):
         """Open the terminal for the log, now or later. Never raises."""
@@ -92,7 +107,8 @@ class TextTerminal(terminal.Terminal):
                           instance=self.instance)
             self._try_later()
 
-    def _open(self, arguments):
+    def _open(self, arguments, takes):
+        self._takes = takes
         command = self.tools.mgmt.start_on_terminal('mkvterm', *arguments)
         self._ended = threading.Event()
         self._is_settled = False
@@ -135,7 +151,7 @@ class TextTerminal(terminal.Terminal):
                 return
             self._command = None
             self.is_open = False
-            code = command.end()
+            code = self._code = command.end()
             LOG.warning('mkvterm has ended with %s; somebody may have closed '
                         'the terminal.', code, instance=self.instance)
             if self._log is None:
@@ -227,7 +243,7 @@ class TextTerminal(terminal.Terminal):
         channel.on_end = on_end
         channel.on_drained = self._resume
         channel.on_data = lambda more: self._type(channel, more)
-        channel.send(listeners.ACCEPTED)
+        channel.accept()
         if data:
             self._type(channel, data)
 

@@ -43,12 +43,16 @@ class VncTerminal(terminal.Terminal):
         self._is_ours = False
         self._connections = set()
 
-    def _open(self, arguments):
+    def _open(self, arguments, takes):
         arguments = [*arguments, '--vnc', '--local']
         if flavors.is_ibmi(self.instance):
             arguments += _IBMI
         result = self.tools.mgmt.run_command('mkvterm', *arguments)
         port = _port(result.out)
+        if takes and result.code == terminal.RC_OPEN and port is None:
+            self._take_from_others()
+            result = self.tools.mgmt.run_command('mkvterm', *arguments)
+            port = _port(result.out)
         if result.code not in (0, terminal.RC_OPEN):
             raise self.unavailable(result.error.strip() or
                                    'mkvterm returns %s' % result.code)

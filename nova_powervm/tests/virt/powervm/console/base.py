@@ -22,6 +22,8 @@ from nova import exception as nova_exc
 from nova_powervm import conf as cfg
 from nova_powervm.tests import rfb_client
 from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm.console import channel
+from nova_powervm.virt.powervm.console import listener
 from nova_powervm.virt.powervm.console import service
 from nova_powervm.virt.powervm import mgmt
 from nova_powervm.virt.powervm import vm
@@ -51,6 +53,48 @@ class Clock:
         return self.now
 
 
+class OpenThings(fixtures.Fixture):
+    """Everything that consoles open is closed at the end.
+
+    Files, sockets, processes, and threads.
+    """
+
+    #: What has a file descriptor.
+    OPENING = (channel.Channel, channel.Connecting, listener.Listener)
+
+    def _setUp(self):
+        self._opened = []
+        self._commands = []
+        for cls in self.OPENING:
+            self._note(cls, self._opened)
+        self._note(mgmt.TerminalCommand, self._commands)
+
+    def _note(self, cls, noted):
+        original = cls.__init__
+
+        def noting(made, *args, **kwargs):
+            original(made, *args, **kwargs)
+            noted.append(made)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            '%s.%s.__init__' % (cls.__module__, cls.__name__), noting))
+
+    def still_open(self):
+        """What is still there, as list."""
+        return ([opened for opened in self._opened if _is_open(opened)] +
+                [command.pid for command in self._commands
+                 if command._process.poll() is None] +
+                [thread.name for thread in threading.enumerate()
+                 if thread.name.startswith('powervm-console')])
+
+
+def _is_open(opened):
+    try:
+        return opened.fileno() >= 0
+    except ValueError:
+        return False
+
+
 class ConsoleTestCase(base.SimulatedHostTestCase):
     """A test of the consoles of a host.
 
@@ -63,7 +107,8 @@ class ConsoleTestCase(base.SimulatedHostTestCase):
 
     def setUp(self):
         super().setUp()
-        self.threads = set(threading.enumerate())
+        things = self.useFixture(OpenThings())
+        self.addCleanup(lambda: self.assertEqual([], things.still_open()))
         self.host = self.connect()
         self.flags(group='powervm', vnc_port=0, serial_console_port=0,
                    management_root=self.simulated.management_root,

@@ -20,6 +20,7 @@ import sys
 import types
 
 from nova_powervm.tests.virt.powervm.console import base
+from nova_powervm.virt.powervm.console import service
 from nova_powervm.virt.powervm.console import vnc
 
 #: A nova-compute that opens a console, as far as it matters here.
@@ -72,6 +73,12 @@ class KilledCase(base.ConsoleTestCase):
         process.send_signal(signal.SIGKILL)
         process.wait()
 
+    def leave_vnc(self):
+        """Open the console as a process that ends without closing it."""
+        earlier = service.Consoles(self.host, self.mgmt, base.Clock())
+        self.addCleanup(earlier.shutdown)
+        earlier.vnc(self.instance)
+
     def log(self):
         path = os.path.join(self.folder(), self.instance.uuid + '.log')
         if not os.path.exists(path):
@@ -114,21 +121,24 @@ class KilledVncTest(KilledCase):
 
     def test_console_works_again(self):
         self.run_and_kill('vnc')
-        port = self.console().user.port
+        opened = self.console().user
         self.consoles.resume(self.partitions(self.instance))
-        self.assertEqual(port, self.consoles._terminal(self.instance)._port)
+        self.assertEqual(opened.port,
+                         self.consoles._terminal(self.instance)._port)
         address = self.consoles.vnc(self.instance)
         _opened, answer = self.connect_to(address)
         self.assertEqual(b'HTTP/1.1 200 OK', answer)
+        # Nothing was closed and opened again.
+        self.assertIs(opened, self.console().user)
 
     def test_closed_if_nobody_uses_it(self):
-        self.run_and_kill('vnc')
+        self.leave_vnc()
         self.consoles.resume(self.partitions(self.instance))
         self.advance(301)
         base.wait_for(lambda: not self.console().is_open, 'rmvterm')
 
     def test_now_with_a_log(self):
-        self.run_and_kill('vnc')
+        self.leave_vnc()
         self.flags(console_log=True, group='powervm')
         self.consoles.resume(self.partitions(self.instance))
         base.wait_for(lambda: getattr(self.console().user, 'client', None),

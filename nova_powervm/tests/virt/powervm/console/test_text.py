@@ -15,11 +15,14 @@
 import os
 import stat
 import threading
+from unittest import mock
 
 from nova import exception as nova_exc
 
 from nova_powervm.tests.virt.powervm.console import base
+from nova_powervm.tests.virt.powervm.console import test_trouble
 from nova_powervm.virt.powervm.console import text
+from nova_powervm.virt.powervm.live import outcome
 
 _OS_DISTRO = {'powervm_os_distro': 'ibmi', 'image_os_distro': 'ibmi'}
 
@@ -82,9 +85,9 @@ class SerialTest(TextCase):
 
     def test_10_mib_in_order(self):
         opened = self.connect(self.open())
-        sent = b''.join(b'%07d\n' % number for number in range(1310720))
+        sent = b''.join(b'%063d\n' % number for number in range(163840))
         self.print(sent)
-        self.assertEqual(sent, self.read(opened, sent[-8:]))
+        self.assertEqual(sent, self.read(opened, sent[-64:]))
 
     def test_the_newest_types(self):
         address = self.open()
@@ -143,6 +146,27 @@ class SerialTest(TextCase):
         self.assertUnavailable('is open already', self.consoles.serial,
                                self.instance)
         base.wait_for(lambda: not self.terminal().is_open, 'the end')
+
+    def test_taken_from_an_administrator(self):
+        self.flags(console_force=True, group='powervm')
+        self.administrator('mkvterm')
+        self.useFixture(base.fixtures.MonkeyPatch(
+            text.__name__ + '.SETTLE_SECONDS', 5))
+        opened = self.connect(self.consoles.serial(self.instance))
+        self.wait_for_text()
+        self.print(b'login: ')
+        self.assertEqual(b'login: ', self.read(opened, b': '))
+        self.assertIn('[powervm] console_force is set', self.logger.output)
+
+    def test_only_a_terminal_that_is_open_is_taken(self):
+        self.flags(console_force=True, group='powervm')
+        self.useFixture(base.fixtures.MonkeyPatch(
+            text.__name__ + '.SETTLE_SECONDS', base.TIMEOUT))
+        root = test_trouble.CommandTest.mkvterm(
+            self, 'echo no such partition >&2; exit 1')
+        self.assertUnavailable('mkvterm has ended. no such partition',
+                               self.consoles.serial, self.instance)
+        self.assertFalse(os.path.exists(os.path.join(root, 'called')))
 
     def test_an_administrator_closes_it(self):
         opened = self.connect(self.open())
@@ -251,7 +275,7 @@ class LogTest(TextCase):
 
     def test_the_end_of_much_is_kept(self):
         self.start_log()
-        sent = b''.join(b'%07d\n' % number for number in range(1310720))
+        sent = b''.join(b'%063d\n' % number for number in range(163840))
         self.print(sent)
         self.wait_for_log(sent[-100:])
         self.assertTrue(sent.endswith(self.log()))
@@ -272,6 +296,7 @@ class LogTest(TextCase):
         self.assertEqual(b'', self.log())
 
     def test_an_administrator_wins_and_the_log_returns(self):
+        self.flags(console_force=True, group='powervm')
         self.start_log()
         self.administrator('rmvterm')
         self.administrator('mkvterm')
@@ -289,6 +314,27 @@ class LogTest(TextCase):
         self.wait_for_text()
         self.print(b'it is back')
         self.wait_for_log(b'it is back')
+
+    def test_user_with_force_after_the_log_has_lost(self):
+        self.flags(enabled=True, group='serial_console')
+        self.flags(console_force=True, group='powervm')
+        self.administrator('mkvterm')
+        self.consoles.keep_log(self.instance)
+        self.wait_for_end()
+        self.useFixture(base.fixtures.MonkeyPatch(
+            text.__name__ + '.SETTLE_SECONDS', 5))
+        self.connect(self.consoles.serial(self.instance))
+        self.wait_for_text()
+        self.print(b'both')
+        self.wait_for_log(b'both')
+
+    def test_no_log_during_a_migration(self):
+        lpar_w = base.vm.get_instance_wrapper(self.host, self.instance)
+        with mock.patch.object(outcome, 'is_migrating', return_value=True):
+            self.consoles.keep_log(self.instance, lpar_w)
+        self.assertFalse(self.console().is_open)
+        self.advance(61)
+        self.wait_for_text()
 
     def test_attempts_become_rare(self):
         self.administrator('mkvterm')

@@ -17,10 +17,12 @@ import socket
 import threading
 
 import fixtures
+from nova.compute import task_states
 from nova import exception as nova_exc
 
 from nova_powervm.tests import rfb_client
 from nova_powervm.tests.virt.powervm.console import base
+from nova_powervm.virt.powervm.live import outcome
 
 
 class VncTest(base.ConsoleTestCase):
@@ -160,13 +162,35 @@ class VncTest(base.ConsoleTestCase):
                                self.consoles.vnc, self.instance)
         self.assertTrue(self.console().is_open)
 
+    def test_taken_from_an_administrator(self):
+        self.flags(console_force=True, group='powervm')
+        self.administrator('mkvterm')
+        self.client(self.consoles.vnc(self.instance))
+        self.assertIn('[powervm] console_force is set', self.logger.output)
+        self.consoles.close(self.instance)
+        self.assertFalse(self.console().is_open)
+
     def test_vnc_of_an_administrator_is_not_closed(self):
         with self.site.lock:
             self.simulated.terminals.run([
                 'mkvterm', '--id', str(self.lpar().partition_id), '--vnc'])
+        # There is no need to close it.
+        self.flags(console_force=True, group='powervm')
         self.client(self.consoles.vnc(self.instance))
         self.consoles.close(self.instance)
         self.assertTrue(self.console().is_open)
+
+    def test_server_that_moves(self):
+        self.instance.task_state = task_states.MIGRATING
+        self.assertUnavailable('the server is in state migrating',
+                               self.consoles.vnc, self.instance)
+        self.assertEqual([], self.requests())
+        self.instance.task_state = None
+        self.useFixture(fixtures.MonkeyPatch(
+            outcome.__name__ + '.is_migrating', lambda lpar_w: True))
+        self.assertUnavailable('the server is being migrated',
+                               self.consoles.vnc, self.instance)
+        self.assertFalse(self.console().is_open)
 
     def test_old_protocols(self):
         self.simulated.terminals.rfb_version = b'RFB 003.007\n'
@@ -219,6 +243,8 @@ class VncTest(base.ConsoleTestCase):
         self.assertUnavailable(
             'does not run on the NovaLink partition', self.consoles.vnc,
             self.instance)
+        self.assertIn('does not run on the NovaLink partition',
+                      self.logger.output)
         self.assertEqual([], self.requests())
 
     def test_nothing_of_the_path_is_logged(self):

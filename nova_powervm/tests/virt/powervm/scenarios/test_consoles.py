@@ -16,6 +16,7 @@ import os
 
 import fixtures as fx
 from nova.console import type as console_type
+from nova import exception as nova_exc
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests import rfb_client
@@ -59,16 +60,43 @@ class ConsoleMixin:
         return opened
 
 
-class VncTest(ConsoleMixin, base.ScenarioCase):
+class VncMixin(ConsoleMixin):
+    """Users open VNC consoles."""
 
-    def client(self, server):
-        console = self.driver.get_vnc_console(self.context,
-                                              self.instance_of(server))
+    def open(self, server, host='compute1'):
+        """Open the console: nova.console.type.ConsoleVNC."""
+        with self.cloud.on(host):
+            return self.cloud.compute(host).driver.get_vnc_console(
+                self.context, self.instance_of(server))
+
+    def client(self, server, host='compute1'):
+        console = self.open(server, host)
         self.assertIsInstance(console, console_type.ConsoleVNC)
         client = rfb_client.Client(self.answer(console))
         client.negotiate()
         client.start()
         return client
+
+    def assert_ends(self, client):
+        self.assertRaises((EOFError, OSError), client.wait_for, 'anything')
+
+    def files(self, host='compute1'):
+        """Names of the files for consoles of a host: list."""
+        return [name for _folder, _folders, names in os.walk(os.path.join(
+            CONF.state_path, 'consoles', host)) for name in names]
+
+    def assert_nothing_left(self, host='compute1'):
+        """A host has no open terminal, and no files for any."""
+        consoles = self.cloud.compute(host).driver.services.consoles
+        self.assertEqual({}, consoles._terminals)
+        for listener in consoles._listeners.values():
+            console_base.wait_for(
+                lambda: not listener._channels and not listener._consoles,
+                'the end of connections')
+        self.assertEqual([], self.files(host))
+
+
+class VncTest(VncMixin, base.ScenarioCase):
 
     def test_console(self):
         server = self.boot()
@@ -77,6 +105,23 @@ class VncTest(ConsoleMixin, base.ScenarioCase):
         client.wait_for('hello from the guest')
         client.type('typed\n')
         client.wait_for('typed')
+        self._validate_port(server)
+        self.restart()
+        self.assert_ends(client)
+        self.assertFalse(self.console_of(server).is_open)
+        self.client(server)
+
+    def _validate_port(self, server):
+        """A proxy asks at each connection; that costs no request."""
+        port = self.open(server).port
+        self.platform.journal.clear()
+        with self.cloud.on('compute1'):
+            manager = self.compute
+            self.assertTrue(manager.validate_console_port(
+                self.context, self.instance_of(server), str(port), 'novnc'))
+        self.assertEqual([], [
+            record for record in self.platform.journal.records()
+            if 'Event' not in record['path']])
 
     def test_power_cycle(self):
         server = self.boot()
@@ -88,40 +133,13 @@ class VncTest(ConsoleMixin, base.ScenarioCase):
         self.reboot(server, hard=True)
         client.wait_for('login:')
         self.assertTrue(self.console_of(server).is_open)
+        self._delete(server, client)
 
-    def test_deleted(self):
-        server = self.boot()
-        client = self.client(server)
+    def _delete(self, server, client):
+        self.assertNotEqual([], self.files())
         self.assertIsNone(self.delete(server))
-        self.assertRaises((EOFError, OSError), client.wait_for, 'anything')
-        self.assertEqual({}, self.driver.services.consoles._terminals)
-        self.assertEqual([], self.files())
-
-    def files(self):
-        return [name for _folder, _folders, names in os.walk(os.path.join(
-            CONF.state_path, 'consoles')) for name in names]
-
-    def test_end_of_nova_compute(self):
-        server = self.boot()
-        client = self.client(server)
-        self.restart()
-        self.assertRaises((EOFError, OSError), client.wait_for, 'anything')
-        self.assertFalse(self.console_of(server).is_open)
-        self.client(server)
-
-    def test_port_is_checked_at_each_connection(self):
-        server = self.boot()
-        console = self.driver.get_vnc_console(self.context,
-                                              self.instance_of(server))
-        self.platform.journal.clear()
-        with self.cloud.on('compute1'):
-            manager = self.compute
-            self.assertTrue(manager.validate_console_port(
-                self.context, self.instance_of(server), str(console.port),
-                'novnc'))
-        self.assertEqual([], [
-            record for record in self.platform.journal.records()
-            if 'Event' not in record['path']])
+        self.assert_ends(client)
+        self.assert_nothing_left()
 
 
 class SerialTest(ConsoleMixin, base.ScenarioCase):
@@ -155,18 +173,10 @@ class SerialTest(ConsoleMixin, base.ScenarioCase):
         self.wait_for(opened, b'login: ')
         opened.sendall(b'root\r')
         self.wait_for(opened, b'root\r\n')
-
-    def test_power_cycle(self):
-        server = self.boot()
-        opened = self.open(server)
         self.stop(server)
         self.wait_for(opened, b'powered off')
         self.start(server)
         self.wait_for(opened, FIRMWARE.encode())
-
-    def test_deleted(self):
-        server = self.boot()
-        opened = self.open(server)
         self.assertIsNone(self.delete(server))
         while opened.recv(65536):
             pass
@@ -218,10 +228,16 @@ class LogTest(LogMixin, base.ScenarioCase):
         self.wait_for_log(server, FIRMWARE, times=3)
         self.reboot(server, hard=True)
         self.wait_for_log(server, FIRMWARE, times=4)
+        folder = os.path.join(CONF.state_path, 'consoles', 'compute1')
+        self.assertIn(server['id'] + '.log', os.listdir(folder))
+        self.assertIsNone(self.delete(server))
+        self.assertEqual([], [name for name in os.listdir(folder)
+                              if name.startswith(server['id'])])
 
     def test_tail(self):
-        """As Nova's manager asks."""
+        """As Nova's manager asks; the log costs no requests."""
         server = self.boot()
+        self.platform.journal.clear()
         self.print(server, b'one\r\n\xff\r\nthree\r\n')
         self.wait_for_log(server, 'three')
         with self.cloud.on('compute1'):
@@ -232,24 +248,9 @@ class LogTest(LogMixin, base.ScenarioCase):
                     self.context, self.instance_of(server), length))
             self.assertIn(FIRMWARE, manager.get_console_output(
                 self.context, self.instance_of(server), None))
-
-    def test_no_requests(self):
-        """The terminal costs none at a spawn, nor does the log."""
-        server = self.boot()
-        self.platform.journal.clear()
-        self.log_of(server)
         self.assertEqual([], [
             record for record in self.platform.journal.records()
             if 'Event' not in record['path']])
-
-    def test_deleted(self):
-        server = self.boot()
-        self.wait_for_log(server, FIRMWARE)
-        folder = os.path.join(CONF.state_path, 'consoles', 'compute1')
-        self.assertIn(server['id'] + '.log', os.listdir(folder))
-        self.assertIsNone(self.delete(server))
-        self.assertEqual([], [name for name in os.listdir(folder)
-                              if name.startswith(server['id'])])
 
     def test_restart(self):
         server = self.boot()
@@ -261,10 +262,8 @@ class LogTest(LogMixin, base.ScenarioCase):
         self.wait_for_log(server, 'after the restart')
         self.assertEqual(1, self.log_of(server).count(FIRMWARE))
 
-
-class LostLparTest(LogMixin, base.ScenarioCase):
-
-    def test_log_goes_on(self):
+    def test_lost_lpar(self):
+        """A hard reboot makes it again, and the log goes on."""
         server = self.boot()
         self.wait_for_log(server, FIRMWARE)
         lpar = view.partition_of(self.platform, server['id'])
@@ -275,8 +274,9 @@ class LostLparTest(LogMixin, base.ScenarioCase):
         self.wait_for_log(server, FIRMWARE, times=2)
 
 
-class LiveMigrationTest(LogMixin, live_migration.LiveMigrationMixin,
+class LiveMigrationTest(LogMixin, VncMixin, live_migration.LiveMigrationMixin,
                         base.ScenarioCase):
+    """The platform moves no server whose terminal is open."""
 
     def setUp(self):
         super().setUp()
@@ -295,6 +295,8 @@ class LiveMigrationTest(LogMixin, live_migration.LiveMigrationMixin,
         # The log stays behind, and is deleted there.
         self.assertNotIn(FIRMWARE, self.log_of(server, 'compute2'))
         self.assertEqual('', self.log_of(server, 'compute1'))
+        self.assertFalse(self.driver.services.consoles.is_open(
+            self.instance_of(server)))
 
     def test_server_that_stays(self):
         server = self.boot_on_first()
@@ -304,3 +306,54 @@ class LiveMigrationTest(LogMixin, live_migration.LiveMigrationMixin,
         self.print(server, b'still here')
         self.wait_for_log(server, 'still here')
         self.assertIn(FIRMWARE, self.log_of(server))
+
+    def test_console_ends_and_opens_on_the_target(self):
+        self.flags(console_log=False, group='powervm')
+        server = self.boot_on_first()
+        old, client = self.open(server), self.client(server)
+        refusals = []
+
+        def come_again():
+            """As a proxy with the old URL does."""
+            try:
+                self.open(server)
+            except nova_exc.ConsoleTypeUnavailable as exc:
+                refusals.append(str(exc))
+
+        self.hold(server, 'copy')
+        self.meanwhile(come_again, come_again, lambda: self.release(server))
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2')
+        self.assertEqual(['Unavailable console type novnc: the server is in '
+                          'state migrating'] * 2, refusals)
+        self.assert_ends(client)
+        self.assert_nothing_left()
+        opened, answer = rfb_client.connect(
+            old.port, old.internal_access_path, old.host)
+        opened.close()
+        self.assertEqual(b'HTTP/1.1 400 Bad Request', answer)
+        self._look_on_target(server)
+
+    def _look_on_target(self, server):
+        client = self.client(server, 'compute2')
+        self.print(server, b'arrived', 'compute2')
+        client.wait_for('arrived')
+        client.type('typed\n')
+        client.wait_for('typed')
+        self.assertIsNone(self.delete(server))
+        self.assert_nothing_left('compute2')
+
+    def test_console_of_a_server_that_stays(self):
+        self.flags(console_log=False, group='powervm')
+        server = self.boot_on_first()
+        path = self.open(server).internal_access_path
+        client = self.client(server)
+        self.break_migration('copy')
+        self.live_migrate(server)
+        self.assert_ends(client)
+        self.assert_nothing_left()
+        # The user looks again, with the same URL.
+        self.assertEqual(path, self.open(server).internal_access_path)
+        client = self.client(server)
+        self.print(server, b'still here')
+        client.wait_for('still here')
