@@ -118,6 +118,7 @@ RULES = {
     'serial_console_listen': Rule(values.address),
     'serial_console_port': Rule(values.serial_port),
     'console_log': TYPE,
+    'console_force': TYPE,
 }
 
 #: The same for fabric_<name>_port_wwpns. Servers that have NPIV keep it, so

@@ -114,6 +114,7 @@ BAD = (
     ('serial_console_listen', 'somewhere', {}, 'must be an IP address'),
     ('serial_console_port', '5901', {}, 'must differ from vnc_port'),
     ('console_log', '2', {}, 'true or false'),
+    ('console_force', 'perhaps', {}, 'true or false'),
 )
 
 
