@@ -451,7 +451,7 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
                                      **question)
         sought = peers.sought(data)
         if sought is not None:
-            return peers.presence(self.actions.recovery.is_gone(sought))
+            return self.actions.recovery.presence(sought)
         return self.services.disk.check_instance_shared_storage_remote(
             context, data)
 

@@ -288,6 +288,12 @@ class FabricPortNotFound(exception.NovaException):
                'full, or their Virtual I/O Servers are down.')
 
 
+class LiveMigrationLost(exception.MigrationError):
+    msg_fmt = ('The LPAR of the server has left this host, and host %(dest)s '
+               'does not have it: somebody has moved or deleted it without '
+               'Nova. Find out which host has it. %(reason)s')
+
+
 class LiveMigrationUnknown(exception.MigrationError):
     msg_fmt = ('It is not known whether the server has moved to %(dest)s, as '
                'the platform does not tell. Nothing is removed there. Find '

@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 _QUESTION = 'powervm_arrival'
 # Likewise: UUID of a server, whether it has an LPAR there.
 _PRESENCE = 'powervm_presence'
-_PRESENT, _ABSENT = 'present', 'absent'
+_PRESENT, _ABSENT, _ON = 'present', 'absent', 'on'
 
 
 def why_not(context, nodename, instance, flavor, disk_info):
@@ -75,19 +75,40 @@ def is_surely_absent(context, nodename, instance):
     :param instance: nova.objects.Instance
     :returns: bool; False also if the host does not answer.
     """
+    return _presence(context, nodename, instance) == _ABSENT
+
+
+def is_on(context, nodename, instance):
+    """Ask a host whether a server has an LPAR there that is on (1 call).
+
+    An LPAR that a move has left there is off.
+
+    :param context: nova.context.RequestContext
+    :param nodename: str, Nova's name of that host.
+    :param instance: nova.objects.Instance
+    :returns: bool; False also if the host does not answer, or if its driver is
+        too old to tell.
+    """
+    return _presence(context, nodename, instance) == _ON
+
+
+def _presence(context, nodename, instance):
+    """Return what presence() has made on a host; None without an answer."""
     try:
         return rpcapi.ComputeAPI().check_instance_shared_storage(
             context, {_PRESENCE: {'instance': instance}}, instance=instance,
-            host=nodename) == _ABSENT
+            host=nodename)
     except Exception as exc:
         LOG.warning('Host %(host)s does not tell whether it has the server: '
                     '%(exc)s', {'host': nodename, 'exc': exc},
                     instance=instance)
-        return False
+        return None
 
 
 def sought(data):
-    """Return which server another host asks for with is_surely_absent().
+    """Return which server another host asks for.
+
+    It asks with is_surely_absent(), or with is_on().
 
     :param data: as Nova has passed it on.
     :returns: nova.objects.Instance; None if data is not such a question.
@@ -96,9 +117,10 @@ def sought(data):
     return found and found['instance']
 
 
-def presence(is_gone):
-    """Make the answer to is_surely_absent().
+def presence(is_gone, is_off):
+    """Make the answer to is_surely_absent() and is_on().
 
     :param is_gone: bool, whether there certainly is no LPAR.
+    :param is_off: bool, whether there is one that is off; else None or False.
     """
-    return _ABSENT if is_gone else _PRESENT
+    return _ABSENT if is_gone else _PRESENT if is_off else _ON

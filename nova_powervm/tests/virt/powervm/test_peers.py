@@ -58,3 +58,26 @@ class PeersTest(base.TestCase):
     def test_questions_of_nova(self):
         for data in ({'ssp_uuid': 'x'}, {}, None, {'filename': 'tmp'}):
             self.assertIsNone(peers.question(data))
+            self.assertIsNone(peers.sought(data))
+
+    def has_it(self):
+        """What is asked of a host that may have an LPAR: tuple of 2 bool."""
+        args = nova_context.get_admin_context(), 'compute2', self.instance
+        return peers.is_surely_absent(*args), peers.is_on(*args)
+
+    def test_presence(self):
+        for answer, expected in (
+                (peers.presence(True, False), (True, False)),
+                (peers.presence(False, True), (False, False)),
+                # It is not known whether it is off.
+                (peers.presence(False, None), (False, True)),
+                # Of older drivers.
+                ('present', (False, False)), (True, (False, False))):
+            self.call.return_value = answer
+            self.assertEqual(expected, self.has_it())
+        self.assertEqual(self.instance,
+                         peers.sought(self.call.call_args.args[1]))
+
+    def test_presence_without_an_answer(self):
+        self.call.side_effect = oslo_messaging.MessagingTimeout('late')
+        self.assertEqual((False, False), self.has_it())

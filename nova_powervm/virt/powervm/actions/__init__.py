@@ -67,5 +67,5 @@ def build(services):
         moves=powervm_moves.Moves(services, servers, recovery),
         live=powervm_live.LiveMigrations(services),
         settling=powervm_settling.Settling(services),
-        rebuilds=powervm_rebuilds.Rebuilds(services, servers),
+        rebuilds=powervm_rebuilds.Rebuilds(services, servers, recovery),
         ports=powervm_ports.Ports(services))

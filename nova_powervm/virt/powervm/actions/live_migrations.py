@@ -18,6 +18,7 @@ rest, and put a server that runs well into ERROR.
 """
 
 import contextlib
+import typing
 
 from nova import exception as nova_exc
 from oslo_log import log as logging
@@ -39,6 +40,10 @@ from nova_powervm.virt.powervm.volume import wwpns
 
 LOG = logging.getLogger(__name__)
 
+# What is raised if the server is on no host that is known.
+_NOWHERE: dict[outcome.Outcome, typing.Any] = {
+    outcome.Outcome.UNKNOWN: exception.LiveMigrationUnknown,
+    outcome.Outcome.LOST: exception.LiveMigrationLost}
 #: Seconds that the deletion of a server waits for its migration to end.
 _GIVE_UP_SECONDS = 600
 
@@ -193,8 +198,8 @@ class LiveMigrations:
         :param dest: str, Nova's name of the target.
         :param post_method: of Nova, for a server that has moved.
         :param recover_method: of Nova, for one that has stayed.
-        :raises nova.exception.LiveMigrationFailed: if it cannot be found
-            out where the server is.
+        :raises nova.exception.MigrationError: if it cannot be found out where
+            the server is.
         :raises live.running.Interrupted: if nova-compute ends.
         """
         runner.log_operation('live_migration', instance)
@@ -202,10 +207,10 @@ class LiveMigrations:
                   if migrate_data.obj_attr_is_set('migration') else None)
         # Whoever deletes the server waits until Nova's part is done, too.
         with self._services.migrations.one(instance, record) as migration:
-            end = self._move(instance, migration, data.read(migrate_data))
-            if end is outcome.Outcome.UNKNOWN:
-                raise exception.LiveMigrationUnknown(
-                    dest=dest, reason=migration.message)
+            end = self._move(context, instance, dest, migration,
+                             data.read(migrate_data))
+            if end in _NOWHERE:
+                raise _NOWHERE[end](dest=dest, reason=migration.message)
             if end is outcome.Outcome.MOVED and not migration.is_given_up:
                 post_method(context, instance, dest, block_migration,
                             migrate_data)
@@ -229,7 +234,7 @@ class LiveMigrations:
             LOG.warning('The server stays on this host. %s',
                         migration.message, instance=instance)
 
-    def _move(self, instance, migration, content):
+    def _move(self, context, instance, dest, migration, content):
         """Move an LPAR, and tell its Outcome."""
         target = content['target']
         try:
@@ -252,6 +257,8 @@ class LiveMigrations:
             migration.message = str(exc)
             return outcome.Outcome.STAYED
         end = migration.follow()
+        if not (migration.is_told or migration.is_given_up):
+            end = outcome.confirm(context, instance, dest, end)
         if end is outcome.Outcome.MOVED:
             vnics.note_moved(self._services.host, instance, content['vnics'])
         return end

@@ -65,6 +65,7 @@ class Moves:
         stop = flow_resize.prepare if stays else flow_migrate.prepare_on_source
         disk_dvr = self._services.disk
         try:
+            self._recovery.check_not_elsewhere(context, instance)
             own_disks = flow_spawn.own_disk_types(block_device_info)
             move.check(disk_dvr, instance, flavor, block_device_info,
                        own_disks, stays)

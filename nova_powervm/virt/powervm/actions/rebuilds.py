@@ -20,6 +20,7 @@ from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm import elsewhere
 from nova_powervm.virt.powervm import flavor
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import made_of
@@ -33,11 +34,13 @@ class Rebuilds:
 
     :param services: services.Services
     :param servers: actions.servers.Servers
+    :param recovery: actions.recovery.Recovery
     """
 
-    def __init__(self, services, servers):
+    def __init__(self, services, servers, recovery):
         self._services = services
         self._servers = servers
+        self._recovery = recovery
 
     def instance_on_disk(self, instance):
         """Return whether this host sees the disks of another host's server.
@@ -48,8 +51,12 @@ class Rebuilds:
         :raises nova.exception.DiskNotFound: if the host certainly sees them,
             but the platform does not list them. Nova would create new disks.
         :raises LparElsewhere: if another system of the same HMC has its LPAR.
+        :raises PowerVMAPIFailed: if the LPAR is on the target of a live
+            migration that nobody has ended.
         """
         vm.check_only_here(self._services.host, instance)
+        elsewhere.check_evacuated(nova_context.get_admin_context(), instance,
+                                  self._services.host.nodename)
         disk_dvr = self._services.disk
         if not disk_dvr.capabilities['shared_storage']:
             return False
@@ -86,6 +93,7 @@ class Rebuilds:
             has the record of the old image again.
         """
         try:
+            self._recovery.check_not_elsewhere(context, instance)
             flavor.check_rebuild(self._services.host, instance)
             if not compute_utils.is_volume_backed_instance(
                     context, instance, bdms):

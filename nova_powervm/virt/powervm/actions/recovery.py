@@ -22,11 +22,11 @@ from oslo_utils import excutils
 
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm import before
+from nova_powervm.virt.powervm import elsewhere
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.flows import power as flow_power
 from nova_powervm.virt.powervm.flows import rescue as flow_rescue
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
-from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
@@ -107,6 +107,26 @@ class Recovery:
         with runner.platform_errors(instance):
             return vm.is_gone(self._services.host, instance)
 
+    def presence(self, instance):
+        """Answer another host whether a server has an LPAR here, see peers.
+
+        Needs 1-2 requests, and 1 more if there is one.
+        """
+        is_gone = self.is_gone(instance)
+        return peers.presence(is_gone, not is_gone and vm.is_off(
+            self._services.host, instance, use_cache=False))
+
+    def check_not_elsewhere(self, context, instance):
+        """Refuse an operation that would create a second LPAR for a server.
+
+        Needs no request if this host has the LPAR.
+
+        :raises PowerVMAPIFailed: if another host has it, or may have it.
+        """
+        if self.is_lost(instance):
+            elsewhere.check_lost(context, instance,
+                                 self._services.host.nodename)
+
     def recreate(self, context, instance, network_info, block_device_info,
                  **kwargs):
         """Create the LPAR of a server again that somebody has deleted.
@@ -116,10 +136,9 @@ class Recovery:
         of a rescued server ends, so the rescue disk is deleted.
 
         :param kwargs: further parameters of flows.spawn.rebuild().
-        :raises PowerVMAPIFailed: if the LPAR may be on another host, to which
-            it was being migrated.
+        :raises PowerVMAPIFailed: if another host has the LPAR, or may have it.
         """
-        self._check_not_elsewhere(context, instance)
+        elsewhere.check_lost(context, instance, self._services.host.nodename)
         LOG.warning('The LPAR is gone; creating it again for the existing '
                     'disks.', instance=instance)
         self._servers.remove(instance, network_info, destroy_disks=False,
@@ -132,15 +151,6 @@ class Recovery:
                           instance=instance)
         self._servers.rebuild(context, instance, network_info,
                               block_device_info, **kwargs)
-
-    def _check_not_elsewhere(self, context, instance):
-        """Refuse a second LPAR after a live migration without a known end."""
-        nodename = self._services.host.nodename
-        for other in move.possible_targets(context, instance, nodename):
-            if not peers.is_surely_absent(context, other, instance):
-                raise exception.PowerVMAPIFailed(
-                    inst_name=instance.name, reason='its LPAR may be on host '
-                    '%s, to which it was being migrated' % other)
 
     def unrescue(self, context, instance):
         """Boot a rescued server from its own disk again."""

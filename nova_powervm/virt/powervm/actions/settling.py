@@ -60,7 +60,7 @@ class Settling:
         still_here = [instance for instance in instances
                       if instance.task_state != task_states.MIGRATING or
                       not self._has_moved(context, instance)]
-        self._clean_up(context, {instance.uuid for instance in instances})
+        self._clean_up(context, {instance.uuid for instance in still_here})
         return objects.InstanceList(context, objects=still_here)
 
     def _has_moved(self, context, instance):
@@ -73,8 +73,9 @@ class Settling:
         LOG.warning('nova-compute has ended while the server was migrated to '
                     '%s; finding out where it is.', migration.dest_compute,
                     instance=instance)
-        end = self._services.migrations.settle(instance)
-        LOG.info('The migration has ended: the server has %s.', end.value,
+        end = outcome.confirm(context, instance, migration.dest_compute,
+                              self._services.migrations.settle(instance))
+        LOG.info('The migration has ended: the outcome is %r.', end.value,
                  instance=instance)
         try:
             if end is outcome.Outcome.MOVED:
@@ -90,23 +91,24 @@ class Settling:
     def _clean_up(self, context, known):
         """End migrations of servers that Nova has on this host no longer.
 
-        Nova has deleted such a server meanwhile, or its target had it already
-        when nova-compute was killed here. Nobody else removes what it has left
-        here.
+        Nova has deleted such a server meanwhile, or its target has it already.
+        Nobody else removes what it has left here. If the server has been moved
+        again since then, only the record is left to be ended.
 
-        :param known: set of the UUIDs of Nova's servers on this host.
+        :param known: set of the UUIDs of Nova's servers that are still here.
         """
         context = context.elevated(read_deleted='yes')
         for migration in objects.MigrationList.get_by_filters(context, {
                 'source_compute': self._services.host.nodename,
                 'migration_type': fields.MigrationType.LIVE_MIGRATION,
                 'status': list(_UNDER_WAY)}):
-            if (migration.instance_uuid not in known and
-                    _is_last(context, migration)):
+            if migration.instance_uuid not in known:
+                later = _later(context, migration)
                 utils.try_to(
                     'clean up after the migration of server %s' %
-                    migration.instance_uuid, self._clean_up_after, context,
-                    migration)
+                    migration.instance_uuid,
+                    *(_end_record, migration, later) if later else
+                    (self._clean_up_after, context, migration))
 
     def _clean_up_after(self, context, migration):
         instance = objects.Instance.get_by_uuid(context,
@@ -171,11 +173,20 @@ class Settling:
                      bdm.attachment_id == known.get(bdm.volume_id)])
 
 
-def _is_last(context, migration):
-    """Whether the server has not been moved by somebody else since then."""
-    return migration.id == max(
-        found.id for found in objects.MigrationList.get_by_filters(
-            context, {'instance_uuid': migration.instance_uuid}))
+def _later(context, migration):
+    """Return the nova.objects.Migrations of the server since then: list."""
+    return [found for found in objects.MigrationList.get_by_filters(
+        context, {'instance_uuid': migration.instance_uuid})
+        if found.id > migration.id]
+
+
+def _end_record(migration, later):
+    """End the record of a migration, as later ones tell how it has ended."""
+    first = min(later, key=lambda found: found.id)
+    migration.status = ('completed' if
+                        first.source_compute == migration.dest_compute
+                        else 'error')
+    migration.save()
 
 
 def _data(instance, migration):

@@ -23,6 +23,7 @@ from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import base_partition as pvm_bp
 
+from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -48,11 +49,16 @@ class Location(enum.Enum):
 
 
 class Outcome(enum.Enum):
-    """How a migration has ended."""
+    """How a migration has ended.
+
+    MOVED: the LPAR is on the target; STAYED: it is on the source; UNKNOWN: the
+    platform does not tell; LOST: it is on neither.
+    """
 
     MOVED = 'moved'
     STAYED = 'stayed'
     UNKNOWN = 'unknown'
+    LOST = 'lost'
 
 
 def is_migrating(lpar_w):
@@ -81,6 +87,25 @@ def look(host, instance, note=lambda lpar_w: None):
         LOG.warning('The LPAR cannot be looked at: %s', exc,
                     instance=instance)
         return Location.UNSEEN
+
+
+def confirm(context, instance, dest, end):
+    """Ask the target whether an LPAR that has left the source is there.
+
+    An operator may have moved it to a third host, or deleted it. It sends no
+    request, and calls the target once. If the target does not answer, the LPAR
+    is taken to be there.
+
+    :param context: nova.context.RequestContext
+    :param instance: nova.objects.Instance
+    :param dest: str, Nova's name of the target.
+    :param end: Outcome, as the source sees it.
+    :returns: Outcome
+    """
+    if end is Outcome.MOVED and peers.is_surely_absent(context, dest,
+                                                       instance):
+        return Outcome.LOST
+    return end
 
 
 def _is_gone(host, instance):

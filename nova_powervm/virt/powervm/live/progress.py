@@ -23,6 +23,8 @@ INTERVAL = 10
 # assumed to be MB, no hardware.
 _TOTAL = 'ProgressPartitionDataTotal'
 _REMAINING = 'ProgressPartitionDataRemaining'
+# It is assumed to be true while a job migrates the LPAR, no hardware.
+_UNDER_WAY = 'IsOperationInProgress'
 
 
 class Progress:
@@ -30,6 +32,7 @@ class Progress:
 
     :ivar state: str, the migration state of the LPAR when it was read last,
         or None.
+    :ivar is_under_way: bool, whether the platform worked on the LPAR then.
     :param record: nova.objects.Migration, or None.
     :param clock: running.Clock
     """
@@ -39,6 +42,7 @@ class Progress:
         self._clock = clock
         self._last = clock.now()
         self.state = None
+        self.is_under_way = False
 
     def is_due(self):
         """Whether it is time to look again."""
@@ -48,6 +52,7 @@ class Progress:
         """Save what an LPAR that was just read tells. Never raises."""
         self._last = self._clock.now()
         self.state = lpar_w.migration_state
+        self.is_under_way = lpar_w._get_val_bool(_UNDER_WAY)
         total = lpar_w._get_val_int(_TOTAL)
         if not total or self._record is None:
             return

@@ -40,6 +40,8 @@ MAX_INTERVAL = 10
 CONFIRM_INTERVAL = 5
 #: How often the platform is asked to recover a migration.
 MAX_RECOVERIES = 3
+#: For how many seconds a recovery may last.
+RECOVERY_SECONDS = 1800
 _FAILED = 'Migration_Failed'
 
 
@@ -74,6 +76,7 @@ class Migration:
 
     :ivar message: str, the platform's words if it has failed.
     :ivar is_cancelled: bool, whether a user has aborted it.
+    :ivar is_told: bool, whether the platform has told that it has succeeded.
     :ivar is_given_up: bool, whether somebody deletes the server.
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
@@ -102,6 +105,7 @@ class Migration:
         self.message = ''
         self.is_cancelled = False
         self.is_given_up = False
+        self.is_told = False
 
     # ---- what its own thread does ----------------------------------------
 
@@ -129,7 +133,7 @@ class Migration:
         self._host.partition_states.forget(vm.get_lpar_uuid(self._instance))
         try:
             self._job_id, self._status = self._jobs.submit(parameters)
-        except pvm_exc.Error as exc:
+        except Exception as exc:
             self.message = str(exc)
             LOG.warning('The platform did not take the migration, or its '
                         'answer was lost: %s', exc, instance=self._instance)
@@ -158,6 +162,7 @@ class Migration:
             if self._status.is_over:
                 self._delete_record(self._job_id)
                 if self._status.is_done:
+                    self.is_told = True
                     return outcome.Outcome.MOVED
                 self.message = self._status.message
                 return self._settle(job_is_over=True)
@@ -204,12 +209,20 @@ class Migration:
                     self._abort_if_due()
                     # Nobody can tell any more whether its job has ended.
                     job_is_over = self._is_late(times=2)
-                elif times > 1:
+                elif times > 1 and not self._is_of_others():
                     if recoveries == MAX_RECOVERIES:
                         return outcome.Outcome.UNKNOWN
                     recoveries, times = recoveries + 1, 0
                     self._recover()
             self._pause(CONFIRM_INTERVAL)
+
+    def _is_of_others(self):
+        """Whether somebody else has begun a migration that is under way.
+
+        Its own job is over, and the platform still works on the LPAR.
+        """
+        return (self._progress.is_under_way and
+                self._progress.state != _FAILED and not self._is_late())
 
     def _look(self):
         location = outcome.look(self._host, self._instance,
@@ -280,7 +293,12 @@ class Migration:
                     instance=self._instance)
         try:
             job_id, status = self._jobs.recover()
+            began = self._clock.now()
             while not status.is_over:
+                if self._clock.now() - began > RECOVERY_SECONDS:
+                    LOG.warning('The recovery does not end.',
+                                instance=self._instance)
+                    return
                 self._pause()
                 status = self._jobs.read(job_id)
             self._delete_record(job_id)

@@ -14,6 +14,7 @@
 
 import threading
 
+import fixtures
 from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.tests.virt.powervm.live import base
@@ -76,6 +77,31 @@ class OutcomeTest(RunningTestCase):
             ['GET LogicalPartition'] * 2, self.requests()[-2:])
         self.assertEqual(running.CONFIRM_INTERVAL, self.clock.seconds)
         self.assertIn('500', migration.message)
+
+    def test_strange_answer(self):
+        """What the client cannot read may come from a job that runs."""
+        migration_jobs = job.MigrationJobs
+        submit = migration_jobs.submit
+
+        def read_nothing(*args):
+            submit(*args)
+            raise AttributeError('the answer has no entry')
+
+        self.useFixture(fixtures.MockPatchObject(migration_jobs, 'submit',
+                                                 read_nothing))
+        migration, end = self.migrate()
+        self.assertIs(outcome.Outcome.MOVED, end)
+        self.assertFalse(migration.is_told)
+
+    def test_recovery_does_not_end(self):
+        self.fail_request(method='PUT', path='/do/Migrate$',
+                          effect='migration', phase='copy', outcome='stuck')
+        under_way = job.Status(is_over=False, is_done=False, message='')
+        self.useFixture(fixtures.MockPatchObject(
+            job.MigrationJobs, 'recover', lambda _self: ('1', under_way)))
+        self.useFixture(fixtures.MockPatchObject(
+            job.MigrationJobs, 'read', lambda _self, _id: under_way))
+        self.assertIs(outcome.Outcome.UNKNOWN, self.migrate()[1])
 
     def test_polls_get_rarer(self):
         self.slow_down()

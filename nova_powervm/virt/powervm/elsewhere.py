@@ -1,0 +1,92 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Refuse to create an LPAR for a server that another host runs.
+
+Both LPARs would write to the same disks. This host sees only its own LPARs, so
+it asks the drivers of other hosts, see peers. It asks only if a server of Nova
+has lost its LPAR, or if its host is down, so this costs little.
+"""
+
+from nova import objects
+from nova.objects import fields
+from nova import servicegroup
+
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import peers
+
+
+def check_lost(context, instance, nodename):
+    """Check that no other host has the LPAR that a host has lost.
+
+    If a live migration has ended without Nova knowing how, its target must
+    answer that it does not have the LPAR. An operator may also have moved the
+    LPAR without Nova, so all other hosts are asked whether it is on there.
+
+    It sends no request, and calls each other host of this hypervisor once.
+
+    :param context: nova.context.RequestContext
+    :param instance: nova.objects.Instance, whose LPAR is not on this host.
+    :param nodename: str, Nova's name of this host, which Nova has it on.
+    :raises PowerVMAPIFailed: if another host has the LPAR, or may have it.
+    """
+    context = context.elevated()
+    targets = move.possible_targets(context, instance, nodename)
+    for other in targets:
+        if not peers.is_surely_absent(context, other, instance):
+            _refuse(instance, 'its LPAR may be on host %s, to which it was '
+                    'being migrated', other)
+    for other in _hosts_that_are_up(context):
+        if other not in (nodename, *targets) and peers.is_on(
+                context, other, instance):
+            _refuse(instance, 'its LPAR is on host %s, to which somebody has '
+                    'moved it without Nova. Move it back to this host with '
+                    'the tools of the platform', other)
+
+
+def check_evacuated(context, instance, nodename):
+    """Check that a server to be evacuated has not arrived at another host.
+
+    The process that followed its live migration may have ended before it
+    could tell Nova. A target that does not answer is taken to be off, too.
+
+    It sends no request, and calls each target that is in question once.
+
+    :param context: nova.context.RequestContext
+    :param instance: nova.objects.Instance, which Nova has on another host.
+    :param nodename: str, Nova's name of this host.
+    :raises PowerVMAPIFailed: if the LPAR is on another host.
+    """
+    if instance.host in (None, nodename):
+        return
+    context = context.elevated()
+    for other in move.possible_targets(context, instance, instance.host):
+        if other != nodename and peers.is_on(context, other, instance):
+            _refuse(instance, 'its LPAR is on host %s, to which it was being '
+                    'migrated. Power it off there before you evacuate the '
+                    'server', other)
+
+
+def _refuse(instance, reason, *args):
+    raise exception.PowerVMAPIFailed(inst_name=instance.name,
+                                     reason=reason % args)
+
+
+def _hosts_that_are_up(context):
+    """Return Nova's names of the hosts with this hypervisor: sorted list."""
+    api = servicegroup.API()
+    up = {service.host for service in objects.ServiceList.get_by_binary(
+        context, 'nova-compute') if api.service_is_up(service)}
+    nodes = objects.ComputeNodeList.get_by_hypervisor_type(
+        context, fields.HVType.PHYP)
+    return sorted({node.host for node in nodes} & up)
