@@ -32,7 +32,7 @@ class LiveMigrationMethods(driver.ComputeDriver):
                                            src_compute_info, dst_compute_info,
                                            block_migration=False,
                                            disk_over_commit=False):
-        return self.actions.live.check_as_target(block_migration)
+        return self.actions.live.check_as_target(instance, block_migration)
 
     def check_can_live_migrate_source(self, context, instance,
                                       dest_check_data,
@@ -73,7 +73,8 @@ class LiveMigrationMethods(driver.ComputeDriver):
                                                block_device_info,
                                                destroy_disks=True,
                                                migrate_data=None):
-        self.actions.live.roll_back_at_target(instance, network_info)
+        self.actions.live.roll_back_at_target(instance, network_info,
+                                              migrate_data)
 
     def post_live_migration(self, context, instance, block_device_info,
                             migrate_data=None):

@@ -21,8 +21,10 @@ import contextlib
 import typing
 
 from nova import exception as nova_exc
+from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import base_partition as pvm_bp
 
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm import exception
@@ -36,6 +38,7 @@ from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm.live import processors
 from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm.live import vnics
+from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm.volume import wwpns
 
 LOG = logging.getLogger(__name__)
@@ -59,7 +62,7 @@ class LiveMigrations:
 
     # ---- checks, which change nothing -----------------------------------
 
-    def check_as_target(self, block_migration):
+    def check_as_target(self, instance, block_migration):
         """Check whether a server may come to this host.
 
         :param block_migration: whether its disks are to be copied, or None.
@@ -67,6 +70,7 @@ class LiveMigrations:
         :raises nova.exception.MigrationPreCheckError: if it may not.
         """
         checks.check_console(self._services.host)
+        checks.check_not_left(self._services.host, instance)
         with _checking():
             target = checks.describe_target(self._services.host)
         return data.build({'target': target,
@@ -132,10 +136,11 @@ class LiveMigrations:
         runner.log_operation('pre_live_migration', instance)
         content = data.read(migrate_data)
         vifs = _target_vifs(network_info, migrate_data)
-        found = runner.run(flow_live_migration.prepare(
-            self._services, instance, vifs, content['public_key'],
-            content['switches'], block_device_info, content['adapters'],
-            data.attachments(migrate_data)), instance)
+        with self._lock(instance):
+            found = runner.run(flow_live_migration.prepare(
+                self._services, instance, vifs, content['public_key'],
+                content['switches'], block_device_info, content['adapters'],
+                data.attachments(migrate_data)), instance)
         content['vlans'] = found['vlans']
         content['served_by'] = found.get('served_by', {})
         data.write(migrate_data, content)
@@ -148,22 +153,52 @@ class LiveMigrations:
             self._services, context, instance, network_info,
             block_device_info), instance)
 
-    def roll_back_at_target(self, instance, network_info):
+    def roll_back_at_target(self, instance, network_info, migrate_data):
         """Remove what prepare() made, unless the server is here.
 
-        Never raises.
+        Nova does not wait for that, so the next migration of the server may
+        have begun. Then it stays: prepare() replaces what it finds. Never
+        raises.
+
+        :param migrate_data: live.data.MigrateData, or None.
         """
         # Somebody may have removed the key of the source.
         self._services.keys.forget()
-        if self._is_away(instance):
-            self._try('roll back',
-                      lambda: flow_live_migration.roll_back_at_target(
-                          self._services, instance, network_info), instance)
+        with self._lock(instance):
+            if not self._is_coming_again(
+                    instance, migrate_data) and self._is_away(instance):
+                self._try('roll back',
+                          lambda: flow_live_migration.roll_back_at_target(
+                              self._services, instance, network_info),
+                          instance)
+
+    @staticmethod
+    def _lock(instance):
+        """Have one thread at a time prepare for a server, or roll back."""
+        return lockutils.lock('live_migration_%s' % instance.uuid)
+
+    def _is_coming_again(self, instance, migrate_data):
+        """Whether a later migration of a server comes to this host."""
+        if migrate_data is None or not migrate_data.obj_attr_is_set(
+                'migration'):
+            return False
+        is_coming = move.is_coming_again(
+            instance, self._services.host.nodename, migrate_data.migration)
+        if is_coming:
+            LOG.info('The server is being migrated to this host again, so '
+                     'nothing is removed.', instance=instance)
+        return is_coming
 
     def _is_away(self, instance):
-        """Whether the LPAR of a server is certainly not here."""
-        if outcome.look(self._services.host,
-                        instance) is outcome.Location.GONE:
+        """Whether the LPAR of a server is certainly not here.
+
+        One that is off is the rest of an earlier move: the server runs.
+        """
+        seen = []
+        location = outcome.look(self._services.host, instance, seen.append)
+        if location is outcome.Location.GONE or (
+                location is outcome.Location.HERE and
+                seen[-1].state == pvm_bp.LPARState.NOT_ACTIVATED):
             return True
         LOG.error('The LPAR of the server is on this host, or may be: nothing '
                   'is removed. It runs here if it is not on host %s.',

@@ -31,12 +31,10 @@ from nova_powervm.virt.powervm.flows import (
 from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
-
-# Statuses of a live migration that nobody has ended.
-_UNDER_WAY = ('accepted', 'queued', 'preparing', 'running')
 
 
 class Settling:
@@ -101,7 +99,7 @@ class Settling:
         for migration in objects.MigrationList.get_by_filters(context, {
                 'source_compute': self._services.host.nodename,
                 'migration_type': fields.MigrationType.LIVE_MIGRATION,
-                'status': list(_UNDER_WAY)}):
+                'status': list(move.UNDER_WAY)}):
             if migration.instance_uuid not in known:
                 later = _later(context, migration)
                 utils.try_to(
@@ -137,7 +135,7 @@ class Settling:
         found = objects.MigrationList.get_by_filters(context, {
             'instance_uuid': instance.uuid,
             'migration_type': fields.MigrationType.LIVE_MIGRATION,
-            'status': list(_UNDER_WAY)})
+            'status': list(move.UNDER_WAY)})
         return max((migration for migration in found
                     if migration.source_compute == instance.host),
                    key=lambda migration: migration.id, default=None)

@@ -57,6 +57,24 @@ def check_console(host):
             'running servers between NovaLinks only' % host.nodename)
 
 
+def check_not_left(host, instance):
+    """Refuse a target that has an LPAR of the server already.
+
+    A cold migration or an evacuation has left it, off. It takes no request,
+    and 1 if the host has known such an LPAR. If the host does not know it,
+    the platform refuses the migration later.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :raises nova.exception.MigrationPreCheckError: if there is one.
+    """
+    if (host.partition_states.known(vm.get_lpar_uuid(instance)) and
+            outcome.look(host, instance) in (outcome.Location.HERE,
+                                             outcome.Location.MOVING)):
+        _refuse('host %s has an LPAR of the server already, which an earlier '
+                'move has left there', host.nodename)
+
+
 def describe_target(host):
     """Check the system of the target, and describe it (1 request).
 

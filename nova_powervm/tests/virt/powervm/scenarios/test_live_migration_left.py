@@ -1,0 +1,87 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Live migrations, and what earlier moves have left or still remove."""
+
+from unittest import mock
+
+from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.scenarios import test_live_migration
+
+
+class LeftTest(test_live_migration.OvsMixin, base.ScenarioCase):
+
+    def test_target_has_an_lpar_of_it(self):
+        """A cold migration has left it, off."""
+        server = self.leave_lpar()
+        self.cloud.run_periodic_tasks()
+        before = self.platform_state()
+        self.live_migrate(server, host='compute1')
+        self.assertIn('host compute1 has an LPAR of the server already',
+                      self.fault_of(server))
+        self.assertEqual('error', self.migration_of(server).status)
+        self.assert_state_equal(before, self.platform_state(), 'refused')
+
+    def test_target_does_not_know(self):
+        """The platform refuses; the target keeps nothing of that."""
+        server = self.leave_lpar()
+        with self.cloud.on('compute1'):
+            self.driver.services.host.partition_states.clear()
+        self.live_migrate(server, host='compute1')
+        self.assertEqual('failed', self.migration_of(server).status)
+        self.assertEqual([], self.trunks_on('compute1'))
+        self.assert_linked('compute2', 1)
+        self.assertEqual('not activated',
+                         self.lpar_on(server, 'compute1').partition_state)
+
+    def leave_lpar(self):
+        """Move a server to compute2, and leave its LPAR on compute1."""
+        server = self.boot_on_first()
+        self.migrate(server)
+        self.platform.faults.add({
+            'method': 'DELETE', 'path': '/LogicalPartition/[^/]*$',
+            'effect': 'status', 'status': 500, 'count': 0})
+        self.act(server, 'confirmResize')
+        self.platform.faults.clear()
+        self.users.reset_state(self.walk_server(server))
+        self.reboot(server, hard=True)
+        self.assertEqual({'compute1': 'not activated', 'compute2': 'running'},
+                         self.lpars_of(server))
+        self._begin()
+        return server
+
+    def test_target_rolls_back_late(self):
+        """The next migration has begun, and keeps what it has prepared."""
+        server = self.boot_on_first()
+        late = []
+        self.break_migration('copy')
+        with mock.patch.object(
+                self.cloud, 'cast',
+                lambda *args, **kwargs: late.append((args, kwargs))):
+            self.live_migrate(server)
+        self.platform.faults.clear()
+        (args, kwargs), = late
+        rpcapi = self.compute.compute_rpcapi
+        prepare = rpcapi.pre_live_migration
+
+        def prepare_and_roll_back(*prepare_args):
+            result = prepare(*prepare_args)
+            self.cloud.cast(*args, **kwargs)
+            self.cloud.run_casts()
+            return result
+
+        with mock.patch.object(rpcapi, 'pre_live_migration',
+                               prepare_and_roll_back):
+            self.live_migrate(server)
+        self.assert_runs_on(server, 'compute2')
+        self.assert_linked('compute2', 1)
+        self.assert_linked('compute1', 0)
