@@ -17,6 +17,9 @@ The keys are those of networking-powervm. A client may send numbers or text.
 
 import decimal
 
+#: Backing devices of a vNIC (source: IBM's documents).
+MOST_DEVICES = 6
+
 
 def parse(profile):
     """Read the wishes of a port.
@@ -52,15 +55,17 @@ def _number(value):
 
 def _count(key, value):
     number = _number(value)
-    if number is None or number < 1 or number != int(number):
-        raise ValueError('%s is %r, not a whole number of at least 1' % (
-            key, value))
+    # Of a huge number, such as 1e999999999, int() would not return.
+    if number is None or not 1 <= number <= MOST_DEVICES or (
+            number != int(number)):
+        raise ValueError('%s is %r, not a whole number from 1 to %d' % (
+            key, value, MOST_DEVICES))
     return int(number)
 
 
 def _fraction(key, value):
     number = _number(value)
-    if number is None or not 0 < number <= 1:
+    if number is None or not 0 < number <= 1 or not float(number):
         raise ValueError('%s is %r, not a number above 0 and up to 1' % (
             key, value))
     return float(number)

@@ -44,8 +44,10 @@ class WishesTest(testtools.TestCase):
     def test_wrong(self):
         for key, values in (
                 ('vnic_required_vfs', (0, -1, 1.5, '', 'two', True, [2],
-                                       'nan', 'inf', float('inf'))),
-                ('capacity', (0, -0.5, 1.1, '2%', 'nan', False, {}, '')),
+                                       'nan', 'inf', float('inf'), 7,
+                                       '1e999999999')),
+                ('capacity', (0, -0.5, 1.1, '2%', 'nan', False, {}, '',
+                              '1e-400', '1e999999999')),
                 ('maxcapacity', (0, 2, 'all'))):
             for value in values:
                 error = self.assertRaises(ValueError, wishes.parse,

@@ -15,7 +15,6 @@
 from nova import exception as nova_exc
 from oslo_log import log as logging
 from oslo_utils import excutils
-from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm.flows import network as flow_network
@@ -63,11 +62,11 @@ class Ports:
                       'is missing, hard reboot the server. %s', exc,
                       instance=instance)
 
-    def _plug(self, instance, vifs):
+    def _plug(self, instance, vifs, are_new=False):
         runner.log_operation('plug_vifs', instance)
         try:
-            runner.run(flow_network.plug(self._services, instance, vifs),
-                       instance)
+            runner.run(flow_network.plug(self._services, instance, vifs,
+                                         are_new=are_new), instance)
         except Exception as exc:
             # The traceback of an exception of the driver or of Nova adds
             # nothing to its message.
@@ -83,30 +82,39 @@ class Ports:
         """
         runner.log_operation('unplug_vifs', instance)
         try:
-            runner.run(flow_network.unplug(self._services, instance,
-                                           network_info), instance)
-        except nova_exc.InstanceNotFound:
-            LOG.log(vm.level_of_missing(instance),
-                    'The LPAR is gone and its ports with it.',
-                    instance=instance)
-            self._remove_rest(instance, network_info)
+            self._unplug(instance, network_info)
         except Exception as exc:
             LOG.exception('Unplugging ports failed.', instance=instance)
             raise nova_exc.InterfaceDetachFailed(
                 instance_uuid=instance.uuid) from exc
 
-    def _remove_rest(self, instance, network_info):
-        """Remove what ports have outside of an LPAR that is gone.
+    def _unplug(self, instance, network_info):
+        """Unplug ports; retry if the platform wrongly said the LPAR is gone.
 
-        :raises nova.exception.InterfaceDetachFailed: if that fails.
+        :raises nova.exception.NovaException: if that fails.
+        :raises pypowervm.exceptions.Error: if what they have outside of the
+            LPAR cannot be removed.
         """
+        def run():
+            runner.run(flow_network.unplug(self._services, instance,
+                                           network_info), instance)
+
+        host = self._services.host
         try:
+            run()
+        except nova_exc.InstanceNotFound:
+            level = vm.level_of_missing(instance)
+            # One such answer may be wrong, unless it is expected.
+            if level > logging.INFO and not vm.is_gone(host, instance):
+                LOG.warning('The platform reported that the LPAR is gone, but '
+                            'lists it; trying to unplug again.',
+                            instance=instance)
+                run()
+                return
+            LOG.log(level, 'The LPAR is gone and its ports with it.',
+                    instance=instance)
             for vif in powervm_vif.known(network_info):
-                powervm_vif.unplug_without_lpar(self._services.host, instance,
-                                                vif)
-        except pvm_exc.Error as exc:
-            raise nova_exc.InterfaceDetachFailed(
-                instance_uuid=instance.uuid) from exc
+                powervm_vif.unplug_without_lpar(host, instance, vif)
 
     def attach(self, instance, vif):
         """Plug a new port of a server, and tell the guest its tag.
@@ -115,7 +123,7 @@ class Ports:
         :raises nova.exception.VirtualInterfacePlugException: if plugging
             fails.
         """
-        self._plug(instance, [vif])
+        self._plug(instance, [vif], are_new=True)
         try:
             tags.update(instance)
         except Exception:

@@ -19,13 +19,16 @@ from nova_powervm.virt.powervm.tasks import network as tf_net
 from nova_powervm.virt.powervm.tasks import vm as tf_vm
 
 
-def plug(services, instance, network_info):
-    """Flow that plugs the missing ports of a server."""
+def plug(services, instance, network_info, are_new=False):
+    """Flow that plugs the missing ports of a server.
+
+    :param are_new: whether Nova is about to attach these ports.
+    """
     slots = slot.slots_for_change(services, instance)
     flow = linear_flow.Flow('plug_vifs').add(
         tf_vm.Get(services.host, instance),
         tf_net.PlugVifs(services.virtapi, services.host, instance,
-                        network_info, slots=slots))
+                        network_info, are_new=are_new, slots=slots))
     slot.add_save_slots(flow, slots)
     return flow
 

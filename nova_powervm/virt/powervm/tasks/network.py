@@ -28,6 +28,7 @@ class PlugVifs(base.Task):
     :param instance: nova.objects.Instance
     :param network_infos: list of nova.network.model.VIF
     :param new_lpar: whether this flow has created the LPAR.
+    :param are_new: whether Nova is about to attach these ports to the server.
     :param slots: slots.server.ServerSlots of the flow.
     """
 
@@ -35,14 +36,16 @@ class PlugVifs(base.Task):
     default_provides = 'vm_adapters'
 
     def __init__(self, virtapi, host, instance, network_infos,
-                 new_lpar=False, slots=no_slots.NO_SLOTS):
+                 new_lpar=False, are_new=False, slots=no_slots.NO_SLOTS):
         super().__init__()
         self.plugger = plugger.VifPlugger(virtapi, host, instance,
                                           network_infos, slots=slots)
         self.new_lpar = new_lpar
+        self.are_new = are_new
 
     def execute(self, lpar_wrap):
-        return self.plugger.plug(lpar_wrap, new_lpar=self.new_lpar)
+        return self.plugger.plug(lpar_wrap, new_lpar=self.new_lpar,
+                                 are_new=self.are_new)
 
     def revert(self, result, flow_failures, lpar_wrap):
         self.plugger.undo()

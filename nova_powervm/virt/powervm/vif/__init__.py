@@ -33,9 +33,11 @@ from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.virt.powervm import host as powervm_host
+from nova_powervm.virt.powervm import physical_ports
 from nova_powervm.virt.powervm.vif import details
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
+from nova_powervm.virt.powervm.vif import ovs
 from nova_powervm.virt.powervm.vif import rmc
 from nova_powervm.virt.powervm import vm
 
@@ -152,6 +154,12 @@ def types_to_unplug(
     return [driver.CLIENT_ADAPTER, driver.VNIC]
 
 
+def possible_types(host: powervm_host.Host) -> list[driver.AdapterType]:
+    """Tell which types of adapters an LPAR of a host can have (no request)."""
+    return [driver.CLIENT_ADAPTER] + (
+        [driver.VNIC] if physical_ports.has_vnics(host.system) else [])
+
+
 def restore(host: powervm_host.Host, instance: objects.Instance,
             vif: network_model.VIF, adapters: typing.Any) -> bool:
     """Bring a port up to date when nova-compute starts.
@@ -184,7 +192,7 @@ def unplug(host: powervm_host.Host, instance: objects.Instance,
     :raises VirtualInterfaceUnplugException: if the platform refuses.
     """
     try:
-        vif_drv = _build_vif_driver(host, instance, _with_known_type(
+        vif_drv = _build_vif_driver(host, instance, _as_plugged(
             host, vif, driver.find_adapter(adapters, vif)))
     except nova_exc.VirtualInterfacePlugException as exc:
         LOG.warning('Not unplugging: %s', exc, instance=instance)
@@ -366,15 +374,20 @@ def _tell_agent(vif_drv: driver.VifDriver, action: str, vif: network_model.VIF,
                     instance=vif_drv.instance)
 
 
-def _with_known_type(
+def _as_plugged(
         host: powervm_host.Host, vif: network_model.VIF,
         adapter: pvm_wrapper.EntryWrapper | None) -> network_model.VIF:
-    """A port whose type is known, if its adapter tells.
+    """A port with the type that its adapter is of.
 
-    The driver of Open vSwitch also removes adapters that are on another switch
-    than its own. Behind an HMC there are no ports of Open vSwitch.
+    Neutron may have bound it again, in vain or to another type, since it was
+    plugged. The driver of Open vSwitch also removes adapters that are on
+    another switch than its own. Behind an HMC there are no ports of Open
+    vSwitch.
     """
-    if adapter is None or vif.get('type') in VIF_DRIVERS:
+    if adapter is None or (
+            vif.get('type') in VIF_DRIVERS and
+            isinstance(adapter, _driver_class(vif).adapter_type.wrapper) and
+            not ovs.is_on_switch(host, adapter)):
         return vif
     return network_model.VIF(**dict(vif, type=(
         'pvm_sriov' if isinstance(adapter, driver.VNIC.wrapper) else

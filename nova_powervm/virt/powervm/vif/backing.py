@@ -123,7 +123,7 @@ def _count(vif, key):
     value = vif['details'][key]
     text = str(value)
     if (isinstance(value, bool) or not isinstance(value, (int, str)) or
-            not re.fullmatch('[0-9]+', text) or
+            not re.fullmatch('[0-9]{1,9}', text) or
             not 1 <= int(text) <= MOST_DEVICES):
         raise _no_sense(vif, key)
     return int(text)

@@ -98,6 +98,12 @@ def find_adapter(adapters: list[pvm_wrapper.EntryWrapper] | None,
                  if adapter.mac == mac), None)
 
 
+def same_address(vif: network_model.VIF, other: network_model.VIF) -> bool:
+    """Tell whether two ports have the same MAC address."""
+    return (pvm_util.sanitize_mac_for_api(vif['address']) ==
+            pvm_util.sanitize_mac_for_api(other['address']))
+
+
 def create_cna(host: powervm_host.Host, parent_w: pvm_bp.BasePartition,
                vswitch_name: str, pvid: int,
                **attrs: typing.Any) -> pvm_net.CNA:

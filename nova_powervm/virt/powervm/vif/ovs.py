@@ -232,11 +232,7 @@ class OvsVifDriver(driver.VifDriver):
             self._is_on_switch(trunk))
 
     def _is_on_switch(self, cna):
-        """Whether an adapter is on the virtual switch to Open vSwitch."""
-        if not isinstance(cna, self.adapter_type.wrapper):
-            return False
-        vswitch = self.host.get_vswitch(self._vswitch_name)
-        return vswitch is not None and cna.vswitch_id == vswitch.switch_id
+        return is_on_switch(self.host, cna)
 
     @lockutils.synchronized(_SWITCH_LOCK)
     def _ensure_vswitch(self):
@@ -245,6 +241,20 @@ class OvsVifDriver(driver.VifDriver):
             pvm_net.VSwitch.bld(self.host.adapter, self._vswitch_name).create(
                 parent_type=pvm_ms.System, parent_uuid=self.host.system_uuid)
             self.host.vswitches_changed()
+
+
+def is_on_switch(host, cna):
+    """Whether an adapter is on the virtual switch to Open vSwitch.
+
+    :param cna: pypowervm wrapper, of any type of adapter.
+    :returns: bool
+    :raises pypowervm.exceptions.Error: if the switches cannot be read; they
+        are read once.
+    """
+    if not isinstance(cna, pvm_net.CNA):
+        return False
+    vswitch = host.get_vswitch(CONF.powervm.pvm_vswitch_for_novalink_io)
+    return vswitch is not None and cna.vswitch_id == vswitch.switch_id
 
 
 def _mgmt_trunks(host):

@@ -46,7 +46,7 @@ class VifPlugger(object):
         self.slots = slots
         self._tried = []
 
-    def plug(self, lpar_w, new_lpar=False):
+    def plug(self, lpar_w, new_lpar=False, are_new=False):
         """Plug the ports that are not plugged, and bring up to date the rest.
 
         Events of Neutron reach this host without more ado: Nova sends them to
@@ -57,16 +57,19 @@ class VifPlugger(object):
         :param lpar_w: the LPAR wrapper.
         :param new_lpar: the LPAR was made a moment ago and has no adapters;
             saves the requests that read them.
-        :returns: list of the wrappers of all adapters of the LPAR that are of
-            the types that these ports need. Others are not read.
-        :raises VirtualInterfacePlugException: if the platform refuses.
+        :param are_new: Nova is about to attach these ports; a port that is
+            not new may have an adapter of another type.
+        :returns: list of the wrappers of all adapters of the LPAR of the types
+            that these ports need, and of others if an adapter is missing.
+        :raises VirtualInterfacePlugException: if a port is refused.
         :raises VirtualInterfaceCreateException: if the LPAR cannot get
             adapters now, or a port does not come up and that is fatal.
         :raises pypowervm.exceptions.Error: if its adapters cannot be read.
         """
+        if new_lpar or are_new:
+            self._check_addresses()
         types = powervm_vif.adapter_types(self.network_infos)
-        adapters = [] if new_lpar else driver.read_adapters(
-            self.host, self.instance, types)
+        adapters = [] if new_lpar else self._read(types, are_new)
         new_vifs = []
         for vif in self.network_infos:
             if driver.find_adapter(adapters, vif) is None:
@@ -83,6 +86,33 @@ class VifPlugger(object):
         self.slots.record_vnets(adapters, complete=[
             kind.slot_class for kind in types])
         return adapters
+
+    def _read(self, types, are_new):
+        adapters = driver.read_adapters(self.host, self.instance, types)
+        if not are_new:
+            adapters += _read_others(self.host, self.instance,
+                                     self.network_infos, types, adapters)
+        return adapters
+
+    def _check_addresses(self):
+        """Refuse a port that would share its adapter with another one.
+
+        Neutron gives a MAC address once for each network. By it the driver
+        finds the adapter of a port.
+        """
+        known = {vif['id']: vif for vif in self.network_infos}
+        if self.instance.obj_attr_is_set('info_cache'):
+            known.update({vif['id']: vif for vif in
+                          self.instance.get_network_info()})
+        for vif in self.network_infos:
+            for other in known.values():
+                if (other['id'] != vif['id'] and driver.same_address(
+                        other, vif)):
+                    raise nova_exc.VirtualInterfacePlugException(
+                        'Ports %(id)s and %(other)s of the server have the '
+                        'same MAC address, %(mac)s. Give one of them another '
+                        'address' % {'id': vif['id'], 'other': other['id'],
+                                     'mac': vif['address']})
 
     def _check_io(self, lpar_w):
         capable, reason = lpar_w.can_modify_io()
@@ -145,9 +175,33 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
         capable, reason = lpar_w.can_modify_io()
         if not capable:
             raise nova_exc.VirtualInterfaceUnplugException(reason=reason)
-    adapters = driver.read_adapters(
-        host, instance, powervm_vif.types_to_unplug(network_infos))
+    types = powervm_vif.types_to_unplug(network_infos)
+    adapters = driver.read_adapters(host, instance, types)
+    if not lpar_going:
+        adapters += _read_others(host, instance, network_infos, types,
+                                 adapters)
     for vif in network_infos:
         powervm_vif.unplug(host, instance, vif, adapters=adapters,
                            lpar_going=lpar_going)
     return adapters
+
+
+def _read_others(host, instance, vifs, types, adapters):
+    """Read adapters of other types, if a port has none of its own type.
+
+    Neutron may have bound the port again, to another type, since it was
+    plugged. No request if each port has an adapter.
+
+    :param types: list of driver.AdapterType that were read.
+    :param adapters: list of the wrappers of these.
+    :returns: list of wrappers; empty if the ports have none of these, either.
+    """
+    missing = [vif for vif in vifs
+               if driver.find_adapter(adapters, vif) is None]
+    if not missing:
+        return []
+    others = driver.read_adapters(host, instance, [
+        kind for kind in powervm_vif.possible_types(host)
+        if kind not in types])
+    return [adapter for adapter in others if any(
+        driver.find_adapter([adapter], vif) for vif in missing)]

@@ -47,8 +47,12 @@ class SeaVifDriver(driver.VifDriver):
         The server has run with its adapter, so a failure is logged.
         """
         try:
-            _vswitch, vlan = self._ensure_vlan(vif)
-            if adapter.pvid != vlan:
+            vswitch, vlan = self._ensure_vlan(vif)
+            has = self.host.vswitch_names().get(adapter.vswitch_id)
+            if has and vswitch and has != vswitch:
+                self.tell_difference(vif, 'it is on virtual switch %s, and '
+                                     'its network is on %s' % (has, vswitch))
+            elif adapter.pvid != vlan:
                 self.tell_difference(vif, 'it is in VLAN %s, and its network '
                                      'is in VLAN %s' % (adapter.pvid, vlan))
         except (nova_exc.VirtualInterfacePlugException,

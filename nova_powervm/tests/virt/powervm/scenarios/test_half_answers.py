@@ -280,6 +280,20 @@ class LostAnswersTest(base.ScenarioCase):
                 'VirtualIOServer'] for mapping in vios['mappings']
             if mapping['storage'] == 'oracle_data'])
 
+    def test_detached_port_with_a_wrong_404(self):
+        """The adapter goes, or Nova does not say that it has gone."""
+        server = self.boot()
+        mac = self.attach_port(server)
+        for count, is_detached in ((2, False), (1, True)):
+            self.platform.faults.add({
+                'method': 'GET', 'path': 'LogicalPartition/[0-9A-Fa-f-]{36}$',
+                'effect': 'status', 'status': 404, 'count': count})
+            error = self.users.detach_port(self.walk_server(server), 2)
+            self.assertEqual(is_detached, error is None)
+            self.assertEqual(is_detached, mac not in [
+                adapter['mac'] for adapter in
+                self.platform.state()['ClientNetworkAdapter']])
+
 
 class TrunksTest(base.ScenarioCase):
     """Trunk adapters of Open vSwitch stay for a server that Nova has here."""

@@ -16,6 +16,7 @@ from unittest import mock
 
 from nova import exception as nova_exc
 from nova.network import model
+from nova import objects
 from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm.simulator.resources import network_adapters
@@ -265,6 +266,39 @@ class OvsTestCase(base.SimulatedHostTestCase):
         trunk, = self.trunks()
         self.assertIsNone(trunk.ovs_bridge)
         self.assertIn('has no connection', self.logger.output)
+
+    def test_port_that_is_on_an_sea_by_now(self):
+        """The SEA is on another virtual switch, in a VLAN of that number."""
+        cna = self.plug()
+        port = base.make_vif(details={'vlan': str(cna.pvid)})
+        with mock.patch.object(self.host.bridges, 'ensure',
+                               return_value=self.host.bridges.all()[0]):
+            plugger.VifPlugger(None, self.host, self.instance, [port]).plug(
+                self.lpar_w)
+        self.assertIn('it is on virtual switch %s, and its network is on '
+                      'ETHERNET0' % VSWITCH, self.logger.output)
+        plugger.unplug_all(self.host, self.instance, [port])
+        self.assertEqual(([], []), (
+            self.trunks(), self.adapters(self.lpar(self.instance))))
+
+    def test_two_ports_with_one_mac_address(self):
+        """Neutron allows that on two networks."""
+        first, second = base.make_vif(1), make_vif(2)
+        second['address'] = first['address']
+        exc = self.assertRaises(
+            nova_exc.VirtualInterfacePlugException, plugger.VifPlugger(
+                None, self.host, self.instance, [first, second]).plug,
+            self.lpar_w, new_lpar=True)
+        self.assertIn('have the same MAC address', str(exc))
+        vif.plug(self.host, self.instance, first, self.lpar_w)
+        before = self.site.fingerprint()
+        self.instance.info_cache = objects.InstanceInfoCache(
+            network_info=model.NetworkInfo([first]))
+        attach = plugger.VifPlugger(None, self.host, self.instance, [second])
+        self.assertRaises(nova_exc.VirtualInterfacePlugException, attach.plug,
+                          self.lpar_w, are_new=True)
+        attach.undo()
+        self.assertEqual(before, self.site.fingerprint())
 
     def test_trunk_in_another_vlan(self):
         cna = self.plug()

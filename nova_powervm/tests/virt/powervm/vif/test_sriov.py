@@ -581,6 +581,52 @@ class ReplugTest(SriovTestCase):
             'it has another type of adapter'))
 
 
+class OtherTypeTest(SriovTestCase):
+    """Neutron has bound the only port again, to another type."""
+
+    def setUp(self):
+        super().setUp()
+        self.sea, self.vnic = base.make_vif(), make_vif()
+
+    def adapters_of_all(self):
+        return self.vnics() + self.adapters(self.lpar(self.instance))
+
+    def test_hard_reboot(self):
+        for before, now in ((self.sea, self.vnic), (self.vnic, self.sea)):
+            self.plug(before)
+            has = self.adapters_of_all()
+            told = self.logger.output.count('it has another type of adapter')
+            plugger.VifPlugger(None, self.host, self.instance, [now]).plug(
+                self.lpar_w)
+            self.assertEqual(has, self.adapters_of_all())
+            self.assertEqual(told + 1, self.logger.output.count(
+                'it has another type of adapter'))
+            self.unplug(before)
+
+    def test_detach(self):
+        for before, now in ((self.sea, self.vnic), (self.vnic, self.sea),
+                            (self.vnic, base.make_vif(type='ovs'))):
+            self.plug(before)
+            self.assertEqual(1, len(self.adapters_of_all()))
+            plugger.unplug_all(self.host, self.instance, [now])
+            self.assertEqual([], self.adapters_of_all())
+
+    def test_that_it_leaves(self):
+        """The logical ports are noted."""
+        self.plug(self.vnic)
+        plugger.unplug_all(self.host, self.instance, [self.sea])
+        self.assertEqual(2, len(self.host.sriov.freed()))
+
+    def test_requests(self):
+        """A new port has no other adapter; others are looked for if needed."""
+        attach = plugger.VifPlugger(None, self.host, self.instance,
+                                    [self.sea])
+        attach.plug(self.lpar_w, are_new=True)
+        self.assertNotIn('GET VirtualNICDedicated', self.requests())
+        attach.plug(self.lpar_w)
+        self.assertEqual(['GET ClientNetworkAdapter'], self.requests())
+
+
 class ReadTest(SriovTestCase):
 
     def test_no_such_feed(self):
