@@ -21,6 +21,7 @@ from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
+from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class VifPlugger(object):
             adapters now, or a port does not come up and that is fatal.
         :raises pypowervm.exceptions.Error: if its adapters cannot be read.
         """
-        if new_lpar or are_new:
+        if are_new or not vm.was_made(self.instance):
             self._check_addresses()
         types = powervm_vif.adapter_types(self.network_infos)
         adapters = [] if new_lpar else self._read(types, are_new)
@@ -98,7 +99,8 @@ class VifPlugger(object):
         """Refuse a port that would share its adapter with another one.
 
         Neutron gives a MAC address once for each network. By it the driver
-        finds the adapter of a port.
+        finds the adapter of a port. A server that has run with such ports is
+        not refused: it may have to move.
         """
         known = {vif['id']: vif for vif in self.network_infos}
         if self.instance.obj_attr_is_set('info_cache'):

@@ -16,7 +16,8 @@ from unittest import mock
 
 from nova import exception as nova_exc
 from nova.network import model
-from nova import objects
+from nova.objects import instance_info_cache
+from oslo_utils import timeutils
 from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm.simulator.resources import network_adapters
@@ -285,20 +286,31 @@ class OvsTestCase(base.SimulatedHostTestCase):
         """Neutron allows that on two networks."""
         first, second = base.make_vif(1), make_vif(2)
         second['address'] = first['address']
+        self.instance.launched_at = None
         exc = self.assertRaises(
             nova_exc.VirtualInterfacePlugException, plugger.VifPlugger(
                 None, self.host, self.instance, [first, second]).plug,
             self.lpar_w, new_lpar=True)
         self.assertIn('have the same MAC address', str(exc))
+        self.instance.launched_at = timeutils.utcnow()
         vif.plug(self.host, self.instance, first, self.lpar_w)
         before = self.site.fingerprint()
-        self.instance.info_cache = objects.InstanceInfoCache(
+        self.instance.info_cache = instance_info_cache.InstanceInfoCache(
             network_info=model.NetworkInfo([first]))
         attach = plugger.VifPlugger(None, self.host, self.instance, [second])
         self.assertRaises(nova_exc.VirtualInterfacePlugException, attach.plug,
                           self.lpar_w, are_new=True)
         attach.undo()
         self.assertEqual(before, self.site.fingerprint())
+
+    def test_move_of_a_server_that_has_ports_with_one_mac_address(self):
+        """An earlier version has made it."""
+        first, second = base.make_vif(1), make_vif(2)
+        second['address'] = first['address']
+        self.instance.launched_at = timeutils.utcnow()
+        plugger.VifPlugger(None, self.host, self.instance, [
+            first, second]).plug(self.lpar_w, new_lpar=True)
+        self.assertEqual(2, len(self.adapters(self.lpar(self.instance))))
 
     def test_trunk_in_another_vlan(self):
         cna = self.plug()
