@@ -78,7 +78,8 @@ class LiveMigrationMethods(driver.ComputeDriver):
 
     def post_live_migration(self, context, instance, block_device_info,
                             migrate_data=None):
-        self.actions.live.release_volumes(instance, block_device_info)
+        self.actions.live.release_volumes(instance, block_device_info,
+                                          migrate_data)
 
     def post_live_migration_at_source(self, context, instance, network_info):
         self.actions.live.unplug_at_source(instance, network_info)

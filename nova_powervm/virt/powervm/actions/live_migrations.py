@@ -217,12 +217,10 @@ class LiveMigrations:
         :param connection_info: dict of Cinder, for this host.
         """
         if self._is_away(instance):
-            self._forget_volumes(instance, {'block_device_mapping': [
-                {'connection_info': connection_info}]})
-
-    def _forget_volumes(self, instance, block_device_info):
-        self._try('remove volumes', lambda: flow_live_migration.forget_volumes(
-            self._services, instance, block_device_info), instance)
+            self._try(
+                'remove volumes', lambda: flow_live_migration.forget_volumes(
+                    self._services, instance, {'block_device_mapping': [
+                        {'connection_info': connection_info}]}), instance)
 
     # ---- the source -----------------------------------------------------
 
@@ -317,14 +315,18 @@ class LiveMigrations:
                 reason='the server is being migrated; delete it again when '
                 'that has ended')
 
-    def release_volumes(self, instance, block_device_info):
-        """Remove devices of the volumes of a server that has moved.
+    def release_volumes(self, instance, block_device_info, migrate_data):
+        """Give up the volumes of a server that has moved.
 
         The platform has removed the mappings. Never raises.
 
         :param block_device_info: with the connection_info of this host.
+        :param migrate_data: live.data.MigrateData with the record of Nova.
         """
-        self._forget_volumes(instance, block_device_info)
+        self._try('remove volumes', lambda: (
+            flow_live_migration.release_volumes(
+                self._services, instance, block_device_info,
+                migrate_data.migration.dest_compute)), instance)
 
     def unplug_at_source(self, instance, network_info):
         """Give up the ports of a server that has moved. Never raises."""

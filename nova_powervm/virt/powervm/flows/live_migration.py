@@ -111,6 +111,17 @@ def forget_volumes(services, instance, block_device_info):
         tf_live.ForgetDevices(services.host, instance, volumes.known_udids()))
 
 
+def release_volumes(services, instance, block_device_info, target):
+    """Flow that gives up the volumes of a server that has moved.
+
+    :param target: str, Nova's name of the host that it has moved to.
+    """
+    volumes = _volumes(services, instance, block_device_info)
+    return linear_flow.Flow('live_migration_release_volumes').add(
+        tf_live.NoteDeparture(volumes, target),
+        tf_live.ForgetDevices(services.host, instance, volumes.known_udids()))
+
+
 def unplug_at_source(services, instance, network_info):
     """Flow that gives up the ports of a server that has moved."""
     return linear_flow.Flow('live_migration_unplug_at_source').add(

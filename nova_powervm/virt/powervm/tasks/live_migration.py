@@ -263,6 +263,25 @@ class ForgetDevices(task.Task):
                      self.host, self.instance, self.udids)
 
 
+class NoteDeparture(task.Task):
+    """Have Nova keep that a server has its volumes on the target.
+
+    A failure is logged, and no more: the target notes it as well.
+
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    :param target: str, Nova's name of the target.
+    """
+
+    def __init__(self, volumes, target):
+        super().__init__('note_departure')
+        self.volumes = volumes
+        self.target = target
+
+    def execute(self):
+        utils.try_to('have Nova keep that the volumes are on host %s' %
+                     self.target, self.volumes.note_departure, self.target)
+
+
 class PrepareVolumes(task.Task):
     """Have VIOSes see volumes; provides which VIOS is to serve what.
 

@@ -330,6 +330,12 @@ class VolumeTransport(abc.ABC):
         """
         return []
 
+    def note_departure(self, target: str) -> None:
+        """Have Nova keep, on the source, that the server has left with them.
+
+        :param target: Nova's name of the host that the server has moved to.
+        """
+
     def note_on_target(self, vioses: list[pvm_vios.VIOS] | None) -> None:
         """Have Nova keep where the server has its volumes now.
 

@@ -276,6 +276,11 @@ class InstanceVolumes:
             described.get(transport.NAME, []), pooled)
             for transport in self.transports}
 
+    def note_departure(self, target: str) -> None:
+        """Have Nova keep, on the source, that the server is on the target."""
+        for transport in self.transports:
+            transport.note_departure(target)
+
     def note_on_target(self, vioses: list[pvm_vios.VIOS] | None) -> None:
         """Have Nova keep where the server has them on the target."""
         for transport in self.transports:

@@ -153,8 +153,12 @@ class NpivTransport(driver.VolumeTransport):
         return npiv_migration.choose_ports(self.host, self.instance,
                                            described)
 
-    def note_on_target(self, vioses):
+    def note_departure(self, target):
         """The second WWPN of each adapter is the first one now."""
+        npiv_migration.note_departure(self.instance, target)
+
+    def note_on_target(self, vioses):
+        """The ports are those of the target; see also note_departure()."""
         npiv_migration.note_on_target(self.host, self.instance, vioses)
 
     # ---- disconnection -------------------------------------------------

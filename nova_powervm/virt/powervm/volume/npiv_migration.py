@@ -89,9 +89,31 @@ def _mapping(slot, vios_w, wwpn):
     return '%d/%s/%d//%s' % (slot, vios_w.name, vios_w.id, name)
 
 
+def note_departure(instance, target):
+    """Have Nova keep, on the source, which WWPNs are the first ones now.
+
+    The source knows that the server has moved. The target may be killed before
+    it hears of that, and a hard reboot does not tell it which WWPN of a pair
+    the server logs on with. It can be called again.
+
+    :param instance: nova.objects.Instance
+    :param target: str, Nova's name of the target.
+    """
+    fabrics.refresh(instance)
+    if fabrics.host_of(instance) == target or not fabrics.known_to(instance):
+        return
+    for fabric in fabrics.known_to(instance):
+        fabrics.set_adapters(instance, fabric, [
+            _arrived(adapter, True, None)
+            for adapter in fabrics.adapters(instance, fabric)])
+    fabrics.set_host(instance, target)
+    fabrics.save(instance)
+
+
 def note_on_target(host, instance, vioses):
     """Have Nova keep where a server that has come has its adapters.
 
+    It exchanges the WWPNs only if the source, of an earlier version, has not.
     It can be called again.
 
     :param host: the owner of the REST connection (host.Host).

@@ -91,6 +91,15 @@ class ForgetVolumesTest(base.RecipesTestCase):
     RECIPES = {'any server': ({'volumes': 1}, {}, 'forget_devices')}
 
 
+class ReleaseVolumesTest(base.RecipesTestCase):
+
+    MODULE = live_migration
+    FLOW = 'release_volumes'
+    RECIPES = {'any server': ({'volumes': 1}, {'target': 'compute2'}, '''
+        note_departure
+        forget_devices''')}
+
+
 class UnplugAtSourceTest(base.RecipesTestCase):
 
     MODULE = live_migration

@@ -186,6 +186,17 @@ class LiveMigrationTasksTest(base.SimulatedHostTestCase):
         forget.assert_called_once_with(self.host, self.instance,
                                        found.known_udids.return_value)
 
+    def test_note_departure(self):
+        """What the target can do later keeps nobody from going on."""
+        found = mock.NonCallableMock(spec=instance_volumes.InstanceVolumes)
+        found.note_departure.side_effect = [None, ValueError('no database')]
+        task = tf_live.NoteDeparture(found, 'compute2')
+        for _time in range(2):
+            task.execute()
+        self.assertEqual([mock.call('compute2')] * 2,
+                         found.note_departure.mock_calls)
+        self.assertIn('no database', self.logger.output)
+
     def test_note_volumes(self):
         found = mock.NonCallableMock(
             spec=instance_volumes.InstanceVolumes,

@@ -98,6 +98,27 @@ class NpivMigrationTest(test_npiv.NpivTestCase):
         self.assertEqual({'A': 'inst_mapped', 'AB': 'inst_mapped'}, {
             fabric: fabrics.state(self.instance, fabric) for fabric in PORTS})
 
+    def test_departure(self):
+        """Once, whoever notes it, and how often."""
+        swapped = {fabric: tuple(reversed(pair))
+                   for fabric, pair in self.pairs.items()}
+        self.come_from('other')
+        self.requests()
+        for _time in range(2):
+            npiv_migration.note_departure(self.instance, self.host.nodename)
+            self.assertEqual(swapped, self.pairs_of())
+        self.assertEqual([], self.requests())
+        self.assertEqual(self.host.nodename, fabrics.host_of(self.instance))
+        npiv_migration.note_on_target(self.host, self.instance,
+                                      self.vios_wrappers())
+        self.assertEqual(swapped, self.pairs_of())
+
+    def test_departure_without_adapters(self):
+        fabrics.forget(self.instance)
+        fabrics.save(self.instance)
+        npiv_migration.note_departure(self.instance, 'other')
+        self.assertIsNone(fabrics.host_of(self.instance))
+
     def test_note_without_platform(self):
         self.come_from('other')
         ports = {fabric: fabrics.adapters(self.instance, fabric)[0].port

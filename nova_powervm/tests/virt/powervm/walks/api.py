@@ -201,10 +201,10 @@ class API:
             else task_states.REBOOTING, 'reboot_instance',
             block_device_info=None, reboot_type='HARD' if hard else 'SOFT')
 
-    def reset_state(self, server):
+    def reset_state(self, server, state=vm_states.ERROR):
         """What an administrator does to a server that Nova is stuck with."""
         instance = server.read()
-        instance.vm_state = vm_states.ERROR
+        instance.vm_state = state
         instance.task_state = None
         instance.save()
 

@@ -15,11 +15,13 @@
 import fixtures as fx
 import testtools
 
+from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import histories
 from nova_powervm.tests.virt.powervm.walks import history
 from nova_powervm.tests.virt.powervm.walks import history_moves
 from nova_powervm.tests.virt.powervm.walks import history_rules
 from nova_powervm.tests.virt.powervm.walks import platforms
+from nova_powervm.tests.virt.powervm.walks import view
 
 
 #: (phase, event, number of the host that the server is on then).
@@ -129,3 +131,29 @@ class RegressionTest(testtools.TestCase):
             history.delete(1)
             history.end()
         histories.play(platforms.TWO_POOL, steps)
+
+    def test_wwpns_of_a_server_whose_target_was_killed(self):
+        """The target does not hear that the server has arrived."""
+        def steps(history):
+            history.make(1, 'small', (1,), True)
+            history.live_migrate_until(1, 'validate', 'kill target')
+            history.start_compute(2)
+            history.mend(1)
+            history.live_migrate(1)
+            history.end()
+        histories.play(platforms.TWO_NPIV, steps)
+
+    def test_volume_for_a_server_whose_target_was_killed(self):
+        """It keeps its WWPNs, and its guest sees the volume."""
+        def steps(history):
+            history.make(1, 'small', (1,), True)
+            history.live_migrate_until(1, 'switch', 'kill target')
+            history.start_compute(2)
+            history.api.reset_state(history.servers[1], 'active')
+            history.attach(1, 2)
+            self.assertEqual(
+                {volumes.VOLUME % number for number in (1, 2)},
+                view.writable(history.lpar(1)))
+            history.live_migrate(1)
+            history.end()
+        histories.play(platforms.TWO_NPIV, steps)

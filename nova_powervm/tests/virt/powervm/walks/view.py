@@ -130,6 +130,15 @@ def disks(lpar):
     return [disk for disk in guest_disks.list_disks(lpar) if disk.works]
 
 
+def writable(lpar):
+    """What a partition can write to, on any path; site.lock is held.
+
+    :returns: set of the path of a disk, or the id of a volume
+    """
+    return {disk.volume or (disk.disk and disk.disk.path)
+            for disk in disks(lpar)}
+
+
 def own_disks(host, uuid):
     """The disks, of ours, that are mapped to a server: name -> SparseDisk."""
     lpar = partition_of(host, uuid)
@@ -150,8 +159,7 @@ def writers(site):
             for lpar in host.store.all('LogicalPartition'):
                 if not is_on(lpar) or lpar.is_management:
                     continue
-                for disk in disks(lpar):
-                    key = disk.volume or (disk.disk and disk.disk.path)
+                for key in writable(lpar):
                     found.setdefault(key, set()).add('%s of %s' % (
                         lpar.name, host.name))
     return found
