@@ -160,7 +160,7 @@ def stand_ins(circumstances):
         'new_connection_info': _connection_info(4),
         'update_task_state': None, 'timeout': 60, 'may_stop': True,
         'size': 2 ** 30, 'public_key': 'ssh-rsa', 'migration': None,
-        'parameters': {}, 'switches': {},
+        'parameters': {}, 'ports': [], 'switches': {},
         'was_on': 'was_on' in circumstances,
         'power_on': 'power_on' in circumstances,
         'destroy_vifs': 'destroy_vifs' in circumstances,

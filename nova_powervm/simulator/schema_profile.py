@@ -107,8 +107,9 @@ SYSTEM = _object({
         # Whether a migration fails that puts two partitions in one VLAN of a
         # switch without a bridge; otherwise the state tells so.
         'separate_vlans': {'type': 'boolean', 'default': False},
-        # Without it the system does not tell.
+        # Without them the system does not tell.
         'firmware_max': {'type': 'integer', 'minimum': 0},
+        'affinity_check': {'type': 'boolean'},
     }, default={}),
     'capabilities': {
         'type': 'object', 'default': {},

@@ -14,9 +14,11 @@
 
 import ast
 import configparser
+import inspect
 import os
 import re
 import sys
+import textwrap
 
 from nova.compute import manager
 from nova import exception
@@ -24,6 +26,7 @@ from nova.privsep import sys_admin_pctxt
 from nova.virt import driver
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import base_partition
+from pypowervm.wrappers import logical_partition
 import testtools
 
 from nova_powervm.conf import powervm
@@ -33,7 +36,8 @@ from nova_powervm.virt.powervm.options import static
 
 DRIVER = tree.path('nova_powervm', 'virt', 'powervm')
 #: Modules of others whose messages the page on troubleshooting quotes.
-OTHERS = (base_partition, driver, exception, manager, pvm_exc)
+OTHERS = (base_partition, driver, exception, logical_partition, manager,
+          pvm_exc)
 
 _TERM = re.compile(r'^(?: *|\* )``(.+)``$', re.MULTILINE)
 _FABRIC = 'fabric_<name>_port_wwpns'
@@ -71,6 +75,34 @@ def strings(path):
             isinstance(node.value, str)}
 
 
+def refusals(path):
+    """Yield the texts with which a module refuses a live migration."""
+    with open(path) as source:
+        nodes = ast.walk(ast.parse(source.read()))
+    for node in nodes:
+        name = isinstance(node, ast.Call) and (
+            getattr(node.func, 'id', None) or getattr(node.func, 'attr', None))
+        if name in ('_refuse', 'MigrationPreCheckError'):
+            texts = [part.value for part in ast.walk(node)
+                     if isinstance(part, ast.Constant) and
+                     isinstance(part.value, str) and part.value != '%s']
+            yield from texts[:1]
+
+
+def reasons_not_to_move():
+    """The texts of pypowervm's check of an LPAR, but for its state: list.
+
+    Of an LPAR that does not run the driver itself says the state.
+    """
+    check = ast.parse(textwrap.dedent(
+        inspect.getsource(logical_partition.LPAR.can_lpm)))
+    return [text for node in ast.walk(check) if isinstance(node, ast.Return)
+            for text in [part.value for part in ast.walk(node)
+                         if isinstance(part, ast.Constant) and
+                         isinstance(part.value, str)]
+            if text != 'LPAR is not in an active state.']
+
+
 @tree.needs_source
 class MessageTest(testtools.TestCase):
     """Messages are quoted as they are."""
@@ -92,6 +124,20 @@ class MessageTest(testtools.TestCase):
 
     def test_each_comes_once(self):
         self.assertEqual(len(self.quoted), len(set(self.quoted)))
+
+    def test_each_refusal_of_a_live_migration_has_an_entry(self):
+        folder = os.path.join(DRIVER, 'live')
+        texts = {text for path in [
+            *(os.path.join(folder, name) for name in os.listdir(folder)
+              if name.endswith('.py')),
+            os.path.join(DRIVER, 'actions', 'live_migrations.py'),
+            os.path.join(DRIVER, 'volume', 'npiv_migration.py')]
+            for text in refusals(path)}
+        self.assertLess(15, len(texts))
+        texts |= set(reasons_not_to_move())
+        self.assertEqual([], sorted(
+            text for text in texts
+            if not any(quoted in text for quoted in self.quoted)))
 
     def test_each_exception_has_an_entry(self):
         path = os.path.join(DRIVER, 'exception.py')
@@ -162,3 +208,34 @@ class RootwrapTest(testtools.TestCase):
         self.assertEqual(len(patterns), len(helper))
         for pattern, word in zip(patterns, helper):
             self.assertRegex(word, '^(%s)$' % pattern)
+
+
+@tree.needs_source
+class LiveMigrationTestsTest(testtools.TestCase):
+    """The page on testing names tests of live migrations as they are."""
+
+    TESTS = tree.path('nova_powervm', 'tests')
+    NAME = re.compile(r'\b(scenarios|walks|live|functional)'
+                      r'((?:\.\w+){1,3})$', re.MULTILINE)
+
+    def test_each_exists(self):
+        with open(tree.path('doc', 'source', 'contributor',
+                            'testing.rst')) as page:
+            _before, text = page.read().split('Tests of live migrations\n')
+        text = text.split('\nSuccessors of')[0]
+        names = self.NAME.findall(text)
+        self.assertLess(80, len(names))
+        self.assertEqual([], [name for name in names
+                              if not self.exists(*name)])
+
+    def exists(self, folder, name):
+        module, *names = name[1:].split('.')
+        path = os.path.join(self.TESTS, *(
+            () if folder == 'functional' else ('virt', 'powervm')), folder,
+            module + '.py')
+        if not os.path.exists(path):
+            return False
+        with open(path) as source:
+            text = source.read()
+        return all(re.search(r'^ *(class|def) %s\b' % part, text,
+                             re.MULTILINE) for part in names)

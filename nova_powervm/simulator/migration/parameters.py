@@ -86,6 +86,7 @@ class Parameters:
     :ivar pool_id: int, shared processor pool on the target, or None
     :ivar partition_id: int that it is to have there, or None
     :ivar ovs_override, vlan_override: bool, whether a check is left out
+    :ivar checks_affinity: bool, whether the affinity may not get worse
     """
 
     def __init__(self, given):
@@ -109,6 +110,7 @@ class Parameters:
         self.partition_id = _optional_number(given, 'DestinationLparID')
         self.ovs_override = 'OVSOverride' in given
         self.vlan_override = 'VLANBridgeOverride' in given
+        self.checks_affinity = 'Affinity' in given
 
 
 def _malformed(text):

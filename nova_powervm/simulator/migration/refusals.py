@@ -258,6 +258,17 @@ def _check_resources(migration, plan):
     target.check_resources(plan.memory, plan.processors)
 
 
+def _check_affinity(migration, _plan):
+    # source: pypowervm.tasks.migration
+    source, target = migration.source.system, migration.target.system
+    if (migration.wanted.checks_affinity and
+            target.affinity_score < source.affinity_score):
+        raise errors.Refused(
+            'The affinity score of partition %s is %d, and would be %d on '
+            'system %s' % (migration.lpar.name, source.affinity_score,
+                           target.affinity_score, target.name))
+
+
 def _check_pool(migration, plan):
     if plan.processors.dedicated:
         return
@@ -292,6 +303,6 @@ def _plan_vnics(migration, plan):
 
 
 _BEFORE_MOVE = (check_state, _check_rmc, _check_ibmi, _check_movers,
-                _check_names, _check_mode, _check_resources, _check_pool,
-                _plan_scsi, _plan_fc, _plan_network, _plan_vnics,
+                _check_names, _check_mode, _check_resources, _check_affinity,
+                _check_pool, _plan_scsi, _plan_fc, _plan_network, _plan_vnics,
                 _check_console)

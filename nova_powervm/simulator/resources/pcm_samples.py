@@ -103,7 +103,8 @@ def phyp(host, since, at):
 
 def _partition(part, at):
     return {'id': part.partition_id, 'uuid': part.uuid, 'name': part.name,
-            'state': part.partition_state.title(), 'affinityScore': 100,
+            'state': part.partition_state.title(),
+            'affinityScore': part.host.system.affinity_score,
             'processor': _processor(part, running_seconds(part, at))}
 
 

@@ -87,6 +87,8 @@ class ManagedSystem(base.Resource):
         self.memory_mb = spec['memory_mb']
         self.region_mb = spec['memory_region_mb']
         self.processors = spec['processors']
+        #: Of each partition; a test may change it.
+        self.affinity_score = 100
         self.sriov = []
         self.keeps_logical_ports = False
 
@@ -232,10 +234,11 @@ class ManagedSystem(base.Resource):
     def _render_migrations(self):
         """Make SystemMigrationInformation.
 
-        source of the last element: capture managedsystem.txt
+        source of the last elements: capture managedsystem.txt
         """
         limits = self.spec['migration']
         firmware_max = limits.get('firmware_max')
+        affinity_check = limits.get('affinity_check')
         return atom.section(
             'SystemMigrationInformation',
             el('MaximumInactiveMigrations', limits['max_inactive']),
@@ -244,7 +247,9 @@ class ManagedSystem(base.Resource):
             el('NumberOfActiveMigrationsInProgress',
                self.host.site.migrations.count(self.host)),
             None if firmware_max is None else
-            el('MaximumFirmwareActiveMigrations', firmware_max))
+            el('MaximumFirmwareActiveMigrations', firmware_max),
+            None if affinity_check is None else
+            el('LogicalPartitionAffinityCheckCapable', affinity_check))
 
     @staticmethod
     def _render_ipl():

@@ -12,6 +12,8 @@
 
 """Running servers that move, through Nova's API, conductor and computes."""
 
+from nova import utils
+
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
@@ -148,6 +150,35 @@ class LiveMigrationTest(LiveMigrationMixin, platforms.SharedPool,
             if lpar['name'] != 'novalink'])
         self.assertEqual({}, self._get_allocations_by_server_uuid(
             self.server['id']))
+
+
+class QueueTest(LiveMigrationMixin, platforms.SharedPool,
+                base.PowerVMTestCase):
+    """A host migrates one server at a time, as it does by default."""
+
+    PROFILE = 'ssp-two-host'
+
+    def test_aborted_in_the_queue(self):
+        self.neutron.create_port({'port': self.neutron.port_2})
+        first, second = [self.boot_on_first(
+            networks=[{'port': port['id']}])
+            for port in (self.neutron.port_1, self.neutron.port_2)]
+        is_held = self.hold(first, 'compute1')
+        self.begin(first)
+        self.wait_for(is_held)
+        self.begin(second)
+        queued = self.wait_for(lambda: [
+            migration for migration in self.admin_api.api_get(
+                '/servers/%s/migrations' % second['id']).body['migrations']
+            if migration['status'] == 'queued'])
+        with utils.temporary_mutation(self.admin_api, microversion='2.65'):
+            self.admin_api.api_delete('/servers/%s/migrations/%d' % (
+                second['id'], queued[0]['id']))
+        self.wait_for(lambda: self.api.get_server(
+            second['id'])['status'] == 'ACTIVE')
+        self.release(first)
+        self.assert_is_on(second, 'compute1', 'cancelled', 'completed')
+        self.assert_is_on(first, 'compute2', 'cancelled', 'completed')
 
 
 class VnicTest(test_sriov.SriovMixin, LiveMigrationMixin,

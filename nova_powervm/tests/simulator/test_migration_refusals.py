@@ -282,6 +282,16 @@ class TestRoom(RefusalTestCase):
         self.migrate(spp_id=3)
         self.assertEqual(3, self.arrival().processors.pool_id)
 
+    def test_affinity(self):
+        """Only a client that asks for it is refused."""
+        self.target.system.affinity_score = 99
+        self.assertRefused('The affinity score of partition',
+                           check_affinity_score=True)
+        self.migrate()
+
+    def test_affinity_is_not_worse(self):
+        self.migrate(check_affinity_score=True)
+
     def test_own_pool(self):
         with self.site.lock:
             self.lpar.processors.pool_id = 5

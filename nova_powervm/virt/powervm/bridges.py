@@ -148,15 +148,22 @@ class Bridges:
         """
         return self._fact.get()
 
+    def note_vioses(self, vioses):
+        """Note the names of all VIOSes (no request).
+
+        :param vioses: list of VIOS wrappers
+        """
+        self._vios_names = {vios_w.uuid.upper(): vios_w.name
+                            for vios_w in vioses}
+
     def _read(self):
-        """Read the bridges (1 request, 3 the first time)."""
+        """Read the bridges (1 request, 2 or 3 the first time)."""
         found = self._host.network_bridges()
         if not found:
             return [], True
         if not self._vios_names.keys() >= {
                 uuid for bridge_w in found for uuid in _vios_uuids(bridge_w)}:
-            self._vios_names = {vios_w.uuid.upper(): vios_w.name
-                                for vios_w in self._host.vioses()}
+            self.note_vioses(self._host.vioses())
         switches = self._host.vswitch_names()
         if not switches.keys() >= {bridge_w.vswitch_id for bridge_w in found}:
             self._host.vswitches_changed()

@@ -387,6 +387,7 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
 
     def get_volume_connector(self, instance):
         """Return the connector for Cinder; the server needs no LPAR."""
+        self.actions.live.note_attachments(instance)
         return volume.connector_properties(self.services.host, instance)
 
     def attach_volume(self, context, connection_info, instance, mountpoint,

@@ -303,9 +303,10 @@ class Host(reader.PlatformReader):
         :param partitions: wrappers of all LPARs and VIOSes.
         """
         partitions = list(partitions)
-        self._vios_ids.set(_ids_of(
-            partition_w for partition_w in partitions
-            if isinstance(partition_w, pvm_vios.VIOS)))
+        vioses = [partition_w for partition_w in partitions
+                  if isinstance(partition_w, pvm_vios.VIOS)]
+        self._vios_ids.set(_ids_of(vioses))
+        self.bridges.note_vioses(vioses)
         found = [partition_w for partition_w in partitions
                  if partition_w.is_mgmt_partition]
         if len(found) == 1:

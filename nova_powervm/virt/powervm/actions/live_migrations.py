@@ -21,6 +21,7 @@ import contextlib
 import typing
 
 from nova import exception as nova_exc
+from nova import objects
 from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
@@ -31,6 +32,7 @@ from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.flows import (
     live_migration as flow_live_migration)
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
+from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import checks
 from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import job
@@ -135,10 +137,10 @@ class LiveMigrations:
         """
         runner.log_operation('pre_live_migration', instance)
         content = data.read(migrate_data)
-        vifs = _target_vifs(network_info, migrate_data)
         with self._lock(instance):
             found = runner.run(flow_live_migration.prepare(
-                self._services, instance, vifs, content['public_key'],
+                self._services, instance,
+                _ports(network_info, migrate_data), content['public_key'],
                 content['switches'], block_device_info, content['adapters'],
                 data.attachments(migrate_data)), instance)
         content['vlans'] = found['vlans']
@@ -204,6 +206,14 @@ class LiveMigrations:
                   'is removed. It runs here if it is not on host %s.',
                   instance.host, instance=instance)
         return False
+
+    def note_attachments(self, instance):
+        """Have Nova keep the attachments of a server that is coming.
+
+        :param instance: for which Nova wants the connector of this host.
+        """
+        if isinstance(instance, objects.Instance) and self.is_coming(instance):
+            attachments.note(instance)
 
     def is_coming(self, instance):
         """Whether a server is being migrated to this host, or was to be."""
@@ -402,20 +412,22 @@ def _checking():
         raise nova_exc.MigrationPreCheckError(reason=str(exc)) from exc
 
 
-def _target_vifs(network_info, migrate_data):
-    """The ports as they are bound on the target.
+def _ports(network_info, migrate_data):
+    """The ports as they are bound on the target, and on the source.
 
-    :returns: list of nova.network.model.VIF
+    :param network_info: nova.network.model.NetworkInfo of the source.
+    :returns: list of tuples of nova.network.model.VIF
     :raises nova.exception.MigrationPreCheckError: if one is of another type
         there: the platform cannot change that.
     """
     if not migrate_data.obj_attr_is_set('vifs'):
-        return list(network_info)
+        return [(vif, vif) for vif in network_info]
+    before = {vif['id']: vif for vif in network_info}
     found = [vif.get_dest_vif() for vif in migrate_data.vifs]
-    types = {vif['id']: vif['type'] for vif in network_info}
     for vif in found:
-        if vif['type'] != types.get(vif['id']):
+        kind = before.get(vif['id'], {}).get('type')
+        if vif['type'] != kind:
             raise nova_exc.MigrationPreCheckError(
                 reason='port %s has the type %s on the source, and %s on the '
-                'target' % (vif['id'], types.get(vif['id']), vif['type']))
-    return found
+                'target' % (vif['id'], kind, vif['type']))
+    return [(vif, before[vif['id']]) for vif in found]

@@ -31,6 +31,7 @@ from nova_powervm.virt.powervm.flows import (
 from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm.live import records
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import utils
 
@@ -71,6 +72,7 @@ class Settling:
         LOG.warning('nova-compute has ended while the server was migrated to '
                     '%s; finding out where it is.', migration.dest_compute,
                     instance=instance)
+        records.take_over(migration)
         end = outcome.confirm(context, instance, migration.dest_compute,
                               self._services.migrations.settle(instance))
         LOG.info('The migration has ended: the outcome is %r.', end.value,

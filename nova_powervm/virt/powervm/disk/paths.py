@@ -19,10 +19,13 @@ import typing
 from nova import objects
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import entry_wrapper as pvm_wrapper
+from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
@@ -76,6 +79,29 @@ def edit_first_vios(
             failures.append('VIOS %s: %s' % (vios_uuid, exc))
     raise exception.InstanceDiskMappingFailed(
         instance_name=instance.name, reason='; '.join(failures))
+
+
+def remove_second(
+    disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+    disk_types: typing.Iterable[str], udids: typing.Collection[str],
+    stg: transaction.StorageTransaction
+) -> None:
+    """Queue the removal of second paths by one VIOS (no further request).
+
+    See vios_mappings.remove_second_paths().
+
+    :param disk_types: iterable of DiskType of the server's own disks.
+    :param udids: of the server's volumes.
+    :param stg: transaction that edits the VIOSes anyway.
+    """
+    names = disk_dvr.get_disk_names(instance, disk_types)
+
+    def is_ours(element: pvm_wrapper.Wrapper) -> bool:
+        return elements.is_named(element, pvm_stg.LU, names) or (
+            isinstance(element, pvm_stg.PV) and element.udid in udids)
+
+    stg.edit_touched(vios_mappings.remove_second_paths,
+                     vm.get_lpar_uuid(instance), is_ours)
 
 
 def find_mapping(

@@ -39,11 +39,12 @@ def _volumes(services, instance, block_device_info):
         virt_driver.block_device_info_get_mapping(block_device_info))
 
 
-def prepare(services, instance, network_info, public_key, switches,
+def prepare(services, instance, ports, public_key, switches,
             block_device_info=None, adapters=None, attachments=None):
     """Flow that prepares the target for a server.
 
-    :param network_info: list of nova.network.model.VIF, as bound here.
+    :param ports: list of tuples of nova.network.model.VIF: a port as it is
+        bound here, and as it is bound on the source.
     :param public_key: str, of the NovaLink of the source.
     :param switches: dict of the id of a port -> name of its virtual switch
         on the source.
@@ -53,17 +54,20 @@ def prepare(services, instance, network_info, public_key, switches,
     :param attachments: dict of volume id -> id of its attachment on the
         source.
     """
+    attachments = attachments or {}
     flow = linear_flow.Flow('live_migration_prepare').add(
+        tf_live.CheckIsAwaited(services.host, instance, 'first', attachments),
         tf_vm.KeepHost(services.host, instance),
         tf_live.AuthorizeKey(services.keys, public_key),
-        tf_live.PreparePorts(services.host, instance, network_info, switches))
-    if attachments:
-        flow.add(tf_live.NoteAttachments(instance, attachments))
+        tf_live.PreparePorts(services.host, instance, ports, switches))
     volumes = _volumes(services, instance, block_device_info)
     if volumes:
         flow.add(tf_live.PrepareVolumes(services.host, services.disk, volumes,
                                         adapters))
-    return flow
+    # If nova-compute of the source has started again meanwhile, it has rolled
+    # back what was there then.
+    return flow.add(
+        tf_live.CheckIsAwaited(services.host, instance, 'last', attachments))
 
 
 def submit(services, instance, migration, parameters):

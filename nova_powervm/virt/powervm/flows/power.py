@@ -65,8 +65,7 @@ def hard_reboot(services, instance, network_info, block_device_info,
                 disk_types):
     """Flow that connects everything of a server again, and restarts it.
 
-    It completes what a failed operation has left undone; Nova advises users to
-    try this.
+    It completes what a failed operation has left undone.
 
     :param disk_types: list of DiskType of our own disks.
     """
@@ -91,7 +90,9 @@ def hard_reboot(services, instance, network_info, block_device_info,
     if volumes:
         flow.add(tf_vol.RediscoverVolumes(volumes),
                  tf_vol.ReconnectVolumes(volumes, stg))
-    flow.add(tf_stg.UpdateVioses(stg))
+    flow.add(tf_disk.RemoveSecondPaths(services.disk, instance, stg,
+                                       disk_types, volumes),
+             tf_stg.UpdateVioses(stg))
     volume.add_save_volumes(flow, volumes, block_device_info)
     slot.add_save_slots(flow, slots)
     flow.add(

@@ -16,10 +16,12 @@ Before a server moves, Nova makes a second attachment of each volume, for the
 target, and puts it in the place of the first one in its database. Only the
 process that migrates the server knows the first ones. If it ends, the next
 start must know them: one of the two is to be deleted. So the target has Nova
-keep them with the server, until the migration has ended.
+keep them with the server, until the migration has ended. It does so when Nova
+asks it for its connector, before the first of them is replaced.
 """
 
 from nova import objects
+from nova.volume import cinder
 from oslo_serialization import jsonutils
 
 from nova_powervm.virt.powervm import utils
@@ -28,15 +30,17 @@ from nova_powervm.virt.powervm.volume import device_addresses
 _KEY = 'powervm_attachment_'
 
 
-def note(instance, found):
-    """Have Nova keep the attachments on the source (1 DB call).
+def note(instance):
+    """Have Nova keep the attachments on the source (2 DB calls).
 
-    :param instance: nova.objects.Instance
-    :param found: dict of volume id -> id of its attachment.
+    :param instance: nova.objects.Instance; Nova has not made the attachments
+        of its volumes for the target yet.
     """
+    bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
+        instance._context, instance.uuid)
     device_addresses.note(instance, {
-        _KEY + volume_id: attachment for volume_id, attachment
-        in found.items() if attachment})
+        _KEY + bdm.volume_id: bdm.attachment_id for bdm in bdms
+        if bdm.is_volume and bdm.attachment_id})
 
 
 def forget(instance):
@@ -69,6 +73,29 @@ def source_bdms(context, instance, volume_api):
             utils.try_to('read attachment %s' % kept[bdm.volume_id], _set,
                          context, volume_api, bdm, kept[bdm.volume_id])
     return found
+
+
+def restore(instance, found):
+    """Have Nova connect volumes as on the source again.
+
+    2 DB calls and 1 call of Cinder for each. A failure is logged: a hard
+    reboot reads the data of the volume anew.
+
+    :param instance: nova.objects.Instance
+    :param found: dict of volume id -> id of its attachment on the source.
+    """
+    volume_api = cinder.API()
+    for volume_id, attachment_id in found.items():
+        utils.try_to('restore attachment %s' % attachment_id, _restore,
+                     instance, volume_id, attachment_id, volume_api)
+
+
+def _restore(instance, volume_id, attachment_id, volume_api):
+    context = instance._context
+    bdm = objects.BlockDeviceMapping.get_by_volume_and_instance(
+        context, volume_id, instance.uuid)
+    _set(context, volume_api, bdm, attachment_id)
+    bdm.save()
 
 
 def _set(context, volume_api, bdm, attachment_id):

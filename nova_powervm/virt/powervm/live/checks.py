@@ -196,6 +196,11 @@ class SourceCheck:
         except (nova_exc.InvalidVolume,
                 nova_exc.VolumeEncryptionNotSupported) as exc:
             _refuse('%s', exc)
+        if len(volumes.ways) > 1:
+            # Nova takes one connector of the target for all volumes.
+            _refuse('the server has volumes by different ways (%s), and '
+                    'Cinder would export all of them in one way',
+                    ', '.join(volumes.ways))
         return volumes
 
     def _check_ports(self):

@@ -171,6 +171,39 @@ def remove_stale_fc_mappings(vios_w, lpar_ids):
     return bool(stale)
 
 
+def remove_second_paths(vios_w, lpar_uuid, is_ours):
+    """Leave a partition one path by a VIOS to each of its disks.
+
+    A second one by the same VIOS is no redundancy. It comes from a live
+    migration to a host where the other VIOS was down. The path with the lowest
+    slot stays. The partition has to be off.
+
+    :param vios_w: VIOS wrapper, read with SCSI_MAPPING.
+    :param lpar_uuid: str, PowerVM UUID of the client partition.
+    :param is_ours: called with the wrapper of storage; tells whether it may
+        lose a second path.
+    :returns: bool, whether there were any.
+    """
+    mappings, known = vios_w.scsi_mappings, set()
+    found = sorted(
+        (mapping for mapping in mappings
+         if mapping.client_adapter is not None and
+         mapping.backing_storage is not None and
+         clients.is_client(mapping, lpar_uuid) and
+         is_ours(mapping.backing_storage)),
+        key=lambda mapping: mapping.client_adapter.lpar_slot_num)
+    second = []
+    for mapping in found:
+        if mapping.backing_storage.udid in known:
+            second.append(mapping)
+        known.add(mapping.backing_storage.udid)
+    for mapping in second:
+        LOG.info('Removing a second path by VIOS %(vios)s to %(disk)s.',
+                 {'vios': vios_w.name, 'disk': mapping.backing_storage.name})
+        mappings.remove(mapping)
+    return bool(second)
+
+
 def find_mapping(vios_w, lpar_uuid, wrapper_class, name):
     """Find the mapping of storage to a partition.
 

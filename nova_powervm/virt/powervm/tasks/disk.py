@@ -238,6 +238,26 @@ class RestoreOwnDisks(DiskEdit):
             swap_gb=self.swap_gb, slots=self.slots)
 
 
+class RemoveSecondPaths(DiskEdit):
+    """Queue the removal of second paths by one VIOS to disks and volumes.
+
+    :param disk_types: list of disk.driver.DiskType that the instance has.
+    :param volumes: volume.instance_volumes.InstanceVolumes
+    """
+
+    NAME = 'remove_second_paths'
+
+    def __init__(self, disk_dvr, instance, stg, disk_types, volumes):
+        super().__init__(disk_dvr, instance, stg)
+        self.disk_types = disk_types
+        self.volumes = volumes
+
+    def execute(self):
+        disk_paths.remove_second(
+            self.disk_dvr, self.instance, self.disk_types,
+            self.volumes.known_udids().values(), self.stg)
+
+
 class ConnectOwnDisks(RestoreOwnDisks):
     """Queue the mappings of existing disks to a new LPAR.
 

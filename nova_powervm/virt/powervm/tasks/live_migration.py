@@ -17,6 +17,7 @@ import functools
 from taskflow import task
 
 from nova_powervm.virt.powervm.live import attachments
+from nova_powervm.virt.powervm.live import records
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import utils
@@ -47,28 +48,29 @@ class PreparePorts(task.Task):
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
-    :param vifs: list of nova.network.model.VIF, as they are bound here.
+    :param ports: list of tuples of nova.network.model.VIF: a port as it is
+        bound here, and as it is bound on the source.
     :param switches: dict of the id of a port -> name of its virtual switch
         on the source.
     """
 
-    def __init__(self, host, instance, vifs, switches):
+    def __init__(self, host, instance, ports, switches):
         super().__init__('prepare_ports', provides='vlans')
         self.host = host
         self.instance = instance
-        self.vifs = vifs
+        self.ports = ports
         self.switches = switches
 
     def execute(self):
         found = {vif['address']: powervm_vif.prepare_on_target(
-            self.host, self.instance, vif, self.switches.get(vif['id']))
-            for vif in self.vifs}
+            self.host, self.instance, vif, before,
+            self.switches.get(vif['id'])) for vif, before in self.ports}
         return {mac: vlan for mac, vlan in found.items() if vlan is not None}
 
     def revert(self, result, flow_failures):
         undoing.each(functools.partial(
             powervm_vif.unplug_without_lpar, self.host, self.instance),
-            self.vifs)
+            [vif for vif, _before in self.ports])
 
 
 class LeavePorts(task.Task):
@@ -208,23 +210,23 @@ class ForgetState(task.Task):
         self.host.partition_states.forget(vm.get_lpar_uuid(self.instance))
 
 
-class NoteAttachments(task.Task):
-    """Have Nova keep the attachments of volumes on the source.
+class CheckIsAwaited(task.Task):
+    """Make sure that the source still waits for this host.
 
+    :param host: the Host.
     :param instance: the nova.objects.Instance.
-    :param found: dict of volume id -> id of its attachment.
+    :param when: str, which tells two such tasks of a flow apart.
+    :param found: dict of volume id -> id of its attachment on the source.
     """
 
-    def __init__(self, instance, found):
-        super().__init__('note_attachments')
+    def __init__(self, host, instance, when, found):
+        super().__init__('check_is_awaited_' + when)
+        self.host = host
         self.instance = instance
         self.found = found
 
     def execute(self):
-        attachments.note(self.instance, self.found)
-
-    def revert(self, result, flow_failures):
-        attachments.forget(self.instance)
+        records.check_is_awaited(self.host, self.instance, self.found)
 
 
 class ForgetAttachments(task.Task):

@@ -230,11 +230,12 @@ def find_switch(host: powervm_host.Host, instance: objects.Instance,
 
 
 def prepare_on_target(host: powervm_host.Host, instance: objects.Instance,
-                      vif: network_model.VIF,
+                      vif: network_model.VIF, before: network_model.VIF,
                       vswitch: str | None) -> int | None:
     """Make what a port needs here before its server comes, and tell its agent.
 
     :param vif: the nova.network.model.VIF, as it is bound on this host.
+    :param before: the same port, as it is bound on the host of the server.
     :param vswitch: str, name of the virtual switch that the port is on.
     :returns: int, PVID that its adapter is to have here; None to keep it.
     :raises VirtualInterfacePlugException: if the port cannot come, such as
@@ -249,7 +250,7 @@ def prepare_on_target(host: powervm_host.Host, instance: objects.Instance,
             'server keeps the name of its switch' % {
                 'id': vif['id'], 'here': here, 'there': vswitch})
     vif_drv = _build_vif_driver(host, instance, vif)
-    pvid = vif_drv.prepare_on_target(vif)
+    pvid = vif_drv.prepare_on_target(vif, before)
     announce(host, instance, vif, events.PLUG)
     return pvid
 

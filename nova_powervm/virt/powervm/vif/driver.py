@@ -290,10 +290,12 @@ class VifDriver(abc.ABC):
         """
         raise NotImplementedError()
 
-    def prepare_on_target(self, vif: network_model.VIF) -> int | None:
+    def prepare_on_target(self, vif: network_model.VIF,
+                          before: network_model.VIF) -> int | None:
         """Make what the port needs on this host before its server comes.
 
         :param vif: the nova.network.model.VIF, as it is bound on this host.
+        :param before: the same port, as it is bound on the host of the server.
         :returns: int, PVID that the adapter is to have here; None if it keeps
             the one that it has.
         :raises: as plug().

@@ -133,7 +133,7 @@ class OvsVifDriver(driver.VifDriver):
     def find_switch(self, vif):
         return self._vswitch_name
 
-    def prepare_on_target(self, vif):
+    def prepare_on_target(self, vif, before):
         """See VifDriver: the trunk is there first, in a VLAN that is free.
 
         What an earlier attempt has left is removed (3 requests, and 1 for

@@ -65,9 +65,11 @@ class SeaVifDriver(driver.VifDriver):
             return pvm_net.VSW_DEFAULT_VSWITCH
         return self.host.bridges.find(details.physical_network(vif)).vswitch
 
-    def prepare_on_target(self, vif):
+    def prepare_on_target(self, vif, before):
+        """See VifDriver: the VLAN of the port may be another one here."""
         _vswitch, vlan = self._ensure_vlan(vif)
-        return vlan if details.vlan(vif) is None else None
+        here = details.vlan(vif)
+        return vlan if here is None or here != details.vlan(before) else None
 
     def _ensure_vlan(self, vif):
         """Have the SEA carry the VLAN: (virtual switch, VLAN)."""

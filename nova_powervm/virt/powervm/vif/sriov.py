@@ -59,8 +59,19 @@ class SriovVifDriver(driver.VifDriver):
         """See VifDriver: it is on none."""
         return None
 
-    def prepare_on_target(self, vif):
-        """See VifDriver: the platform makes the vNIC, see live.vnics."""
+    def prepare_on_target(self, vif, before):
+        """See VifDriver: the platform makes the vNIC, see live.vnics.
+
+        It takes the label and the VLAN of the source. Only for virtual
+        Ethernet adapters it can be told another VLAN (source: pypowervm's
+        tasks.migration).
+        """
+        here, there = map(_network_of, (vif, before))
+        if here != there:
+            raise nova_exc.VirtualInterfacePlugException(
+                'Port %s is in %s on this host, and in %s on the host of the '
+                'server. A vNIC of a running server keeps its network' % (
+                    vif['id'], here, there))
         host_record.keep_mac(self.instance, self.host.nodename, _mac(vif))
         return None
 
@@ -248,6 +259,12 @@ class SriovVifDriver(driver.VifDriver):
         """See VifDriver: logical ports of vNICs that are gone."""
         logical_ports.clean_noted(host)
         logical_ports.clean_lost(host)
+
+
+def _network_of(vif):
+    """Name what tells the network of a port to the platform: str."""
+    return 'VLAN %s of physical network %s' % (
+        details.vlan(vif), details.physical_network(vif))
 
 
 def _mac(vif):

@@ -254,6 +254,12 @@ class InstanceVolumes:
 
     # ---- live migration; see VolumeTransport for each --------------------
 
+    @property
+    def ways(self) -> list[str]:
+        """VolumeTransport.NAME of each that has volumes: sorted list."""
+        return sorted(transport.NAME for transport in self.transports
+                      if transport.volumes)
+
     def are_behind(self, mapping: pvm_vios.VSCSIMapping) -> bool:
         """Whether the LPAR has one of them by a virtual SCSI mapping."""
         return any(transport.is_path(mapping)

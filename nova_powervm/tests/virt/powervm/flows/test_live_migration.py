@@ -24,19 +24,22 @@ class PrepareTest(base.RecipesTestCase):
     FLOW = 'prepare'
     RECIPES = {
         'any server': (
-            {}, {'public_key': 'ssh-rsa', 'switches': {}}, '''
-            keep_host
-            authorize_key
-            prepare_ports'''),
-        'volumes': (
-            {'volumes': 2},
-            {'public_key': 'ssh-rsa', 'switches': {}, 'adapters': {},
-             'attachments': {'volume': 'attachment'}}, '''
+            {}, {'ports': [], 'public_key': 'ssh-rsa', 'switches': {}}, '''
+            check_is_awaited_first
             keep_host
             authorize_key
             prepare_ports
-            note_attachments
-            prepare_volumes'''),
+            check_is_awaited_last'''),
+        'volumes': (
+            {'volumes': 2},
+            {'ports': [], 'public_key': 'ssh-rsa', 'switches': {},
+             'adapters': {}}, '''
+            check_is_awaited_first
+            keep_host
+            authorize_key
+            prepare_ports
+            prepare_volumes
+            check_is_awaited_last'''),
     }
 
 

@@ -69,6 +69,7 @@ class HardRebootTest(base.RecipesTestCase):
             plug_vifs
             restore_own_disks[boot]
             detach_storage[rescue]
+            remove_second_paths[boot]
             update_vioses
             dlt_storage[rescue]+only_unmapped
             make_up_disk_growth
@@ -85,6 +86,7 @@ class HardRebootTest(base.RecipesTestCase):
             reattach_cfg_drive
             rediscover_volumes
             reconnect_volumes
+            remove_second_paths[boot,ephemeral0,swap]
             update_vioses
             save_volumes
             save_slot_store
@@ -100,6 +102,7 @@ class HardRebootTest(base.RecipesTestCase):
             detach_storage[rescue]
             rediscover_volumes
             reconnect_volumes
+            remove_second_paths[]
             update_vioses
             save_volumes
             dlt_storage[rescue]+only_unmapped

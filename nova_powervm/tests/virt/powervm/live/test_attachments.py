@@ -37,8 +37,26 @@ class AttachmentsTest(base.TestCase):
         patcher.start()
         self.addCleanup(patcher.stop)
 
+    def note(self, *ids):
+        """Note the attachments of volumes, from number 1 on."""
+        with self.have_bdms(ids):
+            attachments.note(self.instance)
+
+    def have_bdms(self, ids):
+        """Let Nova have volumes with these attachments, and a disk."""
+        found = objects.BlockDeviceMappingList(objects=[
+            objects.BlockDeviceMapping(
+                volume_id=VOLUME % number, destination_type='volume',
+                attachment_id=attachment, connection_info='{}')
+            for number, attachment in enumerate(ids, 1)] + [
+                objects.BlockDeviceMapping(
+                    volume_id=None, destination_type='local',
+                    attachment_id=None, connection_info=None)])
+        return mock.patch.object(objects.BlockDeviceMappingList,
+                                 'get_by_instance_uuid', return_value=found)
+
     def test_note_and_forget(self):
-        attachments.note(self.instance, {VOLUME % 1: 'one', VOLUME % 2: None})
+        self.note('one', None)
         for instance in (self.instance, self.saved):
             self.assertEqual({VOLUME % 1: 'one'}, attachments.read(instance))
         attachments.forget(self.instance)
@@ -47,18 +65,9 @@ class AttachmentsTest(base.TestCase):
 
     def bdms(self):
         """What source_bdms() makes of the volumes 1 to 3 and a disk."""
-        found = objects.BlockDeviceMappingList(objects=[
-            objects.BlockDeviceMapping(
-                volume_id=VOLUME % number, destination_type='volume',
-                attachment_id='new%d' % number, connection_info='{}')
-            for number in (1, 2, 3)] + [
-                objects.BlockDeviceMapping(
-                    volume_id=None, destination_type='local',
-                    attachment_id=None, connection_info=None)])
         self.cinder = mock.Mock()
         self.cinder.attachment_get.side_effect = self.get
-        with mock.patch.object(objects.BlockDeviceMappingList,
-                               'get_by_instance_uuid', return_value=found):
+        with self.have_bdms(['new1', 'new2', 'new3']):
             return attachments.source_bdms(None, self.instance, self.cinder)
 
     def get(self, _context, attachment_id):
@@ -68,11 +77,33 @@ class AttachmentsTest(base.TestCase):
         return {'connection_info': {'data': attachment_id}}
 
     def test_source_bdms(self):
-        attachments.note(self.instance, {VOLUME % 1: 'one',
-                                         VOLUME % 2: 'gone'})
+        self.note('one', 'gone')
         found = self.bdms()
         self.assertEqual(['one', 'new2', 'new3', None],
                          [bdm.attachment_id for bdm in found])
         self.assertEqual({'data': 'one', 'serial': VOLUME % 1},
                          jsonutils.loads(found[0].connection_info))
         self.assertEqual('{}', found[1].connection_info)
+
+    def test_restore(self):
+        """One that cannot be read does not keep the others from it."""
+        bdms = {VOLUME % number: objects.BlockDeviceMapping(
+            volume_id=VOLUME % number, attachment_id='new%d' % number,
+            connection_info='{}') for number in (1, 2)}
+        volume_api = mock.Mock()
+        volume_api.attachment_get.side_effect = self.get
+        with mock.patch.object(
+                attachments.cinder, 'API', return_value=volume_api), (
+                mock.patch.object(
+                    objects.BlockDeviceMapping, 'get_by_volume_and_instance',
+                    side_effect=lambda _context, volume_id, _uuid:
+                    bdms[volume_id])), mock.patch.object(
+                        objects.BlockDeviceMapping, 'save') as save:
+            attachments.restore(self.instance, {VOLUME % 2: 'gone',
+                                                VOLUME % 1: 'one'})
+        save.assert_called_once_with()
+        self.assertEqual(['one', 'new2'], [
+            bdms[VOLUME % number].attachment_id for number in (1, 2)])
+        self.assertEqual(
+            {'data': 'one', 'serial': VOLUME % 1},
+            jsonutils.loads(bdms[VOLUME % 1].connection_info))

@@ -12,13 +12,18 @@
 
 """What scenarios of live migrations share."""
 
+import functools
 import itertools
+from unittest import mock
 
+import fixtures as fx
 from nova import objects
+from oslo_serialization import jsonutils
 
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.walks import view
+from nova_powervm.virt.powervm import vif as powervm_vif
 
 #: How long the phases last in scenarios that look into them, in seconds.
 SLOW = {'migration_%s_seconds' % phase: 30 for phase in
@@ -113,6 +118,17 @@ class LiveMoveMixin(base.TwoHostMixin):
         self.live_migrate(server)
         self.assert_runs_on(server, 'compute2', booted)
 
+    def assert_source_is_clean(self):
+        """compute1 is as if it had never had a server."""
+        before, after = (dict(state['hosts'][0], LogicalUnit=None)
+                         for state in (self.empty, self.platform_state()))
+        self.assert_state_equal(before, after, 'the source')
+
+    def assert_gone(self, server):
+        """It can be deleted, and nothing stays."""
+        self.assertIsNone(self.delete(server))
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+
     def boot_and_look(self):
         """Make a server.
 
@@ -176,6 +192,113 @@ class LiveMoveMixin(base.TwoHostMixin):
             {'method': 'PUT', 'path': '/do/Migrate$', 'effect': 'migration',
              'phase': phase, 'outcome': outcome,
              'message': 'the mover has failed'}, **spec))
+
+
+class SourceEndMixin:
+    """nova-compute of the source ends while a server moves.
+
+    It comes before LiveMoveMixin in a list of bases.
+    """
+
+    TIMING = SLOW
+
+    def look_in_the_copy(self, server):
+        """Check what there is while both hosts have it."""
+
+    def test_starts_again_in_the_copy(self):
+        server, before = self.interrupt('copy')
+        self.look_in_the_copy(server)
+        self.cloud.start('compute1')
+        self.assert_stayed(server, before)
+        self.assert_moves_again(server)
+
+    def test_starts_again_after_the_arrival(self):
+        server, (_state, booted) = self.interrupt('cleanup')
+        self.release(server)
+        self.site.clock.advance(60)
+        self.cloud.start('compute1')
+        self.assert_runs_on(server, 'compute2', booted)
+        self.assertEqual('completed', self.migration_of(server).status)
+        self.assert_source_is_clean()
+        self.assert_gone(server)
+
+
+class RaceMixin:
+    """nova-compute of the source starts again while the target prepares.
+
+    The target goes on, and does not know that nobody waits for it. It comes
+    before LiveMoveMixin in a list of bases.
+    """
+
+    def bdms_of(self, server):
+        """What Nova has of the volumes: attachment and initiators by id."""
+        return {
+            bdm.volume_id: (bdm.attachment_id, sorted(jsonutils.loads(
+                bdm.connection_info)['data']['initiator_target_map']))
+            for bdm in self.walk_server(server).bdms() if bdm.is_volume}
+
+    def start_source_again(self):
+        """Kill the source and start it; the target works on meanwhile.
+
+        What it casts to the target has to wait until that has an answer.
+        """
+        self.cloud.kill('compute1')
+        with mock.patch.object(self.cloud, 'run_casts'):
+            self.cloud.start('compute1')
+
+    def check_race(self, server, arm):
+        """Start the source again at some point of the preparation.
+
+        :param arm: called before; lets start_source_again() be called once
+        """
+        before = (self.platform_state(),
+                  self.lpar_on(server, 'compute1').boot_time)
+        bdms = self.bdms_of(server)
+        arm()
+        self.users.live_migrate(self.walk_server(server), 'compute2')
+        self.assertEqual(bdms, self.bdms_of(server))
+        self.assertEqual({}, {
+            key: value for key, value in
+            self.instance_of(server).system_metadata.items()
+            if key.startswith('powervm_attachment_')})
+        self.assert_stayed(server, before)
+        self.assert_moves_again(server)
+
+    def before(self, owner, name):
+        """Let the source start again before a method is called once."""
+        def call(method):
+            self.start_source_again()
+            return method()
+
+        self._around(owner, name, call)
+
+    def after(self, owner, name):
+        """Let the source start again after a method was called once."""
+        def call(method):
+            found = method()
+            self.start_source_again()
+            return found
+
+        self._around(owner, name, call)
+
+    def _around(self, owner, name, act):
+        method = getattr(owner, name)
+
+        def call(*args, **kwargs):
+            setattr(owner, name, method)
+            return act(functools.partial(method, *args, **kwargs))
+
+        self.useFixture(fx.MockPatchObject(owner, name, call))
+
+    def test_source_starts_again_before_the_target_prepares(self):
+        self.check_race(self.boot_on_first(), lambda: self.before(
+            self.cloud.compute('compute2').driver, 'pre_live_migration'))
+        self.assertIn('has taken the migration back', self.logger.output)
+
+    def test_source_starts_again_while_the_target_prepares(self):
+        """Something is made afterwards that nobody will remove."""
+        self.check_race(self.boot_on_first(), lambda: self.before(
+            powervm_vif, 'prepare_on_target'))
 
 
 class LiveMigrationMixin(platforms.SharedPool, LiveMoveMixin):

@@ -38,16 +38,12 @@ class LiveMigrationTest(live_migration.LiveMigrationMixin,
         self.assertEqual(b'written', self.boot_disk_of(server).read(4096, 7))
         self.assertEqual([], self.media_of('compute1'))
         self.assertEqual(drive, self.media_of('compute2'))
-        self.assertIsNone(self.delete(server))
-        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+        self.assert_gone(server)
 
     def test_source_has_nothing_of_it(self):
         server = self.boot_on_first()
         self.live_migrate(server)
-        before, after = (
-            dict(state['hosts'][0], LogicalUnit=None)
-            for state in (self.empty, self.platform_state()))
-        self.assert_state_equal(before, after, 'the source')
+        self.assert_source_is_clean()
 
     def test_there_and_back(self):
         server = self.boot_on_first()
@@ -55,8 +51,7 @@ class LiveMigrationTest(live_migration.LiveMigrationMixin,
         for host in ('compute2', 'compute1', 'compute2'):
             self.live_migrate(server)
             self.assert_runs_on(server, host, booted)
-        self.assertIsNone(self.delete(server))
-        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+        self.assert_gone(server)
 
     def test_operations_after_it(self):
         server = self.boot_on_first()
@@ -76,8 +71,7 @@ class LiveMigrationTest(live_migration.LiveMigrationMixin,
         self.stop(server)
         self.start(server)
         self.assert_runs_on(server, 'compute2')
-        self.assertIsNone(self.delete(server))
-        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+        self.assert_gone(server)
 
     def test_two_one_after_the_other(self):
         one, two = self.boot_on_first(), self.boot_on_first(

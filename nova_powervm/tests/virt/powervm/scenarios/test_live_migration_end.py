@@ -17,27 +17,12 @@ from unittest import mock
 
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
+from nova_powervm.tests.virt.powervm.scenarios import test_live_migration
 from nova_powervm.tests.virt.powervm.walks import effects
 
 
-class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
-
-    TIMING = live_migration.SLOW
-
-    def test_starts_again_in_the_copy(self):
-        server, before = self.interrupt('copy')
-        self.cloud.start('compute1')
-        self.assert_stayed(server, before)
-        self.assert_moves_again(server)
-
-    def test_starts_again_after_the_arrival(self):
-        server, (_state, booted) = self.interrupt('cleanup')
-        self.release(server)
-        self.site.clock.advance(60)
-        self.cloud.start('compute1')
-        self.assert_runs_on(server, 'compute2', booted)
-        self.assertEqual('completed', self.migration_of(server).status)
-        self.assertEqual([], self.media_of('compute1'))
+class EndTest(live_migration.SourceEndMixin,
+              live_migration.LiveMigrationMixin, base.ScenarioCase):
 
     def test_starts_again_after_the_switch(self):
         server, (_state, booted) = self.interrupt('cleanup')
@@ -238,3 +223,10 @@ class EndTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
             self.simulated_host('compute1').remove(lpar)
         self.reboot(server, hard=True)
         self.assert_runs_on(server, 'compute1')
+
+
+class RaceTest(live_migration.RaceMixin, test_live_migration.OvsMixin,
+               base.ScenarioCase):
+    """With a trunk on the target."""
+
+    PROFILE = 'live-migration'

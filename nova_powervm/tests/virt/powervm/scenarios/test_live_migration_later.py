@@ -70,6 +70,24 @@ class LaterTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.act(server, 'unrescue')
         self.assert_runs_on(server, 'compute2')
 
+    def test_snapshot(self):
+        """The image has what the guest has written on either host."""
+        server = self.boot_on_first()
+        self.boot_disk_of(server).write_at(4096, b'before')
+        self.live_migrate(server)
+        self.where = 'compute2'
+        self.boot_disk_of(server).write_at(8192, b'after')
+        before = self.platform_state()
+        failure, image_id = self.users.snapshot(self.walk_server(server))
+        self.assertIsNone(failure)
+        image = self.glance.upload(image_id)
+        self.assertEqual([b'before', b'after'],
+                         [image.read(4096, 6), image.read(8192, 5)])
+        self.assert_state_equal(before, self.platform_state(), 'snapshot')
+        self.assert_runs_on(server, 'compute2')
+        self.live_migrate(server)
+        self.assert_runs_on(server, 'compute1')
+
     def test_shelve(self):
         server = self.boot_on_first()
         self.live_migrate(server)

@@ -40,9 +40,7 @@ class NpivTest(live_volumes.LiveNpivMixin, base.ScenarioCase):
                 {wwpn.upper() for wwpn in self.lun(3).exports})
         self.assertEqual(
             b'written', self.lun(3).disk.read(volumes.MIB, 7))
-        self.assert_state_equal(self.empty['hosts'][0],
-                                self.platform_state()['hosts'][0],
-                                'the source')
+        self.assert_source_is_clean()
         self.assert_gone(server)
 
     def test_operations_after_it(self):
@@ -213,24 +211,52 @@ class RefusedTest(live_volumes.LiveNpivMixin, base.ScenarioCase):
         self.assert_moves_again(server)
 
 
-class EndTest(live_volumes.LiveNpivMixin, base.ScenarioCase):
-    """nova-compute of the source ends."""
+class BothWaysTest(live_volumes.LiveNpivMixin, base.ScenarioCase):
+    """A server has a volume by virtual SCSI, and one through NPIV."""
 
-    TIMING = live_migration.SLOW
+    STRATEGY = 'vscsi'
+    STORAGE_OF_SERVER = ['cf', 'hd', 'hd', 'hd', 'hd']
 
-    def test_starts_again_in_the_copy(self):
-        server, before = self.interrupt('copy')
-        self.cloud.start('compute1')
-        self.assert_stayed(server, before)
-        self.assert_moves_again(server)
+    def boot_on_first(self, **kwargs):
+        """Make what an earlier version left when its option was changed."""
+        server = live_volumes.LiveVolumeMixin.boot_on_first(self)
+        instance = self.instance_of(server)
+        for key in list(instance.system_metadata):
+            if key.startswith('powervm_volume_'):
+                del instance.system_metadata[key]
+        instance.save()
+        self.flags(group='powervm', fc_attach_strategy='npiv')
+        self.assertTrue(self.attach(server, 4))
+        return server
 
-    def test_starts_again_after_the_arrival(self):
-        server, (_state, booted) = self.interrupt('cleanup')
-        self.release(server)
-        self.site.clock.advance(60)
-        self.cloud.start('compute1')
-        self.assert_runs_on(server, 'compute2', booted)
+    def assert_whole(self, server):
+        transports = {(disk.volume, disk.transport)
+                      for disk in self.disks_of(server)}
+        self.assertEqual({(volumes.VOLUME % 1, 'vscsi'),
+                          (volumes.VOLUME % 3, 'vscsi'),
+                          (volumes.VOLUME % 4, 'npiv')}, transports)
+
+    def test_is_refused(self):
+        """Nothing is exported to the wrong WWPNs; a detachment helps."""
+        server, before = self.boot_and_look()
+        self.live_migrate(server)
+        self.assert_stayed(server, before, 'error')
+        self.assertIn('has volumes by different ways (npiv, vscsi)',
+                      self.fault_of(server))
+        self.assertTrue(self.detach(server, 4))
+        # It records how the server has the others.
+        self.reboot(server, hard=True)
+        self.live_migrate(server)
+        self.assertEqual('compute2', self.host_of(server))
+        self.where = 'compute2'
+        self.assertEqual({volumes.VOLUME % 1, volumes.VOLUME % 3},
+                         set(self.luas_of(server)))
         self.assert_gone(server)
+
+
+class EndTest(live_migration.SourceEndMixin, live_volumes.LiveNpivMixin,
+              base.ScenarioCase):
+    """nova-compute of the source ends."""
 
     def test_target_does_not_answer_in_the_end(self):
         """The WWPNs are right all the same; the ports are a wish only."""

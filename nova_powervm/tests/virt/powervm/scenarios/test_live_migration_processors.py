@@ -16,6 +16,8 @@ from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
 
+_AFFINITY = {'powervm:enforce_affinity_check': 'true'}
+
 
 class ProcessorsTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
 
@@ -61,6 +63,46 @@ class ProcessorsTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.check_refused(
             'has 0 shared processor pools with the name first',
             **{'powervm:shared_proc_pool_name': 'first'})
+
+    def check_affinity(self, score, **extra_spec):
+        """Move a server to a target with a score.
+
+        :returns: as boot_with()
+        """
+        self.set_affinity_capability('compute1', 'compute2')
+        self.set_system(affinity_score=score)
+        server, before = self.boot_with(**extra_spec)
+        self.live_migrate(server)
+        return server, before
+
+    def test_affinity_is_as_good(self):
+        server, before = self.check_affinity(100, **_AFFINITY)
+        self.assert_runs_on(server, 'compute2', before[1])
+
+    def test_affinity_would_be_worse(self):
+        """The platform refuses it, and the server stays."""
+        server, before = self.check_affinity(99, **_AFFINITY)
+        self.assert_stayed(server, before)
+        self.assertIn('The affinity score', self.logger.output)
+
+    def test_worse_affinity_is_not_minded(self):
+        server, before = self.check_affinity(99)
+        self.assert_runs_on(server, 'compute2', before[1])
+
+    def set_affinity_capability(self, *hosts):
+        """Let some hosts be capable of the check, and have them read that."""
+        for host in ('compute1', 'compute2'):
+            system = self.simulated_host(host).system
+            with self.site.lock:
+                system.spec['migration']['affinity_check'] = host in hosts
+                system.touch('Other')
+            self.addCleanup(system.spec['migration'].pop, 'affinity_check')
+            with self.cloud.on(host):
+                self.cloud.compute(host).driver.services.host.get_system()
+
+    def test_target_cannot_check_affinity(self):
+        self.set_affinity_capability('compute1')
+        self.check_refused('cannot check the affinity', **_AFFINITY)
 
     def set_capability(self, name, value, host='compute2'):
         """Change what a system is capable of until the test ends."""

@@ -67,8 +67,7 @@ class VnicTest(test_sriov.SriovMixin, live_migration.LiveMigrationMixin,
             self.assertEqual({'prod'}, self.labels_of(there))
         self.reboot(server, hard=True)
         self.assert_wired('compute1', 1)
-        self.assertIsNone(self.delete(server))
-        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+        self.assert_gone(server)
 
     def test_operations_after_it(self):
         server = self.boot_on_first()
@@ -137,6 +136,19 @@ class VnicTest(test_sriov.SriovMixin, live_migration.LiveMigrationMixin,
         self.assertIn('has no label', self.fault_of(server))
         self.assertEqual('error', self.migration_of(server).status)
         self.assert_runs_on(server, 'compute1', before[1])
+
+    def test_another_network_on_the_target(self):
+        """The platform cannot be told another VLAN for a vNIC."""
+        server, before = self.boot_and_look()
+        for details in ({'vlan': '102'}, {'physical_network': 'test'}):
+            self.cloud.ports.bindings = {(1, 'compute2'): (
+                'pvm_sriov', dict(self.VIF['vif_details'], **details))}
+            self.live_migrate(server)
+            self.assert_stayed(server, before)
+            self.assertIn('A vNIC of a running server keeps its network',
+                          self.fault_of(server))
+        self.cloud.ports.bindings = {}
+        self.assert_moves_again(server)
 
     def test_room_is_taken_after_the_checks(self):
         """The platform refuses it, and the server stays."""

@@ -16,35 +16,20 @@ from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
 from nova_powervm.tests.virt.powervm.scenarios import live_volumes
 from nova_powervm.tests.virt.powervm.scenarios import volumes
+from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.virt.powervm.volume import instance_volumes
 
 _REMOVE = {'method': 'PUT', 'path': '/do/RemoveDevice$', 'effect': 'status',
            'status': 500}
 
 
-class EndTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
+class EndTest(live_migration.SourceEndMixin, live_volumes.LiveVolumeMixin,
+              base.ScenarioCase):
     """nova-compute of the source ends, or loses its platform."""
 
-    TIMING = live_migration.SLOW
-
-    def test_starts_again_in_the_copy(self):
-        server, before = self.interrupt('copy')
+    def look_in_the_copy(self, server):
         self.assertEqual(8, len(self.hdisks_on('compute1') +
                                 self.hdisks_on('compute2')))
-        self.cloud.start('compute1')
-        self.assert_stayed(server, before)
-        self.assert_moves_again(server)
-
-    def test_starts_again_after_the_arrival(self):
-        server, (_state, booted) = self.interrupt('cleanup')
-        self.release(server)
-        self.site.clock.advance(60)
-        self.cloud.start('compute1')
-        self.assert_runs_on(server, 'compute2', booted)
-        self.assertEqual('completed', self.migration_of(server).status)
-        self.assert_state_equal(self.empty['hosts'][0],
-                                self.platform_state()['hosts'][0],
-                                'the source')
-        self.assert_gone(server)
 
     def test_target_starts_in_the_copy(self):
         """Its start takes nothing from a server that comes."""
@@ -81,6 +66,52 @@ class EndTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
                                  if disk.works]))
 
 
+class VolumeRaceMixin(live_migration.RaceMixin):
+    """Races with volumes, of which Nova makes attachments for the target."""
+
+    def test_source_starts_again_between_attachments(self):
+        """One volume has an attachment for the target, the other has not."""
+        self.check_race(self.boot_on_first(), lambda: self.after(
+            self.cloud.compute('compute2').volume_api, 'attachment_create'))
+
+    def test_source_starts_again_when_the_target_sees_the_volumes(self):
+        self.check_race(self.boot_on_first(), lambda: self.after(
+            instance_volumes.InstanceVolumes, 'prepare_target'))
+
+    def test_source_dies_between_attachments(self):
+        """The target dies, too, before it has asked for the second one."""
+        server, before = self.boot_and_look()
+        bdms = self.bdms_of(server)
+        target = self.cloud.compute('compute2')
+
+        create, made = target.volume_api.attachment_create, []
+
+        def create_one_and_die(*args, **kwargs):
+            if made:
+                self.cloud.kill('compute1')
+                target.is_dead = True
+                raise effects.Killed()
+            made.append(create(*args, **kwargs))
+            return made[0]
+
+        target.volume_api.attachment_create = create_one_and_die
+        self.users.live_migrate(self.walk_server(server), 'compute2')
+        self.cloud.start_all()
+        self.assertEqual(bdms, self.bdms_of(server))
+        self.assert_stayed(server, before)
+        self.assert_moves_again(server)
+
+
+class RaceTest(VolumeRaceMixin, live_volumes.LiveVolumeMixin,
+               base.ScenarioCase):
+    """By virtual SCSI."""
+
+
+class NpivRaceTest(VolumeRaceMixin, live_volumes.LiveNpivMixin,
+                   base.ScenarioCase):
+    """Through NPIV."""
+
+
 class LeftTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
     """Devices that could not be removed."""
 
@@ -109,8 +140,7 @@ class LeftTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
         self.simulated_host('compute1').faults.clear()
         self.run_tasks_of('compute1')
         self.assertEqual([], self.hdisks_on('compute1'))
-        self.assertIsNone(self.delete(server))
-        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+        self.assert_gone(server)
 
     def test_mapping_of_a_vios_that_was_down(self):
         """The platform has made it, so it has no tag."""

@@ -74,8 +74,19 @@ TROUBLE = {
         'test_trunk_stays_on_the_target',
         'test_vlans_get_lost'),
     'test_live_migration_end.EndTest': ALL,
+    'test_live_migration_end.RaceTest': ALL,
     # The source knows the disk that the target has deleted.
     'test_live_migration_later.LaterTest': ('test_shelve',),
+    'test_live_migration_meanwhile.NpivQueueTest': (
+        'test_queued_and_killed',),
+    'test_live_migration_meanwhile.QueueTest': ('test_queued_and_killed',),
+    'test_live_migration_meanwhile.StormTest': ('test_it_stays',),
+    'test_live_migration_meanwhile.VscsiQueueTest': (
+        'test_queued_and_killed',),
+    'test_live_migration_ports.MixedTest': (
+        'test_stays',
+        'test_type_on_the_target'),
+    'test_live_migration_ports.VlanTest': ('test_stays',),
     'test_live_migration_pairs.LimitTest': (
         'test_is_reached_after_the_checks',
         'test_memory_is_taken',
@@ -83,16 +94,21 @@ TROUBLE = {
     'test_live_migration_pairs.PairTest': (
         'test_first_is_stopped',
         'test_second_fails'),
+    'test_live_migration_processors.ProcessorsTest': (
+        'test_affinity_would_be_worse',),
     'test_live_migration_npiv.EndTest': ALL,
     'test_live_migration_npiv.RefusedTest': ALL,
     'test_live_migration_volumes.RefusedTest': ALL,
     'test_live_migration_volumes_end.EndTest': ALL,
     'test_live_migration_volumes_end.LeftTest': ALL,
+    'test_live_migration_volumes_end.NpivRaceTest': ALL,
+    'test_live_migration_volumes_end.RaceTest': ALL,
     'test_live_migration_trouble.AbortTest': ALL,
     'test_live_migration_trouble.HostsTest': ALL,
     'test_live_migration_trouble.PlatformTest': ALL,
     'test_live_migration_trouble.SlowTest': ALL,
     'test_live_migration_vnics.VnicTest': (
+        'test_another_network_on_the_target',
         'test_room_is_taken_after_the_checks',
         'test_stays'),
     'test_lent_disks.SharedPoolTest': ALL,

@@ -107,3 +107,31 @@ class MappingsTestCase(base.DisksTestCase):
                   ['b_test'],
                   [other_uuid])
         self.assertEqual([('b_test', 'lpar1')], self.mappings())
+
+    def test_second_paths(self):
+        """The one with the lowest slot stays."""
+        vios_w = self.host.vios(self.vios().uuid,
+                                [vios_mappings.SCSI_MAPPING])
+        lpar_uuid = vm.get_lpar_uuid(self.instance)
+        first, = vios_w.scsi_mappings
+        slot = first.client_adapter.lpar_slot_num
+        for number in (slot + 7, slot + 3):
+            vios_w.scsi_mappings.append(vios_mappings.build_mapping(
+                vios_w, lpar_uuid, first.backing_storage, slot=number))
+
+        def slots():
+            return [mapping.client_adapter.lpar_slot_num
+                    for mapping in vios_w.scsi_mappings]
+
+        for uuid, is_ours in (
+                (lpar_uuid, lambda element: False),
+                (vm.get_lpar_uuid(self.make_instance(2)),
+                 lambda element: True)):
+            self.assertFalse(vios_mappings.remove_second_paths(
+                vios_w, uuid, is_ours))
+            self.assertEqual([slot, slot + 7, slot + 3], slots())
+        for is_changed in (True, False):
+            self.assertIs(is_changed, vios_mappings.remove_second_paths(
+                vios_w, lpar_uuid,
+                lambda element: element.name == 'b_test'))
+            self.assertEqual([slot], slots())

@@ -20,6 +20,7 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm.tests.virt.powervm.vif import base
 from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import keys
+from nova_powervm.virt.powervm.live import records
 from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import no_slots
@@ -42,7 +43,7 @@ class LiveMigrationTasksTest(base.SimulatedHostTestCase):
     def prepare(self, switch='ETHERNET0', **attrs):
         task = tf_live.PreparePorts(
             self.host, self.instance,
-            [base.make_vif(number, **attrs) for number in (1, 2)],
+            [(base.make_vif(number, **attrs),) * 2 for number in (1, 2)],
             {base.PORT % number: switch for number in (1, 2)})
         return task, task.execute()
 
@@ -157,17 +158,19 @@ class LiveMigrationTasksTest(base.SimulatedHostTestCase):
         tf_live.ForgetState(self.host, self.instance).execute()
         self.assertIsNone(self.host.partition_states.known(uuid))
 
-    def test_note_attachments(self):
-        with mock.patch.object(attachments, 'note') as note, (
-                mock.patch.object(attachments, 'forget')) as forget:
-            task = tf_live.NoteAttachments(self.instance, {'a': 'b'})
-            task.execute()
-            note.assert_called_once_with(self.instance, {'a': 'b'})
-            task.revert(None, None)
+    def test_forget_attachments(self):
+        with mock.patch.object(attachments, 'forget') as forget:
+            tf_live.ForgetAttachments(self.instance).execute()
             forget.assert_called_once_with(self.instance)
             forget.side_effect = pvm_exc.Error('broken')
             tf_live.ForgetAttachments(self.instance).execute()
         self.assertIn('broken', self.logger.output)
+
+    def test_check_is_awaited(self):
+        with mock.patch.object(records, 'check_is_awaited') as check:
+            tf_live.CheckIsAwaited(self.host, self.instance, 'now',
+                                   {'a': 'b'}).execute()
+        check.assert_called_once_with(self.host, self.instance, {'a': 'b'})
 
     def test_prepare_volumes(self):
         found = mock.NonCallableMock(

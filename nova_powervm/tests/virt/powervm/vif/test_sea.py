@@ -274,15 +274,23 @@ class ModesTest(SeaTestCase):
 
     def test_target_of_a_live_migration(self):
         """It carries the VLAN before the platform looks at it."""
+        port = make_vif(202)
         self.assertIsNone(vif.prepare_on_target(
-            self.host, self.instance, make_vif(202), 'ETHERNET0'))
+            self.host, self.instance, port, port, 'ETHERNET0'))
         self.assertIn(202, self.tagged())
         self.assertEqual([], self.adapters(self.lpar(self.instance)))
         exc = self.assertRaises(
             nova_exc.VirtualInterfacePlugException, vif.prepare_on_target,
-            self.host, self.instance, make_vif(203), 'ETHERNET9')
+            self.host, self.instance, make_vif(203), port, 'ETHERNET9')
         self.assertIn('ETHERNET9', str(exc))
         self.assertNotIn(203, self.tagged())
+
+    def test_another_vlan_on_the_target(self):
+        """The adapter that comes gets it."""
+        self.assertEqual(203, vif.prepare_on_target(
+            self.host, self.instance, make_vif(203), make_vif(202),
+            'ETHERNET0'))
+        self.assertIn(203, self.tagged())
 
     def test_orphan(self):
         """A trunk adapter of no bridge has the VLAN."""

@@ -165,7 +165,7 @@ class PlugTest(SriovTestCase):
         self.requests()
         self.assertIsNone(vif.find_switch(self.host, self.instance, port))
         self.assertIsNone(vif.prepare_on_target(self.host, self.instance,
-                                                port, None))
+                                                port, port, None))
         self.assertEqual(['FA163E000001'], host_record.kept_macs(
             self.instance.system_metadata, self.host.nodename))
         self.assertNotIn(CREATE, self.requests())

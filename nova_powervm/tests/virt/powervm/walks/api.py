@@ -360,7 +360,7 @@ class API:
     def _bind_ports(self, migrate_data, host):
         """Bind ports on the target, as the conductor has Neutron do it."""
         for vif in migrate_data.vifs:
-            bound = self.cloud.ports.vif(int(vif.port_id[-12:]))
+            bound = self.cloud.ports.vif(int(vif.port_id[-12:]), host)
             vif.host, vif.profile = host, {}
             vif.vnic_type, vif.vif_type = bound['vnic_type'], bound['type']
             vif.vif_details = bound['details']
@@ -368,8 +368,9 @@ class API:
     def abort_live_migration(self, server):
         """Stop the live migration of a server."""
         migration = objects.MigrationList.get_by_filters(
-            self.context.elevated(), {'instance_uuid': server.uuid,
-                                      'status': 'running'})[0]
+            self.context.elevated(), {
+                'instance_uuid': server.uuid,
+                'status': ['queued', 'preparing', 'running']})[0]
         return self.cloud.call(
             migration.source_compute, 'live_migration_abort', server.read(),
             migration.id)

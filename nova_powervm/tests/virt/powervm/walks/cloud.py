@@ -250,7 +250,8 @@ class Cloud(fx.Fixture):
             self.failures.append(exc)
             return exc
         except effects.Killed as exc:
-            self.kill(name)
+            if self.computes.get(name) is called:
+                self.kill(name)
             return exc
         except running.Interrupted as exc:
             # Nova's thread ends with it.

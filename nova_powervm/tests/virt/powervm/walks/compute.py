@@ -19,6 +19,7 @@ the calls, the arguments and the reactions to its exceptions that it sees in a
 whole Nova, at a third of the price.
 """
 
+from concurrent import futures
 import contextlib
 import threading
 
@@ -66,11 +67,14 @@ class Compute(manager.ComputeManager):
 
     :ivar is_dead: whether its process was killed: nothing that it still does
         has any effect
+    :ivar is_migrating: whether its thread for live migrations is busy, so that
+        the next one stays in the queue
     :param cloud: cloud.Cloud, which has the neighbours
     :param host: str, Nova's name of the host
     """
 
     is_dead = False
+    is_migrating = False
 
     def __init__(self, cloud, host):
         # Nova's own __init__() makes clients for all neighbours.
@@ -124,17 +128,21 @@ class Compute(manager.ComputeManager):
         A live migration has a thread of its own, so nobody else meets what it
         raises.
         """
+        if executor_type == _EXECUTORS.LIVE_MIGRATION and self.is_migrating:
+            return futures.Future()
         try:
             func(*args, **kwargs)
         except Exception as exc:
             if executor_type != _EXECUTORS.LIVE_MIGRATION:
                 raise
             self.cloud.failures.append(exc)
+        return None
 
     def live_migration(self, context, dest, instance, *args):
-        """Migrate a server at once; then nobody can take it off a queue."""
+        """Migrate a server at once, unless it has to wait in the queue."""
         super().live_migration(context, dest, instance, *args)
-        self._waiting_live_migrations.pop(instance.uuid, None)
+        if not self.is_migrating:
+            self._waiting_live_migrations.pop(instance.uuid, None)
 
     def _validate_instance_group_policy(self, *args, **kwargs):
         """No server is in a group."""

@@ -103,6 +103,14 @@ class Database(fx.Fixture):
         # that is killed does not get to.
         self.useFixture(fx.MonkeyPatch('nova.objects.BlockDeviceMapping.save',
                                        save_mapping))
+        save_migration = objects.Migration.save
+
+        def save_record(migration):
+            before_write()
+            save_migration(migration)
+
+        self.useFixture(fx.MonkeyPatch('nova.objects.Migration.save',
+                                       save_record))
 
     @staticmethod
     def look(uuid):

@@ -15,8 +15,11 @@
 They do what the walks need, and raise AttributeError for anything else.
 """
 
+import contextlib
+
 from nova.compute import provider_tree
 from nova.compute import task_states
+from nova import exception as nova_exc
 from nova.network import model as network_model
 from nova import objects
 from nova.objects import base as obj_base
@@ -227,11 +230,14 @@ class Ports:
 
     :param vif_type: str, binding:vif_type of each port
     :param details: dict, binding:vif_details
+    :ivar bindings: dict of (number of a port, Nova's name of a host) -> tuple
+        of type and details, where they differ from those
     """
 
     def __init__(self, vif_type, details):
         self._vif_type = vif_type
         self._details = details
+        self.bindings = {}
         # UUID of an instance -> list of numbers of its ports.
         self._owners = {}
         # The same, as Nova keeps it in its database.
@@ -242,12 +248,15 @@ class Ports:
         self._owners.pop(uuid, None)
         self._kept.pop(uuid, None)
 
-    def vif(self, number):
+    def vif(self, number, host=None):
         """Describe a port.
 
         :param number: int, which tells it from others
+        :param host: Nova's name of the host that it is bound on, or None
         :returns: nova.network.model.VIF
         """
+        kind, details = self.bindings.get(
+            (number, host), (self._vif_type, self._details))
         address = network_model.FixedIP(
             address='192.168.1.%d' % number, version=4)
         subnet = network_model.Subnet(
@@ -255,8 +264,8 @@ class Ports:
             routes=[], gateway=network_model.IP(address='192.168.1.254'))
         return network_model.VIF(
             id='00000000-0000-4000-8000-%012d' % number,
-            address='fa:16:3e:00:00:%02x' % number, type=self._vif_type,
-            vnic_type='normal', active=True, details=dict(self._details),
+            address='fa:16:3e:00:00:%02x' % number, type=kind,
+            vnic_type='normal', active=True, details=dict(details),
             devname='tap%d' % number, network=network_model.Network(
                 id='11111111-0000-4000-8000-000000000000', label='net',
                 bridge='br-int', subnets=[subnet]))
@@ -272,16 +281,20 @@ class Ports:
     def _describe(self, instance):
         """Tell the ports of an instance, and have Nova keep them."""
         numbers = self.numbers(instance.uuid)
-        found = network_model.NetworkInfo(map(self.vif, numbers))
+        found = self._bound(instance, numbers)
         cache = objects.InstanceInfoCache(
             instance._context, instance_uuid=instance.uuid)
         cache.network_info = found
-        if self._kept.get(instance.uuid) != numbers:
+        if self._kept.get(instance.uuid) != found:
             cache.save()
-            self._kept[instance.uuid] = numbers
+            self._kept[instance.uuid] = found
         instance.info_cache = cache
         instance.obj_reset_changes(['info_cache'])
         return found
+
+    def _bound(self, instance, numbers):
+        return network_model.NetworkInfo([
+            self.vif(number, instance.host) for number in numbers])
 
     # ---- what the manager calls -----------------------------------------
 
@@ -292,7 +305,7 @@ class Ports:
         owned = self._owners.setdefault(instance.uuid, [])
         owned.extend(set(numbers).difference(owned))
         self._describe(instance)
-        return network_model.NetworkInfo(map(self.vif, numbers))
+        return self._bound(instance, numbers)
 
     def get_instance_nw_info(self, context, instance, **_kwargs):
         return self._describe(instance)
@@ -359,7 +372,9 @@ class Cinder(cinder.SanCinder):
 
     def fake_attachment_delete(self, *args, **kwargs):
         self._before_write()
-        return super().fake_attachment_delete(*args, **kwargs)
+        # As Nova's client of Cinder.
+        with contextlib.suppress(nova_exc.VolumeAttachmentNotFound):
+            super().fake_attachment_delete(*args, **kwargs)
 
     def fake_migrate_volume_completion(self, *args, **kwargs):
         self._before_write()

@@ -66,7 +66,7 @@ class VolumesMixin:
         self.addCleanup(CONF.set_override, 'force_config_drive', True)
 
 
-@case.walks(is_variant=True)
+@case.walks(kills=True)
 class VscsiSourceTest(VolumesMixin, case.DriverCase):
     """The platform maps the volumes, and the source forgets them."""
 
@@ -80,7 +80,7 @@ class VscsiTargetTest(VolumesMixin, case.DriverCase):
     CYCLES = there_and_back(ops.TARGET, 5, 9)
 
 
-@case.walks(is_variant=True)
+@case.walks(kills=True)
 class NpivSourceTest(VolumesMixin, case.DriverCase):
     """The adapters get other ports, and use their other WWPNs."""
 
@@ -88,6 +88,6 @@ class NpivSourceTest(VolumesMixin, case.DriverCase):
     CYCLES = there_and_back(ops.SOURCE, 5, 2)
 
 
-@case.walks(is_variant=True)
+@case.walks(kills=True)
 class NpivTargetTest(NpivSourceTest):
     CYCLES = there_and_back(ops.TARGET, 2, 5)

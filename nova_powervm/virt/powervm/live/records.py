@@ -1,0 +1,61 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Nova's records of live migrations, by which the hosts know of each other.
+
+While the target prepares itself, the record says that. A nova-compute that
+starts on the source finds such a record of a process that has ended. It has it
+say that the server is running, and only then takes the migration back; so the
+target, which may still prepare itself, learns that nobody waits for it.
+"""
+
+from nova import exception as nova_exc
+from nova import objects
+from nova.objects import fields
+
+from nova_powervm.virt.powervm.live import attachments
+
+_PREPARING = 'preparing'
+#: What is said once the target is prepared.
+_RUNNING = 'running'
+
+
+def take_over(migration):
+    """Note that another process follows a migration (1 DB call).
+
+    :param migration: nova.objects.Migration
+    """
+    migration.status = _RUNNING
+    migration.save()
+
+
+def check_is_awaited(host, instance, source_attachments):
+    """Refuse a server whose source waits for it no longer (1 DB call).
+
+    The source has had Nova keep what it had of the volumes before. Meanwhile
+    this host may have put its own data in the place of that again.
+
+    :param host: host.Host of the target.
+    :param instance: nova.objects.Instance
+    :param source_attachments: dict of volume id -> id of its attachment on
+        the source; they are restored before it is refused.
+    :raises nova.exception.MigrationPreCheckError:
+    """
+    found = objects.MigrationList.get_by_filters(instance._context, {
+        'instance_uuid': instance.uuid,
+        'migration_type': fields.MigrationType.LIVE_MIGRATION,
+        'status': [_PREPARING]})
+    if host.nodename not in [migration.dest_compute for migration in found]:
+        attachments.restore(instance, source_attachments)
+        raise nova_exc.MigrationPreCheckError(
+            reason='nova-compute has started again on the source, and has '
+            'taken the migration back')
