@@ -116,7 +116,7 @@ def others_types():
     # Neutron is not installed.
     types.update(dict.fromkeys((
         ('ml2', 'mechanism_drivers'), ('ml2', 'type_drivers'),
-        ('ml2', 'tenant_network_types'),
+        ('ml2', 'project_network_types'),
         ('ml2_type_vlan', 'network_vlan_ranges'),
         ('ml2_type_vxlan', 'vni_ranges')), str))
     types.update({(ml2_conf.GROUP, opt.dest): opt.type

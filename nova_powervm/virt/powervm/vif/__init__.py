@@ -33,7 +33,6 @@ from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.virt.powervm import host as powervm_host
-from nova_powervm.virt.powervm import physical_ports
 from nova_powervm.virt.powervm.vif import details
 from nova_powervm.virt.powervm.vif import driver
 from nova_powervm.virt.powervm.vif import events
@@ -152,12 +151,6 @@ def types_to_unplug(
     if len(known(network_infos)) == len(network_infos):
         return adapter_types(network_infos)
     return [driver.CLIENT_ADAPTER, driver.VNIC]
-
-
-def possible_types(host: powervm_host.Host) -> list[driver.AdapterType]:
-    """Tell which types of adapters an LPAR of a host can have (no request)."""
-    return [driver.CLIENT_ADAPTER] + (
-        [driver.VNIC] if physical_ports.has_vnics(host.system) else [])
 
 
 def restore(host: powervm_host.Host, instance: objects.Instance,

@@ -32,6 +32,7 @@ from pypowervm.wrappers import network as pvm_net
 
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import host as powervm_host
+from nova_powervm.virt.powervm import physical_ports
 from nova_powervm.virt.powervm.slots import slot_map
 from nova_powervm.virt.powervm import vm
 
@@ -63,24 +64,34 @@ VNIC = AdapterType(
     lambda host, lpar_uuid: host.vnics(lpar_uuid))
 
 
+def possible_types(host: powervm_host.Host) -> list[AdapterType]:
+    """Tell which types of adapters an LPAR of a host can have (no request)."""
+    return [CLIENT_ADAPTER] + (
+        [VNIC] if physical_ports.has_vnics(host.system) else [])
+
+
 def read_adapters(
         host: powervm_host.Host, instance: objects.Instance,
-        types: typing.Iterable[AdapterType] = (CLIENT_ADAPTER,)
-        ) -> list[pvm_wrapper.EntryWrapper]:
+        types: typing.Iterable[AdapterType] = (CLIENT_ADAPTER,),
+        is_there: bool = False) -> list[pvm_wrapper.EntryWrapper]:
     """Read network adapters of an instance (1 request for each type).
 
     :param host: the Host.
     :param instance: the nova.objects.Instance.
     :param types: iterable of AdapterType, no other adapters are read.
+    :param is_there: whether the LPAR has just been read. If its adapters are
+        not found then, nobody knows which it has.
     :returns: list of pypowervm wrappers; empty if the LPAR is gone. A type
         that is not found adds none.
     :raises pypowervm.exceptions.Error: if the platform refuses.
     """
+    sure = possible_types(host) if is_there else ()
     lpar_uuid = vm.get_lpar_uuid(instance)
     found = []
     for kind in types:
         # A platform may not know one type at all.
-        with contextlib.suppress(pvm_exc.HttpNotFound):
+        with contextlib.suppress(*[] if kind in sure else [
+                pvm_exc.HttpNotFound]):
             found += kind.read(host, lpar_uuid)
     return found
 

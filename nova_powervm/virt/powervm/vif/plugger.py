@@ -178,17 +178,18 @@ def unplug_all(host, instance, network_infos, lpar_w=None, lpar_going=False):
         if not capable:
             raise nova_exc.VirtualInterfaceUnplugException(reason=reason)
     types = powervm_vif.types_to_unplug(network_infos)
-    adapters = driver.read_adapters(host, instance, types)
+    is_there = lpar_w is not None and not lpar_going
+    adapters = driver.read_adapters(host, instance, types, is_there=is_there)
     if not lpar_going:
         adapters += _read_others(host, instance, network_infos, types,
-                                 adapters)
+                                 adapters, is_there=is_there)
     for vif in network_infos:
         powervm_vif.unplug(host, instance, vif, adapters=adapters,
                            lpar_going=lpar_going)
     return adapters
 
 
-def _read_others(host, instance, vifs, types, adapters):
+def _read_others(host, instance, vifs, types, adapters, is_there=False):
     """Read adapters of other types, if a port has none of its own type.
 
     Neutron may have bound the port again, to another type, since it was
@@ -196,6 +197,7 @@ def _read_others(host, instance, vifs, types, adapters):
 
     :param types: list of driver.AdapterType that were read.
     :param adapters: list of the wrappers of these.
+    :param is_there: see driver.read_adapters()
     :returns: list of wrappers; empty if the ports have none of these, either.
     """
     missing = [vif for vif in vifs
@@ -203,7 +205,7 @@ def _read_others(host, instance, vifs, types, adapters):
     if not missing:
         return []
     others = driver.read_adapters(host, instance, [
-        kind for kind in powervm_vif.possible_types(host)
-        if kind not in types])
+        kind for kind in driver.possible_types(host)
+        if kind not in types], is_there=is_there)
     return [adapter for adapter in others if any(
         driver.find_adapter([adapter], vif) for vif in missing)]
