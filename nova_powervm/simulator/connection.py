@@ -18,11 +18,34 @@ two pieces.
 
 import io
 import socket
+import ssl
+import time
 
 from cheroot import server
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
 
 #: What is read at a time is in memory as a whole.
 _LARGEST_PART = 64 * 1024 ** 2
+
+
+class _Raw(socket.SocketIO):
+    """What comes from a socket, and since when the server waits for it."""
+
+    #: Time of the monotonic clock; None while the server does not wait.
+    waits_since = None
+
+    def readinto(self, buffer):
+        self.waits_since = time.monotonic()
+        try:
+            return super().readinto(buffer)
+        except ssl.SSLError as exc:
+            # The handshake is part of the first read.
+            LOG.debug('A client does not talk TLS: %s', exc)
+            return 0
+        finally:
+            self.waits_since = None
 
 
 class _Reader(io.BufferedReader):
@@ -59,6 +82,14 @@ class Writer:
     def __init__(self, connection):
         self._socket = connection
         self._kept = None
+        self.waits_since = None
+
+    def _send(self, data):
+        self.waits_since = time.monotonic()
+        try:
+            self._socket.sendall(data)
+        finally:
+            self.waits_since = None
 
     def hold(self):
         """Keep all that is written until release()."""
@@ -68,12 +99,12 @@ class Writer:
         """Send what was kept, and what is written from now on."""
         kept, self._kept = self._kept, None
         if kept:
-            self._socket.sendall(b''.join(kept))
+            self._send(b''.join(kept))
 
     def write(self, data):
         """Send bytes, or keep them for release()."""
         if self._kept is None:
-            self._socket.sendall(data)
+            self._send(data)
         else:
             self._kept.append(data)
 
@@ -84,8 +115,24 @@ class Connection(server.HTTPConnection):
     def __init__(self, http_server, connection, makefile=None):
         super().__init__(http_server, connection, _make_file)
 
+    @property
+    def waits_since(self):
+        """Since when the server waits for the client; None if it does not.
+
+        Time of the monotonic clock, float.
+        """
+        return self.rfile.raw.waits_since or self.wfile.waits_since
+
+    def hang_up(self):
+        """End what another thread waits for."""
+        try:
+            # That of a TLS socket would change what the other thread uses.
+            socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
+        except OSError as exc:
+            LOG.debug('The connection is already closed: %s', exc)
+
 
 def _make_file(connection, mode, size):
     if mode == 'wb':
         return Writer(connection)
-    return _Reader(socket.SocketIO(connection, mode), size)
+    return _Reader(_Raw(connection, mode), size)

@@ -45,9 +45,16 @@ def openapi_text():
     return place.read_text()
 
 
-def _validator(document, reference):
+@functools.lru_cache(maxsize=None)
+def _document():
+    # Reading it takes longer than building a site.
+    return yaml.YAML(typ='safe', pure=True).load(openapi_text())
+
+
+@functools.lru_cache(maxsize=None)
+def _validator(reference):
     return values.Validator({
-        '$ref': reference, 'components': document['components']})
+        '$ref': reference, 'components': _document()['components']})
 
 
 class Controls:
@@ -112,21 +119,6 @@ class Control:
             **control_operator.OperatorControl(host).actions,
             **self._san.actions,
         }
-
-    @functools.cached_property
-    def _document(self):
-        # Reading it takes longer than building a site.
-        return yaml.YAML(typ='safe', pure=True).load(openapi_text())
-
-    @functools.cached_property
-    def _fault_schema(self):
-        return _validator(self._document, '#/components/schemas/Fault')
-
-    @functools.cached_property
-    def _action_schemas(self):
-        action = self._document['components']['schemas']['Action']
-        return {name: _validator(self._document, reference) for
-                name, reference in action['discriminator']['mapping'].items()}
 
     def respond(self, environ):
         """Answer a request.
@@ -193,7 +185,8 @@ class Control:
         return data
 
     @staticmethod
-    def _check(data, validator):
+    def _check(data, reference):
+        validator = _validator(reference)
         error = jsonschema.exceptions.best_match(validator.iter_errors(data))
         if error is not None:
             raise errors.Refused(': '.join(
@@ -229,7 +222,7 @@ class Control:
 
     def _add_fault(self, body):
         spec = self._read(body)
-        self._check(spec, self._fault_schema)
+        self._check(spec, '#/components/schemas/Fault')
         try:
             fault = self._host.faults.add(spec)
         except re.error as exc:
@@ -304,11 +297,13 @@ class Control:
 
     def _act(self, body):
         data = self._read(body)
-        validator = self._action_schemas.get(str(data.get('action')))
-        if validator is None:
+        schemas = _document()['components']['schemas']['Action'][
+            'discriminator']['mapping']
+        reference = schemas.get(str(data.get('action')))
+        if reference is None:
             raise errors.Refused('action must be one of %s' % ', '.join(
-                sorted(self._action_schemas)))
-        self._check(data, validator)
+                sorted(schemas)))
+        self._check(data, reference)
         with self._host.site.lock:
             result = self._actions[data['action']](data)
         return self._json(dict(result, action=data['action']))

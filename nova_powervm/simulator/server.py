@@ -16,6 +16,7 @@ import errno
 import select
 import socket
 import threading
+import time
 
 from cheroot.workers import threadpool
 from cheroot import wsgi
@@ -31,6 +32,8 @@ _MIN_THREADS = 4
 #: Connections that wait to be accepted.
 _BACKLOG = 128
 _MAX_THREADS = 200
+#: Seconds that a client may let a thread wait while others need it.
+_PATIENCE = 1.0
 #: Most bytes of the request line and the headers.
 _MOST_HEADERS = 65536
 #: How long a client that has not sent all of its request can delay the end.
@@ -58,8 +61,7 @@ class _Gateway(wsgi.Gateway_10):
             self._respond_at_once()
             if self.req.chunked_read and self.req.rfile.closed:
                 # What is left unread would reset the connection.
-                for _ in self.req.rfile.read_trailer_lines():
-                    pass
+                self._read_trailers()
         except errors.Dropped:
             self._hang_up()
         except errors.Unanswered:
@@ -75,12 +77,16 @@ class _Gateway(wsgi.Gateway_10):
         finally:
             writer.release()
 
+    def _read_trailers(self):
+        try:
+            for _ in self.req.rfile.read_trailer_lines():
+                pass
+        except ValueError as exc:
+            LOG.debug('A body in chunks ends with nonsense: %s', exc)
+
     def _hang_up(self):
         self.req.sent_headers = True
-        try:
-            self.req.conn.socket.shutdown(socket.SHUT_RDWR)
-        except OSError as exc:
-            LOG.debug('The connection is already closed: %s', exc)
+        self.req.conn.hang_up()
 
 
 class _Silence:
@@ -110,7 +116,11 @@ class _Silence:
 
 
 class _ThreadPool(threadpool.ThreadPool):
-    """Grows when all its threads are busy: a long poll occupies one."""
+    """Grows when all its threads are busy: a long poll occupies one.
+
+    When it cannot grow, it hangs up on the clients that are slowest to send a
+    request or to take an answer, as long as others wait.
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -118,6 +128,7 @@ class _ThreadPool(threadpool.ThreadPool):
         # Threads that wait for a connection, less connections that wait for
         # a thread.
         self._spare = 0
+        self._reliever = None
         self.get = self._get
 
     def _get(self):
@@ -129,9 +140,41 @@ class _ThreadPool(threadpool.ThreadPool):
         with self._lock:
             self._spare -= 1
             short = self._spare < 0
+            full = short and len(self._threads) >= self.max
+            if full and self._reliever is None:
+                self._reliever = threading.Thread(target=self._relieve,
+                                                  daemon=True)
+                self._reliever.start()
         super().put(obj)
-        if short:
+        if short and not full:
             self.grow(1)
+
+    def _relieve(self):
+        """Hang up on slow clients until nobody waits for a thread."""
+        while True:
+            with self._lock:
+                missing = -self._spare
+                if missing <= 0 or not self.server.ready:
+                    self._reliever = None
+                    return
+            # The more wait, the less patience there is.
+            patience = _PATIENCE / (1 + missing / self.max)
+            for slow in self._slow(patience)[:missing]:
+                slow.hang_up()
+            time.sleep(patience / 10)
+
+    def _slow(self, patience):
+        """List the connections whose client lets its thread wait.
+
+        :param patience: float seconds that it may take
+        """
+        latest = time.monotonic() - patience
+        connections = [worker.conn for worker in list(self._threads)]
+        waits = [(conn.waits_since, conn) for conn in connections
+                 if isinstance(conn, connection.Connection)]
+        return [conn for since, conn in sorted(
+            (item for item in waits if item[0] is not None),
+            key=lambda item: item[0]) if since < latest]
 
     def grow(self, amount):
         for _ in range(int(min(amount, self.max - len(self._threads)))):
@@ -266,4 +309,11 @@ class RestServer:
 def _tls_adapter(tls):
     # Only needed for https; cheroot imports ssl machinery with it.
     from cheroot.ssl import builtin
-    return builtin.BuiltinSSLAdapter(tls.certificate, tls.key)
+
+    class Adapter(builtin.BuiltinSSLAdapter):
+        def wrap(self, sock):
+            # The thread that accepts connections waits for no handshake.
+            return self.context.wrap_socket(
+                sock, do_handshake_on_connect=False, server_side=True), {}
+
+    return Adapter(tls.certificate, tls.key)
