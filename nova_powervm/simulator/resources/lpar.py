@@ -101,25 +101,23 @@ class LogicalPartition(partition.Partition):
         lpar = cls(host, uuid, name, _partition_id(host, doc), memory,
                    processors, type_, doc.int(
                        'PartitionIOConfiguration/MaximumVirtualIOSlots', 64))
-        lpar._update_settings(doc)
+        vars(lpar).update(lpar._read_settings(doc))
         return lpar
 
-    def _update_settings(self, doc):
+    def _read_settings(self, doc):
+        settings = dict(
+            super()._read_settings(doc),
+            remote_restart=doc.bool('SimplifiedRemoteRestartCapable',
+                                    self.remote_restart),
+            ipl_source=doc.text('DesignatedIPLSource', self.ipl_source),
+            nvram=doc.text('PartitionNVRAM') or self.nvram)
         if self.is_ibmi:
-            self.tagged_io = tagged_io.TaggedIO.read(doc, self.tagged_io)
-        super()._update_settings(doc)
-        self.remote_restart = doc.bool('SimplifiedRemoteRestartCapable',
-                                       self.remote_restart)
-        self.ipl_source = doc.text('DesignatedIPLSource', self.ipl_source)
-        nvram = doc.text('PartitionNVRAM')
-        if nvram:
-            self.nvram = nvram
+            settings['tagged_io'] = tagged_io.TaggedIO.read(doc,
+                                                            self.tagged_io)
+        return settings
 
     def update(self, doc, groups):
         self.check_settled()
-        if self.is_ibmi:
-            # It may refuse, before anything has changed.
-            tagged_io.TaggedIO.read(doc, self.tagged_io)
         self.update_base(doc)
         return 'PartitionName,Other'
 

@@ -324,6 +324,7 @@ class Partition(base.Resource):
                             self.max_slots)
         self.check_name(self.host, name, own=self)
         self._check_slots(max_slots)
+        settings = self._read_settings(doc)
         if (memory, processors) != (self.memory, self.processors):
             self._check_dlpar()
             self.host.system.check_resources(memory, processors, self)
@@ -331,7 +332,7 @@ class Partition(base.Resource):
         self.memory, self.processors = memory, processors
         self.name = name
         self.max_slots = max_slots
-        self._update_settings(doc)
+        vars(self).update(settings)
         if changed:
             self.host.system.touch('Other')
 
@@ -348,19 +349,21 @@ class Partition(base.Resource):
                 'cannot change: its RMC connection is %s' % (self.name,
                                                              self.rmc))
 
-    def _update_settings(self, doc):
-        self.availability_priority = doc.int('AvailabilityPriority',
-                                             self.availability_priority)
+    def _read_settings(self, doc):
+        """Return attributes of no consequence elsewhere: name -> value."""
         mode = doc.text('PendingProcessorCompatibilityMode',
                         self.compatibility_mode)
         self.host.system.check_compatibility_mode(mode)
-        self.compatibility_mode = mode
-        self.profile_sync = doc.text('CurrentProfileSync', self.profile_sync)
-        self.keylock = doc.text('KeylockPosition', self.keylock)
-        self.boot_mode = doc.text('BootMode', self.boot_mode)
-        self.perf_collection = doc.bool('AllowPerformanceDataCollection',
-                                        self.perf_collection)
-        self.secure_boot = doc.int('PendingSecureBoot', self.secure_boot)
+        return {
+            'availability_priority': doc.int('AvailabilityPriority',
+                                             self.availability_priority),
+            'compatibility_mode': mode,
+            'profile_sync': doc.text('CurrentProfileSync', self.profile_sync),
+            'keylock': doc.text('KeylockPosition', self.keylock),
+            'boot_mode': doc.text('BootMode', self.boot_mode),
+            'perf_collection': doc.bool('AllowPerformanceDataCollection',
+                                        self.perf_collection),
+            'secure_boot': doc.int('PendingSecureBoot', self.secure_boot)}
 
     def io_slots(self):
         """Make the ProfileIOSlot elements: physical adapters. None here."""

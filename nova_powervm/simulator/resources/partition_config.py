@@ -25,6 +25,11 @@ el = atom.el
 #: are what pypowervm.tasks.memory asks for by default.
 ADAPTER_MB = 8
 USUAL_ADAPTERS = 4
+#: The sharing modes that go with dedicated processors, and those that do not
+#: (source: pypowervm.wrappers.base_partition).
+_SHARING = {True: ('sre idle proces', 'sre idle procs active',
+                   'sre idle procs always', 'keep idle procs'),
+            False: ('capped', 'uncapped')}
 
 
 def _positive_order(what, minimum, desired, maximum):
@@ -178,6 +183,9 @@ class Processors:
             processors = cls._read_shared(conf)
         _positive_order('processors', processors.minimum, processors.desired,
                         processors.maximum)
+        if processors.sharing_mode not in _SHARING[processors.dedicated]:
+            raise errors.Refused('SharingMode cannot be %r' %
+                                 processors.sharing_mode)
         return processors
 
     @classmethod

@@ -30,6 +30,7 @@ import time
 from lxml import etree
 
 from nova_powervm.simulator import app
+from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import resources
 from nova_powervm.simulator.resources import base
@@ -112,11 +113,15 @@ class Target:
     def _snapshot(self):
         """Describe what a refused write must not change."""
         with self.site.lock:
-            parts = self.site.fingerprint()
+            state = self.site.state()
             # To log on is no write.
-            return {name: part for name, part in parts.items()
-                    if '/sessions/' not in name}, {
-                found.path(): found.etag for found in self._objects()}
+            for part in state['hosts'] + state['consoles']:
+                del part['sessions']
+            disks = {disk.backing.udid: disk.backing.disk.digest()
+                     for host in self.site.hosts
+                     for disk in disk_io.list_disks(host)}
+            etags = {found.path(): found.etag for found in self._objects()}
+            return state, disks, etags
 
     def send(self, request, endpoint=0):
         """Send a request, and judge the answer.
@@ -176,10 +181,14 @@ class Target:
         after = self._snapshot()
         # What has arrived of an upload that breaks off stays on a disk.
         if answer.status >= 400 and '/contents/' not in request.path:
-            for was, is_ in zip(self.before, after):
+            # An action of an operator may make something and take it back:
+            # then only the etags are others.
+            parts = 2 if request.path.startswith('/simulator') else 3
+            for was, is_ in zip(self.before[:parts], after):
                 if was != is_:
                     self._note(request, 'is refused with %d, and changes %s' %
-                               (answer.status, _difference(was, is_)))
+                               (answer.status,
+                                list(_differences(was, is_))))
         self.before = after
 
     def check_documents(self):
@@ -201,9 +210,18 @@ class Target:
                             '    %r\n    %r' % (found, kept, fresh))
 
 
-def _difference(was, is_):
-    return {key: (was.get(key), is_.get(key))
-            for key in was.keys() | is_.keys() if was.get(key) != is_.get(key)}
+def _differences(was, is_, path=''):
+    """Yield (path, before, after) of what differs in two snapshots."""
+    if isinstance(was, dict) and isinstance(is_, dict):
+        for key in was.keys() | is_.keys():
+            yield from _differences(was.get(key), is_.get(key),
+                                    '%s/%s' % (path, key))
+    elif isinstance(was, list) and isinstance(is_, list) and (
+            len(was) == len(is_)):
+        for number, pair in enumerate(zip(was, is_)):
+            yield from _differences(*pair, '%s/%d' % (path, number))
+    elif was != is_:
+        yield path, was, is_
 
 
 class Campaign:
@@ -272,6 +290,9 @@ def main():
         for finding in findings:
             print('seed %d: %s' % (seed, finding), flush=True)
         seed += 1
+        if not seed % 50:
+            print('seed %d: %d requests' % (seed, sum(counts.values())),
+                  flush=True)
     print('%d requests on %d sites: %d findings. Answers: %s' % (
         sum(counts.values()), seed - options.seed, bad, ', '.join(
             '%s: %d' % item for item in sorted(

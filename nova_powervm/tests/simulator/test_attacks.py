@@ -150,6 +150,32 @@ class HalfWriteTest(AttackTest):
         self.assertEqual(200, self.client.request(
             method, path, etree.tostring(tree)).status)
 
+    def test_one_setting_of_a_partition_is_bad(self):
+        """Neither its name nor its processors change then."""
+        lpar = self.make_lpar()
+        tree = etree.fromstring(lpar.document(frozenset()))
+        texts = {'PartitionName': 'other', 'DesiredMemory': '2048',
+                 'MaximumMemory': '2048', 'MinimumMemory': '512'}
+        for element in tree.iter():
+            name = etree.QName(element).localname
+            element.text = texts.get(name, element.text)
+        for name, bad in (('AvailabilityPriority', 'nan'),
+                          ('PendingSecureBoot', 'x'),
+                          ('PendingProcessorCompatibilityMode', 'POWER1'),
+                          ('SharingMode', '//'),
+                          ('MaximumVirtualIOSlots', '1e400')):
+            element = tree.find('.//{*}' + name)
+            if element is None:
+                element = etree.SubElement(tree, name)
+            good, element.text = element.text, bad
+            self.refused('POST', lpar.path(), etree.tostring(tree))
+            element.text = good or '0'
+        element = tree.find('{*}PendingProcessorCompatibilityMode')
+        element.text = 'default'
+        self.assertEqual(200, self.client.request(
+            'POST', lpar.path(), etree.tostring(tree)).status)
+        self.assertEqual(('other', 2048), (lpar.name, lpar.memory.desired))
+
     def test_the_machine_is_full(self):
         """The second file cannot be made: the first one goes, too."""
         self.make_disk('old')
