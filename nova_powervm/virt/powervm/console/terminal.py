@@ -104,7 +104,7 @@ class Terminal:
         :raises nova.exception.ConsoleTypeUnavailable: if it cannot be opened.
         """
         with self.lock:
-            if self.is_open:
+            if self.is_open and self._is_there():
                 return
             self.partition_id = self._find_id(lpar_w)
             try:
@@ -224,6 +224,10 @@ class Terminal:
     def _close(self):
         """Close what is open."""
         raise NotImplementedError()
+
+    def _is_there(self):
+        """Whether what was opened still is, as far as can be told."""
+        return True
 
     def _may_close(self):
         """Whether it may be closed while nobody uses it."""

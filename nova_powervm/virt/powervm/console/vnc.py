@@ -14,7 +14,9 @@
 
 mkvterm starts a VNC server on the loopback interface, which outlives mkvterm
 and nova-compute, and tells its port. A file notes which of these servers are
-ours, and for which partition: only these are closed.
+ours, and for which partition: only these are closed. If one ends, another
+server may get its port, and another partition its ID: so the driver compares
+the socket that listens.
 """
 
 import os
@@ -22,7 +24,9 @@ import typing
 
 from oslo_log import log as logging
 
+from nova_powervm.virt.powervm.console import listener as listeners
 from nova_powervm.virt.powervm.console import rfb
+from nova_powervm.virt.powervm.console import sockets
 from nova_powervm.virt.powervm.console import terminal
 from nova_powervm.virt.powervm import flavor as flavors
 
@@ -40,6 +44,7 @@ class VncTerminal(terminal.Terminal):
     def __init__(self, tools, instance, path):
         super().__init__(tools, instance, path)
         self._port: typing.Any = None
+        self._sockets: frozenset[str] = frozenset()
         self._is_ours = False
         self._connections = set()
 
@@ -59,6 +64,7 @@ class VncTerminal(terminal.Terminal):
         if port is None:
             self._no_port(result)
         self._port = port
+        self._sockets = sockets.listening_on(port)
         self._is_ours = result.code == 0 or self._is_marked()
         if self._is_ours:
             self._mark()
@@ -80,18 +86,27 @@ class VncTerminal(terminal.Terminal):
         with self.lock:
             self.partition_id = lpar_w.id
             marked = self._read_mark()
-            if len(marked) != 2 or marked[0] != str(lpar_w.id):
+            if len(marked) < 2 or marked[0] != str(lpar_w.id):
                 return False
             self._port = int(marked[1])
+            self._sockets = frozenset(marked[2:])
+            if not self._is_there():
+                return False
             self._is_ours = self.is_open = True
         self.tools.hub.post(self._wait_for_clients)
         return True
 
     def _close(self):
         if self._is_ours:
-            self._rmvterm()
+            if self._is_there():
+                self._rmvterm()
             if os.path.exists(self._mark_path):
                 os.unlink(self._mark_path)
+
+    def _is_there(self):
+        """Whether the VNC server still listens; True if nobody can tell."""
+        return not self._sockets or (
+            sockets.listening_on(self._port) == self._sockets)
 
     @property
     def _mark_path(self):
@@ -105,14 +120,18 @@ class VncTerminal(terminal.Terminal):
             return []
 
     def _is_marked(self):
-        return self._read_mark() == [str(self.partition_id), str(self._port)]
+        return self._read_mark() == self._build_mark()
+
+    def _build_mark(self):
+        return [str(self.partition_id), str(self._port),
+                *sorted(self._sockets)]
 
     def _mark(self):
         os.makedirs(self.tools.folder, mode=0o700, exist_ok=True)
         fd = os.open(self._mark_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
                      mode=0o600)
         with open(fd, 'w') as mark:
-            mark.write('%d %d\n' % (self.partition_id, self._port))
+            mark.write(' '.join(self._build_mark()) + '\n')
 
     def _lose(self, port):
         """Take in that the server at a port has ended."""
@@ -124,6 +143,11 @@ class VncTerminal(terminal.Terminal):
 
     def _connect(self, channel, data):
         port = self._port
+        if not self._is_there():
+            listeners.refuse(channel)
+            self._left()
+            self.tools.run(lambda: self._lose(port))
+            return
 
         def on_end(was_there):
             self._connections.discard(connection)

@@ -10,11 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What another process has left: one that was killed, or ended."""
+"""What an earlier process has left that was killed, or has ended."""
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import types
@@ -23,7 +24,8 @@ from nova_powervm.tests.virt.powervm.console import base
 from nova_powervm.virt.powervm.console import service
 from nova_powervm.virt.powervm.console import vnc
 
-#: A nova-compute that opens a console, as far as it matters here.
+#: A nova-compute with consoles, as far as it matters here: it opens that of
+#: the first server, and logs that of the second one.
 _PROCESS = '''
 import json, sys, time
 from nova import objects
@@ -32,7 +34,7 @@ from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm.console import service
 from nova_powervm.virt.powervm import host, mgmt
 
-options, method = json.loads(sys.argv[1]), sys.argv[2]
+options = json.loads(sys.argv[1])
 objects.register_all()
 conf.CONF([], project='nova', default_config_files=[])
 for group, name, value in options:
@@ -40,38 +42,18 @@ for group, name, value in options:
 platform = host.Host('compute1')
 platform.connect()
 consoles = service.Consoles(platform, mgmt.ManagementPartition(platform))
-getattr(consoles, method)(base.make_instance(1))
+consoles.vnc(base.make_instance(1))
+conf.CONF.set_override('console_log', True, 'powervm')
+consoles.keep_log(base.make_instance(2))
 print('ready', flush=True)
 time.sleep(600)
 '''
 _OPTIONS = {None: ('state_path',), 'powervm': (
     'rest_host', 'rest_port', 'rest_protocol', 'rest_user', 'rest_password',
-    'management_root', 'vnc_port', 'serial_console_port', 'console_log')}
+    'management_root', 'vnc_port', 'serial_console_port')}
 
 
 class KilledCase(base.ConsoleTestCase):
-
-    def run_and_kill(self, method):
-        """Let another process open the console, and kill it then."""
-        options = [(group, name, getattr(base.CONF[group] if group else
-                                         base.CONF, name))
-                   for group, names in _OPTIONS.items() for name in names]
-        process = subprocess.Popen(
-            [sys.executable, '-c', _PROCESS, json.dumps(options), method],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        self.addCleanup(process.stdout.close)
-        self.addCleanup(process.stderr.close)
-        line = process.stdout.readline()
-        self.assertEqual(b'ready\n', line, line or process.stderr.read())
-        base.wait_for(lambda: self.console().user, 'the terminal')
-        if method == 'keep_log':
-            self.wait_for_text()
-            self.print(b'before')
-            base.wait_for(lambda: b'before' in self.log(), 'the log')
-        process.send_signal(signal.SIGKILL)
-        process.wait()
 
     def leave_vnc(self):
         """Open the console as a process that ends without closing it."""
@@ -79,35 +61,78 @@ class KilledCase(base.ConsoleTestCase):
         self.addCleanup(earlier.shutdown)
         earlier.vnc(self.instance)
 
-    def log(self):
-        path = os.path.join(self.folder(), self.instance.uuid + '.log')
-        if not os.path.exists(path):
-            return b''
-        with open(path, 'rb') as opened:
-            return opened.read()
-
     def partitions(self, *instances):
         """What the driver reads when it starts."""
         return types.SimpleNamespace(lpars=self.host.lpars(),
                                      instances=instances)
 
 
+class KilledTest(KilledCase):
+    """Another process is killed."""
+
+    def setUp(self):
+        super().setUp()
+        self.logged = self.make_server(2)
+
+    def run_and_kill(self):
+        """Let another process open consoles, and kill it then."""
+        options = [(group, name, getattr(base.CONF[group] if group else
+                                         base.CONF, name))
+                   for group, names in _OPTIONS.items() for name in names]
+        process = subprocess.Popen(
+            [sys.executable, '-c', _PROCESS, json.dumps(options)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        line = process.stdout.readline()
+        self.assertEqual(b'ready\n', line, line or process.stderr.read())
+        self.wait_for_text(self.logged)
+        self.print(b'before', self.logged)
+        base.wait_for(lambda: b'before' in self.log(), 'the log')
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def log(self):
+        path = os.path.join(self.folder(), self.logged.uuid + '.log')
+        if not os.path.exists(path):
+            return b''
+        with open(path, 'rb') as opened:
+            return opened.read()
+
+    def test_consoles_work_again(self):
+        self.run_and_kill()
+        opened = self.console().user
+        self.consoles.resume(self.partitions(self.instance, self.logged))
+        self.assertEqual(opened.port,
+                         self.consoles._terminal(self.instance)._port)
+        address = self.consoles.vnc(self.instance)
+        _opened, answer = self.connect_to(address)
+        self.assertEqual(b'HTTP/1.1 200 OK', answer)
+        # Nothing was closed and opened again.
+        self.assertIs(opened, self.console().user)
+        self._look_at_log()
+
+    def _look_at_log(self):
+        # The kernel has ended mkvterm, which has closed the terminal.
+        base.wait_for(lambda: not self.console(self.logged).is_open,
+                      'the end')
+        self.flags(console_log=True, group='powervm')
+        consoles = self.start()
+        partitions = self.partitions(self.logged)
+        self.requests()
+        consoles.resume(partitions)
+        self.wait_for_text(self.logged)
+        self.print(b'after', self.logged)
+        base.wait_for(lambda: consoles.output(self.logged) == b'beforeafter',
+                      'the log')
+        self.assertEqual([], self.requests())
+
+
 class KilledLogTest(KilledCase):
 
     OPTIONS = {'console_log': True}
-
-    def test_log_goes_on(self):
-        self.run_and_kill('keep_log')
-        # The kernel has ended mkvterm, which has closed the terminal.
-        base.wait_for(lambda: not self.console().is_open, 'the end')
-        partitions = self.partitions(self.instance)
-        self.requests()
-        self.consoles.resume(partitions)
-        self.wait_for_text()
-        self.print(b'after')
-        base.wait_for(lambda: self.consoles.output(self.instance) ==
-                      b'beforeafter', 'the log')
-        self.assertEqual([], self.requests())
 
     def test_servers_that_are_off_wait(self):
         with self.site.lock:
@@ -118,18 +143,6 @@ class KilledLogTest(KilledCase):
 
 
 class KilledVncTest(KilledCase):
-
-    def test_console_works_again(self):
-        self.run_and_kill('vnc')
-        opened = self.console().user
-        self.consoles.resume(self.partitions(self.instance))
-        self.assertEqual(opened.port,
-                         self.consoles._terminal(self.instance)._port)
-        address = self.consoles.vnc(self.instance)
-        _opened, answer = self.connect_to(address)
-        self.assertEqual(b'HTTP/1.1 200 OK', answer)
-        # Nothing was closed and opened again.
-        self.assertIs(opened, self.console().user)
 
     def test_closed_if_nobody_uses_it(self):
         self.leave_vnc()
@@ -161,6 +174,18 @@ class KilledVncTest(KilledCase):
         self.assertFalse(terminal.is_open)
         self.mark('nonsense')
         self.assertFalse(terminal.adopt(self.host.lpars()[0]))
+
+    def test_mark_of_a_server_that_has_ended(self):
+        """Another one may have its port."""
+        self.leave_vnc()
+        with self.site.lock:
+            user = self.console().user
+            self.console().close()
+        base.wait_for(
+            lambda: not self.simulated.terminals._list(), 'the end')
+        with socket.create_server(('127.0.0.1', user.port)):
+            self.consoles.resume(self.partitions(self.instance))
+        self.assertFalse(self.consoles._terminal(self.instance).is_open)
 
     def test_mark_of_another_server(self):
         """An administrator has opened the terminal since."""

@@ -156,6 +156,37 @@ class VncTest(base.ConsoleTestCase):
             self.instance).is_open, 'the driver to notice')
         self.client(self.consoles.vnc(self.instance))
 
+    def test_another_server_has_the_port(self):
+        """What was this server's port may show another server now."""
+        address = self.consoles.vnc(self.instance)
+        port = self.console().user.port
+        self.administrator('rmvterm')
+        base.wait_for(
+            lambda: not self.simulated.terminals._list(), 'the end')
+        other = socket.create_server(('127.0.0.1', port))
+        self.addCleanup(other.close)
+        opened, answer = self.connect_to(address)
+        self.assertEqual(b'HTTP/1.1 400 Bad Request', answer)
+        other.setblocking(False)
+        self.assertRaises(BlockingIOError, other.accept)
+        # The next request opens it again.
+        self.client(self.consoles.vnc(self.instance))
+
+    def test_another_server_has_the_id(self):
+        """The LPAR is gone, and another one has its ID: that stays open."""
+        self.consoles.vnc(self.instance)
+        old = self.lpar().partition_id
+        with self.site.lock:
+            self.lpar().set_state('not activated')
+            self.simulated.remove(self.lpar())
+        other = self.make_server(2)
+        self.assertEqual(old, self.lpar(other).partition_id)
+        base.wait_for(
+            lambda: not self.simulated.terminals._list(), 'the end')
+        self.consoles.vnc(other)
+        self.consoles.close(self.instance)
+        self.assertTrue(self.console(other).is_open)
+
     def test_an_administrator_has_it(self):
         self.administrator('mkvterm')
         self.assertUnavailable('somebody has opened the terminal',

@@ -96,9 +96,10 @@ class VncMixin(ConsoleMixin):
         self.assertEqual([], self.files(host))
 
 
-class VncTest(VncMixin, base.ScenarioCase):
+class VncTests:
+    """Users open VNC consoles, as by default."""
 
-    def test_console(self):
+    def test_vnc(self):
         server = self.boot()
         client = self.client(server)
         self.print(server, b'hello from the guest\r\n')
@@ -123,7 +124,7 @@ class VncTest(VncMixin, base.ScenarioCase):
             record for record in self.platform.journal.records()
             if 'Event' not in record['path']])
 
-    def test_power_cycle(self):
+    def test_vnc_power_cycle(self):
         server = self.boot()
         client = self.client(server)
         self.stop(server)
@@ -142,14 +143,10 @@ class VncTest(VncMixin, base.ScenarioCase):
         self.assert_nothing_left()
 
 
-class SerialTest(ConsoleMixin, base.ScenarioCase):
+class SerialTests:
+    """Users open serial consoles."""
 
-    @classmethod
-    def prepare(cls, cloud):
-        super().prepare(cloud)
-        CONF.set_override('enabled', True, 'serial_console')
-
-    def open(self, server):
+    def open_serial(self, server):
         console = self.driver.get_serial_console(self.context,
                                                  self.instance_of(server))
         self.assertIsInstance(console, console_type.ConsoleSerial)
@@ -159,24 +156,25 @@ class SerialTest(ConsoleMixin, base.ScenarioCase):
                               'mkvterm')
         return opened
 
-    def wait_for(self, opened, text):
+    def read_until(self, opened, text):
         data = b''
         while text not in data:
             more = opened.recv(65536)
             self.assertTrue(more, data)
             data += more
 
-    def test_console(self):
+    def test_serial(self):
+        self.flags(enabled=True, group='serial_console')
         server = self.boot()
-        opened = self.open(server)
+        opened = self.open_serial(server)
         self.print(server, b'login: ')
-        self.wait_for(opened, b'login: ')
+        self.read_until(opened, b'login: ')
         opened.sendall(b'root\r')
-        self.wait_for(opened, b'root\r\n')
+        self.read_until(opened, b'root\r\n')
         self.stop(server)
-        self.wait_for(opened, b'powered off')
+        self.read_until(opened, b'powered off')
         self.start(server)
-        self.wait_for(opened, FIRMWARE.encode())
+        self.read_until(opened, FIRMWARE.encode())
         self.assertIsNone(self.delete(server))
         while opened.recv(65536):
             pass
@@ -188,8 +186,6 @@ class LogMixin(ConsoleMixin):
 
     The simulated mkvterm takes a moment to open the terminal.
     """
-
-    CONSOLES = dict(ConsoleMixin.CONSOLES, console_log=True)
 
     def setUp(self):
         keep = service.Consoles.keep_log
@@ -205,6 +201,10 @@ class LogMixin(ConsoleMixin):
             service.__name__ + '.Consoles.keep_log', keep_log))
         super().setUp()
 
+    def start_logs(self):
+        """The operator wants logs."""
+        self.flags(console_log=True, group='powervm')
+
     def log_of(self, server, host='compute1'):
         with self.cloud.on(host):
             return self.cloud.compute(host).driver.get_console_output(
@@ -215,9 +215,11 @@ class LogMixin(ConsoleMixin):
             lambda: self.log_of(server, host).count(text) == times, text)
 
 
-class LogTest(LogMixin, base.ScenarioCase):
+class LogTests:
+    """Consoles are logged."""
 
     def test_boots_are_logged(self):
+        self.start_logs()
         server = self.boot()
         self.wait_for_log(server, FIRMWARE)
         self.stop(server)
@@ -234,8 +236,9 @@ class LogTest(LogMixin, base.ScenarioCase):
         self.assertEqual([], [name for name in os.listdir(folder)
                               if name.startswith(server['id'])])
 
-    def test_tail(self):
+    def test_tail_of_log(self):
         """As Nova's manager asks; the log costs no requests."""
+        self.start_logs()
         server = self.boot()
         self.platform.journal.clear()
         self.print(server, b'one\r\n\xff\r\nthree\r\n')
@@ -252,7 +255,8 @@ class LogTest(LogMixin, base.ScenarioCase):
             record for record in self.platform.journal.records()
             if 'Event' not in record['path']])
 
-    def test_restart(self):
+    def test_log_after_restart(self):
+        self.start_logs()
         server = self.boot()
         self.wait_for_log(server, FIRMWARE)
         self.restart()
@@ -262,8 +266,9 @@ class LogTest(LogMixin, base.ScenarioCase):
         self.wait_for_log(server, 'after the restart')
         self.assertEqual(1, self.log_of(server).count(FIRMWARE))
 
-    def test_lost_lpar(self):
+    def test_log_of_lost_lpar(self):
         """A hard reboot makes it again, and the log goes on."""
+        self.start_logs()
         server = self.boot()
         self.wait_for_log(server, FIRMWARE)
         lpar = view.partition_of(self.platform, server['id'])
@@ -272,6 +277,11 @@ class LogTest(LogMixin, base.ScenarioCase):
             self.platform.remove(lpar)
         self.reboot(server, hard=True)
         self.wait_for_log(server, FIRMWARE, times=2)
+
+
+class ConsolesTest(VncTests, SerialTests, LogTests, LogMixin, VncMixin,
+                   base.ScenarioCase):
+    """On one host."""
 
 
 class LiveMigrationTest(LogMixin, VncMixin, live_migration.LiveMigrationMixin,
@@ -284,6 +294,7 @@ class LiveMigrationTest(LogMixin, VncMixin, live_migration.LiveMigrationMixin,
             host.system.spec['migration']['closed_consoles'] = True
 
     def test_log_on_both_hosts(self):
+        self.start_logs()
         server = self.boot_on_first()
         self.wait_for_log(server, FIRMWARE)
         self.live_migrate(server)
@@ -299,6 +310,7 @@ class LiveMigrationTest(LogMixin, VncMixin, live_migration.LiveMigrationMixin,
             self.instance_of(server)))
 
     def test_server_that_stays(self):
+        self.start_logs()
         server = self.boot_on_first()
         self.wait_for_log(server, FIRMWARE)
         self.break_migration('copy')
@@ -308,7 +320,6 @@ class LiveMigrationTest(LogMixin, VncMixin, live_migration.LiveMigrationMixin,
         self.assertIn(FIRMWARE, self.log_of(server))
 
     def test_console_ends_and_opens_on_the_target(self):
-        self.flags(console_log=False, group='powervm')
         server = self.boot_on_first()
         old, client = self.open(server), self.client(server)
         refusals = []
@@ -344,7 +355,6 @@ class LiveMigrationTest(LogMixin, VncMixin, live_migration.LiveMigrationMixin,
         self.assert_nothing_left('compute2')
 
     def test_console_of_a_server_that_stays(self):
-        self.flags(console_log=False, group='powervm')
         server = self.boot_on_first()
         path = self.open(server).internal_access_path
         client = self.client(server)

@@ -25,11 +25,11 @@ TROUBLE = {
     'test_blank_disks.HardRebootPoolTest': ALL,
     'test_blank_disks.HardRebootTest': ALL,
     'test_cold_migration.SharedPoolMoveTest': ALL,
+    'test_consoles.ConsolesTest': ('test_log_of_lost_lpar',),
     'test_consoles.LiveMigrationTest': (
         'test_console_ends_and_opens_on_the_target',
         'test_console_of_a_server_that_stays',
         'test_server_that_stays'),
-    'test_consoles.LogTest': ('test_lost_lpar',),
     'test_crash_dump.CrashDumpTest': (
         'test_answer_is_lost',
         'test_lpar_is_gone'),
