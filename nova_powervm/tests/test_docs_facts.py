@@ -212,10 +212,10 @@ class RootwrapTest(testtools.TestCase):
 
 @tree.needs_source
 class LiveMigrationTestsTest(testtools.TestCase):
-    """The page on testing names tests of live migrations as they are."""
+    """The page on testing names tests as they are, of consoles, too."""
 
     TESTS = tree.path('nova_powervm', 'tests')
-    NAME = re.compile(r'\b(scenarios|walks|live|functional)'
+    NAME = re.compile(r'\b(scenarios|walks|live|console|functional)'
                       r'((?:\.\w+){1,3})$', re.MULTILINE)
 
     def test_each_exists(self):
