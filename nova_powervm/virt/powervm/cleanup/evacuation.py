@@ -17,9 +17,11 @@ from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
+from nova.objects import fields
 from oslo_log import log as logging
 from pypowervm.wrappers import base_partition as pvm_bp
 
+from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
@@ -70,4 +72,20 @@ def _instances(nodename):
         context, {'uuid': sorted(uuids), 'deleted': False},
         expected_attrs=[])
         if instance.host != nodename and
-        instance.task_state != task_states.MIGRATING]
+        instance.task_state != task_states.MIGRATING and
+        not _has_come_live(context, nodename, instance)]
+
+
+def _has_come_live(context, nodename, instance):
+    """Return whether the LPAR was here before Nova tried an evacuation.
+
+    A live migration has brought it, and nova-compute on the source has ended
+    before it could tell Nova. Nova refuses the evacuation then.
+    """
+    return any(
+        migration.source_compute == instance.host and
+        migration.dest_compute == nodename
+        for migration in objects.MigrationList.get_by_filters(context, {
+            'instance_uuid': instance.uuid,
+            'migration_type': fields.MigrationType.LIVE_MIGRATION,
+            'status': list(move.UNDER_WAY)}))

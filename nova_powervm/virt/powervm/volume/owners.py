@@ -45,11 +45,9 @@ from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import mappings
+from nova_powervm.virt.powervm.volume import whereabouts
 
 LOG = logging.getLogger(__name__)
-
-#: Statuses of a live migration after which it is known where the server is.
-_ENDED = ('completed', 'failed', 'cancelled')
 
 
 class _Volume(typing.NamedTuple):
@@ -208,6 +206,7 @@ class Owners:
         self._found = found
         self.protecting = set()
         self._context = nova_context.get_admin_context(read_deleted='yes')
+        self._whereabouts = whereabouts.Whereabouts(host, self._context)
         lpars = {client for client in map(clients.client, found)
                  if client and not host.is_mgmt(client)}
         uuids = sorted(itertools.chain(*map(vm.instance_uuids, lpars)))
@@ -252,8 +251,11 @@ class Owners:
         server = self._only_server(client)
         if server is None or not is_idle(server.instance.uuid):
             return False
-        if server.instance.deleted or self._has_left(server.instance):
+        if server.instance.deleted:
             return self._was_here(server.instance)
+        if self._has_left(server.instance):
+            return (self._was_here(server.instance) and
+                    not self._whereabouts.is_in_use(server.instance, client))
         return (server.instance.host == self._host.nodename and
                 server.instance.task_state is None and server.is_whole and
                 server.instance.vm_state != vm_states.BUILDING and
@@ -395,7 +397,7 @@ class Owners:
         """Return whether a server is on another host, without a task."""
         return (instance.host not in (None, self._host.nodename) and
                 instance.task_state is None and
-                instance.uuid not in self._maybe_here)
+                instance.uuid not in self._whereabouts.maybe_here)
 
     def _was_here(self, instance):
         """Return whether Nova ever had a server on this host.
@@ -404,31 +406,7 @@ class Owners:
         for one host by mistake.
         """
         return (instance.host == self._host.nodename or
-                instance.uuid in self._moved)
-
-    @functools.cached_property
-    def _moved(self):
-        """UUIDs of servers that have moved from, or to, this host."""
-        return {migration.instance_uuid for migration in self._migrations}
-
-    @functools.cached_property
-    def _migrations(self):
-        return objects.MigrationList.get_by_filters(
-            self._context, {'host': self._host.nodename})
-
-    @functools.cached_property
-    def _maybe_here(self):
-        """UUIDs of servers that may run here, though Nova says otherwise.
-
-        Nova's database does not say how their live migration to this host
-        has ended.
-        """
-        last = {migration.instance_uuid: migration for migration in
-                sorted(self._migrations, key=lambda found: found.id)}
-        return {uuid for uuid, migration in last.items()
-                if migration.migration_type == 'live-migration' and
-                migration.dest_compute == self._host.nodename and
-                migration.status not in _ENDED}
+                instance.uuid in self._whereabouts.moved)
 
     def _is_ours(self, mapping):
         """Return whether a server of Nova ever had the volume of a mapping."""
@@ -474,8 +452,8 @@ class Owners:
     def _servers_here(self, context):
         """Return servers that are, or were, on this host: list of Instance."""
         filters = [{'host': self._host.nodename}]
-        if self._moved:
-            filters.append({'uuid': sorted(self._moved)})
+        if self._whereabouts.moved:
+            filters.append({'uuid': sorted(self._whereabouts.moved)})
         return list({
             instance.uuid: instance for wanted in filters
             for instance in self._find(context, **wanted)}.values())

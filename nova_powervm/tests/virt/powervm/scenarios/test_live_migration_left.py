@@ -15,6 +15,8 @@
 from unittest import mock
 
 from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.scenarios import live_migration
+from nova_powervm.tests.virt.powervm.scenarios import live_volumes
 from nova_powervm.tests.virt.powervm.scenarios import test_live_migration
 
 
@@ -85,3 +87,40 @@ class LeftTest(test_live_migration.OvsMixin, base.ScenarioCase):
         self.assert_runs_on(server, 'compute2')
         self.assert_linked('compute2', 1)
         self.assert_linked('compute1', 0)
+
+
+class VolumesTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
+    """Nova has it on compute1, and its LPAR runs on compute2."""
+
+    TIMING = live_migration.SLOW
+
+    def arrive_unseen(self):
+        server, _before = self.interrupt('cleanup')
+        self.release(server)
+        self.site.clock.advance(60)
+        self._begin()
+        return server
+
+    def volumes_on(self, host, server):
+        """What compute2 maps to the LPAR of a server: sorted list."""
+        name = self.lpar_on(server, host).name
+        return sorted(
+            (vios['name'], mapping['storage'])
+            for vios in self.simulated_host(host).state()['VirtualIOServer']
+            for mapping in vios['mappings'] if mapping['lpar'] == name)
+
+    def test_evacuation_to_the_target(self):
+        """Nova refuses that; the running server goes on as it is."""
+        server = self.arrive_unseen()
+        before = self.volumes_on('compute2', server)
+        booted = self.lpar_on(server, 'compute2').boot_time
+        self.assertEqual(4, len(before))
+        self.users.evacuate(self.walk_server(server), 'compute2')
+        self.assertEqual('compute1', self.host_of(server))
+        self.assertIn('already exists', self.fault_of(server))
+        self.restart('compute2')
+        self.cloud.run_periodic_tasks()
+        self.assertEqual(before, self.volumes_on('compute2', server))
+        lpar = self.lpar_on(server, 'compute2')
+        self.assertEqual(('running', booted),
+                         (lpar.partition_state, lpar.boot_time))

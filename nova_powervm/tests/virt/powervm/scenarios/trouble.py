@@ -61,6 +61,7 @@ TROUBLE = {
     'test_live_migration_elsewhere.SlowOutsideTest': ALL,
     'test_live_migration_elsewhere.UnknownTest': ALL,
     'test_live_migration_left.LeftTest': ALL,
+    'test_live_migration_left.VolumesTest': ALL,
     'test_stale.AdapterTest': ALL,
     'test_stale.FailedBuildTest': ALL,
     'test_stale.MigrationTest': ALL,

@@ -1,0 +1,110 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""What Nova's records tell of servers that have moved from or to a host.
+
+Nova may have a server on another host than the one that its LPAR is on: a live
+migration has ended without Nova knowing how, or somebody has moved the LPAR
+without Nova. Nothing may be taken from an LPAR that runs.
+"""
+
+import functools
+
+from nova import exception as nova_exc
+from nova import objects
+from oslo_log import log as logging
+from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import base_partition as pvm_bp
+
+LOG = logging.getLogger(__name__)
+
+#: Statuses of a live migration after which it is known where the server is.
+_ENDED = ('completed', 'failed', 'cancelled')
+# Statuses of other migrations that have failed.
+_FAILED = ('failed', 'error')
+_LIVE, _EVACUATION = 'live-migration', 'evacuation'
+
+
+class Whereabouts:
+    """Nova's records of moves from and to a host; reads them when needed.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param context: nova.context.RequestContext
+    """
+
+    def __init__(self, host, context):
+        self._host = host
+        self._context = context
+
+    @functools.cached_property
+    def _migrations(self):
+        """All migrations from or to this host, the oldest first: list."""
+        return sorted(objects.MigrationList.get_by_filters(
+            self._context, {'host': self._host.nodename}),
+            key=lambda migration: migration.id)
+
+    @functools.cached_property
+    def moved(self):
+        """UUIDs of servers that have moved from, or to, this host."""
+        return {migration.instance_uuid for migration in self._migrations}
+
+    @functools.cached_property
+    def _last(self):
+        """The last migration of each server: dict by its UUID.
+
+        Others than live ones do not count if they have failed: the server is
+        where it was.
+        """
+        return {migration.instance_uuid: migration
+                for migration in self._migrations
+                if migration.migration_type == _LIVE or
+                migration.status not in _FAILED}
+
+    @functools.cached_property
+    def maybe_here(self):
+        """UUIDs of servers that may run here, though Nova says otherwise.
+
+        Nova's database does not say how their live migration to this host
+        has ended.
+        """
+        return {uuid for uuid, migration in self._last.items()
+                if migration.migration_type == _LIVE and
+                migration.dest_compute == self._host.nodename and
+                migration.status not in _ENDED}
+
+    def is_in_use(self, instance, client):
+        """Return whether the LPAR of a server on another host is on here.
+
+        If the server was evacuated from here, its LPAR must not use its
+        volumes any more.
+
+        Needs 1 request, 0 if the state is known.
+
+        :param instance: nova.objects.Instance
+        :param client: str, UUID of the LPAR.
+        """
+        last = self._last.get(instance.uuid)
+        if (last is not None and last.migration_type == _EVACUATION and
+                last.source_compute == self._host.nodename):
+            return False
+        try:
+            is_on = (self._host.partition_states.get(client) !=
+                     pvm_bp.LPARState.NOT_ACTIVATED)
+        except nova_exc.InstanceNotFound:
+            return False
+        except pvm_exc.Error:
+            return True
+        if is_on:
+            LOG.warning('The LPAR of the server is on here, and keeps its '
+                        'volumes, though Nova has the server on host %s.',
+                        instance.host, instance=instance)
+        return is_on
