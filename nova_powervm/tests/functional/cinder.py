@@ -289,7 +289,9 @@ class SanCinder(nova_fixtures.CinderFixture):
         with self.test.site.lock:
             lun = self.san.volume(volume_id)
             self.san.unexport(volume_id, going)
-            self.complaints += self.left_behind(lun)
+            # What another server has left was told when it was.
+            self.complaints += self.left_behind(
+                lun, going if self._is_multiattach(volume_id) else None)
 
     def can_act(self, host):
         """Whether a nova-compute is up that could do something on a host.
@@ -298,19 +300,23 @@ class SanCinder(nova_fixtures.CinderFixture):
         """
         return True
 
-    def left_behind(self, lun):
-        """List the hdisks that VIOSes have of a volume and cannot reach.
+    def left_behind(self, lun, lost):
+        """List the hdisks that VIOSes have of a volume and no longer reach.
 
         Those of a VIOS that is down, or whose nova-compute is, do not count.
 
         :param lun: san.volume.Volume
+        :param lost: WWPNs: only VIOSes with one of them count; None for all
         :returns: list of str
         """
+        lost = None if lost is None else {wwpn.lower() for wwpn in lost}
         return ['%s of %s is still there%s, on %s' % (
             hdisk.name, hdisk.vios.name,
             ''.join(', mapped to ' + name for name in hdisk.clients()),
             hdisk.vios.host.name)
             for hdisk in lun.hdisks
             if hdisk.vios.is_serving and self.can_act(hdisk.vios.host) and
+            (lost is None or any(port.wwpn.lower() in lost
+                                 for port in hdisk.vios.fc_ports)) and
             not any(port.wwpn.lower() in lun.exports
                     for port in hdisk.vios.fc_ports)]

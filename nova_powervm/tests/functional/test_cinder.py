@@ -144,6 +144,22 @@ class SanCinderTest(test.TestCase):
             ['hdisk2 of vios1 is still there, on %s' % vios.host.name],
             self.cinder.complaints)
 
+    def test_device_that_a_server_has_left_before(self):
+        """Each server is blamed for its own devices."""
+        self.cinder.multiattach.add(uuids.volume)
+        found = [self.attach(instance=server, connector=self.connector(vios))
+                 for server, vios in zip((uuids.server, uuids.other),
+                                         self.vioses)]
+        vios, data = self.vioses[0], found[0][1]['data']
+        with self.site.lock:
+            san_disk.configure(vios, self.lun(), {
+                (vios.fc_ports[0], data['target_wwn'][0].lower(), 0)})
+        for attachment_id, _info in found:
+            self.api.attachment_delete(None, attachment_id)
+            self.assertEqual(
+                ['hdisk2 of vios1 is still there, on %s' % vios.host.name],
+                self.cinder.complaints)
+
     def test_delete(self):
         attachment_id, _info = self.attach()
         self.assertRaises(nova_exc.InvalidInput, self.api.delete, None,

@@ -55,7 +55,7 @@ class Stage:
 
     def __init__(self, platform):
         self.platform = platform
-        self.deck = history_rules.deck(platform)
+        self.deck = history_rules.deck()
         self.steps = 0
         self.outcomes = []
         self.failed = None

@@ -36,6 +36,8 @@ _FLAVOR_NAMES = {flavor.id: flavor.name for flavor in FLAVORS.values()}
 MOST_SERVERS = 3
 #: Numbers of the volumes of a history, and of those that replace others.
 VOLUMES = (1, 2, 3, 4)
+#: The number of the volume that several servers may have at a time.
+SHARED = 5
 FIRST_REPLACEMENT = 10
 #: The number of a port that a server gets later, less its own number.
 LATER_PORT = 100
@@ -141,8 +143,10 @@ class Base:
         self.theirs = {}
         self.has_volumes = 'fc_attach_strategy' in cloud.platform.options
         cloud.failures.clear()
-        for number in VOLUMES if self.has_volumes else ():
-            self.watch.guests.make_volume(number)
+        if self.has_volumes:
+            for number in (*VOLUMES, SHARED):
+                self.watch.guests.make_volume(number)
+            self.cloud.cinder.multiattach.add(volumes.VOLUME % SHARED)
         self.watch.begin()
         self.watch.remember_outside()
 
@@ -217,6 +221,12 @@ class Base:
         return bool(self.boots_from_image(number) or flavor.swap or
                     flavor.ephemeral_gb)
 
+    def has_disks_of_its_host(self, number):
+        """Whether the LPAR of a server has disks that no other host has."""
+        return not self.cloud.site.pools and bool(view.own_disks(
+            self.cloud.host_of(self.look(number).host),
+            self.servers[number].uuid))
+
     def volumes_of(self, number):
         """Numbers of the volumes that are attached to a server."""
         return [volume.number for volume in self.look(number).volumes
@@ -252,6 +262,16 @@ class Base:
         return [number for number in VOLUMES if not
                 self.cloud.cinder.volume_to_attachment.get(
                     volumes.VOLUME % number)]
+
+    def shareable(self, number=None):
+        """Numbers of the volumes that a server may have beside others.
+
+        :param number: int; None for a server that is to be made
+        """
+        if not self.has_volumes or number is not None and SHARED in [
+                volume.number for volume in self.look(number).volumes]:
+            return []
+        return [SHARED]
 
     def _host(self, number):
         return self.cloud.site.hosts[number - 1]
@@ -463,7 +483,7 @@ class Base:
         if not self.has_volumes:
             return
         cinder = self.cloud.cinder
-        for number in VOLUMES + tuple(self._replaced):
+        for number in (*VOLUMES, SHARED, *self._replaced):
             volume = volumes.VOLUME % number
             for attachment in list(cinder.volume_to_attachment.get(
                     volume, ())):

@@ -16,9 +16,13 @@ A step holds a migration when a phase of it begins, on the platform, and lets
 something happen then. So a history also sees both hosts half-way.
 """
 
+from nova_powervm.simulator.migration import fc
 from nova_powervm.simulator.migration import record
+from nova_powervm.simulator.san import address
+from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import view
 
 step = history.step
 #: How a phase of a migration can end by itself: see the simulator's faults.
@@ -31,12 +35,14 @@ class MoveSteps(history.Base):
     @step
     def live_migrate(self, number):
         """Move a running server to the other host."""
-        is_easy = not self.has_fault() and not self.vioses(up=False)
-        source = self.host_number(number)
+        is_easy = (not self.has_fault() and not self.vioses(up=False) and
+                   self._keeps_luns(number))
+        source, before = self.host_number(number), self._guest(number)
         uuid = self._do(number, self._live_migrate, 'active')
         if is_easy and self.host_number(number) == source:
             raise history.Broken(self.tell('server %d has not moved' %
                                            number))
+        self._expect_guest(number, before, is_easy)
         return uuid
 
     @step
@@ -46,13 +52,67 @@ class MoveSteps(history.Base):
         :param phase: str, see simulator.migration.record.PHASES
         :param event: str, one of EVENTS
         """
-        self._seen = []
+        self._seen, before = [], self._guest(number)
+        is_easy = event in _HARMLESS and not self.vioses(up=False)
         uuid = self._do(number, lambda found: self._live_migrate_until(
             found, self.lpar(number), phase, event), 'active')
         self._expect_none(self._seen)
-        if event in _HARMLESS and not self.vioses(up=False):
+        if is_easy:
             self._expect(number, 'active')
+        self._expect_guest(number, before, is_easy)
         return uuid
+
+    def _keeps_luns(self, number):
+        """Whether an array gives both WWPNs of each adapter the same LUNs.
+
+        It gives the second ones the lowest LUNs that are free, one volume
+        after the other. The platform moves no server for which they differ.
+        """
+        with self.cloud.site.lock:
+            pairs = [tuple(map(address.wwpn, mapping.wwpns))
+                     for mapping in fc.mappings_of(self.lpar(number))]
+            second = {pair[1] for pair in pairs}
+            taken = {lun for volume in self.cloud.site.san.volumes.values()
+                     for wwpn, lun in volume.exports.items()
+                     if wwpn in second} if pairs else set()
+            for found in self.volumes_of(number) if pairs else ():
+                exports = self.cloud.cinder.lun(
+                    volumes.VOLUME % found).exports
+                luns = {exports[wwpn] for wwpn in second if wwpn in exports}
+                lun = min(luns, default=min(
+                    set(range(len(taken) + 1)) - taken))
+                taken.add(lun)
+                if {exports.get(pair[0]) for pair in pairs} != {lun}:
+                    return False
+        return True
+
+    def _guest(self, number):
+        """What the guest of a server has: (time of its boot, set of disks).
+
+        None if it does not run, or nobody knows where.
+        """
+        with self.cloud.site.lock:
+            lpar = self.lpar(number)
+            return (lpar.boot_time, view.writable(lpar)) if (
+                view.is_on(lpar)) else None
+
+    def _expect_guest(self, number, before, is_easy):
+        """Fail if the guest of a server was started, or has lost a disk.
+
+        :param before: what it had, see _guest()
+        :param is_easy: whether there was nothing that breaks paths to disks
+        """
+        self._looks.clear()
+        after = self._guest(number)
+        if before is None or after is None:
+            return
+        if before[0] != after[0]:
+            raise history.Broken(self.tell('the guest of server %d was '
+                                           'started again' % number))
+        if is_easy and before[1] - after[1]:
+            raise history.Broken(self.tell('the guest of server %d has lost '
+                                           '%s' % (number, sorted(map(
+                                               str, before[1] - after[1])))))
 
     def _live_migrate(self, found):
         return self.api.live_migrate(found, self._other(found.host))

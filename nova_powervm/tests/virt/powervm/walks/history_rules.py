@@ -43,14 +43,12 @@ class Rule(typing.NamedTuple):
     :ivar weight: int, how often it is taken beside others
     :ivar choices: function of a History: list of tuples of arguments
     :ivar is_numbered: bool, whether a number for what it makes comes last
-    :ivar needs_pool: bool, whether it is for platforms with a pool only
     """
 
     step: str
     weight: int
     choices: typing.Callable
     is_numbered: bool = False
-    needs_pool: bool = False
 
     def arguments(self, played, chosen):
         """Complete one of the choices."""
@@ -138,15 +136,20 @@ def _boots_from_image(played, number):
 
 
 def _makes(played):
-    """Servers with up to two volumes, the first of which it may boot from."""
+    """Servers with up to two volumes, and maybe the one that others have.
+
+    A server may boot from the first of its own volumes.
+    """
     if len(played.servers) >= history.MOST_SERVERS:
         return []
     free = played.free_volumes()[:2]
-    return [(host, flavor, tuple(free[:count]), boots)
+    return [(host, flavor, (*free[:count], *shared), boots)
             for host in _up(played)
             for flavor in ('small', 'with disks', 'large')
+            for shared in ([], played.shareable())[:1 + played.has_volumes]
             for count in range(len(free) + 1)
-            for boots in ((False, True) if count else (False,))]
+            # Of the others, only those in a pool can move while they run.
+            for boots in ((False, True, True) if count else (False,))]
 
 
 def _deletes(played):
@@ -187,7 +190,7 @@ def _evacuations(played):
 def _attachments(played):
     return [(number, volume)
             for number in played.in_state('active', 'stopped')
-            for volume in played.free_volumes()]
+            for volume in played.free_volumes() + played.shareable(number)]
 
 
 def _volumes_in_state(volumes, *statuses, condition=None):
@@ -199,6 +202,16 @@ def _volumes_in_state(volumes, *statuses, condition=None):
         (number, volume) for number in played.in_state(*statuses)
         if condition is None or condition(played, number)
         for volume in getattr(played, volumes)(number)]
+
+
+def _own_volumes(volumes, *statuses):
+    """The same, without the volume that other servers may have, too.
+
+    Nova replaces no such volume, and the walks make none larger.
+    """
+    choose = _volumes_in_state(volumes, *statuses)
+    return lambda played: [chosen for chosen in choose(played)
+                           if chosen[1] != history.SHARED]
 
 
 def _has_pool(played, _number):
@@ -216,12 +229,14 @@ def _has_later_port(played, number):
 def _live_migrations(played):
     """Running servers that can be moved while they run.
 
-    Of volumes, only those of a pool can.
+    Without a pool these are those that have volumes only.
     """
-    if len(_up(played)) < 2 or not played.cloud.site.pools:
+    if len(_up(played)) < 2:
         return []
     lpars = {number: played.lpar(number)
-             for number in played.in_state('active')}
+             for number in played.in_state('active')
+             if _movable(played, number) and
+             not played.has_disks_of_its_host(number)}
     return [(number,) for number, lpar in lpars.items()
             if lpar is not None and lpar.partition_state == 'running' and
             lpar.rmc == 'active' and lpar.migration is None]
@@ -294,17 +309,16 @@ RULES = (
     Rule('resize', 3, _resizes),
     Rule('migrate', 4, _in_state('active', 'stopped',
                                  condition=_can_migrate)),
-    Rule('live_migrate', 3, _live_migrations, needs_pool=True),
-    Rule('live_migrate_until', 4, _live_migrations_with_events,
-         needs_pool=True),
+    Rule('live_migrate', 4, _live_migrations),
+    Rule('live_migrate_until', 8, _live_migrations_with_events),
     Rule('confirm', 4, _in_state('resized', condition=_both_are_up)),
     Rule('revert', 4, _in_state('resized', condition=_both_are_up)),
     Rule('evacuate', 2, _evacuations),
     Rule('attach', 3, _attachments),
     Rule('detach', 3,
          _volumes_in_state('data_volumes_of', 'active', 'stopped')),
-    Rule('extend', 1, _volumes_in_state('volumes_of', 'active', 'stopped')),
-    Rule('swap', 2, _volumes_in_state('data_volumes_of', 'active')),
+    Rule('extend', 1, _own_volumes('volumes_of', 'active', 'stopped')),
+    Rule('swap', 2, _own_volumes('data_volumes_of', 'active')),
     Rule('attach_port', 1, _in_state('active', 'stopped',
                                      condition=_has_no_later_port)),
     Rule('detach_port', 1, _in_state('active', 'stopped',
@@ -327,14 +341,9 @@ RULES = (
 )
 
 
-def deck(platform):
-    """List the numbers of the rules of a platform, each as often as it weighs.
-
-    :param platform: platforms.Platform
-    """
-    has_pool = platform.options['disk_driver'] == 'ssp'
+def deck():
+    """List the numbers of all rules, each as often as it weighs."""
     return [number for number, rule in enumerate(RULES)
-            if has_pool or not rule.needs_pool
             for _turn in range(rule.weight)]
 
 

@@ -190,9 +190,24 @@ class Watch:
         excused = self._hosts_of_evacuations_cut_off() | self.uncleaned | {
             host.name for number, host in enumerate(self._site.hosts, 1)
             if 'compute%d' % number not in self._cloud.computes}
+        left = self._left_by_evacuations()
         complaints[:] = [complaint for complaint in complaints
-                         if not complaint.endswith(tuple(excused))]
+                         if not complaint.endswith(tuple(excused)) and
+                         not any(name in complaint and complaint.endswith(
+                             host) for name, host in left)]
         return list(complaints)
+
+    def _left_by_evacuations(self):
+        """LPARs of servers that have not arrived: list of (name, host).
+
+        Cinder exports their volumes to the other host only. Of one that
+        others share, this shows when the last of them is detached.
+        """
+        return [(lpar.name, host.name)
+                for row in history_look.evacuations_cut_off()
+                for host in self._site.hosts
+                for lpar in [view.partition_of(host, row.instance_uuid)]
+                if lpar is not None]
 
     def _hosts_of_evacuations_cut_off(self):
         """Names of hosts with an LPAR of a server that has not arrived."""
@@ -235,7 +250,10 @@ class Watch:
         for disk, lpars in view.writers(self._site).items():
             lpars = sorted(lpar for lpar in lpars
                            if lpar.rpartition(' of ')[2] in up)
-            if len(lpars) > 1 and disk not in self._cloud.shared_volumes:
+            if disk in self._cloud.shared_volumes:
+                # Several servers may, but each on one host.
+                lpars = on_several_hosts(lpars)
+            if len(lpars) > 1:
                 found.append('%s is written by %s' % (
                     os.path.basename(str(disk)), lpars))
         for instance in history_look.instances():
@@ -244,6 +262,12 @@ class Watch:
             if len(hosts) > 1:
                 found.append('%s runs on %s' % (instance.uuid, hosts))
         return found
+
+
+def on_several_hosts(lpars):
+    """Those of 'LPAR of host' whose LPAR is on more than one host."""
+    names = [lpar.rpartition(' of ')[0] for lpar in lpars]
+    return [lpar for lpar, name in zip(lpars, names) if names.count(name) > 1]
 
 
 def left_behind(cloud):

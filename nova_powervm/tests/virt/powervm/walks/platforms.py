@@ -78,3 +78,9 @@ TWO_NPIV = NPIV.but(
     'npiv2', profile='fc-two-host', fabrics={
         'A': NPIV.fabrics['A'] + ['10000090FA1BB101', '10000090FA1BB201'],
         'B': NPIV.fabrics['B'] + ['10000090FA1BB102', '10000090FA1BB202']})
+#: Volumes on Fibre Channel, beside disks in a Shared Storage Pool.
+POOL_VSCSI = TWO_VSCSI.but('ssp-vscsi2', profile='live-migration', options={
+    'disk_driver': 'ssp', 'fc_attach_strategy': 'vscsi',
+    'swap_volume_stops_server': True})
+POOL_NPIV = TWO_NPIV.but('ssp-npiv2', profile='live-migration', options={
+    'disk_driver': 'ssp', 'fc_attach_strategy': 'npiv'})

@@ -30,7 +30,7 @@ from nova_powervm.tests.virt.powervm.walks import platforms
 
 PLATFORMS = {platform.name: platform for platform in (
     platforms.VOLUME_GROUP, platforms.TWO_POOL, platforms.TWO_VSCSI,
-    platforms.TWO_NPIV)}
+    platforms.TWO_NPIV, platforms.POOL_VSCSI, platforms.POOL_NPIV)}
 
 
 def _parse(arguments):

@@ -12,10 +12,8 @@
 
 """Random histories with fixed seeds, on each kind of platform."""
 
-import fixtures as fx
-import testtools
-
 from nova_powervm.tests.virt.powervm.walks import histories
+from nova_powervm.tests.virt.powervm.walks import history_case
 from nova_powervm.tests.virt.powervm.walks import platforms
 
 #: How many histories a test plays, and how many steps each has.
@@ -24,34 +22,14 @@ COUNT, STEPS = 3, 40
 SECONDS = 120
 
 
-class HistoryCase(testtools.TestCase):
-    """Tests that play random histories, on one cloud for all of a class.
-
-    :cvar PLATFORM: platforms.Platform
-    """
-
-    PLATFORM = None
-    _stage = None
-
-    @classmethod
-    def tearDownClass(cls):
-        if cls._stage is not None:
-            cls._stage.drop()
-            cls._stage = None
-        super().tearDownClass()
+class SeedCase(history_case.HistoryCase):
+    """Tests that play random histories."""
 
     def play(self, seed):
-        # Kept for a test that fails, and never formatted otherwise.
-        self.useFixture(fx.FakeLogger(level='WARNING'))
-        cls = type(self)
-        if cls._stage is None:
-            cls._stage = histories.Stage(self.PLATFORM)
-        stage = cls._stage
-        before = stage.steps
-        self.addOnException(lambda _exc_info: stage.drop())
-        histories.run(stage, seed, COUNT, STEPS, SECONDS)
-        stage.stop()
-        self.assertEqual(COUNT * STEPS, stage.steps - before)
+        before = self.stage.steps
+        histories.run(self.stage, seed, COUNT, STEPS, SECONDS)
+        self.stage.stop()
+        self.assertEqual(COUNT * STEPS, self.stage.steps - before)
 
 
 def seeds(*numbers):
@@ -69,20 +47,20 @@ def seeds(*numbers):
 
 
 @seeds(1, 2, 3, 4)
-class VolumeGroupTest(HistoryCase):
+class VolumeGroupTest(SeedCase):
     PLATFORM = platforms.VOLUME_GROUP
 
 
 @seeds(1, 2, 3, 4)
-class PoolTest(HistoryCase):
+class PoolTest(SeedCase):
     PLATFORM = platforms.TWO_POOL
 
 
 @seeds(1, 2, 3, 4, 5)
-class VscsiTest(HistoryCase):
+class VscsiTest(SeedCase):
     PLATFORM = platforms.TWO_VSCSI
 
 
 @seeds(1, 2, 3, 4)
-class NpivTest(HistoryCase):
+class NpivTest(SeedCase):
     PLATFORM = platforms.TWO_NPIV

@@ -18,60 +18,45 @@ import testtools
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import histories
 from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import history_case
 from nova_powervm.tests.virt.powervm.walks import history_moves
 from nova_powervm.tests.virt.powervm.walks import history_rules
+from nova_powervm.tests.virt.powervm.walks import ledger
 from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import view
 
 
-#: (phase, event, number of the host that the server is on then).
-CASES = (
-    ('validate', 'kill source', 2), ('prepare', 'stop source', 2),
-    ('prepare', 'failed', 1), ('copy', 'kill source early', 1),
-    ('copy', 'stuck', 1), ('copy', 'move others', 2),
-    ('copy', 'reboot others', 2), ('switch', 'kill target', 2),
-    ('cleanup', 'kill source', 2), ('cleanup', 'stuck', 2),
-)
+def cases(*found):
+    """Give a class a test for each case, named by it.
+
+    :param found: tuples (phase, event, number of the host that the server is
+        on then)
+    """
+    def make_test(case):
+        return lambda self: self.check(*case)
+
+    def decorate(cls):
+        for phase, event, host in found:
+            setattr(cls, 'test_%s_in_%s' % (event.replace(' ', '_'), phase),
+                    make_test((phase, event, host)))
+        return cls
+    return decorate
 
 
-def cases(cls):
-    """Give a class a test for each of the CASES, named by it."""
-    for phase, event, host in CASES:
-        def test(self, case=(phase, event, host)):
-            self.check(*case)
-        setattr(cls, 'test_%s_in_%s' % (event.replace(' ', '_'), phase), test)
-    return cls
+class EventsCase(history_case.HistoryCase):
+    """A server moves, and something happens half-way.
 
-
-@cases
-class EventsTest(testtools.TestCase):
-    """A server moves in a pool, and something happens half-way.
-
-    All tests of the class use one cloud.
+    :cvar VOLUMES: tuple of int; the server boots from the first of them
+    :cvar OTHER: the same, of another server
     """
 
-    _stage = None
-
-    @classmethod
-    def tearDownClass(cls):
-        if cls._stage is not None:
-            cls._stage.drop()
-            cls._stage = None
-        super().tearDownClass()
-
-    def setUp(self):
-        super().setUp()
-        self.useFixture(fx.FakeLogger(level='WARNING'))
-        if EventsTest._stage is None:
-            EventsTest._stage = histories.Stage(platforms.TWO_POOL)
-        self.stage = EventsTest._stage
-        self.addOnException(lambda _exc_info: self.stage.drop())
+    VOLUMES = OTHER = ()
 
     def check(self, phase, event, host):
         played = self.stage.begin()
-        played.make(1)
+        self.make(played, 1, self.VOLUMES)
         if event.endswith('others'):
-            played.make(2)
+            self.make(played, 2, self.OTHER)
         played.live_migrate_until(1, phase, event)
         for number in played.hosts:
             if not played.is_up(number):
@@ -80,7 +65,25 @@ class EventsTest(testtools.TestCase):
             played.mend(1)
         self.assertEqual(('active', host), (played.servers[1].status,
                                             played.host_number(1)))
+        self.assertLessEqual({volumes.VOLUME % number
+                              for number in self.VOLUMES},
+                             view.writable(played.lpar(1)))
         self.stage.end(played, failed=False)
+
+    @staticmethod
+    def make(played, host, own):
+        played.make(host, 'small', own, bool(own))
+
+
+@cases(('validate', 'kill source', 2), ('prepare', 'stop source', 2),
+       ('prepare', 'failed', 1), ('copy', 'kill source early', 1),
+       ('copy', 'stuck', 1), ('copy', 'move others', 2),
+       ('copy', 'reboot others', 2), ('switch', 'kill target', 2),
+       ('cleanup', 'kill source', 2), ('cleanup', 'stuck', 2))
+class EventsTest(EventsCase):
+    """Servers with their disks in a pool."""
+
+    PLATFORM = platforms.TWO_POOL
 
     def test_two_that_write_half_way_are_seen(self):
         """The look at both hosts half-way is no formality."""
@@ -93,21 +96,72 @@ class EventsTest(testtools.TestCase):
         self.stage.end(played, failed=False)
 
 
+@cases(('copy', 'kill source early', 1), ('copy', 'move others', 2),
+       ('switch', 'kill target', 2), ('cleanup', 'kill source', 2))
+class VscsiEventsTest(EventsCase):
+    """Servers that boot from volumes, and share one."""
+
+    PLATFORM = platforms.TWO_VSCSI
+    VOLUMES, OTHER = (1, 2, history.SHARED), (3, history.SHARED)
+
+    def test_a_disk_of_its_host_keeps_a_server(self):
+        played = self.stage.begin()
+        self.make(played, 1, ())
+        self.make(played, 1, (1,))
+        self.assertEqual([False, True], [
+            history_rules.is_allowed(played, 'live_migrate', (number,))
+            for number in (1, 2)])
+        self.stage.end(played, failed=False)
+
+    def test_a_guest_that_has_lost_a_volume_is_seen(self):
+        played = self.stage.begin()
+        self.make(played, 1, (1, 2))
+        guest = played._guest(1)
+        played.detach(1, 2)
+        error = self.assertRaises(history.Broken, played._expect_guest, 1,
+                                  guest, True)
+        self.assertIn('has lost', str(error))
+        self.stage.end(played, failed=False)
+
+    def test_a_guest_that_was_started_again_is_seen(self):
+        played = self.stage.begin()
+        self.make(played, 1, (1,))
+        guest = played._guest(1)
+        played.cloud.site.clock.advance(60)
+        played.hard_reboot(1)
+        error = self.assertRaises(history.Broken, played._expect_guest, 1,
+                                  guest, False)
+        self.assertIn('started again', str(error))
+        self.stage.end(played, failed=False)
+
+
+@cases(('prepare', 'failed', 1), ('copy', 'move others', 2),
+       ('cleanup', 'kill source', 2))
+class NpivEventsTest(EventsCase):
+    """The same, with adapters of their own."""
+
+    PLATFORM = platforms.TWO_NPIV
+    VOLUMES, OTHER = VscsiEventsTest.VOLUMES, VscsiEventsTest.OTHER
+
+
+class SharedVolumeTest(testtools.TestCase):
+    """What is said of a volume that several servers may have."""
+
+    def test_several_servers_may_write(self):
+        self.assertEqual([], ledger.on_several_hosts(['a of x', 'b of y']))
+
+    def test_one_server_may_not_on_two_hosts(self):
+        self.assertEqual(['a of x', 'a of y'], ledger.on_several_hosts(
+            ['a of x', 'a of y', 'b of y']))
+
+
 class ChoicesTest(testtools.TestCase):
 
     def test_all_phases_and_events_are_offered(self):
         offered = history_moves.choices()
-        self.assertLessEqual({case[:2] for case in CASES}, set(offered))
         self.assertEqual(set(history_moves.EVENTS),
                          {event for _phase, event in offered})
         self.assertNotIn(('cleanup', 'kill source early'), offered)
-
-    def test_only_a_pool_has_them(self):
-        moves = {number for number, rule in enumerate(history_rules.RULES)
-                 if rule.step.startswith('live_migrate')}
-        self.assertLess(moves, set(history_rules.deck(platforms.TWO_POOL)))
-        self.assertEqual(set(), moves & set(
-            history_rules.deck(platforms.TWO_NPIV)))
 
 
 class RegressionTest(testtools.TestCase):
