@@ -27,6 +27,7 @@ from unittest import mock
 import fixtures
 import testtools
 
+from nova_powervm import command as powervm_command
 from nova_powervm.simulator import cmd
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import test_cmd
@@ -43,8 +44,8 @@ ELSEWHERE = frozenset("""
     run tox
 """.split())
 #: Programs whose commands are tried by a test below.
-TRIED = frozenset(('curl', 'openstack', 'powervm-simulator', 'python',
-                   'python3'))
+TRIED = frozenset(('curl', 'nova-powervm', 'openstack', 'powervm-simulator',
+                   'python', 'python3'))
 
 _PROMPT = re.compile(r'[$#] (.*)')
 _ASSIGNMENT = re.compile(r'\w+=')
@@ -207,6 +208,14 @@ class RunTest(testtools.TestCase):
             for _page, words in with_program('python', 'python3')
             if words[1] == '-c']
         self.assertIn('Server-8286-42A-', ''.join(said))
+
+    def test_check(self):
+        """The arguments are right; test_command runs it."""
+        found = with_program('nova-powervm')
+        self.assertTrue(found)
+        for _page, (_program, *words) in found:
+            options = powervm_command.make_parser().parse_args(words)
+            self.assertEqual(['/etc/nova/nova.conf'], options.config_file)
 
     def test_curl(self):
         port = self.simulator_port()

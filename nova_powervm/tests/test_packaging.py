@@ -258,6 +258,7 @@ class WheelTest(unittest.TestCase):
         self.assertEqual(('nova_powervm.virt.powervm.driver',
                           'PowerVMDriver'), (module, name))
         self.assertEqual({
+            'console_scripts nova-powervm',
             'console_scripts powervm-simulator',
             'neutron.ml2.mechanism_drivers powervm',
             'nova.api.extra_spec_validators powervm',

@@ -18,11 +18,14 @@ from nova import exception as nova_exc
 from nova import test
 from nova.tests.functional.api import client
 
+from nova_powervm import conf
 from nova_powervm.simulator.resources import processor_pool
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import moves
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import names
+from nova_powervm.virt.powervm import short_text
 
 
 class BadServerTest(base.PowerVMTestCase):
@@ -138,16 +141,94 @@ class BadHostTest(base.SimulatedPlatformMixin, test.TestCase):
         powervm = driver.PowerVMDriver(mock.Mock())
         with self._on_its_own_host('compute1'):
             powervm.init_host('compute1')
+        self.addCleanup(powervm.cleanup_host, 'compute1')
 
-    def assert_refuses(self, expected, *words):
+    def assert_refuses(self, expected, *words, limit=short_text.LIMIT):
         exc = self.assertRaises(expected, self.start)
         for word in words:
             self.assertIn(word, str(exc))
+        self.assertLessEqual(len(str(exc)), limit)
+        self.assertNotIn('\n', str(exc))
         self.assertEqual([], self.site.hosts[0].state()['sessions'])
 
     def test_volume_group_is_missing(self):
         self.flags(volume_group_name='nosuchvg', group='powervm')
-        self.assert_refuses(exception.VGNotFound, 'nosuchvg')
+        self.flags(volume_group_vios_name='', group='powervm')
+        self.assert_refuses(exception.VGNotFound, 'nosuchvg',
+                            'there are: datavg, rootvg')
+
+    def test_volume_group_is_missing_on_that_vios(self):
+        self.flags(volume_group_name='nosuchvg', group='powervm')
+        self.assert_refuses(exception.VGHolderNotUsable, 'nosuchvg',
+                            'datavg, rootvg')
+
+    def test_volume_group_of_the_vios_itself(self):
+        self.flags(volume_group_name='rootvg', group='powervm')
+        self.assert_refuses(exception.InvalidOption,
+                            'volume_group_name=rootvg', 'there are: datavg')
+
+    def test_volume_group_of_the_vios_itself_has_disks_of_servers(self):
+        """As after an upgrade from 9.0.0: they stay where they are."""
+        self.site.hosts[0].operator.create_disk(
+            'vios1', 'rootvg', names.disk_name(
+                'b_', '00000001-0000-4000-8000-fedcba980001'), 2 ** 30)
+        self.flags(volume_group_name='rootvg', group='powervm')
+        self.start()
+
+    def test_vios_is_missing(self):
+        self.flags(volume_group_vios_name='vios3', group='powervm')
+        self.assert_refuses(exception.InvalidOption,
+                            'volume_group_vios_name=vios3',
+                            'there are: vios1, vios2')
+
+    def drop_repositories(self):
+        host = self.site.hosts[0]
+        with self.site.lock:
+            for group in host.store.all('VolumeGroup'):
+                group.repository = None
+                group.touch()
+
+    def test_media_volume_group_is_missing(self):
+        self.drop_repositories()
+        self.flags(vopt_media_volume_group='mediavg', group='powervm')
+        self.assert_refuses(exception.InvalidOption,
+                            'vopt_media_volume_group=mediavg',
+                            'there are: datavg, rootvg')
+
+    def test_media_volume_group_of_a_vios_that_is_down(self):
+        """It may have the group: servers that need no drive can be made."""
+        self.drop_repositories()
+        self.flags(vopt_media_volume_group='mediavg', group='powervm')
+        vios = self.site.hosts[0].store.all('VirtualIOServer')[1]
+        with self.site.lock:
+            vios.set_rmc('inactive')
+        self.flags(vios_active_wait_timeout=0, group='powervm')
+        self.start()
+
+    def test_media_volume_group_is_too_small(self):
+        self.drop_repositories()
+        self.flags(vopt_media_rep_size=99999, group='powervm')
+        self.assert_refuses(exception.InvalidOption,
+                            'vopt_media_rep_size=99999', 'rootvg has only')
+
+    def test_more_connections_than_vioses(self):
+        self.flags(vscsi_vios_connections_required=9, group='powervm')
+        self.assert_refuses(exception.InvalidOption, '=9', 'vios1, vios2')
+
+    def test_port_of_no_vios(self):
+        self.flags(fc_attach_strategy='npiv', group='powervm')
+        conf.register_fabrics()
+        self.flags(fabric_A_port_wwpns=['10000090FA1B2CFF'], group='powervm')
+        self.assert_refuses(exception.InvalidOption,
+                            'fabric_A_port_wwpns=10000090FA1B2CFF',
+                            'there are: 10000090FA1B2C0')
+
+    def test_cluster_is_missing(self):
+        self.flags(disk_driver='ssp', cluster_name='nocluster',
+                   volume_group_name='', volume_group_vios_name='',
+                   group='powervm')
+        self.assert_refuses(exception.ClusterNotFoundByName,
+                            'cluster_name=nocluster', 'there are: none')
 
     def test_volume_group_is_not_configured(self):
         self.flags(volume_group_name='', group='powervm')
@@ -170,4 +251,5 @@ class BadHostTest(base.SimulatedPlatformMixin, test.TestCase):
             twin = type(host.system)(host, host.system.spec)
             twin.uuid = host.new_uuid('twin')
             host.add(twin)
-        self.assert_refuses(exception.ManagedSystemCount, '2')
+        # It lists all systems.
+        self.assert_refuses(exception.ManagedSystemCount, '2', limit=400)

@@ -123,21 +123,16 @@ class Bridges:
         except pvm_exc.Error as exc:
             LOG.warning('[powervm] bridge_mappings cannot be checked: %s', exc)
             return
-        found = {network: [bridge for bridge in bridges
-                           if device in bridge.devices]
-                 for network, device in mappings.items()}
-        for network in sorted(found):
-            if not found[network]:
-                LOG.error('[powervm] bridge_mappings has %(device)s for the '
-                          'physical network %(net)s, but no network bridge of '
-                          'this host has that now. Until there is one, no '
-                          'port can be plugged there. The bridges are: '
-                          '%(all)s', {
-                              'device': '%s of %s' % mappings[network],
-                              'net': network, 'all': _names(bridges)})
+        for network, device in sorted(missing(mappings, bridges).items()):
+            LOG.error('[powervm] bridge_mappings has %(device)s for the '
+                      'physical network %(net)s, but no network bridge of '
+                      'this host has that now. Until there is one, no port '
+                      'can be plugged there. The bridges are: %(all)s', {
+                          'device': '%s of %s' % device, 'net': network,
+                          'all': _names(bridges)})
         bridge_mappings.check_unique({
-            network: bridge.name for network, theirs in found.items()
-            for bridge in theirs})
+            network: bridge.name for network, device in mappings.items()
+            for bridge in bridges if device in bridge.devices})
 
     # ---- what there is -------------------------------------------------
 
@@ -368,6 +363,12 @@ class Bridges:
             self._fact.age(AGE_AFTER_ECHO)
         else:
             self.forget()
+
+
+def missing(mappings, bridges):
+    """Return the mappings whose device no bridge has: dict, like mappings."""
+    return {network: device for network, device in mappings.items()
+            if not any(device in bridge.devices for bridge in bridges)}
 
 
 def _names(bridges):

@@ -14,7 +14,19 @@
 
 from nova import exception
 
+from nova_powervm.virt.powervm import rest_reasons
 from nova_powervm.virt.powervm import short_text
+
+
+class OneLine(exception.NovaException):
+    """Its message has one line, of at most short_text.LIMIT characters.
+
+    :param kwargs: what the message formats. Of a list it names the first
+        items, as many as it has room for.
+    """
+
+    def __init__(self, message=None, **kwargs):
+        super().__init__(message, **short_text.fit(self.msg_fmt, kwargs))
 
 
 class PowerVMAPIFailed(exception.NovaException):
@@ -22,12 +34,16 @@ class PowerVMAPIFailed(exception.NovaException):
                '%(reason)s')
 
 
-class RestServerUnavailable(exception.HypervisorUnavailable):
+class RestServerUnavailable(OneLine, exception.HypervisorUnavailable):
     msg_fmt = ('The PowerVM REST API server at %(url)s cannot be used: '
                '%(reason)s')
 
+    def __init__(self, message=None, reason='', **kwargs):
+        super().__init__(message, reason=rest_reasons.explain(str(reason)),
+                         **kwargs)
 
-class RestAuthenticationFailed(exception.NovaException):
+
+class RestAuthenticationFailed(OneLine):
     msg_fmt = ('The PowerVM REST API server at %(url)s refused the user '
                '%(user)s or its password. Check [powervm] rest_user and '
                'rest_password.')
@@ -106,17 +122,6 @@ class VolumeTypeNotSupported(exception.InvalidVolume):
                'PowerVM; those of these types can: %(known)s')
 
 
-class OneLine(exception.NovaException):
-    """Its message has one line, of at most short_text.LIMIT characters.
-
-    :param kwargs: what the message formats. Of a list it names the first
-        items, as many as it has room for.
-    """
-
-    def __init__(self, message=None, **kwargs):
-        super().__init__(message, **short_text.fit(self.msg_fmt, kwargs))
-
-
 class OptRequiredIfOtherOptValue(OneLine, exception.InvalidConfiguration):
     msg_fmt = ('[powervm] %(then_opt)s is not set, and '
                '%(if_opt)s=%(if_value)s requires it.')
@@ -154,8 +159,10 @@ class AbstractDiskException(exception.NovaException):
     """A problem with the disks of servers."""
 
 
-class VGNotFound(AbstractDiskException):
-    msg_fmt = 'No Virtual I/O Server has a volume group %(vg_name)s.'
+class VGNotFound(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] volume_group_name=%(vg_name)s cannot be used: no '
+               'Virtual I/O Server that is up has such a volume group; there '
+               'are: %(there)s')
 
 
 class VGHolderAmbiguous(AbstractDiskException):
@@ -172,10 +179,9 @@ class VGHolderUnknown(AbstractDiskException):
 
 
 class VGHolderNotUsable(VGNotFound):
-    msg_fmt = ('The disks of servers are in volume group %(vg_name)s of '
-               'Virtual I/O Server %(vios)s, which cannot be used: '
-               '%(reason)s. To keep disks on another one from now on, set '
-               '[powervm] volume_group_vios_name.')
+    msg_fmt = ('Disks are in volume group %(vg_name)s of Virtual I/O Server '
+               '%(vios)s, which cannot be used: %(reason)s. For another one '
+               'set [powervm] volume_group_vios_name.')
 
 
 class VGHolderChanged(AbstractDiskException):
@@ -186,9 +192,10 @@ class VGHolderChanged(AbstractDiskException):
                'disks first.')
 
 
-class ClusterNotFoundByName(AbstractDiskException):
-    msg_fmt = ('No Virtual I/O Server of this system is in a cluster '
-               '%(clust_name)s ([powervm] cluster_name).')
+class ClusterNotFoundByName(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] cluster_name=%(clust_name)s cannot be used: no '
+               'Virtual I/O Server of this system is in such a cluster; there '
+               'are: %(there)s')
 
 
 class TooManyClustersFound(AbstractDiskException):
@@ -221,9 +228,9 @@ class ClusterNotUsable(AbstractDiskException):
                '[powervm] cluster_name.')
 
 
-class TierNotFound(AbstractDiskException):
-    msg_fmt = ('Shared Storage Pool %(ssp_name)s has no tier %(tier)s; its '
-               'tiers are %(tiers)s.')
+class TierNotFound(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] ssp_tier=%(tier)s cannot be used: Shared Storage '
+               'Pool %(ssp_name)s has no such tier; its tiers are %(tiers)s')
 
 
 class StorageNotServed(AbstractDiskException):

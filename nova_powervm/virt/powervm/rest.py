@@ -36,6 +36,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import rest_log
+from nova_powervm.virt.powervm import rest_reasons
 from nova_powervm.virt.powervm import transport
 
 LOG = logging.getLogger(__name__)
@@ -259,10 +260,13 @@ def connect():
     settings = _settings()
     url = '%(protocol)s://%(host)s:%(port)d' % settings
 
+    reasons = rest_reasons.Reasons()
+
     def log_wait(attempt):
-        LOG.warning('Waiting for the PowerVM REST API server at %(url)s: '
-                    '%(error)s', {'url': url,
-                                  'error': attempt.outcome.exception()})
+        error = rest_reasons.explain(str(attempt.outcome.exception()))
+        if reasons.is_worth_a_line(error):
+            LOG.warning('Waiting for the PowerVM REST API server at %(url)s: '
+                        '%(error)s', {'url': url, 'error': error})
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),

@@ -35,6 +35,7 @@ from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import mgmt as powervm_mgmt
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.nvram import manager
+from nova_powervm.virt.powervm.options import site
 from nova_powervm.virt.powervm import pci
 from nova_powervm.virt.powervm.slots import maps
 from nova_powervm.virt.powervm import utils
@@ -92,6 +93,7 @@ def open_services(
     utils.try_to('find the management partition among all', lambda: (
         host.note_partitions(partitions.partitions())))
     fabrics.validate(host)
+    site.check(partitions)
     host.bridges.check_options()
     pci_devices = pci.Devices(virtapi, lambda: pci.find_known(host.nodename))
     pci_devices.offer(host.system)
@@ -107,6 +109,7 @@ def open_services(
     cleaning = cleanup.Work(host, disk_dvr, config_drive, volumes, mgmt,
                             partitions)
     cleanup.start(cleaning)
+    config_drive.check_options()
     evacuation.stop_unfinished(host, partitions)
     return Services(
         virtapi=virtapi, host=host, disk=disk_dvr, config_drive=config_drive,

@@ -33,14 +33,15 @@ class PlainStorage(driver.DiskAdapter):
 
     def __init__(self, host, image_api):
         super().__init__(host, image_api)
-        name = CONF.powervm.volume_group_name
+        name, there = CONF.powervm.volume_group_name, set()
         for vios_w in host.active_vioses():
             for vg_w in host.volume_groups(vios_w.uuid):
+                there.add(vg_w.name)
                 if vg_w.name == name:
                     self._vg = volumegroup.VolumeGroup(
                         host, vios_w.uuid, vg_w)
                     return
-        raise exception.VGNotFound(vg_name=name)
+        raise exception.VGNotFound(vg_name=name, there=sorted(there))
 
     @property
     def vios_uuids(self):

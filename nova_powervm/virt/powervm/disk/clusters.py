@@ -94,7 +94,7 @@ def find_tier(host, cluster, ssp):
                 tier.uuid == kept_uuid if kept_uuid else tier.is_default):
             return tier, len(tiers) == 1
     raise exception.TierNotFound(
-        ssp_name=ssp.name, tiers=_names(tiers),
+        ssp_name=ssp.name, tiers=sorted(tier.name for tier in tiers),
         tier=name or kept_uuid or '(default)')
 
 
@@ -114,7 +114,9 @@ def _clusters_here(host, found, vioses):
 def _named(host, name, vioses):
     found = _clusters_here(host, host.clusters_named(name), vioses)
     if not found:
-        raise exception.ClusterNotFoundByName(clust_name=name)
+        there = _clusters_here(host, host.clusters(), vioses)
+        raise exception.ClusterNotFoundByName(
+            clust_name=name, there=sorted(w.name for w in there))
     if len(found) > 1:
         raise exception.TooManyClustersFound(clust_name=name,
                                              clust_count=len(found))

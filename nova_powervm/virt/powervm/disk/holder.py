@@ -38,6 +38,8 @@ CONF = cfg.CONF
 
 _GROUP_KEY = 'powervm_volume_group'
 _VIOS_KEY = 'powervm_volume_group_vios'
+# The group with the system of a VIOS. 9.0.0 accepted it, so it may have disks.
+_ROOT = 'rootvg'
 
 
 def find(host, group_name):
@@ -46,7 +48,8 @@ def find(host, group_name):
     :param host: the owner of the REST connection (host.Host), connected.
     :param group_name: str, name of the volume group.
     :returns: (VIOS wrapper, VG wrapper).
-    :raises InvalidOption: if volume_group_vios_name names no VIOS.
+    :raises InvalidOption: if volume_group_vios_name names no VIOS, or if the
+        group is rootvg and has no disks of servers yet.
     :raises VGHolderNotUsable: if the VIOS is known, but is down, gone, or has
         no such group.
     :raises VGHolderAmbiguous: if several VIOSes have such a group.
@@ -77,8 +80,19 @@ class _Search:
         self._vioses = sorted(host.vioses(), key=lambda vios_w: vios_w.name)
         self._up = {vios_w.uuid
                     for vios_w in host.filter_active(self._vioses)}
+        # Names of the groups that were read.
+        self._names = set()
 
     def find(self):
+        vios_w, vg_w = self._find()
+        if vg_w.name == _ROOT and not _disks_of_servers(vg_w):
+            raise exception.InvalidOption(
+                option='volume_group_name', value=_ROOT,
+                reason='it has the Virtual I/O Server itself',
+                there=sorted(self._names - {_ROOT}))
+        return vios_w, vg_w
+
+    def _find(self):
         vios_name = CONF.powervm.volume_group_vios_name
         kept_uuid = _kept_uuid(self._host, self._name)
         if vios_name:
@@ -95,8 +109,8 @@ class _Search:
         if len(found) != 1:
             raise exception.InvalidOption(
                 option='volume_group_vios_name', value=vios_name,
-                reason='%d Virtual I/O Servers have that name; there are %s' %
-                (len(found), _names(self._vioses)))
+                reason='%d Virtual I/O Servers have that name' % len(found),
+                there=[vios_w.name for vios_w in self._vioses])
         return found[0]
 
     def _check_previous(self, kept_uuid, named):
@@ -113,8 +127,7 @@ class _Search:
             reason = 'it is down, and may have disks of servers'
         else:
             vg_w = self._group(previous)
-            left = sorted(filter(powervm_names.is_disk_name, map(
-                elements.base_name, vg_w.virtual_disks))) if vg_w else []
+            left = _disks_of_servers(vg_w) if vg_w else []
             if not left:
                 return
             reason = 'it has disks of servers: %s' % ', '.join(left)
@@ -128,19 +141,20 @@ class _Search:
                 return vios_w
         raise exception.VGHolderNotUsable(
             vg_name=self._name, vios=vios_uuid,
-            reason='this system no longer has that Virtual I/O Server')
+            reason='this system no longer has it')
 
     def _usable_group(self, vios_w):
         """Return the group of a certain VIOS."""
         if vios_w.uuid not in self._up:
             raise exception.VGHolderNotUsable(
                 vg_name=self._name, vios=vios_w.name,
-                reason='that Virtual I/O Server is down')
+                reason='it is down')
         vg_w = self._group(vios_w)
         if vg_w is None:
             raise exception.VGHolderNotUsable(
                 vg_name=self._name, vios=vios_w.name,
-                reason='that Virtual I/O Server has no such volume group')
+                reason='it has no such volume group, but %s' % (
+                    ', '.join(sorted(self._names)) or 'none'))
         return vios_w, vg_w
 
     def _only_one(self):
@@ -149,7 +163,8 @@ class _Search:
                  if vios_w.uuid in self._up]
         found = [(vios_w, vg_w) for vios_w, vg_w in found if vg_w is not None]
         if not found:
-            raise exception.VGNotFound(vg_name=self._name)
+            raise exception.VGNotFound(vg_name=self._name,
+                                       there=sorted(self._names))
         holders = _names(vios_w for vios_w, _vg_w in found)
         if len(found) > 1:
             raise exception.VGHolderAmbiguous(vg_name=self._name,
@@ -162,8 +177,16 @@ class _Search:
         return found[0]
 
     def _group(self, vios_w):
-        return next((vg_w for vg_w in self._host.volume_groups(vios_w.uuid)
-                     if vg_w.name == self._name), None)
+        groups = self._host.volume_groups(vios_w.uuid)
+        self._names.update(vg_w.name for vg_w in groups)
+        return next((vg_w for vg_w in groups if vg_w.name == self._name),
+                    None)
+
+
+def _disks_of_servers(vg_w):
+    """Return the names of the disks of servers in a group: sorted list."""
+    return sorted(filter(powervm_names.is_disk_name, map(
+        elements.base_name, vg_w.virtual_disks)))
 
 
 def _names(vioses):

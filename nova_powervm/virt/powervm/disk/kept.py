@@ -27,8 +27,11 @@ def find(host, **wanted):
 
     :param host: the Host.
     :param wanted: statistics that the compute node must have: name -> str.
-    :returns: dict of str, all statistics; {} if there is no such node.
+    :returns: dict of str, all statistics; {} if there is no such node, or if
+        the Host has no name in Nova, as in the command nova-powervm check.
     """
+    if not host.nodename:
+        return {}
     try:
         nodes = objects.ComputeNodeList.get_all_by_host(
             nova_context.get_admin_context(), host.nodename)

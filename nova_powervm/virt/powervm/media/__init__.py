@@ -84,6 +84,16 @@ class ConfigDrive:
         # an upload with the name of such a medium waits for it.
         self._cleaning = threading.Lock()
 
+    def check_options(self):
+        """Refuse options with which no repository could be created.
+
+        It uses what the search by clean() has found, and sends no request.
+
+        :raises InvalidOption: if no VIOS has a repository, and the options
+            name no group for one.
+        """
+        self._repository.check_options()
+
     # ---- the life of a config drive ------------------------------------
 
     def create(self, context, instance, injected_files, network_info,

@@ -46,6 +46,9 @@ class Repository:
         self._finding = threading.Lock()
         # UUID of the VIOS that was down at the last use.
         self._avoided = None
+        # What the last search has read if it found none: list of (VIOS
+        # wrapper, wrapper of its group). None if a VIOS could not be asked.
+        self._seen = None
 
     def find(self, create=False):
         """Return the volume group with the media repository.
@@ -73,6 +76,32 @@ class Repository:
             self._group = None
             self._avoided = avoid
 
+    def check_options(self):
+        """Refuse options with which no repository can be created (0 requests).
+
+        Nothing is refused before find() has asked all VIOSes. If only the
+        management partition has the group, an operator can create a repository
+        there.
+
+        :raises InvalidOption: if no VIOS has the group, or if it is too full.
+        """
+        if self._group is not None or self._seen is None:
+            return
+        name = CONF.powervm.vopt_media_volume_group
+        if name not in {vg_w.name for _vios_w, vg_w in self._seen}:
+            raise exception.InvalidOption(
+                option='vopt_media_volume_group', value=name,
+                reason='no Virtual I/O Server has it, nor a media repository',
+                there=sorted({vg_w.name for _vios_w, vg_w in self._seen}))
+        free = [vg_w.available_size for vios_w, vg_w in self._seen
+                if self._can_have_repository(vios_w, vg_w)]
+        if free and max(free) < CONF.powervm.vopt_media_rep_size:
+            raise exception.InvalidOption(
+                option='vopt_media_rep_size',
+                value=CONF.powervm.vopt_media_rep_size,
+                reason='volume group %s has only %.1f GB of free space' % (
+                    name, max(free)))
+
     def _preferred_group(self):
         if self._preferred in (None, self._avoided):
             return None
@@ -83,15 +112,18 @@ class Repository:
         return None
 
     def _any_group(self, create):
-        candidate = None
-        for vios_w in self._vioses():
+        candidate, seen, self._seen = None, [], None
+        vioses, is_complete = self._vioses()
+        for vios_w in vioses:
             for vg_w in self.host.volume_groups(vios_w.uuid):
+                seen.append((vios_w, vg_w))
                 group = volumegroup.VolumeGroup(self.host, vios_w.uuid, vg_w)
                 if len(vg_w.vmedia_repos):
                     return group
                 if self._can_have_repository(vios_w, vg_w) and (
                         candidate is None or vios_w.uuid == self._preferred):
                     candidate = group
+        self._seen = seen if is_complete else None
         if not create:
             return None
         if candidate is None:
@@ -109,8 +141,11 @@ class Repository:
                 not vios_w.is_mgmt_partition)
 
     def _vioses(self):
-        return sorted(self.host.active_vioses(),
-                      key=lambda vios_w: vios_w.name)
+        """Return the VIOSes that are up, and whether these are all."""
+        vioses = self.host.vioses()
+        active = self.host.filter_active(vioses)
+        return (sorted(active, key=lambda vios_w: vios_w.name),
+                len(active) == len(vioses))
 
 
 def add_repository(vg_w, group):

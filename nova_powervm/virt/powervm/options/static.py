@@ -122,7 +122,7 @@ def _problem(opt, rule, written):
     except (ValueError, cfg.Error) as exc:
         return _invalid(opt, written.get(opt.dest),
                         expected(opt) or str(exc.__context__ or exc))
-    if value in (None, '', []):
+    if value in (None, '', [], ['']):
         return _missing(opt, rule)
     try:
         if rule.only_with and not _is(rule.only_with):
@@ -152,9 +152,9 @@ def _missing(opt, rule):
                 then_opt=opt.dest, if_opt=other, if_value=value)
     except (ValueError, cfg.Error):
         return None
-    if opt.default and not isinstance(opt.default, list):
+    if opt.default:
         return _invalid(opt, '', 'it is empty; remove the line for the '
-                        'default, %s' % opt.default)
+                        'default, %s' % _text(opt.default))
     return None
 
 
@@ -166,7 +166,13 @@ def _is(condition):
 
 def _invalid(opt, value, reason):
     return exception.InvalidOption(
-        option=opt.dest, value='***' if opt.secret else value, reason=reason)
+        option=opt.dest, value='***' if opt.secret else _text(value),
+        reason=reason)
+
+
+def _text(value):
+    """Return a value as it is written in a file."""
+    return ','.join(value) if isinstance(value, list) else value
 
 
 def expected(opt):

@@ -138,6 +138,29 @@ def validate_once():
             seen[wwpn] = fabric
 
 
+def validate_servers(instances):
+    """Refuse ports of a fabric at which servers have adapters of another one.
+
+    So somebody has swapped the ports of two fabrics in the configuration.
+
+    :param instances: the servers of this host, nova.objects.Instance.
+    :raises InvalidOption: if there is such a port.
+    """
+    fabric_of = {port: fabric for fabric in names() for port in ports(fabric)}
+    for instance in instances:
+        for fabric in known_to(instance):
+            if host_of(instance) not in (None, instance.host):
+                continue
+            for adapter in adapters(instance, fabric):
+                port = pvm_util.sanitize_wwpn_for_api(adapter.port)
+                if fabric_of.get(port, fabric) != fabric:
+                    raise exception.InvalidOption(
+                        option='fabric_%s_port_wwpns' % fabric_of[port],
+                        value=port, reason='server %s has an adapter of '
+                        'fabric %s at this port; list it there' % (
+                            instance.uuid, fabric))
+
+
 def _validate_ports(fabric, known, is_complete):
     option = 'fabric_%s_port_wwpns' % fabric
     listed = ports(fabric)

@@ -39,7 +39,8 @@ WWPN = '10000090FA1B2C01'
 #: (option, value, what else is set, what the message says)
 BAD = (
     ('rest_host', 'https://novalink', {}, 'a host name or an IP address'),
-    ('rest_host', 'novalink:12443', {}, 'a host name or an IP address'),
+    ('rest_host', 'novalink:port', {}, 'a host name or an IP address'),
+    ('rest_host', 'nova link', {}, 'a host name or an IP address'),
     ('rest_host', '', {}, 'default, localhost'),
     ('rest_port', '99999', {}, 'a whole number from 1 to 65535'),
     ('rest_port', '0', {}, 'a whole number from 1 to 65535'),
@@ -86,6 +87,7 @@ BAD = (
     ('fc_attach_strategy', 'iscsi', {}, 'one of vscsi, npiv'),
     ('vscsi_vios_connections_required', '0', {},
      'a whole number of at least 1'),
+    ('fabrics', '', {}, 'default, A'),
     ('fabrics', 'A,A', {}, 'different names of letters and digits'),
     ('ports_per_fabric', '-1', {}, 'a whole number of at least 1'),
     ('fabric_A_port_wwpns', '', NPIV, 'fc_attach_strategy=npiv requires it'),

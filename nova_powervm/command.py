@@ -1,0 +1,77 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The command nova-powervm."""
+
+import argparse
+import logging
+import sys
+
+from nova_powervm import conf
+from nova_powervm.virt.powervm.options import report
+
+_CHECK = '''\
+Check the options in [powervm] as nova-compute does when it starts, connect to
+the PowerVM REST API server, and print what nova-compute would use. Nothing is
+changed, and Nova is not asked. The exit status is 1 if an option cannot be
+used.
+'''
+
+
+def make_parser():
+    """Make the parser of the arguments."""
+    parser = argparse.ArgumentParser(prog='nova-powervm')
+    commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    check = commands.add_parser('check', help='check the options',
+                                description=_CHECK)
+    for name, what in (('--config-file', 'a file of the configuration'),
+                       ('--config-dir', 'a folder with such files')):
+        check.add_argument(
+            name, action='append', default=[], metavar='PATH',
+            help=what + '; may be given several times. By default the command '
+            'reads what nova-compute reads')
+    check.set_defaults(run=run_check)
+    return parser
+
+
+def run_check(arguments):
+    """Check the options.
+
+    :param arguments: what the parser returned.
+    :returns: int, the exit status.
+    """
+    # What a library logs, the report says.
+    logging.getLogger().addHandler(logging.NullHandler())
+    conf.CONF([word for name, paths in (
+        ('--config-file', arguments.config_file),
+        ('--config-dir', arguments.config_dir))
+        for path in paths for word in (name, path)],
+        project='nova', prog='nova-compute')
+    found = report.Report(print)
+    found.run()
+    for problem in found.problems:
+        print('BAD: ' + problem)
+    return 1 if found.problems else 0
+
+
+def main(arguments=None):
+    """Run the command.
+
+    :param arguments: list of str; None means those of the process.
+    :returns: int, the exit status.
+    """
+    options = make_parser().parse_args(arguments)
+    return options.run(options)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

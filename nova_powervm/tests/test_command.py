@@ -1,0 +1,165 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Tests of the command nova-powervm, on a simulated site."""
+
+import contextlib
+import io
+import os
+
+import fixtures
+from nova import test as nova_test
+
+from nova_powervm import command
+from nova_powervm import conf
+from nova_powervm.conf import powervm
+from nova_powervm.tests import fixtures as powervm_fixtures
+from nova_powervm.virt.powervm import short_text
+
+CONF = conf.CONF
+
+
+class CheckTest(nova_test.NoDBTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(fixtures.TempDir()).path
+        self.addCleanup(self._forget)
+
+    @staticmethod
+    def _forget():
+        CONF.clear_override('rest_connect_timeout', 'powervm')
+        CONF.reset()
+        for fabric in 'AB':
+            CONF.unregister_opt(powervm.fabric_opt(fabric), group='powervm')
+
+    def start(self, profile='default'):
+        self.site = self.useFixture(
+            powervm_fixtures.SimulatedSite(profile)).site
+        self.host = self.site.hosts[0]
+
+    def check(self, **options):
+        """Run the command: (exit status, what it prints)."""
+        path = os.path.join(self.folder, 'nova.conf')
+        values = dict({
+            'rest_host': '127.0.0.1', 'rest_port': self.host.port,
+            'rest_protocol': 'http', 'rest_user': self.site.profile['user'],
+            'rest_password': self.site.profile['password'],
+            'volume_group_name': 'datavg',
+            'volume_group_vios_name': 'vios1'}, **options)
+        with open(path, 'w') as out:
+            out.write('[powervm]\n' + ''.join(
+                '%s = %s\n' % item for item in values.items()))
+        self.host.journal.clear()
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            status = command.main(['check', '--config-file', path])
+        return status, printed.getvalue()
+
+    def assert_bad(self, *words, **options):
+        status, said = self.check(**options)
+        bad = [line for line in said.splitlines() if line.startswith('BAD: ')]
+        self.assertEqual((1, 1), (status, len(bad)), said)
+        for word in words:
+            self.assertIn(word, bad[0])
+        self.assertLessEqual(len(bad[0]), short_text.LIMIT + len('BAD: '))
+        self.assertEqual([], self.host.state()['sessions'])
+        return said
+
+    def test_good(self):
+        self.start()
+        before = self.host.state()
+        status, said = self.check()
+        self.assertEqual(0, status, said)
+        for line in (
+                'REST server:    http://127.0.0.1:%d (NovaLink)' %
+                self.host.port,
+                'VIOS:           vios1 (up)', 'volume group datavg of vios1',
+                'Config drives:  media repository in volume group rootvg of',
+                'Bridge:         ', 'by virtual SCSI, 1 ',
+                '0.1 processing units and weight 64'):
+            self.assertIn(line, said)
+        self.assertNotIn('BAD', said)
+        # It has read, and changed nothing.
+        self.assertEqual(
+            {'GET', 'PUT /rest/api/web/Logon', 'DELETE /rest/api/web/Logon'},
+            {'GET' if record['method'] == 'GET' else '%s %s' % (
+                record['method'], record['path'])
+             for record in self.host.journal.records()})
+        self.assertEqual(before, self.host.state())
+
+    def test_pool(self):
+        self.start('ssp')
+        status, said = self.check(
+            disk_driver='ssp', volume_group_name='',
+            volume_group_vios_name='')
+        self.assertEqual(0, status, said)
+        self.assertIn('Disks:          Shared Storage Pool ', said)
+
+    def test_npiv(self):
+        self.start('fc')
+        status, said = self.check(
+            fc_attach_strategy='npiv', fabrics='A,B',
+            fabric_A_port_wwpns='10:00:00:90:FA:1B:A1:01',
+            fabric_B_port_wwpns='10000090FA1BA102')
+        self.assertEqual(0, status, said)
+        self.assertIn('NPIV, fabric A: 10000090FA1BA101', said)
+
+    def test_hmc(self):
+        self.start('hmc')
+        status, said = self.check(
+            managed_system=self.host.system.uuid)
+        self.assertEqual(0, status, said)
+        self.assertIn('(HMC)', said)
+
+    def test_bad_values_are_all_told(self):
+        """Without a request."""
+        self.start()
+        status, said = self.check(proc_units_factor=2, disk_drivr='ssp')
+        self.assertEqual(1, status)
+        self.assertEqual(
+            ['BAD: [powervm] disk_drivr is set, but not known: is it '
+             'disk_driver?',
+             'BAD: [powervm] proc_units_factor=2 cannot be used: it must be a '
+             'number from 0.05 to 1'], said.splitlines())
+        self.assertEqual([], self.host.journal.records())
+
+    def test_bad_on_this_site(self):
+        self.start()
+        for words, options in (
+                (['=nosuchvg', 'datavg, rootvg'], {
+                    'volume_group_name': 'nosuchvg',
+                    'volume_group_vios_name': ''}),
+                (['=vios3', 'vios1, vios2'], {
+                    'volume_group_vios_name': 'vios3'}),
+                (['=rootvg'], {'volume_group_name': 'rootvg'}),
+                (['required=9', 'vios1, vios2'], {
+                    'vscsi_vios_connections_required': 9}),
+                (['=prod:ent9:vios1', 'no network bridge'], {
+                    'bridge_mappings': 'prod:ent9:vios1'})):
+            said = self.assert_bad(*words, **options)
+            # The rest is told nevertheless.
+            self.assertIn('Config drives:', said)
+
+    def test_server_does_not_answer(self):
+        self.start()
+        self.assert_bad('Connection refused', 'rest_port', rest_port=9)
+
+    def test_wrong_password(self):
+        self.start()
+        self.assert_bad('refused the user', rest_password='wrong')
+
+    def test_usage(self):
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertRaises(SystemExit, command.main, [])
+            self.assertRaises(SystemExit, command.main, ['mend'])
+        self.assertIn('usage: nova-powervm', said.getvalue())
