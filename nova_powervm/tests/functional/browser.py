@@ -16,15 +16,14 @@ Chromium takes commands of the Chrome DevTools Protocol through two pipes.
 """
 
 import base64
-import importlib.metadata
 import itertools
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import time
-import zipfile
 
 #: Names of the program, and where Debian has noVNC.
 PROGRAMS = ('chromium', 'chromium-browser', 'google-chrome')
@@ -45,21 +44,12 @@ def find():
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
 
 
-def unpack_novnc(folder):
-    """Find noVNC, or unpack that of the PyPI package novnc.
-
-    The code of that package, which is a server, is not imported.
-
-    :param folder: str, where to unpack it.
-    :returns: str, the folder that has vnc_lite.html.
-    """
-    if os.path.exists(os.path.join(NOVNC, 'vnc_lite.html')):
-        return NOVNC
-    packed, = [path.locate() for path in importlib.metadata.files('novnc')
-               if path.name == 'novnc_server.zip']
-    with zipfile.ZipFile(packed) as files:
-        files.extractall(folder)
-    return folder
+def missing():
+    """Debian packages that are missing here: list of str."""
+    return [package for package, there in (
+        ('chromium', find() is not None),
+        ('novnc', os.path.exists(os.path.join(NOVNC, 'vnc_lite.html')))
+    ) if not there]
 
 
 class Browser:
@@ -120,9 +110,11 @@ class Browser:
 
     def _read(self):
         while b'\0' not in self._data:
-            more = os.read(self._answers, 1 << 20)
+            ready, _writable, _failed = select.select(
+                [self._answers], [], [], TIMEOUT)
+            more = ready and os.read(self._answers, 1 << 20)
             if not more:
-                raise AssertionError('Chromium has ended.')
+                raise AssertionError('Chromium does not answer.')
             self._data += more
         message, _end, self._data = self._data.partition(b'\0')
         return json.loads(message)

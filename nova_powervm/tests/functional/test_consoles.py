@@ -225,11 +225,10 @@ class ProxyTest(ConsoleCase):
 
     def test_browser(self):
         """noVNC in Chromium shows a console, and types on it."""
-        if browser.find() is None:
-            self.skipTest('There is no Chromium: install the package chromium '
-                          'to see consoles in noVNC')
-        self.start_proxies(browser.unpack_novnc(
-            self.useFixture(fx.TempDir()).path))
+        if browser.missing():
+            self.skipTest('To see consoles in noVNC, install: %s' %
+                          ', '.join(browser.missing()))
+        self.start_proxies(browser.NOVNC)
         self.flags(novncproxy_base_url='http://127.0.0.1:%d/vnc_lite.html' %
                    self.proxies.ports['novncproxy'], group='vnc')
         server = self.boot(name='web-server')
