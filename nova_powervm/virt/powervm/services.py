@@ -92,9 +92,7 @@ def open_services(
     partitions = platform_snapshot.PlatformSnapshot(host)
     utils.try_to('find the management partition among all', lambda: (
         host.note_partitions(partitions.partitions())))
-    fabrics.validate(host)
-    site.check(partitions)
-    host.bridges.check_options()
+    _check_options(host, partitions)
     pci_devices = pci.Devices(virtapi, lambda: pci.find_known(host.nodename))
     pci_devices.offer(host.system)
     disk_dvr = disk.build(host, glance.API())
@@ -119,6 +117,15 @@ def open_services(
         keys=live_keys.Keys(host),
         migrations=running.RunningMigrations(host), pci_devices=pci_devices,
         consoles=_open_consoles(host, mgmt, partitions))
+
+
+def _check_options(
+        host: powervm_host.Host,
+        partitions: platform_snapshot.PlatformSnapshot) -> None:
+    """Compare options with the platform; disks are compared when found."""
+    fabrics.validate(host)
+    site.check(partitions)
+    host.bridges.check_options()
 
 
 def _open_consoles(
