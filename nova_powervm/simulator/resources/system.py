@@ -202,9 +202,7 @@ class ManagedSystem(base.Resource):
     def render(self, groups):
         return [
             self._render_ipl() if 'Hypervisor' in groups else None,
-            el('AssociatedLogicalPartitions', [
-                atom.link('link', p.href()) for p in
-                self.host.store.children(self, 'LogicalPartition')]),
+            self._render_lpars(),
             el('AssociatedReservedStorageDevicePool'),
             atom.section('AssociatedSystemCapabilities', [
                 el(name, self.capability(name))
@@ -230,6 +228,17 @@ class ManagedSystem(base.Resource):
             el('IsManagementPartitionPowerVMManagementMaster',
                not self.host.endpoint.is_hmc),
             el('IsHMCPowerVMManagementMaster', self.host.endpoint.is_hmc)]
+
+    def _render_lpars(self):
+        """Make AssociatedLogicalPartitions, which NovaLink leaves empty.
+
+        Source: captures managedsystem.txt (an HMC), and fake_managedsystem.txt
+        and sys_with_sriov.txt (NovaLink).
+        """
+        lpars = (self.host.store.children(self, 'LogicalPartition')
+                 if self.host.endpoint.is_hmc else [])
+        return el('AssociatedLogicalPartitions', [
+            atom.link('link', lpar.href()) for lpar in lpars])
 
     def _render_migrations(self):
         """Make SystemMigrationInformation.

@@ -34,6 +34,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import pci
 from nova_powervm.virt.powervm import reserves
+from nova_powervm.virt.powervm import system_lpars
 
 CONF = cfg.CONF
 
@@ -103,11 +104,12 @@ class Inventory:
         # that can use the existing snapshot does not wait for it.
         self._reading = threading.Lock()
         self._snapshot = None
+        self._lpars = system_lpars.SystemLpars(host, clock)
         # Another value needs a reshape, which Nova allows only at its start.
         self._is_shared = CONF.powervm.ssp_sharing_provider
 
     def _take(self, max_age):
-        """Return a snapshot; 2 requests if none is that fresh (seconds)."""
+        """Return a snapshot; 2-3 requests if none is that fresh (seconds)."""
         found = self._snapshot
         if self._is_fresh(found, max_age):
             return found
@@ -116,11 +118,11 @@ class Inventory:
             if not self._is_fresh(self._snapshot, max_age):
                 taken = self._clock()
                 system, disk = self._host.get_system(), self._disk.capacity()
+                servers = self._servers(system)
+                having = self._lpars.find(system, servers)
                 self._snapshot = _Snapshot(
                     system, disk, reserves.find_others(
-                        self._host, system, self._disk, disk,
-                        self._servers(system)),
-                    taken)
+                        system, having, self._disk, disk, servers), taken)
             return self._snapshot
 
     def _servers(self, system):
@@ -131,7 +133,7 @@ class Inventory:
                 self._clock() - snapshot.taken < max_age)
 
     def get_available_resource(self, nodename):
-        """Return what the host has and what is in use (2 requests).
+        """Return what the host has and what is in use (2-3 requests).
 
         :param nodename: Nova's name of the host.
         :returns: dict, see ComputeDriver.get_available_resource. Memory is in
@@ -172,7 +174,7 @@ class Inventory:
     def update_provider_tree(self, provider_tree, nodename,
                              allocation_ratios, reserved_disk_gb,
                              allocations=None):
-        """Set inventory and traits in placement's tree (0-2 requests).
+        """Set inventory and traits in placement's tree (0-3 requests).
 
         Resource classes and traits of others stay.
 

@@ -35,6 +35,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import hypervisor
 from nova_powervm.virt.powervm import lpar_sizes
+from nova_powervm.virt.powervm import system_lpars
 
 CONF = cfg.CONF
 
@@ -58,37 +59,20 @@ class Others(typing.NamedTuple):
     disk_gb: float
 
 
-def find_others(host, system, disk_dvr, capacity, servers):
-    """Return what others use (1 request if the system names no LPARs).
+def find_others(system, having, disk_dvr, capacity, servers):
+    """Return what others use.
 
-    :param host: the Host.
     :param system: System wrapper, as just read.
+    :param having: list of granted.Server that have an LPAR, see module
+        system_lpars.
     :param disk_dvr: disk.driver.DiskAdapter
     :param capacity: disk.driver.DiskCapacity, as just read.
     :param servers: list of granted.Server of this host.
     :returns: Others. The values may be negative if servers have less than
         in their flavors.
-    :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
     """
-    lpars = _lpar_uuids(host, system)
-    had = granted.taken(server.has for server in servers
-                        if server.lpar_uuid in lpars)
-    return Others(
-        system.memory_configurable - system.memory_free - had.memory_mb,
-        system.proc_units_configurable - system.proc_units_avail - had.units,
-        _others_gb(disk_dvr, capacity, servers))
-
-
-def _lpar_uuids(host, system):
-    """Return the UUIDs of the LPARs in upper case: set of str.
-
-    An HMC lists them in the document of the system. NovaLink leaves that list
-    empty (pypowervm's captures fake_managedsystem.txt and sys_with_sriov.txt).
-    """
-    hrefs = system.get_href('AssociatedLogicalPartitions/link')
-    if hrefs:
-        return {href.rsplit('/', 1)[-1].upper() for href in hrefs}
-    return {lpar_w.uuid.upper() for lpar_w in host.partition_states.refresh()}
+    memory_mb, units = system_lpars.used_by_others(system, having)
+    return Others(memory_mb, units, _others_gb(disk_dvr, capacity, servers))
 
 
 def _others_gb(disk_dvr, capacity, servers):

@@ -14,14 +14,13 @@
 
 import random
 
-import fixtures
 import os_resource_classes as orc
 from oslo_utils import timeutils
-from pypowervm.wrappers import managed_system as pvm_ms
 from testtools import content
 
 from nova_powervm.simulator import errors
 from nova_powervm.tests.virt.powervm import base
+from nova_powervm.tests.virt.powervm import hmc_base
 from nova_powervm.tests.virt.powervm import offers
 from nova_powervm.virt.powervm import granted
 
@@ -107,6 +106,12 @@ class RandomTest(offers.OffersCase):
         flavor = base.make_flavor(memory, vcpus)
         flavor.extra_specs = specs
         return flavor, {name: vcpus, orc.MEMORY_MB: memory}
+
+
+class HmcTest(RandomTest, hmc_base.HmcTestCase):
+    """An HMC lists the LPARs of each system in the document of the system."""
+
+    HISTORIES = 2
 
 
 class SharedProcessorsTest(offers.OffersCase):
@@ -221,19 +226,3 @@ class SharedProcessorsTest(offers.OffersCase):
         self.assertLess(self.system.available_memory_mb, 2 * BLOCK)
         self.assertEqual((0, 0), self.offers())
         self.assertEqual(0, self.offered(orc.MEMORY_MB))
-
-
-class NovaLinkTest(SharedProcessorsTest):
-    """NovaLink does not list its LPARs in the document of the system."""
-
-    def setUp(self):
-        super().setUp()
-        get_href = pvm_ms.System.get_href
-
-        def without_lpars(system, name, *args, **kwargs):
-            return ([] if name == 'AssociatedLogicalPartitions/link' else
-                    get_href(system, name, *args, **kwargs))
-
-        self.useFixture(fixtures.MonkeyPatch(
-            'pypowervm.wrappers.managed_system.System.get_href',
-            without_lpars))
