@@ -377,11 +377,13 @@ class Jobs:
     def state(self, host=None):
         """Return the jobs as a list of dicts fit for JSON.
 
-        :param host: host.Host whose jobs are meant; None for all
+        :param host: host.Host whose jobs are meant, without those of an HMC
+                     itself; None for all
         """
         self._forget_old()
         return [job.state() for job in self._jobs.values()
-                if host in (None, job.host)]
+                if host is None or host is job.host and not (
+                    self._endpoint.is_hmc and job.target is None)]
 
     def entry(self, job):
         """Return a job as an Atom entry (bytes)."""

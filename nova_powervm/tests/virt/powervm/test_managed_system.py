@@ -82,6 +82,13 @@ class HmcTest(RefusalMixin, hmc_base.HmcTestCase):
         self.others[0].system.name = self.simulated.system.mtms_of_commands
         self.assertManages(self.simulated.system.mtms_of_commands)
 
+    def test_no_password(self):
+        """It is configured for the NovaLink on this machine."""
+        self.flags(group='powervm', rest_host='localhost', rest_user=None,
+                   rest_password=None)
+        self.refused(exception.RestServerUnavailable,
+                     'http://localhost:%d' % self.simulated.port)
+
     def test_not_the_master(self):
         self.simulated.system.spec['master'] = False
         self.refused(exception.ManagedSystemNotMaster, 'chcomgmt',

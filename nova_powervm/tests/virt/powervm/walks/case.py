@@ -42,7 +42,8 @@ class DriverCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.useFixture(fx.FakeLogger(level=logging.INFO, format=_FORMAT))
+        self.logger = self.useFixture(
+            fx.FakeLogger(level=logging.INFO, format=_FORMAT))
         cls = type(self)
         if cls._cloud is None:
             cls._cloud = scene.make(self, self.PLATFORM).cloud

@@ -151,7 +151,7 @@ class Killer:
                 return self._really_request(session, method, path, *args,
                                             **kwargs)
 
-            if session.port != self._port or EVENT_POLL in path:
+            if not self._is_of_host(session) or EVENT_POLL in path:
                 return ask()
             if not self._dies(method):
                 return ask()
@@ -163,6 +163,11 @@ class Killer:
                     self._really_request, session))
             raise Killed()
         return request
+
+    def _is_of_host(self, session):
+        """Whether it is the compute's session: an HMC serves several."""
+        return (session.port == self._port and
+                session.auditmemento.endswith(' ' + self._host))
 
     def _dies(self, method):
         """Count a request that changes something; whether it dies there."""

@@ -94,12 +94,7 @@ class Estate:
         for name in ('%s.iso', 'cfg_%s.iso'):
             self._operator.create_medium(_VIOS, name % self._name, b'bytes')
         for name in ('%s_aix73.iso', 'cfg_%s.iso', 'i_%s'):
-            self._make_upload(name % self._name)
-
-    def _make_upload(self, name):
-        """The description of an upload that has not begun yet."""
-        self._host.add(file.File.create(self._host, None, atom.Document(
-            _UPLOAD % (name.encode(), self._vios.uuid.encode()))))
+            make_upload(self._host, self._vios, name % self._name)
 
     def _make_volume(self):
         """A LUN that a VIOS knows: one is mapped, and one is not."""
@@ -128,3 +123,14 @@ class Estate:
         mapping.move(self._vios.fc_ports[0])
         self._host.add(fibre_channel.ClientAdapter(self._host, mapping))
         self._vios.touch('FibreChannelMappings')
+
+
+def make_upload(host, vios, name):
+    """Make the description of an upload that has not begun yet.
+
+    :param host: simulator.host.Host
+    :param vios: the simulated VIOS that is to get it
+    :param name: str
+    """
+    host.add(file.File.create(host, None, atom.Document(
+        _UPLOAD % (name.encode(), vios.uuid.encode()))))

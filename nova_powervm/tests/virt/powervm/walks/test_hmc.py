@@ -16,78 +16,27 @@ Each system has its own nova-compute. Nothing of the other systems changes,
 whatever a user does, and no request is for partitions of all systems.
 """
 
-from nova_powervm.simulator import fingerprint
-from nova_powervm.tests.virt.powervm.walks import case
+from nova import objects
+
+from nova_powervm.simulator.jobs import remove_device
+from nova_powervm.tests.virt.powervm.walks import hmc
 from nova_powervm.tests.virt.powervm.walks import operations as ops
 from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import scene as walk_scene
 from nova_powervm.tests.virt.powervm.walks import view
 
-HERE, THERE = 'compute2', 'compute3'
-_ROOT_FEEDS = ('/rest/api/uom/LogicalPartition',
-               '/rest/api/uom/VirtualIOServer')
+HERE, THERE = hmc.HERE, hmc.THERE
 #: How many requests more than a NovaLink an HMC may cost.
 MORE = 2
-_STRANGER = '01234567-89AB-4000-8000-000000000001'
-#: Several systems show them; they belong to none.
-_SHARED = ('Cluster', 'LogicalUnit', 'SharedStoragePool', 'Tier')
 
 
-class HmcCase(case.DriverCase):
-    """A test with a server on the second of three systems.
+class LifeCase(hmc.HmcCase):
+    """Tests of what servers have in common.
 
-    The first one has what a careless driver would take for its own: an LPAR
-    with a disk and a medium of names like those of Nova's servers.
-
-    :cvar FIRST: dict, how the server is made
     :cvar COUNTS: dict of operation -> requests that it needs with a NovaLink
     """
 
-    FIRST = {}
     COUNTS = {}
-
-    def setUp(self):
-        super().setUp()
-        self.api = self.scene.api
-        self.simulated = self.cloud.host_of(HERE)
-        self._make_strangers()
-        self.journal = self.simulated.journal
-        self.journal.clear()
-        self.before = self.others()
-
-    def _make_strangers(self):
-        host = self.cloud.site.hosts[0]
-        if not host.store.find('LogicalPartition', _STRANGER):
-            disk = {'vios': 'vios1', 'volume_group': 'datavg',
-                    'name': 'b_stranger_0000', 'size_bytes': 1024 ** 3}
-            medium = {'vios': 'vios1', 'name': 'cfg_stranger_0000.iso',
-                      'content': b'iso'}
-            host.operator.create_partition('stranger', disk, medium,
-                                           uuid=_STRANGER)
-
-    def others(self):
-        """All that belongs to the other systems: dict, see fingerprint."""
-        names = {host.name for host in self.cloud.site.hosts
-                 if host is not self.simulated}
-        return {
-            path: found for path, found in
-            self.cloud.site.fingerprint().items()
-            if path.split('/')[0] in names and (
-                path.count('/') == 0 or path.split('/')[1] not in _SHARED)}
-
-    def check_others(self):
-        self.assertEqual([], fingerprint.differences(self.before,
-                                                     self.others()))
-        self.assertEqual([], [
-            record for record in self.journal.records()
-            if record['path'] in _ROOT_FEEDS])
-        self.scene.check_always()
-
-    def create(self):
-        server = self.scene.create(host=HERE, **self.FIRST)
-        self.assertEqual('active', server.status, self.cloud.failures[-1:])
-        self.scene.write()
-        return server
 
     def do(self, act, status='active', name=None):
         """Have a user do something, and look what has become of it.
@@ -157,12 +106,17 @@ class HmcCase(case.DriverCase):
         self.cloud.run_periodic_tasks()
         self.check_others()
 
+    def make_another(self):
+        """Nothing that it needs has to be uploaded or made first."""
+        self.do(lambda _server: self.create() and None, name='make')
+        self.delete()
 
-class PoolTest(HmcCase):
+
+class PoolTest(LifeCase):
     PLATFORM = platforms.HMC_POOL
     # An HMC is also asked for the networks and the LPAR in a rebuild.
     COUNTS = {
-        'stop': 5, 'start': 2, 'hard reboot': 10, 'attach port': 3,
+        'make': 13, 'stop': 5, 'start': 2, 'hard reboot': 10, 'attach port': 3,
         'detach port': 3, 'resize': 7, 'confirm': 0, 'rescue': 18,
         'unrescue': 8, 'rebuild': 30 + 2, 'delete': 11}
 
@@ -174,6 +128,7 @@ class PoolTest(HmcCase):
         self.refused(lambda server: self.api.snapshot(server)[0],
                      'there is no management partition')
         self.delete()
+        self.make_another()
         self.cloud.restart(HERE)
 
     def test_evacuation(self):
@@ -192,14 +147,14 @@ class PoolTest(HmcCase):
         self.delete()
 
 
-class VolumesTest(HmcCase):
+class VolumesTest(LifeCase):
     """It boots from a volume, on a host with a volume group."""
 
     PLATFORM = platforms.HMC_VSCSI
     FIRST = {'volumes': (1, 2), 'boots': True}
     # Two threads may read the form of CLIRunner, once.
     COUNTS = {
-        'stop': 5, 'start': 2, 'hard reboot': 13, 'attach port': 3,
+        'make': 17, 'stop': 5, 'start': 2, 'hard reboot': 13, 'attach port': 3,
         'detach port': 3, 'resize': 27 + 1, 'confirm': 0, 'rescue': 18,
         'unrescue': 8, 'attach': 11, 'detach': 10, 'delete': 18}
 
@@ -214,13 +169,46 @@ class VolumesTest(HmcCase):
             'an HMC manages the server')
         self.stay()
         self.delete()
+        self.check_no_devices()
+        self.make_another()
+        self.check_no_devices()
+
+    def test_command_fails(self):
+        """A device that the HMC cannot remove stays, and that is all."""
+        self.create()
+        self.do(lambda server: self.api.attach(server, 3))
+        fault = self.simulated.faults.add({
+            'path': 'CLIRunner', 'effect': 'status', 'status': 404,
+            'count': 0})
+        try:
+            self.assertIsNone(self.api.detach(self.scene.server, 3))
+        finally:
+            self.simulated.faults.clear(fault.id)
+        self.assertTrue(fault.applied)
+        self.assertIn('WARNING nova_powervm', self.logger.output)
+        # The test's own Cinder has seen that they are still there.
+        self.assertEqual(2, len(self.cloud.cinder.complaints))
+        self.cloud.cinder.complaints.clear()
+        self.do(self.api.delete, 'gone')
+        self.scene.forget()
+        self.cloud.run_periodic_tasks()
         for vios in self.simulated.store.all('VirtualIOServer'):
-            self.assertEqual([], [name for name, hdisk in
-                                  vios.volumes.items()
-                                  if hdisk.group is None])
+            # As an operator does.
+            [name] = self.devices_of(vios)
+            with self.cloud.site.lock:
+                remove_device.remove(vios, name)
+
+    def check_no_devices(self):
+        for vios in self.simulated.store.all('VirtualIOServer'):
+            self.assertEqual([], self.devices_of(vios))
+
+    @staticmethod
+    def devices_of(vios):
+        return [name for name, hdisk in vios.volumes.items()
+                if hdisk.group is None]
 
 
-class ThreeComputesTest(HmcCase):
+class ThreeComputesTest(hmc.HmcCase):
     """Three computes on one machine, with one HMC."""
 
     PLATFORM = platforms.HMC_GROUP
@@ -232,6 +220,7 @@ class ThreeComputesTest(HmcCase):
         for server in servers:
             self.assertEqual('active', server.status,
                              self.cloud.failures[-1:])
+        self.check_nodes()
         self.before = self.others()
         self.cloud.kill(HERE)
         self.cloud.start(HERE)
@@ -245,3 +234,11 @@ class ThreeComputesTest(HmcCase):
             self.api.delete(server)
             self.assertEqual('gone', server.status)
             self.cloud.forget(server)
+
+    def check_nodes(self):
+        """Nova has three computes, each with one node."""
+        nodes = objects.ComputeNodeList.get_all(self.cloud.context)
+        self.assertEqual(3, len({node.uuid for node in nodes}))
+        self.assertEqual(
+            [('compute%d' % number,) * 2 for number in (1, 2, 3)],
+            sorted((node.host, node.hypervisor_hostname) for node in nodes))

@@ -1,0 +1,92 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""A server on one of several systems behind an HMC."""
+
+from nova_powervm.simulator import fingerprint
+from nova_powervm.tests.virt.powervm.walks import case
+from nova_powervm.tests.virt.powervm.walks import estate
+from nova_powervm.virt.powervm import names
+
+HERE, THERE = 'compute2', 'compute3'
+_ROOT_FEEDS = ('/rest/api/uom/LogicalPartition',
+               '/rest/api/uom/VirtualIOServer')
+_STRANGER = '01234567-89AB-4000-8000-000000000001'
+_GONE = '11234567-89ab-4000-8000-000000000002'
+#: Several systems show them; they belong to none.
+_SHARED = ('Cluster', 'LogicalUnit', 'SharedStoragePool', 'Tier')
+
+
+class HmcCase(case.DriverCase):
+    """A test with a server on the second of three systems.
+
+    The first one has what a careless driver would take for its own: an LPAR
+    with a disk and a config drive, those of a server that is gone, a cached
+    image, and uploads that have not ended. Nova knows none of them.
+
+    :cvar FIRST: dict, how the server is made
+    """
+
+    FIRST = {}
+
+    def setUp(self):
+        super().setUp()
+        self.api = self.scene.api
+        self._check_always = self.scene.check_always
+        self.simulated = self.cloud.host_of(HERE)
+        self._make_strangers()
+        self.journal = self.simulated.journal
+        self.journal.clear()
+        self.before = self.others()
+
+    def _make_strangers(self):
+        host = self.cloud.site.hosts[0]
+        if host.store.find('LogicalPartition', _STRANGER):
+            return
+        drive = names.config_drive_name(_STRANGER)
+        disk = {'vios': 'vios1', 'volume_group': 'datavg',
+                'name': names.disk_name('b_', _STRANGER),
+                'size_bytes': 1024 ** 3}
+        medium = {'vios': 'vios1', 'name': drive, 'content': b'iso'}
+        operator = host.operator
+        operator.create_partition('stranger', disk, medium, uuid=_STRANGER)
+        for name in (names.group_image('image', 'content'),
+                     names.disk_name('b_', _GONE)):
+            operator.create_disk('vios1', 'datavg', name, 1024 ** 2, b'bytes')
+        operator.create_medium('vios1', names.config_drive_name(_GONE), b'iso')
+        with self.cloud.site.lock:
+            for name in (drive, names.config_drive_name(_GONE)):
+                estate.make_upload(host, operator.vios('vios1'), name)
+
+    def others(self):
+        """All that belongs to the other systems: dict, see fingerprint."""
+        names = {host.name for host in self.cloud.site.hosts
+                 if host is not self.simulated}
+        return {
+            path: found for path, found in
+            self.cloud.site.fingerprint().items()
+            if path.split('/')[0] in names and (
+                path.count('/') == 0 or path.split('/')[1] not in _SHARED)}
+
+    def check_others(self):
+        self.assertEqual([], fingerprint.differences(self.before,
+                                                     self.others()))
+        self.assertEqual([], [
+            record for record in self.journal.records()
+            if record['path'] in _ROOT_FEEDS])
+        self._check_always()
+
+    def create(self):
+        server = self.scene.create(host=HERE, **self.FIRST)
+        self.assertEqual('active', server.status, self.cloud.failures[-1:])
+        self.scene.write()
+        return server
