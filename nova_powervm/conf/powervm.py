@@ -24,15 +24,17 @@ Options of the driver for IBM PowerVM. nova-compute uses them if
 """)
 
 connection_opts = [
-    cfg.StrOpt(
+    cfg.ListOpt(
         'rest_host',
-        default='localhost',
+        default=['localhost'],
         help="""
 Host name or IP address of the PowerVM REST API server: a NovaLink,
 or an HMC.
 
 Keep the default if nova-compute runs on the management partition
-of the server that it manages.
+of the server that it manages. If several HMCs manage the server,
+give them all: nova-compute uses the first one that answers, and
+another one if it loses the connection.
 """),
     cfg.StrOpt(
         'managed_system',

@@ -64,6 +64,9 @@ class Application:
         response = None
         try:
             response = self._answer(request)
+            if self._endpoint.first is not None:
+                response.replace(self._endpoint.first.base_url + '/rest/',
+                                 self._endpoint.base_url + '/rest/')
             if self._endpoint.console_type:
                 response.headers['X-MC-Type'] = self._endpoint.console_type
             return response

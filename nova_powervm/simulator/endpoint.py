@@ -35,6 +35,9 @@ class Endpoint:
     :ivar hosts: list of host.Host that it manages
     :ivar base_url: str, begins every URL that is handed out
     :ivar server: server.RestServer, or None
+    :ivar first: Endpoint of another HMC for the same hosts, which knows their
+                 links by its own URL; None if this is the only one, or that
+    :ivar address: str, which it listens on; None for that of the site
     :param spec: dict, the section ``console`` of the profile; None for a
                  NovaLink
     """
@@ -47,6 +50,7 @@ class Endpoint:
         self.is_hmc = spec is not None
         self.spec = spec or {}
         self.hosts = []
+        self.first = self.address = None
         self.base_url = 'http://localhost'
         self.server = None
         self.events = events.Events(
@@ -174,3 +178,21 @@ class Endpoint:
         return {'name': self.name, 'jobs': self.jobs.state(),
                 'sessions': self.sessions.state(), 'hosts': [
                     host.name for host in self.hosts]}
+
+
+class SecondHmc(Endpoint):
+    """Another HMC that manages the hosts of a first one.
+
+    Sessions, jobs and queues of events are its own. Assumed, no hardware: an
+    HMC knows nothing of the jobs and sessions of another.
+
+    :param first: Endpoint of the first HMC
+    """
+
+    def __init__(self, site, number, first):
+        spec = dict(first.spec, **first.spec['second'])
+        super().__init__(site, number, spec['name'], spec)
+        self.first = first
+        self.hosts = first.hosts
+        self.address = spec['address']
+        first.events.others.append(self.events)

@@ -59,6 +59,7 @@ class Events:
     :param limit: int, events that a queue holds; when there are more, all
                   are dropped for one CACHE_CLEARED
     :param greets: bool, whether the first poll is answered with NEW_CLIENT
+    :ivar others: list of Events of other REST servers for the same hosts
     """
 
     def __init__(self, clock, limit=2000, greets=True):
@@ -69,6 +70,7 @@ class Events:
         self._changed = threading.Condition()
         self._last_id = 0
         self._closed = threading.Event()
+        self.others = []
 
     def make(self, type_, data='', detail=''):
         """Make an event with the next id; it is not sent."""
@@ -93,6 +95,8 @@ class Events:
                     queue.append(Event('CACHE_CLEARED', self._last_id,
                                        published=event.published))
             self._changed.notify_all()
+        for other in self.others:
+            other.emit(type_, data, detail)
         return event
 
     def poll(self, app_id, seconds, gather=0):

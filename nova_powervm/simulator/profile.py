@@ -174,6 +174,10 @@ def _contradictions(data):
                 yield (('hosts', i, key),
                        'two hosts have the %s %s' % (key, value))
             seen.add(value)
+    console = data.get('console', {})
+    if console and console['name'] == console.get('second', {}).get('name'):
+        yield (('console', 'second', 'name'),
+               'two HMCs have the name %s' % console['name'])
     managed = _managed_by_hmc(data)
     for i, host in enumerate(data['hosts']):
         if host['name'] in _TAKEN or host['name'].startswith('.'):

@@ -38,6 +38,16 @@ class Response:
         if status not in _NO_BODY:
             self.headers['Content-Length'] = str(len(body))
 
+    def replace(self, before, after):
+        """Replace a text of the body by another.
+
+        :param before: str
+        :param after: str
+        """
+        self.body = self.body.replace(before.encode(), after.encode())
+        if 'Content-Length' in self.headers:
+            self.headers['Content-Length'] = str(len(self.body))
+
     def __call__(self, environ, start_response):
         """Be the WSGI application that answers it."""
         start_response('%d %s' % (self.status, _phrase(self.status)),

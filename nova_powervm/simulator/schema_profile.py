@@ -316,6 +316,12 @@ CONSOLE = _object({
     'port': {'type': 'integer', 'minimum': 0, 'maximum': 65535},
     # Default: every host. The others have a NovaLink each.
     'hosts': _array(_NAME, minItems=1, uniqueItems=True),
+    # Another HMC that manages the same hosts. It has the port of the first
+    # one, at an address of its own.
+    'second': _object({
+        'name': dict(_NAME, default='hmc2'),
+        'address': {'type': 'string', 'minLength': 1, 'default': '127.0.0.2'},
+    }),
     # Whether answers have the header X-MC-Type.
     'tells_type': {'type': 'boolean', 'default': True},
     # What a token is answered with that has expired.

@@ -151,9 +151,12 @@ class Site:
             name = console['name']
         else:
             name, console = host_name, None
-        self.endpoints.append(endpoint.Endpoint(self, len(self.endpoints),
-                                                name, console))
-        return self.endpoints[-1]
+        made = endpoint.Endpoint(self, len(self.endpoints), name, console)
+        self.endpoints.append(made)
+        if 'second' in made.spec:
+            self.endpoints.append(endpoint.SecondHmc(
+                self, len(self.endpoints), made))
+        return made
 
     def start(self, bind='127.0.0.1', port=None, tls=None, sockets=None):
         """Start a REST server for each host, or for the HMC of several.
@@ -168,21 +171,36 @@ class Site:
         try:
             if sockets is None:
                 sockets = server.take(bind, wanted_ports(self.profile, port))
-            for found, taken in zip(self.endpoints, sockets):
-                found.server = server.RestServer(found, bind, taken, tls)
-                found.server.listen()
-                if not found.is_hmc:
-                    terminals.write_commands(found.hosts[0].management_root,
-                                             found.base_url)
-                # So that not even the first request has to wait.
-                for host in found.hosts:
-                    host.render_all()
-                found.server.start()
+            firsts = [found for found in self.endpoints if not found.first]
+            for found, taken in zip(firsts, sockets):
+                self._serve(found, server.RestServer(found, bind, taken, tls))
+            for found in self.endpoints:
+                if found.first:
+                    [taken] = server.take(found.address, [found.first.port])
+                    self._serve(found, server.RestServer(
+                        found, found.address, taken, tls))
         except BaseException:
             for taken in sockets or ():
                 taken.close()
             self.stop()
             raise
+
+    @staticmethod
+    def _serve(found, rest_server):
+        """Start a REST server.
+
+        :param found: endpoint.Endpoint that it serves
+        :param rest_server: server.RestServer
+        """
+        found.server = rest_server
+        rest_server.listen()
+        if not found.is_hmc:
+            terminals.write_commands(found.hosts[0].management_root,
+                                     found.base_url)
+        # So that not even the first request has to wait.
+        for host in found.hosts:
+            host.render_all()
+        rest_server.start()
 
     def stop(self):
         """Stop the servers and forget the data folder if it is ours."""

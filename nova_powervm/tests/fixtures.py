@@ -18,6 +18,7 @@ import json
 import os
 import pickle
 from unittest import mock
+from urllib import parse
 
 import fixtures
 from lxml import etree
@@ -117,6 +118,12 @@ class SimulatedSite(fixtures.Fixture):
             self.site.start(port=0)
 
 
+def _address_of(host):
+    """The address that a simulated host, or an HMC, listens on."""
+    name = parse.urlsplit(host.base_url).hostname
+    return '127.0.0.1' if name == 'localhost' else name
+
+
 class Adapter(fixtures.Fixture):
     """A pypowervm Adapter that is logged on to a simulated host.
 
@@ -131,7 +138,7 @@ class Adapter(fixtures.Fixture):
     def _setUp(self):
         profile = self._host.site.profile
         self.session = pvm_adapter.Session(
-            'localhost', profile['user'], profile['password'],
+            _address_of(self._host), profile['user'], profile['password'],
             protocol='http', port=self._host.port)
         self.addCleanup(self._close)
         self.adapter = pvm_adapter.Adapter(self.session)
@@ -185,8 +192,8 @@ class Client(fixtures.Fixture):
         sent = {'X-API-Session': self.token}
         sent.update({name.replace('_', '-'): value
                      for name, value in headers.items()})
-        connection = http.client.HTTPConnection('127.0.0.1',
-                                                self._host.port, timeout=60)
+        connection = http.client.HTTPConnection(
+            _address_of(self._host), self._host.port, timeout=60)
         try:
             connection.request(method, path, body, sent)
             return Reply(connection.getresponse())

@@ -63,7 +63,7 @@ class OptionsTest(testtools.TestCase):
 
     def test_local_connection_is_the_default(self):
         self.assertEqual(
-            ('localhost', None, None, None, None, None),
+            (['localhost'], None, None, None, None, None),
             tuple(self.conf.powervm['rest_' + name] for name in (
                 'host', 'port', 'protocol', 'user', 'password', 'ca_file')))
         self.assertEqual('/', self.conf.powervm.management_root)

@@ -110,6 +110,7 @@ class Host(reader.PlatformReader):
         try:
             self._system = self._find_system()
             self._adapter.manage(self._system.uuid)
+            self._adapter.session.on_switch = self.invalidate
             if event_handler is not None:
                 self._listen(event_handler)
         except Exception:

@@ -24,6 +24,7 @@ import re
 import types
 
 from oslo_log import log as logging
+from oslo_utils import excutils
 from pypowervm import adapter as pvm_adapter
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
@@ -80,14 +81,24 @@ _request = types.FunctionType(
 class Session(pvm_adapter.Session):
     """A session that checks the server's certificate on every request.
 
+    With several HMCs it logs on to another one when it loses the connection.
+
+    :ivar system_uuid: str, UUID of the managed system, which another HMC has
+        to manage as well; None as long as it is not known.
+    :ivar on_switch: called without arguments after a logon to another HMC,
+        which knows nothing of former jobs and events.
     :param ca_file: PEM file of trusted authorities, or None for those that
         requests trusts. Of use with protocol https only.
+    :param hosts: list of str, of all servers that may be used.
     :param kwargs: as for pypowervm.adapter.Session.
     """
 
-    def __init__(self, ca_file=None, **kwargs):
+    def __init__(self, ca_file=None, hosts=(), **kwargs):
         self._verify = ca_file or True
         self._handler = None
+        self._hosts = list(hosts)
+        self.system_uuid = None
+        self.on_switch = None
         # Without certpath pypowervm leaves the certificate to request().
         super().__init__(certpath=None, timeout=LOGON_TIMEOUT, **kwargs)
         # pypowervm compares it: an update has an hour, or this if it is more.
@@ -107,6 +118,18 @@ class Session(pvm_adapter.Session):
         kwargs['timeout'] = transport.timeouts(
             self.timeout if timeout == -1 else timeout)
         token = self._sessToken
+        try:
+            return self._send(token, method, path, *args, **kwargs)
+        except pvm_exc.ConnectionError:
+            if not kwargs.get('relogin', True) or not self._switch(token):
+                raise
+            # Nobody knows whether the lost server has done what it was to do.
+            if method != 'GET' or kwargs.get('filehandle') is not None:
+                raise
+        return _request(self, method, path, *args, **kwargs)
+
+    def _send(self, token, method, path, *args, **kwargs):
+        """Send a request; log on again if the token has expired."""
         try:
             return _request(self, method, path, *args, **kwargs)
         except pvm_exc.HttpError as exc:
@@ -133,6 +156,52 @@ class Session(pvm_adapter.Session):
                 message is not None and
                 any(word in message.group(1).lower()
                     for word in ('session', 'token')))
+
+    def _switch(self, token):
+        """Log on to another server that manages the same system.
+
+        :param token: str, of the session whose connection was lost.
+        :returns: bool, whether there is a new session.
+        """
+        if len(self._hosts) < 2:
+            return False
+        with self._lock:
+            if self._sessToken != token:
+                return True
+            last = self._hosts.index(self.host)
+            # The present one may be back already.
+            if not any(map(self._log_on_to, (*self._hosts[last + 1:],
+                                             *self._hosts[:last + 1]))):
+                return False
+        LOG.warning('The REST session goes on with %s.', self.dest)
+        if self.on_switch is not None:
+            self.on_switch()
+        return True
+
+    def _log_on_to(self, host):
+        """Log on to a server: whether it manages the system."""
+        self.host = host
+        self.dest = _url(self.protocol, host, self.port)
+        try:
+            self._logon()
+            if self.system_uuid is not None:
+                self._check_system()
+        except pvm_exc.Error as exc:
+            LOG.warning('%(url)s is of no use: %(error)s',
+                        {'url': self.dest, 'error': exc})
+            return False
+        return True
+
+    def _check_system(self):
+        """Raise an Error unless the server has the managed system."""
+        try:
+            _request(self, 'GET', '%s%s/%s' % (
+                pvm_const.API_BASE_PATH + 'uom/', pvm_ms.System.schema_type,
+                self.system_uuid), relogin=False, verify=self._verify)
+        except pvm_exc.Error:
+            with excutils.save_and_reraise_exception():
+                _request(self, 'DELETE', pvm_const.LOGON_PATH, relogin=False,
+                         verify=self._verify)
 
     def listen(self, handler):
         """Hand the platform's events to a handler, in a thread of its own.
@@ -203,6 +272,7 @@ class Adapter(pvm_adapter.Adapter):
         """
         # pypowervm would take the first system of the feed.
         self._sys_uuid = system_uuid
+        self.session.system_uuid = system_uuid
         self._scope = system_uuid if is_hmc(self.session) else None
 
     def read(self, root_type, root_id=None, *args, **kwargs):
@@ -249,16 +319,17 @@ class Adapter(pvm_adapter.Adapter):
 
 
 def connect():
-    """Log on to the REST server that the configuration names.
+    """Log on to the first REST server of the configuration that answers.
 
     :returns: a pypowervm Adapter on a Session.
     :raises nova.exception.InvalidConfiguration: if the options make no sense.
     :raises RestAuthenticationFailed: if user and password are refused.
-    :raises RestServerUnavailable: if the server cannot be reached (in
+    :raises RestServerUnavailable: if no server can be reached (in
         rest_connect_timeout seconds) or used.
     """
     settings = _settings()
-    url = '%(protocol)s://%(host)s:%(port)d' % settings
+    urls = ' or '.join(_url(settings['protocol'], host, settings['port'])
+                       for host in settings['hosts'])
 
     reasons = rest_reasons.Reasons()
 
@@ -266,7 +337,7 @@ def connect():
         error = rest_reasons.explain(str(attempt.outcome.exception()))
         if reasons.is_worth_a_line(error):
             LOG.warning('Waiting for the PowerVM REST API server at %(url)s: '
-                        '%(error)s', {'url': url, 'error': error})
+                        '%(error)s', {'url': urls, 'error': error})
 
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_may_pass),
@@ -277,17 +348,41 @@ def connect():
         return retrying(_log_on, settings)
     except pvm_exc.HttpUnauth:
         raise exception.RestAuthenticationFailed(
-            url=url, user=settings['username']) from None
+            url=urls, user=settings['username']) from None
     except pvm_exc.Error as exc:
         raise exception.RestServerUnavailable(
-            url=url, reason=str(exc)) from exc
+            url=urls, reason=str(exc)) from exc
 
 
 def _log_on(settings):
+    """Log on to the first server that answers.
+
+    :raises pypowervm.exceptions.Error: what the last one raises, or one that
+        waiting does not help.
+    """
+    *others, last = settings['hosts']
+    for host in others:
+        try:
+            return _log_on_to(host, settings)
+        except pvm_exc.Error as exc:
+            if not _may_pass(exc):
+                raise
+            LOG.warning('There is no REST API server at %(host)s: %(error)s',
+                        {'host': host, 'error': exc})
+    return _log_on_to(last, settings)
+
+
+def _log_on_to(host, settings):
     # An HMC writes the memento to its log, beside what this host does.
     return Adapter(Session(auditmemento='nova-compute %s' % CONF.host,
-                           **settings),
+                           host=host, **settings),
                    helpers=[rest_log.RestLog(), *UNLOGGED])
+
+
+def _url(protocol, host, port):
+    return '%s://%s:%d' % (
+        protocol, '[%s]' % host if ':' in host and host[0] != '[' else host,
+        port)
 
 
 def _may_pass(exc):
@@ -312,7 +407,7 @@ def _settings():
     if protocol == 'https' and ca_file:
         _check_ca_file(ca_file)
     return {
-        'host': conf.rest_host or 'localhost',
+        'hosts': list(conf.rest_host) or ['localhost'],
         'port': conf.rest_port or pvm_const.PORT_DEFAULT_BY_PROTO[protocol],
         'protocol': protocol,
         'username': conf.rest_user or None,

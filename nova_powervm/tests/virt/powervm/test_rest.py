@@ -161,7 +161,7 @@ class SettingsTest(base.TestCase):
 
     def test_default_is_a_local_file(self):
         self.assertEqual(
-            {'host': 'localhost', 'port': 12080, 'protocol': 'http',
+            {'hosts': ['localhost'], 'port': 12080, 'protocol': 'http',
              'username': None, 'password': None, 'ca_file': None},
             rest._settings())
 
@@ -169,7 +169,7 @@ class SettingsTest(base.TestCase):
         self.flags(group='powervm', rest_user='neo', rest_password='trinity',
                    rest_host='novalink', rest_ca_file=self.ca_file)
         self.assertEqual(
-            {'host': 'novalink', 'port': 12443, 'protocol': 'https',
+            {'hosts': ['novalink'], 'port': 12443, 'protocol': 'https',
              'username': 'neo', 'password': 'trinity',
              'ca_file': self.ca_file},
             rest._settings())
@@ -179,6 +179,12 @@ class SettingsTest(base.TestCase):
         settings = rest._settings()
         self.assertEqual(('https', 443),
                          (settings['protocol'], settings['port']))
+
+    def test_several_hosts(self):
+        self.flags(group='powervm', rest_host=['hmc1', 'fe80::1'])
+        self.assertEqual(['hmc1', 'fe80::1'], rest._settings()['hosts'])
+        self.assertEqual('http://[fe80::1]:443',
+                         rest._url('http', 'fe80::1', 443))
 
     def test_password_without_user(self):
         self.flags(group='powervm', rest_password='secret')

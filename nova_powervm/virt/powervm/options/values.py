@@ -33,8 +33,6 @@ from nova_powervm.virt.powervm.volume import fabrics as volume_fabrics
 CONF = cfg.CONF
 
 _HOST_NAME = re.compile(r'[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?')
-# After a name, an IPv4 address, or an IPv6 address in brackets.
-_PORT = re.compile(r'(?<=[^:]):[0-9]{1,5}$')
 _WWPN = re.compile('[0-9a-fA-F]{16}')
 _ENDPOINTS = ('publicURL', 'internalURL', 'adminURL', 'public', 'internal',
               'admin')
@@ -58,15 +56,14 @@ def finite(value):
 # ---- the connection ----------------------------------------------------
 
 def rest_host(value):
-    """Accept a host name, or an IP address; or several, maybe with ports."""
-    for host in value if isinstance(value, list) else [value]:
-        if isinstance(value, list):
-            host = _PORT.sub('', host)
-        if not _HOST_NAME.fullmatch(host) and not _is_address(
-                host.strip('[]')):
-            return ('it must be a host name or an IP address; rest_protocol '
-                    'and rest_port have the rest of a URL')
-    return None
+    """Accept host names and IP addresses, each once."""
+    for host in value:
+        if not _HOST_NAME.fullmatch(host) and not (
+                _is_address(host.strip('[]'))):
+            return ('it must be a host name or an IP address, or several; '
+                    'rest_protocol and rest_port have the rest of a URL')
+    if len(set(value)) < len(value):
+        return 'it must not have the same host twice'
 
 
 def _is_address(value):

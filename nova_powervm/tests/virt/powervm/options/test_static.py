@@ -39,9 +39,12 @@ WWPN = '10000090FA1B2C01'
 #: (option, value, what else is set, what the message says)
 BAD = (
     ('rest_host', 'https://novalink', {}, 'a host name or an IP address'),
+    ('rest_host', 'novalink:12443', {}, 'a host name or an IP address'),
     ('rest_host', 'novalink:port', {}, 'a host name or an IP address'),
     ('rest_host', 'nova link', {}, 'a host name or an IP address'),
     ('rest_host', '', {}, 'default, localhost'),
+    ('rest_host', 'hmc1, hmc2:12443', {}, 'a host name or an IP address'),
+    ('rest_host', 'hmc1, hmc2, hmc1', {}, 'the same host twice'),
     ('rest_port', '99999', {}, 'a whole number from 1 to 65535'),
     ('rest_port', '0', {}, 'a whole number from 1 to 65535'),
     ('rest_protocol', 'gopher', {}, 'one of http, https'),
@@ -157,6 +160,7 @@ class StaticTest(OptionsCase):
         for options in (
                 {}, {'rest_user': 'neo', 'rest_password': 'a$$b',
                      'rest_host': '192.0.2.1'},
+                {'rest_host': 'hmc1.example.com, hmc2.example.com'},
                 {'rest_host': '2001:db8::1'}, {'rest_host': '[2001:db8::1]'},
                 {'disk_driver': 'SSP', 'volume_group_name': '',
                  'cluster_name': 'cluster1'}, NPIV, SWIFT,
