@@ -265,9 +265,10 @@ class MappingTest(CleanupTestCase):
 class UploadsTest(CleanupTestCase):
 
     def upload(self, name, vios='vios1'):
-        vios_file.File.bld(
-            self.host.adapter, name, vios_file.FileType.MEDIA_ISO,
-            self.vios(vios).uuid).create()
+        kind = (vios_file.FileType.MEDIA_ISO if name.endswith('.iso')
+                else vios_file.FileType.DISK_IMAGE)
+        vios_file.File.bld(self.host.adapter, name, kind,
+                           self.vios(vios).uuid).create()
 
     def remove(self):
         self.simulated.journal.clear()
@@ -338,7 +339,7 @@ class ConfigDriveTest(CleanupTestCase):
         self.deleted = [self.instance]
         strange = media.get_cfg_drv_name(self.make_server(2))
         others = sorted(['cfg_.iso', 'cfg_mine.iso', 'rhel9.iso', strange,
-                         'ocfg_%s' % self.name[4:]])
+                         'ocfg_%s' % self.name[5:]])
         self.add(self.name, *others)
         self.assertEqual(others, self.left())
         self.assertEqual(1, self.requests().count('POST VolumeGroup'))
