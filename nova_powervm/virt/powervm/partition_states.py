@@ -135,6 +135,12 @@ class PartitionStates:
             known = self._states.get(lpar_uuid.upper())
         return known and known.name
 
+    def is_fresh(self, lpar_uuid):
+        """Return whether get() needs no request; so the LPAR is there."""
+        with self._lock:
+            known = self._states.get(lpar_uuid.upper())
+        return known is not None and self._clock() - known.since < self.MAX_AGE
+
     def _ask(self, lpar_uuid):
         try:
             return self._host.lpar_state(lpar_uuid)

@@ -64,14 +64,19 @@ class SystemLpars:
         return self._look(system, servers)
 
     def _look(self, system, servers):
-        now = self._clock()
-        uuids = {lpar_w.uuid.upper() for lpar_w in (
-            self._host.partition_states.refresh() if servers else ())}
+        now, states = self._clock(), self._host.partition_states
+        uuids = {server.lpar_uuid for server in servers}
+        max_age = self.MAX_AGE
+        if self._others is None and uuids and all(map(states.is_fresh, uuids)):
+            # The start of nova-compute has just read all LPARs.
+            max_age = states.MAX_AGE
+        elif uuids:
+            uuids = {lpar_w.uuid.upper() for lpar_w in states.refresh()}
         found = [server for server in servers if server.lpar_uuid in uuids]
         self._missing = frozenset(
             server.lpar_uuid for server in servers) - uuids
         self._others = used_by_others(system, found)
-        self._good_until = now + self.MAX_AGE
+        self._good_until = now + max_age
         return found
 
 

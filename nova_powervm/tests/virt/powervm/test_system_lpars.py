@@ -78,6 +78,14 @@ class NovaLinkTest(SystemLparsMixin, base.SimulatedHostTestCase):
         self.make('a')
         self.assertEqual(('a', []), self.find())
 
+    def test_start(self):
+        """The start of nova-compute has just read all LPARs."""
+        self.make('a', 'b')
+        self.host.partition_states.refresh()
+        self.assertEqual(('ab', []), self.find())
+        self.lose('a')
+        self.assertEqual(('b', FEED), self.find())
+
     def test_nothing_changes(self):
         self.make('a')
         self.assertEqual(('a', FEED), self.find())
