@@ -115,6 +115,10 @@ class PlatformSnapshot:
             nova_context.get_admin_context(read_deleted='yes'), filters,
             expected_attrs=['system_metadata'])
 
+    def has_departed(self):
+        """Return whether servers were on this host and no longer are."""
+        return bool(self._departed)
+
     def _gone(self):
         """Return departed servers that certainly need nothing here: list."""
         return [instance for instance in self._departed if _is_gone(instance)]

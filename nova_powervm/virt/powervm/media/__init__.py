@@ -78,6 +78,8 @@ class ConfigDrive:
         self._lock = threading.Lock()
         # UUIDs of VIOSes that may have media outside the repository in use.
         self._others = set()
+        # Whether it is known which VIOSes an earlier process has used.
+        self._knows_others = False
         # VIOS UUID -> dict of name -> Proof of media to delete there.
         self._to_delete = {}
         # Held while pending media are deleted. Besides the periodic task, only
@@ -302,7 +304,8 @@ class ConfigDrive:
 
         Besides the requests of the snapshot, this needs 2 requests, 1 of which
         the first server saves, and 1 for each other VIOS that maps config
-        drives.
+        drives. The first time, it searches all VIOSes if servers have left
+        this host, because nothing may map their config drives any more.
 
         :param snapshot: cleanup.platform_snapshot.PlatformSnapshot
         :raises pypowervm.exceptions.Error: if a VIOS refuses.
@@ -344,6 +347,10 @@ class ConfigDrive:
 
         :param own: UUID of the VIOS whose repository is in use, or None.
         """
+        if not self._knows_others and snapshot.has_departed():
+            self._others.update(vios_w.uuid for vios_w in snapshot.vioses
+                                if vios_w.uuid != own)
+        self._knows_others = True
         active = {vios_w.uuid for vios_w in snapshot.active_vioses()}
         self._others.update(
             vios_w.uuid for vios_w in snapshot.vioses

@@ -35,6 +35,9 @@ class PlatformSnapshot:
     def active_vioses(self):
         return self._host.active_vioses()
 
+    def has_departed(self):
+        return bool(self._departed)
+
     def prove_departed(self, _names, is_local=True):
         return deletion.departed_proof(self._departed)
 

@@ -211,6 +211,25 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
+    def test_config_drive_that_nothing_maps(self):
+        """It is on the other VIOS of a host that was evacuated since.
+
+        Another server has the id of the lost LPAR, so nothing maps the config
+        drive when nova-compute starts again.
+        """
+        def steps(history):
+            history.make(1, 'small', (1,), True)
+            history.vios_down(2, 'vios1')
+            history.migrate(1)
+            history.lose(1)
+            history.vios_up(2, 'vios1')
+            history.start_compute(2)
+            history.confirm(1)
+            history.make(2, 'small', (2,), True)
+            history.evacuate(1, True)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
     def test_evacuated_and_rebuilt(self):
         def steps(history):
             history.make(1)
