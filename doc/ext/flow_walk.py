@@ -159,6 +159,7 @@ def stand_ins(circumstances):
         'old_connection_info': _connection_info(3),
         'new_connection_info': _connection_info(4),
         'update_task_state': None, 'timeout': 60, 'may_stop': True,
+        'target': 'compute2',
         'size': 2 ** 30, 'public_key': 'ssh-rsa', 'migration': None,
         'parameters': {}, 'ports': [], 'switches': {},
         'was_on': 'was_on' in circumstances,

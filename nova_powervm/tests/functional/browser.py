@@ -25,9 +25,12 @@ import signal
 import subprocess
 import time
 
-#: Names of the program, and where Debian has noVNC.
+#: Names of the program, and the folder of noVNC: by default that of Debian.
 PROGRAMS = ('chromium', 'chromium-browser', 'google-chrome')
-NOVNC = '/usr/share/novnc'
+NOVNC = os.environ.get('OS_TEST_NOVNC', '/usr/share/novnc')
+#: noVNC up to 1.3, as in Debian 12, draws wrong rows if the browser is slow:
+#: it copies the pixels from the beginning of all that it has received.
+_WRONG = 'new Uint8Array(arr.buffer, 0, newArr.length)'
 #: Seconds that Chromium takes for anything, at most.
 TIMEOUT = 120
 _OPTIONS = ('--headless=new', '--no-sandbox', '--disable-gpu',
@@ -45,11 +48,20 @@ def find():
 
 
 def missing():
-    """Debian packages that are missing here: list of str."""
-    return [package for package, there in (
+    """What is missing here to show noVNC: list of str."""
+    return [what for what, is_there in (
         ('chromium', find() is not None),
-        ('novnc', os.path.exists(os.path.join(NOVNC, 'vnc_lite.html')))
-    ) if not there]
+        ('noVNC 1.4 or later, see OS_TEST_NOVNC', _is_usable())
+    ) if not is_there]
+
+
+def _is_usable():
+    try:
+        with open(os.path.join(NOVNC, 'core', 'display.js'),
+                  encoding='utf-8') as display:
+            return _WRONG not in display.read()
+    except FileNotFoundError:
+        return False
 
 
 class Browser:

@@ -226,7 +226,7 @@ class ProxyTest(ConsoleCase):
     def test_browser(self):
         """noVNC in Chromium shows a console, and types on it."""
         if browser.missing():
-            self.skipTest('To see consoles in noVNC, install: %s' %
+            self.skipTest('To see consoles in noVNC, this is missing: %s' %
                           ', '.join(browser.missing()))
         self.start_proxies(browser.NOVNC)
         self.flags(novncproxy_base_url='http://127.0.0.1:%d/vnc_lite.html' %

@@ -71,7 +71,8 @@ class SystemLpars:
             # The start of nova-compute has just read all LPARs.
             max_age = states.MAX_AGE
         elif uuids:
-            uuids = {lpar_w.uuid.upper() for lpar_w in states.refresh()}
+            uuids = {lpar_w.uuid.upper() for lpar_w in (
+                self._host.partition_states.refresh())}
         found = [server for server in servers if server.lpar_uuid in uuids]
         self._missing = frozenset(
             server.lpar_uuid for server in servers) - uuids

@@ -53,6 +53,7 @@ class Work:
     :ivar volumes: volume.stale.StaleVolumes
     :ivar mgmt: mgmt.ManagementPartition
     :ivar vlans: unused_vlans.UnusedVlans
+    :ivar uploads: uploads.BrokenUploads
     :ivar snapshot: platform_snapshot.PlatformSnapshot, read again for each
         clean-up.
     :ivar unseen: set of UUIDs of VIOSes that were down when a cleaner last
@@ -71,6 +72,7 @@ class Work:
 
     def __post_init__(self):
         self.vlans = unused_vlans.UnusedVlans(self.host)
+        self.uploads = uploads.BrokenUploads(self.host)
 
 
 class Cleaner(typing.NamedTuple):
@@ -94,6 +96,7 @@ AGAIN = (
             lambda work: work.config_drive.clean(work.snapshot)),
     Cleaner('logical ports of vNICs that are gone',
             lambda work: logical_ports.remove(work.host, work.snapshot)),
+    Cleaner('broken uploads', lambda work: work.uploads.remove()),
 )
 START = (
     Cleaner('what another nova-compute has (nothing is removed)',
@@ -106,7 +109,7 @@ START = (
     Cleaner('ports of departed servers',
             lambda work: vif.remove_stale_ports(work.host)),
     Cleaner('broken uploads',
-            lambda work: uploads.remove(work.host, work.snapshot)),
+            lambda work: work.uploads.find(work.snapshot)),
 )
 PERIODIC = (
     Cleaner('disks that could not be deleted',

@@ -20,23 +20,48 @@ from nova_powervm.virt.powervm.storage import deletion
 LOG = logging.getLogger(__name__)
 
 
-def remove(host, snapshot):
-    """Remove descriptors for VIOSes of this host (1 request, and 1 for each).
-
-    It must not run while the driver uploads something.
+class BrokenUploads:
+    """Removes descriptors of uploads that an earlier process has begun.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param snapshot: platform_snapshot.PlatformSnapshot
-    :raises pypowervm.exceptions.Error: if the platform refuses.
     """
-    left = host.upload_files()
-    here = {vios_w.uuid.lower() for vios_w in snapshot.vioses} if left else ()
-    for file_w in left:
-        name = file_w.file_name or ''
-        if ((file_w.vios_uuid or '').lower() in here and
-                (powervm_names.is_config_drive_name(name) or
-                 powervm_names.is_group_image(name) or
-                 powervm_names.is_pool_image(name))):
+
+    def __init__(self, host):
+        self._host = host
+        self._left = []
+
+    def find(self, snapshot):
+        """Find the descriptors for VIOSes of this host (1 request).
+
+        It must not run while the driver uploads something.
+
+        :param snapshot: platform_snapshot.PlatformSnapshot
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+        found = self._host.upload_files()
+        here = {vios_w.uuid.lower() for vios_w in snapshot.vioses
+                } if found else ()
+        self._left = [
+            file_w for file_w in found
+            if (file_w.vios_uuid or '').lower() in here and
+            _is_ours(file_w.file_name or '')]
+
+    def remove(self):
+        """Remove what find() has found (1 request for each).
+
+        What cannot be removed is left for the next call.
+
+        :raises pypowervm.exceptions.Error: if the platform refuses.
+        """
+        for file_w in list(self._left):
             LOG.info('Removing the descriptor of a broken upload of %s.',
-                     name)
-            deletion.upload(host.adapter, file_w, deletion.upload_proof(name))
+                     file_w.file_name)
+            deletion.upload(self._host.adapter, file_w,
+                            deletion.upload_proof(file_w.file_name))
+            self._left.remove(file_w)
+
+
+def _is_ours(name):
+    return (powervm_names.is_config_drive_name(name) or
+            powervm_names.is_group_image(name) or
+            powervm_names.is_pool_image(name))

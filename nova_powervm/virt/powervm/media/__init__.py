@@ -14,6 +14,7 @@
 
 import functools
 import hashlib
+import http
 import os
 import threading
 import typing
@@ -119,10 +120,8 @@ class ConfigDrive:
                 path, instance, injected_files,
                 content.network_info(network_info, mgmt_cna), admin_pass)
             proof = deletion.server_proof(instance)
-            group = (self._upload(self._repository.find(create=True), name,
-                                  proof, path) or
-                     self._upload(self._repository.find(create=True), name,
-                                  proof, path))
+            group = (self._upload(name, proof, path, may_fail=True) or
+                     self._upload(name, proof, path))
         return Medium(group.vios_uuid, pvm_stg.VOptMedia.bld_ref(
             self.host.adapter, name))
 
@@ -397,12 +396,15 @@ class ConfigDrive:
                     self._delete_from(vios_uuid, name, proof)
                     self._note_deleted(name, vios_uuid)
 
-    def _upload(self, group, name, proof, path):
-        """Upload a config drive to a repository (3 requests).
+    def _upload(self, name, proof, path, may_fail=False):
+        """Upload a config drive to the repository (3 requests).
 
-        :returns: the volumegroup.VolumeGroup, or None if its VIOS is down.
-            Then the next Repository.find() finds another one.
+        :param may_fail: whether the caller tries again if this returns None.
+        :returns: the volumegroup.VolumeGroup. None if its VIOS is down: then
+            the next Repository.find() finds another one. None also if the name
+            was taken: the medium that had it is gone now.
         """
+        group = self._repository.find(create=True)
         if self._is_delayed(name, group.vios_uuid):
             # The server was on this host before, and has returned.
             self._clean_vios(group.vios_uuid, {name: proof})
@@ -416,16 +418,28 @@ class ConfigDrive:
                     vios_file.FileType.MEDIA_ISO, name, iso,
                     os.path.getsize(path), sha256=sha256)
             return group
-        except Exception:
+        except Exception as exc:
             with excutils.save_and_reraise_exception() as reraise:
                 # The answer may have been lost after the upload.
-                utils.try_to('delete the config drive %s' % name,
-                             group.edit, deletion.media, [name], proof)
-                reraise.reraise = self.host.is_vios_up(group.vios_uuid)
-                avoided = None if reraise.reraise else group.vios_uuid
+                is_free = utils.try_to('delete the config drive %s' % name,
+                                       group.edit, deletion.media, [name],
+                                       proof)
+                is_up = self.host.is_vios_up(group.vios_uuid)
+                avoided = None if is_up else group.vios_uuid
                 self._repository.forget(avoid=avoided)
                 self._others.update({avoided} - {None})
+                reraise.reraise = not may_fail or (
+                    is_up and not (is_free and _was_taken(exc)))
             return None
+
+
+def _was_taken(exc):
+    """Return whether an upload failed because the VIOS has such a medium.
+
+    That happens if the server has been on this host before.
+    """
+    return (isinstance(exc, pvm_exc.HttpError) and
+            exc.response.status == http.HTTPStatus.CONFLICT)
 
 
 def _map_again(vios_w, group, lpar_uuid, element, device_address):

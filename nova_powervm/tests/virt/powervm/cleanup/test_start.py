@@ -264,6 +264,10 @@ class MappingTest(CleanupTestCase):
 
 class UploadsTest(CleanupTestCase):
 
+    def setUp(self):
+        super().setUp()
+        self.broken = uploads.BrokenUploads(self.host)
+
     def upload(self, name, vios='vios1'):
         kind = (vios_file.FileType.MEDIA_ISO if name.endswith('.iso')
                 else vios_file.FileType.DISK_IMAGE)
@@ -272,8 +276,8 @@ class UploadsTest(CleanupTestCase):
 
     def remove(self):
         self.simulated.journal.clear()
-        uploads.remove(self.host,
-                       platform_snapshot.PlatformSnapshot(self.host))
+        self.broken.find(platform_snapshot.PlatformSnapshot(self.host))
+        self.broken.remove()
         return sorted(file_w.file_name for file_w in vios_file.File.get(
             self.host.adapter, service='web', xag=[]))
 
@@ -297,9 +301,21 @@ class UploadsTest(CleanupTestCase):
         self.upload(name)
         gone = platform_snapshot.PlatformSnapshot(self.host)
         gone.vioses = []
-        uploads.remove(self.host, gone)
+        self.broken.find(gone)
+        self.broken.remove()
         self.assertEqual([name], [file_w.file_name for file_w in (
             vios_file.File.get(self.host.adapter, service='web', xag=[]))])
+
+    def test_refused(self):
+        """The periodic task tries again."""
+        self.upload(names.group_image('id', 'content'))
+        self.break_request('status', method='DELETE', path='File', count=2,
+                           status=500, message='Not now')
+        work = self.work()
+        for left, are_done in ((1, False), (1, False), (0, True)):
+            (cleanup.periodic if work.has_failed else cleanup.start)(work)
+            self.assertEqual(left, len(self.host.upload_files()))
+            self.assertEqual(are_done, not work.has_failed)
 
     def test_one_that_goes_meanwhile(self):
         self.upload(names.group_image('id', 'content'))

@@ -137,6 +137,11 @@ class LeftTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
         self.live_migrate(server)
         self.assert_runs_on(server, 'compute2')
         self.assertEqual(4, len(self.hdisks_on('compute1')))
+        # Nova has deleted the attachments of the source all the same.
+        self.assertEqual(4, len([
+            complaint for complaint in self.cinder.complaints
+            if 'is still there, on server1' in complaint]))
+        self.cinder.complaints.clear()
         self.simulated_host('compute1').faults.clear()
         self.run_tasks_of('compute1')
         self.assertEqual([], self.hdisks_on('compute1'))

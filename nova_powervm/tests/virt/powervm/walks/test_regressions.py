@@ -211,6 +211,28 @@ class RegressionTest(testtools.TestCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
+    def test_upload_that_cannot_be_removed_at_the_start(self):
+        """The periodic task removes its descriptor."""
+        def steps(history):
+            history.fault('killed_before', 6, 1)
+            history.make(1)
+            history.fault('error_500', 10, 1)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.VOLUME_GROUP, steps)
+
+    def test_config_drive_of_a_server_that_returns(self):
+        """The host that was evacuated still has one, which nothing maps."""
+        def steps(history):
+            history.make(2)
+            history.lose(1)
+            history.evacuate(1, True)
+            history.start_compute(2)
+            history.migrate(1)
+            self.assertEqual(('migrate', True), history.outcomes[-1])
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
     def test_config_drive_that_nothing_maps(self):
         """It is on the other VIOS of a host that was evacuated since.
 
