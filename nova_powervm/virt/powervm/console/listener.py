@@ -97,9 +97,10 @@ class Listener:
         """
         self._consoles[path] = take
 
-    def withdraw(self, path):
-        """Let a path lead nowhere. Connections stay."""
-        self._consoles.pop(path, None)
+    def withdraw(self, path, take):
+        """Let a path lead nowhere, if it leads to this. Connections stay."""
+        if self._consoles.get(path) == take:
+            del self._consoles[path]
 
     def fileno(self):
         """The file descriptor, int."""

@@ -40,7 +40,7 @@ class ConsoleLog:
         self._folder = folder
         self._path = os.path.join(folder, instance_uuid + '.log')
         self._lock = threading.Lock()
-        self._has_failed = False
+        self._has_failed = self._is_deleted = False
 
     @property
     def _older(self):
@@ -50,7 +50,8 @@ class ConsoleLog:
         """Append bytes."""
         try:
             with self._lock:
-                self._write(data[-FILE_BYTES:])
+                if not self._is_deleted:
+                    self._write(data[-FILE_BYTES:])
             self._has_failed = False
         except OSError as exc:
             if not self._has_failed:
@@ -79,8 +80,9 @@ class ConsoleLog:
                                         self._path)))[-TAIL_BYTES:]
 
     def delete(self):
-        """Delete both files, if there are any."""
+        """Delete both files, if there are any, and write no more."""
         with self._lock:
+            self._is_deleted = True
             for path in (self._path, self._older):
                 if os.path.exists(path):
                     os.unlink(path)

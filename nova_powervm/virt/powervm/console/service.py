@@ -166,21 +166,24 @@ class Consoles:
         0 requests. Never raises.
         """
         with self._lock:
-            found = self._terminals.pop(instance.uuid, None)
-        if found is not None:
-            found.close()
-            if found.listener is not None:
-                self._tools.hub.post(found.listener.withdraw, found.path)
+            found = self._terminals.get(instance.uuid)
+        if found is None:
+            return
+        # Nobody gets another one before it is closed.
+        found.retire()
+        with self._lock:
+            if self._terminals.get(instance.uuid) is found:
+                del self._terminals[instance.uuid]
 
     def forget(self, instance):
         """Close the terminal, and delete the log. Never raises."""
         self.close(instance)
         try:
             self._log(instance).delete()
-            self._logs.pop(instance.uuid, None)
         except OSError as exc:
             LOG.warning('The log of the console stays: %s', exc,
                         instance=instance)
+        self._logs.pop(instance.uuid, None)
 
     # ---- start and end -------------------------------------------------
 
@@ -244,7 +247,7 @@ class Consoles:
             ending, self._listeners = self._listeners, {}
         for listener in ending.values():
             self._tools.hub.post(listener.close)
-        waiting = [self._tools.executor.submit(found.close)
+        waiting = [self._tools.executor.submit(found.retire)
                    for found in terminals.values()]
         late = futures.wait(waiting, _END_SECONDS).not_done
         if late:

@@ -88,6 +88,9 @@ class Terminal:
         self.listener: typing.Any = None
         self.partition_id: typing.Any = None
         self.is_open = False
+        self._is_retired = False
+        # Why it could not be opened the last time.
+        self._failure: typing.Any = None
         # In the thread of the hub.
         self._count = 0
         self._idle: typing.Any = None
@@ -97,24 +100,40 @@ class Terminal:
     def open(self, lpar_w=None, takes=False):
         """Open the terminal, unless it is (1 request, or 0).
 
+        Who waits while another thread tries in vain gets the same error:
+        otherwise each would try, and wait for mkvterm, one after the other.
+
         :param lpar_w: LPAR wrapper, if it has just been read.
         :param takes: whether to close the terminal before, if somebody else
             has opened it.
         :raises nova.exception.InstanceNotFound: if there is no LPAR.
         :raises nova.exception.ConsoleTypeUnavailable: if it cannot be opened.
         """
+        before = self._failure
         with self.lock:
             if self.is_open and self._is_there():
                 return
-            self.partition_id = self._find_id(lpar_w)
+            if self._failure is not before:
+                raise self._failure
             try:
-                self._open(['--id', str(self.partition_id)], takes)
-            except OSError as exc:
-                raise self.unavailable('mkvterm cannot be run: %s' % exc)
-            self.is_open = True
-            LOG.info('The terminal is open as %s.', self.KIND,
-                     instance=self.instance)
+                self._open_now(lpar_w, takes)
+            except nova_exc.ConsoleTypeUnavailable as exc:
+                self._failure = exc
+                raise
         self.tools.hub.post(self._wait_for_clients)
+
+    def _open_now(self, lpar_w, takes):
+        if self._is_retired:
+            raise self.unavailable('the server has just been changed; try '
+                                   'again')
+        self.partition_id = self._find_id(lpar_w)
+        try:
+            self._open(['--id', str(self.partition_id)], takes)
+        except OSError as exc:
+            raise self.unavailable('mkvterm cannot be run: %s' % exc)
+        self.is_open = True
+        LOG.info('The terminal is open as %s.', self.KIND,
+                 instance=self.instance)
 
     def _find_id(self, lpar_w):
         """The ID of the partition: it may have another one each time."""
@@ -135,7 +154,7 @@ class Terminal:
         :param listener: listener.Listener
         """
         with self.lock:
-            if self.listener is None:
+            if self.listener is None and not self._is_retired:
                 self.listener = listener
                 self.tools.hub.post(listener.offer, self.path, self._take)
 
@@ -149,7 +168,20 @@ class Terminal:
                 except Exception:
                     LOG.exception('The terminal could not be closed.',
                                   instance=self.instance)
-        self.tools.hub.post(self._cut)
+            self.tools.hub.post(self._cut)
+
+    def retire(self):
+        """Close the terminal, and never open it again. Never raises.
+
+        A thread may be about to open it, and the server may be about to move
+        or to be deleted.
+        """
+        with self.lock:
+            self._is_retired = True
+            self.close()
+            if self.listener is not None:
+                self.tools.hub.post(self.listener.withdraw, self.path,
+                                    self._take)
 
     def _take_from_others(self):
         """Close the terminal that somebody else has opened."""
@@ -159,11 +191,13 @@ class Terminal:
         self._rmvterm()
 
     def _rmvterm(self):
+        """Run rmvterm; returns whether it has closed the terminal."""
         result = self.tools.mgmt.run_command('rmvterm', '--id',
                                              str(self.partition_id))
-        if result.code:
+        if result.code != 0:
             LOG.warning('rmvterm has not closed the terminal: %s',
                         result.error.strip(), instance=self.instance)
+        return result.code == 0
 
     def unavailable(self, reason):
         """An exception that tells the user why there is no console."""

@@ -21,6 +21,7 @@ terminal. With a log, the driver tries to open it again, later and later.
 """
 
 import threading
+import time
 import typing
 
 from nova import exception as nova_exc
@@ -61,6 +62,7 @@ class TextTerminal(terminal.Terminal):
         self._retry_timer = None
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._opened_at = 0
+        self._started_at = 0.0
         # In the thread of the hub.
         self._terminal: typing.Any = None
         self._clients = []
@@ -90,7 +92,8 @@ class TextTerminal(terminal.Terminal):
     def _has_settled(self):
         """Whether mkvterm still runs after a moment."""
         if not self._is_settled:
-            self._is_settled = not self._ended.wait(SETTLE_SECONDS)
+            seconds = self._started_at + SETTLE_SECONDS - time.monotonic()
+            self._is_settled = not self._ended.wait(max(0, seconds))
         return self._is_settled
 
     def keep_open(self, lpar_w=None):
@@ -113,6 +116,7 @@ class TextTerminal(terminal.Terminal):
         self._ended = threading.Event()
         self._is_settled = False
         self._opened_at = self.tools.hub.clock()
+        self._started_at = time.monotonic()
         self._command = command
         if not self.tools.hub.post(self._begin, command, self._ended):
             self._command = None
@@ -125,7 +129,9 @@ class TextTerminal(terminal.Terminal):
         self._forget_retry()
         if command is None:
             return
-        if not self._ended.is_set():
+        # One that is too young may be about to say that somebody else has the
+        # terminal: rmvterm would close that of somebody else.
+        if self._has_settled() and not self._ended.is_set():
             self._rmvterm()
         self.tools.hub.post(self._hang_up)
         command.end()
@@ -165,6 +171,8 @@ class TextTerminal(terminal.Terminal):
     def _try_later(self):
         with self.lock:
             self._forget_retry()
+            if self._is_retired:
+                return
             self._retry_timer = self.tools.hub.later(
                 self._retry_seconds,
                 lambda: self.tools.run(self._try_again))

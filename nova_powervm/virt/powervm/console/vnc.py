@@ -67,7 +67,7 @@ class VncTerminal(terminal.Terminal):
         self._sockets = sockets.listening_on(port)
         self._is_ours = result.code == 0 or self._is_marked()
         if self._is_ours:
-            self._mark()
+            self._try_to_mark()
 
     def _no_port(self, result):
         if result.code == terminal.RC_OPEN:
@@ -98,8 +98,9 @@ class VncTerminal(terminal.Terminal):
 
     def _close(self):
         if self._is_ours:
-            if self._is_there():
-                self._rmvterm()
+            if self._is_there() and not self._rmvterm():
+                # It stays ours, and the mark says so.
+                return
             if os.path.exists(self._mark_path):
                 os.unlink(self._mark_path)
 
@@ -126,6 +127,14 @@ class VncTerminal(terminal.Terminal):
         return [str(self.partition_id), str(self._port),
                 *sorted(self._sockets)]
 
+    def _try_to_mark(self):
+        try:
+            self._mark()
+        except OSError as exc:
+            LOG.warning('nova-compute will not know after a restart that the '
+                        'terminal is its own: %s', exc,
+                        instance=self.instance)
+
     def _mark(self):
         os.makedirs(self.tools.folder, mode=0o700, exist_ok=True)
         fd = os.open(self._mark_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC,
@@ -148,6 +157,8 @@ class VncTerminal(terminal.Terminal):
             self._left()
             self.tools.run(lambda: self._lose(port))
             return
+
+        connection = None
 
         def on_end(was_there):
             self._connections.discard(connection)

@@ -13,6 +13,7 @@
 """Tests of serial consoles and of the log, with the simulated mkvterm."""
 
 import os
+import select
 import stat
 import threading
 from unittest import mock
@@ -295,6 +296,21 @@ class LogTest(TextCase):
         self.assertEqual([], os.listdir(self.folder()))
         self.assertEqual(b'', self.log())
 
+    def test_output_after_the_log_is_deleted(self):
+        self.start_log()
+        self.print(b'first')
+        self.wait_for_log(b'first')
+        busy = threading.Event()
+        self.consoles._tools.hub.post(busy.wait, base.TIMEOUT)
+        self.print(b'last words')
+        terminal = self.terminal()._command.terminal
+        base.wait_for(lambda: select.select([terminal], [], [], 0)[0],
+                      'the output')
+        self.consoles.forget(self.instance)
+        busy.set()
+        self.advance(0)
+        self.assertEqual([], os.listdir(self.folder()))
+
     def test_an_administrator_wins_and_the_log_returns(self):
         self.flags(console_force=True, group='powervm')
         self.start_log()
@@ -343,6 +359,16 @@ class LogTest(TextCase):
             found.append(self.terminal()._retry_seconds)
             self.terminal()._try_later()
         self.assertEqual([60, 120, 240, 480, 960, 1800, 1800, 1800], found)
+
+    def test_closed_before_mkvterm_is_refused(self):
+        """The terminal of an administrator stays open."""
+        self.useFixture(base.fixtures.MonkeyPatch(
+            text.__name__ + '.SETTLE_SECONDS', base.TIMEOUT))
+        root = test_trouble.CommandTest.mkvterm(
+            self, 'sleep 0.5; echo is open already >&2; exit 3')
+        self.consoles.keep_log(self.instance)
+        self.consoles.close(self.instance)
+        self.assertFalse(os.path.exists(os.path.join(root, 'called')))
 
     def test_no_more_attempts_after_the_end(self):
         self.administrator('mkvterm')

@@ -12,9 +12,11 @@
 
 """Clients that mean ill, or do nothing; and a mkvterm that does not work."""
 
+import errno
 import os
 import socket
 import time
+from unittest import mock
 
 from nova_powervm.tests import rfb_client
 from nova_powervm.tests.virt.powervm.console import base
@@ -100,6 +102,16 @@ class ClientsTest(base.ConsoleTestCase):
     def test_port_scan(self):
         for _number in range(200):
             self.open().close()
+        self.assertServed()
+
+    def test_too_many_open_files(self):
+        """Who cannot be connected does not count as a client."""
+        failure = OSError(errno.EMFILE, 'Too many open files')
+        with mock.patch.object(base.channel, 'Connecting',
+                               side_effect=failure):
+            for _number in range(listener.MAX_OF_ONE + 1):
+                self.assertEqual(REFUSED, self.end_of(self.open(
+                    self.request)))
         self.assertServed()
 
     def test_silence(self):
@@ -219,6 +231,25 @@ class CommandTest(base.ConsoleTestCase):
         with open(os.path.join(root, 'usr/bin/pid')) as pid:
             number = pid.read().strip()
         base.wait_for(lambda: not self._is_alive(number), 'the end')
+
+    def test_many_wait_while_it_hangs(self):
+        """All get the answer of the attempt that they have waited for."""
+        root = self.mkvterm('echo >> $(dirname $0)/runs; sleep 600')
+        self.useFixture(base.fixtures.MonkeyPatch(
+            base.mgmt.__name__ + '.ManagementPartition.run_command',
+            self._impatient(base.mgmt.ManagementPartition.run_command)))
+        threads = [base.threading.Thread(
+            target=self.assertUnavailable, args=(
+                'did not end in 1 seconds', self.consoles.vnc, self.instance))
+            for _number in range(6)]
+        with self.consoles._terminal(self.instance).lock:
+            for thread in threads:
+                thread.start()
+            time.sleep(0.3)
+        for thread in threads:
+            thread.join(base.TIMEOUT)
+        with open(os.path.join(root, 'usr/bin/runs')) as runs:
+            self.assertEqual('\n', runs.read())
 
     def _is_alive(self, pid):
         try:

@@ -15,6 +15,7 @@
 import os
 import socket
 import threading
+from unittest import mock
 
 import fixtures
 from nova.compute import task_states
@@ -23,6 +24,7 @@ from nova import exception as nova_exc
 from nova_powervm.tests import rfb_client
 from nova_powervm.tests.virt.powervm.console import base
 from nova_powervm.virt.powervm.live import outcome
+from nova_powervm.virt.powervm import mgmt
 
 
 class VncTest(base.ConsoleTestCase):
@@ -229,6 +231,59 @@ class VncTest(base.ConsoleTestCase):
         client = self.client(self.consoles.vnc(self.instance))
         self.print(b'seven')
         client.wait_for('seven')
+
+    def test_closed_while_somebody_opens_it(self):
+        """A flow closes the terminal after the user has asked for it."""
+        original = self.consoles._listener
+
+        def closing(*args):
+            self.consoles.close(self.instance)
+            return original(*args)
+
+        with mock.patch.object(self.consoles, '_listener', closing):
+            self.assertUnavailable('the server has just been changed',
+                                   self.consoles.vnc, self.instance)
+        self.assertFalse(self.console().is_open)
+        self.client(self.consoles.vnc(self.instance))
+
+    def test_opened_while_it_closes(self):
+        self.consoles.vnc(self.instance)
+        run = self.mgmt.run_command
+        opened = []
+
+        def running(name, *args):
+            if name == 'rmvterm':
+                try:
+                    opened.append(self.consoles.vnc(self.instance))
+                except nova_exc.ConsoleTypeUnavailable as exc:
+                    self.assertIn('try again', str(exc))
+            return run(name, *args)
+
+        with mock.patch.object(self.mgmt, 'run_command', running):
+            self.consoles.close(self.instance)
+        self.assertEqual([], opened)
+        self.assertFalse(self.console().is_open)
+        self.client(self.consoles.vnc(self.instance))
+
+    def test_rmvterm_hangs(self):
+        self.consoles.vnc(self.instance)
+        result = mgmt.CommandResult(None, '', 'it did not end in 30 seconds')
+        with mock.patch.object(self.mgmt, 'run_command', return_value=result):
+            self.consoles.close(self.instance)
+        self.assertIn('rmvterm has not closed the terminal: it did not end',
+                      self.logger.output)
+        # It is still ours.
+        self.consoles.vnc(self.instance)
+        self.consoles.close(self.instance)
+        self.assertFalse(self.console().is_open)
+
+    def test_no_mark(self):
+        """The disk is full, for example."""
+        with open(os.path.join(base.CONF.state_path, 'consoles'), 'w'):
+            self.client(self.consoles.vnc(self.instance))
+        self.assertIn('after a restart', self.logger.output)
+        self.consoles.close(self.instance)
+        self.assertFalse(self.console().is_open)
 
     def test_too_many_clients(self):
         address = self.consoles.vnc(self.instance)
