@@ -26,7 +26,9 @@ class OneLine(exception.NovaException):
     """
 
     def __init__(self, message=None, **kwargs):
-        super().__init__(message, **short_text.fit(self.msg_fmt, kwargs))
+        # A message that is given needs nothing to format.
+        super().__init__(message, **(
+            kwargs if message else short_text.fit(self.msg_fmt, kwargs)))
 
 
 class PowerVMAPIFailed(exception.NovaException):
