@@ -131,10 +131,12 @@ class TextTerminal(terminal.Terminal):
             return
         # One that is too young may be about to say that somebody else has the
         # terminal: rmvterm would close that of somebody else.
-        if self._has_settled() and not self._ended.is_set():
-            self._rmvterm()
-        self.tools.hub.post(self._hang_up)
-        command.end()
+        try:
+            if self._has_settled() and not self._ended.is_set():
+                self._rmvterm()
+        finally:
+            self.tools.hub.post(self._hang_up)
+            command.end()
 
     def close(self):
         """See Terminal."""

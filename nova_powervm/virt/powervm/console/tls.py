@@ -53,14 +53,20 @@ def build_context():
     _load(context, 'vnc_ca_certs', lambda: context.load_verify_locations(
         CONF.powervm.vnc_ca_certs))
     _load(context, 'vnc_server_cert', lambda: context.load_cert_chain(
-        CONF.powervm.vnc_server_cert, CONF.powervm.vnc_server_key))
+        CONF.powervm.vnc_server_cert, CONF.powervm.vnc_server_key,
+        _refuse_to_ask))
     return context
+
+
+def _refuse_to_ask():
+    """Fail instead of asking for a passphrase on the terminal."""
+    raise ValueError('the key is encrypted; it must have no passphrase')
 
 
 def _load(context, option, load):
     try:
         load()
-    except (ssl.SSLError, OSError) as exc:
+    except (ssl.SSLError, OSError, ValueError) as exc:
         raise exception.InvalidOption(
             option=option, value=CONF.powervm[option],
             reason=str(exc)) from exc

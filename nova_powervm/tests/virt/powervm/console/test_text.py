@@ -84,6 +84,19 @@ class SerialTest(TextCase):
         self.assertEqual(first, self.consoles.serial(self.instance))
         self.assertEqual([], self.requests())
 
+    def test_rmvterm_cannot_be_run(self):
+        """The process of mkvterm ends all the same."""
+        self.open()
+        self.advance(2)
+        terminal = self.terminal()
+        command = terminal._command
+        with mock.patch.object(terminal, '_rmvterm',
+                               side_effect=OSError('Too many')) as rmvterm:
+            self.assertRaises(OSError, terminal._close)
+        rmvterm.assert_called_once_with()
+        self.assertIsNotNone(command._process.returncode)
+        self.administrator('rmvterm')
+
     def test_10_mib_in_order(self):
         opened = self.connect(self.open())
         sent = b''.join(b'%063d\n' % number for number in range(163840))

@@ -235,6 +235,17 @@ class OptionsTest(TlsCase):
                 self.assertInvalid('cannot read', **{option: '/no/file'}),
                 exception.InvalidOption)
 
+    def test_encrypted_key(self):
+        """Nobody is asked for a passphrase, not even on a terminal."""
+        path = self.other.issue('x')[1]
+        with open(path, 'rb') as file:
+            key = serialization.load_pem_private_key(file.read(), None)
+        with open(path, 'wb') as file:
+            file.write(key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(b'secret')))
+        self.assertInvalid('the key is encrypted', vnc_server_key=path)
+
     def test_nonsense(self):
         self.assertInvalid('vnc_ca_certs', vnc_ca_certs=__file__)
         self.assertInvalid('vnc_server_cert', vnc_server_cert=__file__)
