@@ -200,7 +200,7 @@ def _lead(document: _Document, own: Change, source: Source) -> None:
 
     :raises: what commit() raises.
     """
-    batch = _Batch(document, own, joined_by=own.groups)
+    batch = _Batch(document, own, takes_others=True)
     try:
         batch.write(source)
     except pvm_exc.HttpError as exc:
@@ -223,16 +223,15 @@ class _Batch:
     """Changes of a document that are made together.
 
     :param own: the Change of this thread.
-    :param joined_by: attribute groups of the waiting changes that join it;
-        None if none are to join.
+    :param takes_others: whether the changes that wait join it.
     """
 
     def __init__(self, document: _Document, own: Change,
-                 joined_by: frozenset[str] | None = None) -> None:
+                 takes_others: bool = False) -> None:
         self.changes = [own]
         self._own = own
         self._document = document
-        self._joined_by = joined_by
+        self._takes_others = takes_others
         self._has_changed = False
 
     @property
@@ -280,8 +279,8 @@ class _Batch:
 
     def _make(self, wrapper: pvm_wrapper.EntryWrapper) -> bool:
         """Make all changes; called again if the document was outdated."""
-        if self._joined_by is not None:
-            self.changes.extend(self._document.take(self._joined_by))
+        if self._takes_others:
+            self.changes.extend(self._document.take(self._own.groups))
         self._has_changed = False
         for change in self.changes:
             try:

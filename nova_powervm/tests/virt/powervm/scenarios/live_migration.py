@@ -138,6 +138,23 @@ class LiveMoveMixin(base.TwoHostMixin):
         return server, (self.platform_state(),
                         self.lpar_on(server, 'compute1').boot_time)
 
+    def move_about(self, server):
+        """Move a server there, back and there, and look at it each time.
+
+        :returns: iterator of the hosts, after each move.
+        """
+        booted = self.lpar_on(server, 'compute1').boot_time
+        for host in ('compute2', 'compute1', 'compute2'):
+            self.live_migrate(server)
+            self.assert_runs_on(server, host, booted)
+            yield host
+
+    def vlan_of_port(self, host):
+        """The VLAN of the adapter of port 1 on a host."""
+        adapter, = [cna for cna in self.simulated_host(host).store.all(
+            'ClientNetworkAdapter') if cna.mac == 'FA163E000001']
+        return adapter.pvid
+
     def requests_of_both(self, operation, *args):
         """As requests_of(), with the host before each request."""
         for host in self.site.hosts:

@@ -45,16 +45,12 @@ class MixedTest(test_live_migration.OvsMixin, base.ScenarioCase):
         self.assert_linked(host, 1)
         self.assert_linked(self.other_host(server), 0)
         self.assertEqual([], self.leaks())
-        vlans = [cna.pvid for cna in self.simulated_host(host).store.all(
-            'ClientNetworkAdapter') if cna.mac == 'FA163E000001']
-        self.assertEqual([101], vlans)
+        self.assertEqual(101, self.vlan_of_port(host))
 
     def test_there_and_back(self):
         server = self.boot_on_first()
-        booted = self.lpar_on(server, 'compute1').boot_time
-        for host in ('compute2', 'compute1', 'compute2'):
-            self.live_migrate(server)
-            self.assert_runs_on(server, host, booted)
+        for _host in self.move_about(server):
+            pass
         self.reboot(server, hard=True)
         self.assert_runs_on(server, 'compute2')
         self.assert_gone(server)
@@ -92,12 +88,6 @@ class VlanTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.cloud.ports.bindings = {
             (1, 'compute2'): ('pvm_sea', {'vlan': '102'})}
         self.addCleanup(self.cloud.ports.bindings.clear)
-
-    def vlan_of_port(self, host):
-        """The VLAN of the adapter of port 1 on a host."""
-        adapter, = [cna for cna in self.simulated_host(host).store.all(
-            'ClientNetworkAdapter') if cna.mac == 'FA163E000001']
-        return adapter.pvid
 
     def test_adapter_gets_it(self):
         server = self.boot_on_first()

@@ -37,10 +37,7 @@ class VolumesTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
 
     def test_there_and_back(self):
         server = self.boot_on_first()
-        booted = self.lpar_on(server, 'compute1').boot_time
-        for host in ('compute2', 'compute1', 'compute2'):
-            self.live_migrate(server)
-            self.assert_runs_on(server, host, booted)
+        for host in self.move_about(server):
             self.assertEqual({host}, {
                 attachment['connector']['host'] for attachment in
                 self.cinder.volume_to_attachment[VOLUME % 3].values()})
