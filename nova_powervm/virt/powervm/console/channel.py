@@ -79,6 +79,11 @@ class Channel:
         """Whether so much waits to be sent that nobody should send more."""
         return len(self._out) > HIGH
 
+    @property
+    def waiting(self):
+        """How many bytes wait to be sent, int."""
+        return len(self._out)
+
     def send(self, data):
         """Send bytes now, or as soon as the peer reads."""
         if self.is_closed or self._is_ending:

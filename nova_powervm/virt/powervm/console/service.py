@@ -16,6 +16,7 @@ from concurrent import futures
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import threading
 import time
@@ -43,6 +44,9 @@ CONF = cfg.CONF
 _WORKERS = 4
 #: Seconds that the end of the driver waits for terminals to close.
 _END_SECONDS = 10
+#: The files of terminals: logs (log.py), and marks (vnc.py).
+_FILE = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+                   r'\.(log|log\.1|vnc)')
 #: What Nova does with a server while its terminal stays closed.
 _NOT_NOW = (task_states.DELETING, task_states.MIGRATING)
 
@@ -199,10 +203,8 @@ class Consoles:
         names = self._files()
         if not names and not self.keeps_logs:
             return
-        uuids = {instance.uuid for instance in partitions.instances}
-        for name in names:
-            if name.partition('.')[0] not in uuids:
-                os.unlink(os.path.join(self._tools.folder, name))
+        self._delete_others(names, {instance.uuid for instance
+                                    in partitions.instances})
         if self._mgmt.why_no_terminals(self._host.system) is not None:
             return
         lpars = {lpar_w.uuid.upper(): lpar_w for lpar_w in partitions.lpars}
@@ -213,10 +215,22 @@ class Consoles:
                                  instance.uuid + '.vnc' in names)
 
     def _files(self):
+        """The names of our files, which begin with the UUID of a server."""
         try:
-            return os.listdir(self._tools.folder)
+            return [name for name in os.listdir(self._tools.folder)
+                    if _FILE.fullmatch(name)]
         except FileNotFoundError:
             return []
+
+    def _delete_others(self, names, uuids):
+        """Delete the files of servers that are not among some UUIDs."""
+        for name in names:
+            if name.partition('.')[0] not in uuids:
+                try:
+                    os.unlink(os.path.join(self._tools.folder, name))
+                except OSError as exc:
+                    LOG.warning('A file of a server that has left this host '
+                                'cannot be deleted: %s', exc)
 
     def _resume_one(self, instance, lpar_w, was_vnc):
         found = self._terminal(instance)

@@ -66,6 +66,9 @@ class TextTerminal(terminal.Terminal):
         # In the thread of the hub.
         self._terminal: typing.Any = None
         self._clients = []
+        # Clients that type faster than the guest reads.
+        self._held = set()
+        self._stall: typing.Any = None
         self._last_words = b''
 
     # ---- any thread ----------------------------------------------------
@@ -227,6 +230,7 @@ class TextTerminal(terminal.Terminal):
             self._terminal.resume()
 
     def _resume_clients(self):
+        self._forget_held()
         for client in self._clients:
             client.resume()
 
@@ -234,7 +238,41 @@ class TextTerminal(terminal.Terminal):
         if client is self._clients[-1]:
             self._terminal.send(data)
             if self._terminal.is_full:
-                client.pause()
+                self._hold(client)
+
+    def _hold(self, client):
+        """Read no more from a client until the guest has read.
+
+        Meanwhile nobody sees whether the client leaves. So if the guest reads
+        nothing for some time, the client is cut off.
+        """
+        client.pause()
+        self._held.add(client)
+        if self._stall is None:
+            self._look_later()
+
+    def _look_later(self):
+        waiting = self._terminal.waiting
+        self._stall = self.tools.hub.later(
+            channels.STALL_SECONDS, lambda: self._look(waiting))
+
+    def _look(self, waiting):
+        """See whether the guest has read."""
+        if self._terminal.waiting < waiting:
+            self._look_later()
+            return
+        LOG.info('The guest does not read what users type; %d connections '
+                 'are cut.', len(self._held), instance=self.instance)
+        held = list(self._held)
+        self._forget_held()
+        for client in held:
+            client.close()
+
+    def _forget_held(self):
+        self._held.clear()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _connect(self, channel, data):
         if self._terminal is None or self._terminal.is_closed:
@@ -246,6 +284,7 @@ class TextTerminal(terminal.Terminal):
         def on_end():
             forget()
             self._clients.remove(channel)
+            self._held.discard(channel)
             self._left()
             self._resume()
 
@@ -258,6 +297,7 @@ class TextTerminal(terminal.Terminal):
             self._type(channel, data)
 
     def _cut(self):
+        self._forget_held()
         for client in list(self._clients):
             client.close()
         super()._cut()

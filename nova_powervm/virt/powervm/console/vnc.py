@@ -20,6 +20,7 @@ the socket that listens.
 """
 
 import os
+import time
 import typing
 
 from oslo_log import log as logging
@@ -34,6 +35,10 @@ LOG = logging.getLogger(__name__)
 
 #: What the terminal of IBM i needs to know: the code page of English.
 _IBMI = ('--consolesettings', 'codepage=037')
+#: Seconds that a VNC server may take to listen after mkvterm has told its
+#: port (assumed, no hardware), and seconds between two looks.
+LISTEN_SECONDS = 3
+_LOOK_SECONDS = 0.05
 
 
 class VncTerminal(terminal.Terminal):
@@ -44,7 +49,8 @@ class VncTerminal(terminal.Terminal):
     def __init__(self, tools, instance, path):
         super().__init__(tools, instance, path)
         self._port: typing.Any = None
-        self._sockets: frozenset[str] = frozenset()
+        # None as long as the kernel does not tell.
+        self._sockets: typing.Any = None
         self._is_ours = False
         self._connections = set()
 
@@ -62,20 +68,32 @@ class VncTerminal(terminal.Terminal):
             raise self.unavailable(result.error.strip() or
                                    'mkvterm returns %s' % result.code)
         if port is None:
-            self._no_port(result)
+            self._give_up(result, 'mkvterm tells no port')
         self._port = port
-        self._sockets = sockets.listening_on(port)
+        self._sockets = self._wait_until_it_listens()
+        if self._sockets is not None and not self._sockets:
+            self._give_up(result, 'nobody listens on port %d, which mkvterm '
+                                  'has told' % port)
         self._is_ours = result.code == 0 or self._is_marked()
         if self._is_ours:
             self._try_to_mark()
 
-    def _no_port(self, result):
+    def _give_up(self, result, reason):
         if result.code == terminal.RC_OPEN:
             raise self.unavailable(
                 'somebody has opened the terminal, and has to close it: %s' %
-                result.error.strip())
+                (result.error.strip() or reason))
         self._rmvterm()
-        raise self.unavailable('mkvterm tells no port')
+        raise self.unavailable(reason)
+
+    def _wait_until_it_listens(self):
+        """The sockets that listen, as sockets.listening_on()."""
+        deadline = time.monotonic() + LISTEN_SECONDS
+        while True:
+            found = sockets.listening_on(self._port)
+            if found is None or found or time.monotonic() > deadline:
+                return found
+            time.sleep(_LOOK_SECONDS)
 
     def adopt(self, lpar_w):
         """Take over what an earlier process has opened, to close it.
@@ -86,11 +104,12 @@ class VncTerminal(terminal.Terminal):
         with self.lock:
             self.partition_id = lpar_w.id
             marked = self._read_mark()
-            if len(marked) < 2 or marked[0] != str(lpar_w.id):
+            if len(marked) < 3 or marked[0] != str(lpar_w.id):
                 return False
             self._port = int(marked[1])
             self._sockets = frozenset(marked[2:])
-            if not self._is_there():
+            # If the kernel does not tell, it may be somebody else's.
+            if sockets.listening_on(self._port) != self._sockets:
                 return False
             self._is_ours = self.is_open = True
         self.tools.hub.post(self._wait_for_clients)
@@ -106,8 +125,8 @@ class VncTerminal(terminal.Terminal):
 
     def _is_there(self):
         """Whether the VNC server still listens; True if nobody can tell."""
-        return not self._sockets or (
-            sockets.listening_on(self._port) == self._sockets)
+        found = sockets.listening_on(self._port)
+        return found is None or self._sockets in (None, found)
 
     @property
     def _mark_path(self):
@@ -125,7 +144,7 @@ class VncTerminal(terminal.Terminal):
 
     def _build_mark(self):
         return [str(self.partition_id), str(self._port),
-                *sorted(self._sockets)]
+                *sorted(self._sockets or ())]
 
     def _try_to_mark(self):
         try:

@@ -19,9 +19,11 @@ import socket
 import subprocess
 import sys
 import types
+from unittest import mock
 
 from nova_powervm.tests.virt.powervm.console import base
 from nova_powervm.virt.powervm.console import service
+from nova_powervm.virt.powervm.console import sockets
 from nova_powervm.virt.powervm.console import vnc
 
 #: A nova-compute with consoles, as far as it matters here: it opens that of
@@ -206,6 +208,32 @@ class KilledVncTest(KilledCase):
         self.consoles.resume(self.partitions(self.instance))
         self.assertTrue(os.path.exists(here))
         self.assertEqual([], [path for path in gone if os.path.exists(path)])
+
+    def test_files_of_others(self):
+        """Only a file that nova-compute writes is deleted."""
+        path = self.mark('1 1', base.base.make_instance(9))
+        os.unlink(path)
+        kept = [os.path.join(self.folder(), 'notes.txt'),
+                path.replace('.vnc', '.bak'), path.replace('.vnc', '.log')]
+        for name in kept[:2]:
+            with open(name, 'w') as opened:
+                opened.write('x')
+        os.mkdir(kept[2])
+        self.consoles.resume(self.partitions(self.instance))
+        self.assertEqual(kept, list(filter(os.path.exists, kept)))
+        self.assertIn('cannot be deleted', self.logger.output)
+
+    def test_the_kernel_does_not_tell(self):
+        """Nobody knows whose VNC server listens: it stays."""
+        self.leave_vnc()
+        with mock.patch.object(sockets, 'listening_on', return_value=None):
+            self.consoles.resume(self.partitions(self.instance))
+        self.assertFalse(self.consoles._terminal(self.instance).is_open)
+        self.assertTrue(self.console().is_open)
+        # The next console finds that it is ours.
+        self.consoles.vnc(self.instance)
+        self.consoles.close(self.instance)
+        self.assertFalse(self.console().is_open)
 
     def test_nothing_was_left(self):
         partitions = self.partitions(self.instance)

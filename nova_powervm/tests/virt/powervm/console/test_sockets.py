@@ -13,6 +13,7 @@
 """Tests of who listens on a port."""
 
 import socket
+from unittest import mock
 
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm.console import sockets
@@ -37,11 +38,39 @@ class ListeningTest(base.TestCase):
                 port = client.getsockname()[1]
                 self.assertEqual(frozenset(), sockets.listening_on(port))
 
-    def test_ipv6(self):
+    def test_only_who_answers_at_127_0_0_1(self):
+        for address, family, answers in (
+                ('127.0.0.2', socket.AF_INET, False),
+                ('0.0.0.0', socket.AF_INET, True),
+                ('::1', socket.AF_INET6, False),
+                ('::', socket.AF_INET6, True)):
+            with self.subTest(address):
+                self._look(address, family, answers)
+
+    def _look(self, address, family, answers):
         try:
-            opened = socket.create_server(('::1', 0), family=socket.AF_INET6)
-        except OSError:
-            self.skipTest('This machine has no IPv6.')
+            opened = socket.create_server((address, 0), family=family,
+                                          dualstack_ipv6=address == '::')
+        except (OSError, ValueError) as exc:
+            self.skipTest('This machine has no IPv6: %s' % exc)
         with opened:
-            self.assertEqual(1, len(sockets.listening_on(
-                opened.getsockname()[1])))
+            port = opened.getsockname()[1]
+            self.assertEqual(int(answers), len(sockets.listening_on(port)))
+
+    def test_the_kernel_does_not_tell(self):
+        def refuse(path):
+            raise PermissionError(path)
+
+        with mock.patch.object(sockets, 'open', refuse, create=True):
+            self.assertIsNone(sockets.listening_on(22))
+
+    def test_no_ipv6(self):
+        def no_ipv6(path):
+            if path.endswith('6'):
+                raise FileNotFoundError(path)
+            return open(path)
+
+        with socket.create_server(('127.0.0.1', 0)) as opened:
+            with mock.patch.object(sockets, 'open', no_ipv6, create=True):
+                self.assertEqual(1, len(sockets.listening_on(
+                    opened.getsockname()[1])))

@@ -14,6 +14,7 @@
 
 import os
 import select
+import signal
 import stat
 import threading
 from unittest import mock
@@ -134,6 +135,49 @@ class SerialTest(TextCase):
         self.assertEqual([sent], received)
         base.wait_for(lambda: len(self.terminal()._clients) == 1, 'the cut')
         silent.close()
+
+    def stop_guest(self):
+        """Stop mkvterm, so it reads nothing that users type."""
+        pid = self.terminal()._command.pid
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
+        return pid
+
+    def fill(self, opened):
+        """Type until nothing more is taken."""
+        opened.settimeout(0.1)
+        try:
+            while True:
+                opened.sendall(b'x' * 65536)
+        except TimeoutError:
+            pass
+        base.wait_for(lambda: self.terminal()._held, 'a full terminal')
+
+    def test_guest_does_not_read(self):
+        """Who has typed much is cut, and counts no more."""
+        address = self.open()
+        watching, typing = self.connect(address), self.connect(address)
+        self.stop_guest()
+        self.fill(typing)
+        typing.close()
+        base.wait_for(lambda: self.advance(11) or self.terminal()._count == 1,
+                      'the cut')
+        self.connect(address)
+        watching.close()
+        self.assertIn('The guest does not read', self.logger.output)
+
+    def test_guest_reads_slowly(self):
+        typing = self.connect(self.open())
+        pid = self.stop_guest()
+        self.fill(typing)
+        # As if it had read a little.
+        del self.terminal()._terminal._out[-1:]
+        self.advance(11)
+        self.advance(0)
+        self.assertEqual(1, self.terminal()._count)
+        os.kill(pid, signal.SIGCONT)
+        base.wait_for(lambda: not self.terminal()._held, 'the guest to read')
+        self.assertEqual(1, self.terminal()._count)
 
     def test_no_log(self):
         self.assertRaisesRegex(

@@ -282,8 +282,10 @@ class CommandTest(base.ConsoleTestCase):
 
     def test_ibmi(self):
         self.instance.system_metadata['image_os_distro'] = 'ibmi'
-        root = self.mkvterm('echo $* > $(dirname $0)/arguments; echo 5911')
-        self.consoles.vnc(self.instance)
+        with socket.create_server(('127.0.0.1', 0)) as listening:
+            root = self.mkvterm('echo $* > $(dirname $0)/arguments; echo %d' %
+                                listening.getsockname()[1])
+            self.consoles.vnc(self.instance)
         with open(os.path.join(root, 'usr/bin/arguments')) as arguments:
             self.assertEqual(
                 '--id %d --vnc --local --consolesettings codepage=037\n' %

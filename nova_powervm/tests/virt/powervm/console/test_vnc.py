@@ -23,6 +23,8 @@ from nova import exception as nova_exc
 
 from nova_powervm.tests import rfb_client
 from nova_powervm.tests.virt.powervm.console import base
+from nova_powervm.virt.powervm.console import sockets
+from nova_powervm.virt.powervm.console import vnc
 from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm import mgmt
 
@@ -188,6 +190,50 @@ class VncTest(base.ConsoleTestCase):
         self.consoles.vnc(other)
         self.consoles.close(self.instance)
         self.assertTrue(self.console(other).is_open)
+
+    def test_the_kernel_does_not_tell_who_listens(self):
+        with mock.patch.object(sockets, 'listening_on', return_value=None):
+            self.client(self.consoles.vnc(self.instance))
+            self.consoles.close(self.instance)
+        self.assertFalse(self.console().is_open)
+
+    def test_server_that_listens_late(self):
+        """mkvterm tells the port before its server listens."""
+        found = [frozenset(), frozenset()]
+        listening_on = sockets.listening_on
+
+        def late(port):
+            return found.pop() if found else listening_on(port)
+
+        with mock.patch.object(sockets, 'listening_on', late):
+            address = self.consoles.vnc(self.instance)
+        self.assertEqual([], found)
+        # So another server at this port is noticed.
+        self.assertEqual(1, len(self.consoles._terminal(
+            self.instance)._sockets))
+        self.client(address)
+
+    def test_server_that_does_not_listen(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            vnc.__name__ + '.LISTEN_SECONDS', 0.1))
+        with mock.patch.object(sockets, 'listening_on',
+                               return_value=frozenset()):
+            self.assertUnavailable('nobody listens on port', self.consoles.vnc,
+                                   self.instance)
+        self.assertFalse(self.console().is_open)
+        self.client(self.consoles.vnc(self.instance))
+
+    def test_server_of_somebody_else_that_does_not_listen(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            vnc.__name__ + '.LISTEN_SECONDS', 0.1))
+        with self.site.lock:
+            self.simulated.terminals.run([
+                'mkvterm', '--id', str(self.lpar().partition_id), '--vnc'])
+        with mock.patch.object(sockets, 'listening_on',
+                               return_value=frozenset()):
+            self.assertUnavailable('somebody has opened the terminal',
+                                   self.consoles.vnc, self.instance)
+        self.assertTrue(self.console().is_open)
 
     def test_an_administrator_has_it(self):
         self.administrator('mkvterm')
