@@ -211,31 +211,54 @@ class RootwrapTest(testtools.TestCase):
 
 
 @tree.needs_source
-class LiveMigrationTestsTest(testtools.TestCase):
-    """The page on testing names tests as they are, of consoles, too."""
+class NamedTestsTest(testtools.TestCase):
+    """The lists of what must hold name tests as they are."""
 
     TESTS = tree.path('nova_powervm', 'tests')
-    NAME = re.compile(r'\b(scenarios|walks|live|console|functional)'
-                      r'((?:\.\w+){1,3})$', re.MULTILINE)
+    NAME = re.compile(r'^ +(?:- )?([a-z]\w*(?:\.\w+)+)$', re.MULTILINE)
+    # Section -> how many names it has at least.
+    LISTS = {'live migrations': 60, 'consoles': 20, 'the HMC': 30}
 
-    def test_each_exists(self):
+    def lists(self):
         with open(tree.path('doc', 'source', 'contributor',
                             'testing.rst')) as page:
-            _before, text = page.read().split('Tests of live migrations\n')
-        text = text.split('\nSuccessors of')[0]
-        names = self.NAME.findall(text)
-        self.assertLess(80, len(names))
-        self.assertEqual([], [name for name in names
-                              if not self.exists(*name)])
+            return dict(re.findall(
+                r'^Tests of ([^\n]+)\n=+\n(.*?)(?=^[^\n]+\n=+\n)',
+                page.read(), re.MULTILINE | re.DOTALL))
 
-    def exists(self, folder, name):
-        module, *names = name[1:].split('.')
-        path = os.path.join(self.TESTS, *(
-            () if folder == 'functional' else ('virt', 'powervm')), folder,
-            module + '.py')
+    def test_each_exists(self):
+        lists = self.lists()
+        self.assertEqual(set(self.LISTS), set(lists))
+        for title, least in self.LISTS.items():
+            names = self.NAME.findall(lists[title])
+            self.assertLess(least, len(names), title)
+            self.assertEqual([], [name for name in names
+                                  if not self.exists(*name.split('.'))])
+
+    def test_each_row_names_a_test(self):
+        for title, text in self.lists().items():
+            for row in re.split(r'^   \* - ', text, flags=re.M)[1:]:
+                self.assertTrue(self.NAME.search(row) or
+                                '- Tests\n' in row, (title, row))
+
+    def test_what_does_not_exist(self):
+        for name in ('walks.test_hmc.PoolTest.test_nothing',
+                     'walks.test_hmc.NothingTest', 'walks.test_nothing',
+                     'nothing.test_hmc'):
+            self.assertFalse(self.exists(*name.split('.')))
+
+    def exists(self, *names):
+        """Whether there is a test: folders, module, and what is in it."""
+        path = self.TESTS
+        if not os.path.isdir(os.path.join(path, names[0])):
+            path = os.path.join(path, 'virt', 'powervm')
+        while names and os.path.isdir(os.path.join(path, names[0])):
+            path = os.path.join(path, names[0])
+            names = names[1:]
+        path = os.path.join(path, '%s.py' % (names or [''])[0])
         if not os.path.exists(path):
             return False
         with open(path) as source:
             text = source.read()
         return all(re.search(r'^ *(class|def) %s\b' % part, text,
-                             re.MULTILINE) for part in names)
+                             re.MULTILINE) for part in names[1:])

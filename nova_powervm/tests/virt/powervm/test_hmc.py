@@ -12,6 +12,7 @@
 
 """What the driver does otherwise on an HMC, which manages several servers."""
 
+import threading
 import types
 
 import fixtures
@@ -310,3 +311,24 @@ class EventTest(hmc_base.HmcTestCase):
         self.assertNotIn('PUT Event', self.requests())
         self.assertEqual([], self.simulated.sessions.state())
         self.assertNotIn('WARNING', self.logger.output)
+
+    def test_other_systems(self):
+        """Their events cost no request, and no look into the database."""
+        told, looks = threading.Event(), []
+        handler = event.PowerVMNovaEventHandler(None, None, settle=0)
+        self.addCleanup(handler.shutdown)
+        handler.lifecycle.emit = looks.append
+        handler.host = self.connect(handler)
+        self.patch(handler.host, 'vios_changed', lambda *_args: told.set())
+        # The same partition ID, and some day the same UUID.
+        lpars = [host.store.all('LogicalPartition')[0]
+                 for host in self.others]
+        with self.site.lock:
+            for host, lpar in zip(self.others, lpars):
+                lpar.set_state('running')
+                host.store.all('VirtualIOServer')[0].touch('ViosStorage')
+                host.operator.create_partition('another')
+            self.simulated.store.all('VirtualIOServer')[0].touch()
+        self.assertTrue(told.wait(60))
+        handler.shutdown()
+        self.assertEqual(([], []), (looks, self.requests()))

@@ -16,7 +16,13 @@ Each system has its own nova-compute. Nothing of the other systems changes,
 whatever a user does, and no request is for partitions of all systems.
 """
 
+from concurrent import futures
+import contextlib
+
+from nova.db.main import api as main_db_api
+from nova import exception as nova_exc
 from nova import objects
+import sqlalchemy
 
 from nova_powervm.simulator.jobs import remove_device
 from nova_powervm.tests.virt.powervm.walks import hmc
@@ -173,6 +179,19 @@ class VolumesTest(LifeCase):
         self.make_another()
         self.check_no_devices()
 
+    def test_snapshot(self):
+        """Cinder makes it; Nova only asks whether the guest can wait."""
+        self.create()
+        before, already = self.scene.view(), len(self._requests())
+        failure = self.cloud.call(HERE, 'quiesce_instance',
+                                  instance=self.scene.server.read())
+        # Nova goes on after this one.
+        self.assertIsInstance(failure.exc_info[1],
+                              nova_exc.InstanceQuiesceNotSupported)
+        self.assertEqual(already, len(self._requests()))
+        self.scene.check_view(before)
+        self.delete()
+
     def test_command_fails(self):
         """A device that the HMC cannot remove stays, and that is all."""
         self.create()
@@ -235,6 +254,40 @@ class ThreeComputesTest(hmc.HmcCase):
             self.assertEqual('gone', server.status)
             self.cloud.forget(server)
 
+    def test_at_once(self):
+        """Each makes a server; they share the HMC, and nothing else."""
+        self._take_turns_in_the_database()
+        # The options that differ are read at the start only.
+        self.patch(self.cloud, 'on', lambda _name: contextlib.nullcontext())
+        with futures.ThreadPoolExecutor(3) as pool:
+            servers = list(pool.map(
+                lambda number: self.api.create(
+                    number, host='compute%d' % number), (1, 2, 3)))
+        for number, (server, host) in enumerate(
+                zip(servers, self.cloud.site.hosts), 1):
+            self.assertEqual(('active', 'compute%d' % number), (
+                server.status, server.host), self.cloud.failures)
+            self.assertEqual([host], [
+                found for found in self.cloud.site.hosts
+                if view.is_on(view.partition_of(found, server.uuid))])
+            self.assertEqual(['b_'], [
+                name[:2] for name in view.own_disks(host, server.uuid)])
+        with futures.ThreadPoolExecutor(3) as pool:
+            list(pool.map(self.api.delete, servers))
+        for server in servers:
+            self.assertEqual('gone', server.status, self.cloud.failures)
+            self.cloud.forget(server)
+
+    def _take_turns_in_the_database(self):
+        """SQLite refuses to write what another one has written meanwhile."""
+        def begin(_connection, _cursor, statement, parameters, *_args):
+            return {'BEGIN': 'BEGIN IMMEDIATE'}.get(
+                statement, statement), parameters
+
+        place = main_db_api.get_engine(), 'before_cursor_execute', begin
+        sqlalchemy.event.listen(*place, retval=True)
+        self.addCleanup(sqlalchemy.event.remove, *place)
+
     def check_nodes(self):
         """Nova has three computes, each with one node."""
         nodes = objects.ComputeNodeList.get_all(self.cloud.context)
@@ -242,3 +295,9 @@ class ThreeComputesTest(hmc.HmcCase):
         self.assertEqual(
             [('compute%d' % number,) * 2 for number in (1, 2, 3)],
             sorted((node.host, node.hypervisor_hostname) for node in nodes))
+
+
+class ThreeComputesPoolTest(ThreeComputesTest):
+    """Their disks are in one pool, which gets the image once."""
+
+    PLATFORM = platforms.HMC_POOL
