@@ -244,17 +244,23 @@ def link_entry(atom_id, title, href, term, updated):
             term)).encode()
 
 
-def feed(feed_id, href, entries, updated=0.0):
+def feed(feed_id, href, entries, updated=0.0, titles=None):
     """Put the envelope of a feed around entries.
 
     :param entries: list of bytes, each of :func:`entry`
+    :param titles: tuple of title and subtitle, str; only the feeds of the
+        performance monitor have them (source: capture ltm_feed.txt).
     :returns: bytes
     """
+    titled = ''
+    if titles is not None:
+        titled = ('<title type="text">%s</title>'
+                  '<subtitle type="text">%s</subtitle>' % titles)
     head = (
-        '<feed xmlns="%s"><id>%s</id><updated>%s</updated>'
+        '<feed xmlns="%s"><id>%s</id><updated>%s</updated>%s'
         '<link rel="SELF" href=%s/><generator>%s</generator>' % (
-            ATOM_NS, feed_id, timestamp(updated), saxutils.quoteattr(href),
-            AUTHOR))
+            ATOM_NS, feed_id, timestamp(updated), titled,
+            saxutils.quoteattr(href), AUTHOR))
     return b''.join([head.encode()] + entries + [b'</feed>'])
 
 

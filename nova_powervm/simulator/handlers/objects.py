@@ -74,7 +74,7 @@ def handle_object(request, resource):
 def handle_made(host, request, cls, path):
     """Answer with objects that are made when a client asks for them.
 
-    :param cls: subclass of Resource with IS_MADE
+    :param cls: subclass of Resource with IS_MADE and FEED_TITLE
     :param path: list of str, what comes after the type in the URL
     """
     request.check_method('GET')
@@ -85,8 +85,9 @@ def handle_made(host, request, cls, path):
     entries = cls.entries(host, href)
     if not entries:
         return response.empty()
-    return response.xml(atom.feed(host.system.uuid, href, entries,
-                                  host.site.clock.now()))
+    return response.xml(atom.feed(
+        host.system.uuid, href, entries, host.site.clock.now(),
+        titles=(cls.FEED_TITLE, 'ManagedSystem ' + host.system.uuid)))
 
 
 def search(endpoint, request, cls, path):

@@ -89,6 +89,7 @@ class LongTermMonitor(base.Resource):
     TYPE = 'LongTermMonitor'
     SERVICE = 'pcm'
     URL_NAME = 'RawMetrics/LongTermMonitor'
+    FEED_TITLE = 'LongTermMetrics'
     ROOT = False
     PARENTS = ('ManagedSystem',)
     METHODS = ()
