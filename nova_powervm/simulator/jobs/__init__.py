@@ -31,6 +31,7 @@ from nova_powervm.simulator import atom
 from nova_powervm.simulator import clock
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.jobs import cli_runner
+from nova_powervm.simulator.jobs import iscsi
 from nova_powervm.simulator.jobs import lua_recovery
 from nova_powervm.simulator.jobs import memory
 from nova_powervm.simulator.jobs import migrate
@@ -58,6 +59,9 @@ OPERATIONS = {
     ('VirtualIOServer', 'RescanVirtualDisk'): storage.rescan_virtual_disk,
     ('VirtualIOServer', 'LUARecovery'): lua_recovery.lua_recovery,
     ('VirtualIOServer', 'RemoveDevice'): remove_device.remove_device,
+    ('VirtualIOServer', 'ISCSIDiscovery'): iscsi.discover,
+    ('VirtualIOServer', 'ISCSIRemove'): iscsi.remove,
+    ('VirtualIOServer', 'RBDExists'): iscsi.rbd_exists,
     ('ManagedSystem', 'GetNextWWPNs'): wwpn.get_next_wwpns,
     ('ManagedSystem', 'QueryReservedMemoryRequiredForPartition'):
         memory.query_reserved_memory,
@@ -66,8 +70,10 @@ OPERATIONS = {
 
 
 #: Operations that only a NovaLink has (source: pypowervm.traits,
-#: rmdev_job_available), and those that only an HMC has.
-_NOVALINK_ONLY = frozenset((('VirtualIOServer', 'RemoveDevice'),))
+#: rmdev_job_available, and the docstrings of pypowervm.tasks.hdisk), and those
+#: that only an HMC has.
+_NOVALINK_ONLY = frozenset(('VirtualIOServer', operation) for operation in (
+    'RemoveDevice', 'ISCSIDiscovery', 'ISCSIRemove', 'RBDExists'))
 _HMC_ONLY = frozenset((('ManagementConsole', 'CLIRunner'),))
 
 
