@@ -18,6 +18,7 @@ import sys
 
 from nova_powervm import conf
 from nova_powervm.virt.powervm.options import report
+from nova_powervm.virt.powervm.options import upgrade
 
 _CHECK = '''\
 Check the options in [powervm] as nova-compute does when it starts, connect to
@@ -25,22 +26,48 @@ the PowerVM REST API server, and print what nova-compute would use. Nothing is
 changed, and Nova is not asked. The exit status is 1 if an option cannot be
 used.
 '''
+_UPGRADE = '''\
+Check what is installed and configured before an upgrade. Neither the platform
+nor Nova is asked. The exit status is 0 if all is well, 1 for a warning, 2 for
+a failure.
+'''
 
 
 def make_parser():
     """Make the parser of the arguments."""
     parser = argparse.ArgumentParser(prog='nova-powervm')
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    check = commands.add_parser('check', help='check the options',
-                                description=_CHECK)
+    _add_check(commands, run_check, help='check the options',
+               description=_CHECK)
+    others = commands.add_parser(
+        'upgrade', help='prepare an upgrade').add_subparsers(
+            required=True, metavar='COMMAND')
+    _add_check(others, run_upgrade_check, help='check what an upgrade needs',
+               description=_UPGRADE)
+    return parser
+
+
+def _add_check(commands, function, **texts):
+    """Add a command that reads the configuration."""
+    check = commands.add_parser('check', **texts)
     for name, what in (('--config-file', 'a file of the configuration'),
                        ('--config-dir', 'a folder with such files')):
         check.add_argument(
             name, action='append', default=[], metavar='PATH',
             help=what + '; may be given several times. By default the command '
             'reads what nova-compute reads')
-    check.set_defaults(run=run_check)
-    return parser
+    check.set_defaults(run=function)
+
+
+def _read(arguments):
+    """Read the configuration that the arguments name."""
+    # What a library logs, the command says.
+    logging.getLogger().addHandler(logging.NullHandler())
+    conf.CONF([word for name, paths in (
+        ('--config-file', arguments.config_file),
+        ('--config-dir', arguments.config_dir))
+        for path in paths for word in (name, path)],
+        project='nova', prog='nova-compute')
 
 
 def run_check(arguments):
@@ -49,18 +76,22 @@ def run_check(arguments):
     :param arguments: what the parser returned.
     :returns: int, the exit status.
     """
-    # What a library logs, the report says.
-    logging.getLogger().addHandler(logging.NullHandler())
-    conf.CONF([word for name, paths in (
-        ('--config-file', arguments.config_file),
-        ('--config-dir', arguments.config_dir))
-        for path in paths for word in (name, path)],
-        project='nova', prog='nova-compute')
+    _read(arguments)
     found = report.Report(print)
     found.run()
     for problem in found.problems:
         print('BAD: ' + problem)
     return 1 if found.problems else 0
+
+
+def run_upgrade_check(arguments):
+    """Check what an upgrade needs.
+
+    :param arguments: what the parser returned.
+    :returns: int, the exit status.
+    """
+    _read(arguments)
+    return int(upgrade.Checks().check())
 
 
 def main(arguments=None):

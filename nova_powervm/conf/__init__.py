@@ -35,3 +35,11 @@ def list_opts():
     :returns: list of (group, list of options).
     """
     return powervm.list_opts()
+
+
+def list_fabric_opts():
+    """Options of more fabrics, for oslo-config-validator.
+
+    :returns: list of (group, list of options).
+    """
+    return powervm.list_fabric_opts()

@@ -18,6 +18,7 @@ import os
 
 import fixtures
 from nova import test as nova_test
+from nova.virt import node
 
 from nova_powervm import command
 from nova_powervm import conf
@@ -26,6 +27,7 @@ from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.virt.powervm import short_text
 
 CONF = conf.CONF
+READ_UUID = node.read_local_node_uuid
 
 
 class CheckTest(nova_test.NoDBTestCase):
@@ -158,8 +160,27 @@ class CheckTest(nova_test.NoDBTestCase):
         self.start()
         self.assert_bad('refused the user', rest_password='wrong')
 
+    def test_upgrade(self):
+        # Nova's tests have no file.
+        self.stub_out('nova.virt.node.read_local_node_uuid', READ_UUID)
+        path = os.path.join(self.folder, 'nova.conf')
+        with open(path, 'w') as out:
+            out.write('[DEFAULT]\nstate_path = %s\n[powervm]\n'
+                      'volume_group_name = datavg\n' % self.folder)
+        for identity, status in ((None, 1), ('powervm1', 2)):
+            if identity:
+                with open(os.path.join(self.folder, 'compute_id'),
+                          'w') as out:
+                    out.write(identity)
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                self.assertEqual(status, command.main(
+                    ['upgrade', 'check', '--config-file', path]))
+            self.assertIn('Options in [powervm]', printed.getvalue())
+
     def test_usage(self):
         with contextlib.redirect_stderr(io.StringIO()) as said:
             self.assertRaises(SystemExit, command.main, [])
             self.assertRaises(SystemExit, command.main, ['mend'])
+            self.assertRaises(SystemExit, command.main, ['upgrade'])
         self.assertIn('usage: nova-powervm', said.getvalue())

@@ -34,6 +34,7 @@ from nova_powervm.tests import test_docs
 from nova_powervm.tests import tree
 
 GENERATOR = tree.path('etc', 'nova', 'nova-config-generator-powervm.conf')
+VALIDATOR = tree.path('etc', 'nova', 'nova-config-validator-powervm.conf')
 UNIT = tree.path('etc', 'systemd', 'powervm-simulator.service')
 
 
@@ -63,8 +64,9 @@ def run_scripts(calls):
     """
     done = subprocess.run(
         [sys.executable, '-W', 'ignore', '-c', RUN, json.dumps(
-            [(name, ['--config-file', GENERATOR, *arguments])
-             for name, arguments in calls])],
+            [(name, ['--config-file', {
+                'generator': GENERATOR, 'validator': VALIDATOR}[name],
+                *arguments]) for name, arguments in calls])],
         cwd=tree.ROOT, text=True, stdout=subprocess.PIPE, check=True,
         env=dict(os.environ, PYTHONPATH=tree.ROOT))
     return [tuple(outcome)
@@ -87,13 +89,14 @@ class ConfigurationTest(testtools.TestCase):
         pages, cls.complete_pages = cls._pages()
         calls = [('generator', ['--output-file', sample])]
         for number, text in enumerate((
-                own, pages, '[powervm]\ndisk_drivr = localdisk\n')):
+                own, pages, '[powervm]\ndisk_drivr = localdisk\n',
+                '[powervm]\nfabric_C_port_wwpns = 10000090FA1B2C01\n')):
             path = os.path.join(folder, '%d.conf' % number)
             with open(path, 'w') as out:
                 out.write(text)
             calls.append(('validator', ['--input-file', path]))
         (cls.of_generator, cls.of_sample, cls.of_pages,
-         cls.of_misspelt) = run_scripts(calls)
+         cls.of_misspelt, cls.of_third_fabric) = run_scripts(calls)
         with open(sample) as text:
             cls.sample = text.read()
 
@@ -141,6 +144,20 @@ class ConfigurationTest(testtools.TestCase):
     def test_pages_are_valid(self):
         self.assertGreater(self.complete_pages, 3)
         self.assertEqual(0, self.of_pages[0], self.of_pages)
+
+    def test_more_fabrics(self):
+        self.assertEqual(0, self.of_third_fabric[0], self.of_third_fabric)
+        self.assertNotIn('fabric_C', self.sample)
+
+    def test_both_lists_are_the_same(self):
+        """But for the options of fabrics."""
+        listed = []
+        for path in (GENERATOR, VALIDATOR):
+            with open(path) as text:
+                listed.append(re.findall('^namespace = (.*)$', text.read(),
+                                         re.MULTILINE))
+        self.assertEqual(listed[0], [name for name in listed[1]
+                                     if name != 'nova_powervm.fabrics'])
 
     def test_misspelt_option(self):
         status, said = self.of_misspelt

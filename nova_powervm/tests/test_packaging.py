@@ -263,6 +263,7 @@ class WheelTest(unittest.TestCase):
             'neutron.ml2.mechanism_drivers powervm',
             'nova.api.extra_spec_validators powervm',
             'oslo.config.opts nova_powervm',
+            'oslo.config.opts nova_powervm.fabrics',
             'oslo.config.opts nova_powervm.neutron'}, set(points))
 
     def test_contents(self):

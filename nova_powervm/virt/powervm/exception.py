@@ -51,28 +51,25 @@ class RestAuthenticationFailed(OneLine):
                'rest_password.')
 
 
-class ManagedSystemCount(exception.NovaException):
-    msg_fmt = ('The PowerVM REST API server at %(url)s manages %(count)d '
-               'systems. Set [powervm]managed_system to the one that this '
-               'nova-compute is for: %(systems)s')
+class ManagedSystemCount(OneLine):
+    msg_fmt = ('[powervm] managed_system is not set, and %(url)s manages '
+               '%(count)d systems; set it to one of: %(systems)s')
 
 
-class ManagedSystemNotFound(exception.NovaException):
-    msg_fmt = ('The PowerVM REST API server at %(url)s manages no system '
-               '%(wanted)s (option managed_system). It manages: %(systems)s')
+class ManagedSystemNotFound(OneLine):
+    msg_fmt = ('[powervm] managed_system=%(wanted)s cannot be used: %(url)s '
+               'manages no such system; there are: %(systems)s')
 
 
-class ManagedSystemAmbiguous(exception.NovaException):
-    msg_fmt = ('The PowerVM REST API server at %(url)s manages several '
-               'systems with the name %(wanted)s (option managed_system). '
-               'Name one by its type, model and serial number: %(systems)s')
+class ManagedSystemAmbiguous(OneLine):
+    msg_fmt = ('[powervm] managed_system=%(wanted)s cannot be used: several '
+               'systems have that name; set it to one of: %(systems)s')
 
 
-class ManagedSystemNotMaster(exception.NovaException):
-    msg_fmt = ('The PowerVM REST API server at %(url)s may not change system '
-               '%(system)s, because another management console is its '
-               'master. Use the master, or make this one the master '
-               '(chcomgmt, or the job RequestMaster).')
+class ManagedSystemNotMaster(OneLine):
+    msg_fmt = ('%(url)s may not change system %(systems)s: another console is '
+               'its master. Let [powervm] rest_host name that, or make this '
+               'one the master (chcomgmt)')
 
 
 class LparElsewhere(exception.NovaException):
@@ -152,9 +149,10 @@ class AbstractMediaException(exception.NovaException):
     """A problem with virtual optical media."""
 
 
-class NoMediaRepoVolumeGroupFound(AbstractMediaException):
+class NoMediaRepoVolumeGroupFound(OneLine, AbstractMediaException):
     msg_fmt = ('No Virtual I/O Server has a media repository, nor the volume '
-               'group %(vol_grp)s to create one in.')
+               'group %(vol_grp)s to create one in ([powervm] '
+               'vopt_media_volume_group)')
 
 
 class AbstractDiskException(exception.NovaException):
@@ -167,31 +165,28 @@ class VGNotFound(OneLine, AbstractDiskException):
                'are: %(there)s')
 
 
-class VGHolderAmbiguous(AbstractDiskException):
-    msg_fmt = ('Each of the Virtual I/O Servers %(vioses)s has a volume group '
-               '%(vg_name)s. Set [powervm] volume_group_vios_name to the one '
-               'whose group is for the disks of servers.')
+class VGHolderAmbiguous(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] volume_group_vios_name is not set, and several '
+               'Virtual I/O Servers have volume group %(vg_name)s; set it to '
+               'one of: %(vioses)s')
 
 
-class VGHolderUnknown(AbstractDiskException):
-    msg_fmt = ('Virtual I/O Server %(vios)s has a volume group %(vg_name)s, '
-               'but it is not known whether others have one, too: %(down)s '
-               'cannot be asked. Start them, or set [powervm] '
-               'volume_group_vios_name.')
+class VGHolderUnknown(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] volume_group_vios_name is not set, and it is not '
+               'known whether only %(vioses)s has volume group %(vg_name)s. '
+               'Set it, or start %(down)s')
 
 
 class VGHolderNotUsable(VGNotFound):
-    msg_fmt = ('Disks are in volume group %(vg_name)s of Virtual I/O Server '
-               '%(vios)s, which cannot be used: %(reason)s. For another one '
-               'set [powervm] volume_group_vios_name.')
+    msg_fmt = ('[powervm] volume_group_name=%(vg_name)s cannot be used on '
+               'Virtual I/O Server %(vios)s: %(reason)s. For another one set '
+               'volume_group_vios_name')
 
 
-class VGHolderChanged(AbstractDiskException):
-    msg_fmt = ('[powervm] volume_group_vios_name is %(named)s, but until now '
-               'the disks of servers were in volume group %(vg_name)s of '
-               'Virtual I/O Server %(previous)s: %(reason)s. Name that '
-               'Virtual I/O Server, or move the servers away and delete the '
-               'disks first.')
+class VGHolderChanged(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] volume_group_vios_name=%(named)s cannot be used: '
+               'until now the disks were on %(previous)s, and %(reason)s. '
+               'Name that one, or empty it first')
 
 
 class ClusterNotFoundByName(OneLine, AbstractDiskException):
@@ -200,34 +195,33 @@ class ClusterNotFoundByName(OneLine, AbstractDiskException):
                'are: %(there)s')
 
 
-class TooManyClustersFound(AbstractDiskException):
-    msg_fmt = ('%(clust_count)d clusters have the name %(clust_name)s '
-               '([powervm] cluster_name).')
+class TooManyClustersFound(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] cluster_name=%(clust_name)s cannot be used: '
+               '%(clust_count)d clusters have the name; rename the others')
 
 
-class NoConfigNoClusterFound(AbstractDiskException):
-    msg_fmt = ('No Virtual I/O Server of this system is in a cluster, so '
-               'there is no Shared Storage Pool for disk_driver ssp.')
+class NoConfigNoClusterFound(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] disk_driver=ssp cannot be used: no Virtual I/O '
+               'Server of this system is in a cluster; choose localdisk, or '
+               'create a cluster')
 
 
-class NoConfigTooManyClusters(AbstractDiskException):
-    msg_fmt = ('The Virtual I/O Servers of this system are in '
-               '%(clust_count)d clusters; set [powervm] cluster_name to one '
-               'of %(clust_names)s.')
+class NoConfigTooManyClusters(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] cluster_name is not set, and the Virtual I/O '
+               'Servers are in several clusters; set it to one of: '
+               '%(clust_names)s')
 
 
-class ClusterUnknown(AbstractDiskException):
-    msg_fmt = ('There is a cluster %(clust_name)s, but these Virtual I/O '
-               'Servers may be in another one, and they do not answer: '
-               '%(down)s. Start them, or set [powervm] cluster_name.')
+class ClusterUnknown(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] cluster_name is not set, and it is not known '
+               'whether there are others than %(clust_name)s. Set it, or '
+               'start %(down)s')
 
 
-class ClusterNotUsable(AbstractDiskException):
-    msg_fmt = ('The disks of servers are in the cluster with the UUID '
-               '%(clust_uuid)s, which no Virtual I/O Server reports. Reported '
-               'clusters: %(clust_names)s. Virtual I/O Servers that are down: '
-               '%(down)s. To keep disks in another cluster from now on, set '
-               '[powervm] cluster_name.')
+class ClusterNotUsable(OneLine, AbstractDiskException):
+    msg_fmt = ('[powervm] cluster_name is not set, and no Virtual I/O Server '
+               'has cluster %(clust_uuid)s of the last start (down: '
+               '%(down)s); there are: %(clust_names)s')
 
 
 class TierNotFound(OneLine, AbstractDiskException):

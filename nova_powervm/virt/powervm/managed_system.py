@@ -47,13 +47,13 @@ def choose(systems, wanted, url):
                 url=url, wanted=wanted, systems=_describe(systems))
         if len(found) > 1:
             raise exception.ManagedSystemAmbiguous(
-                url=url, wanted=wanted, systems=_describe(found))
+                wanted=wanted, systems=_describe(found))
     elif len(systems) != 1:
         raise exception.ManagedSystemCount(
             url=url, count=len(systems), systems=_describe(systems))
     if not found[0].session_is_master:
         raise exception.ManagedSystemNotMaster(
-            url=url, system=_describe(found))
+            url=url, systems=_describe(found))
     return found[0]
 
 
@@ -69,6 +69,7 @@ def _find(systems, wanted):
 
 
 def _describe(systems):
-    return ', '.join(sorted(
-        '%s (%s, %s)' % (system.system_name, system.mtms.mtms_str,
-                         system.uuid) for system in systems)) or 'none'
+    """Tell what the option can be for each system: sorted list of str."""
+    names = [system.system_name for system in systems]
+    return sorted(system.system_name if names.count(system.system_name) == 1
+                  else system.mtms.mtms_str for system in systems)

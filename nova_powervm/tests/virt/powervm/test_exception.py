@@ -19,6 +19,10 @@ from nova import exception as nova_exc
 
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import short_text
+
+#: They refuse an operation on one server, not the start.
+OF_SERVERS = ('SnapshotNotSupported', 'FabricPortNotFound')
 
 
 class ExceptionTest(base.TestCase):
@@ -32,6 +36,19 @@ class ExceptionTest(base.TestCase):
             exc = cls(**{key: 7 for key in keys})
             self.assertNotIn('%(', str(exc), name)
             self.assertIsInstance(exc, nova_exc.NovaException, name)
+
+    def test_one_line_for_each_option(self):
+        """What tells of an option fits a line, whatever the platform has."""
+        for name, cls in inspect.getmembers(exception, inspect.isclass):
+            if '[powervm]' not in getattr(cls, 'msg_fmt', '') or (
+                    name in OF_SERVERS):
+                continue
+            self.assertTrue(issubclass(cls, exception.OneLine), name)
+            keys = re.findall(r'%\((\w+)\)(\w)', cls.msg_fmt)
+            for value in ('x' * 90, ['system-%d' % n for n in range(40)]):
+                exc = cls(**{key: 7 if kind == 'd' else value
+                             for key, kind in keys})
+                self.assertLessEqual(len(str(exc)), short_text.LIMIT, name)
 
     def test_abort(self):
         # Of what is not in Nova's list of reasons to abort a build.

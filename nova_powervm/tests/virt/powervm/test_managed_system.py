@@ -17,6 +17,7 @@ from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm import hmc_base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import host as powervm_host
+from nova_powervm.virt.powervm import short_text
 
 
 class RefusalMixin:
@@ -26,6 +27,7 @@ class RefusalMixin:
         host = powervm_host.Host('compute1')
         message = str(self.assertRaises(kind, host.connect))
         self.assertNotIn('\n', message)
+        self.assertLessEqual(len(message), short_text.LIMIT)
         for text in texts:
             self.assertIn(text, message)
         self.assertEqual([], self.simulated.endpoint.sessions.state())
@@ -44,9 +46,7 @@ class HmcTest(RefusalMixin, hmc_base.HmcTestCase):
         self.assertEqual(self.simulated.system.uuid, host.adapter.sys_uuid)
 
     def all_systems(self):
-        return ['%s (%s, %s)' % (
-            host.system.name, host.system.mtms_of_commands, host.system.uuid)
-            for host in self.site.hosts]
+        return [host.system.name for host in self.site.hosts]
 
     def test_by_uuid(self):
         """The feed of all systems is large; only one system is read."""
@@ -66,18 +66,23 @@ class HmcTest(RefusalMixin, hmc_base.HmcTestCase):
                      'managed_system', *self.all_systems())
 
     def test_unknown(self):
-        for wanted in ('compute1', self.simulated.system.uuid[:-4] + 'ffff'):
+        for wanted, listed in (
+                ('compute1', self.all_systems()),
+                # The line has no room for more.
+                (self.simulated.system.uuid[:-4] + 'ffff',
+                 sorted(self.all_systems())[:2] + ['and 1 more'])):
             self.choose(wanted)
-            self.refused(exception.ManagedSystemNotFound, wanted,
-                         *self.all_systems())
+            self.refused(exception.ManagedSystemNotFound,
+                         'managed_system=' + wanted, *listed)
 
     def test_two_with_one_name(self):
         for host in self.site.hosts[1:]:
             host.system.name = 'twin'
         self.choose('twin')
         message = self.refused(exception.ManagedSystemAmbiguous, 'twin',
-                               *self.all_systems()[1:])
-        self.assertNotIn(self.site.hosts[0].system.uuid, message)
+                               *(host.system.mtms_of_commands
+                                 for host in self.site.hosts[1:]))
+        self.assertNotIn(self.site.hosts[0].system.mtms_of_commands, message)
         # A UUID or serial number that is somebody's name is no match.
         self.others[0].system.name = self.simulated.system.mtms_of_commands
         self.assertManages(self.simulated.system.mtms_of_commands)
@@ -92,7 +97,7 @@ class HmcTest(RefusalMixin, hmc_base.HmcTestCase):
     def test_not_the_master(self):
         self.simulated.system.spec['master'] = False
         self.refused(exception.ManagedSystemNotMaster, 'chcomgmt',
-                     self.simulated.system.uuid)
+                     self.simulated.system.name)
 
 
 class OneSystemTest(RefusalMixin, base.SimulatedHostTestCase):
@@ -117,7 +122,8 @@ class NovaLinkTest(RefusalMixin, base.SimulatedHostTestCase):
     def test_wrong_console(self):
         self.flags(group='powervm', managed_system='server2')
         self.refused(exception.ManagedSystemNotFound, 'server2',
-                     self.simulated.system.uuid)
+                     'managed_system=server2',
+                     self.simulated.system.name)
 
     def test_right_console(self):
         self.flags(group='powervm',

@@ -28,6 +28,7 @@ from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import rest
+from nova_powervm.virt.powervm import short_text
 
 
 class ConnectTest(base.SimulatedHostTestCase):
@@ -111,6 +112,14 @@ class ConnectTest(base.SimulatedHostTestCase):
         exc = self.assertRaises(exception.RestServerUnavailable, rest.connect)
         self.assertIn('http://127.0.0.1:%d cannot be used: ' % port, str(exc))
         self.assertIn('refused', str(exc))
+
+    def test_no_such_host(self):
+        self.flags(group='powervm', rest_host='no-such-host.invalid')
+        exc = self.assertRaises(exception.RestServerUnavailable, rest.connect)
+        self.assertIn('no-such-host.invalid', str(exc))
+        self.assertIn('check [powervm] rest_host', str(exc))
+        self.assertLessEqual(len(str(exc)), short_text.LIMIT)
+        self.assertNotIn('\n', str(exc))
 
     def test_retries_until_the_server_is_up(self):
         self.flags(group='powervm', rest_connect_timeout=60)
@@ -262,6 +271,8 @@ class HttpsTest(base.TestCase):
             'other.pem', trustme.CA().cert_pem))
         exc = self.assertRaises(exception.RestServerUnavailable, rest.connect)
         self.assertIn('certificate verify failed', str(exc))
+        self.assertIn('check [powervm] rest_ca_file', str(exc))
+        self.assertLessEqual(len(str(exc)), short_text.LIMIT)
         self.assertEqual([], self.site.hosts[0].journal.records())
 
     def test_logon_is_verified_with_the_common_authorities(self):

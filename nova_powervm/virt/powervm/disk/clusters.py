@@ -66,8 +66,7 @@ def find(host, vioses):
     if not found:
         raise exception.NoConfigNoClusterFound()
     if len(found) > 1:
-        raise exception.NoConfigTooManyClusters(
-            clust_count=len(found), clust_names=_names(found))
+        raise exception.NoConfigTooManyClusters(clust_names=_names(found))
     members = member_uuids(found[0])
     strangers = [vios_w for vios_w in _down(host, vioses)
                  if vios_w.uuid.lower() not in members]
@@ -128,8 +127,8 @@ def _with_uuid(found, cluster_uuid, down):
         if cluster.uuid == cluster_uuid:
             return cluster
     raise exception.ClusterNotUsable(
-        clust_uuid=cluster_uuid, clust_names=_names(found) or 'none',
-        down=_names(down) or 'none')
+        clust_uuid=cluster_uuid, clust_names=_names(found),
+        down=_names(down))
 
 
 def _down(host, vioses):
@@ -138,4 +137,4 @@ def _down(host, vioses):
 
 
 def _names(wrappers):
-    return ', '.join(sorted(wrapper.name for wrapper in wrappers))
+    return sorted(wrapper.name for wrapper in wrappers)

@@ -124,7 +124,7 @@ class _Search:
         if previous is None or previous.uuid == named.uuid:
             return
         if previous.uuid not in self._up:
-            reason = 'it is down, and may have disks of servers'
+            reason = 'it is down'
         else:
             vg_w = self._group(previous)
             left = _disks_of_servers(vg_w) if vg_w else []
@@ -153,7 +153,7 @@ class _Search:
         if vg_w is None:
             raise exception.VGHolderNotUsable(
                 vg_name=self._name, vios=vios_w.name,
-                reason='it has no such volume group, but %s' % (
+                reason='it has no such volume group; there are: %s' % (
                     ', '.join(sorted(self._names)) or 'none'))
         return vios_w, vg_w
 
@@ -173,7 +173,7 @@ class _Search:
                 if vios_w.uuid not in self._up]
         if down:
             raise exception.VGHolderUnknown(
-                vg_name=self._name, vios=holders, down=_names(down))
+                vg_name=self._name, vioses=holders, down=_names(down))
         return found[0]
 
     def _group(self, vios_w):
@@ -190,4 +190,4 @@ def _disks_of_servers(vg_w):
 
 
 def _names(vioses):
-    return ', '.join(vios_w.name for vios_w in vioses)
+    return [vios_w.name for vios_w in vioses]

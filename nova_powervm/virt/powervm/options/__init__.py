@@ -25,4 +25,10 @@ sources
     what the files of the configuration and the environment set
 static
     checks all options, without a request
+site
+    checks them against the platform
+report
+    what nova-powervm check prints
+upgrade
+    what nova-powervm upgrade check prints
 """

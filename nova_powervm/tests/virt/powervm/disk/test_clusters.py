@@ -20,6 +20,7 @@ from nova_powervm.tests.virt.powervm.disk import test_pool
 from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import short_text
 
 
 class ClustersTestCase(base.StorageTestCase):
@@ -63,6 +64,8 @@ class ClustersTestCase(base.StorageTestCase):
         refusal = self.assertRaises(error, self.found)
         for text in texts:
             self.assertIn(text, str(refusal))
+        self.assertIn('[powervm] ', str(refusal))
+        self.assertLessEqual(len(str(refusal)), short_text.LIMIT)
 
     # ---- nothing is known
 

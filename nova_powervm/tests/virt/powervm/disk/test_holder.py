@@ -16,6 +16,7 @@ from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm.disk import holder
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import names
+from nova_powervm.virt.powervm import short_text
 
 
 class HolderTest(base.StorageTestCase):
@@ -51,6 +52,8 @@ class HolderTest(base.StorageTestCase):
         refusal = self.assertRaises(error, self.found)
         for text in texts:
             self.assertIn(text, str(refusal))
+        self.assertIn('[powervm] ', str(refusal))
+        self.assertLessEqual(len(str(refusal)), short_text.LIMIT)
 
     # ---- nothing is known of it
 
