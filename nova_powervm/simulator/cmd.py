@@ -12,9 +12,9 @@
 
 """The command powervm-simulator."""
 
-import _thread
 import argparse
 import contextlib
+from importlib import metadata
 import json
 import logging as std_logging
 import os
@@ -23,7 +23,6 @@ import socket
 import sys
 import tempfile
 import textwrap
-import threading
 
 from oslo_log import log as logging
 
@@ -96,7 +95,7 @@ _SECTIONS = (
          'These profiles come with the simulator. A profile is a YAML file '
          'that describes hosts, virtual I/O servers, volume groups, switches, '
          'partitions, clusters and a storage area network. If a profile has '
-         'an error, the command reports its file and line.'),)),
+         'errors, the command reports the file and line of each.'),)),
     ('timing', _TIMING),
     ('files', (
         ('FOLDER/.powervm-simulator',
@@ -186,6 +185,7 @@ def make_parser():
     _add_site(parser.add_argument_group('site'))
     _add_network(parser.add_argument_group('network'))
     _add_output(parser.add_argument_group('output'))
+    _add_information(parser.add_argument_group('information'))
     return parser
 
 
@@ -237,11 +237,42 @@ def _add_output(group):
              'for each step)')
 
 
+def _add_information(group):
+    group.add_argument(
+        '--version', action='version',
+        version='%(prog)s ' + metadata.version('nova-powervm'),
+        help='print the version of nova-powervm, and exit')
+    group.add_argument(
+        '--list-profiles', action='store_true',
+        help='print the names of the profiles that come with the simulator, '
+             'and what they are for, and exit')
+    group.add_argument(
+        '--print-profile', metavar='NAME',
+        help='print a profile that comes with the simulator, to make your own '
+             'from it, and exit')
+
+
+def _inform(options):
+    """Print what was asked for.
+
+    :returns: bool, whether anything was.
+    :raises profile.ProfileError: if there is no such profile.
+    """
+    if options.list_profiles:
+        for name in profile.names():
+            print('\n'.join(textwrap.wrap(
+                '%-16s%s' % (name, profile.describe(name)), 79,
+                subsequent_indent=' ' * 16)))
+    if options.print_profile:
+        print(profile.read(options.print_profile)[0], end='')
+    return bool(options.list_profiles or options.print_profile)
+
+
 def _port(text):
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError('a port is at most 65535')
-    return number
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(
+            'a port is a number from 0 to 65535, not %r' % text)
+    return int(text)
 
 
 def _load(options):
@@ -338,34 +369,14 @@ class _Ended(BaseException):
     """A signal has come while the site starts."""
 
 
-def _raise_ended(number, frame):
-    raise _Ended()
+def _check_signals():
+    """Raise _Ended if a signal waits; the signals must be blocked.
 
-
-@contextlib.contextmanager
-def _interruptible():
-    """Raise _Ended in this thread, the main one, when a signal comes.
-
-    The signals must be blocked: a thread takes them.
+    An exception that a signal handler raises could come anywhere, such as
+    between the creation of a folder and the note of its name.
     """
-    done = threading.Event()
-
-    def watch():
-        while not done.is_set():
-            if signal.sigtimedwait(_SIGNALS, 0.05):
-                _thread.interrupt_main(signal.SIGTERM)
-                return
-
-    before = signal.signal(signal.SIGTERM, _raise_ended)
-    watcher = threading.Thread(target=watch, daemon=True,
-                               name='simulator-signals')
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watcher.join()
-        signal.signal(signal.SIGTERM, before)
+    if signal.sigpending() & _SIGNALS:
+        raise _Ended()
 
 
 def _start(options, sites):
@@ -379,7 +390,7 @@ def _start(options, sites):
         port = _HTTPS_PORT
     sockets = server.take(options.bind, site.wanted_ports(data, port))
     try:
-        sites.append(site.Site(data, options.data_dir))
+        sites.append(site.Site(data, options.data_dir, _check_signals))
         running, = sites
         if options.https:
             tls = _make_tls(options.bind, running.data_dir)
@@ -388,6 +399,7 @@ def _start(options, sites):
         if options.bind not in server.LOOPBACK:
             LOG.warning('Other machines may reach this simulator at %s. It '
                         'has no protection against misuse.', options.bind)
+        _check_signals()
         running.start(options.bind, port, tls, sockets)
     except BaseException:
         for taken in sockets:
@@ -401,8 +413,8 @@ def _run(options):
     """Run the site until a signal comes. The signals must be blocked."""
     sites, is_ready = [], False
     try:
-        with _interruptible():
-            _start(options, sites)
+        _start(options, sites)
+        _check_signals()
         if options.ready_file:
             is_ready = True
             _write_ready(options.ready_file, sites[0])
@@ -431,6 +443,8 @@ def main(argv=None):
         stream=sys.stderr, format='%(asctime)s %(levelname)s %(message)s',
         level=std_logging.DEBUG if options.debug else std_logging.INFO)
     try:
+        if _inform(options):
+            return 0
         with _blocked_signals():
             _run(options)
     except profile.ProfileError as exc:

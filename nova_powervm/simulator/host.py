@@ -172,6 +172,7 @@ class Host:
         :returns: the resource
         :raises errors.Conflict: when its type and UUID are taken
         """
+        self.site.check()
         self.store.add(resource)
         if resource.parent is not None:
             resource.parent.touch(event=False)

@@ -30,6 +30,8 @@ from nova_powervm.simulator import values
 #: largest one that comes with the simulator has 4,000 and 300.
 _MOST_TEXT = 256 * 1024
 _MOST_VALUES = 100000
+#: Most errors that are reported at once.
+_MOST_ERRORS = 20
 #: What else is in the data folder.
 _TAKEN = ('san', 'pools', 'ca.pem', 'server.pem', 'server.key')
 
@@ -53,22 +55,40 @@ def load(name_or_path):
     :returns: dict with all defaults filled in
     :raises ProfileError: for a file that is not there or not valid
     """
+    return parse(*read(name_or_path))
+
+
+def read(name_or_path):
+    """Read a profile, without a check.
+
+    :param name_or_path: as for load()
+    :returns: tuple of its text and its name for messages, both str
+    :raises ProfileError: for a file that cannot be read
+    """
     if os.sep not in name_or_path and name_or_path in names():
-        place = importlib.resources.files(__package__) / 'profiles'
         label = name_or_path + '.yaml'
-        source = (place / label).read_text()
-    else:
-        label = name_or_path
-        try:
-            with open(name_or_path, encoding='utf-8') as profile_file:
-                source = profile_file.read(_MOST_TEXT + 1)
-        except OSError as exc:
-            raise ProfileError('%s: %s. The profiles that come with the '
-                               'simulator are: %s' % (
-                                   label, exc.strerror, ', '.join(names())))
-        except UnicodeDecodeError as exc:
-            raise ProfileError('%s:1: this is no text: %s' % (label, exc))
-    return parse(source, label)
+        place = importlib.resources.files(__package__) / 'profiles' / label
+        return place.read_text(), label
+    try:
+        with open(name_or_path, encoding='utf-8') as profile_file:
+            return profile_file.read(_MOST_TEXT + 1), name_or_path
+    except OSError as exc:
+        raise ProfileError('%s: %s. The profiles that come with the '
+                           'simulator are: %s' % (
+                               name_or_path, exc.strerror,
+                               ', '.join(names())))
+    except UnicodeDecodeError as exc:
+        raise ProfileError('%s:1: this is no text: %s' % (name_or_path, exc))
+
+
+def describe(name):
+    """What a profile that comes with the simulator is for, str.
+
+    That is the first comment after the license.
+    """
+    text = read(name)[0].split('\n\n', 2)[1]
+    return ' '.join(line.lstrip('# ') for line in text.splitlines()
+                    if line.startswith('#'))
 
 
 def parse(source, label='profile'):
@@ -77,7 +97,7 @@ def parse(source, label='profile'):
     :param source: str of YAML
     :param label: str, file name for messages
     :returns: dict with all defaults filled in
-    :raises ProfileError: with file, line and reason
+    :raises ProfileError: with file, line and reason, for each error
     """
     if len(source) > _MOST_TEXT:
         raise ProfileError('%s:1: a profile has at most %d characters' % (
@@ -97,12 +117,26 @@ def parse(source, label='profile'):
         # The loader raises anything for values that are not what their tags
         # say, and for what is too deep.
         raise ProfileError('%s:1: this is no profile: %s' % (label, exc))
-    for error in _fill(data, schema_profile.PROFILE):
-        raise ProfileError('%s:%d: %s' % (
-            label, _line(tree, error.absolute_path), _reason(error)))
-    for path, reason in _contradictions(data):
-        raise ProfileError('%s:%d: %s' % (label, _line(tree, path), reason))
+    wrong = [(error.absolute_path, _reason(error))
+             for error in _fill(data, schema_profile.PROFILE)]
+    # Only a profile of the right form can be looked through for the others.
+    wrong = wrong or list(_contradictions(data))
+    if wrong:
+        raise ProfileError(_report(label, sorted(
+            {(_line(tree, path), reason) for path, reason in wrong})))
     return data
+
+
+def _report(label, wrong):
+    """A line for each of some errors, but not for too many.
+
+    :param wrong: list of tuples of the line and the reason
+    """
+    lines = ['%s:%d: %s' % (label, *error) for error in wrong[:_MOST_ERRORS]]
+    if len(wrong) > _MOST_ERRORS:
+        lines.append('%s: there are %d more errors' % (
+            label, len(wrong) - _MOST_ERRORS))
+    return '\n'.join(lines)
 
 
 def fill(data, schema):
@@ -160,8 +194,12 @@ def _line(tree, path):
 
 
 def _reason(error):
+    message = error.message
+    if error.validator == 'additionalProperties':
+        message = '%s; there can be: %s' % (
+            message, ', '.join(sorted(error.schema['properties'])))
     place = '.'.join(str(part) for part in error.absolute_path)
-    return '%s: %s' % (place, error.message) if place else error.message
+    return '%s: %s' % (place, message) if place else message
 
 
 def _contradictions(data):

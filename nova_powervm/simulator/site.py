@@ -91,6 +91,10 @@ def _claim(directory):
     return lock
 
 
+def _nothing():
+    """Go on."""
+
+
 class Site:
     """A site made from a profile.
 
@@ -102,11 +106,15 @@ class Site:
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
+    :param check: function that is called often while the site is built; what
+                  it raises ends that
+    :ivar check: the same, and afterwards a function that does nothing
     :raises OSError: when the folder is not empty and not of an earlier site,
         or when another site uses it
     """
 
-    def __init__(self, profile, data_dir=None):
+    def __init__(self, profile, data_dir=None, check=_nothing):
+        self.check = check
         self.profile = profile
         self.name = profile['name']
         self.timing = dict(profile['timing'])
@@ -123,6 +131,7 @@ class Site:
         except BaseException:
             self.stop()
             raise
+        self.check = _nothing
 
     def _build(self, profile):
         self.migrations = record.Migrations()

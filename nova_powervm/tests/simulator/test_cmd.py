@@ -31,6 +31,7 @@ from pypowervm.wrappers import managed_system
 import testtools
 
 from nova_powervm.simulator import cmd
+from nova_powervm.simulator import profile
 
 
 class Command:
@@ -249,9 +250,38 @@ class TestRefusals(testtools.TestCase):
             self.assertIn(reason, text)
 
     def test_port(self):
-        for value in ('x', '70000'):
-            status, _ = self.run_command('--port', value)
+        for value in ('abc', '70000', '-1', '1e3'):
+            status, text = self.run_command('--port=' + value)
             self.assertEqual(2, status)
+            self.assertIn('a port is a number from 0 to 65535, not %r' %
+                          value, text)
+
+    def test_version(self):
+        status, text = self.run_command('--version')
+        self.assertEqual(0, status)
+        self.assertRegex(text, r'^powervm-simulator \d+\.\d+')
+
+    def print(self, *arguments):
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            self.assertEqual(0, cmd.main(list(arguments)))
+        return output.getvalue()
+
+    def test_list_profiles(self):
+        text = self.print('--list-profiles')
+        listed = [line.split()[0] for line in text.splitlines()
+                  if not line.startswith(' ')]
+        self.assertEqual(profile.names(), listed)
+        self.assertIn('two HMCs', ' '.join(text.split()))
+        for name in listed:
+            self.assertLess(20, len(profile.describe(name)), name)
+
+    def test_print_profile(self):
+        text = self.print('--print-profile', 'two-host')
+        self.assertEqual(profile.load('two-host'), profile.parse(text))
+        status, text = self.run_command('--print-profile', 'nowhere')
+        self.assertEqual(2, status)
+        self.assertIn('The profiles that come with the simulator are', text)
 
     def test_port_in_use(self):
         with socket.socket() as taken:

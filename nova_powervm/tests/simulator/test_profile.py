@@ -122,6 +122,22 @@ class TestProfile(testtools.TestCase):
                             (message, line))
             self.assertIn(reason, message)
 
+    def test_all_errors_at_once(self):
+        message = self.refusal(
+            _GOOD.replace('name: small', 'name: 5').replace(
+                'management: true', 'managment: true\n        id: many'))
+        lines = message.splitlines()
+        self.assertEqual([1, 5, 7], [int(line.split(':')[1])
+                                     for line in lines])
+        self.assertIn("'managment' was unexpected", lines[1])
+        self.assertIn('; there can be: ', lines[1])
+        self.assertIn('management', lines[1].partition(';')[2])
+
+    def test_not_too_many(self):
+        message = self.refusal(_GOOD + '  - {}\n' * 30)
+        self.assertEqual(21, len(message.splitlines()))
+        self.assertIn('more errors', message)
+
     def test_same_key_twice(self):
         self.assertIn('duplicate key', self.refusal(_GOOD + 'name: x\n'))
 
