@@ -97,7 +97,8 @@ class PlatformSnapshot:
                      system_metadata=host_record.host_metadata(nodename))]
         uuids = sorted(self._moved() - {instance.uuid for instance in found})
         if uuids:
-            found += self._find_instances(uuid=uuids)
+            # Not +=: an InstanceList cannot be added to a list.
+            found.extend(self._find_instances(uuid=uuids))
         return list({instance.uuid: instance for instance in found
                      if instance.deleted or
                      instance.host != nodename}.values())

@@ -60,8 +60,8 @@ class CleanupTestCase(base.StorageTestCase):
         self.image_id = self.glance.add(b'PowerVM!' * 1000)
         for owner, name, func in (
                 ('InstanceList', 'get_by_host',
-                 lambda context, host: list(self.instances)),
-                ('InstanceList', 'get_by_filters', self._filter),
+                 lambda context, host: self._as_list(self.instances)),
+                ('InstanceList', 'get_by_filters', self._find),
                 ('MigrationList', 'get_by_filters',
                  lambda context, filters: [
                      types.SimpleNamespace(instance_uuid=instance.uuid)
@@ -69,6 +69,14 @@ class CleanupTestCase(base.StorageTestCase):
             self.useFixture(fixtures.MockPatchObject(
                 getattr(platform_snapshot.objects, owner), name,
                 side_effect=func))
+
+    @staticmethod
+    def _as_list(instances):
+        """What Nova returns; it is no list, and cannot be added to one."""
+        return platform_snapshot.objects.InstanceList(objects=list(instances))
+
+    def _find(self, *args, **kwargs):
+        return self._as_list(self._filter(*args, **kwargs))
 
     def _filter(self, context, filters, expected_attrs=None):
         self.assertEqual('yes', context.read_deleted)

@@ -48,6 +48,7 @@ class DriverCase(testtools.TestCase):
         if cls._cloud is None:
             cls._cloud = scene.make(self, self.PLATFORM).cloud
         self.cloud = cls._cloud
+        self.addCleanup(self.cloud.mistakes.check)
         self.scene = scene.Scene(self, self.cloud)
         self.addOnException(lambda _exc_info: cls._end_cloud())
 

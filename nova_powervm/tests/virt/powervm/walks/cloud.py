@@ -28,6 +28,7 @@ from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.virt.powervm.walks import compute
 from nova_powervm.tests.virt.powervm.walks import database
 from nova_powervm.tests.virt.powervm.walks import effects
+from nova_powervm.tests.virt.powervm.walks import mistakes
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.tests.virt.powervm.walks import settings
 from nova_powervm.tests.virt.powervm.walks import threads
@@ -48,6 +49,7 @@ class Cloud(fx.Fixture):
         Nova records as faults
     :ivar lost_sessions: set of ids of sessions that no compute could end: it
         was killed, or a fault kept it from that
+    :ivar mistakes: mistakes.Mistakes
     :ivar threads: threads.Threads
     :ivar waiting: waiting.Waiting
     :cvar timing: overrides of the timing of the site
@@ -67,6 +69,8 @@ class Cloud(fx.Fixture):
         self._working_computes = []
 
     def _setUp(self):
+        self.mistakes = self.useFixture(mistakes.Mistakes())
+        self.addCleanup(self.mistakes.check)
         self.site = self.useFixture(powervm_fixtures.SimulatedSite(
             self.platform.profile, vlans=powervm_fixtures.PORT_VLANS,
             **self.timing)).site

@@ -386,6 +386,7 @@ class Base:
 
         :param target: UUID of the server that something was done to
         """
+        self.cloud.mistakes.check()
         self._expect_none(self.watch.faults(target) +
                           history_offers.faults(self.cloud))
 

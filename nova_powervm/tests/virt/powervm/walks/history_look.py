@@ -38,7 +38,8 @@ _CUT_OFF = sqlalchemy.text(
     'JOIN instances ON instances.uuid = last.instance_uuid '
     "WHERE last.migration_type = 'evacuation' AND last.id = ("
     'SELECT MAX(id) FROM migrations '
-    'WHERE instance_uuid = last.instance_uuid) '
+    'WHERE instance_uuid = last.instance_uuid '
+    "AND migration_type = 'evacuation') "
     'AND instances.host != last.dest_compute')
 
 

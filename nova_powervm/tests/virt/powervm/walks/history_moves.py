@@ -36,7 +36,8 @@ class MoveSteps(history.Base):
     def live_migrate(self, number):
         """Move a running server to the other host."""
         is_easy = (not self.has_fault() and not self.vioses(up=False) and
-                   self._keeps_luns(number))
+                   self._keeps_luns(number) and
+                   not self._is_in_the_way(number))
         source, before = self.host_number(number), self._guest(number)
         uuid = self._do(number, self._live_migrate, 'active')
         if is_easy and self.host_number(number) == source:
@@ -61,6 +62,16 @@ class MoveSteps(history.Base):
             self._expect(number, 'active')
         self._expect_guest(number, before, is_easy)
         return uuid
+
+    def _is_in_the_way(self, number):
+        """Whether the target has an LPAR of a server, from an earlier move.
+
+        The driver refuses such a target, until an operator has deleted it.
+        """
+        with self.cloud.site.lock:
+            return view.partition_of(
+                self._host(3 - self.host_number(number)),
+                self.servers[number].uuid) is not None
 
     def _keeps_luns(self, number):
         """Whether an array gives both WWPNs of each adapter the same LUNs.

@@ -536,3 +536,32 @@ class RegressionTest(testtools.TestCase):
     def test_evacuation_killed_at_its_end(self):
         """Seed 3018 of the soak, as it was shortened."""
         self.play_killed_evacuation(17)
+
+    def test_disks_on_a_host_that_others_have_left(self):
+        """Nova has another kind of list for servers that have moved."""
+        def steps(history):
+            history.make(2, 'with disks', (1, 2, 5), True, 1)
+            history.make(1, 'large', (3, 4), True, 2)
+            history.live_migrate_until(2, 'copy', 'move others')
+            history.make(1, 'with disks', (), False, 5)
+            history.lose(5)
+            history.evacuate(5, True)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
+
+    def test_evacuation_killed_leaves_an_lpar(self):
+        """The server cannot be migrated there before somebody deletes it."""
+        def steps(history):
+            history.make(2, 'with disks', (1, 2), False, 1)
+            history.vios_down(2, 'vios1')
+            history.fault('killed_after', 4, 1)
+            history.evacuate(1, True)
+            history.start_compute(2)
+            history.start_compute(1)
+            history.mend(1)
+            history.vios_up(2, 'vios1')
+            history.rebuild(1)
+            history.live_migrate(1)
+            self.assertEqual(2, history.host_number(1))
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
