@@ -143,15 +143,21 @@ class MoveSteps(history.Base):
                 'effect': 'migration', 'phase': phase, 'outcome': event})
         with self.cloud.site.lock:
             migrations.hold(lpar.uuid, phase)
-        self.cloud.waiting.events.append(lambda: self._meet(
-            found, lpar, source, event))
+        met = []
+
+        def meet():
+            met.append(phase)
+            self._meet(found, lpar, source, event)
+
+        self.cloud.waiting.events.append(meet)
         try:
             self._live_migrate(found)
         finally:
             self.cloud.waiting.reset()
             if fault is not None:
                 lpar.host.faults.clear(fault.id)
-            if event != 'kill source early':
+            # Nothing may hold a later migration.
+            if event != 'kill source early' or not met:
                 self._release(lpar)
         if event == 'stop source' and self.is_up(int(source[-1])):
             self.cloud.stop(source)

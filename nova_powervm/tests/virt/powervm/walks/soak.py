@@ -75,7 +75,9 @@ def play(options, platform, seed):
 def main(arguments=None):
     """Play; the exit status tells whether a history has failed."""
     options = _parse(arguments)
-    logging.disable(logging.CRITICAL)
+    # mistakes.Mistakes reads what the driver logs of errors.
+    logging.getLogger().addHandler(logging.NullHandler())
+    logging.disable(logging.WARNING)
     chosen = ([PLATFORMS[options.platform]] if options.platform
               else list(PLATFORMS.values()))
     total, outcomes, failed = 0, collections.Counter(), 0
