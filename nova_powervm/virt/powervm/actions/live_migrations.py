@@ -138,6 +138,7 @@ class LiveMigrations:
         runner.log_operation('pre_live_migration', instance)
         content = data.read(migrate_data)
         with self._lock(instance):
+            self._services.volumes.expect(instance)
             found = runner.run(flow_live_migration.prepare(
                 self._services, instance,
                 _ports(network_info, migrate_data), content['public_key'],
@@ -151,6 +152,7 @@ class LiveMigrations:
     def finish_on_target(self, context, instance, network_info,
                          block_device_info):
         """Complete a server that has moved to this host. Never raises."""
+        self._services.volumes.expect_no_more(instance)
         self._try('complete', lambda: flow_live_migration.finish_on_target(
             self._services, context, instance, network_info,
             block_device_info), instance)
@@ -173,6 +175,7 @@ class LiveMigrations:
                           lambda: flow_live_migration.roll_back_at_target(
                               self._services, instance, network_info),
                           instance)
+                self._services.volumes.expect_no_more(instance)
 
     @staticmethod
     def _lock(instance):

@@ -33,6 +33,7 @@ import functools
 import itertools
 import typing
 
+from nova.compute import task_states
 from nova.compute import vm_states
 from nova import context as nova_context
 from nova import exception as nova_exc
@@ -152,6 +153,23 @@ def are_all_here(host, instance_uuids):
         {'uuid': sorted(instance_uuids), 'host': host.nodename,
          'deleted': False})
     return len(found) == len(set(instance_uuids))
+
+
+def still_coming(host, instance_uuids):
+    """Tell which of some servers are on their way to this host (1 DB call).
+
+    :param instance_uuids: set of the UUIDs of servers that were to come.
+    :returns: tuple of two sets of UUIDs: those that still are to come, and
+        those that will not come any more. Those that are here are in neither.
+    """
+    found = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': sorted(instance_uuids), 'deleted': False})
+    coming = {instance.uuid for instance in found
+              if instance.task_state == task_states.MIGRATING}
+    here = {instance.uuid for instance in found
+            if instance.host == host.nodename}
+    return coming, instance_uuids - coming - here
 
 
 def left_devices(host, found):

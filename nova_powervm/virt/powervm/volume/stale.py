@@ -15,8 +15,9 @@
 owners.Owners finds this from the platform and Nova's database, so the driver
 needs no other record. It checks when nova-compute starts, when a VIOS is back
 that was down or that an operation has skipped, when a server is gone because
-of which a doubtful mapping was kept, and once an hour. On the same occasions
-it checks devices that nobody has mapped, but only in the periodic tasks.
+of which a doubtful mapping was kept, when a live migration to this host was
+cut off, and once an hour. On the same occasions it checks devices that nobody
+has mapped, but only in the periodic tasks.
 """
 
 import collections
@@ -60,6 +61,8 @@ class StaleVolumes:
         self._unseen = set()
         # UUIDs of servers because of which the last check kept mappings.
         self._protecting = set()
+        # UUIDs of servers that are to come in live migrations.
+        self._coming = set()
         self._has_seen_devices = False
         self._last = clock()
 
@@ -101,6 +104,19 @@ class StaleVolumes:
         with self._lock:
             self._unseen = self._unseen | vios_uuids
 
+    def expect(self, instance):
+        """Check as soon as a server does not come that was to come.
+
+        Its host may go down before it can tell that.
+        """
+        with self._lock:
+            self._coming = self._coming | {instance.uuid}
+
+    def expect_no_more(self, instance):
+        """Take in that a server has come, or that all of it was removed."""
+        with self._lock:
+            self._coming = self._coming - {instance.uuid}
+
     def clean_periodically(self):
         """Check if there is a reason (0 requests if not); log failures."""
         if self._cleaning.acquire(blocking=False):
@@ -111,12 +127,26 @@ class StaleVolumes:
                 self._cleaning.release()
 
     def _clean_if_due(self):
-        if not self._is_due():
+        absent = self._find_absent()
+        if not absent and not self._is_due():
             return
         vioses = self._host.vioses([vios_mappings.SCSI_MAPPING,
                                     pvm_const.XAG.VIO_STOR])
         self._remove_devices(self._look(lambda: vioses))
         self._has_seen_devices = True
+        with self._lock:
+            self._coming = self._coming - absent
+
+    def _find_absent(self):
+        """Return the UUIDs of servers that will not come any more: set."""
+        with self._lock:
+            expected = self._coming
+        if not expected:
+            return set()
+        coming, absent = owners.still_coming(self._host, expected)
+        with self._lock:
+            self._coming = self._coming - (expected - coming - absent)
+        return absent
 
     def _is_due(self):
         """Return whether there is a reason for a check."""

@@ -313,6 +313,9 @@ class API:
     def revert(self, server):
         instance = server.read()
         migration = self._migration(instance.uuid)
+        if migration is None:
+            # A confirmation was cut off: Nova's API refuses it.
+            return None
         instance.task_state = task_states.RESIZE_REVERTING
         instance.save(expected_task_state=[None])
         migration.status = 'reverting'

@@ -33,13 +33,13 @@ _VOLUMES = sqlalchemy.text(
     'FROM block_device_mapping WHERE instance_uuid = :uuid AND deleted = 0 '
     "AND destination_type = 'volume' ORDER BY id")
 
+#: The last move of a kind of each server that is not where it was to go.
 _CUT_OFF = sqlalchemy.text(
     'SELECT last.instance_uuid, last.dest_compute FROM migrations AS last '
     'JOIN instances ON instances.uuid = last.instance_uuid '
-    "WHERE last.migration_type = 'evacuation' AND last.id = ("
+    'WHERE last.migration_type = :kind AND last.id = ('
     'SELECT MAX(id) FROM migrations '
-    'WHERE instance_uuid = last.instance_uuid '
-    "AND migration_type = 'evacuation') "
+    'WHERE instance_uuid = last.instance_uuid AND migration_type = :kind) '
     'AND instances.host != last.dest_compute')
 
 
@@ -104,11 +104,12 @@ def instances():
         return list(connection.execute(_ALL))
 
 
-def evacuations_cut_off():
-    """List evacuations after which Nova has the server where it was before.
+def moves_cut_off(kind):
+    """List moves after which Nova has the server where it was before.
 
+    :param kind: str, 'evacuation' or 'live-migration'
     :returns: list of rows with instance_uuid and dest_compute, also of
         servers that Nova has deleted since then
     """
     with main_db_api.get_engine().connect() as connection:
-        return list(connection.execute(_CUT_OFF))
+        return list(connection.execute(_CUT_OFF, {'kind': kind}))

@@ -180,16 +180,19 @@ class Watch:
 
         Where nova-compute is down they go when it is up again, and where a
         VIOS was down, with the next periodic tasks. So do those of an LPAR
-        that an evacuation which was cut off has left: Nova deletes the server
-        on the host that has it, and nobody tells the other one. A history
-        ends with nothing left of them.
+        that an evacuation which was cut off has left, and those that a host
+        has found for a server that has not come: Nova deletes the server on
+        the host that has it, and nobody tells the other one. A history ends
+        with nothing left of them.
         """
         complaints = self._cloud.cinder.complaints
         if not complaints:
             return []
         excused = self._hosts_of_evacuations_cut_off() | self.uncleaned | {
             host.name for number, host in enumerate(self._site.hosts, 1)
-            if 'compute%d' % number not in self._cloud.computes}
+            if 'compute%d' % number not in self._cloud.computes} | {
+            self._cloud.host_of(row.dest_compute).name
+            for row in history_look.moves_cut_off('live-migration')}
         left = self._left_by_evacuations()
         complaints[:] = [complaint for complaint in complaints
                          if not complaint.endswith(tuple(excused)) and
@@ -204,7 +207,7 @@ class Watch:
         others share, this shows when the last of them is detached.
         """
         return [(lpar.name, host.name)
-                for row in history_look.evacuations_cut_off()
+                for row in history_look.moves_cut_off('evacuation')
                 for host in self._site.hosts
                 for lpar in [view.partition_of(host, row.instance_uuid)]
                 if lpar is not None]
@@ -213,7 +216,7 @@ class Watch:
         """Names of hosts with an LPAR of a server that has not arrived."""
         return {host.name for uuid, host in (
             (row.instance_uuid, self._cloud.host_of(row.dest_compute))
-            for row in history_look.evacuations_cut_off())
+            for row in history_look.moves_cut_off('evacuation'))
             if view.partition_of(host, uuid) is not None}
 
     def _changes_of_foreign(self):

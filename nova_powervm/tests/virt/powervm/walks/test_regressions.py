@@ -565,3 +565,27 @@ class RegressionTest(testtools.TestCase):
             self.assertEqual(2, history.host_number(1))
             history.end()
         self.play(platforms.POOL_VSCSI, steps)
+
+    def test_devices_for_a_server_that_does_not_come(self):
+        """It is deleted while nova-compute of its host is down."""
+        for platform, phase in ((platforms.TWO_VSCSI, 'prepare'),
+                                (platforms.POOL_VSCSI, 'validate')):
+            def steps(history):
+                history.make(2, 'small', (1, 2), True, 5)
+                history.live_migrate_until(5, phase, 'kill source early')
+                history.delete(5)
+                history.end()
+            with self.subTest(platform.name):
+                self.play(platform, steps)
+
+    def test_reverted_after_the_confirmation_was_killed(self):
+        def steps(history):
+            history.make(1, 'large', (3,), False, 5)
+            history.migrate(5)
+            history.fault('killed_after', 1, 1)
+            history.confirm(5)
+            history.start_compute(1)
+            history.revert(5)
+            self.assertEqual('resized', history.look(5).status)
+            history.end()
+        self.play(platforms.POOL_NPIV, steps)
