@@ -53,7 +53,9 @@ class Application:
         :raises errors.Dropped: to close the connection without an answer
         :raises errors.Unanswered: to leave it open without an answer
         """
-        if (environ['PATH_INFO'] + '/').startswith('/simulator/'):
+        path = environ['PATH_INFO']
+        # A real server has a page of its own there, or none.
+        if path == '/' or (path + '/').startswith('/simulator/'):
             response = self._control.respond(environ)
         else:
             response = self._respond(rest_request.Request(environ))

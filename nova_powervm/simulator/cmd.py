@@ -138,6 +138,9 @@ _SECTIONS = (
          'One host on https://localhost:12443. Clients have to trust '
          '/tmp/site/ca.pem. They log on as user neo with password abc123; a '
          'profile can set others.'),
+        ('powervm-simulator --profile two-host',
+         'Two hosts. http://localhost:12080/ in a browser shows both of '
+         'them, and what clients do.'),
         ('curl -s http://localhost:12080/simulator/state',
          'The state of the whole site, as JSON. '
          'http://localhost:12080/simulator/openapi.yaml describes this '

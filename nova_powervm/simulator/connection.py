@@ -17,6 +17,7 @@ two pieces.
 """
 
 import io
+import select
 import socket
 import ssl
 import time
@@ -122,6 +123,20 @@ class Connection(server.HTTPConnection):
         Time of the monotonic clock, float.
         """
         return self.rfile.raw.waits_since or self.wfile.waits_since
+
+    def begin_stream(self, seconds):
+        """Send at once what is written from now on.
+
+        :param seconds: float, in which the client has to take each part
+        """
+        self.socket.settimeout(seconds)
+        self.wfile.release()
+
+    def is_gone(self):
+        """Whether the client has hung up; it does not wait."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def hang_up(self):
         """End what another thread waits for."""

@@ -30,11 +30,14 @@ from nova_powervm.simulator import control_operator
 from nova_powervm.simulator import control_san
 from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import page
 from nova_powervm.simulator import request as rest_request
 from nova_powervm.simulator import values
 
 LOG = logging.getLogger(__name__)
 
+#: What the connection of a request is called in its environ.
+CONNECTION = 'powervm.connection'
 #: Keys of actions whose text may have control characters.
 _FREE_TEXT = ('text', 'content')
 
@@ -57,18 +60,30 @@ def _validator(reference):
         '$ref': reference, 'components': _document()['components']})
 
 
+def _check_origin(environ):
+    """Refuse what a page of another site has a browser send.
+
+    :raises errors.RestError:
+    """
+    origin = environ.get('HTTP_ORIGIN')
+    if origin is not None and origin.partition('://')[2] != environ.get(
+            'HTTP_HOST'):
+        raise errors.RestError('A page of %s must not use this API' % origin,
+                               403)
+
+
 class Controls:
     """Answers the control requests that reach an endpoint.
 
     They are for its first host, those below /simulator/hosts/NAME/ for the
-    host with that name.
+    host with that name, wherever on the site it is.
 
     :param endpoint: endpoint.Endpoint
     """
 
     def __init__(self, endpoint):
         self._endpoint = endpoint
-        self._of_host = {host: Control(host) for host in endpoint.hosts}
+        self._of_host = {host: Control(host) for host in endpoint.site.hosts}
 
     def respond(self, environ):
         """Answer a request.
@@ -78,7 +93,7 @@ class Controls:
         path = environ['PATH_INFO']
         host = self._endpoint.hosts[0]
         named = re.match('/simulator/hosts/([^/]+)(?=/|$)', path)
-        for other in self._endpoint.hosts if named else ():
+        for other in self._of_host if named else ():
             if other.name == named.group(1):
                 host = other
                 environ = dict(environ, PATH_INFO='/simulator' +
@@ -98,6 +113,8 @@ class Control:
         self._routes = {
             ('GET', ''): self._index,
             ('GET', 'openapi.yaml'): self._openapi,
+            # This one needs more than a body.
+            ('GET', 'stream'): None,
             ('GET', 'state'): self._state,
             ('GET', 'fingerprint'): self._fingerprint,
             ('GET', 'journal'): self._journal,
@@ -147,8 +164,16 @@ class Control:
 
     def _route(self, environ):
         method = environ['REQUEST_METHOD']
+        _check_origin(environ)
         path = environ['PATH_INFO'][len('/simulator'):].strip('/')
         body = rest_request.Request(environ).receive()
+        if environ['PATH_INFO'] == '/':
+            return page.respond(method, 'index.html')
+        one_file = re.fullmatch('page/(.+)', path)
+        if one_file:
+            return page.respond(method, one_file.group(1))
+        if (method, path) == ('GET', 'stream'):
+            return self._stream(environ)
         one_fault = re.fullmatch('faults/([0-9]{1,18})', path)
         if one_fault and method == 'DELETE':
             return self._remove_fault(int(one_fault.group(1)))
@@ -210,6 +235,18 @@ class Control:
 
     def _journal(self, body):
         return self._json({'requests': self._host.journal.records()})
+
+    def _stream(self, environ):
+        """Answer with events until the client hangs up."""
+        query = dict(urllib.parse.parse_qsl(environ['QUERY_STRING']))
+        seconds = (self._number(query, 'seconds', None)
+                   if 'seconds' in query else None)
+        streams = self._host.site.streams
+        streams.check_room()
+        return werkzeug.Response(
+            streams.follow(environ[CONNECTION], seconds),
+            headers={'Cache-Control': 'no-store'},
+            content_type='text/event-stream')
 
     def _clear_journal(self, body):
         self._host.journal.clear()

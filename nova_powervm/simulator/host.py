@@ -121,6 +121,11 @@ class Host:
         self._last_etag += 1
         return str(1000000 + self._last_etag)
 
+    @property
+    def changes(self):
+        """int, grows with each change of an object."""
+        return self._last_etag
+
     def next_mac(self):
         """Return a MAC address, 12 upper case hex digits, never the same."""
         self._last_mac += 1

@@ -24,6 +24,7 @@ from oslo_log import log as logging
 
 from nova_powervm.simulator import app
 from nova_powervm.simulator import connection
+from nova_powervm.simulator import control
 from nova_powervm.simulator import errors
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +55,10 @@ class Tls:
 
 
 class _Gateway(wsgi.Gateway_10):
+    def get_environ(self):
+        return dict(super().get_environ(), **{
+            control.CONNECTION: self.req.conn})
+
     def respond(self):
         # pypowervm never uses a connection twice.
         self.req.close_connection = True

@@ -27,6 +27,7 @@ from nova_powervm.simulator.migration import record
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator.san import network as san_network
 from nova_powervm.simulator import server
+from nova_powervm.simulator import stream
 from nova_powervm.simulator import terminals
 
 #: A data folder with this file in it may be emptied.
@@ -101,6 +102,7 @@ class Site:
     :ivar hosts: list of host.Host
     :ivar endpoints: list of endpoint.Endpoint, the REST servers
     :ivar pools: list of shared_pool.Pool, one for each cluster
+    :ivar streams: stream.Streams, of events for browsers
     :ivar san: san.network.San, the storage area network
     :ivar migrations: migration.record.Migrations, of all hosts
     :param profile: dict, of profile.load()
@@ -125,6 +127,8 @@ class Site:
             prefix='powervm-simulator-')
         self.hosts = []
         self.endpoints = []
+        self.pools = []
+        self.streams = stream.Streams(self)
         self._folder_lock = _claim(self.data_dir)
         try:
             self._build(profile)
@@ -213,6 +217,7 @@ class Site:
 
     def stop(self):
         """Stop the servers and forget the data folder if it is ours."""
+        self.streams.close()
         for found in self.endpoints:
             found.events.close()
         for found in self.endpoints:

@@ -25,8 +25,8 @@ from nova.tests.functional.api import client as api_client
 from testtools import content
 import websocket
 
+from nova_powervm.tests import browser
 from nova_powervm.tests.functional import base
-from nova_powervm.tests.functional import browser
 from nova_powervm.tests.functional import proxy
 from nova_powervm.tests import rfb_client
 from nova_powervm.tests.virt.powervm.console import base as console_base

@@ -65,7 +65,10 @@ class Grammar:
             (path, method.upper(), item.get('parameters', []) +
              operation.get('parameters', []), operation.get('requestBody'))
             for path, item in control._document()['paths'].items()
-            for method, operation in item.items() if method != 'parameters']
+            # The stream of events does not end by itself.
+            for method, operation in item.items()
+            if method != 'parameters' and
+            operation['operationId'] != 'stream']
 
     def request(self):
         """Make a request.

@@ -66,7 +66,7 @@ class TestUrls(RestTest):
     def test_unknown_things(self):
         system = '/rest/api/uom/ManagedSystem/%s' % self.host.system.uuid
         vios = self.host.store.all('VirtualIOServer')[0]
-        for url in ('/', '/rest/api/uom', '/rest/api/uom/Unicorn',
+        for url in ('/rest', '/rest/api/uom', '/rest/api/uom/Unicorn',
                     '/rest/api/uom/LogicalPartition/nope',
                     '/rest/api/web/LogicalPartition',
                     '/rest/api/web/LogicalPartition/' + self.lpar.uuid,
