@@ -21,7 +21,9 @@ that can be pasted into a test.
 
 import argparse
 import collections
+import contextlib
 import logging
+import os
 import sys
 import time
 
@@ -75,9 +77,37 @@ def play(options, platform, seed):
 def main(arguments=None):
     """Play; the exit status tells whether a history has failed."""
     options = _parse(arguments)
-    # mistakes.Mistakes reads what the driver logs of errors.
-    logging.getLogger().addHandler(logging.NullHandler())
+    # mistakes.Mistakes reads what the driver logs of errors; nobody else does.
     logging.disable(logging.WARNING)
+    with _only_ours() as out:
+        return _play_all(options, out)
+
+
+@contextlib.contextmanager
+def _only_ours():
+    """Drop what is written to standard output and error, by whomever.
+
+    :returns: file of what was standard output.
+    """
+    streams = sys.stdout.fileno(), sys.stderr.fileno()
+    before = [os.dup(stream) for stream in streams]
+    with open(os.devnull, 'w') as nowhere:
+        for stream in streams:
+            os.dup2(nowhere.fileno(), stream)
+    try:
+        with open(before[0], 'w', buffering=1, closefd=False) as out:
+            yield out
+    finally:
+        for stream, kept in zip(streams, before):
+            os.dup2(kept, stream)
+            os.close(kept)
+
+
+def _play_all(options, out):
+    """Play what the options say; return the exit status.
+
+    :param out: file to write the results to
+    """
     chosen = ([PLATFORMS[options.platform]] if options.platform
               else list(PLATFORMS.values()))
     total, outcomes, failed = 0, collections.Counter(), 0
@@ -89,16 +119,16 @@ def main(arguments=None):
         outcomes += counted
         print('seed %d on %s: %d steps, %.0f CPU seconds%s' % (
             seed, platform.name, steps, time.process_time() - began,
-            ', FAILED' if failure else ''), flush=True)
+            ', FAILED' if failure else ''), file=out)
         if failure:
             failed += 1
-            print(failure, flush=True)
+            print(failure, file=out)
             if not options.go_on:
                 break
-    print('%d steps, %d of the seeds failed' % (total, failed))
+    print('%d steps, %d of the seeds failed' % (total, failed), file=out)
     for name in sorted({name for name, _done in outcomes}):
         print('%-15s %5d done, %5d failed' % (
-            name, outcomes[name, True], outcomes[name, False]))
+            name, outcomes[name, True], outcomes[name, False]), file=out)
     return 1 if failed else 0
 
 
