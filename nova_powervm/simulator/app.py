@@ -114,7 +114,10 @@ class Application:
         return seconds
 
     def _dispatch(self, request):
-        """Do what is asked; one change of a VIOS at a time, if they last."""
+        """Do what is asked; one change of a VIOS at a time, if they last.
+
+        A refusal, as of a document that is outdated, comes at once.
+        """
         seconds = self._endpoint.site.timing['vios_write_seconds']
         vios = None
         if (seconds and request.method in _WRITES and
@@ -123,8 +126,9 @@ class Application:
         if vios is None:
             return self._router.dispatch(request)
         with vios.turn:
+            response = self._router.dispatch(request)
             time.sleep(seconds)
-            return self._router.dispatch(request)
+            return response
 
     # -- faults -----------------------------------------------------------
 

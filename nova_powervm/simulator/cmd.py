@@ -66,7 +66,8 @@ _TIMING = (
                     'bridge.'),
     ('vios_write_seconds', 'Seconds that each change of a VIOS, its volume '
                            'groups and its media takes. A VIOS makes one '
-                           'change at a time, whoever asks.'),
+                           'change at a time, whoever asks. It refuses a '
+                           'change at once.'),
     ('job_retention_seconds', 'The simulator deletes a job this many seconds '
                               'after its end, unless a client deletes it '
                               'earlier.'),

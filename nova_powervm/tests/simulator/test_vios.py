@@ -142,3 +142,5 @@ class ViosTestCase(storage_base.StorageTestCase):
         vios_w.update()
         self.assertEqual([(7, True, False)], busy)
         self.assertFalse(self.vios.turn.locked())
+        self.assertRefused('', vios_w.update)
+        self.assertEqual([(7, True, False)], busy)

@@ -37,6 +37,10 @@ from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 
 LOG = logging.getLogger(__name__)
 
+#: The most changes that go out in one request. It may take as long as all of
+#: them together, such as copies of an image, and must not time out.
+MOST_TOGETHER = 16
+
 #: What a document is read with: a getter, or a wrapper that was just read.
 Source = typing.Union[pvm_wrapper.EntryWrapperGetter, pvm_wrapper.EntryWrapper]
 #: Changes a wrapper, and returns a true value if it did.
@@ -61,8 +65,9 @@ class Change:
         the wrapper. It may be called several times, each time with a wrapper
         that has none of its changes, and by another thread. So it must not
         take a lock that its own thread holds.
-    :param groups: extended attribute groups with which the document is read.
-        Only changes with the same groups are made together.
+    :param groups: extended attribute groups with which the document is read,
+        or the kind of the change where there are none. Only changes with the
+        same groups are made together.
     """
 
     def __init__(self, name: str,
@@ -77,6 +82,8 @@ class Change:
         self.error: Exception | None = None
         #: Whether its thread has to make it by itself.
         self.alone = False
+        #: Whether other threads may have got the same result.
+        self.is_shared = False
         self._func = func
         self._context = oslo_context.get_current()
 
@@ -106,12 +113,46 @@ class Change:
             current.update_store()
 
 
-class _Document:
-    """The changes that wait for one document."""
+class _Turn:
+    """Lets one thread at a time make changes."""
 
     def __init__(self) -> None:
-        #: Held by the thread that makes changes.
-        self.turn = threading.Lock()
+        self._changed = threading.Condition()
+        self._is_taken = False
+
+    @contextlib.contextmanager
+    def wait(self, change: Change) -> typing.Iterator[bool]:
+        """Wait until it is a thread's turn, or its change is settled.
+
+        A thread whose change is settled goes on at once, so that its next
+        change comes in time for the next write.
+
+        :returns: context manager that yields a bool, whether it is its turn.
+        """
+        with self._changed:
+            self._changed.wait_for(
+                lambda: change.is_settled or not self._is_taken)
+            if not change.is_settled:
+                self._is_taken = is_own = True
+            else:
+                is_own = False
+        try:
+            yield is_own
+        finally:
+            if is_own:
+                with self._changed:
+                    self._is_taken = False
+                    self._changed.notify_all()
+
+
+class _Document:
+    """The changes that wait for one document.
+
+    :param turn: documents of the same owner have the same.
+    """
+
+    def __init__(self, turn: _Turn) -> None:
+        self.turn = turn
         self._lock = threading.Lock()
         self._waiting: list[Change] = []
         self._writes = 0
@@ -133,13 +174,13 @@ class _Document:
         with self._lock:
             self._waiting.remove(change)
 
-    def take(self, groups: frozenset[str]) -> list[Change]:
-        """Withdraw and return the changes with these attribute groups."""
+    def take(self, groups: frozenset[str], most: int) -> list[Change]:
+        """Withdraw and return some changes with these attribute groups."""
         with self._lock:
             taken = [change for change in self._waiting
-                     if change.groups == groups]
+                     if change.groups == groups][:most]
             self._waiting = [change for change in self._waiting
-                             if change.groups != groups]
+                             if change not in taken]
             return taken
 
 
@@ -148,6 +189,7 @@ class GroupCommit:
 
     def __init__(self) -> None:
         self._documents: dict[str, _Document] = {}
+        self._turns: dict[str, _Turn] = {}
         self._lock = threading.Lock()
 
     def writes(self, uuid: str) -> int:
@@ -161,7 +203,8 @@ class GroupCommit:
 
     def commit(self, uuid: str, change: Change,
                known: pvm_wrapper.EntryWrapper | None = None,
-               writes: int | None = None) -> pvm_wrapper.EntryWrapper:
+               writes: int | None = None,
+               owner: str | None = None) -> pvm_wrapper.EntryWrapper:
         """Make a change, together with those that wait for the same document.
 
         Alone, this costs a read, unless a wrapper is given, and a write if the
@@ -172,15 +215,18 @@ class GroupCommit:
         :param known: wrapper that was just read, to save the request. It is
             not used if the document was written here since then.
         :param writes: int, what writes() returned before `known` was read.
+        :param owner: str, UUID of the VIOS that the document is a part of, if
+            it is one. A VIOS takes one write at a time, and a write of a part
+            makes its own document outdated.
         :returns: the wrapper of the document as it is now. Other threads may
             have got the same one, so do not change it.
         :raises: what the change raises; a pypowervm Error if the document
             cannot be read or written.
         """
-        document = self._document(uuid)
+        document = self._document(uuid, owner)
         document.add(change)
-        with document.turn:
-            if not change.is_settled:
+        with document.turn.wait(change) as is_own_turn:
+            if is_own_turn:
                 document.withdraw(change)
                 is_fresh = known is not None and writes == document.writes
                 _lead(document, change, known if is_fresh else change.getter())
@@ -190,9 +236,13 @@ class GroupCommit:
             _Batch(document, change).write(change.getter())
         return change.result
 
-    def _document(self, uuid: str) -> _Document:
+    def _document(self, uuid: str, owner: str | None = None) -> _Document:
+        key = uuid.upper()
         with self._lock:
-            return self._documents.setdefault(uuid.upper(), _Document())
+            if key not in self._documents:
+                self._documents[key] = _Document(self._turns.setdefault(
+                    (owner or uuid).upper(), _Turn()))
+            return self._documents[key]
 
 
 def _lead(document: _Document, own: Change, source: Source) -> None:
@@ -257,6 +307,7 @@ class _Batch:
                 if self._has_changed:
                     self._document.note_write()
             for change in self.changes:
+                change.is_shared = not self.is_own_alone
                 change.result = wrapper
             return
 
@@ -280,7 +331,8 @@ class _Batch:
     def _make(self, wrapper: pvm_wrapper.EntryWrapper) -> bool:
         """Make all changes; called again if the document was outdated."""
         if self._takes_others:
-            self.changes.extend(self._document.take(self._own.groups))
+            self.changes.extend(self._document.take(
+                self._own.groups, MOST_TOGETHER - len(self.changes)))
         self._has_changed = False
         for change in self.changes:
             try:

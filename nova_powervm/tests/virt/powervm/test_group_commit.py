@@ -238,6 +238,51 @@ class TogetherTest(Case):
         self.assertEqual(2, self.platform.writes)
         self.assertEqual({'a', 'b', 'c'}, set(self.platform.items))
 
+    def test_too_many(self):
+        """A request must not take longer than its time-out."""
+        self.patch(group_commit, 'MOST_TOGETHER', 3)
+        writers = [self.writer(name) for name in 'abcdefg']
+        self.finish(writers)
+        self.assertEqual(set('abcdefg'), set(self.platform.items))
+        self.assertEqual(3, self.platform.writes)
+
+    def test_settled_goes_on(self):
+        """Whose change is written need not wait for the next write."""
+        writers = [self.writer('a'), self.writer('b')]
+        other = self.writer('c', groups=['storage'])
+        for _request in ('read', 'write', 'read'):
+            self.platform.answer()
+        # The write of the other one is under way.
+        write = self.platform.requests.get(timeout=TIMEOUT)
+        for writer in writers:
+            writer.join(TIMEOUT)
+            self.assertFalse(writer.is_alive())
+        self.assertTrue(other.is_alive())
+        write.put(OK)
+        self.finish([other])
+
+    def test_parts_of_one_owner(self):
+        """A document waits while another one of the same VIOS is written."""
+        writer = self.writer('a')
+        other = Writer(self, 'b')
+        done = threading.Event()
+
+        def commit():
+            self.commits.commit(str(uuid.uuid4()), other.change,
+                                owner=self.platform.uuid)
+            done.set()
+
+        thread = threading.Thread(target=commit, daemon=True)
+        thread.start()
+        self.platform.answer()
+        write = self.platform.requests.get(timeout=TIMEOUT)
+        self.assertFalse(done.wait(0.05))
+        self.assertTrue(self.platform.requests.empty())
+        write.put(OK)
+        self.finish([writer, thread])
+        self.assertTrue(done.is_set())
+        self.assertEqual(('a', 'b'), self.platform.items)
+
     def test_nothing_to_change(self):
         self.platform.items = ('a', 'b')
         writers = [self.writer(name) for name in 'ab']

@@ -43,7 +43,6 @@ import time
 
 from nova import exception as nova_exc
 from nova.virt import imagecache
-from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from oslo_utils import excutils
 from oslo_utils import units
@@ -52,10 +51,10 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
+from nova_powervm.virt.powervm.disk import image_locks
 from nova_powervm.virt.powervm.disk import room
 from nova_powervm.virt.powervm import names
 from nova_powervm.virt.powervm.storage import deletion
-from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import uploads
 from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm import utils
@@ -87,9 +86,10 @@ _PROOF = deletion.cache_proof(
 class ImageCache(imagecache.ImageCacheManager):
     """The images in one volume group.
 
-    A thread holds the lock of an image while it fetches, copies or removes it.
-    It requests a copy with the etag of the document that had the complete
-    image, so no other client can have removed the image in between.
+    A thread shares the lock of an image while it copies it, and has the lock
+    alone while it fetches or removes it. It requests a copy with the etag of
+    the document that had the complete image, so no other client can have
+    removed the image in between.
 
     :param host: the owner of the REST connection (host.Host).
     :param volume_group: volumegroup.VolumeGroup
@@ -103,7 +103,7 @@ class ImageCache(imagecache.ImageCacheManager):
         self.vg = volume_group
         self.image_api = image_api
         self._clock = clock
-        self._locks = lockutils.Semaphores()
+        self.locks = image_locks.ImageLocks()
         self._unused_since = {}
         self._unused_lock = threading.Lock()
 
@@ -124,18 +124,15 @@ class ImageCache(imagecache.ImageCacheManager):
         :returns: wrapper of the new disk.
         :raises FlavorDiskSmallerThanImage: if the size is too small.
         """
-        with self._fetching(image):
-            vg_w, disk = self.vg.edit(self._copy, image, name, size_gb, proof)
-            for _attempt in range(2):
-                # Others may use the space between fetching and copying.
-                if disk is None:
-                    vg_w, disk = self._fetch_and_copy(
+        while True:
+            with self._using(image) as share:
+                vg_w, disk = self._copy_first(image, name, size_gb, proof)
+                if disk is not None:
+                    return disk
+                if share.make_whole():
+                    return self._create_fetched(
                         context, image, vg_w, name, size_gb, proof, half_made)
-            if disk is None:
-                raise nova_exc.CouldNotFetchImage(
-                    'Image %s was removed from volume group %s by somebody '
-                    'else.' % (image.id, self.vg.name))
-            return disk
+                # Another thread is fetching it.
 
     def ensure(self, context, image):
         """Fetch an image unless it is cached (1 request, or 8).
@@ -143,14 +140,18 @@ class ImageCache(imagecache.ImageCacheManager):
         :param image: image.Image
         :returns: bool: True if it was fetched.
         """
-        with self._fetching(image):
-            vg_w = self.vg.read()
-            if self._is_complete(vg_w, disk_name(image)):
-                return False
-            with self._opened(context, image) as (image, stream, image_gb):
-                with self._fetched(image, stream, vg_w, image_gb, _MARKER_GB):
-                    self.vg.edit(self._end, image)
-            return True
+        while True:
+            with self._using(image) as share:
+                vg_w = self.vg.read()
+                if self._is_complete(vg_w, disk_name(image)):
+                    return False
+                if not share.make_whole():
+                    continue
+                with self._opened(context, image) as (found, stream, image_gb):
+                    with self._fetched(found, stream, vg_w, image_gb,
+                                       _MARKER_GB):
+                        self.vg.edit(self._end, found)
+                return True
 
     def give_way(self, vg_w, size_gb, own=None):
         """Remove images, if this makes enough space for a disk.
@@ -174,9 +175,9 @@ class ImageCache(imagecache.ImageCacheManager):
 
         :param vg_w: wrapper of the volume group.
         """
-        if vg_w.available_size < size_gb <= self._room(vg_w):
-            mapped = self.vg.clients(_names(vg_w, names.is_group_image))
-            if size_gb <= self._room(vg_w, but=mapped):
+        if vg_w.available_size < size_gb <= room.most(vg_w):
+            mapped = self.vg.clients(room.images(vg_w))
+            if size_gb <= room.most(vg_w, but=mapped):
                 return
         volumegroup.check_room(vg_w, size_gb)
 
@@ -209,19 +210,27 @@ class ImageCache(imagecache.ImageCacheManager):
                   for instance in all_instances if instance.image_ref}
         self.vg.edit(self._sparing_mapped, self._prune, in_use)
 
-    def _lock(self, name, **kwargs):
-        return lockutils.lock(name, semaphores=self._locks, **kwargs)
-
     @contextlib.contextmanager
-    def _fetching(self, image):
-        """Hold the lock of an image that is in use from now on."""
+    def _using(self, image):
+        """Share the lock of an image that is in use from now on."""
         name = disk_name(image)
-        with self._lock(name):
+        with self.locks.shared(name) as share:
             with self._unused_lock:
                 self._unused_since.pop(name, None)
-            yield
+            yield share
 
-    # ---- fetching an image, its lock held ------------------------------
+    # ---- fetching an image, its lock held alone ------------------------
+
+    def _create_fetched(self, context, image, vg_w, *disk):
+        """Fetch an image for a disk; as create_copy, with the lock alone."""
+        for _attempt in range(2):
+            # Others may use the space between fetching and copying.
+            vg_w, made = self._fetch_and_copy(context, image, vg_w, *disk)
+            if made is not None:
+                return made
+        raise nova_exc.CouldNotFetchImage(
+            'Image %s was removed from volume group %s by somebody else.' % (
+                image.id, self.vg.name))
 
     def _fetch_and_copy(self, context, image, vg_w, name, size_gb, proof,
                         half_made):
@@ -314,18 +323,47 @@ class ImageCache(imagecache.ImageCacheManager):
         return (volumegroup.find_disk(vg_w, name) is not None and
                 volumegroup.find_disk(vg_w, _marker(name)) is None)
 
-    def _copy(self, vg_w, image, name, size_gb, proof):
-        """Copy an image; return (vg_w, None) if no complete image exists."""
+    def _copy_first(self, image, name, size_gb, proof):
+        """Copy an image, as _copy, together with other threads."""
+        vg_w, is_added = self.vg.add_disks(
+            'copy image', self._add_copy, image, name, size_gb)
+        if is_added:
+            return vg_w, volumegroup.find_new_disks(vg_w, [name])[0]
         if not self._is_complete(vg_w, disk_name(image)):
             return vg_w, None
-        vg_w = deletion.disks(vg_w, [name], proof)
+        return self.vg.edit(self._copy, image, name, size_gb, proof,
+                            known=vg_w)
+
+    def _add_copy(self, vg_w, image, name, size_gb):
+        """Add a copy of an image to a document, if nothing is in its way.
+
+        :returns: bool, whether it was added.
+        """
+        if (not self._is_complete(vg_w, disk_name(image)) or
+                volumegroup.find_disk(vg_w, name) is not None):
+            return False
+        source, size_gb = self._measure(vg_w, image, size_gb)
+        return volumegroup.add_disk(vg_w, name, size_gb, source=source,
+                                    file_format=image.disk_format)
+
+    @staticmethod
+    def _measure(vg_w, image, size_gb):
+        """Return the disk of an image, and the size of its copy."""
         source = volumegroup.find_disk(vg_w, disk_name(image))
         image_size = int(source.capacity * units.Gi)
         if size_gb is None:
             size_gb = disk_image.size_gb(image_size)
         disk_image.check_fits(image_size, size_gb)
+        return source, size_gb
+
+    def _copy(self, vg_w, image, name, size_gb, proof):
+        """Copy an image; return (vg_w, None) if no complete image exists."""
+        if not self._is_complete(vg_w, disk_name(image)):
+            return vg_w, None
+        vg_w = deletion.disks(vg_w, [name], proof)
+        _source, size_gb = self._measure(vg_w, image, size_gb)
         vg_w = self.give_way(vg_w, size_gb)
-        if vg_w.available_size < size_gb <= self._room(vg_w):
+        if vg_w.available_size < size_gb <= room.most(vg_w):
             # The image itself has to be removed, so Glance has to send it
             # first.
             return vg_w, None
@@ -379,23 +417,23 @@ class ImageCache(imagecache.ImageCacheManager):
         :param dropped: list that takes the names of the images.
         :returns: wrapper
         """
-        for name in _names(vg_w, _is_marker):
+        for name in volumegroup.disk_names(vg_w, _is_marker):
             image_name = 'i' + name[1:]
             if not mapped.isdisjoint((name, image_name)):
                 continue
-            with contextlib.suppress(lockutils.AcquireLockFailedException), \
-                    self._lock(image_name, blocking=False):
-                LOG.warning('Removing image %s: its upload was interrupted.',
-                            image_name)
-                vg_w = self._drop(vg_w, image_name)
-                dropped.append(image_name)
+            with self.locks.alone(image_name) as is_free:
+                if is_free:
+                    LOG.warning('Removing image %s: its upload was '
+                                'interrupted.', image_name)
+                    vg_w = self._drop(vg_w, image_name)
+                    dropped.append(image_name)
         return vg_w
 
     def _prune(self, vg_w, mapped, in_use):
         """Delete partial images, and images that were unused long enough."""
         vg_w = self._drop_partial(vg_w, mapped, [])
-        expired = self._expired(_names(vg_w, names.is_group_image), in_use)
-        with self._locked(set(expired) - mapped) as to_delete:
+        expired = self._expired(room.images(vg_w), in_use)
+        with self.locks.free(set(expired) - mapped) as to_delete:
             deletion.disks(vg_w, to_delete, _PROOF)
 
     def _expired(self, found, in_use):
@@ -412,17 +450,6 @@ class ImageCache(imagecache.ImageCacheManager):
 
     # ---- room ----------------------------------------------------------
 
-    @staticmethod
-    def _room(vg_w, but=()):
-        """Return the GiB that would be free without cached images.
-
-        :param but: names of images that are to stay.
-        """
-        return vg_w.available_size + sum(
-            volumegroup.find_disk(vg_w, name).capacity
-            for name in _names(vg_w, names.is_group_image)
-            if name not in but)
-
     def _check_room_instead(self, vg_w, name, size_gb):
         """Do check_room() for a disk that may replace one with its name."""
         existing = volumegroup.find_disk(vg_w, name)
@@ -435,8 +462,8 @@ class ImageCache(imagecache.ImageCacheManager):
         """
         if vg_w.available_size >= size_gb:
             return vg_w
-        found = set(_names(vg_w, names.is_group_image)) - mapped
-        with self._locked(found - {own}) as free:
+        found = set(room.images(vg_w)) - mapped
+        with self.locks.free(found - {own}) as free:
             with self._unused_lock:
                 unused = set(self._unused_since)
             to_delete = room.needed(
@@ -450,23 +477,6 @@ class ImageCache(imagecache.ImageCacheManager):
                              'images': ', '.join(to_delete), 'size': size_gb})
             return deletion.disks(vg_w, to_delete, _PROOF)
 
-    @contextlib.contextmanager
-    def _locked(self, wanted):
-        """Hold the locks of the images that nobody fetches or copies.
-
-        :param wanted: iterable of names.
-        :returns: context manager that yields the list of the names of these
-            images.
-        """
-        with contextlib.ExitStack() as held:
-            free = []
-            for name in sorted(wanted):
-                with contextlib.suppress(
-                        lockutils.AcquireLockFailedException):
-                    held.enter_context(self._lock(name, blocking=False))
-                    free.append(name)
-            yield free
-
     def _sparing_mapped(self, vg_w, delete, *args):
         """Delete disks of the cache, except those that somebody has mapped.
 
@@ -476,7 +486,7 @@ class ImageCache(imagecache.ImageCacheManager):
             names of disks that stay.
         :returns: the result of delete.
         """
-        cached = _names(vg_w, _PROOF.owns)
+        cached = volumegroup.disk_names(vg_w, _PROOF.owns)
         try:
             return delete(vg_w, frozenset(), *args)
         except pvm_exc.HttpError:
@@ -487,8 +497,3 @@ class ImageCache(imagecache.ImageCacheManager):
                     'mapped to partitions are left alone: %(disks)s', {
                         'vg': self.vg.name, 'disks': mapped})
         return delete(self.vg.read(), frozenset(mapped), *args)
-
-
-def _names(vg_w, is_wanted):
-    """Return the names of some of the disks in a volume group: list."""
-    return list(filter(is_wanted, map(elements.base_name, vg_w.virtual_disks)))

@@ -133,11 +133,16 @@ class LocalStorage(disk_driver.DiskAdapter):
         """See the base class. 2 requests, if there are no stale disks."""
         sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
                  for disk in disks}
+        made = [] if made is None else made
+        types = [disk.disk_type for disk in disks]
         with self._name_clash(sizes):
+            vg_w, is_added = self._vg.add_disks(
+                'create disks', self._add_blank_disks, sizes, made, types)
+            if is_added:
+                return volumegroup.find_new_disks(vg_w, list(sizes))
             return self._vg.edit(
-                self._replace_blank_disks, sizes, self.proof(instance),
-                [] if made is None else made,
-                [disk.disk_type for disk in disks])
+                self._replace_blank_disks, sizes, self.proof(instance), made,
+                types, known=vg_w)
 
     @contextlib.contextmanager
     def _name_clash(self, names):
@@ -178,7 +183,8 @@ class LocalStorage(disk_driver.DiskAdapter):
             uploads.delete_files(self.host, half_made,
                                  self._vg.vios_uuid)
         try:
-            self._vg.edit(deletion.disks, names, self.proof(instance))
+            self._vg.remove('delete disks', deletion.remove_disks, names,
+                            self.proof(instance))
         except pvm_exc.HttpError:
             own = self.own_partitions(instance)
             foreign = {name: client
@@ -192,7 +198,8 @@ class LocalStorage(disk_driver.DiskAdapter):
                             'vg': self._vg.name, 'disks': foreign},
                         instance=instance)
             names = [name for name in names if name not in foreign]
-            self._vg.edit(deletion.disks, names, self.proof(instance))
+            self._vg.remove('delete disks', deletion.remove_disks, names,
+                            self.proof(instance))
         self._forget_half_made(instance, names)
 
     def extend_disk(self, instance, size_gb,
@@ -228,6 +235,18 @@ class LocalStorage(disk_driver.DiskAdapter):
                 'it' % name)
         self._images.check_room(vg_w, math.ceil(growth))
         return disk
+
+    @staticmethod
+    def _add_blank_disks(vg_w, sizes, made, disk_types):
+        """Add disks to a document, if nothing is in their way.
+
+        :returns: bool, whether they were added.
+        """
+        if (any(volumegroup.find_disk(vg_w, name) for name in sizes) or
+                not volumegroup.add_blank_disks(vg_w, sizes)):
+            return False
+        made[:] = disk_types
+        return True
 
     def _replace_blank_disks(self, vg_w, sizes, proof, made, disk_types):
         """Create disks; record their types before they may exist."""

@@ -28,7 +28,6 @@ import time
 
 from nova import exception as nova_exc
 from nova.virt import imagecache
-from oslo_concurrency import lockutils
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
@@ -37,6 +36,7 @@ from pypowervm.wrappers import storage as pvm_stg
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.disk import download
 from nova_powervm.virt.powervm.disk import image as disk_image
+from nova_powervm.virt.powervm.disk import image_locks
 from nova_powervm.virt.powervm.disk import markers
 from nova_powervm.virt.powervm import names
 
@@ -66,7 +66,8 @@ class _ImageIsGone(Exception):
 class PoolImages(imagecache.ImageCacheManager):
     """The images in one pool.
 
-    A thread holds the lock of an image while it uploads, clones or removes it.
+    A thread shares the lock of an image while it clones it, and has the lock
+    alone while it uploads or removes it.
     Markers make other hosts wait. The platform cannot delete an image with a
     clone (assumed, no hardware).
 
@@ -85,7 +86,7 @@ class PoolImages(imagecache.ImageCacheManager):
         self._sleep = sleep
         self._host_token = names.digest(
             '%s %s' % (pool.host.system_uuid, pool.host.nodename), 8)
-        self._locks = lockutils.Semaphores()
+        self.locks = image_locks.ImageLocks()
         self._state_lock = threading.Lock()
         # Name -> LUEnt of the images that were complete when last seen.
         self._complete = {}
@@ -106,12 +107,14 @@ class PoolImages(imagecache.ImageCacheManager):
         :param size_gb: int, its size in GiB; not less than the image's.
         :returns: LUEnt wrapper.
         """
-        with self._using(image) as known:
-            if known is not None:
-                with contextlib.suppress(_ImageIsGone):
-                    return self._clone(known, name, size_gb)
-            image_lu, _uploaded = self._obtain(context, image)
-            return self.pool.create(name, size_gb, clone=image_lu)
+        while True:
+            with self._using(image) as (share, known):
+                if known is not None:
+                    with contextlib.suppress(_ImageIsGone):
+                        return self._clone(known, name, size_gb)
+                if share.make_whole():
+                    image_lu, _uploaded = self._obtain(context, image)
+                    return self.pool.create(name, size_gb, clone=image_lu)
 
     def ensure(self, context, image):
         """Upload an image unless it is in the pool (1 to 8 requests).
@@ -119,10 +122,12 @@ class PoolImages(imagecache.ImageCacheManager):
         :param image: image.Image
         :returns: bool: True if this host uploaded it.
         """
-        with self._using(image) as known:
-            if known is not None and self.pool.exists(known.uuid):
-                return False
-            return self._obtain(context, image)[1]
+        while True:
+            with self._using(image) as (share, known):
+                if known is not None and self.pool.exists(known.uuid):
+                    return False
+                if share.make_whole():
+                    return self._obtain(context, image)[1]
 
     def clean_at_start(self):
         """Read the LUs, and remove stale markers and images (1 request).
@@ -149,24 +154,25 @@ class PoolImages(imagecache.ImageCacheManager):
         in_use = {names.pool_image_prefix(instance.image_ref)
                   for instance in all_instances if instance.image_ref}
         for lu_w in self._expired(lus, in_use):
-            with contextlib.suppress(lockutils.AcquireLockFailedException), \
-                    self._image_lock(lu_w.name, blocking=False):
-                self._remove_unused(lu_w)
+            with self.locks.alone(lu_w.name) as is_free:
+                if is_free:
+                    self._remove_unused(lu_w)
 
     # ---- known images --------------------------------------------------
 
-    def _image_lock(self, name, **kwargs):
-        return lockutils.lock(name, semaphores=self._locks, **kwargs)
-
     @contextlib.contextmanager
     def _using(self, image):
-        """Hold the lock of an image; yield its LUEnt if it is known."""
-        with self._image_lock(lu_name(image)):
+        """Share the lock of an image.
+
+        :returns: context manager that yields the image_locks.Share, and the
+            LUEnt of the image if it is known, else None.
+        """
+        with self.locks.shared(lu_name(image)) as share:
             with self._state_lock:
                 known = self._complete.get(lu_name(image))
                 if known is not None:
                     self._unused_since.pop(known.uuid, None)
-            yield known
+            yield share, known
 
     def look(self):
         """Read all LUs (1 request), and record the images among them."""
@@ -313,14 +319,15 @@ class PoolImages(imagecache.ImageCacheManager):
                     self._is_dead(marker_lu)):
                 continue
             name = markers.marked_image(marker_lu.name)
-            with contextlib.ExitStack() as held, contextlib.suppress(
-                    lockutils.AcquireLockFailedException):
-                # Another thread holds the lock of its marker's image.
-                if name != held_name:
-                    held.enter_context(self._image_lock(name,
-                                                        blocking=False))
-                self._remove_partial(_images(lus, name) + [marker_lu], name,
-                                     removed, may_stay=name != held_name)
+            to_delete = _images(lus, name) + [marker_lu]
+            if name == held_name:
+                self._remove_partial(to_delete, name, removed, may_stay=False)
+                continue
+            with self.locks.alone(name) as is_free:
+                # Else another thread uploads or clones it.
+                if is_free:
+                    self._remove_partial(to_delete, name, removed,
+                                         may_stay=True)
         return [lu_w for lu_w in lus if lu_w.uuid not in removed]
 
     def _remove_partial(self, to_delete, name, removed, may_stay):

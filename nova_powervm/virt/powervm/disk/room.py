@@ -12,6 +12,25 @@
 
 """Choose the cached images to remove in favour of a disk."""
 
+from nova_powervm.virt.powervm import names
+from nova_powervm.virt.powervm.storage import volumegroup
+
+
+def images(vg_w):
+    """Return the names of the cached images in a volume group: list."""
+    return volumegroup.disk_names(vg_w, names.is_group_image)
+
+
+def most(vg_w, but=()):
+    """Return the GiB that would be free without cached images, a float.
+
+    :param vg_w: wrapper of the volume group.
+    :param but: names of images that are to stay.
+    """
+    return vg_w.available_size + sum(
+        volumegroup.find_disk(vg_w, name).capacity
+        for name in images(vg_w) if name not in but)
+
 
 def needed(sizes, size_gb, free_gb, to_keep):
     """Choose images to remove, and no more than necessary.

@@ -277,14 +277,19 @@ class ConfigDrive:
         :returns: bool, whether any of them existed.
         """
         try:
-            return group.edit(deletion.media, to_delete, proof, known=known)
+            if known is not None:
+                return group.edit(deletion.media, to_delete, proof,
+                                  known=known)
+            return group.remove('delete media', deletion.remove_media,
+                                to_delete, proof)
         except pvm_exc.HttpError:
             lent = self._lent(group.vios_uuid, to_delete)
             if not lent:
                 raise
         LOG.warning('Config drives stay as long as LPARs that are not of '
                     'their servers have them: %s', ', '.join(sorted(lent)))
-        group.edit(deletion.media, sorted(set(to_delete) - lent), proof)
+        group.remove('delete media', deletion.remove_media,
+                     sorted(set(to_delete) - lent), proof)
         return True
 
     def _lent(self, vios_uuid, wanted):
@@ -422,8 +427,8 @@ class ConfigDrive:
             with excutils.save_and_reraise_exception() as reraise:
                 # The answer may have been lost after the upload.
                 is_free = utils.try_to('delete the config drive %s' % name,
-                                       group.edit, deletion.media, [name],
-                                       proof)
+                                       group.remove, 'delete media',
+                                       deletion.remove_media, [name], proof)
                 is_up = self.host.is_vios_up(group.vios_uuid)
                 avoided = None if is_up else group.vios_uuid
                 self._repository.forget(avoid=avoided)

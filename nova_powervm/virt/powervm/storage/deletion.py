@@ -117,6 +117,20 @@ def disks(vg_w, names, proof):
     :raises StorageIsNotOurs: before anything was deleted.
     :raises pypowervm.exceptions.HttpError: if one of them is mapped.
     """
+    return vg_w.update() if remove_disks(vg_w, names, proof) else vg_w
+
+
+def remove_disks(vg_w, names, proof):
+    """Edit: remove virtual disks from the document of their group.
+
+    The document has to be written after that.
+
+    :param vg_w: VG wrapper.
+    :param names: collection of str, without paths.
+    :param proof: Proof that covers all of them.
+    :returns: bool, whether any of them existed.
+    :raises StorageIsNotOurs: before anything was changed.
+    """
     _check(names, proof)
     to_delete = [disk for disk in vg_w.virtual_disks
                  if elements.base_name(disk) in names]
@@ -124,7 +138,7 @@ def disks(vg_w, names, proof):
         LOG.info('Deleting disk %(disk)s from volume group %(vg)s: %(why)s.',
                  {'disk': disk.name, 'vg': vg_w.name, 'why': proof.why})
         vg_w.virtual_disks.remove(disk)
-    return vg_w.update() if to_delete else vg_w
+    return bool(to_delete)
 
 
 def media(vg_w, names, proof):
@@ -136,6 +150,17 @@ def media(vg_w, names, proof):
     :returns: bool, whether any of them existed.
     :raises StorageIsNotOurs: before anything was deleted.
     """
+    if remove_media(vg_w, names, proof):
+        vg_w.update()
+        return True
+    return False
+
+
+def remove_media(vg_w, names, proof):
+    """Edit: remove media from the document of their volume group.
+
+    See remove_disks().
+    """
     _check(names, proof)
     to_delete = [(repository.optical_media, medium)
                  for repository in vg_w.vmedia_repos
@@ -145,8 +170,6 @@ def media(vg_w, names, proof):
         LOG.info('Deleting medium %(medium)s: %(why)s.',
                  {'medium': medium.name, 'why': proof.why})
         media_of_repository.remove(medium)
-    if to_delete:
-        vg_w.update()
     return bool(to_delete)
 
 

@@ -18,6 +18,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction
 from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.virt.powervm import group_commit
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -25,6 +26,8 @@ from nova_powervm.virt.powervm.storage import vios_mappings
 LOG = logging.getLogger(__name__)
 
 _FILE_POOL_PREFIX = 'QCOW VG'
+# A kind of changes, see VolumeGroup._commit().
+_ADDED = 'add_disks'
 
 
 class VolumeGroup:
@@ -55,14 +58,65 @@ class VolumeGroup:
         :returns: the result of func.
         """
         def announced(vg_w, *args):
-            if len(vg_w.vmedia_repos):
-                # If its media change, the platform sends an event about the
-                # VIOS.
-                self.host.expect_vios_event(self.vios_uuid)
+            self._announce(vg_w)
             return func(vg_w, *args)
 
         return transaction.entry_transaction(announced)(
             known or self._getter(), *args)
+
+    def add_disks(self, name, func, *args):
+        """Add disks, together with threads that do the same (2 requests).
+
+        :param name: str, the purpose, for logs.
+        :param func: called as func(vg_wrapper, *args); adds disks with
+            add_disk(), and writes nothing. Returns whether it has added them.
+            It may be called again, with another wrapper, and by another
+            thread.
+        :returns: (wrapper of the group, bool whether they were added). If so,
+            do not change the wrapper: others may have got the same.
+        :raises: as group_commit.GroupCommit.commit
+        """
+        vg_w, is_added, is_shared = self._commit(name, _ADDED, func, args)
+        if is_shared and not is_added:
+            vg_w = self.read()
+        return vg_w, is_added
+
+    def remove(self, name, func, *args):
+        """Remove disks or media, together with threads that do the same.
+
+        Needs 1 request, and 1 if anything is removed.
+
+        :param func: deletion.remove_disks or deletion.remove_media; called as
+            func(vg_wrapper, *args).
+        :returns: bool, whether any of them existed.
+        :raises: as group_commit.GroupCommit.commit
+        """
+        return self._commit(name, func.__name__, func, args)[1]
+
+    def _commit(self, name, kind, func, args):
+        """Change its document, together with threads that do the same.
+
+        :param kind: str; only changes of one kind go out together. The
+            platform was never seen to take others in one request.
+        :returns: (wrapper of the group, what func has returned, bool whether
+            others may have got the same wrapper).
+        """
+        returned = []
+
+        def change(vg_w):
+            self._announce(vg_w)
+            returned[:] = [func(vg_w, *args)]
+            return returned[0]
+
+        wanted = group_commit.Change(name, self._getter, change, [kind])
+        vg_w = self.host.edits.commit(self.uuid, wanted,
+                                      owner=self.vios_uuid)
+        return vg_w, returned[0], wanted.is_shared
+
+    def _announce(self, vg_w):
+        """If its media change, the platform sends an event about the VIOS."""
+        if len(vg_w.vmedia_repos):
+            self.host.expect_vios_event(self.vios_uuid)
 
     def clients(self, names):
         """Return which of some disks are mapped (1 request).
@@ -89,6 +143,14 @@ def find_disk(vg_w, name):
                  if elements.base_name(disk) == name), None)
 
 
+def disk_names(vg_w, is_wanted):
+    """Return the names of some of the disks in a volume group: list.
+
+    :param is_wanted: function of a name.
+    """
+    return list(filter(is_wanted, map(elements.base_name, vg_w.virtual_disks)))
+
+
 def is_file_backed(vg_w):
     """Return whether the disks of a volume group are files.
 
@@ -111,9 +173,8 @@ def create_disk(vg_w, name, size_gb, source=None, file_format=None):
     :returns: (wrapper of the group, wrapper of the disk).
     :raises ComputeResourcesUnavailable: if the group has too little space.
     """
-    vg_w, disks = _create(vg_w, [pvm_stg.VDisk.bld(
-        vg_w.adapter, name, size_gb, base_image=source and source.udid,
-        file_format=file_format)])
+    vg_w, disks = _create(vg_w, [_build(vg_w, name, size_gb, source,
+                                        file_format)])
     return vg_w, disks[0]
 
 
@@ -124,23 +185,68 @@ def create_blank_disks(vg_w, sizes):
     :returns: list of wrappers of the disks.
     :raises ComputeResourcesUnavailable: if the group has too little space.
     """
-    return _create(vg_w, [
-        pvm_stg.VDisk.bld(vg_w.adapter, name, size_gb,
-                          file_format=pvm_stg.FileFormatType.RAW)
-        for name, size_gb in sizes.items()])[1]
+    return _create(vg_w, _build_blank(vg_w, sizes))[1]
+
+
+def _build(vg_w, name, size_gb, source, file_format):
+    return pvm_stg.VDisk.bld(vg_w.adapter, name, size_gb,
+                             base_image=source and source.udid,
+                             file_format=file_format)
+
+
+def _build_blank(vg_w, sizes):
+    return [_build(vg_w, name, size_gb, None, pvm_stg.FileFormatType.RAW)
+            for name, size_gb in sizes.items()]
+
+
+def add_disk(vg_w, name, size_gb, source=None, file_format=None):
+    """Edit: add a new virtual disk to the document of a volume group.
+
+    Parameters as in create_disk().
+
+    :returns: bool, whether it was added. If not, the group has too little
+        space for it and for what else was added to the document.
+    """
+    return _add(vg_w, [_build(vg_w, name, size_gb, source, file_format)])
+
+
+def add_blank_disks(vg_w, sizes):
+    """Edit: add virtual disks without content, as add_disk().
+
+    :param sizes: dict of name -> int GiB.
+    """
+    return _add(vg_w, _build_blank(vg_w, sizes))
+
+
+def _add(vg_w, new_disks):
+    # Only the platform gives a disk its UDID.
+    added = [disk for disk in vg_w.virtual_disks if not disk.udid]
+    if vg_w.available_size < sum(disk.capacity for disk in added + new_disks):
+        return False
+    vg_w.virtual_disks.extend(new_disks)
+    return True
 
 
 def _create(vg_w, new_disks):
     check_room(vg_w, sum(disk.capacity for disk in new_disks))
-    names = [disk.name for disk in new_disks]
     vg_w.virtual_disks.extend(new_disks)
     vg_w = vg_w.update()
+    return vg_w, find_new_disks(vg_w, [disk.name for disk in new_disks])
+
+
+def find_new_disks(vg_w, names):
+    """Return disks that the platform has just created.
+
+    :param names: list of str.
+    :returns: list of wrappers, in this order.
+    :raises pypowervm.exceptions.Error: if one is missing.
+    """
     disks = [find_disk(vg_w, name) for name in names]
     if any(disk is None for disk in disks):
         raise pvm_exc.Error('The platform accepted disks %s in volume group '
                             '%s, but they are not there.' % (names,
                                                              vg_w.name))
-    return vg_w, disks
+    return disks
 
 
 def check_room(vg_w, size_gb):

@@ -318,7 +318,7 @@ class PruneTestCase(ImageCacheTestCase):
         image_id, = self.cache(b'image')
         self.prune()
         self.now += 100
-        with self.adapter._images._lock(self.image_name(image_id)):
+        with self.adapter._images.locks.shared(self.image_name(image_id)):
             self.prune()
             self.assertEqual(self.names(image_id), self.disk_names())
         self.prune()

@@ -144,7 +144,7 @@ class SourceTest(RoomTestCase):
         """The room of both is needed, and one is in use by somebody."""
         self.cache_own()
         other, = self.cache(3)
-        with self.adapter._images._lock(other):
+        with self.adapter._images.locks.shared(other):
             self.assert_nothing_goes(nova_exc.ComputeResourcesUnavailable)
 
     def test_download_is_ended(self):
@@ -206,7 +206,7 @@ class NoMoreThanNeededTest(RoomTestCase):
     def test_image_that_is_fetched_stays(self):
         """Another boot has its lock."""
         fetched, other = self.cache(50, 60)
-        with self.adapter._images._lock(fetched):
+        with self.adapter._images.locks.shared(fetched):
             self.create_swap(2000 - 110 + 1)
             self.assert_left(fetched)
             before = self.state()
@@ -239,7 +239,7 @@ class NoMoreThanNeededTest(RoomTestCase):
         self.cache_own()
         other, = self.cache(50)
         instance = self.make_instance(root_gb=1950)
-        with self.adapter._images._lock(other):
+        with self.adapter._images.locks.shared(other):
             self.create(instance)
         self.assertEqual(sorted([other, self.name(BOOT, instance)]),
                          self.disk_names())

@@ -312,7 +312,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
         self.adapter.cache_image(self.context, other)
         kept, = set(self.disk_names()) - set(own)
         instance = self.make_instance(root_gb=1999)
-        with self.adapter._images._lock(kept):
+        with self.adapter._images.locks.shared(kept):
             self.create(instance)
         self.assertEqual(sorted([kept, self.name(BOOT, instance)]),
                          self.disk_names())
@@ -329,7 +329,7 @@ class LocalStorageTestCase(LocalDiskTestCase):
     def test_image_that_is_being_copied_stays(self):
         self.fill_cache()
         name, = self.disk_names()
-        with self.adapter._images._lock(name):
+        with self.adapter._images.locks.shared(name):
             self.assertRaises(
                 nova_exc.ComputeResourcesUnavailable,
                 self.adapter.create_blank_disks, self.instance,

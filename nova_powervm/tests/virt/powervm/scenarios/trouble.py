@@ -21,6 +21,9 @@ ALL = ()
 TROUBLE = {
     'test_move_targets.LateTest': ALL,
     'test_move_targets.OtherWaysTest': ALL,
+    # Config drives that arrive meanwhile make the document of a VIOS outdated.
+    'test_at_once.AtOnceTest': ALL,
+    'test_at_once.PoolAtOnceTest': ALL,
     'test_blank_disks.EvacuationTest': ALL,
     'test_blank_disks.HardRebootPoolTest': ALL,
     'test_blank_disks.HardRebootTest': ALL,

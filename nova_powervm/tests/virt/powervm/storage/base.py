@@ -12,11 +12,55 @@
 
 """Base of the tests of storage documents: disks that are there."""
 
+import threading
+import time
+from unittest import mock
+
 from nova_powervm.tests.virt.powervm.disk import base
+from nova_powervm.virt.powervm import group_commit
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm import vm
+
+
+SECONDS = 20  # the most that a thread waits for others
+
+
+def together(host, functions):
+    """Call functions in threads, so that their changes go out together.
+
+    :param host: host.Host
+    :param functions: list of callables; each makes one change of one document
+        with host.edits.
+    :returns: list of what each has returned, or raised.
+    """
+    outcomes = [None] * len(functions)
+    write = group_commit._Batch.write
+    all_wait = threading.Event()
+
+    def write_when_all_wait(batch, source):
+        deadline = time.monotonic() + SECONDS
+        while not all_wait.is_set() and time.monotonic() < deadline:
+            if len(batch._document._waiting) >= len(functions) - 1:
+                all_wait.set()
+            time.sleep(0.001)
+        return write(batch, source)
+
+    def call(number):
+        try:
+            outcomes[number] = (functions[number](),)
+        except Exception as exc:
+            outcomes[number] = (exc,)
+
+    with mock.patch.object(group_commit._Batch, 'write', write_when_all_wait):
+        threads = [threading.Thread(target=call, args=(number,))
+                   for number in range(len(functions))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return [outcome for outcome, in outcomes]
 
 
 class DisksTestCase(base.StorageTestCase):

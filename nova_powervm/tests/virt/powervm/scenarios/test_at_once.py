@@ -1,0 +1,195 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Many servers come and go at once on one host.
+
+Each write of a VIOS takes long here: until all other threads wait for the
+VIOS, too. A VIOS takes one write after the other. So the time of an operation
+is the number of writes, wherever a write takes longer than all else.
+"""
+
+import collections
+import threading
+import time
+import types
+
+import fixtures as fx
+from nova import objects
+
+from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.walks import server as walk_server
+from nova_powervm.virt.powervm import group_commit
+
+SECONDS = 150  # the most that a write waits for other threads
+
+
+class SlowVioses(fx.Fixture):
+    """VIOSes that end a write only when all threads wait for a VIOS.
+
+    :param site: simulator.site.Site
+    """
+
+    def __init__(self, site):
+        super().__init__()
+        self._site = site
+        self._changed = threading.Condition()
+        self._at_work = 0
+
+    def _setUp(self):
+        self.useFixture(fx.MockPatch(
+            'nova_powervm.simulator.app.time', types.SimpleNamespace(
+                monotonic=time.monotonic, sleep=self._sleep)))
+        commit = group_commit.GroupCommit.commit
+
+        def waiting(*args, **kwargs):
+            self._count(-1)
+            try:
+                return commit(*args, **kwargs)
+            finally:
+                self._count(1)
+
+        self.useFixture(fx.MockPatchObject(
+            group_commit.GroupCommit, 'commit', waiting))
+        self._site.timing['vios_write_seconds'] = 1
+        self.addCleanup(self._site.timing.update, vios_write_seconds=0)
+
+    def _count(self, change):
+        with self._changed:
+            self._at_work += change
+            self._changed.notify_all()
+
+    def _sleep(self, _seconds):
+        with self._changed:
+            self._changed.wait_for(lambda: not self._at_work, SECONDS)
+
+    def call(self, function, instances):
+        """Call a function of an instance in threads.
+
+        :returns: list of the exceptions
+        """
+        failures = []
+
+        def call(instance):
+            try:
+                function(instance)
+            except Exception as exc:
+                failures.append(exc)
+            finally:
+                self._count(-1)
+
+        threads = [threading.Thread(target=call, args=(instance,))
+                   for instance in instances]
+        self._count(len(threads))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return failures
+
+
+class AtOnceTest(base.ScenarioCase):
+    """Servers on one cached image share the writes of their VIOS.
+
+    :cvar ALONE: the writes that one server needs when it comes, and when it
+        goes: of its volume groups, and of each VIOS
+    """
+
+    TIMING = {'job_polls': 1}
+    ALONE = (1, 1), (2, 1)
+
+    def setUp(self):
+        super().setUp()
+        # The database of tests takes no two threads.
+        self.useFixture(fx.MockPatchObject(objects.Instance, 'save'))
+
+    def at_once(self, function, instances):
+        """Call a function of an instance in threads.
+
+        :returns: (writes of all volume groups, most writes of a VIOS)
+        """
+        self.platform.journal.clear()
+        with SlowVioses(self.site) as vioses, self.cloud.on('compute1'):
+            self.assertEqual([], vioses.call(function, instances))
+        paths = [record['path'] for record in self.platform.journal.records()
+                 if record['method'] == 'POST' and record['status'] == 200 and
+                 '/VirtualIOServer/' in record['path']]
+        of_groups = [path for path in paths if '/VolumeGroup/' in path]
+        of_vioses = collections.Counter(
+            path for path in paths if path not in of_groups)
+        return len(of_groups), max(of_vioses.values())
+
+    def make_instances(self, count):
+        """Make servers that Nova has not built yet."""
+        made = []
+        for _ in range(count):
+            server = walk_server.Server(self.cloud, next(self._numbers))
+            self.users._make_instance(server, base.TINY, 0).create()
+            self.addCleanup(self.cloud.forget, server)
+            made.append(server.read())
+        return made
+
+    def build(self, instance):
+        self.driver.spawn(
+            self.context, instance,
+            objects.ImageMeta.from_dict(self.users._image(0)), [], None, {},
+            network_info=[], block_device_info={})
+
+    def remove(self, instance):
+        self.driver.destroy(self.context, instance, [], {})
+
+    def measure(self, count):
+        """Build servers and remove them; returns the writes of both."""
+        instances = self.make_instances(count)
+        built = self.at_once(self.build, instances)
+        mappings = [len(self.mappings_of({'id': instance.uuid}))
+                    for instance in instances]
+        self.assertEqual(mappings[:1] * count, mappings)
+        self.assertGreaterEqual(mappings[0], 2)
+        return built, self.at_once(self.remove, instances)
+
+    def check(self, count, factor):
+        """Check how often servers have the same document written.
+
+        :param factor: int, so many times as long as one of them all of them
+            may take to come.
+        """
+        built, removed = self.measure(count)
+        self.assertLessEqual(sum(built), factor * sum(self.ALONE[0]), built)
+        for writes, alone in zip((built, removed), self.ALONE):
+            for found, of_one in zip(writes, alone):
+                self.assertLessEqual(found, 4 * of_one, (built, removed))
+
+    def test_one(self):
+        self.assertEqual(self.ALONE, self.measure(1))
+
+    def test_eight(self):
+        self.check(8, factor=2)
+
+    def test_ten(self):
+        self.check(10, factor=3)
+
+    def test_sixteen(self):
+        self.check(16, factor=3)
+
+
+class PoolAtOnceTest(AtOnceTest):
+    """Disks in a Shared Storage Pool, mapped through both VIOSes.
+
+    The writes of one of them happen during those of the other.
+    """
+
+    PROFILE = 'ssp'
+    STORAGE = {'disk_driver': 'ssp'}
+    ALONE = (0, 1), (1, 1)
+
+    def test_eight(self):
+        self.check(8, factor=3)
