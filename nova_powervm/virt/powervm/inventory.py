@@ -33,6 +33,7 @@ from oslo_serialization import jsonutils
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import pci
+from nova_powervm.virt.powervm import rereads
 from nova_powervm.virt.powervm import reserves
 from nova_powervm.virt.powervm import system_lpars
 
@@ -104,6 +105,8 @@ class Inventory:
         # that can use the existing snapshot does not wait for it.
         self._reading = threading.Lock()
         self._snapshot = None
+        self._system = rereads.Rereads(
+            host.get_system, lambda _system: host.refresh_system())
         self._lpars = system_lpars.SystemLpars(host, clock)
         # Another value needs a reshape, which Nova allows only at its start.
         self._is_shared = CONF.powervm.ssp_sharing_provider
@@ -117,7 +120,7 @@ class Inventory:
             # Another thread may have read the host in the meantime.
             if not self._is_fresh(self._snapshot, max_age):
                 taken = self._clock()
-                system, disk = self._host.get_system(), self._disk.capacity()
+                system, disk = self._system.get(), self._disk.capacity()
                 servers = self._servers(system)
                 having = self._lpars.find(system, servers)
                 self._snapshot = _Snapshot(

@@ -97,7 +97,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         return self._vg.vios_uuid == self.host.mgmt_uuid
 
     def capacity(self):
-        vg_w = self._vg.read()
+        vg_w = self._vg.look()
         return disk_driver.DiskCapacity(
             total_gb=vg_w.capacity,
             used_gb=vg_w.capacity - vg_w.available_size,

@@ -19,6 +19,7 @@ from pypowervm.utils import transaction
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.virt.powervm import group_commit
+from nova_powervm.virt.powervm import rereads
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -43,10 +44,19 @@ class VolumeGroup:
         self.vios_uuid = vios_uuid
         self.uuid = vg_w.uuid
         self.name = vg_w.name
+        self._rereads = rereads.Rereads(self.read, host.read_again)
 
     def read(self):
         """Return its wrapper (1 request)."""
         return self._getter().get()
+
+    def look(self):
+        """Return its wrapper, which must not be changed (1 request).
+
+        If it has not changed since the last look, the platform answers without
+        content.
+        """
+        return self._rereads.get()
 
     def edit(self, func, *args, known=None):
         """Call func with the wrapper, alone in this process (1 request).
