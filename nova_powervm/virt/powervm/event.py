@@ -13,12 +13,15 @@
 """The event feed of the platform: update caches, and report to Nova."""
 
 import collections
+import itertools
 import re
 import threading
 import time
 
 from nova.compute import task_states
+from nova import context as nova_context
 from nova import exception as nova_exc
+from nova import objects
 from nova.objects import fields
 from nova.virt import event as virt_event
 from oslo_log import log as logging
@@ -32,6 +35,12 @@ LOG = logging.getLogger(__name__)
 
 # A reboot or a job passes through several states within seconds.
 SETTLE_SECONDS = 15
+
+# What settles within this time is looked up in Nova's database together.
+_GATHER_SECONDS = 1
+# The most LPARs that are looked up together.
+_GATHER_COUNT = 300
+_NOT_LOOKED_UP = object()
 
 _SHUTDOWN_WAIT_SECONDS = 5
 
@@ -63,6 +72,25 @@ def _tells_of_state(event):
 def _tells_of_nvram(event):
     return (event.etype == _TYPE.MODIFY_URI and
             'NVRAM' in (event.detail or '').split(','))
+
+
+def _find_instances(lpar_uuids, nodename):
+    """Find the instances of LPARs (1 DB call), as vm.find_instance() does one.
+
+    :returns: dict of each LPAR UUID -> nova.objects.Instance, or None.
+    """
+    spellings = {lpar_uuid: vm.instance_uuids(lpar_uuid)
+                 for lpar_uuid in lpar_uuids}
+    instances = {instance.uuid: instance
+                 for instance in objects.InstanceList.get_by_filters(
+                     nova_context.get_admin_context(),
+                     {'uuid': [uuid for uuids in spellings.values()
+                               for uuid in uuids],
+                      'host': nodename, 'deleted': False},
+                     expected_attrs=[])}
+    return {lpar_uuid: next((instances[uuid] for uuid in uuids
+                             if uuid in instances), None)
+            for lpar_uuid, uuids in spellings.items()}
 
 
 class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
@@ -156,6 +184,9 @@ class PowerVMLifecycleEventHandler(object):
         self._driver = driver
         self._host = host
         self._settle = settle
+        # LPAR UUID -> its instance, or None: those that were looked up
+        # together and have not been used yet. Of the thread alone.
+        self._found = {}
         # LPAR UUID -> time.monotonic() when it is due. All wait equally long,
         # so they are due in the order in which they were added.
         self._due = collections.OrderedDict()
@@ -200,26 +231,48 @@ class PowerVMLifecycleEventHandler(object):
 
     def _run(self):
         while True:
-            lpar_uuid = self._wait_for_next()
-            if lpar_uuid is None:
+            lpar_uuids = self._wait_for_next()
+            if not lpar_uuids:
                 return
-            try:
-                self.emit(lpar_uuid)
-            except Exception:
-                LOG.exception('Nova could not be told of the state of LPAR '
-                              '%s.', lpar_uuid)
+            self._find(lpar_uuids)
+            for lpar_uuid in lpar_uuids:
+                try:
+                    self.emit(lpar_uuid)
+                except Exception:
+                    LOG.exception('Nova could not be told of the state of '
+                                  'LPAR %s.', lpar_uuid)
 
     def _wait_for_next(self):
-        """Wait for the next LPAR that is due; None at the end."""
+        """Wait for the next LPARs that are due; none of them at the end."""
         with self._changed:
             while not self._stopped:
-                lpar_uuid, due = next(iter(self._due.items()), (None, None))
-                remaining = None if due is None else due - time.monotonic()
+                due = next(iter(self._due.values()), None)
+                remaining = (None if due is None else due - time.monotonic() +
+                             min(_GATHER_SECONDS, self._settle))
                 if remaining is not None and remaining <= 0:
-                    del self._due[lpar_uuid]
-                    return lpar_uuid
+                    return self._take_due()
                 self._changed.wait(remaining)
-        return None
+        return []
+
+    def _take_due(self):
+        now = time.monotonic()
+        found = [lpar_uuid for lpar_uuid, due in itertools.islice(
+            self._due.items(), _GATHER_COUNT) if due <= now]
+        for lpar_uuid in found:
+            del self._due[lpar_uuid]
+        return found
+
+    def _find(self, lpar_uuids):
+        """Look up the instances of several LPARs (1 DB call, or none)."""
+        self._found.clear()
+        if len(lpar_uuids) == 1:
+            return
+        try:
+            self._found.update(_find_instances(lpar_uuids,
+                                               self._host.nodename))
+        except Exception:
+            LOG.exception('The servers of %d LPARs could not be found '
+                          'together; looking for each.', len(lpar_uuids))
 
     def emit(self, lpar_uuid):
         """Emit the lifecycle event for the state of an LPAR.
@@ -227,7 +280,9 @@ class PowerVMLifecycleEventHandler(object):
         :param lpar_uuid: the LPAR's UUID, upper case.
         :raises pypowervm.exceptions.Error: if the state cannot be read.
         """
-        instance = vm.find_instance(lpar_uuid, self._host.nodename)
+        instance = self._found.pop(lpar_uuid, _NOT_LOOKED_UP)
+        if instance is _NOT_LOOKED_UP:
+            instance = vm.find_instance(lpar_uuid, self._host.nodename)
         if instance is None:
             LOG.debug('LPAR %s is not a server of this host.', lpar_uuid)
             return

@@ -164,8 +164,8 @@ class HandlerTestCase(testtools.TestCase):
         self.handler.process([])
 
 
-class EmitTestCase(testtools.TestCase):
-    """What Nova is told when a state has settled."""
+class EmitBase(testtools.TestCase):
+    """Base: a handler, and what it finds."""
 
     def setUp(self):
         super().setUp()
@@ -181,6 +181,10 @@ class EmitTestCase(testtools.TestCase):
         self.found = [self.instance]
         self.lifecycle = event.PowerVMLifecycleEventHandler(self.driver,
                                                             self.host)
+
+
+class EmitTestCase(EmitBase):
+    """What Nova is told when a state has settled."""
 
     def emit(self):
         """Emit what is due; return what was told, in short."""
@@ -226,6 +230,54 @@ class EmitTestCase(testtools.TestCase):
             {'image_snapshot', 'image_snapshot_pending',
              'image_pending_upload', 'image_uploading', 'image_backup',
              'updating_password'}, told)
+
+
+class StormTestCase(EmitBase):
+    """Many LPARs change their states within a second."""
+
+    COUNT = 1000
+
+    def setUp(self):
+        super().setUp()
+        self.uuids = [
+            '%08X-0000-4000-8000-00000000000%d' % (number, number % 10)
+            for number in range(self.COUNT)]
+        self.found = [base.make_instance(number, uuid=lpar_uuid.lower())
+                      for number, lpar_uuid in enumerate(self.uuids)]
+        self.lifecycle = event.PowerVMLifecycleEventHandler(
+            self.driver, self.host, settle=0.5)
+        self.addCleanup(self.lifecycle.shutdown)
+        self.told = []
+        self.all_told = threading.Event()
+        self.driver.emit_event.side_effect = self.tell
+
+    def tell(self, told):
+        self.told.append(told.get_instance_uuid())
+        if len(self.told) == self.COUNT:
+            self.all_told.set()
+
+    def process_all(self):
+        for lpar_uuid in self.uuids:
+            self.lifecycle.process(lpar_uuid)
+        self.assertTrue(self.all_told.wait(SECONDS))
+        self.assertEqual([uuid.lower() for uuid in self.uuids], self.told)
+
+    def test_database_is_asked_for_many_at_once(self):
+        self.process_all()
+        self.assertLessEqual(self.find.call_count, 5)
+
+    def test_database_fails(self):
+        """Then each is looked up by itself, and no state is lost."""
+        def find(_context, filters, **_kwargs):
+            if len(filters['uuid']) > 2:
+                raise ValueError('too many')
+            return [instance for instance in self.found
+                    if instance.uuid in filters['uuid']]
+
+        del self.uuids[10:], self.found[10:]
+        self.COUNT = 10
+        self.find.side_effect = find
+        self.process_all()
 
 
 class SettlingTestCase(testtools.TestCase):
