@@ -36,20 +36,24 @@ class ManyTransactionsTestCase(base.DisksTestCase):
             self.lpars.append(
                 (instance, self.create_disk('b_test%d' % number)))
 
-    def map_all(self):
+    def map_one(self, stg, _number, instance, disk):
+        stg.map(self.vios().uuid, vm.get_lpar_uuid(instance), disk)
+
+    def map_all(self, queue_edits=None):
         """Map each server's disk, in threads; return the exceptions."""
+        queue_edits = queue_edits or self.map_one
         failures = []
 
-        def map_one(instance, disk):
+        def map_one(*args):
             try:
                 with transaction.StorageTransaction.immediate(
                         self.host, 'map') as stg:
-                    stg.map(self.vios().uuid, vm.get_lpar_uuid(instance), disk)
+                    queue_edits(stg, *args)
             except Exception as exc:
                 failures.append(exc)
 
-        threads = [threading.Thread(target=map_one, args=args)
-                   for args in self.lpars]
+        threads = [threading.Thread(target=map_one, args=(number, *args))
+                   for number, args in enumerate(self.lpars)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -67,6 +71,21 @@ class ManyTransactionsTestCase(base.DisksTestCase):
                           for number in range(1, self.COUNT + 1)},
                          set(self.mappings()))
         self.assertLessEqual(self.writes(), 3)
+
+    def test_opposite_orders(self):
+        """No thread waits for a VIOS while it keeps another one."""
+        others = [self.create_disk('r_test%d' % number, 'vios2')
+                  for number in range(1, self.COUNT + 1)]
+
+        def map_both(stg, number, instance, disk):
+            targets = [('vios1', disk), ('vios2', others[number])]
+            for vios, target in targets[::1 if number % 2 else -1]:
+                stg.map(self.vios(vios).uuid, vm.get_lpar_uuid(instance),
+                        target)
+
+        self.assertEqual([], self.map_all(map_both))
+        self.assertEqual(self.COUNT, len(self.mappings()))
+        self.assertEqual(self.COUNT, len(self.mappings('vios2')))
 
     def test_write_is_refused(self):
         """The platform refuses one write: nobody's edits are lost."""
