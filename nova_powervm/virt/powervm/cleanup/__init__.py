@@ -34,6 +34,7 @@ from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm.cleanup import logical_ports
 from nova_powervm.virt.powervm.cleanup import mappings
+from nova_powervm.virt.powervm.cleanup import partition_ids
 from nova_powervm.virt.powervm.cleanup import platform_snapshot
 from nova_powervm.virt.powervm.cleanup import unused_vlans
 from nova_powervm.virt.powervm.cleanup import uploads
@@ -101,6 +102,8 @@ AGAIN = (
 START = (
     Cleaner('what another nova-compute has (nothing is removed)',
             lambda work: _warn_of_others(work)),
+    Cleaner('IDs of LPARs that nobody has kept',
+            lambda work: partition_ids.keep(work.host, work.snapshot)),
     Cleaner('volumes that servers have left',
             lambda work: work.volumes.start(lambda: work.snapshot.vioses)),
     Cleaner('swaps of volumes that were cut off',

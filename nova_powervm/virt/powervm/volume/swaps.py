@@ -37,6 +37,7 @@ from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
 from nova_powervm.virt.powervm.volume import device_addresses
+from nova_powervm.virt.powervm.volume import whereabouts
 
 LOG = logging.getLogger(__name__)
 
@@ -75,6 +76,10 @@ def finish(instance, old, new, discovered):
     :param new: likewise, of the volume that has replaced it.
     :param discovered: the result of new.discover().
     """
+    replaced = device_addresses.udid_of(instance, old.volumes[0])
+    if replaced and whereabouts.has_moved(instance):
+        # A host that was down when the server left it may still have it.
+        device_addresses.keep_missed(instance, old.volumes[0].id, replaced)
     # If Cinder has migrated the old volume, it gives the new volume the id of
     # the old one.
     for address in new.addresses(discovered).values():

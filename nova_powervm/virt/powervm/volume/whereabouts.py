@@ -19,6 +19,7 @@ without Nova. Nothing may be taken from an LPAR that runs.
 
 import functools
 
+from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
 from oslo_log import log as logging
@@ -32,6 +33,16 @@ _ENDED = ('completed', 'failed', 'cancelled')
 # Statuses of other migrations that have failed.
 _FAILED = ('failed', 'error')
 _LIVE, _EVACUATION = 'live-migration', 'evacuation'
+
+
+def has_moved(instance):
+    """Return whether Nova has ever moved a server, or tried to (1 DB call).
+
+    :param instance: nova.objects.Instance
+    """
+    return bool(objects.MigrationList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'instance_uuid': instance.uuid}))
 
 
 class Whereabouts:

@@ -43,6 +43,15 @@ _CUT_OFF = sqlalchemy.text(
     'AND instances.host != last.dest_compute')
 
 
+_ARRIVED_UNSEEN = sqlalchemy.text(
+    'SELECT COUNT(*) FROM migrations AS last '
+    'JOIN instances ON instances.uuid = last.instance_uuid '
+    "WHERE last.instance_uuid = :uuid AND last.status != 'completed' "
+    "AND last.migration_type = 'live-migration' AND last.id = ("
+    'SELECT MAX(id) FROM migrations WHERE instance_uuid = :uuid) '
+    'AND instances.host = last.dest_compute')
+
+
 class Volume(typing.NamedTuple):
     """A volume of a server.
 
@@ -113,3 +122,13 @@ def moves_cut_off(kind):
     """
     with main_db_api.get_engine().connect() as connection:
         return list(connection.execute(_CUT_OFF, {'kind': kind}))
+
+
+def has_arrived_unseen(uuid):
+    """Whether a server has come in a live migration that Nova has not ended.
+
+    :param uuid: str
+    """
+    with main_db_api.get_engine().connect() as connection:
+        return bool(connection.execute(_ARRIVED_UNSEEN,
+                                       {'uuid': uuid}).scalar())

@@ -18,8 +18,10 @@ the driver is known to fail at: see KNOWN.
 
 import typing
 
+from nova_powervm.simulator.migration import fc
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import history_moves
 
 #: The most requests that a fault lets pass.
@@ -33,6 +35,11 @@ KNOWN = {
         'before Nova had its UDID. Once Nova has deleted the server, nothing '
         'proves whose the device is: a limit, see the operator guide, '
         '"What the driver deletes".',
+    'lost before its arrival is noted':
+        'A server with virtual Fibre Channel comes in a live migration while '
+        'nova-compute of the target is down, and an operator deletes its LPAR '
+        'before it starts. The mappings have nothing but the ID of the LPAR, '
+        'which nobody has noted: a limit, see the same page.',
 }
 
 
@@ -270,8 +277,12 @@ def _is_off(_played, _number, lpar):
     return not lpar.is_on
 
 
-def _is_there(_played, _number, _lpar):
-    return True
+def _may_be_lost(played, number, lpar):
+    return not (
+        'lost before its arrival is noted' in KNOWN and
+        fc.mappings_of(lpar) and
+        not played.is_up(played.host_number(number)) and
+        history_look.has_arrived_unseen(played.servers[number].uuid))
 
 
 def _positions(played):
@@ -331,7 +342,7 @@ RULES = (
     Rule('power_off', 1, _lpars(_is_on)),
     Rule('power_on', 1, _lpars(_is_off)),
     Rule('crash', 1, _lpars(_is_on)),
-    Rule('lose', 2, _lpars(_is_there)),
+    Rule('lose', 2, _lpars(_may_be_lost)),
     Rule('vios_down', 2, _vioses_down),
     Rule('their_lpar', 1, _positions, is_numbered=True),
     Rule('their_disk', 1, _positions, is_numbered=True),

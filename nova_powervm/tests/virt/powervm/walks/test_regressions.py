@@ -589,3 +589,26 @@ class RegressionTest(testtools.TestCase):
             self.assertEqual('resized', history.look(5).status)
             history.end()
         self.play(platforms.POOL_NPIV, steps)
+
+    def test_lost_before_its_arrival_is_noted(self):
+        """The mappings stay: see history_rules.KNOWN."""
+        def steps(history):
+            history.make(1, 'with disks', (1, 2, 5), False, 1)
+            history.live_migrate_until(1, 'validate', 'kill target')
+            self.assertFalse(history_rules.is_allowed(history, 'lose', (1,)))
+            history.start_compute(2)
+            self.assertTrue(history_rules.is_allowed(history, 'lose', (1,)))
+            history.lose(1)
+            history.end()
+        self.play(platforms.POOL_NPIV, steps)
+
+    def test_volume_replaced_after_the_host_was_left(self):
+        """Its former host is down, and has the device of the old volume."""
+        def steps(history):
+            history.make(1, 'small', (1, 5), False, 1)
+            history.make(2, 'large', (2, 3, 5), True, 2)
+            history.live_migrate_until(2, 'validate', 'kill target')
+            history.evacuate(2, False)
+            history.swap(2, 3)
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
