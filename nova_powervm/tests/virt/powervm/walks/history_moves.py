@@ -16,10 +16,11 @@ A step holds a migration when a phase of it begins, on the platform, and lets
 something happen then. So a history also sees both hosts half-way.
 """
 
+from nova import objects
+
 from nova_powervm.simulator.migration import fc
 from nova_powervm.simulator.migration import record
 from nova_powervm.simulator.san import address
-from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import history
 from nova_powervm.tests.virt.powervm.walks import view
@@ -77,8 +78,11 @@ class MoveSteps(history.Base):
         """Whether an array gives both WWPNs of each adapter the same LUNs.
 
         It gives the second ones the lowest LUNs that are free, one volume
-        after the other. The platform moves no server for which they differ.
+        after the other, as Nova lists them. The platform moves no server for
+        which they differ.
         """
+        bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
+            self.cloud.context, self.servers[number].uuid)
         with self.cloud.site.lock:
             pairs = [tuple(map(address.wwpn, mapping.wwpns))
                      for mapping in fc.mappings_of(self.lpar(number))]
@@ -86,9 +90,10 @@ class MoveSteps(history.Base):
             taken = {lun for volume in self.cloud.site.san.volumes.values()
                      for wwpn, lun in volume.exports.items()
                      if wwpn in second} if pairs else set()
-            for found in self.volumes_of(number) if pairs else ():
-                exports = self.cloud.cinder.lun(
-                    volumes.VOLUME % found).exports
+            for bdm in bdms if pairs else ():
+                if not bdm.is_volume:
+                    continue
+                exports = self.cloud.cinder.lun(bdm.volume_id).exports
                 luns = {exports[wwpn] for wwpn in second if wwpn in exports}
                 lun = min(luns, default=min(
                     set(range(len(taken) + 1)) - taken))

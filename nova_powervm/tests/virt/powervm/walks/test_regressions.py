@@ -612,3 +612,12 @@ class RegressionTest(testtools.TestCase):
             history.swap(2, 3)
             history.end()
         self.play(platforms.POOL_VSCSI, steps)
+
+    def test_volumes_in_another_order_than_attached(self):
+        """Nova lists them in its own order; so the LUNs differ."""
+        def steps(history):
+            history.make(2, 'large', (1, 5), True, 1)
+            history.attach(1, 3)
+            history.live_migrate(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
