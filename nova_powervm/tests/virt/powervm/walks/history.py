@@ -469,12 +469,14 @@ class Base:
     def _may_have_lent_an_id(self):
         """Whether an LPAR of others may have got the id of a server's LPAR.
 
+        So may that of a server which is deleted while nova-compute is down.
         As long as it has the id, nothing tells a Fibre Channel mapping that
         the server has left on a VIOS which was down from one of that LPAR. It
         goes when nova-compute starts after that.
         """
-        return bool(self.cloud.platform.fabrics) and {
-            'their_lpar', 'vios_down'} <= {name for name, _ in self.taken}
+        taken = {name for name, _ in self.taken}
+        return bool(self.cloud.platform.fabrics) and 'vios_down' in taken and (
+            not taken.isdisjoint(('their_lpar', 'delete')))
 
     def remove_volumes(self):
         """Delete all volumes, also those that a dead process has reserved.

@@ -621,3 +621,15 @@ class RegressionTest(testtools.TestCase):
             history.live_migrate(1)
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    def test_id_of_a_server_that_is_deleted_in_absence(self):
+        def steps(history):
+            history.make(1, 'with disks', (1, 2), False, 1)
+            history.vios_down(1, 'vios2')
+            history.evacuate(1, True)
+            history.start_compute(1)
+            history.make(1, 'with disks', (), False, 5)
+            history.stop_compute(1)
+            history.delete(5)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
