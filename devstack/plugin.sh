@@ -25,11 +25,14 @@ function has_neutron_server {
 # Nova and Neutron share one environment of Python. Neutron's server needs the
 # mechanism driver there.
 function install_nova_powervm {
+    local extras=""
     if has_neutron_server; then
-        setup_develop "$NOVA_POWERVM_DIR" neutron
-    else
-        setup_develop "$NOVA_POWERVM_DIR"
+        extras="neutron"
     fi
+    if [[ "$POWERVM_SIMULATED" == "True" ]]; then
+        extras="${extras:+$extras,}simulator"
+    fi
+    setup_develop "$NOVA_POWERVM_DIR" ${extras:+"$extras"}
 }
 
 # Check what local.conf says of the ports of servers.

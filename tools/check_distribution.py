@@ -15,11 +15,12 @@
 
 Usage: check_distribution.py FOLDER
 
-They must have what git tracks and what the build adds, and nothing else. The
-wheel is then installed into a new environment with all that it requires, from
-PyPI: there "pip check" finds nothing, Nova loads the driver, and the commands
-and options of the package are there. Run by "tox -e packaging", at the root of
-a clone.
+They must have what git tracks and what the build adds, and nothing else; the
+wheel has no tests. The wheel is then installed into a new environment with all
+that it requires, from PyPI: there "pip check" finds nothing, no web server is
+installed, Nova loads the driver, and the commands and options of the package
+are there. With the extra "simulator" the simulated site is there, too. Run by
+"tox -e packaging", at the root of a clone.
 """
 
 import glob
@@ -31,6 +32,17 @@ import tempfile
 import venv
 import zipfile
 
+#: Below these the wheel has nothing: the demo runs on what the tests have.
+NOT_IN_WHEEL = ('nova_powervm/demo/', 'nova_powervm/tests/')
+#: What pip installs beside the package: folder -> files of the clone.
+DATA_FILES = {
+    'etc/nova-powervm': ('etc/nova/nova-config-generator-powervm.conf',
+                         'etc/nova/nova-config-validator-powervm.conf',
+                         'etc/nova/nova-powervm.conf'),
+    'lib/systemd/system': ('etc/systemd/powervm-simulator.service',),
+    'share/man/man1': ('doc/man/powervm-simulator.1',)}
+#: What the extra "simulator" brings in, and nothing else needs.
+WEB_SERVERS = ('cheroot', 'werkzeug')
 HOOK_FILES = {'_nova_powervm_hook.py', 'nova_powervm_hook.pth'}
 #: pbr leaves these out of an sdist.
 NOT_IN_SDIST = {'.gitignore', '.gitreview'}
@@ -88,8 +100,6 @@ def check_sdist(path, tracked):
 def check_wheel(path, tracked):
     """Compare a wheel with what git tracks.
 
-    The tests are a part of the package, as in all of OpenStack.
-
     :param path: str
     :param tracked: set of str
     :returns: list of str, what is wrong
@@ -97,12 +107,22 @@ def check_wheel(path, tracked):
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist()
                  if not name.endswith('/')]
-    info = '-'.join(os.path.basename(path).split('-')[:2]) + '.dist-info/'
-    wanted = HOOK_FILES | {info + name for name in DIST_INFO} | {
-        name for name in tracked if name.startswith('nova_powervm/')}
+    stem = '-'.join(os.path.basename(path).split('-')[:2])
+    wanted = HOOK_FILES | {
+        '%s.dist-info/%s' % (stem, name) for name in DIST_INFO} | {
+        '%s.data/data/%s/%s' % (stem, folder, os.path.basename(name))
+        for folder, files in DATA_FILES.items() for name in files} | {
+        name for name in tracked if name.startswith('nova_powervm/') and
+        not name.startswith(NOT_IN_WHEEL)}
     twice = {name for name in names if names.count(name) > 1}
     return difference('The wheel', wanted, set(names)) + [
         'The wheel has %s twice' % name for name in sorted(twice)]
+
+
+def no_web_server():
+    """Return Python code that fails if a web server is installed."""
+    return ('from importlib import util; '
+            'assert not any(map(util.find_spec, %r))' % (WEB_SERVERS,))
 
 
 def check_install(wheel):
@@ -115,7 +135,12 @@ def check_install(wheel):
         for command in (
                 [python, '-m', 'pip', 'install', '--quiet', wheel],
                 [python, '-m', 'pip', 'check'],
+                [python, '-c', no_web_server()],
                 [python, '-c', LOAD],
+                [os.path.join(commands, 'nova-powervm'), '--help'],
+                [python, '-m', 'pip', 'install', '--quiet',
+                 wheel + '[simulator]'],
+                [python, '-m', 'pip', 'check'],
                 [os.path.join(commands, 'powervm-simulator'), '--help'],
                 [os.path.join(commands, 'oslo-config-generator'),
                  '--namespace', 'nova_powervm', '--output-file', 'sample']):

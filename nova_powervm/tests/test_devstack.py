@@ -71,7 +71,7 @@ class DevStackTest(devstack.PluginCase):
             'stack extra', 'unstack', POWERVM_SIMULATED='True')
         self.assertEqual([
             'enable_service powervm-simulator',
-            'setup_develop %s/nova-powervm' % self.top,
+            'setup_develop %s/nova-powervm simulator' % self.top,
             'run_process powervm-simulator /opt/stack/bin/powervm-simulator '
             '--profile default --data-dir %(data)s --ready-file '
             '%(data)s.ready.json' % {

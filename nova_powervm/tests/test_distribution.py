@@ -93,13 +93,21 @@ class DistributionTest(unittest.TestCase):
             'build_wheel', self.tree, tempfile.mkdtemp(dir=self.temp))
         self.assertEqual([], self.check.check_wheel(wheel, self.tracked))
 
-    def test_data_files_and_tests_are_in(self):
+    def test_data_files_are_in(self):
         for name in ('nova_powervm/simulator/control-openapi.yaml',
-                     'nova_powervm/simulator/profiles/fc.yaml',
-                     'nova_powervm/tests/test_distribution.py'):
+                     'nova_powervm/simulator/profiles/fc.yaml'):
             self.assertEqual(
                 ['The wheel should not have ' + name],
                 self.check.check_wheel(self.wheel, self.tracked - {name}))
+
+    def test_tests_and_demo_are_in_the_sdist_only(self):
+        for name in ('nova_powervm/tests/test_distribution.py',
+                     'nova_powervm/demo/__main__.py'):
+            self.assertIn(name, self.tracked)
+            self.assertEqual(
+                (['The sdist should not have ' + name], []),
+                (self.check.check_sdist(self.sdist, self.tracked - {name}),
+                 self.check.check_wheel(self.wheel, self.tracked - {name})))
 
     def test_what_is_missing_is_found(self):
         name = 'nova_powervm/lost.py'

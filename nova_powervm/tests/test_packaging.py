@@ -108,7 +108,7 @@ def stage(folder):
         if (name != '.git' and os.path.isfile(path) and
                 not os.path.islink(path)):
             shutil.copy(path, folder)
-    for name in ('nova_powervm', 'tools'):
+    for name in ('doc/man', 'etc', 'nova_powervm', 'tools'):
         shutil.copytree(os.path.join(ROOT, name), os.path.join(folder, name),
                         ignore=shutil.ignore_patterns('__pycache__'))
     git(folder, 'init', '-q')
@@ -272,13 +272,23 @@ class WheelTest(unittest.TestCase):
         self.assertEqual(
             {'_nova_powervm_hook.py', 'nova_powervm', 'nova_powervm_hook.pth'},
             {name.split('/')[0] for name in names
-             if '.dist-info/' not in name})
+             if '.dist-info/' not in name and '.data/' not in name})
         data = {os.path.relpath(os.path.join(folder, name), self.source)
                 for folder, _folders, files in
                 os.walk(os.path.join(self.source, 'nova_powervm'))
                 for name in files if not name.endswith('.pyc')}
-        self.assertEqual(set(), data - set(names))
+        apart = {name for name in data if name.startswith(
+            ('nova_powervm/demo/', 'nova_powervm/tests/'))}
+        self.assertEqual(apart, data - set(names))
         self.assertEqual(len(set(names)), len(names))
+        self.assertEqual(
+            {'etc/nova-powervm/nova-powervm.conf',
+             'etc/nova-powervm/nova-config-generator-powervm.conf',
+             'etc/nova-powervm/nova-config-validator-powervm.conf',
+             'lib/systemd/system/powervm-simulator.service',
+             'share/man/man1/powervm-simulator.1'},
+            {name.partition('.data/data/')[2] for name in names
+             if '.data/' in name})
 
     def test_metadata(self):
         with zipfile.ZipFile(self.wheel) as wheel:
@@ -292,6 +302,13 @@ class WheelTest(unittest.TestCase):
                     for line in data.get_all('Requires-Dist')}
         self.assertLessEqual({'nova', 'pypowervm', 'Werkzeug', 'SQLAlchemy'},
                              required)
+        # Without an extra, pip installs no web server.
+        always = {line for line in data.get_all('Requires-Dist')
+                  if 'extra ==' not in line}
+        self.assertEqual(set(), {
+            line for line in always
+            if re.match('(?i)cheroot|werkzeug|trustme|ruamel', line)})
+        self.assertLess(15, len(always))
 
     def _version_of(self, source):
         folder = tempfile.mkdtemp(dir=self.temp)
@@ -369,6 +386,25 @@ class TreeTest(unittest.TestCase):
         return {name for name in imported
                 if not required & {owner.lower().replace('_', '-')
                                    for owner in owners.get(name, [])}}
+
+    def test_only_the_simulator_needs_its_extra(self):
+        required = self._requirements('requirements.txt')
+        setup = configparser.ConfigParser(interpolation=None)
+        setup.read(os.path.join(ROOT, 'setup.cfg'))
+        extra = self._names(setup['extras']['simulator'])
+        self.assertFalse(required & extra)
+        package = os.path.join(ROOT, 'nova_powervm')
+        found = set()
+        for folder, _folders, files in os.walk(package):
+            if not os.path.relpath(folder, package).startswith(
+                    ('demo', 'simulator', 'tests')):
+                for name in files:
+                    if name.endswith('.py'):
+                        found |= self._imports(os.path.join(folder, name))
+        owners = metadata.packages_distributions()
+        self.assertEqual(set(), {
+            name for name in found if {
+                owner.lower() for owner in owners.get(name, [])} & extra})
 
     def test_what_is_imported_is_required(self):
         required = self._requirements('requirements.txt') | self._optional()

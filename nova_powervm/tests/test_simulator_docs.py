@@ -76,6 +76,12 @@ class ManualTest(ExtensionTest):
                 self.assertIn('``%s``\n' % term, text)
                 self.assertIn(meaning, plain)
 
+    def test_page_of_the_package_is_new(self):
+        """python tools/man_page.py makes it."""
+        self.assertEqual(
+            tree.load('tools', 'man_page.py').render(cmd),
+            tree.read('doc', 'man', 'powervm-simulator.1'))
+
     def test_help_says_the_same(self):
         parser = cmd.make_parser()
         said = parser.format_help()

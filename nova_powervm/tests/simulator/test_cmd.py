@@ -68,6 +68,39 @@ class Command:
         return self._process.wait()
 
 
+class LibrariesTest(testtools.TestCase):
+    """They are an extra of the package."""
+
+    def run_without(self, module):
+        """Run the command where a module is not installed.
+
+        :returns: (exit status, what it says on standard error).
+        """
+        done = subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c',
+             'import sys; sys.modules[%r] = None; '
+             'from nova_powervm.simulator import __main__ as command; '
+             'sys.exit(command.main(["--help"]))' % module],
+            capture_output=True, text=True)
+        return done.returncode, done.stderr
+
+    def test_missing(self):
+        for module in ('cheroot', 'werkzeug'):
+            status, said = self.run_without(module)
+            self.assertEqual(1, status, said)
+            self.assertIn("pip install 'nova-powervm[simulator]'", said)
+            self.assertNotIn('Traceback', said)
+
+    def test_not_missing(self):
+        self.assertEqual((0, ''), self.run_without('no_such_module'))
+
+    def test_another_module(self):
+        """A fault of ours is not hidden."""
+        status, said = self.run_without('nova_powervm.simulator.cmd')
+        self.assertEqual(1, status)
+        self.assertIn('Traceback', said)
+
+
 class TestCommand(testtools.TestCase):
 
     def setUp(self):
