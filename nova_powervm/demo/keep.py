@@ -20,6 +20,10 @@ _TEXT = '''
 Everything stays as it is until you press Ctrl-C. Meanwhile, from another
 terminal:
 
+Watch the simulated PowerVM server, its requests and what they cost in a
+browser; a click there makes a request fail
+  %(site)s/
+
 What Nova knows
   curl -s %(nova)s/servers/detail
   curl -s %(nova)s/os-hypervisors/detail

@@ -143,9 +143,10 @@ class Demo(steps.Demo):
 
 def start_site(demo):
     demo.cloud.start_simulator()
-    return 'process %d; %s, with one Shared Storage Pool' % (
+    return 'process %d; %s, with one Shared Storage Pool; watch at %s/' % (
         demo.cloud.simulator.pid, ' and '.join(
-            '%s at %s' % (host.name, host.url) for host in demo.hosts))
+            '%s at %s' % (host.name, host.url) for host in demo.hosts),
+        demo.hosts[0].url)
 
 
 def start_nova(demo):

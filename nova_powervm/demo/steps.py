@@ -92,8 +92,8 @@ def start_site(demo):
     cloud = demo.cloud
     cloud.start_simulator()
     vioses = cloud.host.state()['VirtualIOServer']
-    return 'process %d, REST API at %s; one server with %d VIOSes' % (
-        cloud.simulator.pid, cloud.host.url, len(vioses))
+    return 'process %d, one server with %d VIOSes; watch it at %s/' % (
+        cloud.simulator.pid, len(vioses), cloud.host.url)
 
 
 def start_nova(demo):

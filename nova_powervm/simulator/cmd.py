@@ -411,6 +411,8 @@ def _start(options, sites):
         raise
     for host in running.hosts:
         LOG.info('Host %s is at %s', host.name, host.base_url)
+    LOG.info('Open %s/ in a browser to watch the site',
+             running.endpoints[0].base_url)
 
 
 def _run(options):

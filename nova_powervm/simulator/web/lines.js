@@ -4,6 +4,8 @@ import {svg} from './dom.js';
 
 /** A host with more partitions shows only the lines that are asked for. */
 const MOST = 24;
+/** Partitions that have changed, whose lines are shown in any case. */
+const MOST_RECENT = 6;
 /** Milliseconds for which a change shows its lines in any case. */
 const RECENT = 4000;
 
@@ -36,7 +38,8 @@ export class Lines {
     }
     const bright = new Set([selected, hovered]);
     const keys = this.shown.tiles.size <= MOST ? [...this.shown.tiles.keys()] :
-      [...new Set([selected, hovered, ...[...this.changed.keys()].slice(-MOST)])];
+      [...new Set([selected, hovered,
+                   ...[...this.changed.keys()].slice(-MOST_RECENT)])];
     const base = this.body.getBoundingClientRect();
     const ends = this.ends(base);
     const marks = keys.filter((key) => this.shown.tiles.has(key) &&

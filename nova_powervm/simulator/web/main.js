@@ -8,11 +8,15 @@ import {SiteView} from './site.js';
 const RETRY_SECONDS = 5;
 /** Milliseconds that a frame may take to change the page. */
 const BUDGET = 12;
+/** Objects of which each lights up when it changes. */
+const MANY = 30;
 
 const objects = new Map();
 const names = new Map();
 const changed = new Set();
 let scheduled = false;
+/** Whether so much changes at once that nothing lights up. */
+let many = false;
 
 const faults = new Faults();
 const site = new SiteView(byId('hosts'), byId('detail'), objects, faults);
@@ -33,6 +37,7 @@ function applyPicture(picture) {
     if (data.uuid) names.set(data.uuid.toUpperCase(), {key, name: data.name});
     changed.add(key);
   }
+  many ||= changed.size > MANY;
   schedule();
 }
 
@@ -48,7 +53,6 @@ function draw() {
   scheduled = false;
   const end = performance.now() + BUDGET;
   const keys = [...changed].sort((one, other) => rank(one) - rank(other));
-  const many = keys.length > 50;
   for (const key of keys) {
     changed.delete(key);
     site.update(key, !many);
@@ -56,6 +60,7 @@ function draw() {
   }
   if (changed.size) schedule();
   else {
+    many = false;
     site.finish();
     showTotals();
   }

@@ -6,18 +6,18 @@ const MOST_ROWS = 200;
 const SECONDS = 80;
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/gi;
 
-/** The path of an operation, without what tells objects apart. */
-function template(path) {
-  return path.replace(/^\/rest\/api\//, '').replace(UUID, '{uuid}')
-    .replace(/\/jobs\/[^/]+$/, '/jobs/{id}')
-    .replace(/\/search\/\(.*$/, '/search/({…})');
-}
+/** A path without what tells objects apart. */
+const generic = (path) => path.replace(UUID, '{uuid}')
+  .replace(/\/jobs\/[^/]+$/, '/jobs/{id}').replace(/\/search\/.*$/, '/search/…');
 
-function pattern(path) {
-  const escaped = template(path).replace(/[.*+?^$()|[\]\\{}]/g, '\\$&')
-    .replace(/\\\{(uuid|id)\\\}/g, '[^/]+').replace(/\(\\\{…\\\}\\\)$/, '');
-  return `/rest/api/${escaped}` + (path.includes('/search/') ? '' : '$');
-}
+/** What a path is called here. */
+const short = (path) => path.replace(/^\/rest\/api\/(uom\/)?/, '');
+
+/** A regular expression for all paths like this one. */
+const pattern = (path) => `^${generic(path)
+  .replace(/[.*+?^$()|[\]\\{}]/g, '\\$&')
+  .replace(/\\\{(uuid|id)\\\}/g, '[^/]+').replace('…', '')}` +
+  (path.includes('/search/') ? '' : '$');
 
 export class Requests {
   /** names: Map of UUID -> {key, name}, of main.js. */
@@ -87,7 +87,7 @@ export class Requests {
   count(record) {
     const second = Math.floor(record.at);
     this.pace.set(second, (this.pace.get(second) || 0) + 1);
-    const path = template(record.path);
+    const path = short(generic(record.path));
     const group = record.groups && record.groups !== 'None' ?
       ` ?group=${record.groups}` : '';
     const key = `${record.method} ${path}${group}`;
@@ -145,7 +145,8 @@ export class Requests {
 
   /** The path with names in the place of UUIDs, as nodes. */
   path(path) {
-    const text = path.replace(/^\/rest\/api\/(uom\/)?/, '');
+    // The system says no more than the server: the name has the rest.
+    const text = short(path).replace(/^ManagedSystem\/[^/]+\/(?=.)/, '');
     const nodes = [];
     let end = 0;
     for (const match of text.matchAll(UUID)) {
@@ -162,7 +163,7 @@ export class Requests {
       class: 'aim', title: 'Faults for requests like this one',
       'aria-label': 'Faults for requests like this one',
       onclick: () => this.faults.aim({
-        label: `${method} ${template(path)}`, method, path: pattern(path),
+        label: `${method} ${short(generic(path))}`, method, path: pattern(path),
         server})}, '⚡');
   }
 
@@ -172,24 +173,33 @@ export class Requests {
       (one, other) => isPoll(one) - isPoll(other) || other.ms - one.ms);
     const counted = found.filter((one) => !isPoll(one));
     const sum = (key) => counted.reduce((all, one) => all + one[key], 0);
-    const row = (one, cells) => el(
-      'tr', {class: isPoll(one) ? 'poll' : ''}, cells);
     this.cost.replaceChildren(
       el('p', {class: 'facts', id: 'sum'},
          `${sum('count')} requests, ${milliseconds(sum('ms'))}, ` +
          `${bytes(sum('bytes'))}` + (this.missed ?
            `; ${this.missed} more were not seen` : '')),
       el('table', {}, el('thead', {}, el('tr', {}, [
-        'Operation', 'Count', 'Sum', 'Mean', 'Most', 'Data', ''].map(
+        'Count', 'Sum', 'Mean', 'Most', 'Data'].map(
         (text) => el('th', {}, text)))),
-      el('tbody', {}, found.slice(0, MOST_ROWS).map((one) => row(one, [
-        el('td', {title: one.text}, el('span', {
-          class: `method ${one.method}`}, one.method), ` ${one.text}`),
-        ...[`${one.count}` + (one.failed ? ` (${one.failed} ⚠)` : ''),
-            milliseconds(one.ms), milliseconds(one.ms / one.count),
-            milliseconds(one.most), bytes(one.bytes)].map(
-          (text) => el('td', {}, text)),
-        el('td', {}, this.aim(one.method, one.path, one.server))])))));
+      el('tbody', {}, found.slice(0, MOST_ROWS).flatMap(
+        (one) => this.costRows(one)))));
+  }
+
+  /** The name of an operation, and what it costs below. */
+  costRows(one) {
+    const kind = isPoll(one) ? ' poll' : '';
+    const [path, group] = one.text.split(' ?');
+    return [
+      el('tr', {class: `operation${kind}`}, el(
+        'td', {colspan: 5, title: one.text},
+        el('span', {class: `method ${one.method}`}, one.method), ` ${path}`,
+        group ? el('span', {class: 'facts'}, ` ${group}`) : null,
+        this.aim(one.method, one.path, one.server))),
+      el('tr', {class: `numbers${kind}`}, [
+        `${one.count}×` + (one.failed ? `, ${one.failed} failed` : ''),
+        milliseconds(one.ms), milliseconds(one.ms / one.count),
+        milliseconds(one.most), bytes(one.bytes)].map(
+        (text) => el('td', {}, text)))];
   }
 
   drawPace() {
@@ -213,7 +223,7 @@ export class Requests {
 }
 
 /** A poll for events lasts as long as nothing happens. */
-const isPoll = (one) => /^uom\/Event$/.test(one.text);
+const isPoll = (one) => /^Event$/.test(one.text);
 
 const milliseconds = (ms) => ms >= 10000 ? `${(ms / 1000).toFixed(1)} s` :
   ms >= 100 ? `${ms.toFixed(0)} ms` : `${ms.toFixed(1)} ms`;

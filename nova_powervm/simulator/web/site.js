@@ -231,7 +231,7 @@ export class SiteView {
 
 const facts = (data) => `${size(data.memory)}, ` + (data.dedicated ?
   plural(data.processors, 'processor') :
-  `${round(data.units)} of ${plural(data.processors, 'processor')}`);
+  `${round(data.units)} unit${data.units === 1 ? '' : 's'}`);
 
 function meter(name, used, total, format) {
   const bar = el('span', {class: 'bar'});
@@ -257,7 +257,8 @@ function drawVios(node, data) {
   node.replaceChildren(
     el('h3', {}, el('span', {class: 'dot'}), data.name),
     el('p', {class: 'facts'}, data.state === 'running' ?
-       `RMC ${data.rmc} · ${plural(data.mappings, 'mapping')}` +
+       (data.rmc === 'active' ? '' : `RMC ${data.rmc} · `) +
+       plural(data.mappings, 'mapping') +
        (data.fc_mappings ? ` · ${data.fc_mappings} FC` : '') : data.state),
     ...data.groups.map((group) => meter(
       group.name, group.capacity - group.free, group.capacity, size)));

@@ -48,6 +48,7 @@ class DemoTest(testtools.TestCase):
 
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         self.assertEqual('', done.stderr)
+        self.assertRegex(done.stdout, 'watch it at http://[^ ]*:[0-9]+/\n')
         self.assertIn('image.raw: 0.1 MiB', done.stdout)
         self.assertIn('The demo passed', done.stdout.splitlines()[-1])
         self.assertEqual(['image.raw'], os.listdir(self.temp))

@@ -37,6 +37,7 @@ class KeepTest(testtools.TestCase):
                       'OS-EXT-SRV-ATTR:instance_name': 'server-1'}])
         text = keep._TEXT % keep._values(demo, 'http://nova')
         for line in (
+                '  http://site/\n',
                 '  /sim/mgmt/usr/bin/mkvterm --id 7\n',
                 '  /sim/mgmt/usr/bin/rmvterm --id 7\n',
                 '  /sim/mgmt/usr/bin/mkvterm --id 7 --vnc --local\n',

@@ -134,7 +134,7 @@ class PageTest(PageCase):
         self.assertEqual('⚡503', self.text('#flow .failed .status'))
         # The sign beside a request chooses its kind.
         self.click("document.querySelector('#flow .failed .aim')")
-        self.assertIn('POST uom/VirtualIOServer/{uuid}', self.text('#scope'))
+        self.assertIn('POST VirtualIOServer/{uuid}', self.text('#scope'))
         self.click(self.button('#presets button', 'Error 500'))
         self.wait_for("document.querySelectorAll('#faults li').length === 2")
         self.assertEqual(200, client.get(path).status)
@@ -168,7 +168,7 @@ class PageTest(PageCase):
         # They and the logon.
         self.wait_for("document.getElementById('sum').textContent."
                       "startsWith('4 requests')")
-        self.assertIn('GET uom/ManagedSystem3', self.text('#cost tbody'))
+        self.assertIn('GET ManagedSystem⚡3×', self.text('#cost tbody'))
 
     def _look_at_evil_names(self):
         self.act('create_partition', name=EVIL, id=30, memory_mb=512)
