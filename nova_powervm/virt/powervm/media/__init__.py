@@ -181,14 +181,15 @@ class ConfigDrive:
         """Queue the removal of a config drive's mapping, if there is one.
 
         The mapping is found by the name of the medium, even if the LPAR is
-        gone.
+        gone. It may be on a VIOS whose repository is not in use any more.
 
         :param stg: transaction.StorageTransaction
         """
         group = self._repository.find()
-        if group is not None:
+        vioses = self._others | ({group.vios_uuid} if group else set())
+        if vioses:
             name = get_cfg_drv_name(instance)
-            stg.edit_redundant([group.vios_uuid], _unmap, name,
+            stg.edit_redundant(sorted(vioses), _unmap, name,
                                required=False, missed=functools.partial(
                                    self._delete_later, name,
                                    deletion.server_proof(instance)))

@@ -38,8 +38,9 @@ KNOWN = {
     'lost before its arrival is noted':
         'A server with virtual Fibre Channel comes in a live migration while '
         'nova-compute of the target is down, and an operator deletes its LPAR '
-        'before it starts. The mappings have nothing but the ID of the LPAR, '
-        'which nobody has noted: a limit, see the same page.',
+        'before it starts; or that of the source is, and the user deletes the '
+        'server. The mappings have nothing but the ID of the LPAR, which '
+        'nobody has noted: a limit, see the same page.',
 }
 
 
@@ -164,7 +165,9 @@ def _deletes(played):
             if (played.look(number).status != 'resized' or
                 _both_are_up(played)) and not (
                     'deleted with a device' in KNOWN and
-                    _has_unmapped_device(played, number))]
+                    _has_unmapped_device(played, number)) and not (
+                        'lost before its arrival is noted' in KNOWN and
+                        _has_gone_unseen(played, number))]
 
 
 def _has_unmapped_device(played, number):
@@ -172,6 +175,16 @@ def _has_unmapped_device(played, number):
     host = played.host_number(number)
     return bool(host) and not played.is_up(host) and (
         played.has_unmapped_device(number))
+
+
+def _has_gone_unseen(played, number):
+    """Whether a server with Fibre Channel is on another host than Nova says.
+
+    Nova would have the other host delete its LPAR, for it deletes the server.
+    """
+    host = played.host_number(number)
+    return bool(host) and not played.is_up(host) and any(
+        fc.mappings_of(lpar) for lpar in played.lpars_elsewhere(number))
 
 
 def _mends(played):

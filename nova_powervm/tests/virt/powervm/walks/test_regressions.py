@@ -633,3 +633,31 @@ class RegressionTest(testtools.TestCase):
             history.delete(5)
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    def test_config_drive_outside_the_repository_in_use(self):
+        """The platform moves no server that has a medium."""
+        def steps(history):
+            history.vios_down(2, 'vios1')
+            history.make(2, 'small', (1, 2), True, 4)
+            history.vios_up(2, 'vios1')
+            history.make(2, 'with disks', (3, 4, 5), True, 5)
+            history.start_compute(2)
+            history.live_migrate(5)
+            self.assertEqual(1, history.host_number(5))
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
+
+    def test_deleted_before_its_arrival_is_noted(self):
+        """Its mappings would stay: see history_rules.KNOWN."""
+        def steps(history):
+            history.make(1, 'small', (1,), True, 1)
+            history.live_migrate_until(1, 'cleanup', 'stop source')
+            self.assertFalse(history_rules.is_allowed(history, 'delete',
+                                                      (1,)))
+            history.start_compute(1)
+            self.assertTrue(history_rules.is_allowed(history, 'delete', (1,)))
+            history.vios_down(2, 'vios2')
+            history.delete(1)
+            history.periodic()
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
