@@ -131,6 +131,8 @@ class Base:
         self.taken = []
         self.servers = {}
         self.lost = set()
+        # Volumes that Cinder has as being attached: it replaces none of them.
+        self.half_attached = set()
         self._looks = {}
         self.outcomes = []
         self._base = base
@@ -205,14 +207,6 @@ class Base:
         host = self.look(number).host
         return host and view.partition_of(self.cloud.host_of(host),
                                           self.servers[number].uuid)
-
-    def lpars_elsewhere(self, number):
-        """Its simulated LPARs on other hosts than Nova has it on: list."""
-        known = self.look(number).host
-        found = (view.partition_of(host, self.servers[number].uuid)
-                 for host in self.cloud.site.hosts
-                 if not known or host is not self.cloud.host_of(known))
-        return [lpar for lpar in found if lpar is not None]
 
     def host_number(self, number):
         """The number of the host of a server, or None."""

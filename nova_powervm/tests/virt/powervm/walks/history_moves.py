@@ -210,7 +210,7 @@ class MoveSteps(history.Base):
         self.cloud.kill(self._other(source))
 
     def _restart_target(self, found, lpar, source):
-        self.cloud.restart(self._other(source))
+        self._restart(self._other(source))
 
     def _run_periodic_tasks(self, found, lpar, source):
         self.cloud.run_periodic_tasks()

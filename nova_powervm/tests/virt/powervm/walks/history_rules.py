@@ -23,6 +23,7 @@ from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import history
 from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import history_moves
+from nova_powervm.tests.virt.powervm.walks import view
 
 #: The most requests that a fault lets pass.
 MOST_REQUESTS = 25
@@ -182,9 +183,13 @@ def _has_gone_unseen(played, number):
 
     Nova would have the other host delete its LPAR, for it deletes the server.
     """
-    host = played.host_number(number)
-    return bool(host) and not played.is_up(host) and any(
-        fc.mappings_of(lpar) for lpar in played.lpars_elsewhere(number))
+    known = played.look(number).host
+    if not known or played.is_up(played.host_number(number)):
+        return False
+    others = (view.partition_of(host, played.servers[number].uuid)
+              for host in played.cloud.site.hosts
+              if host is not played.cloud.host_of(known))
+    return any(lpar is not None and fc.mappings_of(lpar) for lpar in others)
 
 
 def _mends(played):
@@ -232,6 +237,11 @@ def _own_volumes(volumes, *statuses):
     choose = _volumes_in_state(volumes, *statuses)
     return lambda played: [chosen for chosen in choose(played)
                            if chosen[1] != history.SHARED]
+
+
+def _replaceable_volumes(played):
+    return [chosen for chosen in _own_volumes('data_volumes_of', 'active')(
+        played) if chosen[1] not in played.half_attached]
 
 
 def _has_pool(played, _number):
@@ -342,7 +352,7 @@ RULES = (
     Rule('detach', 3,
          _volumes_in_state('data_volumes_of', 'active', 'stopped')),
     Rule('extend', 1, _own_volumes('volumes_of', 'active', 'stopped')),
-    Rule('swap', 2, _own_volumes('data_volumes_of', 'active')),
+    Rule('swap', 2, _replaceable_volumes),
     Rule('attach_port', 1, _in_state('active', 'stopped',
                                      condition=_has_no_later_port)),
     Rule('detach_port', 1, _in_state('active', 'stopped',

@@ -170,8 +170,12 @@ class ServerSteps(history.Base):
 
     @step
     def attach(self, number, volume):
-        return self._do(number, lambda found: self.api.attach(found, volume),
+        self.half_attached.add(volume)
+        uuid = self._do(number, lambda found: self.api.attach(found, volume),
                         'active', 'stopped')
+        if self.is_up(self.host_number(number)):
+            self.half_attached.remove(volume)
+        return uuid
 
     @step
     def detach(self, number, volume):

@@ -661,3 +661,26 @@ class RegressionTest(testtools.TestCase):
             history.periodic()
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    def test_volume_whose_attachment_was_cut_off_is_not_replaced(self):
+        """Cinder has it as being attached."""
+        def steps(history):
+            history.make(1, 'small', (), False, 1)
+            history.fault('killed_before', 1, 1)
+            history.attach(1, 2)
+            history.start_compute(1)
+            self.assertFalse(history_rules.is_allowed(history, 'swap',
+                                                      (1, 2)))
+            history.live_migrate_until(1, 'switch', 'look')
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
+
+    def test_target_that_cannot_start_again(self):
+        """The VIOS with its volume group is down."""
+        def steps(history):
+            history.vios_down(1, 'vios1')
+            history.make(2, 'large', (1, 2), True, 3)
+            history.live_migrate_until(3, 'switch', 'restart target')
+            self.assertFalse(history.is_up(1))
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
