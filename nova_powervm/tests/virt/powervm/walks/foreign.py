@@ -113,5 +113,6 @@ def _find(site):
 def _count_creations(host):
     """Count the requests that asked for a new LPAR so far."""
     return sum(record['method'] == 'PUT' and
-               record['path'].endswith('/LogicalPartition')
+               record['path'].endswith('/%s/LogicalPartition' %
+                                       host.system.uuid)
                for record in host.journal.records())

@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.virt.powervm.walks import cloud as walk_cloud
 from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import history_hmc
 from nova_powervm.tests.virt.powervm.walks import history_moves
 from nova_powervm.tests.virt.powervm.walks import history_outside
 from nova_powervm.tests.virt.powervm.walks import history_rules
@@ -36,7 +37,7 @@ from nova_powervm.tests.virt.powervm.walks import server as walk_server
 
 
 class History(history_servers.ServerSteps, history_moves.MoveSteps,
-              history_outside.OutsideSteps):
+              history_hmc.HmcSteps, history_outside.OutsideSteps):
     """All steps that there are."""
 
 
@@ -55,7 +56,7 @@ class Stage:
 
     def __init__(self, platform):
         self.platform = platform
-        self.deck = history_rules.deck()
+        self.deck = history_rules.deck(platform.is_hmc)
         self.steps = 0
         self.outcomes = []
         self.failed = None

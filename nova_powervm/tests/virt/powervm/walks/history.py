@@ -27,6 +27,7 @@ from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import history_offers
 from nova_powervm.tests.virt.powervm.walks import ledger
 from nova_powervm.tests.virt.powervm.walks import scene
+from nova_powervm.tests.virt.powervm.walks import systems
 from nova_powervm.tests.virt.powervm.walks import view
 
 FLAVORS = {flavor.name: flavor for flavor in (
@@ -109,7 +110,7 @@ outside = _noted(_look_away)
 class Base:
     """Steps, one after the other, on one cloud.
 
-    Hosts are 1 and 2. Servers, and what belongs to somebody else, have numbers
+    Hosts are 1 to 3. Servers, and what belongs to somebody else, have numbers
     from 1, which the steps that make them tell or count.
 
     :ivar cloud: cloud.Cloud
@@ -127,6 +128,7 @@ class Base:
         self.cloud = cloud
         self.api = walk_api.API(cloud)
         self.watch = ledger.Watch(cloud)
+        self.systems = systems.Watch(cloud)
         self.script = []
         self.taken = []
         self.servers = {}
@@ -319,17 +321,18 @@ class Base:
             for fault in reversed(armed):
                 fault.disarm()
 
-    def _do(self, number, act, *statuses):
-        """Have Nova do something to a server.
+    def _do(self, number, act, *statuses, on=None):
+        """Have Nova do something to a server, and return its UUID.
 
-        :returns: the UUID of the server
+        :param on: Nova's name of the host; None for that of the server
         """
         if number not in self.servers:
             raise NotPossible('There is no server %d' % number)
         found = self.servers[number]
         if statuses and found.status not in statuses:
             raise NotPossible('Server %d is %s' % (number, found.status))
-        self._disturbed(lambda: act(found))
+        with self.systems.stay(on or found.host):
+            self._disturbed(lambda: act(found))
         self._looks.clear()
         self._note(not self.cloud.failures)
         return found.uuid
@@ -343,7 +346,8 @@ class Base:
     @step
     def stop_compute(self, host):
         self.watch.begin()
-        self.cloud.stop('compute%d' % host)
+        with self.systems.stay('compute%d' % host):
+            self.cloud.stop('compute%d' % host)
 
     @step
     def start_compute(self, host):
@@ -351,7 +355,8 @@ class Base:
         is_easy = not self._faults and not self.vioses(up=False)
         if not is_easy:
             self.watch.await_nothing()
-        self._disturbed(lambda: self._restart('compute%d' % host))
+        with self.systems.stay('compute%d' % host):
+            self._disturbed(lambda: self._restart('compute%d' % host))
         self._note(self.is_up(host))
         if is_easy and not self.is_up(host):
             raise Broken(self.tell('nova-compute cannot start'))
@@ -366,7 +371,7 @@ class Base:
     def periodic(self):
         """Let the periodic tasks of all hosts run."""
         is_easy = not self._faults and not self.vioses(up=False)
-        self._disturbed(self.cloud.run_periodic_tasks)
+        self._disturbed(self.systems.run_periodic_tasks)
         if is_easy:
             self.watch.uncleaned.difference_update(
                 self.cloud.host_of(name).name for name in self.cloud.computes)
@@ -377,7 +382,7 @@ class Base:
         """Compare what placement may grant with what the hosts can give."""
         # The first time, they remove something after placement was told.
         for _time in range(2):
-            self.cloud.run_periodic_tasks()
+            self.systems.run_periodic_tasks()
         self._expect_none(history_offers.excess(self.cloud) +
                           history_offers.shortage(self.cloud))
 

@@ -21,6 +21,7 @@ import typing
 from nova_powervm.simulator.migration import fc
 from nova_powervm.tests.virt.powervm.walks import effects
 from nova_powervm.tests.virt.powervm.walks import history
+from nova_powervm.tests.virt.powervm.walks import history_hmc
 from nova_powervm.tests.virt.powervm.walks import history_look
 from nova_powervm.tests.virt.powervm.walks import history_moves
 from nova_powervm.tests.virt.powervm.walks import view
@@ -52,12 +53,14 @@ class Rule(typing.NamedTuple):
     :ivar weight: int, how often it is taken beside others
     :ivar choices: function of a History: list of tuples of arguments
     :ivar is_numbered: bool, whether a number for what it makes comes last
+    :ivar is_of_hmc: bool, whether only an HMC has it
     """
 
     step: str
     weight: int
     choices: typing.Callable
     is_numbered: bool = False
+    is_of_hmc: bool = False
 
     def arguments(self, played, chosen):
         """Complete one of the choices."""
@@ -127,7 +130,7 @@ def _in_state(*statuses, condition=None):
 
 def _movable(played, number):
     """Whether a server can be taken to the other host."""
-    return len(played.hosts) > 1 and (
+    return len(played.hosts) > 1 and not played.cloud.platform.is_hmc and (
         bool(played.cloud.site.pools) or not played.has_own_disks(number))
 
 
@@ -135,8 +138,10 @@ def _can_migrate(played, number):
     return len(_up(played)) > 1 and _movable(played, number)
 
 
-def _both_are_up(played, _number=None):
+def _both_are_up(played, number):
     """Whether the hosts that a resized server is on are up."""
+    if played.cloud.platform.is_hmc:
+        return played.is_up(played.host_number(number))
     return len(_up(played)) == len(played.hosts)
 
 
@@ -164,7 +169,7 @@ def _makes(played):
 def _deletes(played):
     return [(number,) for number in played.servers
             if (played.look(number).status != 'resized' or
-                _both_are_up(played)) and not (
+                _both_are_up(played, number)) and not (
                     'deleted with a device' in KNOWN and
                     _has_unmapped_device(played, number)) and not (
                         'lost before its arrival is noted' in KNOWN and
@@ -207,7 +212,8 @@ def _evacuations(played):
     return [
         (number, is_dead) for number in played.servers
         for is_dead in (True, False)
-        if len(played.hosts) > 1 and played.look(number).host and
+        if len(played.hosts) > 1 and not played.cloud.platform.is_hmc and
+        played.look(number).host and
         played.look(number).status in ('active', 'stopped', 'error') and
         played.is_up(3 - played.host_number(number))]
 
@@ -372,13 +378,17 @@ RULES = (
     Rule('their_any_client', 1, _positions, is_numbered=True),
     Rule('delete_their_lpar', 1, _theirs('lpar')),
     Rule('remove_theirs', 1, _theirs('lpar', 'rest', 'disk', 'any')),
+    Rule('leave', 6, history_hmc.choices, is_of_hmc=True),
 )
 
 
-def deck():
-    """List the numbers of all rules, each as often as it weighs."""
+def deck(is_hmc=False):
+    """List the numbers of all rules, each as often as it weighs.
+
+    :param is_hmc: whether the hosts are behind an HMC
+    """
     return [number for number, rule in enumerate(RULES)
-            for _turn in range(rule.weight)]
+            if is_hmc or not rule.is_of_hmc for _turn in range(rule.weight)]
 
 
 def is_allowed(played, step, arguments):

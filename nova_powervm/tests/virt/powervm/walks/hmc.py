@@ -15,15 +15,12 @@
 from nova_powervm.simulator import fingerprint
 from nova_powervm.tests.virt.powervm.walks import case
 from nova_powervm.tests.virt.powervm.walks import estate
+from nova_powervm.tests.virt.powervm.walks import systems
 from nova_powervm.virt.powervm import names
 
 HERE, THERE = 'compute2', 'compute3'
-_ROOT_FEEDS = ('/rest/api/uom/LogicalPartition',
-               '/rest/api/uom/VirtualIOServer')
 _STRANGER = '01234567-89AB-4000-8000-000000000001'
 _GONE = '11234567-89ab-4000-8000-000000000002'
-#: Several systems show them; they belong to none.
-_SHARED = ('Cluster', 'LogicalUnit', 'SharedStoragePool', 'Tier')
 
 
 class HmcCase(case.DriverCase):
@@ -69,20 +66,12 @@ class HmcCase(case.DriverCase):
 
     def others(self):
         """All that belongs to the other systems: dict, see fingerprint."""
-        names = {host.name for host in self.cloud.site.hosts
-                 if host is not self.simulated}
-        return {
-            path: found for path, found in
-            self.cloud.site.fingerprint().items()
-            if path.split('/')[0] in names and (
-                path.count('/') == 0 or path.split('/')[1] not in _SHARED)}
+        return systems.parts(self.cloud.site, self.simulated.name)
 
     def check_others(self):
         self.assertEqual([], fingerprint.differences(self.before,
                                                      self.others()))
-        self.assertEqual([], [
-            record for record in self.journal.records()
-            if record['path'] in _ROOT_FEEDS])
+        self.assertEqual([], systems.root_feeds(self.journal.records()))
         self._check_always()
 
     def create(self):

@@ -36,6 +36,11 @@ class Platform:
         default_factory=lambda: {'vlan': '101'})
     fabrics: typing.Optional[dict] = None
 
+    @property
+    def is_hmc(self):
+        """Whether an HMC has all hosts."""
+        return self.profile == 'hmc'
+
     def but(self, name, **changes):
         """Make another one that differs in some things."""
         return dataclasses.replace(self, name=name, **changes)

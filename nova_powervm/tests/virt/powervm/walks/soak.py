@@ -32,7 +32,8 @@ from nova_powervm.tests.virt.powervm.walks import platforms
 
 PLATFORMS = {platform.name: platform for platform in (
     platforms.VOLUME_GROUP, platforms.TWO_POOL, platforms.TWO_VSCSI,
-    platforms.TWO_NPIV, platforms.POOL_VSCSI, platforms.POOL_NPIV)}
+    platforms.TWO_NPIV, platforms.POOL_VSCSI, platforms.POOL_NPIV,
+    platforms.HMC_POOL, platforms.HMC_VSCSI)}
 
 
 def _parse(arguments):

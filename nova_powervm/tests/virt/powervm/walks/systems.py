@@ -1,0 +1,89 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""The systems of one HMC: what is done on one changes nothing of the others.
+
+A site without an HMC has systems, too, but servers move between them.
+"""
+
+import contextlib
+
+from nova_powervm.simulator import fingerprint
+
+#: What several systems show, and none of them has for itself.
+_SHARED = ('Cluster', 'LogicalUnit', 'SharedStoragePool', 'Tier')
+_ROOT_FEEDS = ('/rest/api/uom/LogicalPartition',
+               '/rest/api/uom/VirtualIOServer')
+
+
+class Changed(AssertionError):
+    """Something of another system was changed, or asked for."""
+
+
+def parts(site, but=None):
+    """Describe what belongs to systems: dict of str, see fingerprint.
+
+    :param site: simulator.site.Site
+    :param but: str, name of the simulated host that is left out, or None
+    """
+    names = {host.name for host in site.hosts if host.name != but}
+    found = {}
+    for path, state in site.fingerprint().items():
+        name, *below = path.split('/', 2)
+        if name in names and below[:1] not in ([kind] for kind in _SHARED):
+            found[path] = state
+    return found
+
+
+def root_feeds(records):
+    """The requests of a journal that were for partitions of all systems."""
+    return [record for record in records if record['path'] in _ROOT_FEEDS]
+
+
+class Watch:
+    """Looks whether an operation on one system leaves the others alone.
+
+    :param cloud: cloud.Cloud; without an HMC nothing is looked at
+    """
+
+    def __init__(self, cloud):
+        self._cloud = cloud
+        # How many requests have been looked at.
+        self._seen = 0
+
+    @contextlib.contextmanager
+    def stay(self, name):
+        """Have all systems but one stay as they are meanwhile.
+
+        :param name: Nova's name of the host of that one; None if no compute
+            does anything
+        :raises Changed: if one does not
+        """
+        if not self._cloud.platform.is_hmc:
+            yield
+            return
+        site = self._cloud.site
+        but = name and self._cloud.host_of(name).name
+        before = parts(site, but)
+        yield
+        records = site.hosts[0].journal.records()
+        changes = fingerprint.differences(before, parts(site, but)) + [
+            str(record) for record in root_feeds(records[self._seen:])]
+        self._seen = len(records)
+        if changes:
+            raise Changed('of another system: ' + '\n'.join(changes))
+
+    def run_periodic_tasks(self):
+        """Run them on one host after the other, see cloud.Cloud."""
+        for name in list(self._cloud.computes):
+            with self.stay(name):
+                self._cloud.run_periodic_tasks(name)
