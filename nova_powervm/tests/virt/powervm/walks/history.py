@@ -110,8 +110,8 @@ outside = _noted(_look_away)
 class Base:
     """Steps, one after the other, on one cloud.
 
-    Hosts are 1 to 3. Servers, and what belongs to somebody else, have numbers
-    from 1, which the steps that make them tell or count.
+    Hosts are 1 to 3. Servers, and what others have, have numbers from 1, which
+    the steps that make them tell or count.
 
     :ivar cloud: cloud.Cloud
     :ivar script: list of str, the steps so far as Python
@@ -411,8 +411,6 @@ class Base:
         return '\n'.join([
             what, '', *statuses, *failures, '', 'The history on %s is:' %
             self.cloud.platform.name, '', *self.script, ''])
-
-    # ---- the end ---------------------------------------------------------
 
     def end(self):
         """Delete all servers; nothing is left of them."""
