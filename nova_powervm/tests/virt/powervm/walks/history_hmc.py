@@ -33,7 +33,7 @@ class HmcSteps(history.Base):
     """What users want of two systems of one HMC."""
 
     @history.step
-    def leave(self, number, way, host):
+    def move_away(self, number, way, host):
         """Try to take a server to another system; nothing changes.
 
         :param way: str, one of WAYS

@@ -378,7 +378,7 @@ RULES = (
     Rule('their_any_client', 1, _positions, is_numbered=True),
     Rule('delete_their_lpar', 1, _theirs('lpar')),
     Rule('remove_theirs', 1, _theirs('lpar', 'rest', 'disk', 'any')),
-    Rule('leave', 6, history_hmc.choices, is_of_hmc=True),
+    Rule('move_away', 6, history_hmc.choices, is_of_hmc=True),
 )
 
 

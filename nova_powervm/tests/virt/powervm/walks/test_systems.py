@@ -74,7 +74,7 @@ class WatchTest(hmc_base.HmcTestCase):
             lambda: self.others[0].operator.create_partition('new')))
 
 
-class LeaveTest(history_case.HistoryCase):
+class MoveAwayTest(history_case.HistoryCase):
     """A move that is not refused is no formality."""
 
     PLATFORM = platforms.HMC_POOL
@@ -86,11 +86,11 @@ class LeaveTest(history_case.HistoryCase):
             {(way, host) for way in history_hmc.WAYS for host in (1, 3)},
             {choice[1:] for choice in history_hmc.choices(played)})
         for way in history_hmc.WAYS:
-            played.leave(1, way, 3)
+            played.move_away(1, way, 3)
             played.start_compute(2)
             if played.stuck():
                 played.mend(1)
         self.patch(played, '_do', lambda *_args: played.lpar(1).halted())
-        error = self.assertRaises(history.Broken, played.leave, 1, 'migrate',
+        error = self.assertRaises(history.Broken, played.move_away, 1, 'migrate',
                                   3)
         self.assertIn('the move of server 1 was to be refused', str(error))
