@@ -16,6 +16,7 @@ import ast
 import configparser
 import functools
 import os
+import re
 import unittest
 from unittest import mock
 
@@ -263,3 +264,47 @@ class SupportMatrixTest(unittest.TestCase):
         self.assertTrue(driver.PowerVMDriver(mock.Mock()).capabilities[
             'supports_bfv_rescue'])
         self.assertEqual({'complete'}, set(self.statuses('rescue').values()))
+
+
+@tree.needs_source
+class HmcTest(unittest.TestCase):
+    """What the page says of an HMC is in the matrix, and tests show it."""
+
+    #: Feature -> a test of the walks that shows what is missing.
+    SHOWN_BY = {
+        'live-migrate': 'test_hmc.LifeCase.stay',
+        'abort-in-progress-live-migration': 'test_hmc.LifeCase.stay',
+        'evacuate': 'test_hmc.PoolTest.test_evacuation',
+        'snapshot': 'test_hmc.PoolTest.test_life',
+        'swap-volume': 'test_hmc.VolumesTest.test_life',
+        'console.vnc': 'test_hmc.PoolTest.test_consoles',
+        'console.serial.interactive': 'test_hmc.PoolTest.test_consoles',
+        'console.serial.log': 'test_hmc.PoolTest.test_consoles',
+    }
+
+    def setUp(self):
+        super().setUp()
+        self.ini = configparser.ConfigParser(interpolation=None)
+        with open(MATRIX) as source:
+            self.ini.read_file(source)
+        with open(MATRIX.replace('.ini', '.rst')) as source:
+            text = source.read().partition('\nBehind an HMC\n')[2]
+        self.rows = dict(re.findall(
+            r'^   \* - ([^\n]+)\n     - (missing|partial)$', text, re.M))
+
+    def test_features(self):
+        titles = {self.ini['operation.' + feature]['title']
+                  for feature in self.SHOWN_BY}
+        self.assertEqual(titles, set(self.rows))
+
+    def test_each_is_in_the_columns(self):
+        """An HMC never has more than the matrix shows."""
+        for feature in self.SHOWN_BY:
+            self.assertIn(self.ini['operation.' + feature]['driver.ssp'],
+                          SHOWN)
+
+    def test_tests_exist(self):
+        package = 'nova_powervm.tests.virt.powervm.walks'
+        for name in self.SHOWN_BY.values():
+            module, cls, method = name.split('.')
+            self.assertIn(method, classes_of(package, module)[cls][1])

@@ -304,8 +304,8 @@ def drive_retry(case):
 
 
 def drive_uuid(case):
-    case.assertEqual(case.lpar.uuid.lower()[1:], uuid_tools.convert_uuid_to_pvm(
-        case.lpar.uuid).lower()[1:])
+    case.assertEqual(case.lpar.uuid[1:], uuid_tools.convert_uuid_to_pvm(
+        case.lpar.uuid)[1:])
 
 
 def drive_validation(case):

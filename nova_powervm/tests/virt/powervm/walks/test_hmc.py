@@ -24,12 +24,14 @@ from nova import exception as nova_exc
 from nova import objects
 import sqlalchemy
 
+from nova_powervm import conf as cfg
 from nova_powervm.simulator.jobs import remove_device
 from nova_powervm.tests.virt.powervm.walks import hmc
 from nova_powervm.tests.virt.powervm.walks import operations as ops
 from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import view
 
+CONF = cfg.CONF
 HERE, THERE = hmc.HERE, hmc.THERE
 #: How many requests more than a NovaLink an HMC may cost. A rebuild deletes
 #: an LPAR and creates one.
@@ -82,6 +84,26 @@ class PoolTest(LifeCase):
         self.delete()
         self.make_another()
         self.cloud.restart(HERE)
+
+    def test_consoles(self):
+        """The terminals of an HMC are for its own users."""
+        self.create()
+        instance = self.scene.server.read()
+        driver = self.cloud.compute(HERE).driver
+        already = len(self.requests())
+        for ask, refusal in (
+                (driver.get_vnc_console, nova_exc.ConsoleTypeUnavailable),
+                (driver.get_serial_console, nova_exc.ConsoleTypeUnavailable)):
+            self.assertRaises(refusal, ask, self.cloud.context, instance)
+        with self.cloud.on(HERE):
+            CONF.set_override('console_log', True, 'powervm')
+            self.addCleanup(CONF.clear_override, 'console_log', 'powervm')
+            exc = self.assertRaises(
+                nova_exc.ConsoleNotAvailable, driver.get_console_output,
+                self.cloud.context, instance)
+        self.assertIn('there is no command mkvterm', str(exc))
+        self.assertEqual(already, len(self.requests()))
+        self.delete()
 
     def test_evacuation(self):
         """The LPAR of a host that is down keeps its UUID on the HMC."""

@@ -91,6 +91,6 @@ class MoveAwayTest(history_case.HistoryCase):
             if played.stuck():
                 played.mend(1)
         self.patch(played, '_do', lambda *_args: played.lpar(1).halted())
-        error = self.assertRaises(history.Broken, played.move_away, 1, 'migrate',
-                                  3)
+        error = self.assertRaises(history.Broken, played.move_away, 1,
+                                  'migrate', 3)
         self.assertIn('the move of server 1 was to be refused', str(error))
