@@ -77,11 +77,3 @@ class HmcVscsiTest(SeedCase):
 
     PLATFORM = platforms.HMC_VSCSI
     COUNT = 2
-
-
-@seeds(1)
-class HmcPoolTest(SeedCase):
-    """The same; their disks are in one pool."""
-
-    PLATFORM = platforms.HMC_POOL
-    COUNT = 2
