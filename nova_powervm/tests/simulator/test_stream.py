@@ -230,12 +230,14 @@ class TestClients(StreamCase):
 
     def test_client_that_reads_nothing(self):
         """It holds no news, stops nobody, and is hung up on."""
-        self.patch(stream, '_PATIENCE', 0.5)
         big = {'key': 'x' * 4000000}
         with mock.patch('nova_powervm.simulator.picture.draw',
                         lambda site: {'big': big}):
-            self.connect()
-            self.wait_for_clients(1)
+            with mock.patch.object(stream, '_PATIENCE', 0.5):
+                self.connect()
+                self.wait_for_clients(1)
+                # Now it has its patience, and the other one gets more.
+                time.sleep(0.1)
             listener = self.listen()
             self.assertEqual(big, listener.wait_for('picture')['set']['big'])
             self.assertEqual(200, self.client.get('/simulator/state').status)
