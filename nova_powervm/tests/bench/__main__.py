@@ -13,6 +13,7 @@
 """The command of the benchmark: python -m nova_powervm.tests.bench"""
 
 import argparse
+import itertools
 import logging
 import signal
 import sys
@@ -21,6 +22,7 @@ import warnings
 from nova_powervm.tests.bench import profiles
 from nova_powervm.tests.bench import report
 from nova_powervm.tests.bench import rows
+from nova_powervm.tests.bench import slopes
 from nova_powervm.tests.functional import cloud as powervm_cloud
 from nova_powervm.tests.simulator import measure
 
@@ -49,6 +51,9 @@ def _parser():
                         help='write the results to a file, too')
     parser.add_argument('--quick', action='store_true',
                         help='leave out the rows about memory')
+    parser.add_argument('--full', action='store_true',
+                        help='also measure beside %d other LPARs' %
+                        rows.LARGEST_CROWD)
     return parser
 
 
@@ -120,18 +125,21 @@ def run_simulator():
                 for row in measure.measure(url)]
 
 
-def run(quick):
+def run(quick, full):
     """Measure everything.
 
+    :param quick: bool, whether to leave out the memory.
+    :param full: bool, whether to measure beside the largest crowd, too.
     :returns: list of report.Result
     """
     simulator = run_simulator()
     alone = run_alone()
     on_disks = [result for kind in DISKS
                 for result in run_on_disks(kind, quick)]
-    beside = [result for count in rows.CROWDS
-              for result in run_beside(count, alone)]
-    return alone + beside + on_disks + simulator
+    beside = {count: run_beside(count, alone) for count in (
+        *rows.CROWDS, *[rows.LARGEST_CROWD] * full)}
+    return [*alone, *itertools.chain(*beside.values()),
+            *slopes.compare(beside), *on_disks, *simulator]
 
 
 def main(argv=None):
@@ -146,7 +154,7 @@ def main(argv=None):
     # What was started is stopped, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        results = run(options.quick)
+        results = run(options.quick, options.full)
     except KeyboardInterrupt:
         _say('Interrupted. Everything was stopped.')
         return 1

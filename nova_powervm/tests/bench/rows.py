@@ -262,7 +262,10 @@ ON_FILES = [row for row in ON_DISKS
             if row.function not in (resize, confirm_resize)]
 
 CROWDS = (10, 100, 500)
-BESIDE_A_CROWD = [row for row in OPERATIONS if row.bar is not None]
+#: With --full, another one.
+LARGEST_CROWD = 1000
+BESIDE_A_CROWD = [row for row in OPERATIONS if row.bar is not None or
+                  row.function in (stop, start, reboot_soft, reboot_hard)]
 
 
 def memory_of_spawn(bench):
