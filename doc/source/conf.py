@@ -48,7 +48,7 @@ copyright = 'nova-powervm contributors'
 version = release = metadata.version('nova-powervm')
 html_theme = 'openstackdocs'
 html_static_path = ['_static']
-html_css_files = ['support-matrix-marks.css', 'tables.css']
+html_css_files = ['support-matrix-marks.css', 'tables.css', 'pages.css']
 # The theme's defaults are for docs.openstack.org.
 html_theme_options = {
     'analytics_tracking_code': '',

@@ -118,7 +118,9 @@ def others_types():
         ('ml2', 'mechanism_drivers'), ('ml2', 'type_drivers'),
         ('ml2', 'project_network_types'),
         ('ml2_type_vlan', 'network_vlan_ranges'),
-        ('ml2_type_vxlan', 'vni_ranges')), str))
+        ('ml2_type_vxlan', 'vni_ranges'),
+        # Of oslo.messaging.
+        ('oslo_messaging_notifications', 'driver')), str))
     types.update({(ml2_conf.GROUP, opt.dest): opt.type
                   for opt in ml2_conf.options})
     types.update({

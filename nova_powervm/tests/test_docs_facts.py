@@ -122,6 +122,13 @@ class MessageTest(testtools.TestCase):
             quoted for quoted in self.quoted if not any(
                 quoted in text for text in self.ours | self.others)])
 
+    def test_each_to_monitor_is_in_the_code(self):
+        lines = re.findall(r'^``(.+)``$', read('monitoring.rst'),
+                           re.MULTILINE)
+        self.assertLess(10, len(lines))
+        self.assertEqual([], [line for line in lines if not any(
+            line in text for text in self.ours)])
+
     def test_each_comes_once(self):
         self.assertEqual(len(self.quoted), len(set(self.quoted)))
 

@@ -26,6 +26,8 @@ html_theme_options = {
     'root_title': 'nova-powervm',
 }
 templates_path = ['../../doc/source/_templates']
+html_static_path = ['../../doc/source/_static']
+html_css_files = ['pages.css']
 pygments_style = 'native'
 # They have no version of their own.
 release = ''

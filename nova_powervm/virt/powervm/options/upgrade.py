@@ -74,9 +74,9 @@ class Checks(upgradecheck.UpgradeCommands):
             return _failure(str(exc))
         if found is None:
             return _warning(
-                'There is no file compute_id, so nova-compute creates a new '
-                'UUID. If Nova knows this host already, write its UUID there '
-                'before nova-compute starts.')
+                'There is no file compute_id. nova-compute makes one on a '
+                'host that is new to Nova, and may refuse to start on '
+                'another. If Nova knows this host, write its UUID there.')
         return _success()
 
     _upgrade_checks = (
