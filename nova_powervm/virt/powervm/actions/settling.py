@@ -81,7 +81,9 @@ class Settling:
             if end is outcome.Outcome.MOVED:
                 self._finish(manager, context, instance, migration)
                 self._services.config_drive.delete_everywhere(instance)
-            elif end is outcome.Outcome.STAYED:
+            elif end in (outcome.Outcome.STAYED, outcome.Outcome.LOST):
+                # If it is lost, a hard reboot creates its LPAR again, and
+                # needs the volumes as they were here.
                 self._roll_back(manager, context, instance, migration)
         except Exception:
             LOG.exception('The migration could not be ended in Nova.',

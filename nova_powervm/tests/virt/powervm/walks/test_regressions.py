@@ -684,3 +684,17 @@ class RegressionTest(testtools.TestCase):
             self.assertFalse(history.is_up(1))
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    def test_lost_after_its_migration_was_cut_off(self):
+        """A hard reboot needs its volumes as they were on the source."""
+        def steps(history):
+            history.make(2, 'small', (1,), False, 1)
+            history.live_migrate_until(1, 'validate', 'kill source early')
+            history.vios_down(2, 'vios1')
+            history.lose(1)
+            history.vios_up(2, 'vios1')
+            history.start_compute(2)
+            history.snapshot(1)
+            history.mend(1)
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
