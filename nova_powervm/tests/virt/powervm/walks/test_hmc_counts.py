@@ -21,10 +21,14 @@ from nova_powervm.tests.virt.powervm.walks import test_hmc
 class CountsCase(hmc.LifeMixin, case.DriverCase):
     """The numbers that the tests of an HMC add to are those of a NovaLink.
 
+    :cvar LUCK: dict of operation -> int, how many requests fewer it may need
     :ivar found: dict of operation -> list of int, of requests
     """
 
     HOST = 'compute1'
+    #: How many requests fewer may be sent if threads are lucky.
+    LUCK = {'resize': 4, 'make': 3, 'attach': 3, 'detach': 3, 'delete': 3,
+            'hard reboot': 3}
 
     def setUp(self):
         super().setUp()
@@ -39,10 +43,15 @@ class CountsCase(hmc.LifeMixin, case.DriverCase):
         self.scene.check_always()
 
     def check_counts(self):
-        """Two threads may read a form at once; then it is read twice."""
+        """COUNTS are no larger than they have to be.
+
+        They are for threads that are unlucky: two read a form at the same
+        time, or each of them writes what one could have written for both.
+        """
         self.assertEqual(set(self.COUNTS), set(self.found))
         for name, numbers in self.found.items():
-            self.assertIn(self.COUNTS[name] - max(numbers), (0, 1), name)
+            self.assertLessEqual(self.COUNTS[name],
+                                 max(numbers) + self.LUCK.get(name, 1), name)
 
 
 class PoolTest(CountsCase):
