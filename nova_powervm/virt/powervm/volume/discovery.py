@@ -309,7 +309,8 @@ def remove(host, vios_uuid, name):
     """Make a VIOS forget a volume that it no longer maps (3 requests).
 
     Log a failure: the device does no harm, and is used again if the volume
-    returns.
+    returns. If the VIOS is down, stale.StaleVolumes looks for it once it is
+    up.
 
     :param name: str, the device, as in 'hdisk7'.
     """
@@ -322,3 +323,5 @@ def remove(host, vios_uuid, name):
                 LOG.warning('Device %(name)s is left on VIOS %(vios)s: '
                             '%(error)s', {'name': name, 'vios': vios_uuid,
                                           'error': exc})
+                if not host.is_vios_up(vios_uuid):
+                    host.note_missed_vios(vios_uuid)

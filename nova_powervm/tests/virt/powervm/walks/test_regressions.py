@@ -698,3 +698,16 @@ class RegressionTest(testtools.TestCase):
             history.mend(1)
             history.end()
         self.play(platforms.POOL_VSCSI, steps)
+
+    def test_devices_that_a_vios_has_kept_while_it_was_down(self):
+        """Nothing maps them, so no transaction has missed the VIOS."""
+        def steps(history):
+            history.make(2, 'small', (1, 2, 5), True, 2)
+            history.fault('killed_after', 6, 1)
+            history.migrate(2)
+            history.start_compute(1)
+            history.vios_down(1, 'vios1')
+            history.mend(2)
+            history.migrate(2)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
