@@ -64,7 +64,8 @@ class OneClusterTestCase(base.StorageTestCase):
                    lambda adapter, name: [None, None])
         error = self.assertRaises(exception.TooManyClustersFound, pool.Pool,
                                   self.host)
-        self.assertIn('2 clusters have the name cluster1', str(error))
+        self.assertIn('cluster_name=cluster1 cannot be used: 2 clusters have '
+                      'the name', str(error))
 
     def test_no_such_tier(self):
         self.flags(ssp_tier='GOLD', group='powervm')
@@ -116,7 +117,8 @@ class TwoClustersTestCase(base.StorageTestCase):
     def test_not_clear_which(self):
         error = self.assertRaises(exception.NoConfigTooManyClusters,
                                   pool.Pool, self.host)
-        self.assertIn('2 clusters', str(error))
+        self.assertIn('in several clusters; set it to one of: one, two',
+                      str(error))
         self.assertIn('one, two', str(error))
 
     def test_by_name(self):
