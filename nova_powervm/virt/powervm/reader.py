@@ -244,16 +244,25 @@ class PlatformReader(abc.ABC):
         found = pvm_net.CNA.get(
             self.adapter, parent_type=pvm_vios.VIOS if is_vios else
             pvm_lpar.LPAR, parent_uuid=lpar_uuid)
-        if not rest.is_hmc(self.adapter.session):
-            return found
-        # It may have the LPAR on another system.
-        here = '/%s/' % self.system_uuid.lower()
-        return [cna for cna in found if here in cna.vswitch_uri.lower()]
+        return [cna for cna in found if self._is_here(cna.vswitch_uri)]
 
     def vnics(self, lpar_uuid: str) -> list[pvm_card.VNIC]:
         """Read the vNICs of an LPAR: list of VNIC."""
-        return pvm_card.VNIC.get(self.adapter, parent_type=pvm_lpar.LPAR,
-                                 parent_uuid=lpar_uuid)
+        found = pvm_card.VNIC.get(self.adapter, parent_type=pvm_lpar.LPAR,
+                                  parent_uuid=lpar_uuid)
+        return [vnic for vnic in found if all(
+            self._is_here(device.vios_href) for device in vnic.back_devs)]
+
+    def _is_here(self, href: str) -> bool:
+        """Whether a link leads to something of this system (no request).
+
+        An HMC may have an LPAR with the UUID of one of ours on another system.
+
+        :param href: str, link with the UUID of the system, as those to virtual
+            switches and from vNICs to VIOSes (pypowervm's vnic_feed.txt).
+        """
+        return (not rest.is_hmc(self.adapter.session) or
+                '/%s/' % self.system_uuid.lower() in href.lower())
 
     def logical_ports(self, vios_uuid: str) -> list[pvm_card.SRIOVEthLPort]:
         """Read the SR-IOV logical ports of a VIOS: list of SRIOVEthLPort."""

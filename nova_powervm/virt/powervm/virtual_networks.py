@@ -37,9 +37,15 @@ class VirtualNetworks:
 
     def __init__(self, host):
         self._host = host
+        # Held while a thread reads and creates networks.
+        self._changing = threading.Lock()
+        # Held only briefly: forget() may be called within such a request, when
+        # the connection is lost and another HMC takes over.
         self._lock = threading.Lock()
         # (ID of the virtual switch, VLAN) of the networks that there are.
-        self._known = set()
+        self._known = frozenset()
+        # Number of calls of forget().
+        self._version = 0
 
     def ensure(self, vswitch, vlan):
         """Create the network for a VLAN, if there is none.
@@ -53,14 +59,18 @@ class VirtualNetworks:
         """
         if not self._host.is_hmc:
             return
-        with self._lock:
-            if (vswitch.switch_id, vlan) in self._known:
+        wanted = (vswitch.switch_id, vlan)
+        with self._changing:
+            if wanted in self._known:
                 return
-            self._known = {(network.vswitch_id, network.vlan) for network in
-                           self._host.virtual_networks()}
-            if (vswitch.switch_id, vlan) not in self._known:
+            version = self._version
+            found = {(network.vswitch_id, network.vlan) for network in
+                     self._host.virtual_networks()}
+            if wanted not in found:
                 self._create(vswitch, vlan)
-                self._known.add((vswitch.switch_id, vlan))
+            with self._lock:
+                if version == self._version:
+                    self._known = frozenset(found | {wanted})
 
     def _create(self, vswitch, vlan):
         name = '%s-%d' % (vswitch.name, vlan)
@@ -80,4 +90,5 @@ class VirtualNetworks:
     def forget(self):
         """Read again which networks there are, when the next one is needed."""
         with self._lock:
-            self._known = set()
+            self._known = frozenset()
+            self._version += 1

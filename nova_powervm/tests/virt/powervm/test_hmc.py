@@ -14,6 +14,7 @@
 
 import threading
 import types
+from unittest import mock
 
 import fixtures
 from nova import exception as nova_exc
@@ -27,6 +28,7 @@ from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator.resources import switch as sim_switch
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm import hmc_base
+from nova_powervm.virt.powervm.actions import live_migrations
 from nova_powervm.virt.powervm import bridge_edits
 from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm import event
@@ -105,6 +107,10 @@ class ScopeTest(hmc_base.HmcTestCase):
         exc = self.assertRaises(nova_exc.MigrationPreCheckError,
                                 checks.check_console, self.host)
         self.assertIn('an HMC manages host', str(exc))
+        # Also from here to a NovaLink, which cannot see that.
+        live = live_migrations.LiveMigrations(mock.Mock(host=self.host))
+        self.assertRaises(nova_exc.MigrationPreCheckError,
+                          live.check_as_source, self.instance, None, {})
 
     def test_no_management_partition(self):
         self.assertIsNone(self.host.mgmt_uuid)

@@ -87,6 +87,7 @@ class LiveMigrations:
         :raises nova.exception.InvalidLocalStorage: if its disks are to be
             copied.
         """
+        checks.check_console(self._services.host)
         content = data.read(migrate_data)
         checks.check_block_migration(content['block_migration'])
         own_disks = flow_spawn.own_disk_types(block_device_info)
