@@ -78,6 +78,10 @@ _request = types.FunctionType(
     argdefs=pvm_adapter.Session.request.__defaults__)
 
 
+#: In the paths of jobs.
+_JOBS = '/uom/jobs/'
+
+
 class Session(pvm_adapter.Session):
     """A session that checks the server's certificate on every request.
 
@@ -125,6 +129,9 @@ class Session(pvm_adapter.Session):
                 raise
             # Nobody knows whether the lost server has done what it was to do.
             if method != 'GET' or kwargs.get('filehandle') is not None:
+                raise
+            # Each HMC has its own jobs, and another one may have the same ID.
+            if _JOBS in path:
                 raise
         return _request(self, method, path, *args, **kwargs)
 

@@ -111,6 +111,13 @@ class LostTest(TwoHmcsTestCase):
         self.assertEqual([], self.host.lpars())
         self.assertNotIn('DELETE', ''.join(self.asked(self.two)))
 
+    def test_job(self):
+        """The other HMC may have a job with this ID, of somebody else."""
+        self.end(self.one)
+        self.assertRaises(pvm_exc.ConnectionError, self.host.job, '1234')
+        self.assertEqual([], [asked for asked in self.asked(self.two)
+                              if 'jobs' in asked])
+
     def test_facts_are_forgotten(self):
         """The other one tells of no events from before."""
         for _time in range(2):
