@@ -17,6 +17,8 @@ another bridge of the same virtual switch, and try for minutes to beat others
 who edit the bridge. Both are ruled out here.
 """
 
+import typing
+
 from nova import exception as nova_exc
 from pypowervm.tasks import network_bridger
 from pypowervm.utils import retry as pvm_retry
@@ -29,9 +31,11 @@ class _Careful(network_bridger.NetworkBridger):
     """What differs from pypowervm's classes.
 
     :ivar has_edited: whether the platform was asked for a change.
+    :ivar host: host.Host
     """
 
     has_edited = False
+    host: typing.Any = None
 
     def _add_vlans_to_nb(self, *args):
         self.has_edited = True
@@ -51,7 +55,7 @@ class _Careful(network_bridger.NetworkBridger):
 
 
 class _TrunkBridger(_Careful, network_bridger.NetworkBridgerTA):
-    pass
+    """For a NovaLink."""
 
 
 class _NetworkBridger(_Careful, network_bridger.NetworkBridgerVNET):
@@ -66,22 +70,43 @@ class _NetworkBridger(_Careful, network_bridger.NetworkBridgerVNET):
             super().ensure_vlans_on_nb(nb_uuid,
                                        vlan_ids[start:start + self.MOST])
 
+    def _find_or_create_vnet(self, vnets, vlan, vswitch, tagged=True):
+        """Refuse where pypowervm deletes a network to make it otherwise.
 
-def add_vlans(adapter, system_uuid, bridge_uuid, vlans):
+        Somebody else has made that network, and may need it as it is.
+        """
+        for vnet in vnets:
+            if (vnet.vlan == vlan and vnet.vswitch_id == vswitch.switch_id and
+                    vnet.tagged != tagged):
+                raise nova_exc.VirtualInterfacePlugException(
+                    'Virtual network %s has VLAN %d %s tags. Delete it, or '
+                    'use another VLAN.' % (
+                        vnet.name, vlan, 'with' if vnet.tagged else 'without'))
+        return super()._find_or_create_vnet(vnets, vlan, vswitch, tagged)
+
+    def _find_new_arbitrary_vid(self, all_nbs, others=()):
+        """Choose none that a network with tags has (1 request)."""
+        taken = {vnet.vlan for vnet in self.host.virtual_networks()
+                 if vnet.tagged}
+        return super()._find_new_arbitrary_vid(all_nbs, {*others, *taken})
+
+
+def add_vlans(host, bridge_uuid, vlans):
     """Have a bridge carry VLANs (5 requests; more on an HMC).
 
-    :param adapter: pypowervm Adapter
-    :param system_uuid: str
+    :param host: host.Host
     :param bridge_uuid: str
     :param vlans: iterable of int
     :returns: bool; False if it carries them already (2 requests).
     :raises nova.exception.VirtualInterfacePlugException: if another bridge of
-        the virtual switch carries one.
+        the virtual switch carries one, or if an HMC has a network for it that
+        somebody has made without tags.
     :raises pypowervm.exceptions.Error: if a trunk adapter of no bridge has
         one, or the platform refuses.
     """
-    bridger = (_NetworkBridger if adapter.traits.vnet_aware
-               else _TrunkBridger)(adapter, system_uuid)
+    bridger = (_NetworkBridger if host.adapter.traits.vnet_aware
+               else _TrunkBridger)(host.adapter, host.system_uuid)
+    bridger.host = host
     bridger.ensure_vlans_on_nb(bridge_uuid, sorted(vlans))
     return bridger.has_edited
 

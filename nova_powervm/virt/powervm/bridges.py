@@ -284,8 +284,7 @@ class Bridges:
                                  'bridge': bridge.name})
         before = self.all()
         if not self._announced(bridge, lambda: bridge_edits.add_vlans(
-                self._host.adapter, self._host.system_uuid, bridge.uuid,
-                vlans)):
+                self._host, bridge.uuid, vlans)):
             # Somebody else was faster.
             return
         self._fact.replace(before, [

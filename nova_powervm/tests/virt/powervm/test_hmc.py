@@ -22,6 +22,8 @@ from oslo_utils import timeutils
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import partition as pvm_partition
 from pypowervm.wrappers import logical_partition as pvm_lpar
+from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.simulator import fingerprint
@@ -180,6 +182,33 @@ class NetworkTest(hmc_base.HmcTestCase):
         self.lpar_w = self.host.lpars()[0]
         self.requests()
 
+    def operators_network(self, vlan, tagged):
+        """Make a network of an operator: its UUID."""
+        return pvm_net.VNet.bld(
+            self.host.adapter, 'operators-own', vlan,
+            self.host.get_vswitch('ETHERNET0').related_href, tagged).create(
+                parent_type=pvm_ms.System,
+                parent_uuid=self.host.system_uuid).uuid
+
+    def add_vlans(self, *vlans):
+        bridge, = self.simulated.store.all('NetworkBridge')
+        bridge_edits.add_vlans(self.host, bridge.uuid, vlans)
+
+    def networks(self):
+        return {network.uuid for network in self.host.virtual_networks()}
+
+    def test_network_without_tags_stays(self):
+        uuid = self.operators_network(50, tagged=False)
+        exc = self.assertRaises(nova_exc.VirtualInterfacePlugException,
+                                self.add_vlans, 50)
+        self.assertIn('operators-own has VLAN 50 without tags', str(exc))
+        self.assertIn(uuid, self.networks())
+
+    def test_network_with_the_next_arbitrary_vlan_stays(self):
+        uuid = self.operators_network(4093, tagged=True)
+        self.add_vlans(*range(200, 245))
+        self.assertIn(uuid, self.networks())
+
     def create_cna(self, vlan=7, number=1):
         return vif_driver.create_cna(self.host, self.lpar_w, 'ETHERNET0',
                                      vlan, mac_addr='fa163e00000%d' % number)
@@ -226,13 +255,13 @@ class NetworkTest(hmc_base.HmcTestCase):
         bridge, = self.simulated.store.all('NetworkBridge')
         vlans = range(200, 245)
         self.assertTrue(bridge_edits.add_vlans(
-            self.host.adapter, self.host.system_uuid, bridge.uuid, vlans))
+            self.host, bridge.uuid, vlans))
         for sea in bridge.seas:
             self.assertLessEqual(set(vlans), {
                 vlan for trunk in sea.trunks for vlan in trunk.tagged})
         self.requests()
         self.assertFalse(bridge_edits.add_vlans(
-            self.host.adapter, self.host.system_uuid, bridge.uuid, vlans[:9]))
+            self.host, bridge.uuid, vlans[:9]))
         bridge_edits.remove_vlan(self.host.adapter, self.host.system_uuid,
                                  bridge.uuid, 200)
         for sea in bridge.seas:
