@@ -42,6 +42,12 @@ class WatchTest(testtools.TestCase):
         ours = self.operator.create_partition('ours')
         self.assertEqual(self.partition_id, ours.partition_id)
 
+    def _note_creation(self):
+        self.host.journal.add({
+            'method': 'PUT',
+            'path': '/rest/api/uom/ManagedSystem/%s/LogicalPartition' %
+                    self.host.system.uuid})
+
     def test_nothing(self):
         self.assertEqual([], self.watch.changes())
 
@@ -61,15 +67,11 @@ class WatchTest(testtools.TestCase):
     def test_id_was_ours(self):
         """The LPAR of a server is gone again when somebody looks."""
         self.operator.unmap_storage('vios1', _DISK)
-        self.host.journal.add({
-            'method': 'PUT',
-            'path': '/rest/api/uom/ManagedSystem/x/LogicalPartition'})
+        self._note_creation()
         self.assertEqual([], self.watch.changes())
 
     def test_id_was_ours_before(self):
-        self.host.journal.add({
-            'method': 'PUT',
-            'path': '/rest/api/uom/ManagedSystem/x/LogicalPartition'})
+        self._note_creation()
         self.watch.begin()
         self.operator.unmap_storage('vios1', _DISK)
         self.assertNotEqual([], self.watch.changes())
