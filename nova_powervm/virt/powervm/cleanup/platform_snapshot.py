@@ -176,6 +176,7 @@ class PlatformSnapshot:
             that have no LPAR here, and that Nova has deleted, or has on other
             hosts without a running task.
         """
+        self._await_busy(found)
         strange = self._strange(found)
         return self._prove(strange, self._gone() if strange else ())
 
@@ -256,6 +257,13 @@ class PlatformSnapshot:
         return frozenset().union(*(
             powervm_names.server_names(uuid) for lpar_w in self.lpars
             for uuid in vm.instance_uuids(lpar_w.uuid)))
+
+    def _await_busy(self, found):
+        """Look again soon if a server may be about to leave this host."""
+        for instance in self.instances if found else ():
+            if instance.task_state is not None:
+                self.awaited |= (set(found) &
+                                 powervm_names.server_names(instance.uuid))
 
     def _await(self, strange):
         for instance in self._departed:

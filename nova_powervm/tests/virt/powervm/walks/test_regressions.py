@@ -711,3 +711,16 @@ class RegressionTest(testtools.TestCase):
             history.migrate(2)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    def test_mappings_of_a_server_that_leaves_as_its_vios_returns(self):
+        """Whoever looks then must look again when it has left."""
+        def steps(history):
+            history.make(2, 'with disks', (), False, 2)
+            history.rescue(2)
+            history.vios_down(2, 'vios2')
+            history.lose(2)
+            history.unrescue(2)
+            history.vios_up(2, 'vios2')
+            history.live_migrate_until(2, 'prepare', 'periodic')
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
