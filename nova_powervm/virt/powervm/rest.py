@@ -21,6 +21,7 @@ import copy
 import json
 import os
 import re
+import threading
 import types
 
 from oslo_log import log as logging
@@ -78,8 +79,8 @@ _request = types.FunctionType(
     argdefs=pvm_adapter.Session.request.__defaults__)
 
 
-#: In the paths of jobs.
-_JOBS = '/uom/jobs/'
+#: In the paths of jobs, and in those to which they are submitted.
+_JOBS, _SUBMIT = '/uom/jobs/', '/do/'
 
 
 class Session(pvm_adapter.Session):
@@ -103,6 +104,8 @@ class Session(pvm_adapter.Session):
         self._hosts = list(hosts)
         self.system_uuid = None
         self.on_switch = None
+        # The server to which a thread has submitted a job.
+        self._jobs = threading.local()
         # Without certpath pypowervm leaves the certificate to request().
         super().__init__(certpath=None, timeout=LOGON_TIMEOUT, **kwargs)
         # pypowervm compares it: an update has an hour, or this if it is more.
@@ -122,6 +125,7 @@ class Session(pvm_adapter.Session):
         kwargs['timeout'] = transport.timeouts(
             self.timeout if timeout == -1 else timeout)
         token = self._sessToken
+        self._check_job(method, path)
         try:
             return self._send(token, method, path, *args, **kwargs)
         except pvm_exc.ConnectionError:
@@ -130,10 +134,25 @@ class Session(pvm_adapter.Session):
             # Nobody knows whether the lost server has done what it was to do.
             if method != 'GET' or kwargs.get('filehandle') is not None:
                 raise
-            # Each HMC has its own jobs, and another one may have the same ID.
             if _JOBS in path:
                 raise
         return _request(self, method, path, *args, **kwargs)
+
+    def _check_job(self, method, path):
+        """Ask no other HMC for a job: it may have one with the same ID.
+
+        A thread follows the job that it has submitted.
+
+        :raises pypowervm.exceptions.ConnectionError: if the thread has
+            submitted its last job to an HMC that was lost since then.
+        """
+        if method == 'PUT' and _SUBMIT in path:
+            self._jobs.host = self.host
+        elif _JOBS in path and getattr(
+                self._jobs, 'host', self.host) != self.host:
+            raise pvm_exc.ConnectionError(
+                'The job was submitted to %s, which was lost' %
+                self._jobs.host)
 
     def _send(self, token, method, path, *args, **kwargs):
         """Send a request; log on again if the token has expired."""
@@ -267,6 +286,8 @@ class Adapter(pvm_adapter.Adapter):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._forms = {}
+        # Kind of a form -> lock that is held while a thread reads it.
+        self._form_locks = {}
         self._scope = None
 
     def manage(self, system_uuid):
@@ -312,9 +333,10 @@ class Adapter(pvm_adapter.Adapter):
             return answers.check_kind(answer, not (kwargs.get(
                 'child_id') if kwargs.get('child_type') else root_id))
         kind = root_type, kwargs.get('suffix_parm')
-        if kind not in self._forms:
-            self._forms[kind] = super().read(root_type, root_id, *args,
-                                             **kwargs)
+        with self._form_locks.setdefault(kind, threading.Lock()):
+            if kind not in self._forms:
+                self._forms[kind] = super().read(root_type, root_id, *args,
+                                                 **kwargs)
         # What is filled in must not be there the next time.
         return copy.deepcopy(self._forms[kind])
 

@@ -14,10 +14,13 @@
 
 import itertools
 import socket
+import threading
+import time
 from unittest import mock
 
 import fixtures
 from nova import exception as nova_exc
+from pypowervm import adapter as pvm_adapter
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import job as pvm_job
 import trustme
@@ -78,6 +81,29 @@ class ConnectTest(base.SimulatedHostTestCase):
                 'JobParameters/JobParameter')))
         self.assertEqual(['GET LogicalPartition/do/PowerOn'],
                          self.requests())
+
+    def test_threads_read_a_form_once(self):
+        adapter = self.connect_rest()
+        began, answer = threading.Barrier(3), mock.Mock()
+        asked = []
+
+        def read(*args, **kwargs):
+            asked.append(args)
+            time.sleep(0.05)
+            return answer
+
+        def ask():
+            began.wait(30)
+            adapter.read('ManagementConsole', suffix_type='do',
+                         suffix_parm='CLIRunner')
+
+        with mock.patch.object(pvm_adapter.Adapter, 'read', read):
+            threads = [threading.Thread(target=ask) for _number in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(1, len(asked))
 
     def test_forms_differ(self):
         adapter = self.connect_rest()

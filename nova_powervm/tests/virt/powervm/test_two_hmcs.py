@@ -15,6 +15,7 @@
 import threading
 
 from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import event
@@ -113,8 +114,16 @@ class LostTest(TwoHmcsTestCase):
 
     def test_job(self):
         """The other HMC may have a job with this ID, of somebody else."""
+        self.site.timing['job_polls'] = 1
+        uuid = self.simulated.operator.create_partition(
+            'server', running=True).uuid
+        job = self.host.job_form(pvm_lpar.LPAR, uuid, 'PowerOff')
+        job.run_job(uuid, synchronous=False)
         self.end(self.one)
-        self.assertRaises(pvm_exc.ConnectionError, self.host.job, '1234')
+        # Another thread may have lost the first one before.
+        self.host.lpars()
+        for function in (self.host.job, self.host.adapter.read_job):
+            self.assertRaises(pvm_exc.ConnectionError, function, job.job_id)
         self.assertEqual([], [asked for asked in self.asked(self.two)
                               if 'jobs' in asked])
 
