@@ -25,6 +25,8 @@ class CapturesTest(testtools.TestCase):
         super().setUp()
         self.listed = captures.load()
         self.captured = captures.captured()
+        self.paths = [path for group in self.listed['paths']
+                      for path in group['paths']]
 
     def test_each_capture_is_used(self):
         """Or there is a reason why not."""
@@ -37,8 +39,7 @@ class CapturesTest(testtools.TestCase):
         """Each path of a capture is sent, or it is listed; never both."""
         sent, result = captures.sent()
         self.assertEqual([], result.errors + result.failures)
-        listed = [path for group in self.listed['paths']
-                  for path in group['paths']]
+        listed = self.paths
         missing = set(self.captured) - sent - {''}
         self.assertEqual([], captures.tops(
             path for path in missing if not captures.covers(listed, path)))
@@ -47,8 +48,7 @@ class CapturesTest(testtools.TestCase):
         self.assertEqual([], [path for path in listed if path in sent])
 
     def test_each_path_is_listed_once(self):
-        listed = [path for group in self.listed['paths']
-                  for path in group['paths']]
+        listed = self.paths
         self.assertEqual(len(set(listed)), len(listed))
         self.assertEqual([], [path for path in listed if captures.covers(
             set(listed) - {path}, path)])

@@ -13,29 +13,23 @@
 """Performance and capacity monitoring, through pypowervm."""
 
 import json
-import os
 
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks.monitor import host_cpu as pvm_host_cpu
 from pypowervm.tasks.monitor import util as pvm_monitor
-from pypowervm import tests as pvm_tests
 
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import pcm
 from nova_powervm.simulator.resources import pcm_samples
 from nova_powervm.simulator.resources import switch
+from nova_powervm.tests.simulator import captures
 from nova_powervm.tests.simulator import fc_base
 from nova_powervm.tests.simulator import network_base
-
-_CAPTURES = os.path.join(os.path.dirname(pvm_tests.__file__), 'data')
 
 
 def capture(name):
     """Read a captured sample of a real system."""
-    with open(os.path.join(_CAPTURES, name), encoding='utf-8') as source:
-        text = source.read()
-    return json.loads(text.partition('BODY{')[2].partition(
-        'END OF SECTION}')[0])
+    return json.loads(captures.read(name))
 
 
 def pass_time(clock, seconds):
