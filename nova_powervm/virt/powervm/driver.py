@@ -474,7 +474,7 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
         data = self.inventory.get_available_resource(nodename)
         # Since microversion 2.88 the API shows this instead of asking a host.
         stats = dict(data['stats'], uptime=self.get_host_uptime(),
-                     **self.services.disk.kept_with_host)
+                     **self.services.kept_with_host)
         return dict(data, uuid=self.node_uuid, stats=stats)
 
     def update_provider_tree(self, provider_tree, nodename, allocations=None):

@@ -28,6 +28,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import legacy
 from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import instance_id
+from nova_powervm.virt.powervm import last_system
 from nova_powervm.virt.powervm.live import keys as live_keys
 from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm import made_of
@@ -76,6 +77,11 @@ class Services:
     pci_devices: pci.Devices | None = None
     consoles: console_service.Consoles | None = None
 
+    @property
+    def kept_with_host(self) -> dict[str, str]:
+        """What Nova stores with this host for the next start, see kept."""
+        return {**last_system.to_keep(self.host), **self.disk.kept_with_host}
+
 
 def open_services(
         virtapi: typing.Any, host: powervm_host.Host,
@@ -123,6 +129,7 @@ def _check_options(
         host: powervm_host.Host,
         partitions: platform_snapshot.PlatformSnapshot) -> None:
     """Compare options with the platform; disks are compared when found."""
+    last_system.check(host, partitions)
     fabrics.validate(host)
     site.check(partitions)
     host.bridges.check_options()

@@ -52,9 +52,8 @@ class SystemLpars:
         :returns: list of granted.Server
         :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
         """
-        hrefs = system.get_href('AssociatedLogicalPartitions/link')
-        if hrefs:
-            uuids = {href.rsplit('/', 1)[-1].upper() for href in hrefs}
+        uuids = listed(system)
+        if uuids:
             return [server for server in servers if server.lpar_uuid in uuids]
         expected = [server for server in servers
                     if server.lpar_uuid not in self._missing]
@@ -79,6 +78,17 @@ class SystemLpars:
         self._others = used_by_others(system, found)
         self._good_until = now + max_age
         return found
+
+
+def listed(system):
+    """Return the LPARs that the document of a system lists (no request).
+
+    :param system: System wrapper, as just read.
+    :returns: set of str, UUIDs in upper case; empty on a NovaLink, see
+        SystemLpars.
+    """
+    return {href.rsplit('/', 1)[-1].upper() for href in
+            system.get_href('AssociatedLogicalPartitions/link')}
 
 
 def used_by_others(system, servers):

@@ -121,7 +121,7 @@ class ScopeTest(hmc_base.HmcTestCase):
 
     def test_clusters_of_other_systems(self):
         self.useFixture(fixtures.MockPatch(
-            'nova_powervm.virt.powervm.disk.kept.find', return_value={}))
+            'nova_powervm.virt.powervm.kept.find', return_value={}))
         vioses = self.host.vioses()
         self.assertEqual('cluster1', clusters.find(self.host, vioses).name)
         ours = set(self.simulated.store.all('VirtualIOServer'))

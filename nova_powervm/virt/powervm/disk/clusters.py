@@ -29,8 +29,8 @@ In any other case nova-compute does not start, and the message gives names.
 
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm.disk import kept
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import kept
 
 CONF = cfg.CONF
 

@@ -29,8 +29,8 @@ VIOSes.
 
 
 from nova_powervm import conf as cfg
-from nova_powervm.virt.powervm.disk import kept
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import kept
 from nova_powervm.virt.powervm import names as powervm_names
 from nova_powervm.virt.powervm.storage import elements
 

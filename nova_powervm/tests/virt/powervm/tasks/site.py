@@ -98,7 +98,7 @@ class Platform(fixtures.Fixture):
         # No database knows the servers.
         self.useFixture(fixtures.MockPatchObject(objects.Instance, 'save'))
         self.useFixture(fixtures.MockPatch(
-            'nova_powervm.virt.powervm.disk.kept.find', return_value={}))
+            'nova_powervm.virt.powervm.kept.find', return_value={}))
         self.useFixture(fixtures.FakeLogger())
         profile = sim_profile.load('fc')
         profile['clusters'] = sim_profile.load('ssp')['clusters']

@@ -18,6 +18,7 @@ whatever a user does, and no request is for partitions of all systems.
 
 from concurrent import futures
 import contextlib
+from unittest import mock
 
 from nova.db.main import api as main_db_api
 from nova import exception as nova_exc
@@ -193,6 +194,47 @@ class VolumesTest(LifeCase):
     def devices_of(vios):
         return [name for name, hdisk in vios.volumes.items()
                 if hdisk.group is None]
+
+
+class WrongSystemTest(hmc.HmcCase):
+    """The file of one host got the ``managed_system`` of another one."""
+
+    PLATFORM = platforms.HMC_GROUP
+
+    def start_with_wrong_systems(self, **wrong):
+        """Start hosts with the systems of others: what they say.
+
+        :param wrong: name of a host -> name of the host whose system it gets
+        """
+        real = self.cloud.host_of
+        refusals = []
+        self.cloud.stop(*wrong)
+        with mock.patch.object(self.cloud, 'host_of', lambda name: real(
+                wrong.get(name, name))):
+            for name in wrong:
+                refusals.append(str(self.assertRaises(
+                    nova_exc.InvalidConfiguration, self.cloud.start, name)))
+        for name in wrong:
+            self.cloud.start(name)
+        return refusals
+
+    def test_start(self):
+        server = self.scene.create(host=HERE)
+        self.cloud.run_periodic_tasks()
+        systems = [host.system for host in self.cloud.site.hosts]
+        refusal, = self.start_with_wrong_systems(compute2='compute3')
+        self.assertIn('managed_system=' + systems[2].uuid, refusal)
+        self.assertIn('%s (%s) has 1' % (
+            systems[1].name, systems[1].mtms_of_commands), refusal)
+        # Swapped: the other host has no server.
+        refusals = self.start_with_wrong_systems(compute2='compute3',
+                                                 compute3='compute2')
+        self.assertIn('on compute2, and 0 on this one', refusals[1])
+        self.assertTrue(view.is_on(self.scene.lpar()))
+        self.check_others()
+        self.api.delete(server)
+        self.assertEqual('gone', server.status)
+        self.scene.forget()
 
 
 class ThreeComputesTest(hmc.HmcCase):

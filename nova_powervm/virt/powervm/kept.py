@@ -13,8 +13,8 @@
 """Values that Nova stores with this host between two starts of nova-compute.
 
 They are in the statistics of the compute node, which each report of resources
-writes; see DiskAdapter.kept_with_host. Nova reports before it creates a server
-on the host.
+writes; see Services.kept_with_host. Nova reports before it creates a server on
+the host.
 """
 
 from nova import context as nova_context
