@@ -68,6 +68,7 @@ class StorageTransaction:
         self._common = []
         self._plans = []
         self._afterwards = []
+        self._otherwise = []
         self._needed: set[str] = set()
         self._redundant: list[_Redundant] = []
         self._returned = {}
@@ -230,17 +231,29 @@ class StorageTransaction:
         """Queue a call to make after all VIOSes have been written."""
         self._afterwards.append((func, args, kwargs))
 
+    def otherwise(self, func: typing.Callable[[], object]) -> None:
+        """Queue a call to make if the transaction fails."""
+        self._otherwise.append(func)
+
     def execute(self) -> dict[str, pvm_vios.VIOS]:
         """Make the edits, then the calls that were queued with then().
 
         Try all VIOSes, in the order of their first edits. Make the calls only
-        if all VIOSes succeeded.
+        if all VIOSes succeeded; make those of otherwise() if something failed.
 
         :returns: dict of VIOS UUID -> wrapper after the edits.
         :raises StorageNotServed: if all VIOSes of a required edit are down.
         :raises: the error of the VIOS that failed; if several failed, a
             pypowervm Error that names each.
         """
+        try:
+            return self._execute()
+        except Exception:
+            for func in self._otherwise:
+                func()
+            raise
+
+    def _execute(self) -> dict[str, pvm_vios.VIOS]:
         results = {uuid: vios_w for uuid, vios_w in self._update_all().items()
                    if vios_w is not None}
         for group in self._redundant:

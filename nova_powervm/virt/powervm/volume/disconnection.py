@@ -76,12 +76,16 @@ class Disconnection:
         stg.edit_redundant(self._transport.vios_uuids(), self._unmap,
                            missed=self._miss)
         stg.then(self._remove_devices)
+        stg.otherwise(self._look_later)
 
     def _doubt_discovery(self, vioses):
         """Discard the discovery if no mapping confirms it.
 
         A LUN may lead to another volume by now. If mappings have the volume's
         id as tag, but none of them has the discovered UDID, the tag decides.
+
+        Otherwise have Nova keep the UDID: the discovery may have created
+        devices, and they stay if a VIOS fails before they are removed.
         """
         vol = self._volume
         tagged = {mapping.backing_storage.udid for vios_w in vioses.values()
@@ -97,6 +101,8 @@ class Disconnection:
                         instance=self._instance)
             self._seen_by.clear()
             vol.keep_udid(None)
+        else:
+            self._keep_record()
 
     def _note_devices(self, vioses):
         """Find the devices that nobody needs after the mappings are gone."""
@@ -134,12 +140,22 @@ class Disconnection:
         vol = self._volume
         self._devices.pop(vios_uuid, None)
         if vol.udid:
-            utils.try_to('have Nova keep that', device_addresses.keep_missed,
-                         self._instance, vol.id, vol.udid)
+            self._keep_record()
         LOG.warning('VIOS %(vios)s, which is down, may still have volume '
                     '%(volume)s; it is removed when the VIOS is back.',
                     {'vios': vios_uuid, 'volume': vol.id},
                     instance=self._instance)
+
+    def _look_later(self):
+        """Have the periodic tasks look for devices that are left."""
+        for vios_uuid in self._seen_by.union(self._devices):
+            self._host.note_missed_vios(vios_uuid)
+
+    def _keep_record(self):
+        """Have Nova keep that a VIOS may still have the volume."""
+        utils.try_to('have Nova keep that a VIOS may have a volume',
+                     device_addresses.keep_missed, self._instance,
+                     self._volume.id, self._volume.udid)
 
     def _remove_devices(self):
         unmapped = {uuid for uuid, names in self._devices.items()

@@ -41,6 +41,7 @@ from nova import objects
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import device_addresses
@@ -468,8 +469,11 @@ class Owners:
                    for vol in server.volumes)
 
     def _servers_here(self, context):
-        """Return servers that are, or were, on this host: list of Instance."""
-        filters = [{'host': self._host.nodename}]
+        """Servers that are, or were, here; some without host: Instances."""
+        nodename = self._host.nodename
+        made_here = host_record.host_metadata(nodename)
+        filters = [{'host': nodename},
+                   {'host': None, 'system_metadata': made_here}]
         if self._whereabouts.moved:
             filters.append({'uuid': sorted(self._whereabouts.moved)})
         return list({

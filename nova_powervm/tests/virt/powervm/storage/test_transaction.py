@@ -159,6 +159,7 @@ class StorageTransactionTestCase(base.DisksTestCase):
         self.add('vios2', self.create_disk('r_test', 'vios2'))
         done = []
         self.stg.then(lambda: done.append(self.mappings('vios2')))
+        self.stg.otherwise(self.fail)
         self.stg.execute()
         self.assertEqual(['GET VirtualIOServer'] * 2 +
                          ['POST VirtualIOServer'] * 2,
@@ -172,7 +173,10 @@ class StorageTransactionTestCase(base.DisksTestCase):
         self.break_request('status', 'GET', self.vios('vios2').uuid,
                            status=500, message='Broken on purpose')
         self.stg.then(self.fail)
+        failed = []
+        self.stg.otherwise(lambda: failed.append(True))
         error = self.assertRaises(pvm_exc.HttpError, self.stg.execute)
+        self.assertEqual([True], failed)
         self.assertIn('Broken on purpose', str(error))
         self.assertEqual([('b_test', 'lpar1')], self.mappings())
 

@@ -44,3 +44,24 @@ class HistoryCase(testtools.TestCase):
             cls._stage = histories.Stage(self.PLATFORM)
         self.stage = cls._stage
         self.addOnException(lambda _exc_info: self.stage.drop())
+
+
+class RegressionCase(testtools.TestCase):
+    """Histories that failed once: each is a test by name.
+
+    Those that still fail say why, and which issue is to mend it. A history is
+    what a Broken of the random histories prints.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(fx.FakeLogger())
+
+    @staticmethod
+    def play(platform, steps):
+        """Play the steps of a history on a platform.
+
+        :param platform: platforms.Platform
+        :param steps: function of a histories.History
+        """
+        histories.play(platform, steps)

@@ -43,13 +43,9 @@ _CUT_OFF = sqlalchemy.text(
     'AND instances.host != last.dest_compute')
 
 
-_ARRIVED_UNSEEN = sqlalchemy.text(
-    'SELECT COUNT(*) FROM migrations AS last '
-    'JOIN instances ON instances.uuid = last.instance_uuid '
-    "WHERE last.instance_uuid = :uuid AND last.status != 'completed' "
-    "AND last.migration_type = 'live-migration' AND last.id = ("
-    'SELECT MAX(id) FROM migrations WHERE instance_uuid = :uuid) '
-    'AND instances.host = last.dest_compute')
+_KEPT_IDS = sqlalchemy.text(
+    'SELECT value FROM instance_system_metadata '
+    'WHERE instance_uuid = :uuid AND key = :key AND deleted = 0')
 
 
 class Volume(typing.NamedTuple):
@@ -124,11 +120,13 @@ def moves_cut_off(kind):
         return list(connection.execute(_CUT_OFF, {'kind': kind}))
 
 
-def has_arrived_unseen(uuid):
-    """Whether a server has come in a live migration that Nova has not ended.
+def kept_ids(uuid, host):
+    """The partition IDs that Nova keeps of a server on a host: set of int.
 
     :param uuid: str
+    :param host: Nova's name of the host
     """
     with main_db_api.get_engine().connect() as connection:
-        return bool(connection.execute(_ARRIVED_UNSEEN,
-                                       {'uuid': uuid}).scalar())
+        kept = connection.execute(_KEPT_IDS, {
+            'uuid': uuid, 'key': 'powervm_lpar_id_' + host}).scalar()
+    return {int(lpar_id) for lpar_id in (kept or '').split(',') if lpar_id}

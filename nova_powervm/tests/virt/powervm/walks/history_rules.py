@@ -30,7 +30,7 @@ from nova_powervm.tests.virt.powervm.walks import view
 MOST_REQUESTS = 25
 
 #: What the model avoids, since the driver is known to fail there: name ->
-#: why, and which issue is to mend it. test_regressions has a test for each.
+#: why, and which issue is to mend it. test_regressions_* have a test for each.
 KNOWN = {
     'deleted with a device':
         'A VIOS has found the volume of a server, and nova-compute was killed '
@@ -307,11 +307,14 @@ def _is_off(_played, _number, lpar):
 
 
 def _may_be_lost(played, number, lpar):
-    return not (
-        'lost before its arrival is noted' in KNOWN and
-        fc.mappings_of(lpar) and
-        not played.is_up(played.host_number(number)) and
-        history_look.has_arrived_unseen(played.servers[number].uuid))
+    """Whether the mappings of a lost server can be known as its own."""
+    if not fc.mappings_of(lpar) or (
+            'lost before its arrival is noted' not in KNOWN):
+        return True
+    host = played.look(number).host
+    return not host or played.is_up(played.host_number(number)) or (
+        lpar.partition_id in history_look.kept_ids(
+            played.servers[number].uuid, host))
 
 
 def _positions(played):

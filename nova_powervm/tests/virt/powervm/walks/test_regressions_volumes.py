@@ -1,0 +1,111 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Histories of servers with volumes that failed once.
+
+See history_case.RegressionCase.
+"""
+
+from nova_powervm.tests.virt.powervm.walks import history_case
+from nova_powervm.tests.virt.powervm.walks import history_rules
+from nova_powervm.tests.virt.powervm.walks import platforms
+
+
+class VolumesRegressionTest(history_case.RegressionCase):
+    """Each test plays one history."""
+
+    def test_lpar_lost_after_a_swap_without_a_vios(self):
+        """The server protects a mapping until it is deleted."""
+        def steps(history):
+            history.make(1, 'small', (1, 2), True)
+            history.vios_down(1, 'vios1')
+            history.swap(1, 2)
+            history.start_compute(1)
+            history.lose(1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_device_of_a_server_deleted_in_absence(self):
+        """It stays: see history_rules.KNOWN."""
+        def steps(history):
+            history.fault('killed_after', 7, 2)
+            history.make(2, 'small', (1,))
+            self.assertTrue(history.has_unmapped_device(1))
+            self.assertFalse(history_rules.is_allowed(history, 'delete', (1,)))
+            history.start_compute(2)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_path_of_vios_that_is_down(self):
+        def steps(history):
+            history.make(1, 'small', (1,), False)
+            history.vios_down(1, 'vios2')
+            history.detach(1, 1)
+            history.vios_up(1, 'vios2')
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_killed_attachment(self):
+        def steps(history):
+            history.make(1)
+            history.fault('killed_after', 1, 1)
+            history.attach(1, 1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def play_killed_swap(self, number, effect='killed_after'):
+        """Kill nova-compute in a swap, at a request that changes something.
+
+        The server gets its old volume back, and runs, when it starts again.
+        """
+        def steps(history):
+            history.make(1, 'small', (1,), False)
+            history.fault(effect, number, 1)
+            history.swap(1, 1)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_swap_killed_as_the_new_volume_is_found(self):
+        self.play_killed_swap(9)
+
+    def test_swap_killed_as_volumes_are_lent(self):
+        self.play_killed_swap(12, 'killed_before')
+
+    def test_swap_killed_in_the_copy(self):
+        self.play_killed_swap(12)
+
+    def test_swap_killed_as_the_volume_is_replaced(self):
+        self.play_killed_swap(15)
+
+    def test_swap_killed_as_the_server_is_started(self):
+        self.play_killed_swap(17)
+
+    def test_volume_of_server_deleted_in_absence(self):
+        def steps(history):
+            history.make(1, 'small', (1,))
+            history.stop_compute(1)
+            history.delete(1)
+            history.start_compute(1)
+            history.make(1, 'small', (1,))
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_volume_found_by_a_deletion_that_fails(self):
+        """The deletion looks for the volume, then a VIOS does not answer."""
+        def steps(history):
+            history.make(1, 'small', (1, 5), True, 1)
+            history.vios_down(1, 'vios1')
+            history.lose(1)
+            history.make(1, 'small', (2, 5), False, 4)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
