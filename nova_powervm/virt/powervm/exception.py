@@ -73,9 +73,9 @@ class ManagedSystemNotMaster(OneLine):
 
 
 class LparElsewhere(exception.NovaException):
-    msg_fmt = ('Another system of the same HMC has the LPAR of server '
-               '%(uuid)s. The driver cannot move a server between two systems '
-               'of one HMC yet.')
+    msg_fmt = ('The same HMC has the LPAR of server %(uuid)s on %(system)s. '
+               'The driver cannot move a server between two systems of one '
+               'HMC yet.')
 
 
 class LparHasOtherUUID(exception.BuildAbortException):

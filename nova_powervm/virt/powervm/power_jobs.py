@@ -34,6 +34,7 @@ from pypowervm.wrappers import logical_partition as pvm_lpar
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import vm
 
@@ -211,6 +212,7 @@ class PowerOp:
         except (pvm_exc.Error, nova_exc.InstanceNotFound) as exc:
             states.forget(self._uuid)
             if self._is_gone(exc):
+                self._check_not_moved(failure)
                 raise nova_exc.InstanceNotFound(
                     instance_id=self._instance.uuid) from exc
             if restart or not _is_answer_lost(exc) or not self._is_in(
@@ -237,6 +239,28 @@ class PowerOp:
             LOG.warning('Whether there is an LPAR is not known: %s', error,
                         instance=self._instance)
             return False
+
+    def _check_not_moved(self, failure):
+        """Check that no other system of an HMC has the LPAR.
+
+        A server that Nova has on another host may be there.
+
+        :param failure: called with a reason, to make an exception.
+        :raises: that, if one has it, or if that is not known.
+        """
+        instance = self._instance
+        if not vm.was_made(instance) or instance.host != self._host.nodename:
+            return
+        try:
+            system = other_systems.find(self._host, self._uuid)
+        except pvm_exc.Error as exc:
+            raise failure(reason='The LPAR is not here, and it is not known '
+                          'whether the HMC has it on another system: %s' %
+                          exc) from exc
+        if system is not None:
+            raise failure(
+                reason='The HMC has the LPAR on %s: somebody has moved it '
+                'without Nova. Move it back with the HMC' % system)
 
     def _is_in(self, state):
         """Return whether the LPAR has the state that a job leads to.

@@ -33,6 +33,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import partition_name
 from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import size as lpar_size
@@ -252,20 +253,17 @@ def get_vm_info(host, instance, use_cache=True):
 def check_only_here(host, instance):
     """Check that no other system of an HMC has the LPAR of an instance.
 
-    Two LPARs with one UUID on an HMC could not be told apart. Sends 1 request
-    to an HMC, and none to a NovaLink.
+    Two LPARs with one UUID on an HMC could not be told apart. For requests see
+    other_systems.find().
 
     :param host: the Host.
     :param instance: nova.objects.Instance
     :raises LparElsewhere: if one has.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    if not host.is_hmc:
-        return
-    system_uuid = host.system_of_lpar(get_lpar_uuid(instance))
-    if system_uuid is not None and (
-            system_uuid.lower() != host.system_uuid.lower()):
-        raise exception.LparElsewhere(uuid=instance.uuid)
+    system = other_systems.find(host, get_lpar_uuid(instance))
+    if system is not None:
+        raise exception.LparElsewhere(uuid=instance.uuid, system=system)
 
 
 def create_lpar(host, instance, nvram=None, min_slots=0):

@@ -237,6 +237,43 @@ class WrongSystemTest(hmc.HmcCase):
         self.scene.forget()
 
 
+class MovedTest(hmc.HmcCase):
+    """An operator has moved the LPAR to another system of the HMC."""
+
+    PLATFORM = platforms.HMC_POOL
+
+    def move(self, server):
+        """Do what the HMC does, as far as it matters here: the new LPAR."""
+        lpar, (here, there) = self.scene.lpar(), self.cloud.site.hosts[1:]
+        here.operator.delete_partition(lpar.name)
+        return there.operator.create_partition(lpar.name, uuid=lpar.uuid,
+                                               running=True)
+
+    def test_moved(self):
+        server = self.scene.create(host=HERE)
+        disks = set(view.own_disks(self.simulated, server.uuid))
+        moved = self.move(server)
+        self.before = self.others()
+        for act in (self.api.stop, self.api.delete,
+                    lambda found: self.api.reboot(found, hard=True),
+                    self.api.delete):
+            act(server)
+            self.assertIn(
+                'The HMC has the LPAR on %s' % moved.host.system.name,
+                str(self.cloud.failures[-1]))
+            self.assertTrue(moved.is_on)
+            self.assertNotEqual('gone', server.status)
+        self.assertLessEqual(disks, {
+            unit.name for tier in self.cloud.site.pools[0].tiers
+            for unit in tier.units})
+        moved.host.operator.delete_partition(moved.name)
+        self.before = self.others()
+        self.assertIsNone(self.api.delete(server))
+        self.assertEqual('gone', server.status)
+        self.scene.forget()
+        self.check_others()
+
+
 class ThreeComputesTest(hmc.HmcCase):
     """Three computes on one machine, with one HMC."""
 

@@ -1,0 +1,111 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""LPARs that somebody has moved to another system of the HMC."""
+
+from nova import exception as nova_exc
+from oslo_utils import timeutils
+
+from nova_powervm.simulator import fingerprint
+from nova_powervm.tests.virt.powervm import base
+from nova_powervm.tests.virt.powervm import hmc_base
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import other_systems
+from nova_powervm.virt.powervm import power_jobs
+from nova_powervm.virt.powervm import vm
+
+
+class FindTest(hmc_base.HmcTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+        self.instance = base.make_instance()
+
+    def find(self):
+        return other_systems.find(self.host, vm.get_lpar_uuid(self.instance))
+
+    def test_none(self):
+        self.assertIsNone(self.find())
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+
+    def test_only_here(self):
+        self.make_lpar(self.simulated, self.instance.uuid)
+        self.assertIsNone(self.find())
+        self.assertEqual(['GET LogicalPartition'], self.requests())
+
+    def test_elsewhere(self):
+        self.make_lpar(self.others[0], self.instance.uuid)
+        system = self.others[0].system
+        self.assertEqual('%s (%s)' % (system.name, system.mtms_of_commands),
+                         self.find())
+
+    def test_on_several(self):
+        for host in (self.simulated, self.others[0]):
+            self.make_lpar(host, self.instance.uuid)
+        self.assertEqual('another system', self.find())
+
+
+class NovaLinkTest(base.SimulatedHostTestCase):
+
+    def test_costs_nothing(self):
+        host = self.connect()
+        self.assertIsNone(other_systems.find(host, 'any'))
+        self.assertEqual([], self.requests())
+
+
+class PowerTest(hmc_base.HmcTestCase):
+    """The LPAR of a server is not here."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+        self.instance = base.make_instance(launched_at=timeutils.utcnow())
+        power = power_jobs.PowerOp(self.host, self.instance)
+        self.attempts = (
+            (power.start, exception.PowerVMAPIFailed),
+            (power.stop, nova_exc.InstancePowerOffFailure),
+            (power.stop_if_exists, nova_exc.InstancePowerOffFailure),
+            (lambda: power.restart(hard=True),
+             nova_exc.InstanceRebootFailure))
+        self.stop_if_exists = power.stop_if_exists
+
+    def test_moved(self):
+        self.make_lpar(self.others[0], self.instance.uuid, running=True)
+        before = self.site.fingerprint()
+        for attempt, refusal in self.attempts:
+            exc = self.assertRaises(refusal, attempt)
+            self.assertIn('on %s' % self.others[0].system.name, str(exc))
+        self.assertEqual([], fingerprint.differences(
+            before, self.site.fingerprint()))
+
+    def test_gone(self):
+        self.stop_if_exists()
+        self.assertEqual(['GET ManagedSystem/LogicalPartition'] * 2 +
+                         ['GET LogicalPartition'], self.requests())
+
+    def test_hmc_does_not_tell(self):
+        self.fail_request(path='uom/LogicalPartition/', effect='status',
+                          status=500)
+        exc = self.assertRaises(nova_exc.InstancePowerOffFailure,
+                                self.stop_if_exists)
+        self.assertIn('it is not known whether', str(exc))
+
+    def test_it_may_be_elsewhere(self):
+        """Nova has it on another host, or has never made it."""
+        self.make_lpar(self.others[0], self.instance.uuid, running=True)
+        for instance in (
+                base.make_instance(host='compute3',
+                                   launched_at=timeutils.utcnow()),
+                base.make_instance(launched_at=None)):
+            power_jobs.PowerOp(self.host, instance).stop_if_exists()
+            self.assertNotIn('GET LogicalPartition', self.requests())

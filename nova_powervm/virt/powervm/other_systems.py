@@ -1,0 +1,40 @@
+#    Licensed under the Apache License, Version 2.0 (the "License"); you may
+#    not use this file except in compliance with the License. You may obtain
+#    a copy of the License at
+#
+#         http://www.apache.org/licenses/LICENSE-2.0
+#
+#    Unless required by applicable law or agreed to in writing, software
+#    distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+#    WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+#    License for the specific language governing permissions and limitations
+#    under the License.
+
+"""Ask an HMC about the LPARs of its other systems.
+
+Everything else in the driver sees only the managed system. Here the UUID of an
+LPAR proves that it belongs to a server: the driver derives it from the UUID of
+the server in Nova.
+"""
+
+
+def find(host, lpar_uuid):
+    """Find another system of the HMC that has an LPAR with a UUID.
+
+    Sends 1 request to an HMC, 1 more if there is one, and none to a NovaLink.
+    A system that the user of the HMC may not see has no LPARs here.
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param lpar_uuid: str, the LPAR's UUID.
+    :returns: str that names the system for a message; None if there is none.
+    :raises pypowervm.exceptions.Error: if the HMC does not answer.
+    """
+    if not host.is_hmc:
+        return None
+    uuid = host.system_of_lpar(lpar_uuid)
+    if uuid is None or uuid.lower() == host.system_uuid.lower():
+        return None
+    # The HMC does not tell which ones if there are several.
+    return next(('%s (%s)' % (system.system_name, system.mtms.mtms_str)
+                 for system in (host.systems() if uuid else ())
+                 if system.uuid.lower() == uuid.lower()), 'another system')
