@@ -21,8 +21,8 @@ import warnings
 _DESCRIPTION = '''\
 Start a simulated IBM PowerVM server and OpenStack Nova with the PowerVM
 driver, boot two servers from a real image, and compare at every step what
-Nova says with what there is on the simulated server. Nothing is installed,
-and nothing outside of a temporary folder is written.
+Nova says with what there is on the simulated server. No guest code runs.
+Nothing is installed, and nothing outside of a temporary folder is written.
 
 acts:
   servers         two servers come and go on one PowerVM server
@@ -77,7 +77,7 @@ def _run_servers(options, out):
         if options.keep:
             keep.keep(demo)
         demo.run(steps.TEAR_DOWN)
-    return demo, 'two servers came and went'
+    return demo, '%d servers came and went' % demo.gone
 
 
 def _run_live_migration(options, out):

@@ -12,32 +12,43 @@
 
 """The demo's --keep: everything stays, and can be talked to."""
 
+import os
+import shlex
+import sys
 import threading
 
-from nova_powervm.demo import api
+from nova_powervm.demo.apis import catalog
+from nova_powervm.demo import steps
 
-_TEXT = '''
-Everything stays as it is until you press Ctrl-C. Meanwhile, from another
-terminal:
+_TEXT = """
+Everything stays as it is until you press Ctrl-C. No guest code runs: the
+partitions are simulated, their disks are real. Meanwhile, in another terminal:
+
+Let the openstack client find this cloud
+  export OS_CLIENT_CONFIG_FILE=%(clouds)s OS_CLOUD=%(cloud)s
+  export PATH=%(programs)s:$PATH
+
+What there is
+  openstack server list
+  openstack hypervisor list --long
+  openstack image list
+  openstack network list
+  openstack port list
+
+Boot one more server, look at it, stop it, start it, and delete it
+  openstack server create --image %(image)s --flavor %(flavor)s \\
+    --network %(network)s --wait demo-3
+  openstack server show demo-3
+  openstack server stop demo-3
+  openstack server start demo-3
+  openstack server delete --wait demo-3
+
+Let Nova open the console of a server, for nova-novncproxy
+  openstack console url show --novnc %(server)s
 
 Watch the simulated PowerVM server, its requests and what they cost in a
 browser; a click there makes a request fail
   %(site)s/
-
-What Nova knows
-  curl -s %(nova)s/servers/detail
-  curl -s %(nova)s/os-hypervisors/detail
-
-Stop a server, and start it again
-  curl -s %(nova)s/servers/%(server)s/action \\
-    -H 'Content-Type: application/json' -d '{"os-stop": null}'
-  curl -s %(nova)s/servers/%(server)s/action \\
-    -H 'Content-Type: application/json' -d '{"os-start": null}'
-
-Boot one more
-  curl -s %(nova)s/servers -H 'Content-Type: application/json' -d \\
-    '{"server": {"name": "demo-3", "imageRef": "%(image)s",
-      "flavorRef": "%(flavor)s", "networks": [{"uuid": "%(network)s"}]}}'
 
 What there is on the simulated PowerVM server
   curl -s %(site)s/simulator/state
@@ -55,58 +66,53 @@ Let the next boot meet a Virtual I/O Server that is busy
     -d '{"effect": "busy", "method": "POST", "path": "VirtualIOServer"}'
 
 Open the console of a server in this terminal; rmvterm in another one closes it
-  %(bin)s/mkvterm --id %(id)d
-  %(bin)s/rmvterm --id %(id)d
+  %(tools)s/mkvterm --id %(id)d
+  %(tools)s/rmvterm --id %(id)d
 
 Open the console for a VNC client, which connects to the port that is printed
-  %(bin)s/mkvterm --id %(id)d --vnc --local
-
-Let Nova open it, for nova-novncproxy
-  curl -s %(nova)s/servers/%(server)s/remote-consoles \\
-    -H 'Content-Type: application/json' \\
-    -H 'X-OpenStack-Nova-API-Version: 2.6' \\
-    -d '{"remote_console": {"protocol": "vnc", "type": "novnc"}}'
+  %(tools)s/mkvterm --id %(id)d --vnc --local
 
 More of that is in %(site)s/simulator/openapi.yaml
 
 A session of pypowervm with the simulated server
-  python -c "from pypowervm import adapter
-  from pypowervm.wrappers import logical_partition
-  session = adapter.Session('127.0.0.1', '%(user)s', '%(password)s',
-                            protocol='http', port=%(port)d)
-  for lpar in logical_partition.LPAR.get(adapter.Adapter(session)):
-      print(lpar.id, lpar.name, lpar.state)"
+  python -W ignore -c "from pypowervm import adapter; \\
+    from pypowervm.wrappers import logical_partition; \\
+    session = adapter.Session('127.0.0.1', '%(user)s', '%(password)s', \\
+    protocol='http', port=%(port)d); \\
+    print(*((lpar.id, lpar.name, lpar.state) for lpar in \\
+    logical_partition.LPAR.get(adapter.Adapter(session))), sep='\\n')"
 
 Logs
   %(logs)s
-'''
+"""
 
 
 def keep(demo):
     """Tell how to talk to what there is, and wait for Ctrl-C."""
-    cloud = demo.cloud
-    with api.ApiServer(cloud.nova.api_fixture.app(),
-                       cloud.nova.api_fixture.project_id) as server:
-        demo.screen.say(_TEXT % _values(demo, server.url))
+    nova = demo.cloud.nova
+    with catalog.Catalog(nova.api_fixture.app(), nova.api_fixture.project_id,
+                         nova.glance, nova.neutron) as apis:
+        demo.screen.say(_TEXT % _values(
+            demo, apis.write_clouds(demo.cloud.folder)))
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
             demo.screen.say()
 
 
-def _values(demo, nova_url):
+def _values(demo, clouds):
     cloud = demo.cloud
     profile = cloud.simulator.profile
     server = demo.servers[0]
+    lpar = server['OS-EXT-SRV-ATTR:instance_name']
     return {
-        'nova': nova_url, 'site': cloud.host.url,
-        'server': server['id'],
-        'lpar': server['OS-EXT-SRV-ATTR:instance_name'],
-        'id': _partition_id(cloud.host,
-                            server['OS-EXT-SRV-ATTR:instance_name']),
-        'bin': cloud.host.management_root + '/usr/bin',
-        'image': demo.image['id'], 'flavor': demo.flavor,
-        'network': cloud.network_id,
+        'clouds': clouds, 'cloud': catalog.CLOUD,
+        'programs': os.path.dirname(sys.executable),
+        'image': shlex.quote(demo.image['name']), 'flavor': steps.FLAVOR,
+        'network': cloud.network_name, 'server': server['name'],
+        'site': cloud.host.url, 'lpar': lpar,
+        'id': _partition_id(cloud.host, lpar),
+        'tools': cloud.host.management_root + '/usr/bin',
         'user': profile['user'], 'password': profile['password'],
         'port': cloud.host.port, 'logs': '\n  '.join(cloud.log_files)}
 

@@ -28,18 +28,20 @@ class KeepTest(testtools.TestCase):
                 {'name': 'novalink', 'id': 1},
                 {'name': 'server-1', 'id': 7}]})
         cloud = types.SimpleNamespace(
-            host=host, network_id='net', log_files=['/log'],
+            host=host, network_name='net', log_files=['/log'],
             simulator=types.SimpleNamespace(profile={
                 'user': 'me', 'password': 'secret'}))
         demo = types.SimpleNamespace(
-            cloud=cloud, image={'id': 'image'}, flavor='flavor',
-            servers=[{'id': 'uuid',
+            cloud=cloud, image={'id': 'image', 'name': 'my image'},
+            servers=[{'id': 'uuid', 'name': 'demo-1',
                       'OS-EXT-SRV-ATTR:instance_name': 'server-1'}])
-        text = keep._TEXT % keep._values(demo, 'http://nova')
+        text = keep._TEXT % keep._values(demo, '/clouds.yaml')
         for line in (
+                '  export OS_CLIENT_CONFIG_FILE=/clouds.yaml OS_CLOUD=',
+                "  openstack server create --image 'my image' --flavor demo ",
                 '  http://site/\n',
                 '  /sim/mgmt/usr/bin/mkvterm --id 7\n',
                 '  /sim/mgmt/usr/bin/rmvterm --id 7\n',
                 '  /sim/mgmt/usr/bin/mkvterm --id 7 --vnc --local\n',
-                '  curl -s http://nova/servers/uuid/remote-consoles \\\n'):
+                '  openstack console url show --novnc demo-1\n'):
             self.assertIn(line, text)

@@ -106,3 +106,13 @@ class StepsTest(testtools.TestCase):
         error = self.assertRaises(steps.Failure, steps.compare_with_before,
                                   FakeDemo(FakeHost(state)))
         self.assertIn('LogicalPartition', str(error))
+
+    def test_vlans_left_behind(self):
+        """The driver keeps them, and no more."""
+        demo = FakeDemo(FakeHost(_state()))
+        demo.state_before.update(NetworkBridge=[1], ClientNetworkAdapter=[])
+        state = demo.host.state()
+        state.update(NetworkBridge=[2], ClientNetworkAdapter=[{'sea': 'ent5'}])
+        self.assertIn('only VLANs', steps.compare_with_before(demo))
+        state['ClientNetworkAdapter'].append({'sea': None})
+        self.assertRaises(steps.Failure, steps.compare_with_before, demo)

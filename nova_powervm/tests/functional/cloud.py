@@ -17,7 +17,6 @@ machinery as for the functional tests, without a test runner.
 """
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -27,7 +26,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 
 import fixtures as fx
 from nova import context as nova_context
@@ -35,10 +33,10 @@ from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional.api import client as api_client
 import requests
 
+from nova_powervm.demo import stand_ins
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import base
-from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.functional import platforms
 
 LOG = logging.getLogger(__name__)
@@ -292,77 +290,6 @@ class Simulator:
         return {'hosts': [host.state() for host in self.hosts]}
 
 
-class ImageFiles(func_fixtures.GlanceFixture):
-    """Glance with images that are files on this machine.
-
-    They are streamed, so their size is of no matter to the memory.
-    """
-
-    def setUp(self):
-        self._paths = {}
-        super().setUp()
-
-    def add_file(self, path, name):
-        """Make a raw image of a file, which has to stay there.
-
-        :returns: dict, the image.
-        """
-        md5 = hashlib.new('md5', usedforsecurity=False)
-        sha512 = hashlib.sha512()
-        for chunk in _chunks(path):
-            md5.update(chunk)
-            sha512.update(chunk)
-        image_id = str(uuid.uuid4())
-        self._paths[image_id] = path
-        image = self.create(None, dict(
-            self.image3, id=image_id, name=name, tags=[],
-            properties={'architecture': 'ppc64le'}))
-        image.update(
-            size=os.path.getsize(path), checksum=md5.hexdigest(),
-            os_hash_algo='sha512', os_hash_value=sha512.hexdigest())
-        return image
-
-    def download(self, context, image_id, data=None, dst_path=None,
-                 trusted_certs=None):
-        path = self._paths.get(image_id)
-        if path is None or data or dst_path:
-            return super().download(context, image_id, data, dst_path,
-                                    trusted_certs)
-        return _chunks(path)
-
-    def content(self, image_id):
-        if image_id not in self._paths:
-            return super().content(image_id)
-        with open(self._paths[image_id], 'rb') as image:
-            return image.read()
-
-
-def _chunks(path):
-    with open(path, 'rb') as image:
-        yield from iter(lambda: image.read(func_fixtures.CHUNK), b'')
-
-
-class Ports(func_fixtures.NeutronFixture):
-    """Neutron with ports that differ in their addresses."""
-
-    # The untagged network of the Shared Ethernet Adapter, which needs no VLAN.
-    VIF_DETAILS = {'port_filter': False, 'connectivity': 'l2',
-                   'network_type': 'flat', 'physical_network': 'public',
-                   'powervm_agentless': True}
-
-    def add_port(self):
-        """Make a port on the network of the fixture.
-
-        :returns: dict, the port.
-        """
-        port = self._ports[self.create_port()['port']['id']]
-        number = len(self._ports)
-        port['mac_address'] = 'fa:16:3e:00:00:%02x' % number
-        port['fixed_ips'] = [{'ip_address': '192.168.1.%d' % (100 + number),
-                              'subnet_id': self.subnet_1['id']}]
-        return port
-
-
 class LogFile(fx.Fixture):
     """Everything that is logged goes to a file, and nowhere else.
 
@@ -432,7 +359,8 @@ class _Nova(platforms.Platform, base.PowerVMTestCase):
         # The compute service takes leave of the platform before it is gone.
         self.flags(manager_shutdown_timeout=STOP_TIMEOUT)
         for name, double in (
-                ('GlanceFixture', ImageFiles), ('NeutronFixture', Ports),
+                ('GlanceFixture', stand_ins.Images),
+                ('NeutronFixture', stand_ins.Networks),
                 ('StandardLogging', fx.Fixture)):
             self.useFixture(fx.MockPatchObject(nova_fixtures, name, double))
 
@@ -542,6 +470,11 @@ class Cloud:
         """str, of the network that ports are on."""
         return self.nova.neutron.network_1['id']
 
+    @property
+    def network_name(self):
+        """str, of the network that ports are on."""
+        return self.nova.neutron.network_1['name']
+
     def clean_image_cache(self):
         """Have Nova remove all images that no server uses, however young."""
         self.nova.flags(remove_unused_original_minimum_age_seconds=0,
@@ -589,6 +522,11 @@ class Cloud:
     def servers(self):
         """Return all servers as the API shows them."""
         return self.nova.api.get_servers()
+
+    def count_deleted_servers(self):
+        """Return how many servers there have been: int."""
+        return len(self.nova.admin_api.api_get(
+            '/servers?deleted=True').body['servers'])
 
     def server(self, server):
         """Read a server anew; None if there is none."""
