@@ -82,7 +82,7 @@ class LparHasOtherUUID(exception.BuildAbortException):
     msg_fmt = ('The platform has given LPAR %(name)s of server '
                '%(instance_uuid)s the UUID %(found)s instead of the requested '
                '%(wanted)s, by which the driver would have to find it. The '
-               'LPAR was deleted.')
+               'LPAR %(what_now)s.')
 
 
 class ViosNotAvailable(exception.NovaException):

@@ -17,6 +17,12 @@ LPAR proves that it belongs to a server: the driver derives it from the UUID of
 the server in Nova.
 """
 
+from nova.compute import task_states
+
+_REBUILDING = (task_states.REBUILDING,
+               task_states.REBUILD_BLOCK_DEVICE_MAPPING,
+               task_states.REBUILD_SPAWNING)
+
 
 def find(host, lpar_uuid):
     """Find another system of the HMC that has an LPAR with a UUID.
@@ -38,3 +44,17 @@ def find(host, lpar_uuid):
     return next(('%s (%s)' % (system.system_name, system.mtms.mtms_str)
                  for system in (host.systems() if uuid else ())
                  if system.uuid.lower() == uuid.lower()), 'another system')
+
+
+def was_just_here(host, instance):
+    """Return whether Nova has just removed the LPAR here, to make it again.
+
+    The removal fails if another system of the HMC has it; see
+    power_jobs.PowerOp. A server that is evacuated was on another host.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :returns: bool
+    """
+    return (instance.host == host.nodename and
+            instance.task_state in _REBUILDING)

@@ -12,7 +12,6 @@
 
 """Find, create, resize and delete the LPARs of Nova's instances."""
 
-
 from nova.compute import power_state
 from nova.compute import task_states
 from nova.compute import vm_states
@@ -270,8 +269,8 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
     """Create the LPAR of an instance, powered off.
 
     Needs 1 request, 1 more if the flavor names a processor pool, 1 more if an
-    LPAR of somebody else has its name, and 1 more on an HMC if the server
-    was built before.
+    LPAR of somebody else has its name, and 1 more on an HMC, except in a
+    rebuild: another host may have failed to delete the LPAR of a failed build.
 
     :param host: the Host.
     :param instance: nova.objects.Instance, with flavor and system_metadata.
@@ -287,7 +286,7 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
     """
     lpar_uuid = get_lpar_uuid(instance)
     try:
-        if was_made(instance):
+        if not other_systems.was_just_here(host, instance):
             check_only_here(host, instance)
         lpar_w = flavors.build_lpar(host, instance)
         lpar_w.uuid = lpar_uuid
@@ -298,15 +297,14 @@ def create_lpar(host, instance, nvram=None, min_slots=0):
             lpar_w.profile_sync = True
         if min_slots > lpar_w.io_config.max_virtual_slots:
             lpar_w.io_config.max_virtual_slots = min_slots
-        return _check_uuid(host, instance,
-                           _create(host, instance, lpar_w))
+        return _check_uuid(instance, _create(host, instance, lpar_w))
     except pvm_exc.HttpError as exc:
         raise _refusal(instance, exc) from exc
     finally:
         host.partition_states.forget(lpar_uuid)
 
 
-def _check_uuid(host, instance, lpar_w):
+def _check_uuid(instance, lpar_w):
     """Check that a new LPAR has the UUID of its instance; delete it if not.
 
     Assumed, no hardware: whether each HMC takes the UUID of a client.
@@ -314,10 +312,14 @@ def _check_uuid(host, instance, lpar_w):
     wanted = get_lpar_uuid(instance)
     if lpar_w.uuid.upper() == wanted.upper():
         return lpar_w
-    lpar_w.delete()
+    what_now = 'was deleted'
+    try:
+        lpar_w.delete()
+    except pvm_exc.Error as exc:
+        what_now = 'could not be deleted, so delete it by hand: %s' % exc
     raise exception.LparHasOtherUUID(
         instance_uuid=instance.uuid, name=lpar_w.name, found=lpar_w.uuid,
-        wanted=wanted)
+        wanted=wanted, what_now=what_now)
 
 
 def _create(host, instance, lpar_w):

@@ -17,6 +17,7 @@ import types
 from unittest import mock
 
 import fixtures
+from nova.compute import task_states
 from nova import exception as nova_exc
 from oslo_utils import timeutils
 from pypowervm import exceptions as pvm_exc
@@ -89,9 +90,12 @@ class ScopeTest(hmc_base.HmcTestCase):
         self.assert_untouched()
 
     def test_creation_is_refused(self):
-        exc = self.assertRaises(exception.LparElsewhere, vm.create_lpar,
-                                self.host, self.instance)
-        self.assertIn(self.instance.uuid, str(exc))
+        """Also if the other host has only failed to build the server."""
+        for launched_at in (timeutils.utcnow(), None):
+            self.instance.launched_at = launched_at
+            exc = self.assertRaises(exception.LparElsewhere, vm.create_lpar,
+                                    self.host, self.instance)
+            self.assertIn(self.instance.uuid, str(exc))
         self.assert_untouched()
 
     def test_creation_is_refused_beside_an_own_lpar(self):
@@ -144,12 +148,18 @@ class LparTest(hmc_base.HmcTestCase):
         self.instance = base.make_instance()
 
     def test_create(self):
-        for launched_at, look in ((None, []), (
-                timeutils.utcnow(), ['GET LogicalPartition'])):
-            self.instance.launched_at = launched_at
+        look = ['GET LogicalPartition']
+        for looked, attrs in (
+                (look, {'launched_at': None}),
+                (look, {'launched_at': timeutils.utcnow()}),
+                # The removal of the LPAR has just found it here.
+                ([], {'task_state': task_states.REBUILD_SPAWNING}),
+                # An evacuation.
+                (look, {'host': 'compute3'})):
+            self.instance.update(attrs)
             lpar_w = vm.create_lpar(self.host, self.instance)
             self.assertTrue(lpar_w.profile_sync)
-            self.assertEqual(look + ['PUT ManagedSystem/LogicalPartition'],
+            self.assertEqual(looked + ['PUT ManagedSystem/LogicalPartition'],
                              self.requests())
             lpar_w.delete()
             self.requests()
@@ -159,6 +169,17 @@ class LparTest(hmc_base.HmcTestCase):
 
     def test_other_uuid(self):
         """An HMC may not take the UUID of a client; then nobody finds it."""
+        self.choose_uuid()
+        exc = self.assertRaises(exception.LparHasOtherUUID, vm.create_lpar,
+                                self.host, self.instance)
+        self.assertIsInstance(exc, nova_exc.BuildAbortException)
+        self.assertIn('The LPAR was deleted', str(exc))
+        self.assertEqual(['aix1'], [
+            lpar.name for lpar in
+            self.simulated.store.all('LogicalPartition')])
+
+    def choose_uuid(self):
+        """Let the HMC choose the UUID of the next LPAR."""
         real = pvm_lpar.LPAR.create
 
         def create(lpar_w, **kwargs):
@@ -166,12 +187,16 @@ class LparTest(hmc_base.HmcTestCase):
             return real(lpar_w, **kwargs)
 
         self.patch(pvm_lpar.LPAR, 'create', create)
+
+    def test_other_uuid_and_deletion_is_refused(self):
+        """It must not look as if nothing had been created."""
+        self.choose_uuid()
+        self.fail_request(method='DELETE', path='LogicalPartition',
+                          effect='status', status=409, message='It is busy.')
         exc = self.assertRaises(exception.LparHasOtherUUID, vm.create_lpar,
                                 self.host, self.instance)
-        self.assertIsInstance(exc, nova_exc.BuildAbortException)
-        self.assertEqual(['aix1'], [
-            lpar.name for lpar in
-            self.simulated.store.all('LogicalPartition')])
+        self.assertIn('delete it by hand', str(exc))
+        self.assertIn('It is busy.', str(exc))
 
 
 class NetworkTest(hmc_base.HmcTestCase):
