@@ -87,7 +87,11 @@ class Application:
 
     def _answer(self, request):
         try:
-            return self._with_faults(request)
+            response = self._with_faults(request)
+            # Even a GET may end a job.
+            self._endpoint.site.save(request.method != 'GET' or
+                                     'jobs' in request.segments)
+            return response
         except (errors.Dropped, errors.Unanswered):
             raise
         except errors.RestError as exc:

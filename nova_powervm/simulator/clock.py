@@ -42,6 +42,7 @@ class Clock:
     """Time of a simulated site, in seconds of the epoch.
 
     :param lock: the lock of the site, held while a due function runs
+    :ivar actions: int, how many functions it has run
     """
 
     def __init__(self, lock):
@@ -52,6 +53,7 @@ class Clock:
         self._order = itertools.count()
         self._thread = None
         self._stopped = False
+        self.actions = 0
 
     def now(self):
         """Return the time as a float."""
@@ -70,11 +72,24 @@ class Clock:
         with self._wake:
             heapq.heappush(self._due, (self.now() + seconds,
                                        next(self._order), function))
-            if self._thread is None and not self._stopped:
-                self._thread = threading.Thread(
-                    target=self._run, name='simulator-clock', daemon=True)
-                self._thread.start()
-            self._wake.notify_all()
+            self._start()
+
+    def _start(self):
+        """Look at what is due; the lock of the clock is held."""
+        if self._thread is None and not self._stopped:
+            self._thread = threading.Thread(
+                target=self._run, name='simulator-clock', daemon=True)
+            self._thread.start()
+        self._wake.notify_all()
+
+    def resume(self):
+        """Run what is due according to a state that was loaded."""
+        with self._wake:
+            self._due = [(due, next(self._order), function)
+                         for due, _, function in sorted(
+                             self._due, key=lambda item: item[:2])]
+            if self._due:
+                self._start()
 
     def advance(self, seconds):
         """Put the clock forward, and run what became due before returning.
@@ -103,6 +118,7 @@ class Clock:
                     if not self._due or self._due[0][0] > self.now():
                         return
                     function = heapq.heappop(self._due)[2]
+                    self.actions += 1
                 try:
                     function()
                 except Exception:

@@ -26,7 +26,9 @@ import textwrap
 
 from oslo_log import log as logging
 
+from nova_powervm.simulator import certificate
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import keeper
 from nova_powervm.simulator import profile
 from nova_powervm.simulator import schema_profile
 from nova_powervm.simulator import server
@@ -44,7 +46,8 @@ Run a simulated IBM PowerVM site. For each host in a profile the command starts
 a NovaLink REST server that has partitions, virtual I/O servers, disks and
 networks. The server speaks the real protocol, so the unmodified pypowervm
 library can connect to it. It keeps state: a client finds what it created, and
-does not find what it deleted. The state is lost when the command ends.
+does not find what it deleted. The state is lost when the command ends, unless
+you give --keep-state.
 
 Use the simulator for development and tests only. Do not run it where others
 can reach it: it has no protection against misuse, and its control API asks
@@ -103,7 +106,10 @@ _SECTIONS = (
          'Marks FOLDER as a data folder. When the command starts, it empties '
          'a folder that has this file, unless another command uses the '
          'folder. When it ends, it keeps the folder that '
-         '--data-dir names.'),
+         '--data-dir names. It refuses a folder that has a state.'),
+        ('FOLDER/state.sqlite, FOLDER/state.disks',
+         'With --keep-state, the state of the site, and a second link to the '
+         'file of each disk.'),
         ('FOLDER/HOST/mgmt',
          'The root directory of the management partition of a host.'),
         ('FOLDER/HOST/sessions',
@@ -123,7 +129,8 @@ _SECTIONS = (
          '/tmp). A disk uses as much space there as was written to it.'))),
     ('exit status', (
         ('0', 'SIGTERM or SIGINT has ended the command.'),
-        ('1', 'The command cannot use a port, a file or the data folder. It '
+        ('1', 'The command cannot use a port, a file, the data folder or '
+              'the state in it. It '
               'takes its ports before it changes anything.'),
         ('2', 'An option or the profile is wrong.'))),
     ('examples', (
@@ -139,6 +146,8 @@ _SECTIONS = (
          'One host on https://localhost:12443. Clients have to trust '
          '/tmp/site/ca.pem. They log on as user neo with password abc123; a '
          'profile can set others.'),
+        ('powervm-simulator --data-dir /tmp/site --keep-state',
+         'One host that is the same after a restart.'),
         ('powervm-simulator --profile two-host',
          'Two hosts. http://localhost:12080/ in a browser shows both of '
          'them, and what clients do.'),
@@ -209,6 +218,13 @@ def _add_site(group):
              'empty, or left by an earlier run, whose files the command '
              'deletes (default: a temporary folder that the command removes '
              'when it ends)')
+    group.add_argument(
+        '--keep-state', action='store_true',
+        help='keep the state of the site in the folder that --data-dir '
+             'names, so that the next run with this option, the folder and '
+             'the profile goes on with it; no change that a client has an '
+             'answer to is lost, however the command ends (default: the '
+             'state is lost)')
 
 
 def _add_network(group):
@@ -299,28 +315,6 @@ def _load(options):
                                           schema_profile.TIMING))
 
 
-def _make_tls(bind, directory):
-    """Make a certificate authority and a certificate.
-
-    :returns: server.Tls
-    """
-    # Only https needs it.
-    import trustme
-    authority = trustme.CA()
-    names = sorted({'localhost', '127.0.0.1', bind} - {'0.0.0.0', '::'})
-    certificate = authority.issue_cert(*names)
-    paths = [os.path.join(directory, name)
-             for name in ('ca.pem', 'server.pem', 'server.key')]
-    authority.cert_pem.write_to_path(paths[0])
-    for blob in certificate.cert_chain_pems:
-        blob.write_to_path(paths[1], append=True)
-    descriptor = os.open(paths[2], os.O_WRONLY | os.O_CREAT | os.O_EXCL,
-                         0o600)
-    with os.fdopen(descriptor, 'wb') as key_file:
-        key_file.write(certificate.private_key_pem.bytes())
-    return server.Tls(*paths[1:])
-
-
 def _write_ready(path, running):
     data = {'pid': os.getpid(), 'data_dir': running.data_dir,
             'hosts': [{'name': host.name, 'port': host.port,
@@ -394,10 +388,11 @@ def _start(options, sites):
         port = _HTTPS_PORT
     sockets = server.take(options.bind, site.wanted_ports(data, port))
     try:
-        sites.append(site.Site(data, options.data_dir, _check_signals))
+        sites.append(site.Site(data, options.data_dir, _check_signals,
+                               options.keep_state))
         running, = sites
         if options.https:
-            tls = _make_tls(options.bind, running.data_dir)
+            tls = certificate.make(options.bind, running.data_dir)
             LOG.info('Clients can trust %s',
                      os.path.join(running.data_dir, 'ca.pem'))
         if options.bind not in server.LOOPBACK:
@@ -445,6 +440,8 @@ def main(argv=None):
     """
     parser = make_parser()
     options = parser.parse_args(argv)
+    if options.keep_state and options.data_dir is None:
+        parser.error('--keep-state needs --data-dir')
     std_logging.basicConfig(
         stream=sys.stderr, format='%(asctime)s %(levelname)s %(message)s',
         level=std_logging.DEBUG if options.debug else std_logging.INFO)
@@ -457,7 +454,7 @@ def main(argv=None):
         parser.exit(2, 'powervm-simulator: %s\n' % exc)
     except errors.RestError as exc:
         parser.exit(2, 'powervm-simulator: %s: %s\n' % (options.profile, exc))
-    except OSError as exc:
+    except (OSError, keeper.StateError) as exc:
         parser.exit(1, 'powervm-simulator: %s\n' % exc)
     return 0
 

@@ -40,6 +40,13 @@ class Console:
         self.is_open = False
         self.user = None
 
+    def __getstate__(self):
+        """Close what ends with the process: the terminal of a command."""
+        state = dict(vars(self))
+        if self.user is not None:
+            state.update(user=None, is_open=False, _output=bytearray())
+        return state
+
     def open(self, user=None):
         """Open it: from now on the output is kept.
 

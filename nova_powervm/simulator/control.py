@@ -143,7 +143,10 @@ class Control:
         :returns: werkzeug.Response
         """
         try:
-            return self._route(environ)
+            response = self._route(environ)
+            if environ['REQUEST_METHOD'] != 'GET':
+                self._host.site.save()
+            return response
         except errors.Dropped:
             raise
         except errors.RestError as exc:

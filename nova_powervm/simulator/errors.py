@@ -17,6 +17,10 @@ answer whose body is an Atom entry with an ``HttpErrorResponse``.
 """
 
 
+#: Why a job has failed if the process ended before it did.
+INTERRUPTED = 'The simulator has ended in the middle of the job'
+
+
 class Dropped(Exception):
     """The server closes the connection without an answer."""
 

@@ -77,7 +77,8 @@ class _Device:
         self.lua = target.lua
         self.udid = target.backing.udid
         self.storage = target.backing.name
-        self.size = target.backing.disk.size
+        self.disk = target.backing.disk
+        self.size = self.disk.size
 
     @property
     def by_id(self):
@@ -121,6 +122,9 @@ class Management:
         for path in ('sys/bus/vio/devices', 'sys/block', 'dev/disk/by-id'):
             os.makedirs(self._path(path), exist_ok=True)
         self.adapters_changed()
+        # There are some if a state was loaded.
+        for name, device in self._devices.items():
+            self._make_device(name, device)
 
     def stop(self):
         """End the thread; the lock of the site must not be held."""
@@ -202,12 +206,15 @@ class Management:
     def sync(self):
         """Carry out what was written to the tree."""
         with self._host.site.lock:
+            before = dict(self._devices)
             for name in list(self._devices):
                 if self._was_written(self._delete_file(name)):
                     self._remove_device(name)
             for slot, bus in self._adapters.items():
                 if self._was_written(self._scan_file(slot)):
                     self._scan(bus)
+            if self._devices != before:
+                self._host.site.save()
 
     def _was_written(self, name):
         """Tell whether a file has content, and empty it."""
@@ -230,8 +237,11 @@ class Management:
     def _add_device(self, target):
         name = next(name for name in _disk_names()
                     if name not in self._devices)
-        device = self._devices[name] = _Device(name, target)
-        os.link(target.backing.disk.path, self._path('dev/' + name))
+        self._make_device(name, _Device(name, target))
+
+    def _make_device(self, name, device):
+        self._devices[name] = device
+        os.link(device.disk.path, self._path('dev/' + name))
         self._write(self._delete_file(name))
         self._write('sys/block/%s/size' % name, '%d\n' % (device.size // 512))
         self._link_by_id(device.by_id)

@@ -35,6 +35,15 @@ class Session:
         self.created = now
         self.last_used = now
 
+    def restored(self):
+        """Write the file with the token, if there is one."""
+        if self.path:
+            os.makedirs(os.path.dirname(self.path), mode=0o700, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with os.fdopen(os.open(self.path, flags, 0o600),
+                           'w') as token_file:
+                token_file.write(self.token + '\n')
+
 
 class Sessions:
     """The sessions of a host.
@@ -86,17 +95,13 @@ class Sessions:
         """
         if not self._takes_files:
             raise errors.Refused('A client logs on with a password here')
-        os.makedirs(self._directory, mode=0o700, exist_ok=True)
         name = 'session-%s' % secrets.token_hex(8)
         return self._start(user, os.path.join(self._directory, name))
 
     def _start(self, user, path):
         session = Session(secrets.token_urlsafe(48), user, path,
                           self._clock.now())
-        if path:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with os.fdopen(os.open(path, flags, 0o600), 'w') as token_file:
-                token_file.write(session.token + '\n')
+        session.restored()
         with self._lock:
             self._by_token[session.token] = session
         return session

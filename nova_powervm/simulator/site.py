@@ -14,15 +14,22 @@
 
 import errno
 import fcntl
+from importlib import metadata
+import json
 import os
 import shutil
+import sqlite3
 import tempfile
 import threading
 
+from oslo_log import log as logging
+
+from nova_powervm.simulator import certificate
 from nova_powervm.simulator import clock
 from nova_powervm.simulator import endpoint
 from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator import host as site_host
+from nova_powervm.simulator import keeper
 from nova_powervm.simulator.migration import record
 from nova_powervm.simulator.resources import cluster
 from nova_powervm.simulator.san import network as san_network
@@ -30,8 +37,12 @@ from nova_powervm.simulator import server
 from nova_powervm.simulator import stream
 from nova_powervm.simulator import terminals
 
+LOG = logging.getLogger(__name__)
+
 #: A data folder with this file in it may be emptied.
 _MARK = '.powervm-simulator'
+#: What stays in the folder of a site whose state is kept.
+_KEPT = (*keeper.FILES, keeper.DISKS, *certificate.FILES)
 
 
 def wanted_ports(profile, port=None):
@@ -59,9 +70,10 @@ def _is_managed(profile, host_name):
         'hosts', [spec['name'] for spec in profile['hosts']])
 
 
-def _claim(directory):
+def _claim(directory, keep=False):
     """Create a data folder, or empty the folder of an earlier site.
 
+    :param keep: bool, whether a state that the folder has is to stay
     :returns: int, a file descriptor; the folder is taken until it is closed
     :raises OSError: when the folder is not ours, or another site runs in it
     """
@@ -75,7 +87,12 @@ def _claim(directory):
                    os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for name in set(os.listdir(directory)) - {_MARK}:
+        names = set(os.listdir(directory))
+        if keeper.FILES[0] in names and not keep:
+            raise FileExistsError(
+                errno.EEXIST, 'The folder has the state of a site. Go on with '
+                'it (--keep-state), or delete the folder', directory)
+        for name in names - {_MARK, *(_KEPT if keep else ())}:
             path = os.path.join(directory, name)
             # What a link leads to is not ours.
             if os.path.isdir(path) and not os.path.islink(path):
@@ -108,6 +125,8 @@ class Site:
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
+    :param keep: bool, whether the state is kept in the data folder, and that
+                 of an earlier site is used, if there is one
     :param check: function that is called often while the site is built; what
                   it raises ends that
     :ivar check: the same, and afterwards a function that does nothing
@@ -115,7 +134,7 @@ class Site:
         or when another site uses it
     """
 
-    def __init__(self, profile, data_dir=None, check=_nothing):
+    def __init__(self, profile, data_dir=None, check=_nothing, keep=False):
         self.check = check
         self.profile = profile
         self.name = profile['name']
@@ -123,31 +142,70 @@ class Site:
         self.lock = threading.RLock()
         self.clock = clock.Clock(self.lock)
         self._own_dir = data_dir is None
-        self.data_dir = data_dir or tempfile.mkdtemp(
-            prefix='powervm-simulator-')
+        self.data_dir = os.path.abspath(data_dir or tempfile.mkdtemp(
+            prefix='powervm-simulator-'))
         self.hosts = []
         self.endpoints = []
         self.pools = []
         self.streams = stream.Streams(self)
-        self._folder_lock = _claim(self.data_dir)
+        self._keeper = None
+        self._folder_lock = _claim(self.data_dir, keep)
         try:
+            self._keeper = self._make_keeper() if keep else None
             self._build(profile)
+            self.save()
         except BaseException:
             self.stop()
             raise
         self.check = _nothing
 
+    def _make_keeper(self):
+        profile = dict(self.profile, timing=None)
+        return keeper.Keeper(self.data_dir, {
+            'version of nova-powervm': metadata.version('nova-powervm'),
+            'profile': json.dumps(profile, sort_keys=True)})
+
     def _build(self, profile):
+        is_new = self._keeper is None or not self._keeper.has_state
         self.migrations = record.Migrations()
         self.san = san_network.San(self, profile['san'])
         for number, spec in enumerate(profile['hosts']):
             host = site_host.Host(self, spec, number,
                                   self._endpoint_for(spec['name']))
             self.hosts.append(host)
-            host.build()
+            if is_new:
+                host.build()
         with self.lock:
-            self.pools = [cluster.build_pool(self, spec)
-                          for spec in profile['clusters']]
+            if is_new:
+                self.pools = [cluster.build_pool(self, spec)
+                              for spec in profile['clusters']]
+            if self._keeper is not None:
+                self._keeper.watch(self)
+            if not is_new:
+                self._load()
+
+    def _load(self):
+        """Go on with the state of an earlier site."""
+        self._keeper.load()
+        for host in self.hosts:
+            host.management.build()
+        for found in list(self._keeper.objects.values()):
+            if hasattr(found, 'restored'):
+                found.restored()
+        self.clock.resume()
+
+    def save(self, always=True):
+        """Keep the state, if that was asked for.
+
+        :param always: False if only time can have changed something
+        """
+        if self._keeper is not None:
+            self._keeper.save(always)
+
+    @property
+    def changes(self):
+        """int, grows with each change of an object, and as time passes."""
+        return self.clock.actions + sum(host.changes for host in self.hosts)
 
     @property
     def consoles(self):
@@ -226,12 +284,26 @@ class Site:
         for host in self.hosts:
             host.management.stop()
             host.terminals.stop()
+        self._end_keeper()
         self.clock.stop()
         if self._own_dir:
             shutil.rmtree(self.data_dir, ignore_errors=True)
         if self._folder_lock is not None:
             os.close(self._folder_lock)
             self._folder_lock = None
+
+    def _end_keeper(self):
+        """Keep the last state: what is yet to happen is part of it."""
+        with self.lock:
+            found, self._keeper = self._keeper, None
+            if found is None:
+                return
+            try:
+                if found.is_complete:
+                    found.save()
+            except (OSError, sqlite3.Error):
+                LOG.exception('The last state of the site was not kept')
+            found.close()
 
     def host(self, name):
         """Return the host with a name, or None."""

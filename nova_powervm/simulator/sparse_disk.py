@@ -45,11 +45,13 @@ class SparseDisk:
 
     :param path: str, path of the new file; its directory is created
     :param size_bytes: int, the size of the disk
+    :ivar is_deleted: bool, whether delete() was called
     """
 
     def __init__(self, path, size_bytes):
         self.path = path
         self.size = size_bytes
+        self.is_deleted = False
         # How often it was changed through this object.
         self._changes = 0
         # What the file was like when it was last digested, and the digest.
@@ -198,6 +200,7 @@ class SparseDisk:
 
     def delete(self):
         """Remove the file; one that is gone already is fine."""
+        self.is_deleted = True
         try:
             os.unlink(self.path)
         except FileNotFoundError:

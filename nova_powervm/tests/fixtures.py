@@ -85,14 +85,16 @@ class SimulatedSite(fixtures.Fixture):
                     simulator.profile.load()
     :param vlans: VLANs that an operator has added to each Shared Ethernet
                   Adapter, iterable of int
+    :param keep: bool, whether the site keeps its state in its data folder
     :param timing: overrides of the timing section of the profile, such as
                    job_polls=1, rmc_seconds=30
     """
 
-    def __init__(self, profile='default', vlans=(), **timing):
+    def __init__(self, profile='default', vlans=(), keep=False, **timing):
         super().__init__()
         self._profile = profile
         self._vlans = vlans
+        self._keep = keep
         self._timing = dict({'event_seconds': 0.5}, **timing)
 
     def _setUp(self):
@@ -111,7 +113,7 @@ class SimulatedSite(fixtures.Fixture):
                        for found in host['bridges']]:
             bridge['vlans'] = sorted({*bridge['vlans'], *self._vlans})
         self.data_dir = self.useFixture(fixtures.TempDir()).path
-        self.site = sim_site.Site(profile, self.data_dir)
+        self.site = sim_site.Site(profile, self.data_dir, keep=self._keep)
         self.addCleanup(self.site.stop)
         # Tests can wait for the first request, which renders what it needs.
         with mock.patch.object(sim_host.Host, 'render_all', lambda host: None):

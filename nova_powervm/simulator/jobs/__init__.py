@@ -114,6 +114,8 @@ class Job:
     :ivar status: one of the names in jobs/status.py
     :ivar outlives_record: bool, whether what it does goes on when a client
                            cancels the job
+    :ivar undo: callable that takes back what has begun, if the process ends
+                before the job does; or None
     :param fault: dict, the data of a fault that the request met, or None
     """
 
@@ -131,6 +133,7 @@ class Job:
         self.started = self.ended = host.site.clock.now()
         self.fault = fault or {}
         self.outlives_record = False
+        self.undo = None
         self._failure = None
         if self.fault.get('effect') == 'job_failed':
             self._failure = self.fault.get('message', 'A fault was injected')
@@ -138,6 +141,20 @@ class Job:
         self._steps = None
         self._phase = None
         self._turn = 0
+
+    def __getstate__(self):
+        """Leave out where the operation is: nothing can store that."""
+        return dict(vars(self), _steps=None if self._steps is None else True)
+
+    def restored(self):
+        """Fail if the process has ended in the middle of the operation."""
+        if self._steps is None:
+            return
+        self._steps = None
+        self._turn += 1
+        if self.undo is not None:
+            self.undo()
+        self._end_failed(JobFailed(errors.INTERRUPTED))
 
     def start(self):
         """Begin; with no duration in the profile it has ended on return."""

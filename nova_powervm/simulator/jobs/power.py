@@ -12,6 +12,8 @@
 
 """The jobs that start and stop partitions."""
 
+import functools
+
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import firmware
 from nova_powervm.simulator.jobs import status
@@ -43,15 +45,22 @@ def power_on(job):
             'HSCL3681 The partition %s is already powered on: its state is '
             '%s' % (target.name, target.partition_state))
     ipl_source = _ipl_source(job)
-    before = target.partition_state
-    target.set_state(partition.STARTING, 'PartitionState,ReferenceCode')
+    _set_state(job, partition.STARTING)
     try:
         yield
     except (status.JobFailed, GeneratorExit):
-        target.set_state(before, 'PartitionState,ReferenceCode')
+        job.undo()
         raise
     target.booted(mode, job.parameters.get('bootstring', ''), ipl_source)
     return {'returnCode': 0}
+
+
+def _set_state(job, new):
+    """Change the state for the time that the job takes."""
+    detail = 'PartitionState,ReferenceCode'
+    job.undo = functools.partial(
+        job.target.set_state, job.target.partition_state, detail)
+    job.target.set_state(new, detail)
 
 
 def _check_settled(target):
@@ -92,12 +101,11 @@ def power_off(job):
     operation = job.parameters.get('operation', 'shutdown')
     restart = job.parameters.get('restart') == 'true'
     _check_power_off(target, operation)
-    before = target.partition_state
-    target.set_state(partition.STOPPING, 'PartitionState,ReferenceCode')
+    _set_state(job, partition.STOPPING)
     try:
         yield
     except (status.JobFailed, GeneratorExit):
-        target.set_state(before, 'PartitionState,ReferenceCode')
+        job.undo()
         raise
     target.halted()
     if restart or operation == 'dumprestart':

@@ -12,6 +12,8 @@
 
 """The move of the partition itself, and of all that hangs on it."""
 
+import functools
+
 from nova_powervm.simulator.resources import lpar as lpars
 from nova_powervm.simulator.resources import partition
 
@@ -102,13 +104,13 @@ def settle(lpar):
     if lpar.is_ibmi:
         lpar.set_rmc('none')
         return
-    boot = lpar.boot_time
+    site.clock.after(site.timing['rmc_seconds'],
+                     functools.partial(_rmc_up, lpar, lpar.boot_time))
 
-    def rmc_up():
-        if lpar.boot_time == boot and lpar.is_on and lpar.migration is None:
-            lpar.set_rmc('active')
 
-    site.clock.after(site.timing['rmc_seconds'], rmc_up)
+def _rmc_up(lpar, boot):
+    if lpar.boot_time == boot and lpar.is_on and lpar.migration is None:
+        lpar.set_rmc('active')
 
 
 def adapters_of(lpar):

@@ -17,6 +17,8 @@ what it is for happens at its end. site.lock is held in each step, and never
 between them.
 """
 
+import functools
+
 from nova_powervm.simulator import clock
 from nova_powervm.simulator import errors
 from nova_powervm.simulator.migration import outcomes
@@ -40,6 +42,8 @@ def run(migration, only_validate=False):
     """
     site = migration.source.site
     site.migrations.begin(migration)
+    migration.job.undo = functools.partial(
+        _fail, migration, errors.INTERRUPTED)
     try:
         for name, seconds, enter, leave in _PHASES:
             migration.phase = name
@@ -50,12 +54,25 @@ def run(migration, only_validate=False):
                 outcomes.back(migration, 'validated')
                 return
     except Exception as exc:
-        migration.message = getattr(exc, 'message', str(exc))
-        if migration.can_stop and not isinstance(exc, Stuck):
-            outcomes.back(migration, 'failed')
+        message = getattr(exc, 'message', str(exc))
+        if _fail(migration, message, isinstance(exc, Stuck)):
             raise
-        outcomes.stick(migration)
-        raise Stuck(migration.message) from exc
+        raise Stuck(message) from exc
+
+
+def _fail(migration, message, stuck=False):
+    """End a migration that has failed.
+
+    :param message: str, why
+    :param stuck: bool, whether only MigrateRecover can end it
+    :returns: bool, whether all is as before
+    """
+    migration.message = message
+    if migration.can_stop and not stuck:
+        outcomes.back(migration, 'failed')
+        return True
+    outcomes.stick(migration)
+    return False
 
 
 def _last(migration, seconds):

@@ -13,6 +13,7 @@
 """What logical partitions and virtual I/O servers have in common."""
 
 import base64
+import functools
 import hashlib
 import time
 
@@ -232,12 +233,12 @@ class Partition(base.Resource):
         if self.is_ibmi:
             self.set_rmc('none')
             return
+        clock.after(self.host.site.timing['rmc_seconds'],
+                    functools.partial(self._rmc_up, boot))
 
-        def rmc_up():
-            if self.boot_time == boot:
-                self.set_rmc('active')
-
-        clock.after(self.host.site.timing['rmc_seconds'], rmc_up)
+    def _rmc_up(self, boot):
+        if self.boot_time == boot:
+            self.set_rmc('active')
 
     def _boot_disk(self, at_menu, boot_string, ipl_source):
         if self.is_ibmi:

@@ -161,8 +161,12 @@ class VirtualDisk(Backing):
         else:
             disk.move(path)
         self.disk = disk
-        if group.parent.is_management:
-            group.host.management.show(self.device_name, self.disk.path)
+        self.restored()
+
+    def restored(self):
+        """Show it on a VIOS that is the management partition."""
+        if self.group.parent.is_management:
+            self.group.host.management.show(self.device_name, self.disk.path)
 
     @property
     def device_name(self):

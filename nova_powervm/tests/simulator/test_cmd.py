@@ -32,6 +32,7 @@ import testtools
 
 from nova_powervm.simulator import cmd
 from nova_powervm.simulator import profile
+from nova_powervm.simulator import site
 
 
 class Command:
@@ -184,6 +185,27 @@ class TestCommand(testtools.TestCase):
             self.assertEqual(0, command.end())
         self.assertTrue(os.path.isdir(os.path.join(directory, 'server1')))
 
+    def test_kept_state(self):
+        """A restart goes on with the state, and with the certificate."""
+        arguments = ('--data-dir',
+                     self.useFixture(base_fixtures.TempDir()).path,
+                     '--keep-state', '--https')
+        command = Command(self, *arguments)
+        authority = os.path.join(command.ready['data_dir'], 'ca.pem')
+        context = ssl.create_default_context(cafile=authority)
+        body = json.dumps({'action': 'create_partition', 'name': 'kept'})
+        urllib.request.urlopen(
+            command.ready['hosts'][0]['url'] + '/simulator/control',
+            body.encode(), context=context).close()
+        self.assertEqual(0, command.end())
+        command = Command(self, *arguments)
+        with urllib.request.urlopen(
+                command.ready['hosts'][0]['url'] + '/simulator/state',
+                context=context) as reply:
+            [host] = json.load(reply)['hosts']
+        self.assertIn('kept', [lpar['name'] for lpar in
+                               host['LogicalPartition']])
+
     def test_warning(self):
         command = Command(self, '--bind', '0.0.0.0')
         self.assertIn('Other machines may reach this simulator', command.log)
@@ -272,6 +294,19 @@ class TestRefusals(testtools.TestCase):
         status, text = self.run_command('--profile', 'nowhere')
         self.assertEqual(2, status)
         self.assertIn('powervm-simulator: nowhere: No such file', text)
+        self.assertNotIn('Traceback', text)
+
+    def test_state_without_a_folder(self):
+        self.assertEqual(2, self.run_command('--keep-state')[0])
+
+    def test_state_of_another_profile(self):
+        folder = self.useFixture(base_fixtures.TempDir()).path
+        site.Site(profile.load('default'), folder, keep=True).stop()
+        status, text = self.run_command(
+            '--data-dir', folder, '--profile', 'ssp', '--keep-state',
+            '--port', '0')
+        self.assertEqual(1, status)
+        self.assertIn('another profile', text)
         self.assertNotIn('Traceback', text)
 
     def test_timing(self):

@@ -32,7 +32,7 @@ from pypowervm.wrappers import storage
 from pypowervm.wrappers import virtual_io_server
 import testtools
 
-from nova_powervm.simulator import cmd
+from nova_powervm.simulator import certificate
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import faults
 from nova_powervm.simulator import profile
@@ -372,7 +372,7 @@ class TestNoAnswer(testtools.TestCase):
         if not self.TLS:
             return None
         directory = self.useFixture(base_fixtures.TempDir()).path
-        return cmd._make_tls('127.0.0.1', directory)
+        return certificate.make('127.0.0.1', directory)
 
     def hang(self, **spec):
         """Send a request that is never answered: return its connection."""
