@@ -109,7 +109,7 @@ class Host(reader.PlatformReader):
         self._adapter = rest.connect()
         try:
             self._system = self._find_system()
-            self._adapter.manage(self._system.uuid)
+            self._adapter.manage(self._system)
             self._adapter.session.on_switch = self.invalidate
             if event_handler is not None:
                 self._listen(event_handler)

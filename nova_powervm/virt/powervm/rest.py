@@ -17,15 +17,15 @@ Python 3.12 no longer has. The session here checks it on every request. What
 this driver has to know of pypowervm's private parts is in this module.
 """
 
+import collections
 import copy
 import json
-import os
 import re
 import threading
 import types
+import typing
 
 from oslo_log import log as logging
-from oslo_utils import excutils
 from pypowervm import adapter as pvm_adapter
 from pypowervm import const as pvm_const
 from pypowervm import exceptions as pvm_exc
@@ -39,13 +39,17 @@ from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import rest_log
 from nova_powervm.virt.powervm import rest_reasons
+from nova_powervm.virt.powervm import rest_settings
+from nova_powervm.virt.powervm import switch_over
 from nova_powervm.virt.powervm import transport
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
-# Seconds to wait for the answer to a logon.
+# Seconds to wait for the answer to a logon, and to a logoff.
 LOGON_TIMEOUT = 60
+# Seconds to wait for the end of a session on a server that may be down.
+LOGOFF_TIMEOUT = 10
 # Seconds between two attempts to reach the server at start.
 RETRY_INTERVAL = 2
 _FORBIDDEN = 403
@@ -86,9 +90,9 @@ _JOBS, _SUBMIT = '/uom/jobs/', '/do/'
 class Session(pvm_adapter.Session):
     """A session that checks the server's certificate on every request.
 
-    With several HMCs it logs on to another one when it loses the connection.
+    With several HMCs it goes on with another one when it loses the first.
 
-    :ivar system_uuid: str, UUID of the managed system, which another HMC has
+    :ivar system: System wrapper of the managed system, which another HMC has
         to manage as well; None as long as it is not known.
     :ivar on_switch: called without arguments after a logon to another HMC,
         which knows nothing of former jobs and events.
@@ -98,12 +102,18 @@ class Session(pvm_adapter.Session):
     :param kwargs: as for pypowervm.adapter.Session.
     """
 
+    system: typing.Any
+    host: str
+    _sessToken: str | None
+    _relogin_unsafe: bool
+
     def __init__(self, ca_file=None, hosts=(), **kwargs):
         self._verify = ca_file or True
         self._handler = None
-        self._hosts = list(hosts)
-        self.system_uuid = None
-        self.on_switch = None
+        self._servers = switch_over.SwitchOver(hosts)
+        self._is_closed = False
+        self.system = None
+        self.on_switch = lambda: None
         # The server to which a thread has submitted a job.
         self._jobs = threading.local()
         # Without certpath pypowervm leaves the certificate to request().
@@ -121,20 +131,22 @@ class Session(pvm_adapter.Session):
     def request(self, method, path, *args, **kwargs):
         if self.protocol == 'https':
             kwargs['verify'] = self._verify
-        timeout = kwargs.get('timeout', -1)
-        kwargs['timeout'] = transport.timeouts(
-            self.timeout if timeout == -1 else timeout)
+        if kwargs.get('timeout', -1) == -1:
+            kwargs['timeout'] = (LOGON_TIMEOUT if path == pvm_const.LOGON_PATH
+                                 else self.timeout)
+        kwargs['timeout'] = transport.timeouts(kwargs['timeout'])
         token = self._sessToken
         self._check_job(method, path)
         try:
-            return self._send(token, method, path, *args, **kwargs)
-        except pvm_exc.ConnectionError:
-            if not kwargs.get('relogin', True) or not self._switch(token):
+            with self._servers.sending(token):
+                return self._send(token, method, path, *args, **kwargs)
+        except pvm_exc.Error as exc:
+            if (self._is_closed or not kwargs.get('relogin', True) or
+                    not self._servers.goes_on(self, token, exc)):
                 raise
             # Nobody knows whether the lost server has done what it was to do.
-            if method != 'GET' or kwargs.get('filehandle') is not None:
-                raise
-            if _JOBS in path:
+            if (method != 'GET' or kwargs.get('filehandle') is not None or
+                    _JOBS in path):
                 raise
         return _request(self, method, path, *args, **kwargs)
 
@@ -161,12 +173,28 @@ class Session(pvm_adapter.Session):
         except pvm_exc.HttpError as exc:
             if not self._has_expired(exc, kwargs):
                 raise
+            self._renew(token, exc)
+        return _request(self, method, path, *args, **kwargs)
+
+    def _renew(self, token, expired):
+        """Log on again, once for all threads whose token has expired.
+
+        If the user is refused, it is not tried again: that might lock the
+        user. pypowervm does the same after a status 401.
+        """
+        with self._lock:
+            if self._sessToken != token:
+                return
+            if self._relogin_unsafe:
+                raise expired
             LOG.info('The token of the REST session has expired; logging on '
                      'again.')
-        with self._lock:
-            if self._sessToken == token:
+            try:
                 self._logon()
-        return _request(self, method, path, *args, **kwargs)
+            except pvm_exc.HttpError as exc:
+                self._relogin_unsafe = (exc.response.status in
+                                        switch_over.REFUSED)
+                raise
 
     def _has_expired(self, exc, kwargs):
         """Whether an HMC refuses a request because the token has expired.
@@ -183,51 +211,71 @@ class Session(pvm_adapter.Session):
                 any(word in message.group(1).lower()
                     for word in ('session', 'token')))
 
-    def _switch(self, token):
-        """Log on to another server that manages the same system.
+    # ---- another server ------------------------------------------------
 
-        :param token: str, of the session whose connection was lost.
-        :returns: bool, whether there is a new session.
+    @property
+    def token(self):
+        """What the server has given this session: str, or None."""
+        return self._sessToken
+
+    @property
+    def is_refused(self):
+        """Whether the server has refused user and password."""
+        return self._relogin_unsafe
+
+    def elsewhere(self, host, token=None):
+        """Return a session for another server, which has not logged on.
+
+        :param host: str
+        :param token: str, of a session that the server has, if there is one.
+        :returns: Session, which never logs on by itself.
         """
-        if len(self._hosts) < 2:
-            return False
+        other = copy.copy(self)
+        other.host = host
+        other.dest = _url(self.protocol, host, self.port)
+        other.timeout = LOGON_TIMEOUT
+        other._sessToken = token
+        other._lock = threading.RLock()
+        other._relogin_unsafe = True
+        other._eventlistener = other._handler = None
+        other._servers = switch_over.SwitchOver(())
+        return other
+
+    def log_on(self):
+        """Log on (1 request)."""
+        self._logon()
+
+    def read_system(self):
+        """Read the managed system: System wrapper (1 request)."""
+        return pvm_ms.System.wrap(Adapter(self).read(
+            pvm_ms.System.schema_type, self.system.uuid))
+
+    def adopt(self, other):
+        """Go on with another session.
+
+        :param other: Session that has logged on to another server.
+        :returns: Session that is to be ended: that of the lost server, or the
+            other one if this session was closed meanwhile.
+        """
         with self._lock:
-            if self._sessToken != token:
-                return True
-            last = self._hosts.index(self.host)
-            # The present one may be back already.
-            if not any(map(self._log_on_to, (*self._hosts[last + 1:],
-                                             *self._hosts[:last + 1]))):
-                return False
-        LOG.warning('The REST session goes on with %s.', self.dest)
-        if self.on_switch is not None:
-            self.on_switch()
-        return True
+            if self._is_closed:
+                return other
+            left = self.elsewhere(self.host, self._sessToken)
+            self.host, self.dest = other.host, other.dest
+            self._sessToken = other._sessToken
+            self._logged_in, self._relogin_unsafe = True, False
+            return left
 
-    def _log_on_to(self, host):
-        """Log on to a server: whether it manages the system."""
-        self.host = host
-        self.dest = _url(self.protocol, host, self.port)
-        try:
-            self._logon()
-            if self.system_uuid is not None:
-                self._check_system()
-        except pvm_exc.Error as exc:
-            LOG.warning('%(url)s is of no use: %(error)s',
-                        {'url': self.dest, 'error': exc})
-            return False
-        return True
+    def end(self):
+        """Log off a session that was left (1 request).
 
-    def _check_system(self):
-        """Raise an Error unless the server has the managed system."""
-        try:
-            _request(self, 'GET', '%s%s/%s' % (
-                pvm_const.API_BASE_PATH + 'uom/', pvm_ms.System.schema_type,
-                self.system_uuid), relogin=False, verify=self._verify)
-        except pvm_exc.Error:
-            with excutils.save_and_reraise_exception():
-                _request(self, 'DELETE', pvm_const.LOGON_PATH, relogin=False,
-                         verify=self._verify)
+        :raises pypowervm.exceptions.Error: if the server does not answer.
+        """
+        if self._sessToken is not None:
+            self.request('DELETE', pvm_const.LOGON_PATH, relogin=False,
+                         timeout=LOGOFF_TIMEOUT)
+
+    # ---- events and end ------------------------------------------------
 
     def listen(self, handler):
         """Hand the platform's events to a handler, in a thread of its own.
@@ -241,9 +289,11 @@ class Session(pvm_adapter.Session):
 
     def close(self):
         """End the event thread and log off. May be called twice."""
+        self._is_closed = True
         if self._handler is not None:
             self._stop_listening()
         self._logoff()
+        self._servers.end_left()
 
     def _stop_listening(self):
         listener = self.get_event_listener()
@@ -290,18 +340,18 @@ class Adapter(pvm_adapter.Adapter):
         self._form_locks = {}
         self._scope = None
 
-    def manage(self, system_uuid):
+    def manage(self, system):
         """Choose the system that all requests for partitions are for.
 
         From an HMC, a read of LPARs or VIOSes then gets those of this system
         only, whoever sends it. A NovaLink has no others.
 
-        :param system_uuid: str, UUID of the managed system.
+        :param system: System wrapper of the managed system.
         """
         # pypowervm would take the first system of the feed.
-        self._sys_uuid = system_uuid
-        self.session.system_uuid = system_uuid
-        self._scope = system_uuid if is_hmc(self.session) else None
+        self._sys_uuid = system.uuid
+        self.session.system = system
+        self._scope = system.uuid if is_hmc(self.session) else None
 
     def read(self, root_type, root_id=None, *args, **kwargs):
         if self._is_scoped(root_type, args, kwargs):
@@ -356,7 +406,7 @@ def connect():
     :raises RestServerUnavailable: if no server can be reached (in
         rest_connect_timeout seconds) or used.
     """
-    settings = _settings()
+    settings = rest_settings.read()
     urls = ' or '.join(_url(settings['protocol'], host, settings['port'])
                        for host in settings['hosts'])
 
@@ -374,7 +424,8 @@ def connect():
         wait=tenacity.wait_fixed(RETRY_INTERVAL),
         before_sleep=log_wait, reraise=True)
     try:
-        return retrying(_log_on, settings)
+        return retrying(_log_on, settings, collections.defaultdict(
+            rest_reasons.Reasons))
     except pvm_exc.HttpUnauth:
         raise exception.RestAuthenticationFailed(
             url=urls, user=settings['username']) from None
@@ -383,22 +434,27 @@ def connect():
             url=urls, reason=str(exc)) from exc
 
 
-def _log_on(settings):
+def _log_on(settings, reasons):
     """Log on to the first server that answers.
 
-    :raises pypowervm.exceptions.Error: what the last one raises, or one that
-        waiting does not help.
+    :param reasons: dict of str, a host -> rest_reasons.Reasons.
+    :raises pypowervm.exceptions.Error: if a server refuses the user: another
+        attempt might lock it on the others, too. Otherwise one that may pass,
+        or that of the last server.
     """
-    *others, last = settings['hosts']
-    for host in others:
+    errors = []
+    for host in settings['hosts']:
         try:
             return _log_on_to(host, settings)
         except pvm_exc.Error as exc:
-            if not _may_pass(exc):
+            if getattr(exc.response, 'status', None) in switch_over.REFUSED:
                 raise
+            errors.append(exc)
+        error = rest_reasons.explain(str(errors[-1]))
+        if len(settings['hosts']) > 1 and reasons[host].is_worth_a_line(error):
             LOG.warning('There is no REST API server at %(host)s: %(error)s',
-                        {'host': host, 'error': exc})
-    return _log_on_to(last, settings)
+                        {'host': host, 'error': error})
+    raise next(filter(_may_pass, errors), errors[-1])
 
 
 def _log_on_to(host, settings):
@@ -421,38 +477,3 @@ def _may_pass(exc):
             pvm_const.HTTPStatus.NOT_FOUND,
             pvm_const.HTTPStatus.SERVICE_UNAVAILABLE)
     return isinstance(exc, (pvm_exc.ConnectionError, pvm_exc.TimeoutError))
-
-
-def _settings():
-    """Arguments of Session, from the configuration."""
-    conf = CONF.powervm
-    password = conf.rest_password or None
-    if password and not conf.rest_user:
-        raise exception.OptRequiredIfOtherOptValue(
-            then_opt='rest_user', if_opt='rest_password', if_value='***')
-    protocol = (conf.rest_protocol or
-                ('https' if password else 'http')).lower()
-    ca_file = conf.rest_ca_file or None
-    if protocol == 'https' and ca_file:
-        _check_ca_file(ca_file)
-    return {
-        'hosts': list(conf.rest_host) or ['localhost'],
-        'port': conf.rest_port or pvm_const.PORT_DEFAULT_BY_PROTO[protocol],
-        'protocol': protocol,
-        'username': conf.rest_user or None,
-        'password': password,
-        'ca_file': ca_file,
-    }
-
-
-def _check_ca_file(path):
-    if not os.path.isfile(path):
-        raise exception.InvalidOption(option='rest_ca_file', value=path,
-                                      reason='there is no such file')
-    for variable in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'):
-        other = os.environ.get(variable)
-        if other and other != path:
-            raise exception.InvalidOption(
-                option='rest_ca_file', value=path,
-                reason='the environment variable %s=%s overrides it' % (
-                    variable, other))

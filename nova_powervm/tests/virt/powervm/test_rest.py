@@ -19,7 +19,6 @@ import time
 from unittest import mock
 
 import fixtures
-from nova import exception as nova_exc
 from pypowervm import adapter as pvm_adapter
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import job as pvm_job
@@ -131,6 +130,10 @@ class ConnectTest(base.SimulatedHostTestCase):
         # Another attempt might lock the account.
         self.assertEqual(['PUT Logon'], self.requests())
 
+    def test_url(self):
+        self.assertEqual('http://[fe80::1]:443',
+                         rest._url('http', 'fe80::1', 443))
+
     def test_unreachable(self):
         with socket.create_server(('127.0.0.1', 0)) as unused:
             port = unused.getsockname()[1]
@@ -182,72 +185,6 @@ class ConnectTest(base.SimulatedHostTestCase):
         self.assertEqual(
             ['PUT Logon', 'GET ManagedSystem', 'PUT Logon',
              'GET ManagedSystem'], self.requests())
-
-
-class SettingsTest(base.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        for variable in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'):
-            self.useFixture(fixtures.EnvironmentVariable(variable))
-        self.ca_file = self.useFixture(fixtures.TempDir()).join('ca.pem')
-        with open(self.ca_file, 'w'):
-            pass
-
-    def test_default_is_a_local_file(self):
-        self.assertEqual(
-            {'hosts': ['localhost'], 'port': 12080, 'protocol': 'http',
-             'username': None, 'password': None, 'ca_file': None},
-            rest._settings())
-
-    def test_password_means_https(self):
-        self.flags(group='powervm', rest_user='neo', rest_password='trinity',
-                   rest_host='novalink', rest_ca_file=self.ca_file)
-        self.assertEqual(
-            {'hosts': ['novalink'], 'port': 12443, 'protocol': 'https',
-             'username': 'neo', 'password': 'trinity',
-             'ca_file': self.ca_file},
-            rest._settings())
-
-    def test_port_and_protocol(self):
-        self.flags(group='powervm', rest_protocol='HTTPS', rest_port=443)
-        settings = rest._settings()
-        self.assertEqual(('https', 443),
-                         (settings['protocol'], settings['port']))
-
-    def test_several_hosts(self):
-        self.flags(group='powervm', rest_host=['hmc1', 'fe80::1'])
-        self.assertEqual(['hmc1', 'fe80::1'], rest._settings()['hosts'])
-        self.assertEqual('http://[fe80::1]:443',
-                         rest._url('http', 'fe80::1', 443))
-
-    def test_password_without_user(self):
-        self.flags(group='powervm', rest_password='secret')
-        exc = self.assertRaises(exception.OptRequiredIfOtherOptValue,
-                                rest.connect)
-        self.assertIsInstance(exc, nova_exc.InvalidConfiguration)
-        self.assertIn('rest_user', str(exc))
-        self.assertNotIn('secret', str(exc))
-
-    def test_no_ca_file(self):
-        self.flags(group='powervm', rest_protocol='https',
-                   rest_ca_file='/no/such.pem')
-        exc = self.assertRaises(exception.InvalidOption, rest.connect)
-        self.assertEqual('[powervm] rest_ca_file=/no/such.pem cannot be '
-                         'used: there is no such file', str(exc))
-
-    def test_ca_file_does_not_matter_to_http(self):
-        self.flags(group='powervm', rest_ca_file='/no/such.pem')
-        rest._settings()
-
-    def test_environment_overrides_ca_file(self):
-        self.flags(group='powervm', rest_protocol='https',
-                   rest_ca_file=self.ca_file)
-        with fixtures.EnvironmentVariable('CURL_CA_BUNDLE', '/other.pem'):
-            exc = self.assertRaises(exception.InvalidOption, rest.connect)
-        self.assertIn('CURL_CA_BUNDLE=/other.pem overrides it', str(exc))
-        with fixtures.EnvironmentVariable('CURL_CA_BUNDLE', self.ca_file):
-            self.assertEqual(self.ca_file, rest._settings()['ca_file'])
 
 
 class HttpsTest(base.TestCase):
