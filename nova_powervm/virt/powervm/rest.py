@@ -141,7 +141,10 @@ class Session(pvm_adapter.Session):
             with self._servers.sending(token):
                 return self._send(token, method, path, *args, **kwargs)
         except pvm_exc.Error as exc:
+            # Who has little patience learns nothing about the server.
             if (self._is_closed or not kwargs.get('relogin', True) or
+                    isinstance(exc, pvm_exc.TimeoutError) and
+                    kwargs['timeout'][1] < self.timeout or
                     not self._servers.goes_on(self, token, exc)):
                 raise
             # Nobody knows whether the lost server has done what it was to do.

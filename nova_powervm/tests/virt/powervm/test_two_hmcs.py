@@ -391,6 +391,13 @@ class SwitchTest(TwoHmcsTestCase):
             self.host.lpars()
             self.assertEqual([1, 0], self.sessions(), exc)
 
+    def test_impatience(self):
+        """The monitor is not waited for as long as for other answers."""
+        with self.raising(requests.exceptions.ReadTimeout('silence')):
+            self.assertRaises(pvm_exc.TimeoutError, self.host.latest_samples,
+                              5)
+        self.assertEqual([1, 0], self.sessions())
+
     def test_rest_is_down(self):
         """The HMC answers, but its part for REST does not run."""
         self.one.faults.add({'path': 'uom/', 'effect': 'status',
