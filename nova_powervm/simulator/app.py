@@ -71,9 +71,20 @@ class Application:
                                  self._endpoint.base_url + '/rest/')
             if self._endpoint.console_type:
                 response.headers['X-MC-Type'] = self._endpoint.console_type
+            self._take_time(request, response)
             return response
         finally:
             self._record(request, response, time.monotonic() - started)
+
+    def _take_time(self, request, response):
+        """Take the time that an answer costs by its size."""
+        timing = self._endpoint.site.timing
+        seconds = (
+            timing['seconds_per_kb'] *
+            (request.bytes_in + len(response.body)) / 1000 +
+            timing['seconds_per_entry'] * response.entries)
+        if seconds:
+            time.sleep(seconds)
 
     def _record(self, request, response, seconds):
         self._endpoint.journal.add({

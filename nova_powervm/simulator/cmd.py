@@ -65,6 +65,10 @@ _TIMING = (
     ('event_gather_seconds', 'Seconds that the poll waits for more events '
                              'after the first one.'),
     ('request_seconds', 'Seconds that are added to every REST request.'),
+    ('seconds_per_kb', 'Seconds that are added for each kB (1000 bytes) of '
+                       'the bodies of a request and its answer.'),
+    ('seconds_per_entry', 'Seconds that are added for each object in an '
+                          'answer that lists objects.'),
     ('sea_seconds', 'Seconds that are added to every change of a network '
                     'bridge.'),
     ('vios_write_seconds', 'Seconds that each change of a VIOS, its volume '

@@ -27,9 +27,11 @@ class Response:
     :param status: int
     :param content_type: str
     :ivar headers: dict of str
+    :ivar entries: int, how many objects the answer lists
     """
 
     def __init__(self, body, status=200, content_type=atom.CONTENT_TYPE):
+        self.entries = 0
         self.body = b'' if status in _NO_BODY else body
         self.status = status
         self.headers = {}

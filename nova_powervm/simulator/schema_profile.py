@@ -52,6 +52,10 @@ TIMING = _object({
     'event_gather_seconds': dict(_SECONDS, default=0),
     # Added to every REST request.
     'request_seconds': dict(_SECONDS, default=0),
+    # Added for each kB (1000 bytes) of the bodies of a request and its answer.
+    'seconds_per_kb': dict(_SECONDS, default=0),
+    # Added for each object in an answer that lists objects (a feed).
+    'seconds_per_entry': dict(_SECONDS, default=0),
     # Added to every change of a network bridge: the VIOSes configure their
     # shared Ethernet adapters.
     'sea_seconds': dict(_SECONDS, default=0),

@@ -165,7 +165,9 @@ def _feed(endpoint, request, found):
     href = endpoint.base_url + request.path
     if request.group_query is not None:
         href += '?group=' + request.group_query
-    return response.xml(atom.feed(
+    answer = response.xml(atom.feed(
         endpoint.hosts[0].new_uuid('feed', request.path), href,
         [_entry(request, resource) for resource in found],
         endpoint.site.clock.now()))
+    answer.entries = len(found)
+    return answer

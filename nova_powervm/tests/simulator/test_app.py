@@ -13,6 +13,8 @@
 """URLs, envelopes, etags and errors of the simulated REST server."""
 
 import threading
+import time
+import types
 
 import fixtures as base_fixtures
 from lxml import etree
@@ -236,6 +238,46 @@ class TestEtags(RestTest):
         with self.site.lock:
             self.host.add(cna)
         self.assertNotEqual(etag, self.lpar.etag)
+
+
+class TestTime(RestTest):
+    """What a site takes for a request, by its size."""
+
+    def setUp(self):
+        super().setUp()
+        self.waits = []
+        self.useFixture(base_fixtures.MockPatch(
+            'nova_powervm.simulator.app.time', types.SimpleNamespace(
+                monotonic=time.monotonic, sleep=self.waits.append)))
+
+    def last(self):
+        return self.host.journal.records()[-1]
+
+    def test_off(self):
+        self.client.get('/rest/api/uom/VirtualIOServer')
+        self.assertEqual([], self.waits)
+
+    def test_kilobytes(self):
+        """Those of the request and of its answer count."""
+        self.site.timing['seconds_per_kb'] = 2
+        self.client.get(self.url)
+        size = self.last()['bytes_out']
+        self.assertGreater(size, 1000)
+        self.assertEqual([size / 500], self.waits)
+        body = b'<nonsense/>' * 100
+        self.client.request('POST', self.url, body)
+        self.assertEqual((len(body) + self.last()['bytes_out']) / 500,
+                         self.waits[-1])
+
+    def test_entries(self):
+        """Objects that an answer lists count, one that it is does not."""
+        self.site.timing['seconds_per_entry'] = 3
+        self.client.get(self.url)
+        self.client.get(self.url + '/quick/All')
+        self.assertEqual([], self.waits)
+        self.client.get('/rest/api/uom/VirtualIOServer')
+        vioses = len(self.host.store.all('VirtualIOServer'))
+        self.assertEqual([3 * vioses], self.waits)
 
 
 class TestWithPypowervm(testtools.TestCase):

@@ -15,7 +15,10 @@
 The platform lets one writer change a document at a time and takes seconds for
 each write. So the changes that wait for the same document are written
 together: the first thread that gets its turn reads the document, makes the
-changes of all threads that wait, and writes it once.
+changes of all threads that wait, and writes it once. Threads whose changes of
+one document were written soon change the next one, first a volume group, then
+its VIOS, but never all at the same time. So the first of them waits a little
+for the others.
 
 Each thread learns what it would have learned alone. If a change raises an
 exception, the others are made without it, and its thread makes it again by
@@ -27,6 +30,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import typing
 
 from oslo_context import context as oslo_context
@@ -40,6 +44,11 @@ LOG = logging.getLogger(__name__)
 #: The most changes that go out in one request. It may take as long as all of
 #: them together, such as copies of an image, and must not time out.
 MOST_TOGETHER = 16
+#: How long a thread waits for others that will soon come, too: this part of
+#: the time that the last write took, and at most so many seconds. Whoever
+#: comes too late waits for a whole write more.
+PATIENCE = 0.5
+MOST_PATIENCE = 2.0
 
 #: What a document is read with: a getter, or a wrapper that was just read.
 Source = typing.Union[pvm_wrapper.EntryWrapperGetter, pvm_wrapper.EntryWrapper]
@@ -119,6 +128,52 @@ class _Turn:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._is_taken = False
+        # How many changes were written, and those before a pause.
+        self._written = self._before_pause = 0
+        # What the last write took, and when it ended.
+        self._seconds = 0.0
+        self._ended = 0.0
+
+    def note_write(self, count: int, seconds: float) -> int:
+        """Note a write of this many changes.
+
+        :returns: how many changes were written so far.
+        """
+        with self._changed:
+            now = time.monotonic()
+            if self._is_pause(now - seconds):
+                self._before_pause = self._written
+            self._written += count
+            self._seconds, self._ended = seconds, now
+            return self._written
+
+    def notify(self) -> None:
+        """Wake a thread in gather()."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def gather(self, since: int, arrived: typing.Callable[[], int]) -> int:
+        """Wait a little for threads whose other changes were written lately.
+
+        Whoever is alone does not wait; nor does anybody if the last write was
+        longer ago than it took.
+
+        :param since: how many changes were written when the document was
+            changed last, or waited for.
+        :param arrived: returns how many threads have come.
+        :returns: how many changes were written so far.
+        """
+        with self._changed:
+            crowd = min(self._written - max(since, self._before_pause),
+                        MOST_TOGETHER)
+            if crowd > 1 and not self._is_pause(time.monotonic()):
+                self._changed.wait_for(
+                    lambda: arrived() >= crowd,
+                    min(self._seconds * PATIENCE, MOST_PATIENCE))
+            return self._written
+
+    def _is_pause(self, now: float) -> bool:
+        return now > self._ended + self._seconds
 
     @contextlib.contextmanager
     def wait(self, change: Change) -> typing.Iterator[bool]:
@@ -156,6 +211,9 @@ class _Document:
         self._lock = threading.Lock()
         self._waiting: list[Change] = []
         self._writes = 0
+        # How many changes with the same turn were written when this document
+        # was written last, or a thread waited for others.
+        self._turns_written = 0
 
     @property
     def writes(self) -> int:
@@ -166,6 +224,15 @@ class _Document:
         with self._lock:
             self._writes += 1
 
+    def note_turn(self, count: int, seconds: float) -> None:
+        """Note that the one whose turn it is has written changes."""
+        self._turns_written = self.turn.note_write(count, seconds)
+
+    def gather(self, groups: frozenset[str]) -> None:
+        """Wait a little for other threads, before a thread writes."""
+        self._turns_written = self.turn.gather(
+            self._turns_written, lambda: self._count(groups) + 1)
+
     def add(self, change: Change) -> None:
         with self._lock:
             self._waiting.append(change)
@@ -173,6 +240,11 @@ class _Document:
     def withdraw(self, change: Change) -> None:
         with self._lock:
             self._waiting.remove(change)
+
+    def _count(self, groups: frozenset[str]) -> int:
+        """Return how many changes wait with these attribute groups."""
+        with self._lock:
+            return sum(change.groups == groups for change in self._waiting)
 
     def take(self, groups: frozenset[str], most: int) -> list[Change]:
         """Withdraw and return some changes with these attribute groups."""
@@ -225,6 +297,7 @@ class GroupCommit:
         """
         document = self._document(uuid, owner)
         document.add(change)
+        document.turn.notify()
         with document.turn.wait(change) as is_own_turn:
             if is_own_turn:
                 document.withdraw(change)
@@ -250,6 +323,7 @@ def _lead(document: _Document, own: Change, source: Source) -> None:
 
     :raises: what commit() raises.
     """
+    document.gather(own.groups)
     batch = _Batch(document, own, takes_others=True)
     try:
         batch.write(source)
@@ -283,6 +357,7 @@ class _Batch:
         self._document = document
         self._takes_others = takes_others
         self._has_changed = False
+        self._made_at = 0.0
 
     @property
     def is_own_alone(self) -> bool:
@@ -305,11 +380,17 @@ class _Batch:
                 continue
             finally:
                 if self._has_changed:
-                    self._document.note_write()
+                    self._note_write()
             for change in self.changes:
                 change.is_shared = not self.is_own_alone
                 change.result = wrapper
             return
+
+    def _note_write(self) -> None:
+        self._document.note_write()
+        if self._takes_others:
+            self._document.note_turn(
+                len(self.changes), time.monotonic() - self._made_at)
 
     def fail(self, error: Exception) -> None:
         """Have the threads of the other changes raise an error."""
@@ -341,6 +422,7 @@ class _Batch:
                 if self.is_own_alone:
                     raise
                 raise _ChangeFailed(change) from exc
+        self._made_at = time.monotonic()
         return self._has_changed
 
     def _drop(self, failed: Change) -> pvm_wrapper.EntryWrapperGetter:

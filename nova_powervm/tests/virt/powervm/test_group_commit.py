@@ -14,6 +14,7 @@
 
 import queue
 import threading
+import types
 from unittest import mock
 import uuid
 
@@ -136,7 +137,7 @@ class Writer(threading.Thread):
     """Makes one change in a thread."""
 
     def __init__(self, case, name, raises=False, groups=('mapping',),
-                 known=None, writes=None):
+                 known=None, writes=None, part=None):
         super().__init__(daemon=True)
         self.case = case
         self.item = name
@@ -146,6 +147,7 @@ class Writer(threading.Thread):
         self.change = group_commit.Change(
             name, lambda: Getter(case.platform), self._edit, groups)
         self.known, self.written = known, writes
+        self.document = part or case.platform.uuid
 
     def _edit(self, wrapper):
         if self.raises:
@@ -159,13 +161,15 @@ class Writer(threading.Thread):
     def run(self):
         try:
             self.result = self.case.commits.commit(
-                self.case.platform.uuid, self.change, self.known, self.written)
+                self.document, self.change, self.known, self.written,
+                owner=self.case.platform.uuid)
         except Exception as exc:
             self.error = exc
 
     def begin(self):
         """Start it; return when its change waits, or is being made."""
-        document = self.case.commits._document(self.case.platform.uuid)
+        document = self.case.commits._document(
+            self.document, self.case.platform.uuid)
         add = document.add
 
         def added(change):
@@ -345,6 +349,76 @@ class TogetherTest(Case):
         self.assertEqual({
             where + name: 'req-' + name for name in 'abc'
             for where in ('', 'after ')}, seen)
+
+
+class CrowdTest(Case):
+    """The first of several threads waits a little for the others."""
+
+    def setUp(self):
+        super().setUp()
+        self.now = 0
+        self.patch(group_commit, 'time', types.SimpleNamespace(
+            monotonic=lambda: self.now))
+        self.patch(group_commit, 'MOST_PATIENCE', TIMEOUT)
+
+    def write_part(self, count, seconds=2 * TIMEOUT):
+        """Write changes of a part in so many threads, in a slow request."""
+        version = self.platform.version
+        writers = [self.writer('%d of %d' % (number, version), part='group')
+                   for number in range(count)]
+        self.platform.answer()
+        write = self.platform.requests.get(timeout=TIMEOUT)
+        self.now += seconds
+        write.put(OK)
+        self.finish(writers)
+        self.platform.writes = 0
+
+    def test_all_come(self):
+        self.write_part(1)
+        self.write_part(2)
+        writers = [self.writer('a'), self.writer('b')]
+        self.assertTrue(self.platform.requests.empty())
+        writers.append(self.writer('c'))
+        self.finish(writers)
+        self.assertEqual(1, self.platform.writes)
+        self.assertEqual({'a', 'b', 'c'}, set(self.platform.items[3:]))
+
+    def test_some_do_not_come(self):
+        """They are waited for once, and not for ever."""
+        self.patch(group_commit, 'MOST_PATIENCE', 0.01)
+        self.write_part(3)
+        self.finish([self.writer('a')])
+        self.patch(group_commit, 'MOST_PATIENCE', TIMEOUT)
+        self.finish([self.writer('b')])
+        self.assertEqual(2, self.platform.writes)
+
+    def test_alone(self):
+        """Nobody waits for itself."""
+        self.write_part(1)
+        self.goes_on_at_once()
+
+    def test_same_document(self):
+        """Who has just changed it is not waited for."""
+        self.write_part(3)
+        self.goes_on_at_once(part='group')
+
+    def test_long_ago(self):
+        self.write_part(3)
+        self.now += 3 * TIMEOUT
+        self.goes_on_at_once()
+        # Nor do those count when somebody else comes.
+        self.write_part(1)
+        self.goes_on_at_once()
+
+    def test_fast_writes(self):
+        """Where writes take no time nobody waits."""
+        self.write_part(3, seconds=0)
+        self.goes_on_at_once()
+
+    def goes_on_at_once(self, **kwargs):
+        writer = self.writer('a %d' % self.platform.version, **kwargs)
+        self.platform.requests.get(timeout=TIMEOUT / 2).put(OK)
+        self.finish([writer])
 
 
 class FailureTest(Case):

@@ -12,12 +12,14 @@
 
 """Many servers come and go at once on one host.
 
-Each write of a VIOS takes long here: until all other threads wait for the
-VIOS, too. A VIOS takes one write after the other. So the time of an operation
-is the number of writes, wherever a write takes longer than all else.
+In most tests each write of a VIOS takes long: until all other threads wait for
+the VIOS, too. A VIOS takes one write after the other. So the time of an
+operation is the number of writes, wherever a write takes longer than all else.
+Other tests measure the time.
 """
 
 import collections
+from concurrent import futures
 import threading
 import time
 import types
@@ -96,36 +98,15 @@ class SlowVioses(fx.Fixture):
         return failures
 
 
-class AtOnceTest(base.ScenarioCase):
-    """Servers on one cached image share the writes of their VIOS.
-
-    :cvar ALONE: the writes that one server needs when it comes, and when it
-        goes: of its volume groups, and of each VIOS
-    """
+class ThreadsCase(base.ScenarioCase):
+    """Servers on one cached image come and go in threads."""
 
     TIMING = {'job_polls': 1}
-    ALONE = (1, 1), (2, 1)
 
     def setUp(self):
         super().setUp()
         # The database of tests takes no two threads.
         self.useFixture(fx.MockPatchObject(objects.Instance, 'save'))
-
-    def at_once(self, function, instances):
-        """Call a function of an instance in threads.
-
-        :returns: (writes of all volume groups, most writes of a VIOS)
-        """
-        self.platform.journal.clear()
-        with SlowVioses(self.site) as vioses, self.cloud.on('compute1'):
-            self.assertEqual([], vioses.call(function, instances))
-        paths = [record['path'] for record in self.platform.journal.records()
-                 if record['method'] == 'POST' and record['status'] == 200 and
-                 '/VirtualIOServer/' in record['path']]
-        of_groups = [path for path in paths if '/VolumeGroup/' in path]
-        of_vioses = collections.Counter(
-            path for path in paths if path not in of_groups)
-        return len(of_groups), max(of_vioses.values())
 
     def make_instances(self, count):
         """Make servers that Nova has not built yet."""
@@ -145,6 +126,32 @@ class AtOnceTest(base.ScenarioCase):
 
     def remove(self, instance):
         self.driver.destroy(self.context, instance, [], {})
+
+
+class AtOnceTest(ThreadsCase):
+    """They share the writes of their VIOS.
+
+    :cvar ALONE: the writes that one server needs when it comes, and when it
+        goes: of its volume groups, and of each VIOS
+    """
+
+    ALONE = (1, 1), (2, 1)
+
+    def at_once(self, function, instances):
+        """Call a function of an instance in threads.
+
+        :returns: (writes of all volume groups, most writes of a VIOS)
+        """
+        self.platform.journal.clear()
+        with SlowVioses(self.site) as vioses, self.cloud.on('compute1'):
+            self.assertEqual([], vioses.call(function, instances))
+        paths = [record['path'] for record in self.platform.journal.records()
+                 if record['method'] == 'POST' and record['status'] == 200 and
+                 '/VirtualIOServer/' in record['path']]
+        of_groups = [path for path in paths if '/VolumeGroup/' in path]
+        of_vioses = collections.Counter(
+            path for path in paths if path not in of_groups)
+        return len(of_groups), max(of_vioses.values())
 
     def measure(self, count):
         """Build servers and remove them; returns the writes of both."""
@@ -193,3 +200,63 @@ class PoolAtOnceTest(AtOnceTest):
 
     def test_eight(self):
         self.check(8, factor=3)
+
+
+class WallTimeTest(ThreadsCase):
+    """How long servers take that are built at once, by a clock.
+
+    A write takes so many times as long as all else that a server takes, but
+    not longer than LONGEST seconds. So the writes decide, and not the
+    processor, which simulates the site, too.
+    """
+
+    WRITE = 10
+    LONGEST = 3
+    #: Another process may have had the processor.
+    ATTEMPTS = 4
+
+    def build_at_once(self, count, seconds):
+        """Build servers, and remove them.
+
+        :param seconds: float, what a write of a VIOS takes
+        :returns: float, seconds until all of them ran
+        """
+        instances = self.make_instances(count)
+        pool = futures.ThreadPoolExecutor(count)
+        self.addCleanup(pool.shutdown)
+        self.site.timing['vios_write_seconds'] = seconds
+        try:
+            with self.cloud.on('compute1'):
+                begun = time.monotonic()
+                list(pool.map(self.build, instances))
+                return time.monotonic() - begun
+        finally:
+            self.site.timing['vios_write_seconds'] = 0
+            for instance in instances:
+                self.remove(instance)
+
+    def check(self, count, factor):
+        """Check how long servers take that are built at once.
+
+        :param factor: int, so many times as long as one they may take
+        """
+        # Cases have let time.sleep() do nothing.
+        self.useFixture(fx.MockPatch(
+            'nova_powervm.simulator.app.time', types.SimpleNamespace(
+                monotonic=time.monotonic, sleep=threading.Event().wait)))
+        found = []
+        for _ in range(self.ATTEMPTS):
+            seconds = min(self.LONGEST, self.WRITE * min(
+                self.build_at_once(1, 0) for _ in range(2)))
+            alone = self.build_at_once(1, seconds)
+            self.assertGreater(alone, 2 * seconds)
+            found.append(self.build_at_once(count, seconds) / alone)
+            if found[-1] <= factor:
+                return
+        self.fail('%d servers took %s times as long as one' % (count, found))
+
+    def test_eight(self):
+        self.check(8, factor=2)
+
+    def test_sixteen(self):
+        self.check(16, factor=3)

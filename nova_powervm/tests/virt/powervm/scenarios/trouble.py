@@ -24,6 +24,7 @@ TROUBLE = {
     # Config drives that arrive meanwhile make the document of a VIOS outdated.
     'test_at_once.AtOnceTest': ALL,
     'test_at_once.PoolAtOnceTest': ALL,
+    'test_at_once.WallTimeTest': ALL,
     'test_blank_disks.EvacuationTest': ALL,
     'test_blank_disks.HardRebootPoolTest': ALL,
     'test_blank_disks.HardRebootTest': ALL,
