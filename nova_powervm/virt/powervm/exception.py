@@ -78,6 +78,12 @@ class LparElsewhere(exception.NovaException):
                'HMC yet.')
 
 
+class HostOfSameHmc(LparElsewhere):
+    """It may show one of the two systems only, so it is not asked for more."""
+    msg_fmt = ('Host %(host)s has a system of the same HMC. The driver cannot '
+               'move a server between two systems of one HMC yet.')
+
+
 class LparHasOtherUUID(exception.BuildAbortException):
     msg_fmt = ('The platform has given LPAR %(name)s of server '
                '%(instance_uuid)s the UUID %(found)s instead of the requested '

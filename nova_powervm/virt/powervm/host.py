@@ -53,6 +53,17 @@ LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
 
 
+class Hmc(typing.NamedTuple):
+    """An HMC; all UUIDs are in lower case.
+
+    :ivar uuid: str, its UUID.
+    :ivar system_uuids: UUIDs of the systems that it manages.
+    """
+
+    uuid: str
+    system_uuids: frozenset[str]
+
+
 class Host(reader.PlatformReader):
     """The single owner of the REST connection to one PowerVM server.
 
@@ -83,6 +94,7 @@ class Host(reader.PlatformReader):
         self._vswitches = facts.Fact(self._read_vswitches)
         self._mgmt = facts.Fact(self._read_mgmt)
         self._vios_ids = facts.Fact(self._read_vios_ids)
+        self._hmc = facts.Fact(self._read_hmc)
         self._fc_ports = fc_ports.FcPorts(self._read_fc_ports)
         self._missed_vioses: set[str] = set()
         self._missed_lock = threading.Lock()
@@ -191,6 +203,17 @@ class Host(reader.PlatformReader):
         Then there is no management partition, and no Open vSwitch.
         """
         return rest.is_hmc(self.adapter.session)
+
+    @property
+    def hmc(self) -> Hmc:
+        """The HMC that the session is with, see is_hmc (1 request, once)."""
+        return self._hmc.get()
+
+    def _read_hmc(self) -> tuple[Hmc, bool]:
+        console = self.management_console()
+        return Hmc(console.uuid.lower(), frozenset(
+            href.rsplit('/', 1)[-1].lower() for href in
+            console.get_href('ManagedSystems/link'))), True
 
     # ---- the system ----------------------------------------------------
 
@@ -414,7 +437,7 @@ class Host(reader.PlatformReader):
     def invalidate(self) -> None:
         """Forget all facts, because they may have changed."""
         for fact in (self._vswitches, self._mgmt, self._fc_ports,
-                     self._vios_ids):
+                     self._vios_ids, self._hmc):
             fact.forget()
         self.bridges.forget()
         self.private_vlans.forget()

@@ -22,19 +22,19 @@ from nova import exception as nova_exc
 from nova import objects
 
 
-def find(host, **wanted):
+def find(nodename, **wanted):
     """Read the values of a host from Nova's database (no request).
 
-    :param host: the Host.
+    :param nodename: str, Nova's name of the host.
     :param wanted: statistics that the compute node must have: name -> str.
     :returns: dict of str, all statistics; {} if there is no such node, or if
-        the Host has no name in Nova, as in the command nova-powervm check.
+        the host has no name in Nova, as in the command nova-powervm check.
     """
-    if not host.nodename:
+    if not nodename:
         return {}
     try:
         nodes = objects.ComputeNodeList.get_all_by_host(
-            nova_context.get_admin_context(), host.nodename)
+            nova_context.get_admin_context(), nodename)
     except nova_exc.ComputeHostNotFound:
         return {}
     return next((node.stats for node in nodes

@@ -14,31 +14,20 @@
 
 With a wrong ``managed_system``, or with those of two hosts swapped, a host
 would take all its servers for lost: Nova would delete one, and its LPAR would
-run on. So Nova stores with the host which system it has, see module kept. If
-that has changed, or if Nova has stored none yet, the LPARs decide whose system
-it is.
+run on. So Nova stores with the host which system it has. If that has changed,
+or if Nova has stored none yet, the LPARs decide whose system it is.
 """
 
 from oslo_log import log as logging
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
-from nova_powervm.virt.powervm import kept
+from nova_powervm.virt.powervm import system_identity
 from nova_powervm.virt.powervm import system_lpars
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
-
-_SYSTEM_KEY = 'powervm_system'
-
-
-def to_keep(host):
-    """Return what Nova stores with the host for the next start, a dict.
-
-    :param host: the owner of the REST connection (host.Host), connected.
-    """
-    return {_SYSTEM_KEY: host.system_uuid}
 
 
 def check(host, snapshot):
@@ -55,8 +44,8 @@ def check(host, snapshot):
         of this host, or if most servers here are those of other hosts.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    last_uuid = kept.find(host).get(_SYSTEM_KEY, '')
-    is_same = last_uuid.lower() == host.system_uuid.lower()
+    last_uuid = system_identity.stored(host.nodename).system
+    is_same = last_uuid == host.system_uuid.lower()
     if is_same or not (last_uuid or host.is_hmc):
         return
     servers = {vm.get_lpar_uuid(instance) for instance in snapshot.instances

@@ -23,6 +23,7 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import vm
 
@@ -130,20 +131,28 @@ def check(disk_dvr, instance, flavor, block_device_info, own_disks,
             disk_dvr.validate({}))
 
 
-def check_target(context, disk_dvr, instance, flavor, own_disks):
+def check_target(context, host, disk_dvr, instance, flavor, own_disks):
     """Ask the target host of a move whether it can take the server.
 
-    Costs 1 call to that host and 1 DB call, and no request of this host. The
-    target sends 1 request if the flavor names a processor pool.
+    Costs 1 call to that host and 1 DB call, and no request of this host, but
+    see other_systems.check_host() for an HMC. The target sends 1 request if
+    the flavor names a processor pool.
 
     :param context: nova.context.RequestContext
+    :param host: the owner of the REST connection (host.Host) of this host.
     :param disk_dvr: disk.driver.DiskAdapter of this host.
     :param flavor: nova.objects.Flavor that the server gets.
     :param own_disks: list of DiskType of the disks that are ours.
     :raises nova.exception.ResizeError: if the target cannot take it.
     """
     migration = find_migration(context, instance)
-    reason = migration and peers.why_not(
+    if migration is None:
+        return
+    try:
+        other_systems.check_host(host, migration.dest_compute)
+    except exception.HostOfSameHmc as exc:
+        raise nova_exc.ResizeError(reason=str(exc)) from exc
+    reason = peers.why_not(
         context, migration.dest_compute, instance, flavor,
         disk_dvr.get_info() if own_disks else None)
     if reason:

@@ -19,9 +19,50 @@ the server in Nova.
 
 from nova.compute import task_states
 
+from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import system_identity
+
 _REBUILDING = (task_states.REBUILDING,
                task_states.REBUILD_BLOCK_DEVICE_MAPPING,
                task_states.REBUILD_SPAWNING)
+
+
+def check(host, instance, lpar_uuid):
+    """Check that no other system of an HMC has the LPAR of an instance.
+
+    For requests see find() and check_host().
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param instance: nova.objects.Instance
+    :param lpar_uuid: str, the UUID of its LPAR.
+    :raises LparElsewhere: if one has, or may have.
+    :raises pypowervm.exceptions.Error: if the HMC does not answer.
+    """
+    if instance.host not in (None, host.nodename):
+        check_host(host, instance.host)
+    system = find(host, lpar_uuid)
+    if system is not None:
+        raise exception.LparElsewhere(uuid=instance.uuid, system=system)
+
+
+def check_host(host, nodename):
+    """Check that a server does not move within one HMC.
+
+    The user of the HMC may not see the other system, or not its LPARs. So this
+    compares what Nova has stored with the other host. Needs 1 DB call, and 1
+    request once, and nothing on a NovaLink.
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param nodename: str, Nova's name of the other host.
+    :raises HostOfSameHmc: if the HMC manages the systems of both hosts.
+    :raises pypowervm.exceptions.Error: if the HMC does not answer.
+    """
+    if not host.is_hmc:
+        return
+    other = system_identity.stored(nodename)
+    if other.system and (other.hmc == host.hmc.uuid or
+                         other.system in host.hmc.system_uuids):
+        raise exception.HostOfSameHmc(host=nodename)
 
 
 def find(host, lpar_uuid):

@@ -291,7 +291,7 @@ class PlatformReader(abc.ABC):
         return pvm_job.Job.wrap(self.adapter.read_job(job_id))
 
     def management_console(self) -> pvm_console.ManagementConsole:
-        """Read the NovaLink itself: ManagementConsole."""
+        """Read the NovaLink itself, or the HMC: ManagementConsole."""
         console, = pvm_console.ManagementConsole.get(self.adapter)
         return console
 

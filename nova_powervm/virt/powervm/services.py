@@ -39,6 +39,7 @@ from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm.options import site
 from nova_powervm.virt.powervm import pci
 from nova_powervm.virt.powervm.slots import maps
+from nova_powervm.virt.powervm import system_identity
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import stale
@@ -80,7 +81,8 @@ class Services:
     @property
     def kept_with_host(self) -> dict[str, str]:
         """What Nova stores with this host for the next start, see kept."""
-        return {**last_system.to_keep(self.host), **self.disk.kept_with_host}
+        return {**system_identity.to_keep(self.host),
+                **self.disk.kept_with_host}
 
 
 def open_services(

@@ -253,16 +253,14 @@ def check_only_here(host, instance):
     """Check that no other system of an HMC has the LPAR of an instance.
 
     Two LPARs with one UUID on an HMC could not be told apart. For requests see
-    other_systems.find().
+    other_systems.check().
 
     :param host: the Host.
     :param instance: nova.objects.Instance
     :raises LparElsewhere: if one has.
     :raises pypowervm.exceptions.Error: if the platform does not answer.
     """
-    system = other_systems.find(host, get_lpar_uuid(instance))
-    if system is not None:
-        raise exception.LparElsewhere(uuid=instance.uuid, system=system)
+    other_systems.check(host, instance, get_lpar_uuid(instance))
 
 
 def create_lpar(host, instance, nvram=None, min_slots=0):

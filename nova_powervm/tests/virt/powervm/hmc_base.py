@@ -12,6 +12,8 @@
 
 """What unit tests of the driver on an HMC share."""
 
+import fixtures
+
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm import base
 
@@ -21,6 +23,7 @@ class HmcTestCase(base.SimulatedHostTestCase):
 
     :cvar CONSOLE: dict, changes of the section ``console`` of the profile
     :ivar others: the models of the other servers
+    :ivar stored: dict of Nova's name of a host -> what Nova has stored with it
     """
 
     CONSOLE = {}
@@ -37,6 +40,11 @@ class HmcTestCase(base.SimulatedHostTestCase):
         self.others = [self.site.hosts[0], self.site.hosts[2]]
         self.flags(group='powervm',
                    managed_system=self.simulated.system.uuid)
+        self.stored = {}
+        self.useFixture(fixtures.MockPatch(
+            'nova_powervm.virt.powervm.kept.find',
+            side_effect=lambda nodename, **wanted: (
+                self.stored.get(nodename, {}))))
 
     def make_lpar(self, host, instance_uuid, **kwargs):
         """Put an LPAR of a server on a simulated server, past the driver."""

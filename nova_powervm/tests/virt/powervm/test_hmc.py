@@ -16,7 +16,6 @@ import threading
 import types
 from unittest import mock
 
-import fixtures
 from nova.compute import task_states
 from nova import exception as nova_exc
 from oslo_utils import timeutils
@@ -124,8 +123,6 @@ class ScopeTest(hmc_base.HmcTestCase):
         self.assertEqual([], self.requests())
 
     def test_clusters_of_other_systems(self):
-        self.useFixture(fixtures.MockPatch(
-            'nova_powervm.virt.powervm.kept.find', return_value={}))
         vioses = self.host.vioses()
         self.assertEqual('cluster1', clusters.find(self.host, vioses).name)
         ours = set(self.simulated.store.all('VirtualIOServer'))

@@ -22,6 +22,7 @@ from nova_powervm.tests.virt.powervm import hmc_base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import last_system
 from nova_powervm.virt.powervm import short_text
+from nova_powervm.virt.powervm import system_identity
 
 _OTHER_UUID = '12345678-0000-4000-8000-000000000000'
 
@@ -29,16 +30,15 @@ _OTHER_UUID = '12345678-0000-4000-8000-000000000000'
 class CheckMixin:
     """A host with servers in Nova, and LPARs on one or more systems.
 
-    :ivar kept: dict, what Nova has stored with the host
     """
 
     def setUp(self):
         super().setUp()
         self.host = self.connect()
-        self.kept = {}
+        self.stored = {}
         self.useFixture(fixtures.MockPatch(
             'nova_powervm.virt.powervm.kept.find',
-            side_effect=lambda host: self.kept))
+            side_effect=lambda nodename: self.stored.get(nodename, {})))
         self.others = []
         self.instances = []
 
@@ -51,6 +51,10 @@ class CheckMixin:
             uuid = '%x%s' % (int(instance.uuid[0], 16) & 7, instance.uuid[1:])
             site_host.operator.create_partition(
                 'server%d' % instance.id, uuid=uuid)
+
+    def keep(self, uuid):
+        """Let Nova have stored that this host had some system."""
+        self.stored['compute1'] = {'powervm_system': uuid}
 
     def check(self):
         """Check the system, with what the start reads anyway."""
@@ -73,23 +77,20 @@ class HmcTest(CheckMixin, hmc_base.HmcTestCase):
         super().setUp()
         self.third = self.site.hosts[2]
 
-    def keep(self, site_host):
-        self.kept = {'powervm_system': site_host.system.uuid}
-
     def test_new_host(self):
         self.check()
         self.assertEqual([], self.requests())
 
     def test_same_system(self):
         """Somebody has moved the LPARs; it is the right system anyway."""
-        self.kept = last_system.to_keep(self.host)
+        self.stored['compute1'] = system_identity.to_keep(self.host)
         self.add(self.third)
         self.others = [base.make_instance(7, host='compute3')]
         self.check()
         self.assertEqual([], self.requests())
 
     def test_wrong_system(self):
-        self.keep(self.third)
+        self.keep(self.third.system.uuid)
         self.add(self.third)
         self.assertRefused(
             '[powervm] managed_system=%s cannot' % self.simulated.system.uuid,
@@ -110,7 +111,7 @@ class HmcTest(CheckMixin, hmc_base.HmcTestCase):
 
     def test_lost_servers(self):
         """The system was replaced; a hard reboot makes the LPARs again."""
-        self.keep(self.third)
+        self.keep(self.third.system.uuid)
         self.add(None)
         self.check()
         self.assertIn('0 of its 1 servers', self.logger.output)
@@ -121,7 +122,7 @@ class HmcTest(CheckMixin, hmc_base.HmcTestCase):
 
     def test_system_of_another_host(self):
         """Two hosts have got the system of each other; this one is empty."""
-        self.keep(self.third)
+        self.keep(self.third.system.uuid)
         self.others = [base.make_instance(7, host='compute3')]
         self.assertRefused('Nova has 1 on other hosts, as on compute3, and 0 '
                            'on this one')
@@ -138,7 +139,7 @@ class NovaLinkTest(CheckMixin, base.SimulatedHostTestCase):
         self.assertEqual([], self.requests())
 
     def test_other_system(self):
-        self.kept = {'powervm_system': _OTHER_UUID}
+        self.keep(_OTHER_UUID)
         self.check()
         self.assertIn('had system ' + _OTHER_UUID, self.logger.output)
         self.others = [base.make_instance(7, host='compute3')]

@@ -12,6 +12,8 @@
 
 """LPARs that somebody has moved to another system of the HMC."""
 
+from unittest import mock
+
 from nova import exception as nova_exc
 from oslo_utils import timeutils
 
@@ -19,9 +21,13 @@ from nova_powervm.simulator import fingerprint
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm import hmc_base
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import power_jobs
+from nova_powervm.virt.powervm import system_identity
 from nova_powervm.virt.powervm import vm
+
+_STRANGE = '12345678-0000-4000-8000-000000000000'
 
 
 class FindTest(hmc_base.HmcTestCase):
@@ -60,7 +66,74 @@ class NovaLinkTest(base.SimulatedHostTestCase):
     def test_costs_nothing(self):
         host = self.connect()
         self.assertIsNone(other_systems.find(host, 'any'))
+        other_systems.check_host(host, 'compute3')
+        self.assertEqual({'powervm_system': host.system_uuid.lower()},
+                         system_identity.to_keep(host))
         self.assertEqual([], self.requests())
+
+
+class HostTest(hmc_base.HmcTestCase):
+    """A server is to come from a host of the same HMC, which hides it."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+        self.other = self.others[1].system.uuid
+        self.instance = base.make_instance(host='compute3')
+        self.patch(self.host, 'system_of_lpar', lambda uuid: None)
+
+    def store(self, system, hmc):
+        self.stored['compute3'] = {'powervm_system': system.lower(),
+                                   'powervm_hmc': hmc}
+
+    def assertRefused(self):
+        self.assertRaises(exception.HostOfSameHmc, vm.check_only_here,
+                          self.host, self.instance)
+        self.assertIn('Host compute3 has a system of the same HMC',
+                      move.why_not_here(self.host, None, self.instance,
+                                        self.instance.flavor, None))
+
+    def test_same_hmc(self):
+        """A resource role shows only one system."""
+        self.store(_STRANGE, self.host.hmc.uuid)
+        self.assertRefused()
+        self.assertEqual(['GET ManagementConsole'], self.requests())
+
+    def test_system_of_this_hmc(self):
+        """The other host uses the other of two HMCs."""
+        self.store(self.other, _STRANGE)
+        self.assertRefused()
+
+    def test_source(self):
+        self.store(self.other, self.host.hmc.uuid)
+        self.patch(move, 'find_migration', lambda *_args: mock.Mock(
+            dest_compute='compute3'))
+        exc = self.assertRaises(
+            nova_exc.ResizeError, move.check_target, None, self.host, None,
+            self.instance, self.instance.flavor, [])
+        self.assertIn('Host compute3 has a system of', str(exc))
+
+    def test_other_hmc(self):
+        self.store(_STRANGE, _STRANGE)
+        vm.check_only_here(self.host, self.instance)
+
+    def test_not_known(self):
+        vm.check_only_here(self.host, self.instance)
+
+    def test_what_is_stored(self):
+        console, = self.simulated.endpoint.hosts[0].store.all(
+            'ManagementConsole')
+        self.assertEqual({'powervm_system': self.host.system_uuid.lower(),
+                          'powervm_hmc': console.uuid.lower()},
+                         system_identity.to_keep(self.host))
+        system_identity.to_keep(self.host)
+        self.assertEqual(['GET ManagementConsole'], self.requests())
+        self.host.invalidate()
+        self.fail_request(path='ManagementConsole', effect='status',
+                          status=500)
+        self.assertEqual({'powervm_system': self.host.system_uuid.lower()},
+                         system_identity.to_keep(self.host))
+        self.assertIn('does not tell which one', self.logger.output)
 
 
 class PowerTest(hmc_base.HmcTestCase):

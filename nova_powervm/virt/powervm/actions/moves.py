@@ -70,8 +70,8 @@ class Moves:
             move.check(disk_dvr, instance, flavor, block_device_info,
                        own_disks, stays)
             if not stays:
-                move.check_target(context, disk_dvr, instance, flavor,
-                                  own_disks)
+                move.check_target(context, self._services.host, disk_dvr,
+                                  instance, flavor, own_disks)
             runner.run(stop(self._services, instance, flavor,
                             block_device_info, timeout, was_on), instance)
         except Exception as exc:

@@ -60,7 +60,7 @@ def find(host, vioses):
     if CONF.powervm.cluster_name:
         return _named(host, CONF.powervm.cluster_name, vioses)
     found = _clusters_here(host, host.clusters(), vioses)
-    kept_uuid = kept.find(host).get(_CLUSTER_KEY)
+    kept_uuid = kept.find(host.nodename).get(_CLUSTER_KEY)
     if kept_uuid:
         return _with_uuid(found, kept_uuid, _down(host, vioses))
     if not found:
@@ -86,7 +86,7 @@ def find_tier(host, cluster, ssp):
     """
     name = CONF.powervm.ssp_tier
     kept_uuid = None if name else kept.find(
-        host, **{_CLUSTER_KEY: cluster.uuid}).get(_TIER_KEY)
+        host.nodename, **{_CLUSTER_KEY: cluster.uuid}).get(_TIER_KEY)
     tiers = host.tiers(ssp)
     for tier in tiers:
         if (tier.name == name if name else

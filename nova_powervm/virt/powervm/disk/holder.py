@@ -68,7 +68,7 @@ def to_keep(vios_uuid, group_name):
 
 def _kept_uuid(host, group_name):
     """Return the UUID of the VIOS that had the group until now, or None."""
-    return kept.find(host, **{_GROUP_KEY: group_name}).get(_VIOS_KEY)
+    return kept.find(host.nodename, **{_GROUP_KEY: group_name}).get(_VIOS_KEY)
 
 
 class _Search:

@@ -31,6 +31,7 @@ from nova_powervm.tests.virt.powervm.walks import hmc
 from nova_powervm.tests.virt.powervm.walks import operations as ops
 from nova_powervm.tests.virt.powervm.walks import platforms
 from nova_powervm.tests.virt.powervm.walks import view
+from nova_powervm.virt.powervm import host as powervm_host
 
 CONF = cfg.CONF
 HERE, THERE = hmc.HERE, hmc.THERE
@@ -106,9 +107,25 @@ class PoolTest(LifeCase):
         self.assertEqual(already, len(self.requests()))
         self.delete()
 
+    def test_move_that_the_hmc_hides(self):
+        """The role of each user shows one system, and no LPAR of others."""
+        self.create()
+        self.scene.write()
+        with mock.patch.object(powervm_host.Host, 'system_of_lpar',
+                               return_value=None):
+            self.refused(lambda server: self.api.resize(server, host=THERE),
+                         'cannot move a server between two systems')
+            self.evacuate()
+        self.delete()
+
     def test_evacuation(self):
         """The LPAR of a host that is down keeps its UUID on the HMC."""
         self.create()
+        self.evacuate()
+        self.delete()
+
+    def evacuate(self):
+        """Try to, in vain."""
         self.cloud.stop(HERE)
         before = self.scene.view()
         self.api.evacuate(self.scene.server, THERE)
@@ -119,7 +136,6 @@ class PoolTest(LifeCase):
         self.scene.check_bytes()
         self.cloud.start(HERE)
         self.assertTrue(view.is_on(self.scene.lpar()))
-        self.delete()
 
 
 class VolumesTest(LifeCase):
