@@ -29,6 +29,7 @@ import testtools
 
 from nova_powervm import command as powervm_command
 from nova_powervm.simulator import cmd
+from nova_powervm.simulator.recording import command as recorder
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import test_cmd
 from nova_powervm.tests import test_docs
@@ -44,8 +45,8 @@ ELSEWHERE = frozenset("""
     run tox
 """.split())
 #: Programs whose commands are tried by a test below.
-TRIED = frozenset(('curl', 'nova-powervm', 'openstack', 'powervm-simulator',
-                   'python', 'python3'))
+TRIED = frozenset(('curl', 'nova-powervm', 'openstack', 'powervm-recorder',
+                   'powervm-simulator', 'python', 'python3'))
 
 _PROMPT = re.compile(r'[$#] (.*)')
 _ASSIGNMENT = re.compile(r'\w+=')
@@ -223,6 +224,13 @@ class RunTest(testtools.TestCase):
             if any('/simulator/' in word for word in words):
                 self.run_command(words[:1] + ['--fail'] + [
                     word.replace(_PORT, port) for word in words[1:]])
+
+    def test_recorder(self):
+        parser = recorder.make_parser()
+        found = with_program('powervm-recorder')
+        self.assertTrue(found)
+        for _page, (_program, *words) in found:
+            parser.parse_args(words)
 
     def test_simulator(self):
         """Each is started, with its options and free ports, and ended."""

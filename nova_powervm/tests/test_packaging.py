@@ -259,6 +259,7 @@ class WheelTest(unittest.TestCase):
                           'PowerVMDriver'), (module, name))
         self.assertEqual({
             'console_scripts nova-powervm',
+            'console_scripts powervm-recorder',
             'console_scripts powervm-simulator',
             'neutron.ml2.mechanism_drivers powervm',
             'nova.api.extra_spec_validators powervm',

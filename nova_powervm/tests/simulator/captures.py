@@ -15,28 +15,30 @@
 The captures that pypowervm carries are compared with what the simulator sends
 while some of its own tests run. What is missing on purpose is listed, with the
 reason, in doc/source/simulator/not-sent.yaml. This command makes the page
-not-sent.rst from that:
+not-sent.rst from that, and the list of what the simulator sends, which
+powervm-recorder compares recordings with:
 
     python -m nova_powervm.tests.simulator.captures
 """
 
 import collections
-import json
 import os
 import textwrap
 import unittest
 from unittest import mock
 
-from lxml import etree
 from pypowervm import tests as pvm_tests
 import ruamel.yaml
 
+from nova_powervm.simulator.recording import paths as recorded
+from nova_powervm.simulator.recording import report
 from nova_powervm.simulator import response
 from nova_powervm.tests import tree
 
 FOLDER = os.path.join(os.path.dirname(pvm_tests.__file__), 'data')
 LIST = ('doc', 'source', 'simulator', 'not-sent.yaml')
 PAGE = ('doc', 'source', 'simulator', 'not-sent.rst')
+KNOWN = ('nova_powervm', 'simulator', 'recording', report.KNOWN)
 #: Tests that make the simulator send each type of document.
 TESTS = tuple('nova_powervm.tests.simulator.' + name for name in (
     'test_fidelity_fc', 'test_fidelity_network', 'test_fidelity_partition',
@@ -45,7 +47,6 @@ TESTS = tuple('nova_powervm.tests.simulator.' + name for name in (
     'test_pcm.TestSamples.test_feed', 'test_pcm.TestSamples.test_form',
     'test_pcm.TestSamples.test_virtual_fibre_channel',
     'test_sessions'))
-_ATOM = '{http://www.w3.org/2005/Atom}'
 _HEADING = """\
 ..
    Licensed under the Apache License, Version 2.0 (the "License"); you may
@@ -87,47 +88,6 @@ def read(name):
     return data.strip()
 
 
-def paths(document):
-    """The paths of the names in a document.
-
-    The content of an Atom entry begins a path of its own.
-
-    :param document: bytes, XML or JSON
-    :returns: set of str; empty if it is neither.
-    """
-    found = set()
-    if document.startswith(b'{'):
-        for name, value in json.loads(document).items():
-            _note_json(value, name, found)
-    elif document.startswith(b'<'):
-        root = etree.fromstring(document)
-        _note_xml(root, _name(root), found)
-    return found
-
-
-def _name(element):
-    return etree.QName(element).localname
-
-
-def _note_xml(element, path, found):
-    found.add(path)
-    for child in element.iterchildren('{*}*'):
-        name = _name(child)
-        _note_xml(child, name if element.tag == _ATOM + 'content'
-                  else '%s/%s' % (path, name), found)
-
-
-def _note_json(value, path, found):
-    found.add(path)
-    if isinstance(value, dict):
-        for name, member in value.items():
-            # Some captures have a name in two spellings.
-            _note_json(member, '%s/%s' % (path, name.lower()), found)
-    elif isinstance(value, list):
-        for member in value:
-            _note_json(member, path, found)
-
-
 def captured():
     """What real servers were seen to send.
 
@@ -136,7 +96,7 @@ def captured():
     """
     found = collections.defaultdict(set)
     for name in names():
-        for path in paths(read(name)) or ('',):
+        for path in recorded.paths(read(name)) or ('',):
             found[path].add(name)
     return found
 
@@ -159,20 +119,7 @@ def sent(tests=TESTS):
     result = unittest.TestResult()
     with mock.patch.object(response.Response, '__init__', building):
         suite.run(result)
-    return set().union(*map(paths, bodies)), result
-
-
-def tops(found):
-    """Those of some paths that are below no other one, sorted."""
-    found = set(found)
-    return sorted(path for path in found
-                  if path.rpartition('/')[0] not in found)
-
-
-def covers(listed, path):
-    """Whether one of some paths is a path, or above it."""
-    return any(path == above or path.startswith(above + '/')
-               for above in listed)
+    return set().union(*map(recorded.paths, bodies)), result
 
 
 def load():
@@ -193,10 +140,20 @@ def page():
     return '\n'.join(parts)
 
 
+def known(found):
+    """The content of report.KNOWN, str.
+
+    :param found: set of the paths that the simulator sends
+    """
+    missing = [path for group in load()['paths'] for path in group['paths']]
+    return report.format_known(found, missing)
+
+
 def main():
-    """Write the page."""
-    with open(tree.path(*PAGE), 'w', encoding='utf-8') as written:
-        written.write(page())
+    """Write the page and the list."""
+    for place, text in ((PAGE, page()), (KNOWN, known(sent()[0]))):
+        with open(tree.path(*place), 'w', encoding='utf-8') as written:
+            written.write(text)
 
 
 if __name__ == '__main__':

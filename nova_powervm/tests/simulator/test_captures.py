@@ -14,6 +14,7 @@
 
 import testtools
 
+from nova_powervm.simulator.recording import paths
 from nova_powervm.tests.simulator import captures
 from nova_powervm.tests import tree
 
@@ -41,16 +42,19 @@ class CapturesTest(testtools.TestCase):
         self.assertEqual([], result.errors + result.failures)
         listed = self.paths
         missing = set(self.captured) - sent - {''}
-        self.assertEqual([], captures.tops(
-            path for path in missing if not captures.covers(listed, path)))
+        self.assertEqual([], paths.tops(
+            path for path in missing if not paths.covers(listed, path)))
         self.assertEqual([], [path for path in listed if not any(
-            captures.covers([path], found) for found in missing)])
+            paths.covers([path], found) for found in missing)])
         self.assertEqual([], [path for path in listed if path in sent])
+        # powervm-recorder compares with this list; the command
+        # python -m nova_powervm.tests.simulator.captures makes it.
+        self.assertEqual(captures.known(sent), tree.read(*captures.KNOWN))
 
     def test_each_path_is_listed_once(self):
         listed = self.paths
         self.assertEqual(len(set(listed)), len(listed))
-        self.assertEqual([], [path for path in listed if captures.covers(
+        self.assertEqual([], [path for path in listed if paths.covers(
             set(listed) - {path}, path)])
 
     def test_page(self):
@@ -69,10 +73,10 @@ class PathsTest(testtools.TestCase):
                  {'feed', 'feed/entry', 'feed/entry/id',
                   'feed/entry/content', 'T', 'T/U'}),
                 (b'file-based', set())):
-            self.assertEqual(found, captures.paths(document))
+            self.assertEqual(found, paths.paths(document))
 
     def test_tops(self):
-        self.assertEqual(['a/b', 'c'], captures.tops(
+        self.assertEqual(['a/b', 'c'], paths.tops(
             {'a/b', 'a/b/d', 'a/b/d/e', 'c'}))
-        self.assertTrue(captures.covers(['a/b'], 'a/b/d'))
-        self.assertFalse(captures.covers(['a/b'], 'a/bd'))
+        self.assertTrue(paths.covers(['a/b'], 'a/b/d'))
+        self.assertFalse(paths.covers(['a/b'], 'a/bd'))
