@@ -109,12 +109,15 @@ class Endpoint:
                 found.setdefault(key, resource)
         return list(found.values())
 
-    def get(self, type_, uuid):
+    def get(self, type_, uuid, for_job=False):
         """Find a resource.
 
         Assumed, no hardware: a URL without a system does not tell apart two
-        partitions of one UUID on two systems, so it is refused.
+        partitions of one UUID on two systems, so it is refused. A job is for
+        the source, if the partition is on both because it migrates: a client
+        could not stop the migration otherwise.
 
+        :param for_job: bool, whether it is the target of a job
         :raises errors.NotFound:
         :raises errors.Conflict: when two systems have one with that UUID
         """
@@ -123,6 +126,10 @@ class Endpoint:
             raise errors.NotFound('There is no %s with UUID %s' % (
                 type_, uuid))
         if len(found) > 1 and type_ not in _SHARED:
+            migration = getattr(found[0], 'migration', None)
+            if for_job and migration is not None and all(
+                    item in migration.sides for item in found):
+                return migration.lpar
             raise errors.Conflict('Several objects have this UUID: %s' %
                                   ', '.join(item.href() for item in found))
         return found[0]

@@ -73,7 +73,8 @@ class Router:
             if not path or path[0] in ('search', 'do', 'quick'):
                 self._check_service(service, cls)
                 return self._on_type(request, cls, parent, path)
-            resource = self._object(cls, parent, path[0])
+            resource = self._object(cls, parent, path[0],
+                                    path[1:2] == ['do'])
             path = path[1:]
             if not path:
                 self._check_service(service, cls)
@@ -110,10 +111,10 @@ class Router:
             raise errors.NotFound('%s is not in the service %s' % (
                 cls.TYPE, service))
 
-    def _object(self, cls, parent, uuid):
+    def _object(self, cls, parent, uuid, for_job):
         """Find an object, which must be a child of the parent, if given."""
         if parent is None:
-            return self._endpoint.get(cls.TYPE, uuid)
+            return self._endpoint.get(cls.TYPE, uuid, for_job)
         return self._endpoint.child(parent, cls.TYPE, uuid)
 
     def _on_type(self, request, cls, parent, path):

@@ -29,6 +29,8 @@ _IGNORED = frozenset((
     'RedundantMSPs', 'SharedProcPoolName', 'SourceMSPName', 'SourceMSPID',
     'DestMSPName', 'DestMSPID', 'ConcurrentMigrationPerformanceLevel',
     'PreserveVirtualAdapterIDs', 'RemoteRestart', 'TargetProfileName'))
+#: What an HMC does not have (source: the HMC's REST API, IBM Documentation).
+_NOVALINK_ONLY = frozenset(('VlanMappings', 'OVSOverride'))
 #: The only values that some have.
 _FIXED = {'OVSOverride': '2', 'VLANBridgeOverride': '2', 'Affinity': 'true'}
 
@@ -76,6 +78,7 @@ class Parameters:
     """The parameters of Migrate and MigrateValidate.
 
     :param given: dict of str
+    :param is_hmc: bool, whether an HMC gets them
     :raises errors.Refused: for what the platform does not understand
     :ivar system: str, name of the target system
     :ivar address, user: str of the target's NovaLink; None if not given
@@ -89,9 +92,10 @@ class Parameters:
     :ivar checks_affinity: bool, whether the affinity may not get worse
     """
 
-    def __init__(self, given):
+    def __init__(self, given, is_hmc=False):
+        known = (_USED | _IGNORED) - (_NOVALINK_ONLY if is_hmc else set())
         for name in given:
-            if name not in _USED | _IGNORED:
+            if name not in known:
                 raise errors.Refused('There is no parameter %s' % name)
         for name, value in _FIXED.items():
             if given.get(name, value) != value:

@@ -60,7 +60,7 @@ def begin(job):
     :returns: record.Migration
     :raises errors.Refused:
     """
-    wanted = parameters.Parameters(job.parameters)
+    wanted = parameters.Parameters(job.parameters, job.host.endpoint.is_hmc)
     migration = record.Migration(job, wanted, _find_target(job.host, wanted))
     for check_one in _AT_SUBMIT:
         check_one(migration)
@@ -95,7 +95,7 @@ def _find_target(source, wanted):
 
 
 def _console(host):
-    console, = host.store.all(management_console.ManagementConsole.TYPE)
+    console, = host.endpoint.all(management_console.ManagementConsole.TYPE)
     return console
 
 

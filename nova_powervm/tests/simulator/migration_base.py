@@ -24,6 +24,7 @@ import testtools
 from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator.resources import lpar as sim_lpar
 from nova_powervm.tests import fixtures as powervm_fixtures
+from nova_powervm.tests.virt.powervm.walks import systems
 
 GIB = 1024 ** 3
 #: How long the phases last in tests that look into them, in seconds.
@@ -42,20 +43,26 @@ class MigrationTestCase(testtools.TestCase):
 
     PROFILE = 'ssp-two-host'
     TIMING = {}
+    #: Where a client finds the target, and as whom it logs on there.
+    LOGON = {'tgt_mgmt_svr': '192.0.2.1', 'tgt_mgmt_usr': 'wlp'}
 
     def setUp(self):
         super().setUp()
         self.site = self.useFixture(powervm_fixtures.SimulatedSite(
             self.profile(), **self.TIMING)).site
-        self.source, self.target = self.site.hosts
+        self.source, self.target = self.site.hosts[:2]
         self.adapter, self.target_adapter = (
             self.useFixture(powervm_fixtures.Adapter(host)).adapter
-            for host in self.site.hosts)
+            for host in (self.source, self.target))
+        self.authorize()
+        self.patch(pvm_job.time, 'sleep', self.sleep)
+        self.lpar = self.make_lpar()
+
+    def authorize(self):
+        """Let each host log on to the other one."""
         for one, other in ((self.adapter, self.target_adapter),
                            (self.target_adapter, self.adapter)):
             pvm_mc.add_authorized_key(one, pvm_mc.get_public_key(other))
-        self.patch(pvm_job.time, 'sleep', self.sleep)
-        self.lpar = self.make_lpar()
 
     def profile(self):
         """The profile of the site, as the fixture takes it."""
@@ -115,19 +122,25 @@ class MigrationTestCase(testtools.TestCase):
         lpar = lpar or self.lpar
         adapter = (self.adapter if lpar.host is self.source
                    else self.target_adapter)
-        return pvm_lpar.LPAR.get(adapter, uuid=lpar.uuid)
+        return pvm_lpar.LPAR.get(adapter, uuid=lpar.uuid,
+                                 **self.parent(lpar.host))
+
+    def parent(self, host):
+        """What tells pypowervm the system that something is read of: dict."""
+        return {}
 
     def systems(self):
         """Read both systems: tuple of wrappers."""
-        return tuple(pvm_ms.System.get(adapter)[0] for adapter in (
-            self.adapter, self.target_adapter))
+        return tuple(
+            pvm_ms.System.get(adapter, uuid=host.system.uuid)
+            for adapter, host in ((self.adapter, self.source),
+                                  (self.target_adapter, self.target)))
 
     def migrate(self, lpar=None, **kwargs):
         """Migrate as a client of pypowervm does."""
         lpar = lpar or self.lpar
         goes_to = self.target if lpar.host is self.source else self.source
-        kwargs = dict({'tgt_mgmt_svr': '192.0.2.1', 'tgt_mgmt_usr': 'wlp'},
-                      **kwargs)
+        kwargs = dict(self.LOGON, **kwargs)
         pvm_migration.migrate_lpar(self.wrapper(lpar), goes_to.system.name,
                                    **kwargs)
 
@@ -143,8 +156,9 @@ class MigrationTestCase(testtools.TestCase):
         if operation in ('Migrate', 'MigrateValidate'):
             parameters = dict({
                 'TargetManagedSystemName': self.target.system.name,
-                'TargetRemoteHMCIPAddress': '192.0.2.1',
-                'TargetRemoteHMCUserID': 'wlp'}, **parameters)
+                'TargetRemoteHMCIPAddress': self.LOGON.get('tgt_mgmt_svr'),
+                'TargetRemoteHMCUserID': self.LOGON.get('tgt_mgmt_usr')},
+                **parameters)
         job.add_job_parameters_to_existing(*[
             job.create_job_parameter(name, value)
             for name, value in parameters.items() if value is not None])
@@ -204,3 +218,33 @@ class MigrationTestCase(testtools.TestCase):
             self.assertFails(text, functools.partial(
                 self.migrate, validate_only=validate_only, **kwargs))
         self.assertSame(before)
+
+
+class HmcMixin:
+    """Two of the three systems of one HMC; nobody has to log on.
+
+    It comes before a MigrationTestCase in a list of bases.
+
+    :ivar third: the host of the other system, which stays as it is
+    """
+
+    PROFILE = 'hmc'
+    LOGON = {}
+
+    def setUp(self):
+        super().setUp()
+        self.third = self.site.hosts[2]
+        before = self.part_of_third()
+        self.addCleanup(lambda: self.assertEqual(before,
+                                                 self.part_of_third()))
+
+    def authorize(self):
+        """Nobody needs a key."""
+
+    def parent(self, host):
+        return {'parent_type': pvm_ms.System,
+                'parent_uuid': host.system.uuid}
+
+    def part_of_third(self):
+        """All that is on the third system."""
+        return systems.parts(self.site, self.source.name, self.target.name)

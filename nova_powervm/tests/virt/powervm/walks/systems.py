@@ -29,13 +29,14 @@ class Changed(AssertionError):
     """Something of another system was changed, or asked for."""
 
 
-def parts(site, but=None):
+def parts(site, *but):
     """Describe what belongs to systems: dict of str, see fingerprint.
 
     :param site: simulator.site.Site
-    :param but: str, name of the simulated host that is left out, or None
+    :param but: names of the simulated hosts that are left out; each a str, or
+        None for no host
     """
-    names = {host.name for host in site.hosts if host.name != but}
+    names = {host.name for host in site.hosts} - set(but)
     found = {}
     for path, state in site.fingerprint().items():
         name, *below = path.split('/', 2)
