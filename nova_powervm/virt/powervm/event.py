@@ -29,6 +29,7 @@ from pypowervm import adapter as pvm_adapter
 from pypowervm.wrappers import event as pvm_event
 
 from nova_powervm.virt.powervm import power_states
+from nova_powervm.virt.powervm import system_lpars
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -148,14 +149,30 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
         return (match is not None and
                 match.group(1).lower() != self.host.system_uuid.lower())
 
+    def _may_be_here(self, event, lpar_uuid):
+        """Return whether an LPAR may be on this system (no request).
+
+        It saves a look into Nova's database. An event of an HMC may not tell
+        the system. Then the LPAR is here if the document of the system lists
+        it, or if its state was read here. A NovaLink lists no LPARs, and has
+        no other systems.
+        """
+        if _SYSTEM.search(event.data):
+            return True
+        here = system_lpars.listed(self.host.system)
+        return (not here or lpar_uuid in here or
+                self.host.partition_states.known(lpar_uuid) is not None)
+
     def _partition_event(self, event, lpar_uuid):
+        is_here = self._may_be_here(event, lpar_uuid)
         if event.etype == _TYPE.DELETE_URI:
             self.host.partition_states.forget(lpar_uuid)
             self.lifecycle.cancel(lpar_uuid)
         elif event.etype in _CHANGED and _tells_of_state(event):
             self.host.partition_states.changed(lpar_uuid)
-            self.lifecycle.process(lpar_uuid)
-        if self._nvram is not None and _tells_of_nvram(event):
+            if is_here:
+                self.lifecycle.process(lpar_uuid)
+        if self._nvram is not None and is_here and _tells_of_nvram(event):
             self._nvram.store_changed(lpar_uuid)
 
     def _vios_event(self, event, vios_uuid):

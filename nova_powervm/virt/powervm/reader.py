@@ -270,7 +270,8 @@ class PlatformReader(abc.ABC):
             self.adapter, parent_type=pvm_vios.VIOS, parent_uuid=vios_uuid)
 
     def job_form(self, wrapper_class: type[pvm_wrapper.EntryWrapper],
-                 uuid: str, operation: str) -> pvm_job.Job:
+                 uuid: str | None, operation: str,
+                 log_errors: bool = True) -> pvm_job.Job:
         """Read the form of a job, which the caller fills in: Job.
 
         Each form is read only once, see rest.Adapter.
@@ -278,10 +279,13 @@ class PlatformReader(abc.ABC):
         :param wrapper_class: class of the object that the job works on.
         :param uuid: str, UUID of the object.
         :param operation: str, the platform's name of the job.
+        :param log_errors: whether to log an error of the platform.
         """
+        helpers = {} if log_errors else {'helpers': rest.UNLOGGED}
         return pvm_job.Job.wrap(self.adapter.read(
             wrapper_class.schema_type, uuid,
-            suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=operation))
+            suffix_type=pvm_const.SUFFIX_TYPE_DO, suffix_parm=operation,
+            **helpers))
 
     def job(self, job_id: str) -> pvm_job.Job:
         """Read a job that was submitted: Job.

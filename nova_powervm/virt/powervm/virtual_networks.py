@@ -51,7 +51,8 @@ class VirtualNetworks:
         """Create the network for a VLAN, if there is none.
 
         It sends 0 requests if the network is known, and always for a NovaLink.
-        Otherwise it sends 1 request, and 1 more if there is no such network.
+        Otherwise it sends 1 request, 1 more if there is no such network, and 1
+        more if somebody else has just created it.
 
         :param vswitch: VSwitch wrapper
         :param vlan: int
@@ -64,13 +65,17 @@ class VirtualNetworks:
             if wanted in self._known:
                 return
             version = self._version
-            found = {(network.vswitch_id, network.vlan) for network in
-                     self._host.virtual_networks()}
+            found = self._find()
             if wanted not in found:
                 self._create(vswitch, vlan)
             with self._lock:
                 if version == self._version:
                     self._known = frozenset(found | {wanted})
+
+    def _find(self):
+        """Read the networks: set of (ID of the virtual switch, VLAN)."""
+        return {(network.vswitch_id, network.vlan)
+                for network in self._host.virtual_networks()}
 
     def _create(self, vswitch, vlan):
         name = '%s-%d' % (vswitch.name, vlan)
@@ -82,7 +87,9 @@ class VirtualNetworks:
                 vlan != 1).create(parent_type=pvm_ms.System,
                                   parent_uuid=self._host.system_uuid)
         except pvm_exc.HttpError as exc:
-            if exc.response.status != _CONFLICT:
+            # Another network may have the name.
+            if (exc.response.status != _CONFLICT or
+                    (vswitch.switch_id, vlan) not in self._find()):
                 raise
             LOG.info('Somebody else has created the virtual network for VLAN '
                      '%d.', vlan)

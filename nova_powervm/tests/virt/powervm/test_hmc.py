@@ -27,6 +27,7 @@ from pypowervm.wrappers import network as pvm_net
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.simulator import fingerprint
+from nova_powervm.simulator import jobs
 from nova_powervm.simulator.resources import switch as sim_switch
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm import hmc_base
@@ -43,6 +44,7 @@ from nova_powervm.virt.powervm.vif import driver as vif_driver
 from nova_powervm.virt.powervm.vif import rmc
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import copying
+from nova_powervm.virt.powervm.volume import discovery
 
 
 class ScopeTest(hmc_base.HmcTestCase):
@@ -262,6 +264,15 @@ class NetworkTest(hmc_base.HmcTestCase):
         self.assertRaises(pvm_exc.HttpError, self.create_cna)
         self.create_cna()
 
+    def test_another_network_has_the_name(self):
+        """A network for another VLAN is none for this one."""
+        self.fail_request(method='PUT', path='VirtualNetwork',
+                          effect='status', status=409,
+                          message='The name ETHERNET0-7 is in use.')
+        exc = self.assertRaises(pvm_exc.HttpError, self.create_cna)
+        self.assertIn('is in use', str(exc))
+        self.assertNotIn('Somebody else', self.logger.output)
+
     def test_somebody_else_is_faster(self):
         def create(method, path):
             with self.site.lock:
@@ -330,6 +341,30 @@ class VolumeTest(hmc_base.HmcTestCase):
         self.assertEqual(['PUT ManagementConsole/do/CLIRunner',
                           'DELETE jobs'], self.requests())
 
+    def test_command_fails_though_its_job_succeeds(self):
+        def run(job):
+            yield
+            return {'returnCode': '1', 'result': 'The device is busy.'}
+
+        operations = mock.patch.dict(jobs.OPERATIONS, {
+            ('ManagementConsole', 'CLIRunner'): run})
+        operations.start()
+        self.addCleanup(operations.stop)
+        exc = self.assertRaises(pvm_exc.JobRequestFailed, deletion.device,
+                                self.host, self.vios.uuid, 'hdisk77')
+        self.assertIn('The device is busy.', str(exc))
+
+    def test_no_command(self):
+        """The HMC, or the role of its user, does not offer it: one line."""
+        self.fail_request(path='CLIRunner', effect='status', status=403,
+                          count=9)
+        discovery.remove(self.host, self.vios.uuid, 'hdisk77')
+        self.assertEqual(['GET ManagedSystem/VirtualIOServer',
+                          'GET ManagementConsole/do/CLIRunner',
+                          'GET ManagedSystem/VirtualIOServer'],
+                         self.requests())
+        self.assertEqual(1, self.logger.output.count('CLIRunner'))
+
     def test_volumes_are_not_copied(self):
         self.assertIn('an HMC manages the server', copying.VolumeCopier(
             self.host, types.SimpleNamespace(is_here=True)).why_not())
@@ -360,6 +395,24 @@ class SessionTest(hmc_base.HmcTestCase):
 
 
 class EventTest(hmc_base.HmcTestCase):
+
+    def test_events_that_tell_no_system(self):
+        """Only those of our LPARs cost a look into the database."""
+        ours = self.simulated.operator.create_partition('ours').uuid
+        theirs = self.others[0].operator.create_partition('theirs').uuid
+        host = self.connect()
+        handler = event.PowerVMNovaEventHandler(None, host)
+        handler.lifecycle = mock.Mock()
+        # The document of the system, as last read, does not list this one.
+        new = self.simulated.operator.create_partition('new').uuid
+        host.partition_states.refresh()
+        for uuid in (ours, theirs, new):
+            handler.process([mock.Mock(
+                etype='MODIFY_URI', detail='PartitionState',
+                data='http://hmc/rest/api/uom/LogicalPartition/' + uuid)])
+        self.assertEqual(
+            [mock.call.process(uuid.upper()) for uuid in (ours, new)],
+            handler.lifecycle.mock_calls)
 
     def test_close(self):
         """An HMC takes no event that would end the poll."""

@@ -233,11 +233,23 @@ def _device_by_command(host, vios_uuid, name):
     The first time needs 2 more. pypowervm's own function for this fails at its
     end, names the system and the VIOS, whose names may change, and hides a
     failure of the command.
+
+    :raises pypowervm.exceptions.Error: if the HMC refuses, or if the command
+        fails. It is an HttpError if the HMC offers no such job, or not to its
+        user. The caller logs it.
     """
     command = 'viosvrcmd -m %s --id %d -c "rmdev -dev %s"' % (
         host.system.mtms.mtms_str, host.vios_id(vios_uuid), name)
-    job = host.job_form(pvm_console.ManagementConsole, None, 'CLIRunner')
+    job = host.job_form(pvm_console.ManagementConsole, None, 'CLIRunner',
+                        log_errors=False)
     job.run_job(None, job_parms=[
         job.create_job_parameter('cmd', command),
         job.create_job_parameter('acknowledgeThisAPIMayGoAwayInTheFuture',
                                  'true')])
+    results = job.get_job_results_as_dict()
+    if results.get('returnCode', '0') != '0':
+        # The job has run the command; the command has failed (assumed, no
+        # hardware).
+        raise pvm_exc.JobRequestFailed(
+            operation_name='CLIRunner',
+            error=results.get('result') or results['returnCode'])

@@ -319,9 +319,10 @@ def remove(host, vios_uuid, name):
             deletion.device(host, vios_uuid, name)
             return
         except pvm_exc.Error as exc:
-            if last_try:
+            if last_try or host.is_hmc and isinstance(exc, pvm_exc.HttpError):
                 LOG.warning('Device %(name)s is left on VIOS %(vios)s: '
                             '%(error)s', {'name': name, 'vios': vios_uuid,
                                           'error': exc})
                 if not host.is_vios_up(vios_uuid):
                     host.note_missed_vios(vios_uuid)
+                return
