@@ -24,7 +24,7 @@ from nova_powervm.simulator import errors
 _KINDS = {'html': 'text/html', 'css': 'text/css', 'js': 'text/javascript',
           'svg': 'image/svg+xml'}
 FILES = ('index.html', 'page.css', 'icon.svg', 'main.js', 'dom.js',
-         'site.js', 'lines.js', 'requests.js', 'faults.js')
+         'site.js', 'lines.js', 'requests.js', 'faults.js', 'san.js')
 #: The browser runs nothing and asks nobody but what comes from here, whatever
 #: a name on the site tells it.
 HEADERS = {

@@ -25,7 +25,7 @@ def draw(site):
     :param site: site.Site
     :returns: dict of str -> dict fit for JSON: an object by its key, which
         stays the same as long as the object exists. ``type`` is host, vios,
-        lpar or pool. Sizes are in GiB
+        lpar, pool or san. Sizes are in GiB
     """
     found = {}
     for host in site.hosts:
@@ -36,7 +36,23 @@ def draw(site):
             'capacity': _gib(pool.capacity), 'free': _gib(pool.free),
             'units': len(pool.units),
             'members': [[vios.host.name, vios.name] for vios in pool.vioses]}
+    if site.san.fabrics:
+        found['san/site'] = _san(site.san)
     return found
+
+
+def _san(san):
+    return {
+        'type': 'san',
+        'fabrics': [{'name': fabric.name, 'up': fabric.up}
+                    for fabric in san.fabrics.values()],
+        'targets': [{'array': array.name, 'wwpn': target.wwpn,
+                     'up': target.up} for array in san.arrays
+                    for target in array.targets],
+        'volumes': [{'id': volume.id, 'size': _gib(volume.size),
+                     'exports': len(volume.exports),
+                     'clients': volume.clients(), 'faults': volume.faults}
+                    for volume in san.volumes.values()]}
 
 
 def _draw_host(found, host):

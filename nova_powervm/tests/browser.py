@@ -70,6 +70,8 @@ class Browser:
     :param url: str, what it shows.
     :param folder: str, for its files.
     :param size: (width, height) of the page, in pixels.
+    :ivar errors: list of str, exceptions of JavaScript that nobody has caught,
+                  and what was written to the console as an error.
     """
 
     def __init__(self, url, folder, size=(640, 440)):
@@ -88,10 +90,14 @@ class Browser:
         os.close(answers)
         self._data = b''
         self._session = {}
-        target = self.call('Target.createTarget', url=url)['targetId']
+        self.errors = []
+        target = self.call('Target.createTarget',
+                           url='about:blank')['targetId']
         self._session = {'sessionId': self.call(
             'Target.attachToTarget', targetId=target,
             flatten=True)['sessionId']}
+        self.call('Runtime.enable')
+        self.call('Page.navigate', url=url)
         self.call('Page.bringToFront')
         self.call('Emulation.setDeviceMetricsOverride', width=size[0],
                   height=size[1], deviceScaleFactor=1, mobile=False)
@@ -115,10 +121,22 @@ class Browser:
             command = command[os.write(self._commands, command):]
         while True:
             answer = self._read()
+            self._note_error(answer)
             if answer.get('id') == number:
                 if 'error' in answer:
                     raise AssertionError('%s: %s' % (method, answer['error']))
                 return answer['result']
+
+    def _note_error(self, message):
+        """Note an event that says that something is wrong."""
+        params = message.get('params', {})
+        if message.get('method') == 'Runtime.exceptionThrown':
+            details = params['exceptionDetails']
+            self.errors.append(details.get('exception', {}).get(
+                'description', details['text']))
+        elif (message.get('method') == 'Runtime.consoleAPICalled' and
+                params['type'] in ('error', 'assert')):
+            self.errors.append(json.dumps(params['args']))
 
     def _read(self):
         while b'\0' not in self._data:

@@ -102,6 +102,11 @@ class Volume:
                 kind, ', '.join(FAULTS)))
         self._faults[kind] = frozenset(address.wwpn(wwpn) for wwpn in wwpns)
 
+    @property
+    def faults(self):
+        """Sorted list of what is wrong with it, each one of FAULTS."""
+        return sorted(self._faults)
+
     def clear_faults(self):
         """Let everything go well again."""
         self._faults.clear()

@@ -85,6 +85,11 @@ export class Faults {
               server: this.serverOf(data.host)})}, '⚡ Faults')];
   }
 
+  /** Carry out an action that is for the whole site. */
+  act(data) {
+    return this.send('POST', [this.endpoints[0].hosts[0], 'control'], data);
+  }
+
   serverOf(host) {
     return this.endpoints.find(({hosts}) => hosts.includes(host))?.name;
   }

@@ -2,6 +2,7 @@
 
 import {byId, el, flash, plural, round, size} from './dom.js';
 import {Lines} from './lines.js';
+import {showSan, toggle} from './san.js';
 
 /** A host with more partitions shows them small. */
 const CROWD = 40;
@@ -55,6 +56,7 @@ export class SiteView {
     const type = key.split('/')[0];
     if (type === 'host') this.updateHost(key, data);
     else if (type === 'pool') this.updatePool(key, data);
+    else if (type === 'san') showSan(data, this.faults);
     else this.updatePartition(key, data, mayFlash);
     if (key === this.selected) this.showDetail();
   }
@@ -224,7 +226,8 @@ export class SiteView {
       el('p', {class: 'facts'}, `${data.os}, ID ${data.id}, RMC ${data.rmc}, ` +
          facts(data)),
       el('p', {class: 'uuid'}, data.uuid),
-      ...(data.type === 'vios' ? viosDetail(data) : lparDetail(data)),
+      ...(data.type === 'vios' ? viosDetail(data, this.faults) :
+         lparDetail(data)),
       el('div', {class: 'presets'}, this.faults.actions(data)));
   }
 }
@@ -283,7 +286,7 @@ function table(head, rows) {
     'table', {}, el('thead', {}, el('tr', {}, head.map((text) => el(
       'th', {}, text)))),
     el('tbody', {}, rows.map((row) => el('tr', {}, row.map((text) => el(
-      'td', {}, String(text)))))))] : [];
+      'td', {}, text instanceof Node ? text : String(text)))))))] : [];
 }
 
 function lparDetail(data) {
@@ -298,14 +301,15 @@ function lparDetail(data) {
         port.location), port.slot ?? '–']))];
 }
 
-function viosDetail(data) {
+function viosDetail(data, faults) {
   return [
     ...table(['Volume group', 'Free', 'Disks', 'Media'], data.groups.map(
       (group) => [group.name, `${size(group.free)} of ${size(group.capacity)}`,
                   group.disks, group.media ?? '–'])),
     ...table(['FC port', 'WWPN', 'Fabric'], data.fc_ports.map((port) => [
-      port.name, port.wwpn, `${port.fabric || '–'}${port.up ? '' : ' (down)'}`
-    ])),
+      toggle(port.up, port.name, (up) => faults.act(
+        {action: 'set_fc_port', wwpn: port.wwpn, up})), port.wwpn,
+      `${port.fabric || '–'}${port.up ? '' : ' (down)'}`])),
     ...(data.orphans.length ? [el('p', {class: 'facts'}, 'Without a client: ' +
       data.orphans.join(', '))] : [])];
 }

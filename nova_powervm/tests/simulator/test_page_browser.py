@@ -47,7 +47,14 @@ class PageCase(testtools.TestCase):
             'http://127.0.0.1:%d/' % self.host.port,
             self.useFixture(base_fixtures.TempDir()).path, (1440, 900))
         self.addCleanup(self.page.stop)
+        self.addCleanup(self.look_for_errors)
         self.wait_for("document.querySelector('.lpar')")
+
+    def look_for_errors(self):
+        """No script has failed, whatever the test looks at."""
+        # What has happened arrives before the answer.
+        self.page.evaluate('0')
+        self.assertEqual([], self.page.errors)
 
     def profile(self):
         return fixtures.load_profile(self.PROFILE)
@@ -84,6 +91,8 @@ class PageCase(testtools.TestCase):
 
 class PageTest(PageCase):
 
+    PROFILE = 'fc'
+
     def profile(self):
         profile = super().profile()
         profile['name'] = EVIL
@@ -94,6 +103,7 @@ class PageTest(PageCase):
         self.addCleanup(self._write_screenshot)
         self._boot_by_rest()
         self._break_by_click()
+        self._break_fibre_channel()
         self._look_at_details()
         self._look_at_requests()
         self._look_at_evil_names()
@@ -144,6 +154,39 @@ class PageTest(PageCase):
             self.wait_for("document.querySelectorAll('#faults li').length "
                           "=== %d" % left)
         self.assertEqual([], self.host.faults.data())
+
+    def _break_fibre_channel(self):
+        san = self.site.san
+        self.click(self.button('#fabrics button', 'fabric A'))
+        self.wait_for("document.querySelector('#fabrics .down')")
+        self.assertFalse(san.fabrics['A'].up)
+        self.click("document.querySelector('#fabrics .down')")
+        self.wait_for("!document.querySelector('#fabrics .down')")
+        self.assertTrue(san.fabrics['A'].up)
+        self.act('create_volume', volume='volume-1', size_bytes=1024 ** 3)
+        self.wait_for("document.querySelector('#volumes select')")
+        volume = san.volume('volume-1')
+        for fault, shown in (('wrong_lun', ['wrong_lun']), ('', [])):
+            self.page.evaluate(
+                "{const list = document.querySelector('#volumes select');"
+                "list.value = '%s'; list.dispatchEvent(new Event('change'))}" %
+                fault)
+            self.wait_for(
+                "document.querySelectorAll('#volumes .hit').length === %d" %
+                len(shown))
+            self.assertEqual(shown, volume.faults)
+        # A port of a VIOS, and one of the array.
+        self.click("document.querySelector('.card.vios')")
+        for place, port in (('#detail table', self.host.operator.vios(
+                'vios1').fc_ports[0]), ('#fabrics', san.arrays[0].targets[0])):
+            name = getattr(port, 'name', 'array1 %s' % port.wwpn[-6:])
+            self.click(self.button(place + ' button', name))
+            self.wait_for("document.querySelector('%s .down')" % place)
+            self.assertFalse(port.up)
+            self.click("document.querySelector('%s .down')" % place)
+            self.wait_for("!document.querySelector('%s .down')" % place)
+            self.assertTrue(port.up)
+        self.click("document.querySelector('.card.vios')")
 
     def _look_at_details(self):
         self.click(self.tile('web-1'))
@@ -211,6 +254,23 @@ class PageTest(PageCase):
         if SCREENSHOT in os.environ:
             with open(os.environ[SCREENSHOT], 'wb') as picture:
                 picture.write(self.page.screenshot())
+
+
+class ErrorTest(PageCase):
+    """The tests above notice errors of JavaScript."""
+
+    def look_for_errors(self):
+        """They are what the test looks for."""
+
+    def test_errors(self):
+        self.page.evaluate("setTimeout(() => missing(), 0);"
+                           "Promise.reject(new Error('nobody cares'));"
+                           "console.error('told')")
+        self.page.wait_for(
+            lambda: self.page.evaluate('0') or len(self.page.errors) > 2,
+            lambda: self.page.errors)
+        for text in ('missing is not defined', 'nobody cares', 'told'):
+            self.assertIn(text, ' '.join(self.page.errors))
 
 
 class LargePageTest(PageCase):

@@ -64,6 +64,15 @@ class FcTest(fc_base.FcTestCase):
                                       for port in vios['fc_ports']})
         self.assertEqual([], vios['orphans'])
         with self.site.lock:
+            self.site.san.set_fabric('B', False)
+            volume = next(iter(self.site.san.volumes.values()))
+            volume.set_fault('wrong_lun')
+        san = draw(self.site)['san/site']
+        self.assertEqual([('A', True), ('B', False)], [
+            (fabric['name'], fabric['up']) for fabric in san['fabrics']])
+        self.assertEqual((volume.id, ['wrong_lun'], [lpar.name]), tuple(
+            san['volumes'][0][key] for key in ('id', 'faults', 'clients')))
+        with self.site.lock:
             self.host.operator.delete_partition(lpar.name)
         shown = draw(self.site)
         self.assertNotIn('lpar/server1/' + lpar.uuid, shown)
