@@ -38,11 +38,13 @@ class SlowVioses(fx.Fixture):
     """VIOSes that end a write only when all threads wait for a VIOS.
 
     :param site: simulator.site.Site
+    :param seconds: the most that a write waits for other threads
     """
 
-    def __init__(self, site):
+    def __init__(self, site, seconds=SECONDS):
         super().__init__()
         self._site = site
+        self._seconds = seconds
         self._changed = threading.Condition()
         self._at_work = 0
 
@@ -71,7 +73,7 @@ class SlowVioses(fx.Fixture):
 
     def _sleep(self, _seconds):
         with self._changed:
-            self._changed.wait_for(lambda: not self._at_work, SECONDS)
+            self._changed.wait_for(lambda: not self._at_work, self._seconds)
 
     def call(self, function, instances):
         """Call a function of an instance in threads.
@@ -200,6 +202,97 @@ class PoolAtOnceTest(AtOnceTest):
 
     def test_eight(self):
         self.check(8, factor=3)
+
+
+class FaultsTest(ThreadsCase):
+    """Something happens to a write that several servers share."""
+
+    COUNT = 4
+    GROUP = 'VolumeGroup/[^/]+$'
+    VIOS = 'VirtualIOServer/[^/]+$'
+
+    def setUp(self):
+        super().setUp()
+        self.before = self.storage()
+
+    def build_with_fault(self, path, nth, **fault):
+        """Build servers while the nth write of a document goes wrong.
+
+        :returns: (list of those that were built, list of those that failed)
+        """
+        instances = self.make_instances(self.COUNT)
+        built, failed = [], []
+
+        def build(instance):
+            try:
+                self.build(instance)
+                built.append(instance)
+            except Exception:
+                failed.append(instance)
+
+        fault = self.platform.faults.add(dict(
+            {'method': 'POST', 'path': path, 'nth': nth}, **fault))
+        # What undoes a server changes a VIOS by itself, and is not waited for.
+        with SlowVioses(self.site, 1) as vioses, self.cloud.on('compute1'):
+            vioses.call(build, instances)
+        self.assertEqual(1, fault.applied)
+        return built, failed
+
+    def assert_told_the_truth(self, built, failed):
+        """Who was built has all that it needs, the others have nothing."""
+        for instance in built:
+            self.assertGreaterEqual(
+                len(self.mappings_of({'id': instance.uuid})), 2)
+        found = self.storage()
+        for instance in failed:
+            self.remove(instance)
+        self.assertEqual(found, self.storage())
+        self.assert_removed(built)
+
+    def assert_removed(self, instances):
+        for instance in instances:
+            self.remove(instance)
+        self.assertEqual(self.before, self.storage())
+
+    def storage(self):
+        """LPARs, and what the storage of the host has.
+
+        A VIOS that gets a media repository keeps that.
+        """
+        state = self.platform.state()
+        return ([lpar['name'] for lpar in state['LogicalPartition']],
+                [vios['mappings'] for vios in state['VirtualIOServer']],
+                [group['disks'] for group in state['VolumeGroup']],
+                [group['repository']['media'] for group in
+                 state['VolumeGroup'] if (group['repository'] or {}).get(
+                     'media')])
+
+    def test_refused(self):
+        """Those that share a write try by themselves, and do not fail."""
+        for path, nth in ((self.GROUP, 2), (self.VIOS, 1)):
+            built, failed = self.build_with_fault(
+                path, nth, effect='status', status=500)
+            # A thread may have come alone.
+            self.assertLessEqual(len(failed), 1)
+            self.assert_told_the_truth(built, failed)
+
+    def test_answer_is_lost(self):
+        """All that shared the write fail, and leave nothing."""
+        for path, nth in ((self.GROUP, 2), (self.VIOS, 1)):
+            built, failed = self.build_with_fault(
+                path, nth, effect='drop_after')
+            self.assertNotEqual([], failed)
+            self.assert_told_the_truth(built, failed)
+
+    def test_vios_goes_down(self):
+        """Nobody is built that has no disk."""
+        for path in (self.GROUP, self.VIOS):
+            built, failed = self.build_with_fault(path, 1, effect='vios_down')
+            self.assertEqual([], built)
+            with self.site.lock:
+                for vios in self.platform.store.all('VirtualIOServer'):
+                    vios.booted()
+            self.assert_removed(failed)
 
 
 class WallTimeTest(ThreadsCase):

@@ -23,6 +23,7 @@ TROUBLE = {
     'test_move_targets.OtherWaysTest': ALL,
     # Config drives that arrive meanwhile make the document of a VIOS outdated.
     'test_at_once.AtOnceTest': ALL,
+    'test_at_once.FaultsTest': ALL,
     'test_at_once.PoolAtOnceTest': ALL,
     'test_at_once.WallTimeTest': ALL,
     'test_blank_disks.EvacuationTest': ALL,

@@ -12,18 +12,21 @@
 
 """One operation edits VIOSes."""
 
+import functools
 import threading
 
 from pypowervm import exceptions as pvm_exc
 
+from nova_powervm.tests.virt.powervm.disk import base as disk_base
 from nova_powervm.tests.virt.powervm.storage import base
+from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
 
-class ManyTransactionsTestCase(base.DisksTestCase):
-    """Operations on servers of one host, at once."""
+class ServersTestCase(base.DisksTestCase):
+    """Base: several servers of one host, with a disk each."""
 
     COUNT = 8
 
@@ -35,6 +38,10 @@ class ManyTransactionsTestCase(base.DisksTestCase):
             self.create_lpar(instance)
             self.lpars.append(
                 (instance, self.create_disk('b_test%d' % number)))
+
+
+class ManyTransactionsTestCase(ServersTestCase):
+    """Operations on servers of one host, at once."""
 
     def map_one(self, stg, _number, instance, disk):
         stg.map(self.vios().uuid, vm.get_lpar_uuid(instance), disk)
@@ -95,6 +102,118 @@ class ManyTransactionsTestCase(base.DisksTestCase):
         failures = self.map_all()
         self.assertEqual(self.COUNT - len(failures), len(self.mappings()))
         self.assertLessEqual(len(failures), 2)
+
+
+class GroupFaultsTestCase(ServersTestCase):
+    """What happens to edits of several servers that are written together."""
+
+    COUNT = 5
+    ONE_WRITE = ['GET VirtualIOServer', 'POST VirtualIOServer']
+
+    def map_one(self, number):
+        with transaction.StorageTransaction.immediate(self.host,
+                                                      'map') as stg:
+            instance, disk = self.lpars[number]
+            stg.map(self.vios().uuid, vm.get_lpar_uuid(instance), disk)
+
+    def together(self, function=None, raises=()):
+        """Call a function of the number of each server, in threads.
+
+        :param raises: what those with an error raise; None for none of them.
+        :returns: numbers of the servers whose calls have raised it.
+        """
+        self.simulated.journal.clear()
+        outcomes = base.together(self.host, [
+            functools.partial(function or self.map_one, number)
+            for number in range(self.COUNT)])
+        failed = [number for number, outcome in enumerate(outcomes)
+                  if outcome is not None]
+        for number in failed:
+            self.assertIsInstance(outcomes[number], raises)
+        return failed
+
+    def mapped(self, vios='vios1'):
+        """Numbers of the servers that have their disks; each has it once."""
+        found = sorted(int(name[len('b_test'):]) - 1
+                       for name, _lpar in self.mappings(vios))
+        self.assertEqual(sorted(set(found)), found)
+        return found
+
+    def test_somebody_else_writes(self):
+        self.break_request('precondition', 'POST', 'VirtualIOServer')
+        self.assertEqual([], self.together())
+        self.assertEqual([*range(self.COUNT)], self.mapped())
+        self.assertEqual(self.ONE_WRITE * 2, self.requests())
+
+    def test_vios_goes_down(self):
+        """With the write, or with the read: all are told, nothing is done."""
+        for method in ('POST', 'GET'):
+            self.break_request('vios_down', method, 'VirtualIOServer')
+            self.assertEqual([*range(self.COUNT)],
+                             self.together(raises=pvm_exc.HttpError))
+            self.assertEqual([], self.mapped())
+            self.vios().booted()
+        self.assertEqual([], self.together())
+        self.assertEqual([*range(self.COUNT)], self.mapped())
+
+    def test_one_of_two_goes_down(self):
+        """Each goes on with the other VIOS, and knows what it has missed."""
+        others = [self.create_disk('b_test%d' % (number + 1), 'vios2')
+                  for number in range(self.COUNT)]
+        down, up = self.vios().uuid, self.vios('vios2').uuid
+        missed = []
+
+        def add(vios_w, number):
+            instance, disk = self.lpars[number]
+            return vios_mappings.add_mapping(
+                vios_w, vm.get_lpar_uuid(instance),
+                disk if vios_w.uuid == down else others[number])
+
+        def map_both(number):
+            with transaction.StorageTransaction.immediate(
+                    self.host, 'map') as stg:
+                stg.edit_redundant(
+                    [down, up], add, number,
+                    missed=lambda uuid: missed.append((number, uuid)))
+
+        self.break_request('vios_down', 'POST', down)
+        self.assertEqual([], self.together(map_both))
+        self.assertEqual([(number, down) for number in range(self.COUNT)],
+                         sorted(missed))
+        self.assertEqual({down}, self.host.take_missed_vioses())
+        self.assertEqual([], self.mapped())
+        self.assertEqual([*range(self.COUNT)], self.mapped('vios2'))
+
+    def test_answer_is_lost(self):
+        """All are told. Who looks again finds what is there, and keeps it."""
+        self.break_request('drop_after', 'POST', 'VirtualIOServer')
+        self.assertEqual([*range(self.COUNT)],
+                         self.together(raises=pvm_exc.Error))
+        self.assertEqual([*range(self.COUNT)], self.mapped())
+        self.assertEqual([], self.together())
+        self.assertNotIn('POST VirtualIOServer', self.requests())
+        self.assertEqual([*range(self.COUNT)], self.mapped())
+
+    def test_one_is_refused(self):
+        """The platform refuses all for one: the others get their disks."""
+        self.volume_group().remove('remove', deletion.remove_disks,
+                                   [self.lpars[2][1].name], disk_base.ANY)
+        self.assertEqual([2], self.together(raises=pvm_exc.HttpError))
+        self.assertEqual([0, 1, 3, 4], self.mapped())
+
+    def test_one_raises_while_somebody_else_writes(self):
+        self.break_request('precondition', 'POST', 'VirtualIOServer', count=2)
+
+        def map_or_raise(number):
+            with transaction.StorageTransaction.immediate(
+                    self.host, 'map') as stg:
+                instance, disk = self.lpars[number]
+                stg.map(self.vios().uuid, vm.get_lpar_uuid(instance), disk)
+                if number == 3:
+                    stg.edit(self.vios().uuid, lambda _vios_w: 1 / 0)
+
+        self.assertEqual([3], self.together(map_or_raise, ZeroDivisionError))
+        self.assertEqual([0, 1, 2, 4], self.mapped())
 
 
 class StorageTransactionTestCase(base.DisksTestCase):
