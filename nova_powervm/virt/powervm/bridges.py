@@ -92,7 +92,7 @@ class Bridges:
     def __init__(self, host, clock=time.monotonic):
         self._host = host
         self._clock = clock
-        self._fact = facts.AgingFact(self._read, MAX_AGE,
+        self._fact = facts.AgingFact(self._read, host.news, MAX_AGE,
                                      lambda: self._clock())
         # UUID of a VIOS -> its name.
         self._vios_names = {}

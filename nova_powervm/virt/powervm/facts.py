@@ -12,8 +12,46 @@
 
 """Cache what was read from the platform until it may have changed."""
 
+import math
 import threading
 import time
+
+
+class News:
+    """Knows until when the platform has told of changes.
+
+    While nobody has noted anything, values have no limit: whoever does not
+    listen to the platform keeps them for as long as it likes.
+
+    :param clock: returns seconds; for tests.
+    """
+
+    #: Seconds for which a value is good without news. A poll for events takes
+    #: less, see rest.EVENT_POLL_CEILING.
+    MAX_AGE = 60
+
+    def __init__(self, clock=time.monotonic):
+        self._clock = clock
+        self._told_until = math.inf
+
+    def note_poll(self):
+        """Note that the platform has told of all changes until now."""
+        self._told_until = self._clock()
+
+    def note_silence(self):
+        """Note that the platform tells of no changes."""
+        self._told_until = -math.inf
+
+    def now(self):
+        """Return the time for is_good(): float."""
+        return self._clock()
+
+    def is_good(self, since):
+        """Return whether what was read at some time is still to be used.
+
+        :param since: what now() returned before the value was read.
+        """
+        return self._clock() - max(since, self._told_until) < self.MAX_AGE
 
 
 class Fact:
@@ -24,10 +62,14 @@ class Fact:
 
     :param read: function that reads the value; it returns the value for get(),
         and whether to cache it.
+    :param news: News; the value expires if they stop.
     """
 
-    def __init__(self, read):
+    def __init__(self, read, news):
         self._read = read
+        self._news = news
+        # When the value was read.
+        self._since = 0.0
         # Held while a thread reads the value.
         self._reading = threading.Lock()
         # Held only briefly.
@@ -49,25 +91,33 @@ class Fact:
             is_kept, value, version = self._look()
             if is_kept:
                 return value
+            since = self._news.now()
             value, is_lasting = self._read()
             if is_lasting:
-                self._keep(value, version)
+                self._keep(value, version, since)
             return value
+
+    def known(self):
+        """Return the value if it is cached, else None; it is not read."""
+        is_kept, value, _version = self._look()
+        return value if is_kept else None
 
     def _look(self):
         with self._lock:
-            return self._is_kept, self._value, self._version
+            return (self._is_kept and self._news.is_good(self._since),
+                    self._value, self._version)
 
-    def _keep(self, value, version):
+    def _keep(self, value, version, since):
         """Cache a value, unless forget() was called since its read began."""
         with self._lock:
             if version == self._version:
-                self._value, self._is_kept = value, True
+                self._value, self._is_kept, self._since = value, True, since
 
     def set(self, value):
-        """Cache a value that somebody else has read."""
+        """Cache a value that somebody else has just read."""
         with self._lock:
             self._value, self._is_kept = value, True
+            self._since = self._news.now()
 
     def replace(self, before, value):
         """Cache the value after a change that the driver has made.
@@ -96,12 +146,13 @@ class AgingFact(Fact):
     """A fact that expires, in case the platform does not report a change.
 
     :param read: see Fact.
+    :param news: see Fact.
     :param max_age: seconds after which the value expires.
     :param clock: returns seconds; for tests.
     """
 
-    def __init__(self, read, max_age, clock=time.monotonic):
-        super().__init__(self._begin)
+    def __init__(self, read, news, max_age, clock=time.monotonic):
+        super().__init__(self._begin, news)
         self._read_now = read
         self._max_age = max_age
         self._clock = clock

@@ -26,7 +26,7 @@ VIOS, with two exceptions:
   another cause, the ports are read again a minute later.
 
 An event may also get lost, so ports that are older than ten minutes are read
-again in any case.
+again in any case. Without events that happens after a minute.
 """
 
 import time
@@ -85,12 +85,13 @@ class FcPorts:
 
     :param read: function that reads the VIOSes, with VIO_STOR; it returns
         their wrappers, and whether all of them are up.
+    :param news: facts.News
     :param clock: returns seconds; for tests.
     """
 
-    def __init__(self, read, clock=time.monotonic):
+    def __init__(self, read, news, clock=time.monotonic):
         self._read = read
-        self._vioses = facts.AgingFact(self._read_vioses, MAX_AGE, clock)
+        self._vioses = facts.AgingFact(self._read_vioses, news, MAX_AGE, clock)
         self._echoes = echoes.Echoes(clock)
 
     def get(self):

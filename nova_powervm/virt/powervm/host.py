@@ -68,11 +68,13 @@ class Host(reader.PlatformReader):
     """The single owner of the REST connection to one PowerVM server.
 
     It reads what hardly ever changes only once. Events of the platform make it
-    forget such a fact. All methods may be called from any thread. Threads that
-    need the same fact at the same time share one read; no thread waits for the
-    read of another fact. Methods that send requests raise
-    pypowervm.exceptions.Error if the platform refuses or does not answer.
+    forget such a fact; without events it does so after a minute. All methods
+    may be called from any thread. Threads that need the same fact at the same
+    time share one read; no thread waits for the read of another fact. Methods
+    that send requests raise pypowervm.exceptions.Error if the platform refuses
+    or does not answer.
 
+    :ivar news: facts.News, without which what was read is old soon.
     :ivar bridges: bridges.Bridges, its Shared Ethernet Adapters.
     :ivar private_vlans: private_vlans.PrivateVlans, for ports of Open vSwitch.
     :ivar sriov: sriov.Sriov, for ports on SR-IOV adapters.
@@ -82,6 +84,7 @@ class Host(reader.PlatformReader):
 
     def __init__(self, nodename: str) -> None:
         self.nodename = nodename
+        self.news = facts.News()
         self.partition_states = partition_states.PartitionStates(self)
         self.bridges = bridges.Bridges(self)
         self.private_vlans = private_vlans.PrivateVlans(self)
@@ -91,11 +94,11 @@ class Host(reader.PlatformReader):
         self._system: pvm_ms.System | None = None
         #: Edits the documents of the VIOSes.
         self.edits = group_commit.GroupCommit()
-        self._vswitches = facts.Fact(self._read_vswitches)
-        self._mgmt = facts.Fact(self._read_mgmt)
-        self._vios_ids = facts.Fact(self._read_vios_ids)
-        self._hmc = facts.Fact(self._read_hmc)
-        self._fc_ports = fc_ports.FcPorts(self._read_fc_ports)
+        self._vswitches = facts.Fact(self._read_vswitches, self.news)
+        self._mgmt = facts.Fact(self._read_mgmt, self.news)
+        self._vios_ids = facts.Fact(self._read_vios_ids, self.news)
+        self._hmc = facts.Fact(self._read_hmc, self.news)
+        self._fc_ports = fc_ports.FcPorts(self._read_fc_ports, self.news)
         self._missed_vioses: set[str] = set()
         self._missed_lock = threading.Lock()
         self._cpu_lock = threading.Lock()
@@ -149,10 +152,12 @@ class Host(reader.PlatformReader):
         return self.systems()
 
     def _listen(self, event_handler: pvm_adapter.EventHandler) -> None:
+        self.adapter.session.on_poll = self.news.note_poll
         try:
             self.adapter.session.listen(event_handler)
         except (pvm_exc.Error, ValueError) as exc:
             if self.is_hmc:
+                self.news.note_silence()
                 LOG.warning('The HMC opens no event queue, so nova-compute '
                             'learns of changes late: %s', exc)
                 return

@@ -85,6 +85,8 @@ _request = types.FunctionType(
 
 #: In the paths of jobs, and in those to which they are submitted.
 _JOBS, _SUBMIT = '/uom/jobs/', '/do/'
+#: In the path of a poll for events.
+_EVENTS = '/uom/Event?'
 
 
 class Session(pvm_adapter.Session):
@@ -96,6 +98,8 @@ class Session(pvm_adapter.Session):
         to manage as well; None as long as it is not known.
     :ivar on_switch: called without arguments after a logon to another HMC,
         which knows nothing of former jobs and events.
+    :ivar on_poll: called without arguments after an answer with all events
+        until now.
     :param ca_file: PEM file of trusted authorities, or None for those that
         requests trusts. Of use with protocol https only.
     :param hosts: list of str, of all servers that may be used.
@@ -113,7 +117,7 @@ class Session(pvm_adapter.Session):
         self._servers = switch_over.SwitchOver(hosts)
         self._is_closed = False
         self.system = None
-        self.on_switch = lambda: None
+        self.on_switch = self.on_poll = lambda: None
         # The server to which a thread has submitted a job.
         self._jobs = threading.local()
         # Without certpath pypowervm leaves the certificate to request().
@@ -139,7 +143,10 @@ class Session(pvm_adapter.Session):
         self._check_job(method, path)
         try:
             with self._servers.sending(token):
-                return self._send(token, method, path, *args, **kwargs)
+                answer = self._send(token, method, path, *args, **kwargs)
+            if method == 'GET' and _EVENTS in path:
+                self.on_poll()
+            return answer
         except pvm_exc.Error as exc:
             # Who has little patience learns nothing about the server.
             if (self._is_closed or not kwargs.get('relogin', True) or

@@ -92,7 +92,8 @@ class Sriov:
     def __init__(self, host, clock=time.monotonic):
         self.vioses_down = []
         self._host = host
-        self._vioses = facts.AgingFact(self._read_vioses, MAX_AGE, clock)
+        self._vioses = facts.AgingFact(self._read_vioses, host.news, MAX_AGE,
+                                       clock)
         self._turn = itertools.count()
         self._lock = threading.Lock()
         # UUID of an LPAR -> set of LogicalPort that go with it.

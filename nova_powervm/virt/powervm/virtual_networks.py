@@ -23,6 +23,8 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import network as pvm_net
 
+from nova_powervm.virt.powervm import facts
+
 LOG = logging.getLogger(__name__)
 
 #: HTTP status.
@@ -39,13 +41,10 @@ class VirtualNetworks:
         self._host = host
         # Held while a thread reads and creates networks.
         self._changing = threading.Lock()
-        # Held only briefly: forget() may be called within such a request, when
-        # the connection is lost and another HMC takes over.
-        self._lock = threading.Lock()
         # (ID of the virtual switch, VLAN) of the networks that there are.
-        self._known = frozenset()
-        # Number of calls of forget().
-        self._version = 0
+        # forget() may be called while they are read, when the connection is
+        # lost and another HMC takes over.
+        self._networks = facts.Fact(lambda: (self._find(), True), host.news)
 
     def ensure(self, vswitch, vlan):
         """Create the network for a VLAN, if there is none.
@@ -62,20 +61,18 @@ class VirtualNetworks:
             return
         wanted = (vswitch.switch_id, vlan)
         with self._changing:
-            if wanted in self._known:
+            if wanted in (self._networks.known() or ()):
                 return
-            version = self._version
-            found = self._find()
+            self._networks.forget()
+            found = self._networks.get()
             if wanted not in found:
                 self._create(vswitch, vlan)
-            with self._lock:
-                if version == self._version:
-                    self._known = frozenset(found | {wanted})
+                self._networks.replace(found, found | {wanted})
 
     def _find(self):
-        """Read the networks: set of (ID of the virtual switch, VLAN)."""
-        return {(network.vswitch_id, network.vlan)
-                for network in self._host.virtual_networks()}
+        """Read the networks: frozenset of (ID of the switch, VLAN)."""
+        return frozenset((network.vswitch_id, network.vlan)
+                         for network in self._host.virtual_networks())
 
     def _create(self, vswitch, vlan):
         name = '%s-%d' % (vswitch.name, vlan)
@@ -96,6 +93,4 @@ class VirtualNetworks:
 
     def forget(self):
         """Read again which networks there are, when the next one is needed."""
-        with self._lock:
-            self._known = frozenset()
-            self._version += 1
+        self._networks.forget()

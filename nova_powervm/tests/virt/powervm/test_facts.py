@@ -27,7 +27,7 @@ class FactTest(testtools.TestCase):
         super().setUp()
         self.answers = queue.Queue()
         self.reads = queue.Queue()
-        self.fact = facts.Fact(self._read)
+        self.fact = facts.Fact(self._read, facts.News())
 
     def _read(self):
         """Wait for what the test lets the platform answer."""
@@ -109,13 +109,77 @@ class FactTest(testtools.TestCase):
                          [before(), after(), self.fact.get()])
 
 
+class NewsTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.now = 100
+        self.news = facts.News(lambda: self.now)
+        self.values = iter(range(100))
+        self.fact = facts.Fact(lambda: (next(self.values), True), self.news)
+
+    def test_nobody_listens(self):
+        self.fact.get()
+        self.now += 10 ** 6
+        self.assertEqual(0, self.fact.get())
+
+    def test_no_news(self):
+        self.news.note_silence()
+        for expected in range(3):
+            self.assertEqual(expected, self.fact.get())
+            self.now += self.news.MAX_AGE - 1
+            self.assertEqual(expected, self.fact.get())
+            self.assertEqual(expected, self.fact.known())
+            self.now += 1
+            self.assertIsNone(self.fact.known())
+
+    def test_news_stop(self):
+        self.news.note_poll()
+        self.fact.get()
+        for _poll in range(9):
+            self.now += self.news.MAX_AGE - 1
+            self.news.note_poll()
+        self.assertEqual(0, self.fact.get())
+        self.now += self.news.MAX_AGE
+        self.assertEqual(1, self.fact.get())
+        # What is read without news is good as long.
+        self.now += self.news.MAX_AGE - 1
+        self.assertEqual(1, self.fact.get())
+        self.now += 1
+        self.assertEqual(2, self.fact.get())
+
+    def test_known_otherwise(self):
+        self.news.note_silence()
+        self.fact.set('a')
+        self.now += self.news.MAX_AGE - 1
+        self.fact.replace('a', 'b')
+        self.assertEqual('b', self.fact.get())
+        # A change of the driver's own does not tell of other changes.
+        self.now += 1
+        self.assertEqual(0, self.fact.get())
+
+    def test_time_of_a_read(self):
+        """A value is as old as its read is, also if that took long."""
+        def read():
+            self.now += self.news.MAX_AGE - 1
+            return next(self.values), True
+
+        self.news.note_silence()
+        fact = facts.Fact(read, self.news)
+        fact.get()
+        self.assertEqual(0, fact.known())
+        self.now += 1
+        self.assertIsNone(fact.known())
+
+
 class AgingFactTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
         self.now = 100
         self.reads = 0
-        self.fact = facts.AgingFact(self.read, 60, lambda: self.now)
+        self.fact = facts.AgingFact(self.read, facts.News(), 60,
+                                    lambda: self.now)
 
     def read(self):
         self.reads += 1

@@ -34,8 +34,8 @@ class FcPortsCase(base.SimulatedHostTestCase):
         self.heard = queue.Queue()
         self.now = 1000
         super().setUp()
-        self.host._fc_ports = fc_ports.FcPorts(self.host._read_fc_ports,
-                                               lambda: self.now)
+        self.host._fc_ports = fc_ports.FcPorts(
+            self.host._read_fc_ports, self.host.news, lambda: self.now)
         self.assertEqual(PORTS, self.ports())
         self.requests()
 

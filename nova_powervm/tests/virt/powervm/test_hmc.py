@@ -13,6 +13,7 @@
 """What the driver does otherwise on an HMC, which manages several servers."""
 
 import threading
+import time
 import types
 from unittest import mock
 
@@ -36,6 +37,7 @@ from nova_powervm.virt.powervm import bridge_edits
 from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import facts
 from nova_powervm.virt.powervm.live import checks
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm.storage import deletion
@@ -392,6 +394,76 @@ class SessionTest(hmc_base.HmcTestCase):
         self.assertRaises(pvm_exc.HttpError, host.lpars)
         self.assertEqual(['GET ManagedSystem/LogicalPartition'],
                          self.requests())
+
+
+class NoEventsTest(hmc_base.HmcTestCase):
+    """Without events, nothing that changes is unknown for long."""
+
+    CONSOLE = {'new_client': False}
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect(event.PowerVMNovaEventHandler(None, None))
+        self.vios = self.simulated.store.all('VirtualIOServer')[0]
+        self.switch = self.simulated.store.all('VirtualSwitch')[0]
+        self.before = self.known()
+        self.requests()
+
+    def known(self):
+        """What the driver knows."""
+        return (sorted(self.host.vswitch_names().values()),
+                self.host.fc_ports()[self.vios.uuid],
+                self.host.vios_partitions()[self.vios.uuid],
+                [bridge.tagged for bridge in self.host.bridges.all()])
+
+    def change(self):
+        """Change all that, as an operator of the HMC does."""
+        with self.site.lock:
+            self.vios.fc_ports[0].wwpn = '10000090FA1BFFFF'
+            self.vios.touch('ViosStorage')
+            self.switch.name = 'RENAMED'
+            self.switch.touch()
+
+    def age(self, seconds):
+        self.host.news._clock = lambda: time.monotonic() + seconds
+
+    def test_a_minute_later(self):
+        self.change()
+        self.age(facts.News.MAX_AGE - 30)
+        self.assertEqual(self.before, self.known())
+        self.assertEqual([], self.requests())
+        self.age(facts.News.MAX_AGE)
+        switches, ports, *_others = self.known()
+        self.assertIn('RENAMED', switches)
+        self.assertEqual('10000090FA1BFFFF', ports[0])
+        self.assertEqual(
+            {'GET ManagedSystem/VirtualSwitch',
+             'GET ManagedSystem/VirtualIOServer',
+             'GET ManagedSystem/NetworkBridge'}, set(self.requests()))
+        self.known()
+        self.assertEqual([], self.requests())
+
+    def test_network(self):
+        """An operator has deleted a virtual network."""
+        lpar_w = self.host.lpars()[0]
+
+        def plug(mac):
+            vif_driver.create_cna(self.host, lpar_w, 'ETHERNET0', 7,
+                                  mac_addr=mac)
+
+        def networks():
+            return [network_w for network_w in self.host.virtual_networks()
+                    if network_w.vlan == 7]
+
+        plug('fa163e000001')
+        [cna_w] = [cna_w for cna_w in self.host.network_adapters(lpar_w.uuid)
+                   if cna_w.pvid == 7]
+        cna_w.delete()
+        networks()[0].delete()
+        self.assertEqual([], networks())
+        self.age(facts.News.MAX_AGE)
+        plug('fa163e000002')
+        self.assertEqual(1, len(networks()))
 
 
 class EventTest(hmc_base.HmcTestCase):

@@ -14,6 +14,7 @@
 
 import contextlib
 import threading
+import time
 import uuid
 
 import fixtures
@@ -23,6 +24,7 @@ from pypowervm import adapter as pvm_adapter
 from nova_powervm.simulator.resources import system as sim_system
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import facts
 from nova_powervm.virt.powervm import host as powervm_host
 from nova_powervm.virt.powervm import rest
 
@@ -60,6 +62,40 @@ class ConnectionTest(base.SimulatedHostTestCase):
         self.assertEqual(['PUT Logon', 'GET ManagedSystem'], self.requests())
         self.assertFalse(self.host.adapter.traits.local_api)
         self.assertEqual([], poll_threads())
+
+    def test_each_fact_needs_news(self):
+        """One that does not expire without events would be wrong for good."""
+        owners = [self.host, *(owner for owner in vars(self.host).values()
+                               if hasattr(owner, '__dict__'))]
+        found = {id(value): value for owner in owners
+                 for value in vars(owner).values()
+                 if isinstance(value, facts.Fact)}
+        self.assertEqual({self.host.news},
+                         {fact._news for fact in found.values()})
+        self.assertEqual(8, len(found))
+
+    def test_polls_keep_facts(self):
+        recorder = Recorder()
+        self.host.connect(recorder)
+        self.host.get_vswitch('ETHERNET0')
+        self.requests()
+        self.host.news._clock = lambda: time.monotonic() + 3600
+        self.simulated.store.all('VirtualIOServer')[0].touch()
+        self.assertTrue(recorder.came.wait(SECONDS))
+        self.host.get_vswitch('ETHERNET0')
+        self.assertEqual([], self.requests())
+
+    def test_failed_polls(self):
+        self.host.connect(Recorder())
+        self.fail_request(path='/Event$', effect='status', status=500,
+                          count=0)
+        for _poll in range(2):
+            self.host.get_vswitch('ETHERNET0')
+            self.host.get_vswitch('ETHERNET0')
+            self.assertEqual(1, self.requests().count(
+                'GET ManagedSystem/VirtualSwitch'))
+            now = self.host.news.now()
+            self.host.news._clock = lambda: now + facts.News.MAX_AGE
 
     def test_not_connected(self):
         self.assertRaises(nova_exc.VirtDriverNotReady,
