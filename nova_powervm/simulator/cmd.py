@@ -27,6 +27,7 @@ import textwrap
 from oslo_log import log as logging
 
 from nova_powervm.simulator import certificate
+from nova_powervm.simulator import control_token
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import keeper
 from nova_powervm.simulator import profile
@@ -51,7 +52,7 @@ you give --keep-state.
 
 Use the simulator for development and tests only. Do not run it where others
 can reach it: it has no protection against misuse, and its control API asks
-for no password.
+for no password unless you give --control-token.
 '''
 
 #: What --timing and the section "timing" of a profile can set.
@@ -242,6 +243,12 @@ def _add_network(group):
              'the ports after it; 0 takes free ports (default: the ports in '
              'the profile, or %d with --https)' % _HTTPS_PORT)
     group.add_argument(
+        '--control-token', metavar='FILE',
+        help='file with a token that clients of the control API have to send '
+             'as "Authorization: Bearer TOKEN"; a browser opens '
+             '/?token=TOKEN once (default: everybody who reaches the port can '
+             'use the control API)')
+    group.add_argument(
         '--https', action='store_true',
         help='serve https; the command creates a certificate for localhost '
              'and the address that it listens on, and writes the certificate '
@@ -333,6 +340,16 @@ def _write_ready(path, running):
     os.replace(ready_file.name, path)
 
 
+def _remove_ready(path):
+    """Remove the file, unless another command has replaced it."""
+    try:
+        with open(path) as ready_file:
+            if json.load(ready_file)['pid'] == os.getpid():
+                os.unlink(path)
+    except (OSError, ValueError, LookupError, TypeError) as exc:
+        LOG.info('The ready file %s stays: %s', path, exc)
+
+
 def _notify():
     """Tell systemd that the site is ready, if systemd started us."""
     address = os.environ.get('NOTIFY_SOCKET', '')
@@ -386,7 +403,8 @@ def _start(options, sites):
 
     :param sites: list that the site.Site is added to, once there is one
     """
-    data = _load(options)
+    data, token = _load(options), control_token.read(
+        options.control_token)
     port, tls = options.port, None
     if options.https and port is None:
         port = _HTTPS_PORT
@@ -395,6 +413,7 @@ def _start(options, sites):
         sites.append(site.Site(data, options.data_dir, _check_signals,
                                options.keep_state))
         running, = sites
+        running.control_token = token
         if options.https:
             tls = certificate.make(options.bind, running.data_dir)
             LOG.info('Clients can trust %s',
@@ -430,8 +449,8 @@ def _run(options):
     except _Ended:
         LOG.info('Stopping the simulated site, which has not started')
     finally:
-        if is_ready and os.path.exists(options.ready_file):
-            os.unlink(options.ready_file)
+        if is_ready:
+            _remove_ready(options.ready_file)
         for running in sites:
             running.stop()
 

@@ -28,6 +28,7 @@ import werkzeug
 
 from nova_powervm.simulator import control_operator
 from nova_powervm.simulator import control_san
+from nova_powervm.simulator import control_token
 from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import page
@@ -90,6 +91,11 @@ class Controls:
 
         :returns: werkzeug.Response
         """
+        refusal = control_token.check(environ,
+                                      self._endpoint.site.control_token)
+        if refusal is not None:
+            rest_request.Request(environ).drain()
+            return refusal
         path = environ['PATH_INFO']
         host = self._endpoint.hosts[0]
         named = re.match('/simulator/hosts/([^/]+)(?=/|$)', path)
@@ -113,11 +119,11 @@ class Control:
         self._routes = {
             ('GET', ''): self._index,
             ('GET', 'openapi.yaml'): self._openapi,
-            # This one needs more than a body.
+            # These need more than a body.
             ('GET', 'stream'): None,
+            ('GET', 'journal'): None,
             ('GET', 'state'): self._state,
             ('GET', 'fingerprint'): self._fingerprint,
-            ('GET', 'journal'): self._journal,
             ('DELETE', 'journal'): self._clear_journal,
             ('GET', 'faults'): self._faults,
             ('POST', 'faults'): self._add_fault,
@@ -177,6 +183,8 @@ class Control:
             return page.respond(method, one_file.group(1))
         if (method, path) == ('GET', 'stream'):
             return self._stream(environ)
+        if (method, path) == ('GET', 'journal'):
+            return self._journal(environ)
         one_fault = re.fullmatch('faults/([0-9]{1,18})', path)
         if one_fault and method == 'DELETE':
             return self._remove_fault(int(one_fault.group(1)))
@@ -236,8 +244,12 @@ class Control:
     def _fingerprint(self, body):
         return self._json(self._host.site.fingerprint())
 
-    def _journal(self, body):
-        return self._json({'requests': self._host.journal.records()})
+    def _journal(self, environ):
+        query = dict(urllib.parse.parse_qsl(environ['QUERY_STRING']))
+        records = self._host.journal.records()
+        limit = self._number(query, 'limit', len(records))
+        return self._json({'requests': records[max(0, len(records) -
+                                                   limit):]})
 
     def _stream(self, environ):
         """Answer with events until the client hangs up."""
@@ -346,6 +358,9 @@ class Control:
         self._check(data, reference)
         with self._host.site.lock:
             result = self._actions[data['action']](data)
+        if data['action'] == 'export_volume':
+            # Clients use it as it is.
+            return self._json(result)
         return self._json(dict(result, action=data['action']))
 
     def _run_command(self, body):

@@ -27,6 +27,7 @@ class SanControl:
         self.actions = {
             'create_volume': self._create,
             'delete_volume': self._delete,
+            'copy_volume': self._copy,
             'extend_volume': self._extend,
             'export_volume': self._export,
             'unexport_volume': self._unexport,
@@ -69,6 +70,11 @@ class SanControl:
         volume = self._san.create_volume(data['volume'], data['size_bytes'],
                                          data.get('array'))
         return volume.state()
+
+    def _copy(self, data):
+        return self._san.copy_volume(
+            data['volume'], data['source'], data.get('size_bytes'),
+            data.get('array')).state()
 
     def _delete(self, data):
         self._san.delete_volume(data['volume'])

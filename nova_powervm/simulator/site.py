@@ -122,6 +122,8 @@ class Site:
     :ivar streams: stream.Streams, of events for browsers
     :ivar san: san.network.San, the storage area network
     :ivar migrations: migration.record.Migrations, of all hosts
+    :ivar control_token: str, what clients of the control API have to show;
+                         None to let everybody use it
     :param profile: dict, of profile.load()
     :param data_dir: str, a folder for disks, uploads and token files; None
                      for a new one that stop() removes
@@ -136,6 +138,7 @@ class Site:
 
     def __init__(self, profile, data_dir=None, check=_nothing, keep=False):
         self.check = check
+        self.control_token = None
         self.profile = profile
         self.name = profile['name']
         self.timing = dict(profile['timing'])
@@ -256,8 +259,7 @@ class Site:
             self.stop()
             raise
 
-    @staticmethod
-    def _serve(found, rest_server):
+    def _serve(self, found, rest_server):
         """Start a REST server.
 
         :param found: endpoint.Endpoint that it serves
@@ -267,7 +269,7 @@ class Site:
         rest_server.listen()
         if not found.is_hmc:
             terminals.write_commands(found.hosts[0].management_root,
-                                     found.base_url)
+                                     found.base_url, self.control_token)
         # So that not even the first request has to wait.
         for host in found.hosts:
             host.render_all()

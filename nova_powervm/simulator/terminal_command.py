@@ -26,16 +26,17 @@ import tty
 import urllib.parse
 
 
-def main(url):
+def main(url, token=None):
     """Carry out the command that this process is.
 
     :param url: str, begins the URLs of the host
+    :param token: str that the control API wants, or None
     """
     command = [os.path.basename(sys.argv[0])] + sys.argv[1:]
     if (command[0] == 'mkvterm' and '--vnc' not in command and
             not os.isatty(0)):
         sys.exit('mkvterm needs a terminal')
-    answer = send(url, {'arguments': command})
+    answer = send(url, {'arguments': command}, token)
     sys.stdout.write(answer['stdout'])
     sys.stderr.write(answer['stderr'])
     if 'token' in answer:
@@ -43,17 +44,19 @@ def main(url):
     sys.exit(answer['rc'])
 
 
-def send(url, request):
+def send(url, request, token=None):
     """Have the site carry out a command: dict of JSON, there and back."""
     address = urllib.parse.urlsplit(url)
     body = json.dumps(request).encode()
+    shown = 'Authorization: Bearer %s\r\n' % token if token else ''
     with socket.create_connection((address.hostname, address.port)) as opened:
         if address.scheme == 'https':
             import ssl
             context = ssl._create_unverified_context()
             opened = context.wrap_socket(opened)
         opened.sendall(b'POST /simulator/commands HTTP/1.0\r\n'
-                       b'Content-Length: %d\r\n\r\n' % len(body) + body)
+                       b'%sContent-Length: %d\r\n\r\n' % (
+                           shown.encode(), len(body)) + body)
         answer = b''.join(iter(lambda: opened.recv(65536), b''))
     head, _, body = answer.partition(b'\r\n\r\n')
     if b' 200 ' not in head.split(b'\r\n')[0]:

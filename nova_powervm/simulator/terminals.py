@@ -456,11 +456,12 @@ class Terminals:
         self._mouth.close()
 
 
-def write_commands(root, url):
+def write_commands(root, url, token=None):
     """Write mkvterm and rmvterm below the root of a management partition.
 
     :param root: str, the directory
     :param url: str, begins the URLs of the host
+    :param token: str that the control API wants, or None
     """
     folder = os.path.join(root, 'usr', 'bin')
     os.makedirs(folder, exist_ok=True)
@@ -470,13 +471,14 @@ def write_commands(root, url):
     for name in ('mkvterm', 'rmvterm'):
         path = os.path.join(folder, name)
         with open(path, 'w') as script:
+            # Nobody else may read the token.
+            os.chmod(path, 0o755 if token is None else 0o700)
             script.write(_SCRIPT % {'python': os.sys.executable, 'url': url,
-                                    'code': code})
-        os.chmod(path, 0o755)
+                                    'code': code, 'token': token})
 
 
 _SCRIPT = '''#!%(python)s -IS
 %(code)s
 
-main(%(url)r)
+main(%(url)r, %(token)r)
 '''

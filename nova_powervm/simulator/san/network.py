@@ -84,6 +84,30 @@ class San:
         place.volumes[volume_id] = volume
         return volume
 
+    def copy_volume(self, volume_id, source_id, size=None, array=None):
+        """Create a volume with the bytes that another one has now.
+
+        It has another identity, and is exported to nobody.
+
+        :param size: int bytes; None for that of the source
+        :param array: str, name of the array; None for the emptiest
+        :returns: Volume
+        :raises errors.RestError: when there is no source, the id is taken,
+            there is no space, or the copy would be smaller
+        """
+        source = self.volume(source_id)
+        size = source.size if size is None else size
+        if size < source.size:
+            raise errors.Refused('Volume %s has %d bytes; a copy cannot have '
+                                 '%d' % (source_id, source.size, size))
+        volume = self.create_volume(volume_id, size, array)
+        try:
+            volume.disk.copy_from(source.disk)
+        except errors.Refused:
+            self.delete_volume(volume_id)
+            raise
+        return volume
+
     def _path_of(self, volume_id):
         return os.path.join(self._site.data_dir, 'san',
                             sparse_disk.file_name('volume', volume_id))

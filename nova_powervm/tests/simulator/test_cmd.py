@@ -23,6 +23,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 
 import fixtures as base_fixtures
@@ -206,6 +207,32 @@ class TestCommand(testtools.TestCase):
         self.assertIn('kept', [lpar['name'] for lpar in
                                host['LogicalPartition']])
 
+    def test_token(self):
+        """The REST API does not want it; mkvterm has it."""
+        path = os.path.join(self.useFixture(base_fixtures.TempDir()).path,
+                            'token')
+        with open(path, 'w') as token_file:
+            token_file.write('s3cret\n')
+        [host] = Command(self, '--control-token', path).ready['hosts']
+        exc = self.assertRaises(urllib.error.HTTPError,
+                                urllib.request.urlopen,
+                                host['url'] + '/simulator/state')
+        exc.close()
+        self.assertEqual(401, exc.code)
+        urllib.request.urlopen(urllib.request.Request(
+            host['url'] + '/simulator/state',
+            headers={'Authorization': 'Bearer s3cret'})).close()
+        command = os.path.join(host['management_root'], 'usr/bin/rmvterm')
+        self.assertEqual(0o700, os.stat(command).st_mode & 0o777)
+        subprocess.run([command, '--id', '1'], check=True)
+
+    def test_ready_file_of_another_command(self):
+        command = Command(self)
+        with open(command.ready_file, 'w') as ready_file:
+            ready_file.write('{"pid": 1}')
+        self.assertEqual(0, command.end())
+        self.assertTrue(os.path.exists(command.ready_file))
+
     def test_warning(self):
         command = Command(self, '--bind', '0.0.0.0')
         self.assertIn('Other machines may reach this simulator', command.log)
@@ -295,6 +322,17 @@ class TestRefusals(testtools.TestCase):
         self.assertEqual(2, status)
         self.assertIn('powervm-simulator: nowhere: No such file', text)
         self.assertNotIn('Traceback', text)
+
+    def test_token(self):
+        path = os.path.join(self.useFixture(base_fixtures.TempDir()).path,
+                            'token')
+        self.assertEqual(1, self.run_command('--control-token', path)[0])
+        for text in ('', '\n', 'two words\n'):
+            with open(path, 'w') as token_file:
+                token_file.write(text)
+            status, text = self.run_command('--control-token', path)
+            self.assertEqual(2, status)
+            self.assertIn('is no token', text)
 
     def test_state_without_a_folder(self):
         self.assertEqual(2, self.run_command('--keep-state')[0])

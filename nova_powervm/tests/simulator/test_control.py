@@ -85,6 +85,12 @@ class TestReading(ControlTest):
              for r in requests])
         self.assertTrue(requests[0]['bytes_in'])
         self.assertTrue(requests[1]['bytes_out'])
+        for limit in (0, 1, 9):
+            reply = self.client.get('/simulator/journal?limit=%d' % limit)
+            self.assertEqual(requests[max(0, 2 - limit):],
+                             reply.json['requests'])
+        self.assertEqual(400, self.client.get(
+            '/simulator/journal?limit=x').status)
         self.assertEqual(204, self.client.request(
             'DELETE', '/simulator/journal').status)
         self.assertEqual([], self.client.get(

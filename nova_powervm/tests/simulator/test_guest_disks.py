@@ -207,6 +207,8 @@ class ControlTest(GuestTest):
                         lun=4)
         self.assertEqual(4, data['target_lun'])
         self.assertEqual(set(wwpns), set(data['initiator_target_map']))
+        # It is what Cinder hands to Nova, as it is.
+        self.assertEqual(self.site.san.connection('two', wwpns), data)
         grown = self.act('extend_volume', volume='two', size_bytes=2 * size)
         self.assertEqual(2 * size, grown['size_bytes'])
         broken = self.act('set_volume_fault', volume='two', fault='path_down',
@@ -218,6 +220,34 @@ class ControlTest(GuestTest):
         self.act('unexport_volume', volume='two')
         self.act('delete_volume', volume='two')
         self.act('delete_volume', 404, volume='two')
+
+    def test_copy_of_a_volume(self):
+        self.act('create_volume', volume='two', size_bytes=fc_base.GIB)
+        path = '/simulator/disks/%s?length=5'
+        self.client.request('POST', path % 'two', b'bytes')
+        two = self.site.san.volume('two')
+        for name, size in (('three', None), ('four', 2 * fc_base.GIB)):
+            made = self.act('copy_volume', volume=name, source='two', **(
+                {'size_bytes': size} if size else {}))
+            self.assertEqual((size or fc_base.GIB, {}),
+                             (made['size_bytes'], made['exports']))
+            self.assertNotEqual(two.naa, made['naa'])
+            self.assertEqual(b'bytes', self.client.get(path % name).body)
+        # The copy does not follow its source.
+        self.client.request('POST', path % 'two', b'other')
+        self.act('delete_volume', volume='two')
+        self.assertEqual(b'bytes', self.client.get(path % 'three').body)
+        before = self.site.san.state()
+        for status, data in (
+                (404, {'volume': 'five', 'source': 'two'}),
+                (409, {'volume': 'four', 'source': 'three'}),
+                (400, {'volume': 'five', 'source': 'four',
+                       'size_bytes': 1}),
+                (404, {'volume': 'five', 'source': 'four', 'array': 'no'}),
+                (400, {'volume': 'five', 'source': 'four',
+                       'size_bytes': 10 ** 15})):
+            self.act('copy_volume', status, **data)
+        self.assertEqual(before, self.site.san.state())
 
     def test_bad_requests(self):
         for action, data in (
