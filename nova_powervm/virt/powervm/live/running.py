@@ -275,8 +275,11 @@ class Migration:
 
     def _abort_if_due(self):
         """Abort it if it takes too long, or if nobody could do that yet."""
-        if self._is_abort_sent or not (self.is_cancelled or self._is_late()):
-            return
+        with self._changed:
+            if self._is_abort_sent or not (
+                    self.is_cancelled or self._is_late()):
+                return
+            self._is_abort_sent = True
         if not self.is_cancelled:
             LOG.warning('The migration takes longer than [powervm] '
                         'live_migration_timeout allows; it is aborted.',
@@ -332,14 +335,25 @@ class Migration:
             self._changed.notify_all()
             if not self._is_submitted or self._is_abort_sent:
                 return
+            # The thread that follows it may look now. It must not send
+            # another one, which the platform would refuse.
+            self._is_abort_sent = True
         try:
-            self.send_abort()
+            self._send_abort()
         except Exception:
-            self.is_cancelled = False
+            with self._changed:
+                self.is_cancelled = self._is_abort_sent = False
             raise
 
     def send_abort(self):
         """Have the platform stop it (1-2 requests); see abort()."""
+        try:
+            self._send_abort()
+        except Exception:
+            self._is_abort_sent = False
+            raise
+
+    def _send_abort(self):
         job_id, status = self._jobs.abort()
         if not status.is_over:
             self._abort_job_id = job_id
@@ -348,7 +362,6 @@ class Migration:
             if not status.is_done:
                 raise pvm_exc.JobRequestFailed(operation_name=job.ABORT,
                                                error=status.message)
-        self._is_abort_sent = True
         with self._changed:
             self._changed.notify_all()
 

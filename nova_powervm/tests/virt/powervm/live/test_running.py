@@ -13,6 +13,7 @@
 """The migrations that leave a host."""
 
 import threading
+from unittest import mock
 
 import fixtures
 from pypowervm import exceptions as pvm_exc
@@ -177,6 +178,26 @@ class AbortTest(RunningTestCase):
         self.assertEqual([], [
             one for one in self.simulated.jobs.state()
             if one['operation'] == 'MigrateAbort'])
+
+    def test_is_sent_once(self):
+        """Also if the thread that follows looks while it is sent."""
+        self.slow_down()
+        sent = []
+        with self.migrations.one(self.instance) as migration:
+            migration.submit(self.parameters)
+            abort = migration._jobs.abort
+
+            def abort_and_look():
+                sent.append(None)
+                if len(sent) == 1:
+                    migration._abort_if_due()
+                return abort()
+
+            with mock.patch.object(migration._jobs, 'abort', abort_and_look):
+                self.migrations.abort(self.instance)
+            self.assertEqual([None], sent)
+            self.assertIs(outcome.Outcome.STAYED, migration.follow())
+        self.assertTrue(migration.is_cancelled)
 
     def test_is_refused(self):
         self.slow_down()
