@@ -47,21 +47,11 @@ from nova_powervm.virt.powervm import private_vlans
 from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import rest
 from nova_powervm.virt.powervm import sriov
+from nova_powervm.virt.powervm import system_identity
 from nova_powervm.virt.powervm import virtual_networks
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
-
-
-class Hmc(typing.NamedTuple):
-    """An HMC; all UUIDs are in lower case.
-
-    :ivar uuid: str, its UUID.
-    :ivar system_uuids: UUIDs of the systems that it manages.
-    """
-
-    uuid: str
-    system_uuids: frozenset[str]
 
 
 class Host(reader.PlatformReader):
@@ -97,7 +87,8 @@ class Host(reader.PlatformReader):
         self._vswitches = facts.Fact(self._read_vswitches, self.news)
         self._mgmt = facts.Fact(self._read_mgmt, self.news)
         self._vios_ids = facts.Fact(self._read_vios_ids, self.news)
-        self._hmc = facts.Fact(self._read_hmc, self.news)
+        self._hmc = facts.Fact(
+            lambda: (system_identity.read_hmc(self), True), self.news)
         self._fc_ports = fc_ports.FcPorts(self._read_fc_ports, self.news)
         self._missed_vioses: set[str] = set()
         self._missed_lock = threading.Lock()
@@ -210,15 +201,9 @@ class Host(reader.PlatformReader):
         return rest.is_hmc(self.adapter.session)
 
     @property
-    def hmc(self) -> Hmc:
+    def hmc(self) -> system_identity.Hmc:
         """The HMC that the session is with, see is_hmc (1 request, once)."""
         return self._hmc.get()
-
-    def _read_hmc(self) -> tuple[Hmc, bool]:
-        console = self.management_console()
-        return Hmc(console.uuid.lower(), frozenset(
-            href.rsplit('/', 1)[-1].lower() for href in
-            console.get_href('ManagedSystems/link'))), True
 
     # ---- the system ----------------------------------------------------
 

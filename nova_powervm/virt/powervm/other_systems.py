@@ -60,8 +60,10 @@ def check_host(host, nodename):
     if not host.is_hmc:
         return
     other = system_identity.stored(nodename)
-    if other.system and (other.hmc == host.hmc.uuid or
-                         other.system in host.hmc.system_uuids):
+    if not other.system:
+        return
+    if (other.system in host.hmc.system_uuids or
+            host.hmc.uuid and other.hmc == host.hmc.uuid):
         raise exception.HostOfSameHmc(host=nodename)
 
 

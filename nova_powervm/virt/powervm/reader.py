@@ -294,9 +294,16 @@ class PlatformReader(abc.ABC):
         """
         return pvm_job.Job.wrap(self.adapter.read_job(job_id))
 
-    def management_console(self) -> pvm_console.ManagementConsole:
-        """Read the NovaLink itself, or the HMC: ManagementConsole."""
-        console, = pvm_console.ManagementConsole.get(self.adapter)
+    def management_console(
+            self, log_errors: bool = True) -> pvm_console.ManagementConsole:
+        """Read the NovaLink itself, or the HMC: ManagementConsole.
+
+        :param log_errors: whether to log an error of the platform.
+        """
+        helpers = {} if log_errors else {'helpers': rest.UNLOGGED}
+        found = pvm_console.ManagementConsole.get(self.adapter, **helpers)
+        with answers.understood('the console'):
+            console, = found
         return console
 
     # ---- storage -------------------------------------------------------

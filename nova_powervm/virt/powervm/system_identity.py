@@ -27,6 +27,39 @@ LOG = logging.getLogger(__name__)
 
 _SYSTEM_KEY = 'powervm_system'
 _HMC_KEY = 'powervm_hmc'
+#: HTTP statuses of what the user of an HMC may not see.
+_REFUSALS = (403, 404)
+
+
+class Hmc(typing.NamedTuple):
+    """An HMC; all UUIDs are in lower case.
+
+    :ivar uuid: str, its UUID; '' if its user may not see that.
+    :ivar system_uuids: frozenset of str, UUIDs of the systems that it manages.
+    """
+
+    uuid: str
+    system_uuids: frozenset[str]
+
+
+def read_hmc(host):
+    """Read which HMC the session is with (1 request).
+
+    :param host: the owner of the REST connection (host.Host).
+    :returns: Hmc
+    :raises pypowervm.exceptions.Error: if the HMC does not answer.
+    """
+    try:
+        console = host.management_console(log_errors=False)
+    except pvm_exc.HttpError as exc:
+        if exc.response.status not in _REFUSALS:
+            raise
+        LOG.warning('The HMC does not let its user see which HMC it is, so '
+                    'nova-compute may take it for another one: %s', exc)
+        return Hmc('', frozenset())
+    return Hmc(console.uuid.lower(), frozenset(
+        href.rsplit('/', 1)[-1].lower()
+        for href in console.get_href('ManagedSystems/link')))
 
 
 class Identity(typing.NamedTuple):
@@ -42,8 +75,9 @@ class Identity(typing.NamedTuple):
 
 
 def to_keep(host):
-    """Return what Nova stores with a host (1 request to an HMC, once).
+    """Return what Nova stores with a host.
 
+    Sends 1 request to an HMC, once, or each minute if it tells of no events.
     It never raises: without an answer of the HMC, it leaves out its UUID.
 
     :param host: the owner of the REST connection (host.Host), connected.

@@ -120,6 +120,18 @@ class HostTest(hmc_base.HmcTestCase):
     def test_not_known(self):
         vm.check_only_here(self.host, self.instance)
 
+    def test_user_may_not_see_the_hmc(self):
+        """It is asked once, and this makes one line."""
+        self.store(self.other, '')
+        self.fail_request(path='ManagementConsole', effect='status',
+                          status=403, count=9)
+        vm.check_only_here(self.host, self.instance)
+        for _number in range(2):
+            self.assertEqual('', system_identity.to_keep(self.host)[
+                'powervm_hmc'])
+        self.assertEqual(['GET ManagementConsole'], self.requests())
+        self.assertEqual(1, self.logger.output.count('ManagementConsole'))
+
     def test_what_is_stored(self):
         console, = self.simulated.endpoint.hosts[0].store.all(
             'ManagementConsole')
