@@ -40,6 +40,9 @@ DATA_FILES = {
                          'etc/nova/nova-config-validator-powervm.conf',
                          'etc/nova/nova-powervm.conf'),
     'lib/systemd/system': ('etc/systemd/powervm-simulator.service',),
+    'share/bash-completion/completions': (
+        'etc/bash_completion.d/powervm-recorder',
+        'etc/bash_completion.d/powervm-simulator'),
     'share/man/man1': ('doc/man/powervm-simulator.1',)}
 #: What the extra "simulator" brings in, and nothing else needs.
 WEB_SERVERS = ('cheroot', 'werkzeug')

@@ -40,7 +40,7 @@ from nova_powervm.tests import tree
 ELSEWHERE = frozenset("""
     apt-get cd chmod chown cp echo git id install qemu-img openssl
     rescan-scsi-bus.sh sed systemctl journalctl useradd usermod visudo
-    ovs-vsctl pvmctl mkvterm rmvterm
+    ovs-vsctl pvmctl mkvterm rmvterm podman
     nova-compute nova-manage oslo-config-validator pip
     run tox
 """.split())

@@ -13,6 +13,7 @@
 
 """What etc/ has: configuration that Nova reads, and a systemd unit."""
 
+import ast
 import configparser
 import json
 import os
@@ -29,10 +30,12 @@ import testtools
 
 from nova_powervm import conf
 from nova_powervm.simulator import cmd
+from nova_powervm.simulator.recording import command as recorder
 from nova_powervm.tests.simulator import test_cmd
 from nova_powervm.tests import test_docs
 from nova_powervm.tests import tree
 
+COMPLETIONS = tree.path('etc', 'bash_completion.d')
 GENERATOR = tree.path('etc', 'nova', 'nova-config-generator-powervm.conf')
 VALIDATOR = tree.path('etc', 'nova', 'nova-config-validator-powervm.conf')
 UNIT = tree.path('etc', 'systemd', 'powervm-simulator.service')
@@ -260,3 +263,97 @@ class UnitTest(testtools.TestCase):
         said = [line for line in done.stdout.splitlines()
                 if os.path.basename(UNIT) in line]
         self.assertEqual([], said)
+
+
+@tree.needs_source
+class CompletionTest(testtools.TestCase):
+    """What bash offers is what the commands take."""
+
+    def complete(self, *words):
+        """List what bash offers for the last word."""
+        name = words[0]
+        # bash has no command of this name here.
+        script = (
+            'powervm-simulator() { printf "default   One\\n   more\\n'
+            'large  Many\\n"; }\n'
+            '. %s\nCOMP_WORDS=(%s)\nCOMP_CWORD=%d\n_%s %s "%s" "%s"\n'
+            'printf "%%s\\n" "${COMPREPLY[@]}"' % (
+                os.path.join(COMPLETIONS, name),
+                ' '.join('"%s"' % word for word in words), len(words) - 1,
+                name.replace('-', '_'), name, words[-1], words[-2]))
+        done = subprocess.run(['bash', '-c', script], text=True, check=True,
+                              capture_output=True)
+        self.assertEqual('', done.stderr)
+        return done.stdout.split()
+
+    @staticmethod
+    def options(parser):
+        return sorted(name for action in parser._actions
+                      for name in action.option_strings if name[1] == '-')
+
+    def test_simulator(self):
+        self.assertEqual(self.options(cmd.make_parser()),
+                         sorted(self.complete('powervm-simulator', '-')))
+        self.assertEqual(['large'], self.complete(
+            'powervm-simulator', '--print-profile', 'l'))
+        self.assertEqual([], self.complete('powervm-simulator', '--port', ''))
+
+    def test_recorder(self):
+        [actions] = [action for action in recorder.make_parser()._actions
+                     if action.choices]
+        self.assertEqual(
+            sorted([*actions.choices, '--help']),
+            sorted(self.complete('powervm-recorder', '')))
+        for name, parser in actions.choices.items():
+            self.assertEqual(self.options(parser), sorted(
+                self.complete('powervm-recorder', name, '-')))
+
+
+@tree.needs_source
+class ContainerfileTest(testtools.TestCase):
+    """No image is built here: that needs a network and podman."""
+
+    def setUp(self):
+        super().setUp()
+        self.lines = tree.read('Containerfile').replace('\\\n', ' ')
+
+    def test_command(self):
+        words = json.loads(re.search('ENTRYPOINT (.*)', self.lines).group(1))
+        self.assertEqual('powervm-simulator', words[0])
+        options = cmd.make_parser().parse_args(
+            [*words[1:], '--profile', 'everything'])
+        self.assertTrue(options.keep_state)
+        self.assertTrue(options.data_dir.startswith('/data/'))
+
+    def test_libraries(self):
+        """They are those of the extra, and what the simulator imports."""
+        config = configparser.ConfigParser()
+        config.read(tree.path('setup.cfg'))
+        needed = {line.partition('#')[0].strip() for line in
+                  config['extras']['simulator'].split('\n')}
+        needed |= {line.partition('#')[0].strip() for line in tree.read(
+            'requirements.txt').splitlines() if re.match(
+                'pbr|lxml|oslo.log', line)}
+        self.assertEqual(needed - {''}, set(re.findall(
+            "'([^']+)'", self.lines.partition('COPY')[0])))
+        roots = set()
+        for folder, _folders, files in os.walk(tree.path(
+                'nova_powervm', 'simulator')):
+            for name in files:
+                if name.endswith('.py'):
+                    roots |= _imports(os.path.join(folder, name))
+        self.assertEqual(
+            {'cheroot', 'jsonschema', 'lxml', 'oslo_log', 'ruamel', 'trustme',
+             'werkzeug'},
+            roots - set(sys.stdlib_module_names) - {'nova_powervm'})
+
+
+def _imports(path):
+    """Find the packages that a module imports, a set of str."""
+    with open(path, encoding='utf-8') as source:
+        nodes = list(ast.walk(ast.parse(source.read())))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import)
+             for alias in node.names]
+    names += [node.module for node in nodes
+              if isinstance(node, ast.ImportFrom)]
+    return {name.partition('.')[0] for name in names}

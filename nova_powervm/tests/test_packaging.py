@@ -287,6 +287,8 @@ class WheelTest(unittest.TestCase):
              'etc/nova-powervm/nova-config-generator-powervm.conf',
              'etc/nova-powervm/nova-config-validator-powervm.conf',
              'lib/systemd/system/powervm-simulator.service',
+             'share/bash-completion/completions/powervm-recorder',
+             'share/bash-completion/completions/powervm-simulator',
              'share/man/man1/powervm-simulator.1'},
             {name.partition('.data/data/')[2] for name in names
              if '.data/' in name})

@@ -141,6 +141,26 @@ class ProfilesTest(ExtensionTest):
 
 
 @tree.needs_source
+class QuickStartTest(testtools.TestCase):
+
+    def test_python(self):
+        """The blocks of the page run, one after the other."""
+        site = self.useFixture(fixtures.SimulatedSite()).site
+        names = {'print': lambda *said: None}
+        for block in blocks('quickstart.rst', 'python'):
+            exec(block.replace('port=12080', 'port=%d' % site.hosts[0].port),
+                 names)
+        names['session']._logoff()
+        [host] = site.state()['hosts']
+        self.assertEqual(['novalink'], [lpar['name'] for lpar in
+                                        host['LogicalPartition']])
+        self.assertEqual(b'The boot disk', next(
+            group.disks['boot'].disk.read(0, 13)
+            for group in site.hosts[0].store.all('VolumeGroup')
+            if 'boot' in group.disks))
+
+
+@tree.needs_source
 class ControlApiTest(ExtensionTest):
 
     def test_tables(self):

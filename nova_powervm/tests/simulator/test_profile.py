@@ -41,6 +41,21 @@ class TestProfile(testtools.TestCase):
         for name in profile.names():
             self.assertEqual(name, profile.load(name)['name'])
 
+    def test_everything(self):
+        """It has each kind of thing that a profile can have, but a crowd."""
+        data = profile.load('everything')
+        hosts = data['hosts']
+        self.assertEqual(2, len(hosts))
+        for key in ('sriov', 'vioses', 'bridges', 'lpars'):
+            self.assertTrue(all(host[key] for host in hosts), key)
+        vioses = [vios for host in hosts for vios in host['vioses']]
+        for key in ('volume_groups', 'physical_volumes', 'fc_ports',
+                    'any_client_adapters', 'management'):
+            self.assertTrue(any(vios[key] for vios in vioses), key)
+        self.assertTrue(any(group['kind'] == 'file' for vios in vioses
+                            for group in vios['volume_groups']))
+        self.assertTrue(data['clusters'] and data['san']['arrays'])
+
     def test_default_is_where_pypowervm_looks(self):
         data = profile.load('default')
         self.assertEqual([12080], [h['port'] for h in data['hosts']])
@@ -64,7 +79,7 @@ class TestProfile(testtools.TestCase):
         message = str(self.assertRaises(profile.ProfileError, profile.load,
                                         path))
         self.assertIn('No such file', message)
-        self.assertIn('default, fc, ', message)
+        self.assertIn('default, everything, fc, ', message)
         with open(path, 'w') as profile_file:
             profile_file.write(_GOOD)
         self.assertEqual('small', profile.load(path)['name'])
