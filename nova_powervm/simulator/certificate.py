@@ -21,24 +21,24 @@ from nova_powervm.simulator import server
 FILES = ('ca.pem', 'server.pem', 'server.key')
 
 
-def make(bind, directory):
+def make(addresses, directory):
     """Make a certificate authority and a certificate, unless they are there.
 
-    :param bind: str, the address that the servers listen on
+    :param addresses: iterable of str, the addresses that servers listen on
     :param directory: str, the data folder
     :returns: server.Tls
     """
     paths = [os.path.join(directory, name) for name in FILES]
     if not all(map(os.path.exists, paths)):
-        _make(bind, *paths)
+        _make(addresses, *paths)
     return server.Tls(*paths[1:])
 
 
-def _make(bind, authority_path, certificate_path, key_path):
+def _make(addresses, authority_path, certificate_path, key_path):
     # Only https needs it.
     import trustme
     authority = trustme.CA()
-    names = sorted({'localhost', '127.0.0.1', bind} - {'0.0.0.0', '::'})
+    names = sorted({'localhost', '127.0.0.1', *addresses} - {'0.0.0.0', '::'})
     certificate = authority.issue_cert(*names)
     authority.cert_pem.write_to_path(authority_path)
     with open(certificate_path, 'wb') as made:

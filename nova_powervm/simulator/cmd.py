@@ -251,8 +251,9 @@ def _add_network(group):
     group.add_argument(
         '--https', action='store_true',
         help='serve https; the command creates a certificate for localhost '
-             'and the address that it listens on, and writes the certificate '
-             'of its authority to ca.pem in the data folder (default: http)')
+             'and the addresses that it listens on, and writes the '
+             'certificate of its authority to ca.pem in the data folder '
+             '(default: http)')
 
 
 def _add_output(group):
@@ -415,7 +416,8 @@ def _start(options, sites):
         running, = sites
         running.control_token = token
         if options.https:
-            tls = certificate.make(options.bind, running.data_dir)
+            tls = certificate.make(running.addresses(options.bind),
+                                   running.data_dir)
             LOG.info('Clients can trust %s',
                      os.path.join(running.data_dir, 'ca.pem'))
         if options.bind not in server.LOOPBACK:

@@ -22,7 +22,7 @@ from nova_powervm.simulator import journal
 from nova_powervm.simulator import sessions
 
 #: REST types whose objects several hosts show under one UUID.
-_SHARED = frozenset(('Cluster', 'SharedStoragePool', 'Tier', 'LogicalUnit'))
+SHARED = frozenset(('Cluster', 'SharedStoragePool', 'Tier', 'LogicalUnit'))
 
 
 class Endpoint:
@@ -104,7 +104,7 @@ class Endpoint:
         found = {}
         for host in self.hosts:
             for resource in host.store.all(type_):
-                key = (resource.uuid.upper() if type_ in _SHARED
+                key = (resource.uuid.upper() if type_ in SHARED
                        else resource)
                 found.setdefault(key, resource)
         return list(found.values())
@@ -125,7 +125,7 @@ class Endpoint:
         if not found:
             raise errors.NotFound('There is no %s with UUID %s' % (
                 type_, uuid))
-        if len(found) > 1 and type_ not in _SHARED:
+        if len(found) > 1 and type_ not in SHARED:
             migration = getattr(found[0], 'migration', None)
             if for_job and migration is not None and all(
                     item in migration.sides for item in found):

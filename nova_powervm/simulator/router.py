@@ -122,7 +122,10 @@ class Router:
         if not path:
             return objects.handle_type(self._endpoint, request, cls, parent)
         if path[0] == 'search':
-            return objects.search(self._endpoint, request, cls, path[1:])
+            return objects.search(self._endpoint, request, cls, parent,
+                                  path[1:])
+        if path == ['quick', 'All'] and cls.QUICK and self._endpoint.is_hmc:
+            return objects.quick_all(self._endpoint, request, cls, parent)
         if path[0] == 'do':
             return jobs.handle_operation(self._endpoint, request, cls, None,
                                          path[1:])

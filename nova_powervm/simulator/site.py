@@ -232,6 +232,13 @@ class Site:
                 self, len(self.endpoints), made))
         return made
 
+    def addresses(self, bind):
+        """Return the addresses that the servers will listen on: set of str.
+
+        :param bind: str, that of all servers that have none of their own
+        """
+        return {found.address or bind for found in self.endpoints}
+
     def start(self, bind='127.0.0.1', port=None, tls=None, sockets=None):
         """Start a REST server for each host, or for the HMC of several.
 

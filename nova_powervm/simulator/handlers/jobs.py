@@ -16,6 +16,7 @@ import uuid
 
 from nova_powervm.simulator import atom
 from nova_powervm.simulator import errors
+from nova_powervm.simulator.handlers import objects
 from nova_powervm.simulator import jobs
 from nova_powervm.simulator import response
 
@@ -35,6 +36,8 @@ def handle_operation(endpoint, request, cls, resource, path):
         return response.xml(atom.entry(
             'JobRequest', 'web', jobs.template(cls.TYPE, path[0]),
             str(uuid.uuid4()), published=endpoint.site.clock.now()))
+    if resource is not None:
+        objects.check_master(resource)
     job = endpoint.jobs.submit(cls.TYPE, path[0], resource,
                                atom.Document(request.body),
                                request.job_fault())

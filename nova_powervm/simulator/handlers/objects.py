@@ -19,6 +19,7 @@ import json
 import re
 
 from nova_powervm.simulator import atom
+from nova_powervm.simulator import endpoint as endpoints
 from nova_powervm.simulator import errors
 from nova_powervm.simulator import response
 
@@ -33,15 +34,31 @@ def handle_type(endpoint, request, cls, parent):
     :param parent: Resource, whose children are meant; None for all objects
     """
     if request.method == 'GET':
-        return _feed(endpoint, request, endpoint.all(cls.TYPE)
-                     if parent is None else
-                     endpoint.children(parent, cls.TYPE))
+        return _feed(endpoint, request, _all(endpoint, cls, parent))
     if request.method == 'PUT':
         return _create(endpoint, request, cls, parent)
     found = endpoint.children(parent, cls.TYPE) if parent else ()
     if request.method == 'POST' and len(found) == 1:
         return handle_object(request, found[0])
     raise errors.NotAllowed('%s is not possible here' % request.method)
+
+
+def check_master(resource):
+    """Refuse a change of a system that another console may change only.
+
+    Assumed, no hardware: IBM says that the master of a co-managed system
+    alone may change it, but not how others are refused. What several systems
+    share, and what is not configuration (files, the monitor), has no master.
+
+    :param resource: Resource that is to change, or the parent of a new one
+    :raises errors.Refused:
+    """
+    system = resource.host.system
+    if (resource.SERVICE == 'uom' and
+            resource.TYPE not in ('ManagementConsole', *endpoints.SHARED) and
+            not system.spec['master']):
+        raise errors.Refused('Another management console is the master of '
+                             '%s. Only that one may change it' % system.name)
 
 
 def handle_object(request, resource):
@@ -57,6 +74,7 @@ def handle_object(request, resource):
     if request.method not in resource.METHODS:
         raise errors.NotAllowed('%s is not possible for %s objects' % (
             request.method, resource.TYPE))
+    check_master(resource)
     wanted = request.etag('If-Match')
     if wanted and wanted != resource.etag:
         raise errors.PreconditionFailed(
@@ -90,10 +108,11 @@ def handle_made(host, request, cls, path):
         titles=(cls.FEED_TITLE, 'ManagedSystem ' + host.system.uuid)))
 
 
-def search(endpoint, request, cls, path):
+def search(endpoint, request, cls, parent, path):
     """Answer with the objects of a type that a search finds.
 
     :param cls: subclass of Resource
+    :param parent: Resource, whose children are meant; None for all objects
     :param path: list of str, what comes after ``search`` in the URL
     """
     match = _SEARCH.match('/'.join(path))
@@ -104,7 +123,7 @@ def search(endpoint, request, cls, path):
         raise errors.Refused('%s cannot be searched by %s' % (cls.TYPE, key))
     read = cls.SEARCH[key]
     return _feed(endpoint, request, [
-        resource for resource in endpoint.all(cls.TYPE)
+        resource for resource in _all(endpoint, cls, parent)
         if (str(read(resource)) == value) == (operator == '==')])
 
 
@@ -116,15 +135,41 @@ def quick(request, resource, path):
     """
     request.check_method('GET')
     if path in ([], ['All']):
-        value = {name: read(resource)
-                 for name, read in resource.QUICK.items()}
+        value = _quick_properties(resource)
     elif len(path) == 1 and path[0] in resource.QUICK:
         value = resource.QUICK[path[0]](resource)
     else:
         raise errors.NotFound('%s has no quick property %s' % (
             resource.TYPE, '/'.join(path)))
+    return _json(value)
+
+
+def quick_all(endpoint, request, cls, parent):
+    """Answer with the quick properties of all objects of a type, as JSON.
+
+    :param cls: subclass of Resource
+    :param parent: Resource, whose children are meant; None for all objects
+    """
+    request.check_method('GET')
+    found = _all(endpoint, cls, parent)
+    if not found:
+        return response.empty()
+    return _json([_quick_properties(resource) for resource in found])
+
+
+def _quick_properties(resource):
+    return {name: read(resource) for name, read in resource.QUICK.items()}
+
+
+def _json(value):
     return response.Response(json.dumps(value).encode(),
                              content_type='application/json; charset=UTF-8')
+
+
+def _all(endpoint, cls, parent):
+    """Return a list of the objects of a type, below a parent or anywhere."""
+    return (endpoint.all(cls.TYPE) if parent is None else
+            endpoint.children(parent, cls.TYPE))
 
 
 def _create(endpoint, request, cls, parent):
@@ -134,6 +179,8 @@ def _create(endpoint, request, cls, parent):
     if parent is None and 'ManagedSystem' in cls.PARENTS:
         parent = endpoint.system()
     host = cls.host_for(endpoint, doc) if parent is None else parent.host
+    if parent is not None and cls.SERVICE == 'uom':
+        check_master(parent)
     resource = cls.create(host, parent, doc)
     host.add(resource)
     return _answer(request, resource)

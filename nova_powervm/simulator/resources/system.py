@@ -71,6 +71,7 @@ class ManagedSystem(base.Resource):
     GROUPS = ('Hypervisor', 'SystemNetwork')
     QUICK = {'SystemName': lambda s: s.name, 'State': lambda s: 'operating',
              'UUID': lambda s: s.uuid, 'MTMS': lambda s: s.mtms}
+    SEARCH = {'SystemName': lambda s: s.name}
     METHODS = ('POST',)
     # Below an HMC (source: capture managementconsole.txt).
     PARENTS = ('ManagementConsole',)
@@ -226,8 +227,9 @@ class ManagedSystem(base.Resource):
             self._render_migrations(),
             el('IsPowerVMManagementMaster', self.spec['master']),
             el('IsManagementPartitionPowerVMManagementMaster',
-               not self.host.endpoint.is_hmc),
-            el('IsHMCPowerVMManagementMaster', self.host.endpoint.is_hmc)]
+               self.host.endpoint.is_hmc != self.spec['master']),
+            el('IsHMCPowerVMManagementMaster',
+               self.host.endpoint.is_hmc == self.spec['master'])]
 
     def _render_lpars(self):
         """Make AssociatedLogicalPartitions, which NovaLink leaves empty.

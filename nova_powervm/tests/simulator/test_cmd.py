@@ -178,6 +178,18 @@ class TestCommand(testtools.TestCase):
         self.assertEqual('PVM', session.mc_type)
         session._logoff()
 
+    def test_https_of_two_hmcs(self):
+        """The certificate is good for the address of each."""
+        command = Command(self, '--profile', 'two-hmc', '--https')
+        context = ssl.create_default_context(cafile=os.path.join(
+            command.ready['data_dir'], 'ca.pem'))
+        port = command.ready['hosts'][0]['port']
+        for address in ('localhost', '127.0.0.1', '127.0.0.2'):
+            with urllib.request.urlopen(
+                    'https://%s:%d/simulator/state' % (address, port),
+                    context=context) as reply:
+                self.assertEqual('two-hmc', json.load(reply)['name'])
+
     def test_data_folder(self):
         directory = self.useFixture(base_fixtures.TempDir()).path
         for _ in range(2):

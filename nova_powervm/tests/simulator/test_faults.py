@@ -372,7 +372,7 @@ class TestNoAnswer(testtools.TestCase):
         if not self.TLS:
             return None
         directory = self.useFixture(base_fixtures.TempDir()).path
-        return certificate.make('127.0.0.1', directory)
+        return certificate.make(['127.0.0.1'], directory)
 
     def hang(self, **spec):
         """Send a request that is never answered: return its connection."""
