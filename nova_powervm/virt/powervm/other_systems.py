@@ -18,6 +18,7 @@ the server in Nova.
 """
 
 from nova.compute import task_states
+from pypowervm import exceptions as pvm_exc
 
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import system_identity
@@ -87,6 +88,30 @@ def find(host, lpar_uuid):
     return next(('%s (%s)' % (system.system_name, system.mtms.mtms_str)
                  for system in (host.systems() if uuid else ())
                  if system.uuid.lower() == uuid.lower()), 'another system')
+
+
+def why_not_gone(host, instance, lpar_uuid):
+    """Return why a server is not gone, though it has no LPAR here.
+
+    For requests see find(). A server that Nova has on another host may be
+    there, so nothing is asked then.
+
+    :param host: the owner of the REST connection (host.Host), connected.
+    :param instance: nova.objects.Instance, which Nova has built.
+    :param lpar_uuid: str, the UUID of its LPAR.
+    :returns: str, if another system of the HMC has the LPAR, or may have it;
+        None if the LPAR does not exist.
+    """
+    if instance.host != host.nodename:
+        return None
+    try:
+        system = find(host, lpar_uuid)
+    except pvm_exc.Error as exc:
+        return ('The LPAR is not here, and it is not known whether the HMC '
+                'has it on another system: %s' % exc)
+    return system and (
+        'The HMC has the LPAR on %s: somebody has moved it without Nova. Move '
+        'it back with the HMC' % system)
 
 
 def was_just_here(host, instance):

@@ -243,24 +243,13 @@ class PowerOp:
     def _check_not_moved(self, failure):
         """Check that no other system of an HMC has the LPAR.
 
-        A server that Nova has on another host may be there.
-
         :param failure: called with a reason, to make an exception.
         :raises: that, if one has it, or if that is not known.
         """
-        instance = self._instance
-        if not vm.was_made(instance) or instance.host != self._host.nodename:
-            return
-        try:
-            system = other_systems.find(self._host, self._uuid)
-        except pvm_exc.Error as exc:
-            raise failure(reason='The LPAR is not here, and it is not known '
-                          'whether the HMC has it on another system: %s' %
-                          exc) from exc
-        if system is not None:
-            raise failure(
-                reason='The HMC has the LPAR on %s: somebody has moved it '
-                'without Nova. Move it back with the HMC' % system)
+        reason = vm.was_made(self._instance) and other_systems.why_not_gone(
+            self._host, self._instance, self._uuid)
+        if reason:
+            raise failure(reason=reason)
 
     def _is_in(self, state):
         """Return whether the LPAR has the state that a job leads to.

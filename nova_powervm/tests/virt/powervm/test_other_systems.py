@@ -14,6 +14,7 @@
 
 from unittest import mock
 
+from nova.compute import task_states
 from nova import exception as nova_exc
 from oslo_utils import timeutils
 
@@ -26,6 +27,7 @@ from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import system_identity
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm.volume import checks
 
 _STRANGE = '12345678-0000-4000-8000-000000000000'
 
@@ -146,6 +148,36 @@ class HostTest(hmc_base.HmcTestCase):
         self.assertEqual({'powervm_system': self.host.system_uuid.lower()},
                          system_identity.to_keep(self.host))
         self.assertIn('does not tell which one', self.logger.output)
+
+
+class DetachTest(hmc_base.HmcTestCase):
+    """A guest on another system uses the volume."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = self.connect()
+        self.instance = base.make_instance(launched_at=timeutils.utcnow())
+        self.volumes = mock.MagicMock()
+
+    def detach(self):
+        checks.check_detach(self.host, self.instance, self.volumes)
+
+    def test_moved(self):
+        self.make_lpar(self.others[0], self.instance.uuid, running=True)
+        exc = self.assertRaises(nova_exc.DeviceDetachFailed, self.detach)
+        self.assertIn('on %s' % self.others[0].system.name, str(exc))
+
+    def test_gone(self):
+        self.detach()
+        self.assertEqual(['GET ManagedSystem/LogicalPartition',
+                          'GET LogicalPartition'], self.requests())
+
+    def test_removed_by_nova(self):
+        """Nova has just destroyed it to rebuild it."""
+        self.instance.task_state = task_states.REBUILDING
+        self.detach()
+        self.assertEqual(['GET ManagedSystem/LogicalPartition'],
+                         self.requests())
 
 
 class PowerTest(hmc_base.HmcTestCase):

@@ -17,7 +17,9 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from nova_powervm.virt.powervm.actions import runner
+from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.flows import network as flow_network
+from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import vif as powervm_vif
 from nova_powervm.virt.powervm.vif import starting
 from nova_powervm.virt.powervm import vm
@@ -111,6 +113,11 @@ class Ports:
                             instance=instance)
                 run()
                 return
+            reason = level > logging.INFO and other_systems.why_not_gone(
+                host, instance, vm.get_lpar_uuid(instance))
+            if reason:
+                raise exception.PowerVMAPIFailed(inst_name=instance.name,
+                                                 reason=reason) from None
             LOG.log(level, 'The LPAR is gone and its ports with it.',
                     instance=instance)
             for vif in powervm_vif.known(network_info):

@@ -15,6 +15,7 @@
 from nova import exception as nova_exc
 from oslo_log import log as logging
 
+from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ def check_attach(host, instance, volumes):
 def check_detach(host, instance, volumes):
     """Check that an LPAR can lose volumes now (0 or 1 request).
 
-    If there is no LPAR, the VIOSes can still forget the volumes.
+    If there is no LPAR, the VIOSes can still forget the volumes, unless an HMC
+    has it on another system, where the guest uses them (1 request more then).
 
     :param host: the owner of the REST connection (host.Host).
     :param instance: nova.objects.Instance
@@ -52,10 +54,12 @@ def check_detach(host, instance, volumes):
     try:
         reason = vm.why_no_io_change(host, instance)
     except nova_exc.InstanceNotFound:
-        LOG.log(vm.level_of_missing(instance),
-                'The LPAR is gone; what it left of volume %s on the '
-                'VIOSes will be removed.', volumes, instance=instance)
-        return
+        level = vm.level_of_missing(instance)
+        reason = level > logging.INFO and other_systems.why_not_gone(
+            host, instance, vm.get_lpar_uuid(instance))
+        if not reason:
+            LOG.log(level, 'The LPAR is gone; what it left of volume %s on '
+                    'the VIOSes will be removed.', volumes, instance=instance)
     if reason:
         raise nova_exc.DeviceDetachFailed(device=str(volumes), reason=reason)
 

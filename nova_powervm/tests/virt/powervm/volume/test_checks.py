@@ -27,12 +27,13 @@ class CheckIoTest(base.TestCase):
         super().setUp()
         self.why_not = mock.Mock(return_value='no RMC')
         self.patch(vm, 'why_no_io_change', self.why_not)
+        self.host = mock.Mock(nodename='compute1', is_hmc=False)
         self.instance = base.make_instance()
         self.volumes = mock.MagicMock()
         self.volumes.__str__.return_value = 'a, b'
 
     def check(self, function):
-        function('host', self.instance, self.volumes)
+        function(self.host, self.instance, self.volumes)
 
     def test_refused(self):
         for check, failure in (
@@ -46,7 +47,7 @@ class CheckIoTest(base.TestCase):
         self.why_not.return_value = None
         self.check(checks.check_attach)
         self.check(checks.check_detach)
-        self.assertEqual([mock.call('host', self.instance)] * 2,
+        self.assertEqual([mock.call(self.host, self.instance)] * 2,
                          self.why_not.mock_calls)
 
     def test_adapters_that_stay(self):

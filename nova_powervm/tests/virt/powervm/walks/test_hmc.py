@@ -267,9 +267,13 @@ class MovedTest(hmc.HmcCase):
 
     def test_moved(self):
         server = self.scene.create(host=HERE)
+        self.api.attach_port(server, ops.PORT)
         disks = set(view.own_disks(self.simulated, server.uuid))
         moved = self.move(server)
         self.before = self.others()
+        self.assertIsInstance(self.api.detach_port(server, ops.PORT),
+                              nova_exc.InterfaceDetachFailed)
+        self.assertIn('The HMC has the LPAR on', self.logger.output)
         for act in (self.api.stop, self.api.delete,
                     lambda found: self.api.reboot(found, hard=True),
                     self.api.delete):
