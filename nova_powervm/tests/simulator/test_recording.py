@@ -32,12 +32,14 @@ from pypowervm.wrappers import managed_system as pvm_ms
 from pypowervm.wrappers import virtual_io_server as pvm_vios
 import testtools
 
+from nova_powervm.simulator import certificate
 from nova_powervm.simulator.recording import command
 from nova_powervm.simulator.recording import paths
 from nova_powervm.simulator.recording import proxy
 from nova_powervm.simulator.recording import recording
 from nova_powervm.simulator.recording import report
 from nova_powervm.simulator.recording import secrets
+from nova_powervm.simulator import site as sim_site
 from nova_powervm.tests import fixtures
 
 
@@ -195,6 +197,34 @@ class ProxyTest(RecordingTestCase):
                                 urllib.request.urlopen, self.proxy.url)
         self.assertEqual(502, exc.code)
         exc.close()
+
+
+class HttpsTest(RecordingTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.site.stop()
+        folder = self.useFixture(base_fixtures.TempDir()).path
+        tls = certificate.make('127.0.0.1', folder)
+        self.authority = os.path.join(folder, 'ca.pem')
+        self.site = sim_site.Site(fixtures.load_profile('default'))
+        self.addCleanup(self.site.stop)
+        self.site.start(port=0, tls=tls)
+        self.url = self.site.hosts[0].base_url
+
+    def test_certificates(self):
+        """Nothing is sent to a server whose certificate is not trusted."""
+        self.useFixture(base_fixtures.EnvironmentVariable(
+            command.PASSWORD, 'abc123'))
+        for number, (more, status) in enumerate((
+                ((), 1), (('--ca', self.authority), 0),
+                (('--no-verify',), 0))):
+            path = self.file + str(number)
+            found, output = self.run_command('read', self.url, path, '--user',
+                                             'neo', *more)
+            self.assertEqual(status, found, output)
+            self.assertEqual(bool(status), 'certificate' in output.lower())
+            self.assertEqual(not status, bool(recording.read(path)))
 
 
 class CommandTest(RecordingTestCase):
