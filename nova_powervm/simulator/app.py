@@ -17,6 +17,9 @@ injects the faults that were ordered, turns refusals into error documents, and
 writes the journal.
 """
 
+import contextlib
+import random
+import threading
 import time
 import uuid
 
@@ -46,6 +49,9 @@ class Application:
         self._endpoint = endpoint
         self._control = control.Controls(endpoint)
         self._router = router.Router(endpoint)
+        self._turns = threading.Condition()
+        # How many requests are being answered.
+        self._answering = 0
 
     def __call__(self, environ, start_response):
         """Answer a request.
@@ -65,16 +71,34 @@ class Application:
         started = time.monotonic()
         response = None
         try:
-            response = self._answer(request)
+            with self._turn(request):
+                response = self._answer(request)
+                self._take_time(request, response)
             if self._endpoint.first is not None:
                 response.replace(self._endpoint.first.base_url + '/rest/',
                                  self._endpoint.base_url + '/rest/')
             if self._endpoint.console_type:
                 response.headers['X-MC-Type'] = self._endpoint.console_type
-            self._take_time(request, response)
             return response
         finally:
             self._record(request, response, time.monotonic() - started)
+
+    @contextlib.contextmanager
+    def _turn(self, request):
+        """Wait while as many requests are answered as may be at once."""
+        most = self._endpoint.site.timing['requests_at_once']
+        if not most or request.segments[-1:] == ['Event']:
+            yield
+            return
+        with self._turns:
+            self._turns.wait_for(lambda: self._answering < most)
+            self._answering += 1
+        try:
+            yield
+        finally:
+            with self._turns:
+                self._answering -= 1
+                self._turns.notify()
 
     def _take_time(self, request, response):
         """Take the time that an answer costs by its size."""
@@ -123,7 +147,8 @@ class Application:
     def _delay(self, request):
         """Return how long the request waits, in seconds."""
         timing = self._endpoint.site.timing
-        seconds = timing['request_seconds']
+        seconds = timing['request_seconds'] + (
+            timing['request_seconds_more'] * random.random())
         if request.method == 'POST' and 'NetworkBridge' in request.segments:
             seconds += timing['sea_seconds']
         return seconds

@@ -66,6 +66,11 @@ _TIMING = (
     ('event_gather_seconds', 'Seconds that the poll waits for more events '
                              'after the first one.'),
     ('request_seconds', 'Seconds that are added to every REST request.'),
+    ('request_seconds_more',
+     'The most seconds that are added to a REST request by chance.'),
+    ('requests_at_once',
+     'Number of requests that a REST server answers at the same time, besides '
+     'polls for events; the others wait. 0 means any number.'),
     ('seconds_per_kb', 'Seconds that are added for each kB (1000 bytes) of '
                        'the bodies of a request and its answer.'),
     ('seconds_per_entry', 'Seconds that are added for each object in an '

@@ -12,6 +12,7 @@
 
 """What answers at one port: the NovaLink of a host, or an HMC for several."""
 
+import copy
 import os
 
 from nova_powervm.simulator import errors
@@ -32,7 +33,8 @@ class Endpoint:
     :ivar number: int, position in the site, from 0
     :ivar name: str
     :ivar is_hmc: bool, whether it is an HMC; else the NovaLink of one host
-    :ivar hosts: list of host.Host that it manages
+    :ivar hosts: list of host.Host that it manages, or shows to a user
+    :ivar hidden: list of host.Host that a user does not see
     :ivar base_url: str, begins every URL that is handed out
     :ivar server: server.RestServer, or None
     :ivar first: Endpoint of another HMC for the same hosts, which knows their
@@ -50,6 +52,7 @@ class Endpoint:
         self.is_hmc = spec is not None
         self.spec = spec or {}
         self.hosts = []
+        self.hidden = []
         self.first = self.address = None
         self.base_url = 'http://localhost'
         self.server = None
@@ -64,7 +67,9 @@ class Endpoint:
             site.timing['session_idle_seconds'],
             site.timing['session_max_seconds'],
             takes_files=not self.is_hmc,
-            expired_status=self.spec.get('expired_status', 401))
+            expired_status=self.spec.get('expired_status', 401),
+            passwords={user['name']: user['password']
+                       for user in self.spec.get('users', ())})
         self.faults = faults.Faults(self.vios)
 
     @property
@@ -88,6 +93,40 @@ class Endpoint:
         """int, the TCP port of the REST server, once it is started."""
         return self.server.port
 
+    def seen_by(self, user):
+        """Return it as a user sees it.
+
+        Assumed, no hardware: an HMC does not show the systems that are not in
+        the resource role of a user, nor what is on them, nor their events.
+
+        :param user: str, name of a user
+        :returns: Endpoint: this one, or a copy with fewer hosts
+        """
+        for spec in self.spec.get('users', ()):
+            if spec['name'] == user:
+                seen = copy.copy(self)
+                seen.hosts, seen.hidden = [], []
+                for host in self.hosts:
+                    (seen.hosts if host.name in spec['hosts'] else
+                     seen.hidden).append(host)
+                return seen
+        return self
+
+    def shows(self, url):
+        """Whether a user sees what an event is about.
+
+        :param url: str, of an object
+        """
+        parts = url.split('/')
+        for type_, uuid in zip(parts, parts[1:]):
+            if type_ in ('ManagedSystem', 'LogicalPartition',
+                         'VirtualIOServer'):
+                # What comes after it is below it.
+                return self.find(type_, uuid) is not None or all(
+                    host.store.find(type_, uuid) is None
+                    for host in self.hidden)
+        return True
+
     def system(self):
         """Return the ManagedSystem that a URL need not name.
 
@@ -102,7 +141,7 @@ class Endpoint:
     def all(self, type_):
         """Return a list of all resources of a type: those of all hosts."""
         found = {}
-        for host in self.hosts:
+        for host in self._hosts_of(type_):
             for resource in host.store.all(type_):
                 key = (resource.uuid.upper() if type_ in SHARED
                        else resource)
@@ -138,8 +177,14 @@ class Endpoint:
         """Find the first resource with a UUID, or return None."""
         return next(iter(self._find_all(type_, uuid)), None)
 
+    def _hosts_of(self, type_):
+        """Return the hosts whose objects of a type are seen: list of Host."""
+        return (self.hosts + self.hidden if type_ == 'ManagementConsole' else
+                self.hosts)
+
     def _find_all(self, type_, uuid):
-        found = (host.store.find(type_, uuid) for host in self.hosts)
+        found = (host.store.find(type_, uuid)
+                 for host in self._hosts_of(type_))
         return [resource for resource in found if resource is not None]
 
     def children(self, parent, type_):

@@ -217,6 +217,7 @@ def _contradictions(data):
         yield (('console', 'second', 'name'),
                'two HMCs have the name %s' % console['name'])
     managed = _managed_by_hmc(data)
+    yield from _user_contradictions(data, managed)
     for i, host in enumerate(data['hosts']):
         if host['name'] in _TAKEN or host['name'].startswith('.'):
             yield (('hosts', i, 'name'), 'no host can have the name %s' %
@@ -282,6 +283,18 @@ def _san_contradictions(data):
         if port['wwpn'].upper() in seen:
             yield path, 'two ports have the WWPN %s' % port['wwpn']
         seen.add(port['wwpn'].upper())
+
+
+def _user_contradictions(data, managed):
+    names = {data['user']}
+    for i, user in enumerate(data.get('console', {}).get('users', ())):
+        path = ('console', 'users', i)
+        if user['name'] in names:
+            yield path + ('name',), 'two users have the name %s' % user['name']
+        names.add(user['name'])
+        for name in sorted(set(user['hosts']) - managed):
+            yield path + ('hosts',), ('the HMC does not manage a host %s' %
+                                      name)
 
 
 def _managed_by_hmc(data):

@@ -48,6 +48,8 @@ class Request:
     :ivar bytes_in: int, how much of the body was read so far
     :ivar body: bytes, what receive() has read
     :ivar fault: faults.Fault that it meets, or None
+    :ivar endpoint: endpoint.Endpoint, as the user sees it; None before the
+                    session is known
     """
 
     def __init__(self, environ):
@@ -62,7 +64,7 @@ class Request:
         self.group_query = self.parameters.get('group')
         self.bytes_in = 0
         self.body = b''
-        self.fault = None
+        self.fault = self.endpoint = None
         self._stream = None
 
     @property

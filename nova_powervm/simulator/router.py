@@ -50,7 +50,15 @@ class Router:
         service, path = request.segments[2], request.segments[3:]
         if (service, path) == ('web', ['Logon']):
             return logon.handle(self._endpoint, request)
-        self._endpoint.sessions.check(request.header('X-API-Session'))
+        session = self._endpoint.sessions.check(
+            request.header('X-API-Session'))
+        seen = self._endpoint.seen_by(session.user)
+        router = self if seen is self._endpoint else Router(seen)
+        return router._dispatch(request, service, path)
+
+    def _dispatch(self, request, service, path):
+        """Answer a request of a client that has logged on."""
+        request.endpoint = self._endpoint
         if (service, path[:2]) == ('web', ['File', 'contents']):
             return contents.handle(self._endpoint, request, path[2:])
         if (service, path) == ('uom', ['Event']):

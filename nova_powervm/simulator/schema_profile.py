@@ -52,6 +52,12 @@ TIMING = _object({
     'event_gather_seconds': dict(_SECONDS, default=0),
     # Added to every REST request.
     'request_seconds': dict(_SECONDS, default=0),
+    # A request waits up to this much longer, by chance.
+    'request_seconds_more': dict(_SECONDS, default=0),
+    # A REST server answers no more requests than these at the same time; the
+    # others wait for their turn. Polls for events do not count. 0 for any
+    # number.
+    'requests_at_once': {'type': 'integer', 'minimum': 0, 'default': 0},
     # Added for each kB (1000 bytes) of the bodies of a request and its answer.
     'seconds_per_kb': dict(_SECONDS, default=0),
     # Added for each object in an answer that lists objects (a feed).
@@ -326,6 +332,12 @@ CONSOLE = _object({
         'name': dict(_NAME, default='hmc2'),
         'address': {'type': 'string', 'minLength': 1, 'default': '127.0.0.2'},
     }),
+    # Other users, whose resource role shows them some of the hosts only.
+    'users': _array(_object({
+        'name': _NAME,
+        'password': {'type': 'string', 'minLength': 1},
+        'hosts': _array(_NAME, minItems=1, uniqueItems=True),
+    }, ['name', 'password', 'hosts']), default=[]),
     # Whether answers have the header X-MC-Type.
     'tells_type': {'type': 'boolean', 'default': True},
     # What a token is answered with that has expired.

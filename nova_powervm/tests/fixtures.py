@@ -131,16 +131,19 @@ class Adapter(fixtures.Fixture):
 
     :ivar adapter: pypowervm.adapter.Adapter
     :param host: simulator.host.Host
+    :param user: str, and
+    :param password: str; those of the profile by default
     """
 
-    def __init__(self, host):
+    def __init__(self, host, user=None, password=None):
         super().__init__()
         self._host = host
+        self._user = user or host.site.profile['user']
+        self._password = password or host.site.profile['password']
 
     def _setUp(self):
-        profile = self._host.site.profile
         self.session = pvm_adapter.Session(
-            _address_of(self._host), profile['user'], profile['password'],
+            _address_of(self._host), self._user, self._password,
             protocol='http', port=self._host.port)
         self.addCleanup(self._close)
         self.adapter = pvm_adapter.Adapter(self.session)
@@ -171,12 +174,13 @@ class Client(fixtures.Fixture):
     def _setUp(self):
         self.logon()
 
-    def logon(self):
-        """Log on with the password of the profile."""
+    def logon(self, user=None, password=None):
+        """Log on, with user and password of the profile by default."""
         profile = self._host.site.profile
         reply = self.request('PUT', '/rest/api/web/Logon', (
             '<LogonRequest><UserID>%s</UserID><Password>%s</Password>'
-            '</LogonRequest>') % (profile['user'], profile['password']))
+            '</LogonRequest>') % (user or profile['user'],
+                                  password or profile['password']))
         self.token = etree.fromstring(reply.body).findtext(
             '{*}X-API-Session')
 

@@ -46,6 +46,8 @@ def _poll(endpoint, request):
     timing = endpoint.site.timing
     found = endpoint.events.poll(app_id, timing['event_seconds'],
                                  timing['event_gather_seconds'])
+    with endpoint.site.lock:
+        found = [event for event in found if endpoint.shows(event.data)]
     if not found:
         return response.empty()
     return response.xml(atom.feed(

@@ -197,7 +197,8 @@ def _document(request, cls):
 
 def _entry(request, resource):
     return atom.entry(
-        resource.TYPE, resource.SERVICE, resource.document(request.groups),
+        resource.TYPE, resource.SERVICE, resource.document_for(
+            request.endpoint, request.groups),
         resource.uuid, resource.href(request.group_query), resource.etag,
         resource.modified)
 

@@ -107,6 +107,15 @@ class Resource:
             self._documents[groups] = cached
         return cached
 
+    def document_for(self, endpoint, groups):
+        """Return its document as a client sees it.
+
+        :param endpoint: endpoint.Endpoint, as the user of the client sees it
+        :param groups: frozenset of group names
+        :returns: bytes
+        """
+        return self.document(groups)
+
     def render(self, groups):
         """Make the children of the root element, in schema order.
 

@@ -90,8 +90,18 @@ class HmcConsole(ManagementConsole):
 
     METHODS = ()
 
+    def document_for(self, endpoint, groups):
+        """See base; a user may not see all systems."""
+        if not endpoint.hidden:
+            return self.document(groups)
+        return atom.document(self.TYPE, self.SERVICE, [
+            atom.metadata(self.uuid), *self._render(endpoint.hosts)])
+
     def render(self, groups):
-        systems = [host.system for host in self.host.endpoint.hosts]
+        return self._render(self.host.endpoint.hosts)
+
+    def _render(self, hosts):
+        systems = [host.system for host in hosts]
         return [
             atom.section('MachineTypeModelAndSerialNumber',
                          el('MachineType', 'Ve57'),

@@ -12,16 +12,27 @@
 
 """What other clients of an HMC use, and what it shows to whom."""
 
+import queue
+import threading
+import time
+import types
+
+import fixtures
+from pypowervm import adapter as pvm_adapter
 from pypowervm import exceptions as pvm_exc
 from pypowervm.tasks import cna as pvm_cna
 from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import management_console as pvm_mc
 from pypowervm.wrappers import shared_proc_pool as pvm_spp
 from pypowervm.wrappers import virtual_io_server as pvm_vios
+import testtools
 
+from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.simulator import hmc_base
+from nova_powervm.tests.simulator import storage_base
 
 _UOM = '/rest/api/uom/'
 
@@ -94,6 +105,120 @@ class SearchTest(ClientCase):
             "/LogicalPartition/search/(PartitionName=='aix1')"))
         self.assertEqual([self.two.store.all('LogicalPartition')[0].uuid],
                          [lpar.uuid for lpar in found])
+
+
+class RoleTest(ClientCase):
+    """The resource role of a user shows the second system only."""
+
+    CONSOLE = {'users': [
+        {'name': 'two', 'password': 'secret', 'hosts': ['server2']}]}
+
+    def setUp(self):
+        super().setUp()
+        self.client.logon('two', 'secret')
+        self.adapter = self.useFixture(powervm_fixtures.Adapter(
+            self.one, 'two', 'secret')).adapter
+
+    def test_systems(self):
+        system, = pvm_ms.System.get(self.adapter)
+        self.assertEqual(self.two.system.uuid, system.uuid)
+        console, = pvm_mc.ManagementConsole.get(self.adapter)
+        [href] = console.get_href('ManagedSystems/link')
+        self.assertEqual(self.two.system.uuid, href.rpartition('/')[2])
+        [found] = self.get('ManagedSystem/quick/All').json
+        self.assertEqual(self.two.system.uuid, found['UUID'])
+
+    def test_partitions(self):
+        lpar, = pvm_lpar.LPAR.get(self.adapter)
+        self.assertEqual(self.two.system.uuid, lpar.assoc_sys_uuid)
+        self.assertEqual(2, len(pvm_vios.VIOS.get(self.adapter, xag=[])))
+        theirs, = self.one.store.all('LogicalPartition')
+        self.get('LogicalPartition/' + theirs.uuid, 404)
+        self.get('ManagedSystem/%s/LogicalPartition' % self.one.system.uuid,
+                 404)
+        self.assertEqual(
+            1, len(pvm_lpar.LPAR.search(self.adapter, name='aix1')))
+
+    def test_two_of_one_uuid(self):
+        """The user sees one of them, so the URL is clear."""
+        for host in (self.one, self.two):
+            self.make_lpar(host, uuid=hmc_base.UUID)
+        self.get('LogicalPartition/' + hmc_base.UUID)
+        self.client.logon()
+        self.get('LogicalPartition/' + hmc_base.UUID, 409)
+
+    def test_events(self):
+        storage_base.raw_events(self.adapter, 'app')
+        for host in (self.one, self.two):
+            host.operator.create_partition('new', uuid=hmc_base.UUID)
+        self.assertEqual({self.two.system.uuid}, {
+            event['EventData'].partition('ManagedSystem/')[2][:36]
+            for event in storage_base.raw_events(self.adapter, 'app')})
+
+    def test_others_see_all(self):
+        self.client.logon()
+        self.assertEqual(3, len(self.get('ManagedSystem/quick/All').json))
+
+    def test_wrong_password(self):
+        for user, password in (('two', 'abc123'), ('neo', 'secret'),
+                               ('nobody', 'secret')):
+            self.assertRaises(pvm_exc.HttpUnauth, pvm_adapter.Session,
+                              '127.0.0.1', user, password, protocol='http',
+                              port=self.one.port)
+
+
+class LoadTest(ClientCase):
+    """An HMC takes its time, and answers only so many requests at once."""
+
+    def setUp(self):
+        super().setUp()
+        self.waited = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'nova_powervm.simulator.app.time', types.SimpleNamespace(
+                monotonic=time.monotonic, sleep=self.waited.append)))
+
+    def test_latency(self):
+        self.site.timing.update(request_seconds=5, request_seconds_more=2)
+        for _number in range(20):
+            self.get('ManagedSystem')
+        self.assertEqual(20, len(set(self.waited)))
+        self.assertTrue(all(5 <= seconds < 7 for seconds in self.waited))
+
+    def test_at_once(self):
+        self.site.timing['requests_at_once'] = 2
+        began, go_on = queue.Queue(), threading.Event()
+        self.addCleanup(go_on.set)
+        self.endpoint.faults.add(
+            {'path': 'ManagedSystem', 'count': 0},
+            lambda *_args: (began.put(None), go_on.wait(30)))
+        threads = [threading.Thread(target=self.get, args=['ManagedSystem'])
+                   for _number in range(4)]
+        for thread in threads:
+            thread.start()
+        for _number in range(2):
+            began.get(timeout=30)
+        # A poll for events has no turn to wait for.
+        storage_base.raw_events(self.adapter, 'app')
+        self.assertTrue(began.empty())
+        go_on.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(2, began.qsize())
+
+
+class ProfileTest(testtools.TestCase):
+
+    def test_users(self):
+        for user, reason in (
+                ("{name: neo, password: x, hosts: [one]}",
+                 'two users have the name neo'),
+                ("{name: a, password: x, hosts: [two]}",
+                 'the HMC does not manage a host two')):
+            exc = self.assertRaises(
+                sim_profile.ProfileError, sim_profile.parse,
+                'name: x\nhosts: [{name: one}]\n'
+                'console: {kind: hmc, users: [%s]}\n' % user)
+            self.assertIn(reason, str(exc))
 
 
 class MasterTest(ClientCase):
