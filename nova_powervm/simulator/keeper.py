@@ -215,6 +215,9 @@ class Keeper:
         self._saved = None
         path = self.folder + FILES[0]
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        if os.path.islink(self.folder + DISKS):
+            # What it leads to is not ours, and load() removes files in it.
+            raise StateError('%s%s is a link' % (self.folder, DISKS))
         os.makedirs(self.folder + DISKS, mode=0o700, exist_ok=True)
         self._database = sqlite3.connect(path, isolation_level=None,
                                          check_same_thread=False)

@@ -308,15 +308,7 @@ def _managed_by_hmc(data):
 def _host_contradictions(host, is_hmc):
     partitions = [(('vioses', n), p) for n, p in enumerate(host['vioses'])]
     partitions += [(('lpars', n), p) for n, p in enumerate(host['lpars'])]
-    managers = [p for _, p in partitions if p['management']]
-    if is_hmc and managers:
-        yield (), ('an HMC manages the host: no partition can have '
-                   'management: true')
-    if is_hmc and 'port' in host:
-        yield ('port',), 'an HMC manages the host, which has no port itself'
-    if not is_hmc and len(managers) != 1:
-        yield (), ('exactly one partition must have management: true; %d '
-                   'have' % len(managers))
+    yield from _management_contradictions(host, is_hmc, partitions)
     for key in ('name', 'id', 'uuid'):
         seen = set()
         for path, partition in partitions:
@@ -330,6 +322,24 @@ def _host_contradictions(host, is_hmc):
             yield ('vioses', n, 'volume_groups') + path, reason
         for path, reason in _adapter_contradictions(vios):
             yield ('vioses', n, 'any_client_adapters') + path, reason
+    yield from _switch_contradictions(host)
+    yield from _network_contradictions(host)
+    yield from _sriov_contradictions(host['sriov'])
+
+
+def _management_contradictions(host, is_hmc, partitions):
+    managers = [p for _, p in partitions if p['management']]
+    if is_hmc and managers:
+        yield (), ('an HMC manages the host: no partition can have '
+                   'management: true')
+    if is_hmc and 'port' in host:
+        yield ('port',), 'an HMC manages the host, which has no port itself'
+    if not is_hmc and len(managers) != 1:
+        yield (), ('exactly one partition must have management: true; %d '
+                   'have' % len(managers))
+
+
+def _switch_contradictions(host):
     switches = [switch['name'] for switch in host['switches']]
     vioses = [vios['name'] for vios in host['vioses']]
     for n, bridge in enumerate(host['bridges']):
@@ -344,8 +354,6 @@ def _host_contradictions(host, is_hmc):
             if trunk['switch'] not in switches:
                 yield (('vioses', n, 'trunk_adapters', m, 'switch'),
                        'there is no switch %s' % trunk['switch'])
-    yield from _network_contradictions(host)
-    yield from _sriov_contradictions(host['sriov'])
 
 
 def _sriov_contradictions(adapters):

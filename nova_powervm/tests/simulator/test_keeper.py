@@ -388,6 +388,17 @@ class FolderTest(KeeperTestCase):
         self.assertTrue(self.group().disks['boot'].disk.path.startswith(
             moved))
 
+    def test_link_to_a_folder_of_others(self):
+        self.site.stop()
+        links = os.path.join(self.folder, keeper.DISKS)
+        os.rmdir(links)
+        other = self.useFixture(base_fixtures.TempDir()).path
+        os.symlink(other, links)
+        with open(os.path.join(other, 'precious'), 'w'):
+            pass
+        self.assertFails('is a link', keeper.StateError)
+        self.assertEqual(['precious'], os.listdir(other))
+
     def test_interrupted_start(self):
         """The site of a start that was killed has no state."""
         self.site.stop()
