@@ -14,6 +14,7 @@
 
 import collections
 import itertools
+import math
 import re
 import threading
 import time
@@ -58,8 +59,7 @@ _URI = re.compile(r'/(LogicalPartition|NetworkBridge|VirtualIOServer|'
 _SYSTEM = re.compile(r'/ManagedSystem/([0-9A-Fa-f-]{36})/')
 
 _TYPE = pvm_event.EventType
-_EVERYTHING_CHANGED = (_TYPE.NEW_CLIENT, _TYPE.CACHE_CLEARED,
-                       _TYPE.MISSING_EVENTS)
+_EVERYTHING_CHANGED = (_TYPE.NEW_CLIENT, _TYPE.CACHE_CLEARED)
 _MADE_OR_GONE = (_TYPE.ADD_URI, _TYPE.DELETE_URI)
 _CHANGED = (_TYPE.ADD_URI, _TYPE.MODIFY_URI, _TYPE.INVALID_URI)
 
@@ -103,28 +103,61 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
         None if NVRAM is not stored.
     :param settle: number of seconds that a state has to last before it is
         reported to Nova.
+    :param clock: returns seconds; for tests.
     """
 
-    def __init__(self, driver, host, nvram=None, settle=SETTLE_SECONDS):
+    #: Seconds in which the loss of events has everything read again only once.
+    #: An HMC with many systems may lose events all the time.
+    LOSS_SECONDS = 5
+
+    def __init__(self, driver, host, nvram=None, settle=SETTLE_SECONDS,
+                 clock=time.monotonic):
         self.host = host
         self._nvram = nvram
+        self._clock = clock
+        # When the loss of events had everything read again, and whether
+        # events were lost since then. The thread of the polls alone uses them.
+        self._lost_at = -math.inf
+        self._has_lost = False
         self.lifecycle = PowerVMLifecycleEventHandler(driver, host, settle)
 
     def process(self, events):
         """Handle a batch of events; never raises.
 
-        :param events: list of pypowervm.wrappers.event.Event.
+        :param events: list of pypowervm.wrappers.event.Event; empty if a poll
+            was answered without any.
         """
         for event in events:
             try:
                 self._process(event)
             except Exception:
                 LOG.exception('Handling of %s failed.', event)
+        try:
+            self._handle_loss()
+        except Exception:
+            LOG.exception('Handling of lost events failed.')
+
+    def _handle_loss(self):
+        """Have everything read again if events were lost, but not too often.
+
+        Until the next poll after LOSS_SECONDS, what has changed meanwhile may
+        not be known.
+        """
+        now = self._clock()
+        if self._has_lost and now - self._lost_at >= self.LOSS_SECONDS:
+            self._has_lost, self._lost_at = False, now
+            self._forget_everything()
+
+    def _forget_everything(self):
+        self.host.invalidate()
+        self.host.partition_states.clear()
 
     def _process(self, event):
+        if event.etype == _TYPE.MISSING_EVENTS:
+            self._has_lost = True
+            return
         if event.etype in _EVERYTHING_CHANGED:
-            self.host.invalidate()
-            self.host.partition_states.clear()
+            self._forget_everything()
             return
         match = _URI.search(event.data or '')
         if match is None or self._is_foreign(event):

@@ -68,6 +68,28 @@ class HandlerTestCase(testtools.TestCase):
             self.host.invalidate.assert_called_once_with()
             self.host.partition_states.clear.assert_called_once_with()
 
+    def test_events_are_lost_all_the_time(self):
+        """Not each loss has everything read again, but each one counts."""
+        now = 100
+        self.handler._clock = lambda: now
+        self.process('MISSING_EVENTS')
+        self.host.invalidate.assert_called_once_with()
+        for _poll in range(30):
+            self.process('MISSING_EVENTS')
+            self.host.invalidate.assert_not_called()
+        now += self.handler.LOSS_SECONDS
+        # The next poll may be answered without events.
+        self.handler.process([])
+        self.host.invalidate.assert_called_once_with()
+        now += self.handler.LOSS_SECONDS
+        self.handler.process([])
+        self.host.invalidate.assert_called_once_with()
+        self.process('MISSING_EVENTS')
+        self.host.invalidate.assert_called_once_with()
+        # Whatever is told for certain is not put off.
+        self.process('CACHE_CLEARED')
+        self.host.invalidate.assert_called_once_with()
+
     def test_nvram_changed(self):
         nvram = mock.Mock()
         self.use_handler(nvram)
