@@ -19,6 +19,8 @@ import ssl
 import threading
 import urllib.parse
 
+from nova_powervm.simulator import values
+
 #: Headers that are for one connection only.
 _HOP = frozenset((
     'connection', 'content-length', 'host', 'keep-alive', 'proxy-connection',
@@ -85,7 +87,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _body(self):
         """Return what the client sends: bytes, or pieces of bytes."""
-        length = int(self.headers.get('Content-Length') or 0)
+        length = values.whole(self.headers.get('Content-Length') or '0')
+        if length < 0:
+            raise ValueError('A body has no negative length')
         if self.headers.get('Transfer-Encoding'):
             return _chunks(self.rfile)
         if self.path.startswith(LOGON) or length <= _CHUNK:
@@ -106,7 +110,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         try:
             status, sent, answer = proxy.exchange(self.command, self.path,
                                                   body, headers)
-        except (OSError, http.client.HTTPException) as exc:
+        except (OSError, ValueError, http.client.HTTPException) as exc:
             self.send_error(502, explain='The server does not answer: %s' %
                             exc)
             return
@@ -133,7 +137,8 @@ def _pieces(source, length):
 def _chunks(source):
     """Yield the body of a request in chunks (RFC 9112, 7.1)."""
     while True:
-        size = int(source.readline().split(b';')[0], 16)
+        line = source.readline().decode('latin-1')
+        size = values.hexadecimal(line.split(';')[0].strip())
         if not size:
             while source.readline().strip():
                 pass

@@ -27,7 +27,9 @@ from nova_powervm.virt.powervm import peers
 
 
 def check_lost(context, instance, nodename):
-    """Check that no other host has the LPAR that a host has lost.
+    """Check that no other host has the LPAR of a server that is to run here.
+
+    This host has lost the LPAR, or the server is to return to it.
 
     If a live migration has ended without Nova knowing how, its target must
     answer that it does not have the LPAR. An operator may also have moved the
@@ -36,7 +38,7 @@ def check_lost(context, instance, nodename):
     It sends no request, and calls each other host of this hypervisor once.
 
     :param context: nova.context.RequestContext
-    :param instance: nova.objects.Instance, whose LPAR is not on this host.
+    :param instance: nova.objects.Instance
     :param nodename: str, Nova's name of this host, which Nova has it on.
     :raises PowerVMAPIFailed: if another host has the LPAR, or may have it.
     """
@@ -58,9 +60,11 @@ def check_evacuated(context, instance, nodename):
     """Check that a server to be evacuated has not arrived at another host.
 
     The process that followed its live migration may have ended before it
-    could tell Nova. A target that does not answer is taken to be off, too.
+    could tell Nova. An operator may also have moved the LPAR without Nova. A
+    host that does not answer is taken to be off, too.
 
-    It sends no request, and calls each target that is in question once.
+    It sends no request, and calls each other host of this hypervisor once that
+    is up, and each target that is in question.
 
     :param context: nova.context.RequestContext
     :param instance: nova.objects.Instance, which Nova has on another host.
@@ -70,11 +74,18 @@ def check_evacuated(context, instance, nodename):
     if instance.host in (None, nodename):
         return
     context = context.elevated()
-    for other in move.possible_targets(context, instance, instance.host):
+    targets = move.possible_targets(context, instance, instance.host)
+    for other in targets:
         if other != nodename and peers.is_on(context, other, instance):
             _refuse(instance, 'its LPAR is on host %s, to which it was being '
                     'migrated. Power it off there before you evacuate the '
                     'server', other)
+    for other in _hosts_that_are_up(context):
+        if other not in (nodename, instance.host, *targets) and peers.is_on(
+                context, other, instance):
+            _refuse(instance, 'its LPAR is on host %s, to which somebody has '
+                    'moved it without Nova. Power it off there before you '
+                    'evacuate the server', other)
 
 
 def _refuse(instance, reason, *args):

@@ -28,6 +28,10 @@ proof only while no LPAR of others has this id.
 A virtual function that a vNIC has left in a VIOS has the MAC address of the
 vNIC, and no other trace of it. So the driver stores the MAC addresses of the
 vNICs that it is about to make.
+
+An evacuation that is cut off leaves an LPAR that must not run. One that a live
+migration or an operator has brought must run. So the driver marks a server
+whose LPAR an evacuation is about to make.
 """
 
 #: Prefix of a key; the name of the host follows. Earlier versions wrote the
@@ -35,6 +39,7 @@ vNICs that it is about to make.
 _KEY = 'powervm_lpar_id'
 _WAS_ON = 'powervm_was_on_'
 _MACS = 'powervm_vnics_'
+_EVACUATION = 'powervm_evacuation_'
 _YES = 'yes'
 #: Most ids that are stored for a server and a host.
 _MOST_IDS = 16
@@ -108,6 +113,24 @@ def kept_macs(metadata, nodename):
     """
     return [mac for mac in metadata.get(_MACS + nodename, '').split(',')
             if mac]
+
+
+def mark_evacuation(instance, nodename, migration):
+    """Mark a server whose LPAR an evacuation is about to make; do not save it.
+
+    :param nodename: str, Nova's name of the host.
+    :param migration: nova.objects.Migration, the evacuation.
+    """
+    instance.system_metadata[_EVACUATION + nodename] = str(migration.id)
+
+
+def was_made_by(instance, migration):
+    """Return whether an evacuation was about to make the LPAR on its target.
+
+    :param migration: nova.objects.Migration, the evacuation.
+    """
+    return instance.system_metadata.get(
+        _EVACUATION + migration.dest_compute) == str(migration.id)
 
 
 def was_made_here(instance):

@@ -28,8 +28,8 @@ from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import vm
 
 
-# Statuses of a live migration whose end Nova knows.
-_ENDED = ('completed', 'failed', 'cancelled', 'done')
+#: Statuses of a live migration whose end Nova knows.
+ENDED = ('completed', 'failed', 'cancelled', 'done')
 #: Statuses of a live migration that nobody has ended.
 UNDER_WAY = ('accepted', 'queued', 'preparing', 'running')
 
@@ -59,7 +59,25 @@ def possible_targets(context, instance, nodename):
     return sorted({migration.dest_compute for migration in found
                    if migration.source_compute == nodename and
                    migration.dest_compute and
-                   migration.status not in _ENDED})
+                   migration.status not in ENDED})
+
+
+def find_evacuation(context, instance, nodename):
+    """Return the evacuation of a server to a host that is under way.
+
+    Costs no request, and 1 DB call.
+
+    :param context: nova.context.RequestContext of an administrator.
+    :param nodename: str, Nova's name of the host.
+    :returns: nova.objects.Migration, the latest; None if there is none.
+    """
+    found = objects.MigrationList.get_by_filters(context, {
+        'instance_uuid': instance.uuid,
+        'migration_type': fields.MigrationType.EVACUATION,
+        'status': ['accepted', 'pre-migrating']})
+    return max((migration for migration in found
+                if migration.dest_compute == nodename),
+               key=lambda migration: migration.id, default=None)
 
 
 def is_coming_again(instance, nodename, migration):

@@ -19,6 +19,7 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 
 from nova_powervm.virt.powervm.actions import runner
+from nova_powervm.virt.powervm import elsewhere
 from nova_powervm.virt.powervm import failures
 from nova_powervm.virt.powervm.flows import migrate as flow_migrate
 from nova_powervm.virt.powervm.flows import resize as flow_resize
@@ -156,7 +157,10 @@ class Moves:
         if move.is_same_host(migration):
             self._revert_resize(context, instance, network_info,
                                 block_device_info, reverted_flavor, power_on)
-        elif vm.instance_exists(self._services.host, instance):
+            return
+        # Nova has deleted the LPAR on the target, unless somebody moved it.
+        elsewhere.check_lost(context, instance, self._services.host.nodename)
+        if vm.instance_exists(self._services.host, instance):
             runner.run(flow_migrate.revert_on_source(
                 self._services, instance, network_info or [],
                 block_device_info, reverted_flavor, power_on), instance)

@@ -22,8 +22,10 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import elsewhere
 from nova_powervm.virt.powervm import flavor
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import made_of
+from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -78,6 +80,11 @@ class Rebuilds:
         instance.save(expected_task_state=[task_states.REBUILDING])
         block_device_info = attach_block_devices(context, instance, bdms)
         instance.task_state = task_states.REBUILD_SPAWNING
+        nodename = self._services.host.nodename
+        migration = move.find_evacuation(context.elevated(), instance,
+                                         nodename)
+        if migration is not None:
+            host_record.mark_evacuation(instance, nodename, migration)
         instance.save(expected_task_state=[
             task_states.REBUILD_BLOCK_DEVICE_MAPPING])
         self._servers.rebuild(context, instance, network_info,

@@ -21,6 +21,7 @@ from nova.objects import fields
 from oslo_log import log as logging
 from pypowervm.wrappers import base_partition as pvm_bp
 
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
@@ -37,7 +38,8 @@ def stop_unfinished(host, snapshot):
     If nova-compute ends while it evacuates a server to this host, Nova keeps
     the server on its old host. When the old host comes back, both hosts would
     write to the server's disks. The LPAR here keeps its devices. The next
-    evacuation to this host replaces it, or Nova deletes it.
+    evacuation to this host replaces it, or Nova deletes it. An LPAR that no
+    evacuation has made stays on.
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param snapshot: platform_snapshot.PlatformSnapshot
@@ -59,33 +61,37 @@ def stop_unfinished(host, snapshot):
 
 
 def _instances(nodename):
-    """Return servers on other hosts with an evacuation to this host."""
+    """Return servers on other hosts whose LPAR here an evacuation has made."""
     context = nova_context.get_admin_context()
-    migrations = objects.MigrationList.get_by_filters(context, {
-        'host': nodename, 'migration_type': 'evacuation',
-        'status': _UNFINISHED})
-    uuids = {migration.instance_uuid for migration in migrations
-             if migration.dest_compute == nodename}
-    if not uuids:
+    migrations = {}
+    for migration in objects.MigrationList.get_by_filters(context, {
+            'host': nodename,
+            'migration_type': fields.MigrationType.EVACUATION,
+            'status': _UNFINISHED}):
+        if migration.dest_compute == nodename:
+            migrations.setdefault(migration.instance_uuid, []).append(
+                migration)
+    if not migrations:
         return []
     return [instance for instance in objects.InstanceList.get_by_filters(
-        context, {'uuid': sorted(uuids), 'deleted': False},
-        expected_attrs=[])
+        context, {'uuid': sorted(migrations), 'deleted': False},
+        expected_attrs=['system_metadata'])
         if instance.host != nodename and
         instance.task_state != task_states.MIGRATING and
-        not _has_come_live(context, nodename, instance)]
+        any(host_record.was_made_by(instance, migration) and
+            not _has_come_live(context, instance, migration)
+            for migration in migrations[instance.uuid])]
 
 
-def _has_come_live(context, nodename, instance):
-    """Return whether the LPAR was here before Nova tried an evacuation.
+def _has_come_live(context, instance, evacuation):
+    """Return whether a later live migration may have brought the LPAR.
 
-    A live migration has brought it, and nova-compute on the source has ended
-    before it could tell Nova. Nova refuses the evacuation then.
+    Nova may not know how it has ended.
     """
     return any(
-        migration.source_compute == instance.host and
-        migration.dest_compute == nodename
+        migration.id > evacuation.id and
+        migration.dest_compute == evacuation.dest_compute
         for migration in objects.MigrationList.get_by_filters(context, {
             'instance_uuid': instance.uuid,
-            'migration_type': fields.MigrationType.LIVE_MIGRATION,
-            'status': list(move.UNDER_WAY)}))
+            'migration_type': fields.MigrationType.LIVE_MIGRATION})
+        if migration.status not in move.ENDED)

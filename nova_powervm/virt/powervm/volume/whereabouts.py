@@ -96,7 +96,8 @@ class Whereabouts:
         """Return whether the LPAR of a server on another host is on here.
 
         If the server was evacuated from here, its LPAR must not use its
-        volumes any more.
+        volumes any more. Once Nova has deleted that LPAR, the evacuation is
+        'completed'; another one is here then.
 
         Needs 1 request, 0 if the state is known.
 
@@ -105,7 +106,8 @@ class Whereabouts:
         """
         last = self._last.get(instance.uuid)
         if (last is not None and last.migration_type == _EVACUATION and
-                last.source_compute == self._host.nodename):
+                last.source_compute == self._host.nodename and
+                last.status != 'completed'):
             return False
         try:
             is_on = (self._host.partition_states.get(client) !=

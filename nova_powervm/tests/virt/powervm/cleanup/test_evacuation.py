@@ -19,6 +19,7 @@ from nova import objects
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm.cleanup import evacuation
 from nova_powervm.virt.powervm.cleanup import platform_snapshot
+from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
@@ -38,7 +39,7 @@ class StopUnfinishedTest(base.StorageTestCase):
         self.instance = self.make_instance(1, host=THERE)
         self.instances = [self.instance]
         self.migrations = [objects.Migration(
-            instance_uuid=self.instance.uuid, source_compute=THERE,
+            id=7, instance_uuid=self.instance.uuid, source_compute=THERE,
             dest_compute=HERE, status='error', migration_type='evacuation')]
         self.useFixture(fixtures.MockPatchObject(
             evacuation.objects.MigrationList, 'get_by_filters',
@@ -46,15 +47,17 @@ class StopUnfinishedTest(base.StorageTestCase):
         self.useFixture(fixtures.MockPatchObject(
             evacuation.objects.InstanceList, 'get_by_filters',
             side_effect=self._find_instances))
+        host_record.mark_evacuation(self.instance, HERE, self.migrations[0])
         self.create_lpar(self.instance)
         power_jobs.PowerOp(self.host, self.instance).start()
 
     def _find_migrations(self, _context, filters):
         return [migration for migration in self.migrations
-                if migration.status in filters['status'] and
+                if migration.status in filters.get(
+                    'status', [migration.status]) and
                 migration.migration_type == filters['migration_type'] and
-                filters['host'] in (migration.source_compute,
-                                    migration.dest_compute)]
+                filters.get('host', HERE) in (migration.source_compute,
+                                              migration.dest_compute)]
 
     def _find_instances(self, _context, filters, expected_attrs):
         self.assertIs(False, filters['deleted'])
@@ -102,6 +105,29 @@ class StopUnfinishedTest(base.StorageTestCase):
         self.instance.task_state = task_states.MIGRATING
         self.stop_unfinished()
         self.assertTrue(self.is_on())
+
+    def test_one_that_no_evacuation_has_made_stays_on(self):
+        """Nova has refused the evacuation, since the LPAR was here already."""
+        self.migrations[0].id = 8
+        self.stop_unfinished()
+        self.assertTrue(self.is_on())
+
+    def test_one_that_came_live_later_stays_on(self):
+        for status in ('error', 'running'):
+            self.migrations[1:] = [objects.Migration(
+                id=9, instance_uuid=self.instance.uuid, source_compute=THERE,
+                dest_compute=HERE, status=status,
+                migration_type='live-migration')]
+            self.stop_unfinished()
+            self.assertTrue(self.is_on())
+
+    def test_one_that_came_live_before_is_powered_off(self):
+        self.migrations.append(objects.Migration(
+            id=6, instance_uuid=self.instance.uuid, source_compute=THERE,
+            dest_compute=HERE, status='error',
+            migration_type='live-migration'))
+        self.stop_unfinished()
+        self.assertFalse(self.is_on())
 
     def test_one_that_nova_does_not_know_stays_on(self):
         del self.instances[:]
