@@ -134,6 +134,11 @@ class _Turn:
         self._seconds = 0.0
         self._ended = 0.0
 
+    @property
+    def seconds(self) -> float:
+        """What the last write took."""
+        return self._seconds
+
     def note_write(self, count: int, seconds: float) -> int:
         """Note a write of this many changes.
 
@@ -272,6 +277,14 @@ class GroupCommit:
         :param uuid: str, UUID of the document.
         """
         return self._document(uuid).writes
+
+    def seconds(self, uuid: str) -> float:
+        """Return what the last write of an owner of documents took.
+
+        :param uuid: str, UUID of the VIOS.
+        :returns: seconds; 0 if it was not written yet.
+        """
+        return self._document(uuid).turn.seconds
 
     def commit(self, uuid: str, change: Change,
                known: pvm_wrapper.EntryWrapper | None = None,

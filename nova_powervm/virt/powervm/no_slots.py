@@ -48,6 +48,10 @@ class Slots(typing.Protocol):
     def has_plan(self) -> bool:
         """Whether plan() is to see the VIOSes before they are edited."""
 
+    @property
+    def are_planned(self) -> bool:
+        """Whether all expected storage has a slot, or needs none."""
+
     def note_partition(self, lpar_w: pvm_lpar.LPAR) -> None:
         """Note the LPAR of the server."""
 
@@ -111,6 +115,7 @@ class NoSlots:
     min_slots = 0
     reserved: frozenset[int] = frozenset()
     has_plan = False
+    are_planned = False
 
     def note_partition(self, lpar_w: pvm_lpar.LPAR) -> None:
         pass

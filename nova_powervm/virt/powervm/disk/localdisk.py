@@ -28,6 +28,7 @@ from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import elements
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import uploads
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.storage import volumegroup
@@ -172,7 +173,8 @@ class LocalStorage(disk_driver.DiskAdapter):
     def disconnect_disk(self, instance, stg, disk_types=None, clients=None):
         stg.edit(self._vg.vios_uuid, vios_mappings.remove_storage_mappings,
                  pvm_stg.VDisk, self.get_disk_names(instance, disk_types),
-                 partitions=clients or self.own_partitions(instance))
+                 partitions=clients or self.own_partitions(instance),
+                 order=transaction.Order.ANY)
 
     def delete_disks(self, instance, disk_types=None, unmapped=()):
         """See the base class. 2 requests, or 1 if there are none."""

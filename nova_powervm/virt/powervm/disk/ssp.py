@@ -108,6 +108,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         stg.edit_redundant(
             self.vios_uuids, vios_mappings.remove_storage_mappings, pvm_stg.LU,
             names, partitions=clients, udids=set(pending),
+            order=transaction.Order.ANY,
             missed=lambda vios_uuid: self._unfinished.add_mappings(
                 vios_uuid, names, clients, set(pending)))
         stg.execute()
@@ -260,8 +261,8 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         clients = clients or self.own_partitions(instance)
         stg.edit_redundant(
             self.vios_uuids, vios_mappings.remove_storage_mappings, pvm_stg.LU,
-            names, partitions=clients, missed=functools.partial(
-                self._note_missed, stg, names, clients))
+            names, partitions=clients, order=transaction.Order.ANY,
+            missed=functools.partial(self._note_missed, stg, names, clients))
 
     def _note_missed(self, stg, names, clients, vios_uuid):
         """Remember what to unmap when a VIOS is up again."""

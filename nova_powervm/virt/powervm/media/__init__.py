@@ -150,7 +150,8 @@ class ConfigDrive:
             stg.expect([group.vios_uuid], element)
             stg.edit_redundant([group.vios_uuid], _map_again, group,
                                vm.get_lpar_uuid(instance), element,
-                               stg.device_address, required=False)
+                               stg.device_address, required=False,
+                               order=transaction.Order.PLANNED)
 
     def _find_medium(self, instance):
         """Find the volume group whose medium is to be mapped to a server.
@@ -190,7 +191,8 @@ class ConfigDrive:
         if vioses:
             name = get_cfg_drv_name(instance)
             stg.edit_redundant(sorted(vioses), _unmap, name,
-                               required=False, missed=functools.partial(
+                               required=False, order=transaction.Order.ANY,
+                               missed=functools.partial(
                                    self._delete_later, name,
                                    deletion.server_proof(instance)))
 

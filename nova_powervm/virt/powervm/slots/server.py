@@ -68,6 +68,7 @@ class ServerSlots:
         # (VIOS UUID, identity) -> (slot, LUA).
         self._addresses: dict[
             tuple[str, str], tuple[int, str | None]] = {}
+        self._are_planned = False
         # WWPNs -> name of the fabric.
         self._fabrics: dict[frozenset[str], str] = {}
         # (name of the fabric, WWPNs) -> slot, or None.
@@ -197,6 +198,14 @@ class ServerSlots:
         """Whether plan() is to see the VIOSes before they are edited."""
         return bool(self._expected)
 
+    @property
+    def are_planned(self) -> bool:
+        """Whether plan() has found a slot for all that it had to map.
+
+        Then no slot depends on which VIOS is written first.
+        """
+        return self._are_planned
+
     def plan(self, vioses: dict[str, pvm_vios.VIOS]) -> None:
         """Choose the addresses of all expected storage that is not mapped yet.
 
@@ -213,6 +222,10 @@ class ServerSlots:
             self._addresses = plan.SlotPlan(
                 self.guide, vioses, there, missing, self._vnet_slots,
                 self._free_slot).make()
+        self._are_planned = all(
+            any((vios_uuid, identity) in self._addresses
+                for identity in identities)
+            for vios_uuid, wanted in missing.items() for identities in wanted)
 
     def device_address(
             self, vios_w: pvm_vios.VIOS,

@@ -14,9 +14,13 @@
 
 from __future__ import annotations
 
+from concurrent import futures
 import contextlib
+import enum
+import threading
 import typing
 
+from oslo_context import context as oslo_context
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import entry_wrapper as pvm_wrapper
@@ -30,6 +34,21 @@ from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import vios_mappings
 
 LOG = logging.getLogger(__name__)
+
+#: VIOSes are written at the same time if the last write of one of them took so
+#: many seconds. Otherwise threads cost more than they save.
+SLOW = 0.5
+
+
+class Order(enum.Enum):
+    """Whether edits of several VIOSes may be written in any order."""
+
+    #: No: the platform chooses slots, and a server boots from the lowest.
+    KEPT = 'kept'
+    #: Yes, if all of the storage that is expected has a slot in the slot map.
+    PLANNED = 'planned'
+    #: Yes: the edits only remove mappings.
+    ANY = 'any'
 
 
 class _ViosIsDown(Exception):
@@ -72,6 +91,9 @@ class StorageTransaction:
         self._needed: set[str] = set()
         self._redundant: list[_Redundant] = []
         self._returned = {}
+        self._orders: set[Order] = set()
+        # Held while edits are made: they know nothing of threads.
+        self._edit_lock = threading.Lock()
         self._read: list[pvm_vios.VIOS] = []
 
     @classmethod
@@ -91,21 +113,25 @@ class StorageTransaction:
         return group in self._xag
 
     def edit(self, vios_uuid: str, func: typing.Callable[..., typing.Any],
-             *args: typing.Any, **kwargs: typing.Any) -> None:
+             *args: typing.Any, order: Order = Order.KEPT,
+             **kwargs: typing.Any) -> None:
         """Queue an edit of one VIOS.
 
+        :param order: what it demands of the order of VIOSes.
         :param func: called as func(vios_wrapper, *args, **kwargs); returns a
             true value if it changed the wrapper: if it removed mappings, the
             list of them.
         """
         self._needed.add(vios_uuid)
+        self._orders.add(order)
         self._add(vios_uuid, func, args, kwargs)
 
     def edit_redundant(
             self, vios_uuids: typing.Iterable[str],
             func: typing.Callable[..., typing.Any], *args: typing.Any,
             missed: typing.Callable[[str], typing.Any] | None = None,
-            required: bool = True, **kwargs: typing.Any) -> None:
+            required: bool = True, order: Order = Order.KEPT,
+            **kwargs: typing.Any) -> None:
         """Queue an edit of each VIOS that serves the same storage.
 
         VIOSes that are down are left out.
@@ -114,7 +140,9 @@ class StorageTransaction:
         :param missed: called with the UUID of each VIOS that was left out,
                        if execute() succeeds; or None.
         :param required: whether execute() fails if all are left out.
+        :param order: what it demands of the order of the VIOSes.
         """
+        self._orders.add(order)
         group = _Redundant(tuple(vios_uuids), missed, required)
         self._redundant.append(group)
         for vios_uuid in group.vios_uuids:
@@ -129,7 +157,7 @@ class StorageTransaction:
         """
         self.expect([vios_uuid], element)
         self.edit(vios_uuid, vios_mappings.add_mapping, lpar_uuid, element,
-                  device_address=self.device_address)
+                  order=Order.PLANNED, device_address=self.device_address)
 
     def map_redundant(self, vios_uuids: typing.Iterable[str], lpar_uuid: str,
                       element: pvm_wrapper.Wrapper) -> None:
@@ -139,7 +167,8 @@ class StorageTransaction:
         """
         self.expect(vios_uuids, element)
         self.edit_redundant(vios_uuids, vios_mappings.add_mapping, lpar_uuid,
-                            element, device_address=self.device_address)
+                            element, order=Order.PLANNED,
+                            device_address=self.device_address)
 
     def expect(self, vios_uuids: typing.Iterable[str],
                element: pvm_wrapper.Wrapper) -> None:
@@ -189,8 +218,9 @@ class StorageTransaction:
                      *args: typing.Any, **kwargs: typing.Any) -> None:
         """Queue an edit of each VIOS that is read for another edit anyway.
 
-        Such edits come first. They need no read. They need a write only if
-        they change a VIOS that no other edit changes.
+        Such edits come first, and only remove mappings. They need no read.
+        They need a write only if they change a VIOS that no other edit
+        changes.
         """
         self._common.append((func, args, kwargs))
 
@@ -238,8 +268,9 @@ class StorageTransaction:
     def execute(self) -> dict[str, pvm_vios.VIOS]:
         """Make the edits, then the calls that were queued with then().
 
-        Try all VIOSes, in the order of their first edits. Make the calls only
-        if all VIOSes succeeded; make those of otherwise() if something failed.
+        Try all VIOSes, in the order of their first edits, or at the same time
+        if that is safe and saves time. Make the calls only if all VIOSes
+        succeeded; make those of otherwise() if something failed.
 
         :returns: dict of VIOS UUID -> wrapper after the edits.
         :raises StorageNotServed: if all VIOSes of a required edit are down.
@@ -298,17 +329,30 @@ class StorageTransaction:
         for func in self._plans:
             func(vioses)
         results, failures = {}, {}
-        # One after the other, in the order of the edits, because the platform
-        # chooses slots in this order, and a server boots from the lowest.
-        for uuid in uuids:
+
+        def update(uuid: str) -> None:
             try:
                 results[uuid] = self._update(uuid, vioses.get(uuid),
                                              writes[uuid])
             except Exception as exc:
                 failures[uuid] = exc
+
+        if len(uuids) > 1 and self._is_any_order and any(
+                self.host.edits.seconds(uuid) >= SLOW for uuid in uuids):
+            _at_once(update, uuids)
+        else:
+            for uuid in uuids:
+                update(uuid)
         if failures:
-            self._raise(failures)
-        return results
+            self._raise({uuid: failures[uuid] for uuid in uuids
+                         if uuid in failures})
+        return {uuid: results[uuid] for uuid in uuids}
+
+    @property
+    def _is_any_order(self) -> bool:
+        """Whether all servers boot alike, whatever VIOS is written first."""
+        return Order.KEPT not in self._orders and (
+            Order.PLANNED not in self._orders or self._slots.are_planned)
 
     def _read_together(self, uuids: list[str]) -> dict[str, pvm_vios.VIOS]:
         self._read = self.host.vioses(self._xag)
@@ -350,11 +394,12 @@ class StorageTransaction:
         if not is_needed:
             self._check_up(vios_w)
         is_changed = False
-        for number, (func, args, kwargs) in enumerate(
-                self._common + self._edits[vios_uuid]):
-            returned = func(vios_w, *args, **kwargs)
-            self._returned[vios_uuid, number] = returned
-            is_changed = bool(returned) or is_changed
+        with self._edit_lock:
+            for number, (func, args, kwargs) in enumerate(
+                    self._common + self._edits[vios_uuid]):
+                returned = func(vios_w, *args, **kwargs)
+                self._returned[vios_uuid, number] = returned
+                is_changed = bool(returned) or is_changed
         return is_changed
 
     def _raise(self, failures: dict[str, Exception]) -> typing.NoReturn:
@@ -367,3 +412,19 @@ class StorageTransaction:
         raise pvm_exc.Error('; '.join(
             'VIOS %s: %s' % failure for failure in failures.items())
         ) from first
+
+
+def _at_once(func: typing.Callable[[str], None], uuids: list[str]) -> None:
+    """Call a function of each UUID, in threads with the context of this one.
+
+    :raises: what one of them raises.
+    """
+    context = oslo_context.get_current()
+
+    def call(uuid: str) -> None:
+        if context is not None:
+            context.update_store()
+        func(uuid)
+
+    with futures.ThreadPoolExecutor(len(uuids)) as pool:
+        list(pool.map(call, uuids))

@@ -16,6 +16,7 @@ from nova import exception as nova_exc
 
 from nova_powervm.virt.powervm import lua
 from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import addresses
 
@@ -41,7 +42,8 @@ class Connection:
         for vios_uuid, hdisk in self._hdisks.items():
             stg.expect([vios_uuid], self._volume.element(hdisk))
         stg.edit_redundant(list(self._hdisks), self._map, stg.device_address,
-                           missed=self._missed.add)
+                           missed=self._missed.add,
+                           order=transaction.Order.PLANNED)
         stg.then(self._check)
 
     def _map(self, vios_w, device_address):

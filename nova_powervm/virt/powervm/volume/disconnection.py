@@ -16,6 +16,7 @@ from nova.compute import task_states
 from oslo_log import log as logging
 
 from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import device_addresses
@@ -74,7 +75,7 @@ class Disconnection:
             stg.plan(self._doubt_discovery)
         stg.plan(self._note_devices)
         stg.edit_redundant(self._transport.vios_uuids(), self._unmap,
-                           missed=self._miss)
+                           missed=self._miss, order=transaction.Order.ANY)
         stg.then(self._remove_devices)
         stg.otherwise(self._look_later)
 

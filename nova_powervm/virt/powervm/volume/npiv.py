@@ -27,6 +27,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import boot_path
 from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm.storage import clients
+from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import driver
 from nova_powervm.virt.powervm.volume import fabrics
@@ -176,7 +177,8 @@ class NpivTransport(driver.VolumeTransport):
             mapping for vios_w in vioses.values()
             for mapping in vios_w.vfc_mappings
             if is_ours(mapping) and not is_removed(mapping)))
-        stg.edit_redundant(list(self.host.fc_ports()), _remove, is_removed)
+        stg.edit_redundant(list(self.host.fc_ports()), _remove, is_removed,
+                           order=transaction.Order.ANY)
         stg.then(self._note_removed, left)
 
     def _ours(self):

@@ -44,9 +44,10 @@ class GuideTest(base.SlotsTestCase):
 
     def test_by_name(self):
         self.keep({9: self.devices(b_test=LUA % 5, s_test=LUA % 1)})
-        self.guided(self.boot, self.swap, new_lpar=True)
+        slots = self.guided(self.boot, self.swap, new_lpar=True)
         self.assertEqual({'b_test': (9, LUA % 5), 's_test': (9, LUA % 1)},
                          self.addresses())
+        self.assertTrue(slots.are_planned)
 
     def test_map_of_the_last_release(self):
         self.keep({9: {'VDisk': {self.boot.udid: LUA % 5}}})
@@ -54,7 +55,8 @@ class GuideTest(base.SlotsTestCase):
         self.assertEqual({'b_test': (9, LUA % 5)}, self.addresses())
 
     def test_without_a_map_the_platform_chooses(self):
-        self.guided(self.boot, new_lpar=True)
+        slots = self.guided(self.boot, new_lpar=True)
+        self.assertFalse(slots.are_planned)
         self.assertEqual({'b_test': (2, LUA % 1)}, self.addresses())
 
     def test_store_is_down(self):
@@ -112,6 +114,7 @@ class GuideTest(base.SlotsTestCase):
             stg.map(self.vios().uuid, vm.get_lpar_uuid(self.instance),
                     self.boot)
         self.assertEqual([], self.store.calls)
+        self.assertTrue(slots.are_planned)
 
     def test_ports(self):
         self.keep({9: {'CNA': {'FA163E000001': 'ETHERNET0'}},
@@ -216,3 +219,11 @@ class SharedPoolGuideTest(ssp_base.PoolTestCase):
             with transaction.StorageTransaction.immediate(
                     self.host, 'test') as stg:
                 self.adapter.disconnect_disk(instance, stg)
+
+
+class SlowSharedPoolGuideTest(SharedPoolGuideTest):
+    """The VIOSes are written at the same time."""
+
+    def setUp(self):
+        super().setUp()
+        self.patch(transaction, 'SLOW', 0)

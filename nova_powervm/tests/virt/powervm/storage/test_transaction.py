@@ -14,11 +14,17 @@
 
 import functools
 import threading
+import time
+import types
 
+import fixtures
+from oslo_context import context as oslo_context
 from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.tests.virt.powervm.disk import base as disk_base
 from nova_powervm.tests.virt.powervm.storage import base
+from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -214,6 +220,157 @@ class GroupFaultsTestCase(ServersTestCase):
 
         self.assertEqual([3], self.together(map_or_raise, ZeroDivisionError))
         self.assertEqual([0, 1, 2, 4], self.mapped())
+
+
+class PlannedSlots(no_slots.NoSlots):
+    """Slots of a server, all of which are known.
+
+    :param by_name: dict of the name of a disk -> slot
+    """
+
+    has_plan = are_planned = True
+
+    def __init__(self, by_name):
+        self._by_name = by_name
+
+    def plan(self, vioses):
+        pass
+
+    def device_address(self, vios_w, element):
+        return self._by_name[element.name], None
+
+
+class TwoViosesTestCase(base.DisksTestCase):
+    """Two slow VIOSes are written at the same time, where that is safe."""
+
+    def setUp(self):
+        super().setUp()
+        self.instance = self.make_instance()
+        self.create_lpar(self.instance)
+        self.disks = {'vios1': [self.create_disk('b_test')],
+                      'vios2': [self.create_disk('r_test', 'vios2')]}
+        self.patch(transaction, 'SLOW', 0)
+        self.simulated.site.timing['vios_write_seconds'] = 1
+        # A write lasts until both VIOSes are being written, or this long.
+        self.seconds = 0.2
+        self.both = threading.Barrier(2)
+        self.overlaps = 0
+        self.useFixture(fixtures.MockPatch(
+            'nova_powervm.simulator.app.time', types.SimpleNamespace(
+                monotonic=time.monotonic, sleep=self.write)))
+
+    def write(self, _seconds):
+        try:
+            self.both.wait(self.seconds)
+            self.overlaps += 1
+        except threading.BrokenBarrierError:
+            self.both.reset()
+
+    def map_both(self, slots=no_slots.NO_SLOTS):
+        lpar_uuid = vm.get_lpar_uuid(self.instance)
+        with transaction.StorageTransaction.immediate(
+                self.host, 'map', slots=slots) as stg:
+            for vios, disks in self.disks.items():
+                for disk in disks:
+                    stg.map(self.vios(vios).uuid, lpar_uuid, disk)
+
+    def unmap_both(self, names=('b_test', 'r_test')):
+        stg = self.transaction()
+        for vios in self.disks:
+            stg.edit(self.vios(vios).uuid,
+                     vios_mappings.remove_storage_mappings, pvm_stg.VDisk,
+                     list(names), order=transaction.Order.ANY)
+        return stg.execute()
+
+    def assert_mapped(self):
+        self.assertEqual([('b_test', 'lpar1')], self.mappings())
+        self.assertEqual([('r_test', 'lpar1')], self.mappings('vios2'))
+
+    def slots(self):
+        return [bus.client_slot for vios in self.disks
+                for bus in self.vios(vios).buses]
+
+    def test_platform_chooses(self):
+        """The server boots from the disk of the first one."""
+        self.map_both()
+        self.assert_mapped()
+        self.assertEqual(0, self.overlaps)
+
+    def test_planned(self):
+        self.seconds = 20
+        self.map_both(PlannedSlots({'b_test': 12, 'r_test': 11}))
+        self.assert_mapped()
+        self.assertEqual(2, self.overlaps)
+        self.assertEqual([12, 11], self.slots())
+
+    def test_removed(self):
+        self.map_both()
+        self.seconds = 20
+        threads = threading.active_count()
+        vioses = self.unmap_both()
+        self.assertEqual([self.vios(vios).uuid for vios in self.disks],
+                         [*vioses])
+        self.assertEqual(([], []), (self.mappings(), self.mappings('vios2')))
+        self.assertEqual(2, self.overlaps)
+        self.assertEqual(threads, threading.active_count())
+
+    def test_fast(self):
+        """A fast VIOS needs no threads."""
+        self.map_both()
+        self.patch(transaction, 'SLOW', 60)
+        self.unmap_both()
+        self.assertEqual(0, self.overlaps)
+        self.assertEqual(([], []), (self.mappings(), self.mappings('vios2')))
+
+    def test_one_fails(self):
+        self.map_both()
+        self.break_request('status', 'POST', self.vios().uuid, status=500,
+                           message='Broken on purpose')
+        error = self.assertRaises(pvm_exc.HttpError, self.unmap_both)
+        self.assertIn('Broken on purpose', str(error))
+        self.assertEqual([('b_test', 'lpar1')], self.mappings())
+        self.assertEqual([], self.mappings('vios2'))
+
+    def test_both_fail(self):
+        self.map_both()
+        self.break_request('status', 'POST', 'VirtualIOServer', count=2,
+                           status=500, message='Broken on purpose')
+        error = self.assertRaises(pvm_exc.Error, self.unmap_both)
+        uuids = [self.vios(vios).uuid for vios in self.disks]
+        self.assertEqual(uuids, sorted(uuids, key=str(error).index))
+        self.assert_mapped()
+
+    def test_one_goes_down(self):
+        """Who may go on without it knows that, and the other one is done."""
+        self.map_both()
+        down = self.vios('vios2').uuid
+        missed = []
+        stg = self.transaction()
+        stg.edit_redundant(
+            [self.vios().uuid, down], vios_mappings.remove_storage_mappings,
+            pvm_stg.VDisk, ['b_test', 'r_test'], missed=missed.append,
+            order=transaction.Order.ANY)
+        self.break_request('vios_down', 'POST', down)
+        self.assertEqual([self.vios().uuid], [*stg.execute()])
+        self.assertEqual([down], missed)
+        self.assertEqual([], self.mappings())
+
+    def test_request_id(self):
+        """The log has the id of the request that wants the edits."""
+        context = oslo_context.RequestContext(request_id='req-1')
+        self.addCleanup(setattr, oslo_context._request_store, 'context',
+                        oslo_context.get_current())
+        context.update_store()
+        seen = []
+        stg = self.transaction()
+        for vios in self.disks:
+            stg.edit(self.vios(vios).uuid, lambda _vios_w: seen.append(
+                (oslo_context.get_current().request_id,
+                 threading.current_thread())), order=transaction.Order.ANY)
+        stg.execute()
+        self.assertEqual(['req-1'] * 2, [request for request, _ in seen])
+        self.assertNotIn(threading.current_thread(), [
+            thread for _, thread in seen])
 
 
 class StorageTransactionTestCase(base.DisksTestCase):
