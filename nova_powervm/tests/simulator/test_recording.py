@@ -205,7 +205,7 @@ class HttpsTest(RecordingTestCase):
         super().setUp()
         self.site.stop()
         folder = self.useFixture(base_fixtures.TempDir()).path
-        tls = certificate.make('127.0.0.1', folder)
+        tls = certificate.make(['127.0.0.1'], folder)
         self.authority = os.path.join(folder, 'ca.pem')
         self.site = sim_site.Site(fixtures.load_profile('default'))
         self.addCleanup(self.site.stop)
