@@ -66,9 +66,9 @@ def _run_servers(options, out):
     :returns: tuple of the steps.Demo, and what happened in it.
     """
     # It takes seconds to import Nova: not for --help.
+    from nova_powervm.demo.cloud import cloud as powervm_cloud
     from nova_powervm.demo import keep
     from nova_powervm.demo import steps
-    from nova_powervm.tests.functional import cloud as powervm_cloud
 
     with powervm_cloud.Cloud() as cloud:
         demo = steps.Demo(cloud, out, options.image)
@@ -82,8 +82,8 @@ def _run_servers(options, out):
 
 def _run_live_migration(options, out):
     """Run the second act: as _run_servers()."""
+    from nova_powervm.demo.cloud import cloud as powervm_cloud
     from nova_powervm.demo import live_migration
-    from nova_powervm.tests.functional import cloud as powervm_cloud
 
     with powervm_cloud.Cloud(live_migration.PROFILE, live_migration.TIMING,
                              live_migration.OPTIONS) as cloud:

@@ -50,7 +50,7 @@ class Client:
     The platform closes the terminal when the guest moves; the client opens it
     again on the host where the guest runs.
 
-    :param hosts: list of cloud.SimulatedHost
+    :param hosts: list of site.SimulatedHost
     :param partition: str, the name of the guest's LPAR.
     :param say: called with each line of the guest, str.
     :ivar lines: list of (number, uptime in seconds, name of the host).

@@ -24,19 +24,10 @@ import fixtures
 from lxml import etree
 from pypowervm import adapter as pvm_adapter
 
+from nova_powervm.demo import fresh
 from nova_powervm.simulator import host as sim_host
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.simulator import site as sim_site
-
-_ENVIRONMENT = ('http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY',
-                'all_proxy', 'ALL_PROXY', 'REQUESTS_CA_BUNDLE',
-                'CURL_CA_BUNDLE', 'PYPOWERVM_SESSION_CONFIG')
-# Caches that pypowervm keeps in its modules, and the value of an empty one.
-_CACHES = (
-    ('pypowervm.tasks.vopt', '_cur_vios_uuid', None),
-    ('pypowervm.tasks.vopt', '_cur_vg_uuid', None),
-    ('pypowervm.tasks.partition', '_vscsi_pfc_wwpns', None),
-)
 
 
 @functools.lru_cache(maxsize=None)
@@ -98,11 +89,7 @@ class SimulatedSite(fixtures.Fixture):
         self._timing = dict({'event_seconds': 0.5}, **timing)
 
     def _setUp(self):
-        for name in _ENVIRONMENT:
-            self.useFixture(fixtures.EnvironmentVariable(name))
-        for module, attribute, empty in _CACHES:
-            self.useFixture(fixtures.MonkeyPatch(
-                '%s.%s' % (module, attribute), empty))
+        self.useFixture(fresh.FreshPypowervm())
         profile = self._profile
         if isinstance(profile, str):
             # A file may change.

@@ -31,8 +31,8 @@ class Catalog:
     :param nova: the WSGI application of Nova's API, without Keystone's
         middleware
     :param project_id: str, of the administrator
-    :param glance: demo.stand_ins.Images
-    :param neutron: demo.stand_ins.Networks
+    :param glance: demo.cloud.stand_ins.Images
+    :param neutron: demo.cloud.stand_ins.Networks
     :param others: dict of type of a service -> (web.Service, path of its
         endpoint)
     """

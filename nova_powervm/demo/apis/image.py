@@ -29,7 +29,7 @@ TIMES = ('created_at', 'updated_at')
 class Image(web.Service):
     """The service.
 
-    :param glance: demo.stand_ins.Images
+    :param glance: demo.cloud.stand_ins.Images
     """
 
     ROUTES = (

@@ -27,7 +27,7 @@ CHANGED = ('networks', 'subnets', 'ports')
 class Network(web.Service):
     """The service.
 
-    :param neutron: demo.stand_ins.Networks
+    :param neutron: demo.cloud.stand_ins.Networks
     """
 
     ROUTES = (

@@ -19,11 +19,11 @@ import signal
 import sys
 import warnings
 
+from nova_powervm.demo.cloud import cloud as powervm_cloud
 from nova_powervm.tests.bench import profiles
 from nova_powervm.tests.bench import report
 from nova_powervm.tests.bench import rows
 from nova_powervm.tests.bench import slopes
-from nova_powervm.tests.functional import cloud as powervm_cloud
 from nova_powervm.tests.simulator import measure
 
 #: A job has ended at the first look at it.

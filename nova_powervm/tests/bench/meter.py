@@ -50,7 +50,7 @@ class Measurement:
 class Meter:
     """Measures operations on a simulated host.
 
-    :param host: cloud.SimulatedHost
+    :param host: site.SimulatedHost
     """
 
     def __init__(self, host):

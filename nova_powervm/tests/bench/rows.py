@@ -21,8 +21,8 @@ import os
 import typing
 from unittest import mock
 
+from nova_powervm.demo.cloud import site
 from nova_powervm.tests.bench import meter
-from nova_powervm.tests.functional import cloud as powervm_cloud
 
 GIB = 1024 ** 3
 IMAGE_SIZE = 8 * 1024 ** 2
@@ -140,7 +140,7 @@ def sync_power_states(bench):
         bench.boot()
     with bench.meter.operation() as measured:
         manager._sync_power_states(bench.cloud.context())
-        powervm_cloud.wait_for(done, 'for the power states')
+        site.wait_for(done, 'for the power states')
     return measured
 
 

@@ -17,12 +17,7 @@ bases. Where nothing of this comes, the disks are in a volume group of a VIOS
 that is not the management partition.
 """
 
-
-def complete(storage):
-    """Complete the options of storage: a pool has no volume group."""
-    if storage.get('disk_driver') != 'ssp':
-        return storage
-    return dict(storage, volume_group_name='', volume_group_vios_name='')
+from nova_powervm.demo.cloud import platform
 
 
 class Platform:
@@ -33,7 +28,7 @@ class Platform:
 
     def _configure_driver(self):
         super()._configure_driver()
-        self.flags(group='powervm', **complete(self.STORAGE))
+        self.flags(group='powervm', **platform.complete(self.STORAGE))
 
     def _on_its_own_host(self, hostname):
         own = super()._on_its_own_host(hostname)

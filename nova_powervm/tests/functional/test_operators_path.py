@@ -27,10 +27,9 @@ import time
 
 import fixtures as fx
 from nova.cmd import manage
-from nova.tests import fixtures as nova_fixtures
 
 from nova_powervm.demo.apis import catalog
-from nova_powervm.demo import stand_ins
+from nova_powervm.demo.cloud import platform
 from nova_powervm.tests.functional import base
 from nova_powervm.tests.functional import volume_api
 from nova_powervm.tests.functional import volumes
@@ -136,6 +135,7 @@ class OperatorsPathTest(volumes.VolumeMixin, base.PowerVMTestCase):
     PROFILE = 'live-migration'
     CAST_AS_CALL = False
     VOLUMES = 0
+    STAND_INS = platform.PlatformMixin.STAND_INS
 
     def setUp(self):
         super().setUp()
@@ -153,9 +153,6 @@ class OperatorsPathTest(volumes.VolumeMixin, base.PowerVMTestCase):
     def _prepare_platform(self):
         self.folder = self.useFixture(fx.TempDir()).path
         super()._prepare_platform()
-        for name, double in (('GlanceFixture', stand_ins.Images),
-                             ('NeutronFixture', stand_ins.Networks)):
-            self.useFixture(fx.MockPatchObject(nova_fixtures, name, double))
 
     def _configure_driver(self):
         """Install nova-compute as the page says, and use its nova.conf."""

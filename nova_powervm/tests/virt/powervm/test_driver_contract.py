@@ -39,9 +39,9 @@ from nova.tests.unit.virt import test_virt_drivers
 from nova.virt import driver as virt_driver
 from oslo_utils import units
 
+from nova_powervm.demo import quick
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
-from nova_powervm.tests import quick
 from nova_powervm.tests.virt.powervm import contract
 from nova_powervm.virt.powervm import driver
 from nova_powervm.virt.powervm import driver_console

@@ -16,7 +16,7 @@ import fixtures
 from nova import objects
 from pypowervm.wrappers import storage as pvm_stg
 
-from nova_powervm.tests import quick
+from nova_powervm.demo import quick
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm.media import repository

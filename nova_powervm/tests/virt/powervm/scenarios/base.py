@@ -28,9 +28,9 @@ from nova import objects
 import testtools
 
 from nova_powervm import conf as cfg
+from nova_powervm.demo.cloud import platform
 from nova_powervm.simulator import profile as sim_profile
 from nova_powervm.tests.bench import profiles
-from nova_powervm.tests.functional import platforms as storage
 from nova_powervm.tests import log_watch
 from nova_powervm.tests.virt.powervm.scenarios import cloud as scenario_cloud
 from nova_powervm.tests.virt.powervm.scenarios import looks
@@ -131,7 +131,7 @@ class ScenarioCase(looks.PlatformLooks, testtools.TestCase):
         cloud = scenario_cloud.Cloud(
             platforms.Platform(
                 cls.__name__, cls.load_profile(),
-                dict(_GROUP, **dict(storage.complete(cls.STORAGE),
+                dict(_GROUP, **dict(platform.complete(cls.STORAGE),
                                     fc_attach_strategy=cls.STRATEGY)),
                 fabrics=cls.PORTS, **cls.VIF),
             cls.TIMING, cls.prepare)

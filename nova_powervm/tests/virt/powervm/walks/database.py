@@ -29,7 +29,7 @@ from nova.tests import fixtures as nova_fixtures
 from oslo_serialization import jsonutils
 import sqlalchemy
 
-from nova_powervm.tests import quick
+from nova_powervm.demo import quick
 
 #: Tables with rows of one server, and the column with its UUID.
 _TABLES = (

@@ -22,7 +22,7 @@ from nova.virt import node
 import pycdlib
 
 from nova_powervm import conf as cfg
-from nova_powervm.tests import quick
+from nova_powervm.demo import quick
 from nova_powervm.tests.virt.powervm.walks import neighbours
 from nova_powervm.virt.powervm import instance_id
 

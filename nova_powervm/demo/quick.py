@@ -118,6 +118,24 @@ class Collections(fixtures.Fixture):
             orm, 'subqueryload', orm.selectinload))
 
 
+class _Validators:
+    """Validators of Nova's API, one for each schema."""
+
+    def __init__(self):
+        # ID of the schema, and the other arguments -> the schema, which keeps
+        # its ID, and the validator.
+        self._made = {}
+        self._make = validators._SchemaValidator
+
+    def get(self, schema, relax_additional_properties=False, is_body=True):
+        """The validator of a schema; the arguments are those of Nova's."""
+        key = id(schema), relax_additional_properties, is_body
+        if key not in self._made:
+            self._made[key] = schema, self._make(
+                schema, relax_additional_properties, is_body)
+        return self._made[key][1]
+
+
 class Schemas(fixtures.Fixture):
     """Makes one validator for each schema of Nova's API in a process.
 
@@ -125,22 +143,11 @@ class Schemas(fixtures.Fixture):
     that it has to match. A validator keeps nothing of what it validates.
     """
 
-    # ID of the schema, and the other arguments -> the schema, which keeps its
-    # ID, and the validator.
-    _made = {}
-    _make = validators._SchemaValidator
+    _validators = _Validators()
 
     def _setUp(self):
         self.useFixture(fixtures.MockPatchObject(
-            validators, '_SchemaValidator', self._get))
-
-    @classmethod
-    def _get(cls, schema, relax_additional_properties=False, is_body=True):
-        key = id(schema), relax_additional_properties, is_body
-        if key not in cls._made:
-            cls._made[key] = schema, cls._make(
-                schema, relax_additional_properties, is_body)
-        return cls._made[key][1]
+            validators, '_SchemaValidator', self._validators.get))
 
 
 class Signatures(fixtures.Fixture):

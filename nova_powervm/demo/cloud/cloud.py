@@ -12,66 +12,30 @@
 
 """A cloud to play with: Nova in this process, the simulated site in its own.
 
-The demo and the benchmark run on it. Nova is put together by the same
-machinery as for the functional tests, without a test runner.
+The demo and the benchmark run on it. Nova is put together by the machinery of
+its functional tests, without a test runner.
 """
 
 import contextlib
-import json
 import logging
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 
 import fixtures as fx
 from nova import context as nova_context
 from nova.tests import fixtures as nova_fixtures
 from nova.tests.functional.api import client as api_client
-import requests
+from nova.tests.functional import integrated_helpers
 
-from nova_powervm.demo import stand_ins
-from nova_powervm.simulator import profile as sim_profile
-from nova_powervm.tests import fixtures as powervm_fixtures
-from nova_powervm.tests.functional import base
-from nova_powervm.tests.functional import platforms
+from nova_powervm.demo.cloud import platform
+from nova_powervm.demo.cloud import site
+from nova_powervm.demo import fresh
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds for the simulator to come up, and to go.
-START_TIMEOUT = 60
-STOP_TIMEOUT = 15
-#: Seconds for a server to reach a state.
-SERVER_TIMEOUT = 120
 LOG_FORMAT = '%(asctime)s %(levelname)s [%(name)s] %(message)s'
-
-
-class CloudError(Exception):
-    """Something in the cloud did not happen as it should."""
-
-
-class NotFound(CloudError):
-    """A simulated host does not have what a request names."""
-
-
-def wait_for(condition, what, timeout=SERVER_TIMEOUT, interval=0.05):
-    """Call a function until it returns something true.
-
-    :param what: str, ends the sentence 'Timed out waiting ...'.
-    :returns: what it returned.
-    :raises CloudError: after ``timeout`` seconds.
-    """
-    deadline = time.monotonic() + timeout
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > deadline:
-            raise CloudError('Timed out waiting %s.' % what)
-        time.sleep(interval)
 
 
 @contextlib.contextmanager
@@ -99,197 +63,6 @@ def uninterrupted():
         signal.raise_signal(number)
 
 
-def _is_of_the_session(record):
-    return record['path'] == '/rest/api/web/Logon' or (
-        record['method'] == 'GET' and record['path'].endswith('/uom/Event'))
-
-
-class SimulatedHost:
-    """A host of the site, and the control API on its port.
-
-    :param description: dict, an item of the simulator's ready file.
-    :cvar NotFound: what a method raises for a partition that is not here.
-    :ivar management_root: str, folder with what the management partition sees
-    """
-
-    NotFound = NotFound
-
-    def __init__(self, description):
-        self.name = description['name']
-        self.management_root = description['management_root']
-        self.port = description['port']
-        self.url = 'http://127.0.0.1:%d' % self.port
-        self._http = requests.Session()
-        # A proxy of the environment cannot reach it.
-        self._http.trust_env = False
-
-    def _send(self, method, path, body=None):
-        response = self._http.request(
-            method, '%s/simulator/%s' % (self.url, path), json=body)
-        if response.status_code >= 400:
-            error = NotFound if response.status_code == 404 else CloudError
-            raise error('%s /simulator/%s: %s' % (method, path,
-                                                  response.text.strip()))
-        return response
-
-    def state(self):
-        """Return what is on this host as a dict (see the control API)."""
-        return next(host for host in self._send('GET', 'state').json()['hosts']
-                    if host['name'] == self.name)
-
-    def journal(self):
-        """Return the REST requests since clear_journal(), oldest first."""
-        return self._send('GET', 'journal').json()['requests']
-
-    def clear_journal(self):
-        """Forget the REST requests so far."""
-        self._send('DELETE', 'journal')
-
-    def take_requests(self):
-        """Return the journal and clear it, without logon and event polls.
-
-        Those are not the cost of any operation: there is always one poll for
-        events under way.
-        """
-        requests = [record for record in self.journal()
-                    if not _is_of_the_session(record)]
-        self.clear_journal()
-        return requests
-
-    def add_fault(self, **spec):
-        """Let requests fail (see the control API)."""
-        return self._send('POST', 'faults', spec).json()
-
-    def clear_faults(self):
-        """Let no requests fail any more."""
-        self._send('DELETE', 'faults')
-
-    def act(self, action, **arguments):
-        """Change something from outside (see the control API)."""
-        return self._send('POST', 'control',
-                          dict(arguments, action=action)).json()
-
-    def disk_checksum(self, disk_name, length):
-        """Hash what a disk holds.
-
-        :param length: int, how many bytes from its start.
-        :returns: str, the SHA-256 as hex digits.
-        """
-        return self._send('GET', 'disks/%s/sha256?length=%d' % (
-            disk_name, length)).json()['sha256']
-
-    def read_disk(self, disk_name, offset=0, length=16 * 1024 ** 2):
-        """Return what a disk or a medium holds, bytes.
-
-        :param offset: int, in bytes.
-        :param length: int, of bytes, 16 MiB at most.
-        """
-        return self._send('GET', 'disks/%s?offset=%d&length=%d' % (
-            disk_name, offset, length)).content
-
-    def write_disk(self, disk_name, offset, content):
-        """Write bytes to a disk, as a guest would.
-
-        :param offset: int, in bytes.
-        :param content: bytes
-        """
-        response = self._http.post('%s/simulator/disks/%s?offset=%d' % (
-            self.url, disk_name, offset), data=content)
-        response.raise_for_status()
-
-    def disks_of(self, partition, length):
-        """Return the disks that a partition sees, one dict for each path.
-
-        :param partition: str, its name.
-        :param length: int, of how many bytes to tell the SHA-256.
-        """
-        return self._send('GET', 'partitions/%s/disks?sha256=%d' % (
-            partition, length)).json()['disks']
-
-    def console_of(self, partition):
-        """Return what a partition has printed: dict (see the control API)."""
-        return self._send('GET', 'partitions/%s/console' % partition).json()
-
-
-class Simulator:
-    """A simulated PowerVM site in a process of its own.
-
-    :param profile: str, name or path of a profile.
-    :param folder: str, an existing folder for its data and its log.
-    :param timing: dict, overrides of the timing section of the profile.
-    :ivar hosts: list of SimulatedHost
-    :ivar profile: dict, what the site was made from
-    """
-
-    def __init__(self, profile, folder, timing=None):
-        self._name = profile
-        self._timing = timing or {}
-        self._ready_file = os.path.join(folder, 'ready.json')
-        self.data_dir = os.path.join(folder, 'data')
-        self.log_file = os.path.join(folder, 'simulator.log')
-        self._process = None
-        self.hosts = []
-        self.profile = sim_profile.load(profile)
-
-    @property
-    def pid(self):
-        """int, of the process."""
-        return self._process.pid
-
-    def start(self):
-        """Start the process and wait until it serves.
-
-        :raises CloudError: if it ends, or takes too long.
-        """
-        with open(self.log_file, 'wb') as log:
-            # In a session of its own, Ctrl-C does not end it before Nova.
-            self._process = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, start_new_session=True)
-        try:
-            ready = wait_for(self._read_ready_file, 'for the simulator',
-                             START_TIMEOUT)
-        except Exception:
-            self.stop()
-            raise
-        self.hosts = [SimulatedHost(host) for host in ready['hosts']]
-
-    def _command(self):
-        command = [
-            sys.executable, '-m', 'nova_powervm.simulator.cmd',
-            '--profile', self._name, '--port', '0',
-            '--data-dir', self.data_dir, '--ready-file', self._ready_file]
-        for name, value in self._timing.items():
-            command += ['--timing', '%s=%s' % (name, value)]
-        return command
-
-    def _read_ready_file(self):
-        if self._process.poll() is not None:
-            with open(self.log_file, errors='replace') as log:
-                raise CloudError('The simulator ended:\n%s' %
-                                 log.read()[-2000:])
-        try:
-            with open(self._ready_file) as ready:
-                return json.load(ready)
-        except FileNotFoundError:
-            return None
-
-    def stop(self):
-        """End the process, and wait for its end."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def state(self):
-        """Return the whole site as data."""
-        return {'hosts': [host.state() for host in self.hosts]}
-
-
 class LogFile(fx.Fixture):
     """Everything that is logged goes to a file, and nowhere else.
 
@@ -310,43 +83,37 @@ class LogFile(fx.Fixture):
                                        lambda *args, **kwargs: None))
 
 
-class _GivenSite(fx.Fixture):
-    """In place of the SimulatedSite in this process."""
+class _Nova(platform.PlatformMixin,
+            integrated_helpers.ProviderUsageBaseTestCase):
+    """Nova as its functional tests have it, on a site that is given.
 
-    def __init__(self, simulator):
-        super().__init__()
-        self.site = simulator
-
-    def _setUp(self):
-        for name in powervm_fixtures._ENVIRONMENT:
-            self.useFixture(fx.EnvironmentVariable(name))
-        for module, attribute, empty in powervm_fixtures._CACHES:
-            self.useFixture(fx.MonkeyPatch(
-                '%s.%s' % (module, attribute), empty))
-
-
-class _Nova(platforms.Platform, base.PowerVMTestCase):
-    """Nova as the functional tests have it, on a site that is given.
-
-    :param simulator: Simulator, started.
+    :param simulator: site.Simulator, started.
     :param folder: str, an existing folder for all that Nova writes.
     :param options: dict, of group [powervm].
     """
 
+    REQUIRES_LOCKING = True
+
     def __init__(self, simulator, folder, options):
         super().__init__()
-        self.STORAGE = options
-        # With several hosts, a failure would come back to the conductor,
-        # which does not expect it.
-        self.CAST_AS_CALL = len(simulator.hosts) == 1
+        self._options = platform.complete(options)
         self._simulator = simulator
         self._folder = folder
 
     def runTest(self):
         """There is nothing to test; a TestCase must have it."""
 
+    def setUp(self):
+        super().setUp()
+        # Nova's API answers only when the work is done. With several hosts,
+        # a failure would come back to the conductor, which does not expect it.
+        if len(self._simulator.hosts) == 1:
+            self.useFixture(nova_fixtures.CastAsCallFixture(self))
+        self.compute = self._start_compute('compute1')
+
     def _start_site(self):
-        return self.useFixture(_GivenSite(self._simulator)).site
+        self.useFixture(fresh.FreshPypowervm())
+        return self._simulator
 
     def _prepare_platform(self):
         for name in ('OS_TEST_TIMEOUT', 'OS_STDOUT_CAPTURE',
@@ -357,12 +124,19 @@ class _Nova(platforms.Platform, base.PowerVMTestCase):
                    instances_path=os.path.join(self._folder, 'instances'))
         os.makedirs(os.path.join(self._folder, 'instances'))
         # The compute service takes leave of the platform before it is gone.
-        self.flags(manager_shutdown_timeout=STOP_TIMEOUT)
-        for name, double in (
-                ('GlanceFixture', stand_ins.Images),
-                ('NeutronFixture', stand_ins.Networks),
-                ('StandardLogging', fx.Fixture)):
-            self.useFixture(fx.MockPatchObject(nova_fixtures, name, double))
+        self.flags(manager_shutdown_timeout=site.STOP_TIMEOUT)
+        self.useFixture(fx.MockPatchObject(
+            nova_fixtures, 'StandardLogging', fx.Fixture))
+
+    def _configure_driver(self):
+        super()._configure_driver()
+        self.flags(group='powervm', **self._options)
+
+    def _on_its_own_host(self, hostname):
+        own = super()._on_its_own_host(hostname)
+        self.flags(group='powervm', management_root=self.simulated_host(
+            hostname).management_root)
+        return own
 
 
 class Cloud:
@@ -375,8 +149,8 @@ class Cloud:
     :ivar folder: str, the temporary folder with all that is written. It is
         removed at the end, unless that is an exception: this gets a note
         that names the logs.
-    :ivar simulator: Simulator
-    :ivar nova: PowerVMTestCase, set up
+    :ivar simulator: site.Simulator
+    :ivar nova: a test case of Nova's, set up
     """
 
     def __init__(self, profile='default', timing=None, options=None):
@@ -409,7 +183,7 @@ class Cloud:
 
     def start_simulator(self):
         """Start the simulated site."""
-        self.simulator = Simulator(
+        self.simulator = site.Simulator(
             self.profile, self._make_folder('site'), self._timing)
         self._exit.callback(self.simulator.stop)
         self.simulator.start()
@@ -417,7 +191,7 @@ class Cloud:
     def start_nova(self):
         """Start Nova's services, with a compute service for each host.
 
-        :raises CloudError: if one does not start; the log tells why.
+        :raises site.CloudError: if one does not start; the log tells why.
         """
         nova = _Nova(self.simulator, self._make_folder('nova'),
                      self._options)
@@ -429,7 +203,7 @@ class Cloud:
                     nova._start_compute('compute%d' % number)
         except SystemExit:
             # A service that cannot start ends its process.
-            raise CloudError('Nova does not start.')
+            raise site.CloudError('Nova does not start.')
         self.nova = nova
 
     @staticmethod
@@ -452,13 +226,13 @@ class Cloud:
 
     @property
     def host(self):
-        """The SimulatedHost below the compute service."""
+        """The site.SimulatedHost below the compute service."""
         return self.simulator.hosts[0]
 
     @property
     def driver(self):
         """The PowerVMDriver of the compute service."""
-        return self.nova.driver
+        return self.nova.driver_of(self.nova.compute)
 
     @property
     def manager(self):
@@ -537,17 +311,17 @@ class Cloud:
     def wait_for_status(self, server, status):
         """Wait until a server has a status and nothing happens to it.
 
-        :raises CloudError: if it goes to ERROR, or takes too long.
+        :raises site.CloudError: if it goes to ERROR, or takes too long.
         """
         def settled():
             shown = self.server(server)
             if shown['status'] == 'ERROR' and status != 'ERROR':
-                raise CloudError('Server %s is in error: %s' % (
+                raise site.CloudError('Server %s is in error: %s' % (
                     shown['name'], shown.get('fault', {}).get('message')))
             if (shown['status'] == status and
                     shown['OS-EXT-STS:task_state'] is None):
                 return shown
-        return wait_for(settled, 'for server %s to be %s' % (
+        return site.wait_for(settled, 'for server %s to be %s' % (
             server['id'], status))
 
     def act(self, server, status, action, argument=None):
@@ -570,20 +344,20 @@ class Cloud:
         """Take a port from a server, and wait until it is gone."""
         api = self.nova.api
         api.detach_interface(server['id'], port['id'])
-        wait_for(lambda: port['id'] not in [
+        site.wait_for(lambda: port['id'] not in [
             interface['port_id'] for interface in api.get_port_interfaces(
                 server['id'])], 'for port %s to go' % port['id'])
 
     def delete(self, server):
         """Delete a server, and wait until it is gone.
 
-        :raises CloudError: if it goes to ERROR, or takes too long.
+        :raises site.CloudError: if it goes to ERROR, or takes too long.
         """
         def gone():
             shown = self.server(server)
             if shown is not None and shown['status'] == 'ERROR':
-                raise CloudError('Server %s is in error: %s' % (
+                raise site.CloudError('Server %s is in error: %s' % (
                     shown['name'], shown.get('fault', {}).get('message')))
             return shown is None
         self.nova.api.delete_server(server['id'])
-        wait_for(gone, 'for server %s to go' % server['id'])
+        site.wait_for(gone, 'for server %s to go' % server['id'])

@@ -38,7 +38,7 @@ from sqlalchemy import pool
 import testtools
 
 from nova_powervm import conf as cfg
-from nova_powervm.tests import quick
+from nova_powervm.demo import quick
 
 FILES = (
     ('openstack/2012-08-10/meta_data.json', b'{"uuid": "1"}'),
