@@ -30,6 +30,8 @@ from nova_powervm.virt.powervm import vm
 
 #: Statuses of a live migration whose end Nova knows.
 ENDED = ('completed', 'failed', 'cancelled', 'done')
+# Statuses of other moves after which the server is on one host only.
+_OTHERS_ENDED = (*ENDED, 'confirmed', 'reverted', 'error')
 #: Statuses of a live migration that nobody has ended.
 UNDER_WAY = ('accepted', 'queued', 'preparing', 'running')
 
@@ -80,21 +82,42 @@ def find_evacuation(context, instance, nodename):
                key=lambda migration: migration.id, default=None)
 
 
-def is_coming_again(instance, nodename, migration):
-    """Return whether a server comes to a host in a later live migration.
+def why_kept(instance, nodename, migration):
+    """Return why a late roll-back must remove nothing from a target.
 
-    Costs no request, and 1 DB call.
+    Nova does not wait for the roll-back at the target of a live migration, and
+    the instance that comes with it is as old as the call. So Nova's database
+    is asked. Costs no request, and 2 DB calls.
 
-    :param nodename: str, Nova's name of the host.
-    :param migration: nova.objects.Migration, the earlier live migration.
+    :param instance: nova.objects.Instance
+    :param nodename: str, Nova's name of the target.
+    :param migration: nova.objects.Migration that is rolled back; None if it
+        is not known.
+    :returns: str; None if the server is not there, and no later move that may
+        still go on comes from there or goes there.
     """
-    found = objects.MigrationList.get_by_filters(
-        nova_context.get_admin_context(), {
-            'instance_uuid': instance.uuid,
-            'migration_type': fields.MigrationType.LIVE_MIGRATION,
-            'status': list(UNDER_WAY)})
-    return any(later.id > migration.id and later.dest_compute == nodename
-               for later in found)
+    context = nova_context.get_admin_context(read_deleted='yes')
+    try:
+        present = objects.Instance.get_by_uuid(context, instance.uuid)
+    except nova_exc.InstanceNotFound:
+        # Nova has purged it.
+        return None
+    if present.host == nodename and not present.deleted:
+        return 'Nova has the server on this host now'
+    if migration is not None and any(
+            later.id > migration.id and not _is_over(later) and
+            nodename in (later.source_compute, later.dest_compute)
+            for later in objects.MigrationList.get_by_filters(
+                context, {'instance_uuid': instance.uuid})):
+        return 'a later move of the server concerns this host'
+    return None
+
+
+def _is_over(migration):
+    """Return whether a move has ended, and Nova knows how."""
+    return migration.status in (
+        ENDED if migration.migration_type ==
+        fields.MigrationType.LIVE_MIGRATION else _OTHERS_ENDED)
 
 
 def is_within_host(context, instance, default=False):

@@ -71,6 +71,68 @@ class KindTest(base.TestCase):
             self.assertIs(expected, move.grows(self.instance))
 
 
+class WhyKeptTest(base.TestCase):
+    """The roll-back at the target compute2 comes late."""
+
+    def setUp(self):
+        super().setUp()
+        self.present = self.useFixture(fixtures.MockPatchObject(
+            objects.Instance, 'get_by_uuid')).mock
+        self.present.return_value = mock.Mock(host='compute1', deleted=False)
+        self.migrations = self.useFixture(fixtures.MockPatchObject(
+            objects.MigrationList, 'get_by_filters', return_value=[])).mock
+
+    def ask(self, is_known=True):
+        return move.why_kept(
+            base.make_instance(host='compute1'), 'compute2',
+            objects.Migration(id=5) if is_known else None)
+
+    def ask_after(self, number=6, kind='live-migration', status='running',
+                  source='compute1', target='compute2'):
+        self.migrations.return_value = [objects.Migration(
+            id=number, migration_type=kind, status=status,
+            source_compute=source, dest_compute=target)]
+        return self.ask()
+
+    def test_it_is_elsewhere(self):
+        self.assertIsNone(self.ask())
+        self.assertIsNone(self.ask(is_known=False))
+
+    def test_it_lives_there(self):
+        self.present.return_value.host = 'compute2'
+        self.assertIn('on this host now', self.ask(is_known=False))
+
+    def test_it_is_deleted(self):
+        self.present.return_value = mock.Mock(host='compute2', deleted=True)
+        self.assertIsNone(self.ask())
+        self.present.side_effect = nova_exc.InstanceNotFound(instance_id='1')
+        self.assertIsNone(self.ask())
+
+    def test_a_later_move_goes_on(self):
+        for kind, status in (('live-migration', 'queued'),
+                             ('live-migration', 'error'),
+                             ('migration', 'pre-migrating'),
+                             ('resize', 'finished'),
+                             ('migration', 'reverting'),
+                             ('evacuation', 'accepted')):
+            self.assertIn('later move', self.ask_after(
+                kind=kind, status=status))
+        self.assertIn('later move', self.ask_after(
+            kind='migration', status='finished', source='compute2',
+            target='compute3'))
+
+    def test_no_later_move_goes_on(self):
+        for kind, status in (('live-migration', 'failed'),
+                             ('live-migration', 'cancelled'),
+                             ('migration', 'confirmed'),
+                             ('migration', 'reverted'),
+                             ('migration', 'error'),
+                             ('evacuation', 'done')):
+            self.assertIsNone(self.ask_after(kind=kind, status=status))
+        self.assertIsNone(self.ask_after(number=5))
+        self.assertIsNone(self.ask_after(target='compute3'))
+
+
 class CheckTest(base.TestCase):
 
     def setUp(self):

@@ -161,16 +161,16 @@ class LiveMigrations:
     def roll_back_at_target(self, instance, network_info, migrate_data):
         """Remove what prepare() made, unless the server is here.
 
-        Nova does not wait for that, so the next migration of the server may
-        have begun. Then it stays: prepare() replaces what it finds. Never
-        raises.
+        Nova does not wait for that, so the server may have come to this host
+        meanwhile, or may be coming. Then it stays: prepare() replaces what it
+        finds, and so does the next start of nova-compute. Never raises.
 
         :param migrate_data: live.data.MigrateData, or None.
         """
         # Somebody may have removed the key of the source.
         self._services.keys.forget()
         with self._lock(instance):
-            if not self._is_coming_again(
+            if not self._is_kept(
                     instance, migrate_data) and self._is_away(instance):
                 self._try('roll back',
                           lambda: flow_live_migration.roll_back_at_target(
@@ -183,17 +183,17 @@ class LiveMigrations:
         """Have one thread at a time prepare for a server, or roll back."""
         return lockutils.lock('live_migration_%s' % instance.uuid)
 
-    def _is_coming_again(self, instance, migrate_data):
-        """Whether a later migration of a server comes to this host."""
-        if migrate_data is None or not migrate_data.obj_attr_is_set(
+    def _is_kept(self, instance, migrate_data):
+        """Whether Nova has, or moves, a server here that was to stay away."""
+        record = None
+        if migrate_data is not None and migrate_data.obj_attr_is_set(
                 'migration'):
-            return False
-        is_coming = move.is_coming_again(
-            instance, self._services.host.nodename, migrate_data.migration)
-        if is_coming:
-            LOG.info('The server is being migrated to this host again, so '
-                     'nothing is removed.', instance=instance)
-        return is_coming
+            record = migrate_data.migration
+        reason = move.why_kept(instance, self._services.host.nodename, record)
+        if reason:
+            LOG.info('The roll-back of a live migration comes late, and '
+                     'removes nothing: %s.', reason, instance=instance)
+        return bool(reason)
 
     def _is_away(self, instance):
         """Whether the LPAR of a server is certainly not here.

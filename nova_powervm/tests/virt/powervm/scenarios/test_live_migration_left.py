@@ -63,15 +63,7 @@ class LeftTest(test_live_migration.OvsMixin, base.ScenarioCase):
 
     def test_target_rolls_back_late(self):
         """The next migration has begun, and keeps what it has prepared."""
-        server = self.boot_on_first()
-        late = []
-        self.break_migration('copy')
-        with mock.patch.object(
-                self.cloud, 'cast',
-                lambda *args, **kwargs: late.append((args, kwargs))):
-            self.live_migrate(server)
-        self.platform.faults.clear()
-        (args, kwargs), = late
+        server, (args, kwargs) = self.fail_and_keep_the_cast()
         rpcapi = self.compute.compute_rpcapi
         prepare = rpcapi.pre_live_migration
 
@@ -87,6 +79,57 @@ class LeftTest(test_live_migration.OvsMixin, base.ScenarioCase):
         self.assert_runs_on(server, 'compute2')
         self.assert_linked('compute2', 1)
         self.assert_linked('compute1', 0)
+
+    def test_target_rolls_back_after_a_cold_migration(self):
+        """The server lives there by then, and is off."""
+        server, (args, kwargs) = self.fail_and_keep_the_cast()
+        self.migrate(server)
+        self.act(server, 'confirmResize')
+        self.assertEqual('compute2', self.host_of(server))
+        self.users.stop(self.walk_server(server))
+        self.roll_back_late(args, kwargs)
+        self.users.start(self.walk_server(server))
+        self.assert_runs_on(server, 'compute2')
+        # The next start removes what the live migration had prepared.
+        self.restart('compute2')
+        self.assert_linked('compute2', 1)
+
+    def test_target_rolls_back_while_it_may_get_the_server_back(self):
+        """A cold migration has taken it away, and is not confirmed."""
+        server, (args, kwargs) = self.fail_and_keep_the_cast()
+        self.migrate(server)
+        self.act(server, 'confirmResize')
+        self.migrate(server)
+        self.assertEqual('compute1', self.host_of(server))
+        self.roll_back_late(args, kwargs)
+        self.act(server, 'revertResize')
+        self.assert_runs_on(server, 'compute2')
+        self.restart('compute2')
+        self.assert_linked('compute2', 1)
+
+    def roll_back_late(self, args, kwargs):
+        """Deliver a cast; the trunks of the target stay as they are."""
+        before = self.trunks_on('compute2')
+        self.assertNotEqual([], before)
+        self.cloud.cast(*args, **kwargs)
+        self.cloud.run_casts()
+        self.assertEqual(before, self.trunks_on('compute2'))
+
+    def fail_and_keep_the_cast(self):
+        """Let a live migration fail, and keep its roll-back at the target.
+
+        :returns: the server; the arguments of the cast.
+        """
+        server = self.boot_on_first()
+        late = []
+        self.break_migration('copy')
+        with mock.patch.object(
+                self.cloud, 'cast',
+                lambda *args, **kwargs: late.append((args, kwargs))):
+            self.live_migrate(server)
+        self.platform.faults.clear()
+        found, = late
+        return server, found
 
 
 class VolumesTest(live_volumes.LiveVolumeMixin, base.ScenarioCase):
