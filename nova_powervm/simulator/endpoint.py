@@ -142,7 +142,7 @@ class Endpoint:
         """Return a list of all resources of a type: those of all hosts."""
         found = {}
         for host in self._hosts_of(type_):
-            for resource in host.store.all(type_):
+            for resource in filter(self._has, host.store.all(type_)):
                 key = (resource.uuid.upper() if type_ in SHARED
                        else resource)
                 found.setdefault(key, resource)
@@ -185,7 +185,13 @@ class Endpoint:
     def _find_all(self, type_, uuid):
         found = (host.store.find(type_, uuid)
                  for host in self._hosts_of(type_))
-        return [resource for resource in found if resource is not None]
+        return [resource for resource in found
+                if resource is not None and self._has(resource)]
+
+    def _has(self, resource):
+        """Whether it is not another console for the same hosts."""
+        return getattr(resource, 'endpoint_number',
+                       self.number) == self.number
 
     def children(self, parent, type_):
         """Return a list of the resources of a type below a parent."""

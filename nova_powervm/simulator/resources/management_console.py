@@ -85,10 +85,20 @@ class HmcConsole(ManagementConsole):
 
     REST shows no SSH keys of it.
 
+    :ivar endpoint_number: int, position of its endpoint.Endpoint in the site
     :param host: host.Host, the first one that it manages
+    :param endpoint: endpoint.Endpoint
     """
 
     METHODS = ()
+
+    def __init__(self, host, endpoint):
+        super().__init__(host, endpoint.name)
+        self.endpoint_number = endpoint.number
+        self.serial = '2911559'
+        if endpoint.first is not None:
+            self.uuid = host.new_uuid(self.TYPE, endpoint.name)
+            self.serial = '2911560'
 
     def document_for(self, endpoint, groups):
         """See base; a user may not see all systems."""
@@ -106,7 +116,7 @@ class HmcConsole(ManagementConsole):
             atom.section('MachineTypeModelAndSerialNumber',
                          el('MachineType', 'Ve57'),
                          el('Model', 'f93'),
-                         el('SerialNumber', '2911559')),
+                         el('SerialNumber', self.serial)),
             el('ManagedFrames'),
             el('ManagedSystems', [
                 atom.link('link', '%s/ManagedSystem/%s' % (
@@ -130,7 +140,9 @@ def build(host, spec):
     """
     if host.endpoint.is_hmc:
         if host is host.endpoint.hosts[0]:
-            host.add(HmcConsole(host, host.endpoint.name))
+            for endpoint in host.site.endpoints:
+                if host.endpoint in (endpoint, endpoint.first):
+                    host.add(HmcConsole(host, endpoint))
         return
     console = spec['misc'].get('management_console', {})
     host.add(ManagementConsole(host, console.get('name', 'localhost'),

@@ -12,9 +12,11 @@
 
 """Two simulated HMCs for the same servers."""
 
+from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import job as pvm_job
 from pypowervm.wrappers import logical_partition as pvm_lpar
 from pypowervm.wrappers import managed_system as pvm_ms
+from pypowervm.wrappers import management_console as pvm_mc
 import testtools
 
 from nova_powervm.simulator import profile as sim_profile
@@ -52,6 +54,20 @@ class TwoHmcsTest(testtools.TestCase):
             for system in pvm_ms.System.get(adapter):
                 for href in system.vios_links:
                     adapter.read_by_href(href)
+
+    def test_consoles(self):
+        """Each shows itself, and not the other."""
+        consoles = [pvm_mc.ManagementConsole.get(adapter)
+                    for adapter in self.adapters]
+        self.assertEqual([['hmc1'], ['hmc2']], [
+            [console.name for console in found] for found in consoles])
+        [[one], [two]] = consoles
+        self.assertNotEqual(one.uuid, two.uuid)
+        self.assertNotEqual(one.mtms.mtms_str, two.mtms.mtms_str)
+        for adapter, other in zip(self.adapters, (two, one)):
+            self.assertRaises(pvm_exc.HttpNotFound,
+                              pvm_mc.ManagementConsole.get, adapter,
+                              uuid=other.uuid)
 
     def test_sessions(self):
         """A token is good for one of them."""

@@ -391,6 +391,14 @@ class SwitchTest(TwoHmcsTestCase):
             self.host.lpars()
             self.assertEqual([1, 0], self.sessions(), exc)
 
+    def test_which_hmc(self):
+        """The driver notices that it is another one, of the same systems."""
+        before = self.host.hmc
+        self.end(self.one)
+        self.host.lpars()
+        self.assertNotEqual(before.uuid, self.host.hmc.uuid)
+        self.assertEqual(before.system_uuids, self.host.hmc.system_uuids)
+
     def test_impatience(self):
         """The monitor is not waited for as long as for other answers."""
         with self.raising(requests.exceptions.ReadTimeout('silence')):
