@@ -24,6 +24,8 @@ from nova_powervm import command
 from nova_powervm import conf
 from nova_powervm.conf import powervm
 from nova_powervm.tests import fixtures as powervm_fixtures
+from nova_powervm.tests import test_docs_commands
+from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import short_text
 
 CONF = conf.CONF
@@ -98,6 +100,17 @@ class CheckTest(nova_test.NoDBTestCase):
                 record['method'], record['path'])
              for record in self.host.journal.records()})
         self.assertEqual(before, self.host.state())
+
+    @tree.needs_source
+    def test_page(self):
+        """It prints what the page for operators shows."""
+        (_page, _command, shown), = [
+            found for found in test_docs_commands.outputs()
+            if 'nova-powervm check' in found[1]]
+        self.start('live-migration')
+        status, said = self.check(rest_host='localhost')
+        self.assertEqual((0, shown), (status, said.replace(
+            ':%d ' % self.host.port, ':12080 ')))
 
     def test_pool(self):
         self.start('ssp')

@@ -48,6 +48,10 @@ ELSEWHERE = frozenset("""
 TRIED = frozenset(('curl', 'nova-powervm', 'openstack', 'powervm-recorder',
                    'powervm-simulator', 'python', 'python3'))
 
+#: Programs whose output on a page is compared, and the test that does so.
+COMPARED = {'nova-powervm': 'test_command.CheckTest.test_page',
+            'mkvterm': 'RunTest.test_mkvterm'}
+
 _PROMPT = re.compile(r'[$#] (.*)')
 _ASSIGNMENT = re.compile(r'\w+=')
 _PORT = '12080'
@@ -61,10 +65,21 @@ def is_complete(command):
 
 def commands():
     """All commands of all pages: list of (page, command)."""
+    return [found[:2] for found in _sessions()]
+
+
+def outputs():
+    """What pages say that commands print: list of (page, command, text)."""
+    return [found for found in _sessions() if found[2]]
+
+
+def _sessions():
+    """All commands of all pages: list of (page, command, what it prints)."""
     found = []
     for page, text in test_docs.blocks('console'):
         lines = iter(text.splitlines())
-        for match in map(_PROMPT.match, lines):
+        for line in lines:
+            match = _PROMPT.match(line)
             if match:
                 command = match.group(1)
                 while not is_complete(command):
@@ -72,7 +87,9 @@ def commands():
                     if following is None:
                         break
                     command += '\n' + following
-                found.append((page, command))
+                found.append((page, command, ''))
+            elif line:
+                found[-1] = (*found[-1][:2], '%s%s\n' % (found[-1][2], line))
     return found
 
 
@@ -122,6 +139,10 @@ class CommandTest(testtools.TestCase):
         """A block without a prompt is no console."""
         for page, text in test_docs.blocks('console'):
             self.assertRegex(text, _PROMPT, page)
+
+    def test_outputs_are_compared(self):
+        self.assertEqual(set(COMPARED), {
+            split(command)[0][0] for _page, command, _text in outputs()})
 
     def test_programs_are_known(self):
         used = {words[0] for _page, command in commands()
@@ -231,6 +252,16 @@ class RunTest(testtools.TestCase):
         self.assertTrue(found)
         for _page, (_program, *words) in found:
             parser.parse_args(words)
+
+    def test_mkvterm(self):
+        """It prints a port, as the page says."""
+        site = self.useFixture(powervm_fixtures.SimulatedSite()).site
+        program = site.hosts[0].management_root + '/usr/bin/mkvterm'
+        for _page, command, text in outputs():
+            (name, *words), = split(command)
+            if name == 'mkvterm':
+                self.assertRegex(self.run_command([program, *words]),
+                                 re.sub(r'\d+', r'\\d+', text))
 
     def test_simulator(self):
         """Each is started, with its options and free ports, and ended."""
