@@ -270,16 +270,15 @@ class SupportMatrixTest(unittest.TestCase):
 class HmcTest(unittest.TestCase):
     """What the page says of an HMC is in the matrix, and tests show it."""
 
-    #: Feature -> a test of the walks that shows what is missing.
+    #: Feature -> a test that shows what is missing: folder, module and so on.
     SHOWN_BY = {
-        'live-migrate': 'test_hmc.LifeCase.stay',
-        'abort-in-progress-live-migration': 'test_hmc.LifeCase.stay',
-        'evacuate': 'test_hmc.PoolTest.test_evacuation',
-        'snapshot': 'test_hmc.PoolTest.test_life',
-        'swap-volume': 'test_hmc.VolumesTest.test_life',
-        'console.vnc': 'test_hmc.PoolTest.test_consoles',
-        'console.serial.interactive': 'test_hmc.PoolTest.test_consoles',
-        'console.serial.log': 'test_hmc.PoolTest.test_consoles',
+        'live-migrate': 'live.test_hmc.ConsoleTest.test_others',
+        'evacuate': 'walks.test_hmc.PoolTest.test_evacuation',
+        'snapshot': 'walks.test_hmc.PoolTest.test_life',
+        'swap-volume': 'walks.test_hmc.VolumesTest.test_life',
+        'console.vnc': 'walks.test_hmc.PoolTest.test_consoles',
+        'console.serial.interactive': 'walks.test_hmc.PoolTest.test_consoles',
+        'console.serial.log': 'walks.test_hmc.PoolTest.test_consoles',
     }
 
     def setUp(self):
@@ -304,7 +303,7 @@ class HmcTest(unittest.TestCase):
                           SHOWN)
 
     def test_tests_exist(self):
-        package = 'nova_powervm.tests.virt.powervm.walks'
         for name in self.SHOWN_BY.values():
-            module, cls, method = name.split('.')
+            folder, module, cls, method = name.split('.')
+            package = 'nova_powervm.tests.virt.powervm.' + folder
             self.assertIn(method, classes_of(package, module)[cls][1])

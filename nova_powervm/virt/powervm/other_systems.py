@@ -94,7 +94,8 @@ def why_not_gone(host, instance, lpar_uuid):
     """Return why a server is not gone, though it has no LPAR here.
 
     For requests see find(). A server that Nova has on another host may be
-    there, so nothing is asked then.
+    there, so nothing is asked then. One that a user deletes while it is
+    migrated may have arrived; the target then removes it.
 
     :param host: the owner of the REST connection (host.Host), connected.
     :param instance: nova.objects.Instance, which Nova has built.
@@ -102,7 +103,8 @@ def why_not_gone(host, instance, lpar_uuid):
     :returns: str, if another system of the HMC has the LPAR, or may have it;
         None if the LPAR does not exist.
     """
-    if instance.host != host.nodename:
+    if (instance.host != host.nodename or
+            host.partition_states.has_departed(lpar_uuid)):
         return None
     try:
         system = find(host, lpar_uuid)

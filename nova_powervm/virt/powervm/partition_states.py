@@ -69,6 +69,8 @@ class PartitionStates:
         self._lock = threading.Lock()
         # UUID in upper case -> _State.
         self._states = {}
+        # UUIDs of LPARs that have moved to other hosts, see note_departure().
+        self._departed = set()
         # One set for each read in progress: the UUIDs whose answers will be
         # out of date when they arrive. None in a set means all UUIDs.
         self._reads = {}
@@ -164,6 +166,7 @@ class PartitionStates:
                     self._states.clear()
                 for lpar_uuid, state in states.items():
                     lpar_uuid = lpar_uuid.upper()
+                    self._departed.discard(lpar_uuid)
                     self._states.pop(lpar_uuid, None)
                     if state in self._LASTING and dropped.isdisjoint(
                             (lpar_uuid, None)):
@@ -187,6 +190,25 @@ class PartitionStates:
             self._states.pop(lpar_uuid, None)
             for dropped in self._reads.values():
                 dropped.add(lpar_uuid)
+
+    def note_departure(self, lpar_uuid):
+        """Note that the platform has moved an LPAR for this process.
+
+        :param lpar_uuid: the LPAR's UUID.
+        """
+        self.forget(lpar_uuid)
+        with self._lock:
+            self._departed.add(lpar_uuid.upper())
+
+    def has_departed(self, lpar_uuid):
+        """Return whether note_departure() was called for an LPAR.
+
+        It is False again once the LPAR was seen here.
+
+        :param lpar_uuid: the LPAR's UUID.
+        """
+        with self._lock:
+            return lpar_uuid.upper() in self._departed
 
     def changed(self, lpar_uuid):
         """Drop the state of an LPAR after an event of the platform.

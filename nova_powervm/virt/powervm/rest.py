@@ -337,8 +337,8 @@ class Adapter(pvm_adapter.Adapter):
 
     A form is the same for all partitions (source: job_request_power_off.txt
     of pypowervm's captures); to read it each time is 1 request in 4 of a job.
-    An HMC is asked for it each time, below the system: pypowervm submits a job
-    by the UUID of a partition alone, which may be on another system.
+    An HMC is asked for it each time, below the system, as two systems may have
+    an LPAR with one UUID. A job for an LPAR is submitted there, too.
 
     :param kwargs: as for pypowervm.adapter.Adapter.
     """
@@ -382,6 +382,13 @@ class Adapter(pvm_adapter.Adapter):
             kwargs.update(child_type=root_type, child_id=root_id)
             root_type, root_id = pvm_ms.System.schema_type, self._scope
         return super().delete(root_type, root_id, *args, **kwargs)
+
+    def create_job(self, job, root_type, root_id=None, *args, **kwargs):
+        if self._is_scoped(root_type, args, dict(
+                kwargs, suffix_type=pvm_const.SUFFIX_TYPE_DO)):
+            kwargs.update(child_type=root_type, child_id=root_id)
+            root_type, root_id = pvm_ms.System.schema_type, self._scope
+        return super().create_job(job, root_type, root_id, *args, **kwargs)
 
     def _read(self, root_type, root_id=None, *args, **kwargs):
         if (kwargs.get('suffix_type') != pvm_const.SUFFIX_TYPE_DO or

@@ -32,13 +32,11 @@ from nova_powervm.simulator import jobs
 from nova_powervm.simulator.resources import switch as sim_switch
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.tests.virt.powervm import hmc_base
-from nova_powervm.virt.powervm.actions import live_migrations
 from nova_powervm.virt.powervm import bridge_edits
 from nova_powervm.virt.powervm.disk import clusters
 from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import facts
-from nova_powervm.virt.powervm.live import checks
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm import vif as powervm_vif
@@ -111,15 +109,6 @@ class ScopeTest(hmc_base.HmcTestCase):
                       move.why_not_here(self.host, None, self.instance,
                                         self.instance.flavor, None))
         self.assert_untouched()
-
-    def test_live_migration_is_refused(self):
-        exc = self.assertRaises(nova_exc.MigrationPreCheckError,
-                                checks.check_console, self.host)
-        self.assertIn('an HMC manages host', str(exc))
-        # Also from here to a NovaLink, which cannot see that.
-        live = live_migrations.LiveMigrations(mock.Mock(host=self.host))
-        self.assertRaises(nova_exc.MigrationPreCheckError,
-                          live.check_as_source, self.instance, None, {})
 
     def test_no_management_partition(self):
         self.assertIsNone(self.host.mgmt_uuid)

@@ -41,6 +41,7 @@ from nova_powervm.virt.powervm.live import processors
 from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm.live import vnics
 from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm.volume import wwpns
 
 LOG = logging.getLogger(__name__)
@@ -71,7 +72,6 @@ class LiveMigrations:
         :returns: live.data.MigrateData for the source.
         :raises nova.exception.MigrationPreCheckError: if it may not.
         """
-        checks.check_console(self._services.host)
         checks.check_not_left(self._services.host, instance)
         with _checking():
             target = checks.describe_target(self._services.host)
@@ -87,11 +87,13 @@ class LiveMigrations:
         :raises nova.exception.InvalidLocalStorage: if its disks are to be
             copied.
         """
-        checks.check_console(self._services.host)
         content = data.read(migrate_data)
         checks.check_block_migration(content['block_migration'])
         own_disks = flow_spawn.own_disk_types(block_device_info)
         with _checking():
+            checks.check_console(self._services.host,
+                                 content['target'].get('console'))
+            content['console'] = checks.find_console(self._services.host)
             if self._services.migrations.are_under_way:
                 # What is known of the system does not count them.
                 self._services.host.get_system()
@@ -119,6 +121,7 @@ class LiveMigrations:
         if reason:
             raise nova_exc.MigrationPreCheckError(reason=reason)
         with _checking():
+            checks.check_console(host, content.get('console'))
             content['pool_id'] = processors.find_pool_id(host,
                                                          content['pool'])
             vnics.check_room(host, content['vnics'])
@@ -269,10 +272,12 @@ class LiveMigrations:
                     migration_status='cancelled' if migration.is_cancelled
                     else 'failed')
 
-    @staticmethod
-    def _note_end(instance, migration, end, migrate_data):
-        """Tell the roll-back where the LPAR is."""
+    def _note_end(self, instance, migration, end, migrate_data):
+        """Tell the roll-back, and a deletion, where the LPAR is."""
         if end is outcome.Outcome.MOVED:
+            if migration.is_told:
+                self._services.host.partition_states.note_departure(
+                    vm.get_lpar_uuid(instance))
             LOG.warning('The server is deleted, and its LPAR has moved: Nova '
                         'has the target delete it.', instance=instance)
             content = data.read(migrate_data)
@@ -292,7 +297,9 @@ class LiveMigrations:
                     target['system'], target['address'],
                     scsi=content['served_by'].get('vscsi', ()),
                     fc=content['served_by'].get('npiv', ()),
-                    vlans=content.get('vlans'), pool_id=content['pool_id'],
+                    vlans=checks.vlans_for_job(self._services.host, instance,
+                                               content),
+                    pool_id=content['pool_id'],
                     checks_affinity=processors.wants_affinity(instance))),
                 instance)
         except running.Aborted:

@@ -45,16 +45,39 @@ def _refuse(reason, *args):
     raise nova_exc.MigrationPreCheckError(reason=reason % args)
 
 
-def check_console(host):
-    """Refuse live migration on an HMC.
+def find_console(host):
+    """Tell which HMC a host uses (1 request, once, and none to a NovaLink).
 
     :param host: the owner of the REST connection (host.Host).
-    :raises nova.exception.MigrationPreCheckError: if an HMC manages the host.
+    :returns: str, its UUID, '' if the HMC does not tell that; None if a
+        NovaLink manages the host.
+    :raises pypowervm.exceptions.Error: if the HMC does not answer.
     """
-    if host.is_hmc:
-        raise nova_exc.MigrationPreCheckError(
-            reason='an HMC manages host %s, and the driver can migrate '
-            'running servers between NovaLinks only' % host.nodename)
+    return host.hmc.uuid if host.is_hmc else None
+
+
+def check_console(host, other):
+    """Refuse a move that is neither between NovaLinks nor within an HMC.
+
+    Each of the two hosts compares, as an older driver compares nothing.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param other: what find_console() has returned on the other host.
+    :raises nova.exception.MigrationPreCheckError: if the hosts do not use the
+        same HMC, or if only one of them uses one.
+    :raises pypowervm.exceptions.Error: if the HMC does not answer.
+    """
+    own = find_console(host)
+    if own != other or own == '':
+        _refuse('host %s uses %s, and the other host %s. The driver can '
+                'migrate running servers between two NovaLinks, or between '
+                'two systems of one HMC that both hosts use', host.nodename,
+                _console_text(own), _console_text(other))
+
+
+def _console_text(uuid):
+    return 'a NovaLink' if uuid is None else 'the HMC %s' % (
+        uuid or 'that does not tell its UUID')
 
 
 def check_not_left(host, instance):
@@ -78,16 +101,21 @@ def check_not_left(host, instance):
 def describe_target(host):
     """Check the system of the target, and describe it (1 request).
 
+    An HMC is asked once for more, see find_console().
+
     :param host: the owner of the REST connection (host.Host).
     :returns: dict that JSON can tell
     :raises nova.exception.MigrationPreCheckError: if it takes no server now.
     :raises pypowervm.exceptions.Error: if it cannot be read.
     """
-    system = host.get_system()
+    console = find_console(host)
+    system = host.get_system() if console is None else _read_of_hmc(host)
     _check_system(system, 'target')
     return {
         'system': system.system_name,
-        'address': CONF.powervm.live_migration_address or CONF.my_ip,
+        'console': console,
+        'address': (CONF.powervm.live_migration_address or CONF.my_ip
+                    if console is None else None),
         'modes': list(system.proc_compat_modes),
         'region_mb': system.memory_region_size,
         'affinity_capable': bool(system.get_capability(
@@ -96,6 +124,21 @@ def describe_target(host):
             'ibmi_lpar_mobility_capable')),
         # The driver makes that of Open vSwitch when it needs it.
         'switches': sorted({*host.vswitch_names().values(), _private()})}
+
+
+def _read_of_hmc(host):
+    """Read the system of the target (1 request); its name must be its own.
+
+    The job on the source names it, and an HMC may have several with one name
+    (source: IBM Documentation, command rmvterm).
+    """
+    name = host.system.system_name
+    found = [system for system in host.systems()
+             if system.system_name == name]
+    if len(found) != 1 or found[0].uuid.lower() != host.system_uuid.lower():
+        _refuse('the HMC cannot find the target by its name: %d systems are '
+                'called %s', len(found), name)
+    return found[0]
 
 
 def _private():
@@ -319,6 +362,33 @@ def check_vlans(instance, content):
         if (content['switches'].get(vif['id']) == _private() and
                 vif['address'] not in vlans):
             _refuse('port %s has no VLAN on the target', vif['id'])
+
+
+def vlans_for_job(host, instance, content):
+    """Tell which ports the platform has to move into another VLAN.
+
+    It takes no request on a NovaLink. An HMC has no such parameter, so this
+    refuses to move a port that needs it (1 request, if the target has chosen
+    VLANs).
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :param content: dict, what the hosts have told each other.
+    :returns: dict of MAC -> PVID
+    :raises nova.exception.MigrationPreCheckError:
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
+    vlans = content.get('vlans') or {}
+    if not vlans or not host.is_hmc:
+        return vlans
+    found = {cna.mac: cna.pvid for cna in host.network_adapters(
+        vm.get_lpar_uuid(instance))}
+    for address, vlan in sorted(vlans.items()):
+        pvid = found.get(pvm_util.sanitize_mac_for_api(address), vlan)
+        if pvid != vlan:
+            _refuse('port %s is in VLAN %d, and in VLAN %d on the target: an '
+                    'HMC cannot change that', address, pvid, vlan)
+    return {}
 
 
 def has_config_drive(instance):

@@ -58,6 +58,12 @@ class MigrationJobs:
     def __init__(self, host, lpar_uuid):
         self._host = host
         self._lpar_uuid = lpar_uuid
+        self._server = None
+
+    @property
+    def is_lost(self):
+        """Whether another HMC took the migration than the one in use now."""
+        return self._server not in (None, self._host.adapter.session.host)
 
     def submit(self, parameters):
         """Submit the migration (1 request, and 1 once for the form).
@@ -65,6 +71,7 @@ class MigrationJobs:
         :param parameters: dict of str, see parameters().
         :returns: tuple of the id of the job, str, and its Status.
         """
+        self._server = self._host.adapter.session.host
         return self._submitted('Migrate', parameters)
 
     def read(self, job_id):
@@ -105,14 +112,14 @@ def parameters(target_system, target_address, scsi=(), fc=(), vlans=None,
                pool_id=None, checks_affinity=False):
     """Build the parameters of a migration.
 
-    The override of the bridge has the platform take a network that the
-    target's bridge does not have yet: the network agent adds it. That of Open
-    vSwitch has it take a network that a partition bridges which is no VIOS, as
-    the management partition does that of the management adapters. (source:
-    pypowervm's tasks.migration)
+    The override of the bridge lets its agent add a network to it later. That
+    of Open vSwitch is for networks that the management partition bridges
+    (source: pypowervm's tasks.migration). An HMC lacks that one, and one for
+    VLANs (source: the HMC's REST API, IBM Documentation).
 
     :param target_system: str, name of the target's managed system.
-    :param target_address: str, where the target's NovaLink is reached.
+    :param target_address: str, where the target's NovaLink is reached; None
+        if one HMC manages both systems.
     :param scsi: list of str, mappings of virtual SCSI adapters.
     :param fc: list of str, mappings of virtual Fibre Channel adapters.
     :param vlans: dict of MAC -> PVID, for network adapters that get another
@@ -123,10 +130,11 @@ def parameters(target_system, target_address, scsi=(), fc=(), vlans=None,
     :returns: dict of str
     """
     found = {pvm_migration.TGT_MGD_SYS: target_system,
-             pvm_migration.TGT_RMT_HMC: target_address,
-             pvm_migration.TGT_RMT_HMC_USR: USER,
-             pvm_migration.VLAN_BRIDGE_OVERRIDE: _OVERRIDE,
-             pvm_migration.OVS_OVERRIDE: _OVERRIDE}
+             pvm_migration.VLAN_BRIDGE_OVERRIDE: _OVERRIDE}
+    if target_address is not None:
+        found.update({pvm_migration.TGT_RMT_HMC: target_address,
+                      pvm_migration.TGT_RMT_HMC_USR: USER,
+                      pvm_migration.OVS_OVERRIDE: _OVERRIDE})
     vlans = ['%s/%d' % (pvm_util.sanitize_mac_for_api(mac), pvid)
              for mac, pvid in sorted((vlans or {}).items())]
     for name, mappings in ((pvm_migration.VSCSI_MAPPINGS, scsi),

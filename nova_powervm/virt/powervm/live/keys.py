@@ -13,7 +13,8 @@
 """The SSH keys that NovaLinks log on to one another with.
 
 The NovaLink of the source logs on to that of the target as user wlp (source:
-pypowervm's tasks.migration and tasks.management_console).
+pypowervm's tasks.migration and tasks.management_console). Within one HMC
+nobody logs on.
 """
 
 import threading
@@ -37,10 +38,13 @@ class Keys:
         self._authorized = set()
 
     def own(self):
-        """Return the public key of this NovaLink: str (1 request, once).
+        """Return the public key of this NovaLink (1 request, once).
 
+        :returns: str; None behind an HMC.
         :raises pypowervm.exceptions.Error: if it cannot be read.
         """
+        if self._host.is_hmc:
+            return None
         with self._lock:
             if self._own is None:
                 self._own = self._host.management_console().ssh_public_key
@@ -51,9 +55,11 @@ class Keys:
 
         A key that was authorized stays so: it may be in use by a migration.
 
-        :param key: str, its public key.
+        :param key: str, its public key; None if it needs none.
         :raises pypowervm.exceptions.Error: if it cannot be added.
         """
+        if key is None:
+            return
         with self._lock:
             if key in self._authorized:
                 return

@@ -240,6 +240,10 @@ class Migration:
         except pvm_exc.Error as exc:
             LOG.warning('The platform does not tell of the migration: %s',
                         exc, instance=self._instance)
+            if self._jobs.is_lost:
+                # The HMC in use now does not know the job; the LPAR tells.
+                self._job_id = None
+                return
             self._note_answer(False)
             return
         self._note_answer(True)

@@ -157,6 +157,22 @@ def create_cna(host: powervm_host.Host, parent_w: pvm_bp.BasePartition,
     return create(fresh)
 
 
+def ensure_network(host: powervm_host.Host, vswitch_name: str,
+                   pvid: int) -> None:
+    """Create the virtual network of an HMC that an adapter will need.
+
+    See virtual_networks for the requests; there are none to a NovaLink.
+
+    :param host: the Host.
+    :param vswitch_name: name of the virtual switch.
+    :param pvid: VLAN id of the adapter.
+    :raises VirtualInterfacePlugException: if there is no such switch.
+    :raises pypowervm.exceptions.Error: if the platform refuses.
+    """
+    if host.is_hmc:
+        host.hmc_networks.ensure(_find_vswitch(host, vswitch_name), pvid)
+
+
 def _find_vswitch(host: powervm_host.Host, name: str) -> pvm_net.VSwitch:
     vswitch = host.get_vswitch(name)
     if vswitch is None:

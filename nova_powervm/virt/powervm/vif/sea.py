@@ -67,7 +67,8 @@ class SeaVifDriver(driver.VifDriver):
 
     def prepare_on_target(self, vif, before):
         """See VifDriver: the VLAN of the port may be another one here."""
-        _vswitch, vlan = self._ensure_vlan(vif)
+        vswitch, vlan = self._ensure_vlan(vif)
+        driver.ensure_network(self.host, vswitch, vlan)
         here = details.vlan(vif)
         return vlan if here is None or here != details.vlan(before) else None
 

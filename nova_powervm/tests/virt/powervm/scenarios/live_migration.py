@@ -20,8 +20,10 @@ import fixtures as fx
 from nova import objects
 from oslo_serialization import jsonutils
 
+from nova_powervm.simulator import fingerprint
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
+from nova_powervm.tests.virt.powervm.walks import systems
 from nova_powervm.tests.virt.powervm.walks import view
 from nova_powervm.virt.powervm import vif as powervm_vif
 
@@ -58,10 +60,11 @@ class LiveMoveMixin(base.TwoHostMixin):
         A process that is killed leaves records of its jobs.
         """
         state = super().platform_state()
-        for host in state['hosts']:
+        for host in state['hosts'] + state['consoles']:
             host['jobs'] = [job for job in host['jobs']
                             if not job['status'].startswith('FAILED')]
-            for console in host['ManagementConsole']:
+        for host in state['hosts']:
+            for console in host.get('ManagementConsole', ()):
                 del console['authorized_keys']
         return state
 
@@ -157,12 +160,13 @@ class LiveMoveMixin(base.TwoHostMixin):
 
     def requests_of_both(self, operation, *args):
         """As requests_of(), with the host before each request."""
-        for host in self.site.hosts:
-            host.journal.clear()
+        for endpoint in self.site.endpoints:
+            endpoint.journal.clear()
         result = operation(*args)
         return result, [
-            '%s %s %s' % (host.name, record['method'], record['path'])
-            for host in self.site.hosts for record in host.journal.records()
+            '%s %s %s' % (endpoint.name, record['method'], record['path'])
+            for endpoint in self.site.endpoints
+            for record in endpoint.journal.records()
             if 'QUEUE_CLIENTKEY' not in (record['query'] or '')]
 
     # ---- the course of events ----------------------------------------------
@@ -322,3 +326,31 @@ class LiveMigrationMixin(platforms.SharedPool, LiveMoveMixin):
     """Two hosts of one pool."""
 
     PROFILE = 'ssp-two-host'
+
+
+class HmcMixin:
+    """Two of the three systems of one HMC; the third stays as it is.
+
+    It comes before LiveMoveMixin in a list of bases.
+    """
+
+    PROFILE = 'hmc'
+    # There is no management adapter.
+    ADAPTERS = 1
+
+    def setUp(self):
+        super().setUp()
+        before = self.part_of_third()
+        # It is looked at before what the test has left is removed.
+        self.addCleanup(lambda: self.assertEqual([], fingerprint.differences(
+            before, self.part_of_third())))
+        self.journal = self.site.endpoints[0].journal
+        self.journal.clear()
+        self.addCleanup(lambda: self.assertEqual([], systems.root_feeds(
+            self.journal.records())))
+
+    def part_of_third(self):
+        """All that belongs to the third system."""
+        return systems.parts(self.site, *[
+            self.simulated_host(name).name
+            for name in ('compute1', 'compute2')])

@@ -74,7 +74,7 @@ class PlatformLooks:
         state = self.site.state()
         state['migrations'] = [migration for migration in state['migrations']
                                if migration['outcome'] is None]
-        for host in state['hosts']:
+        for host in state['hosts'] + state['consoles']:
             host['jobs'] = [job for job in host['jobs']
                             if not job['status'].startswith('COMPLETED')]
             if not self.WITH_SESSIONS:

@@ -70,7 +70,7 @@ class StormTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
         self.assertNotIn(virt_event.EVENT_LIFECYCLE_STOPPED, [
             event.transition for event in self.told])
 
-    def check(self, server, host, booted):
+    def check_storm(self, server, host, booted):
         self.meanwhile(*[lambda: self.storm(server)] * 40)
         self.live_migrate(server)
         self.storm(server)
@@ -80,7 +80,7 @@ class StormTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
     def test_it_moves(self):
         server = self.boot_on_first()
         booted = self.lpar_on(server, 'compute1').boot_time
-        self.check(server, 'compute2', booted)
+        self.check_storm(server, 'compute2', booted)
         self.assertEqual('completed', self.migration_of(server).status)
         self.cloud.run_periodic_tasks()
         self.assert_runs_on(server, 'compute2', booted)
@@ -89,7 +89,7 @@ class StormTest(live_migration.LiveMigrationMixin, base.ScenarioCase):
     def test_it_stays(self):
         server, before = self.boot_and_look()
         self.break_migration('copy')
-        self.check(server, 'compute1', before[1])
+        self.check_storm(server, 'compute1', before[1])
         self.assert_stayed(server, before)
         self.assert_moves_again(server)
 

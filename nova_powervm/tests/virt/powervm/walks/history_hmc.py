@@ -22,11 +22,10 @@ from nova_powervm.tests.virt.powervm.walks import systems
 WAYS = {
     'migrate': (lambda api, found, host: api.resize(found, None, host),
                 ('active', 'stopped')),
-    'live_migrate': (walk_api.API.live_migrate, ('active',)),
     'evacuate': (walk_api.API.evacuate, ('active', 'stopped', 'error')),
 }
 _REASONS = ('cannot move a server between two systems',
-            'an HMC manages host', 'storage that no other host reaches')
+            'storage that no other host reaches')
 
 
 class HmcSteps(history.Base):
