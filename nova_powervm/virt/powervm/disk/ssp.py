@@ -26,6 +26,7 @@ from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm.disk import poolimages
 from nova_powervm.virt.powervm.disk import unfinished
 from nova_powervm.virt.powervm.disk import units
+from nova_powervm.virt.powervm.disk import unmapping
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import transaction
@@ -103,14 +104,16 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         :param lus: wrappers of the existing LUs.
         """
         pending = units.pending(instance.system_metadata)
-        names, clients = set(pending.values()), self.own_partitions(instance)
+        names = sorted(set(pending.values()))
+        clients = self.own_partitions(instance)
         stg = transaction.StorageTransaction(self.host, 'delete_pending')
         stg.edit_redundant(
             self.vios_uuids, vios_mappings.remove_storage_mappings, pvm_stg.LU,
             names, partitions=clients, udids=set(pending),
             order=transaction.Order.ANY,
             missed=lambda vios_uuid: self._unfinished.add_mappings(
-                vios_uuid, names, clients, set(pending)))
+                vios_uuid, unfinished.Missed(names, clients, set(pending),
+                                             instance.uuid)))
         stg.execute()
         proof = self.proof(instance)
         left = {lu_w.udid for lu_w in lus if lu_w.udid in pending and
@@ -262,14 +265,16 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         stg.edit_redundant(
             self.vios_uuids, vios_mappings.remove_storage_mappings, pvm_stg.LU,
             names, partitions=clients, order=transaction.Order.ANY,
-            missed=functools.partial(self._note_missed, stg, names, clients))
+            missed=functools.partial(self._note_missed, stg, names, clients,
+                                     instance.uuid))
 
-    def _note_missed(self, stg, names, clients, vios_uuid):
+    def _note_missed(self, stg, names, clients, server, vios_uuid):
         """Remember what to unmap when a VIOS is up again."""
         udids = {unit.udid for unit in self._pool.known(names)}
         udids.update(element.udid for element in stg.removed_storage
                      if elements.is_named(element, pvm_stg.LU, names))
-        self._unfinished.add_mappings(vios_uuid, names, clients, udids)
+        self._unfinished.add_mappings(vios_uuid, unfinished.Missed(
+            names, clients, udids, server))
 
     def delete_disks(self, instance, disk_types=None, unmapped=()):
         """See the base class.
@@ -361,7 +366,7 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                          vios_uuid)
         for unit, proof in self._unfinished.take_used():
             if not utils.try_to('delete logical unit %s' % unit.name,
-                                self._delete, unit, proof):
+                                self._delete_now, unit, proof):
                 self._unfinished.add_used(unit, proof)
 
     def _clean_vios(self, vios_uuid):
@@ -369,14 +374,27 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         if vios_uuid in self._pool.vios_uuids:
             if not self.host.is_vios_up(vios_uuid):
                 return
+            work = unmapping.Unmapping(self.host, self._unfinished)
             with transaction.StorageTransaction.immediate(
                     self.host, 'clean_periodically') as stg:
-                for missed in self._unfinished.mappings(vios_uuid):
-                    stg.edit(vios_uuid, vios_mappings.remove_storage_mappings,
-                             pvm_stg.LU, missed.names,
-                             partitions=missed.clients, udids=missed.udids)
-        for unit, proof in self._unfinished.end(vios_uuid):
-            self._delete(unit, proof)
+                stg.edit(vios_uuid, work.unmap, vios_uuid)
+            free = self._unfinished.end(vios_uuid, work.done)
+        else:
+            free = self._unfinished.end(vios_uuid)
+        for unit, proof in free:
+            self._delete_now(unit, proof)
+
+    def _delete_now(self, unit, proof):
+        """Delete an LU that could not be deleted before.
+
+        The server may have it again by now.
+        """
+        owner = units.read_owner(proof.server) if proof.server else None
+        if owner and units.has(owner.system_metadata, unit.name, unit.udid):
+            LOG.warning('Logical unit %s was to be deleted. It stays, because '
+                        'its server has it again.', unit.name, instance=owner)
+            return
+        self._delete(unit, proof)
 
     # ---- moving to another host ----------------------------------------
 

@@ -17,11 +17,19 @@ import typing
 
 
 class Missed(typing.NamedTuple):
-    """LUs to unmap from a VIOS that was down."""
+    """LUs to unmap from a VIOS that was down.
+
+    :ivar names: their names.
+    :ivar clients: UUIDs of the partitions from which to unmap them.
+    :ivar udids: their UDIDs.
+    :ivar server: UUID of the server that gave them up. It may have them again
+        when the VIOS is up.
+    """
 
     names: list
     clients: list
     udids: set
+    server: str
 
 
 class Unfinished:
@@ -40,11 +48,10 @@ class Unfinished:
         # The same for LUs that somebody has mapped, maybe another host.
         self._used = {}
 
-    def add_mappings(self, vios_uuid, names, clients, udids):
+    def add_mappings(self, vios_uuid, missed):
         """Record that a VIOS may map LUs that it should not."""
         with self._lock:
-            self._missed.setdefault(vios_uuid, []).append(
-                Missed(names, clients, udids))
+            self._missed.setdefault(vios_uuid, []).append(missed)
 
     def add_unit(self, unit, proof):
         """Record that an LU has to be deleted, if a VIOS may map it.
@@ -77,6 +84,12 @@ class Unfinished:
         with self._lock:
             return uuid in self._units or uuid in self._used
 
+    def is_to_be_deleted(self, udid):
+        """Return whether an LU has to be deleted, by its UDID."""
+        with self._lock:
+            return any(unit.udid == udid for unit, _proof in
+                       [*self._units.values(), *self._used.values()])
+
     def cancel(self, udid):
         """Record that an LU is mapped again on purpose."""
         with self._lock:
@@ -93,16 +106,28 @@ class Unfinished:
     def mappings(self, vios_uuid):
         """Return what to unmap from a VIOS, list of Missed."""
         with self._lock:
-            return [missed._replace(udids=set(missed.udids))
-                    for missed in self._missed.get(vios_uuid, ())]
+            return list(self._missed.get(vios_uuid, ()))
 
-    def end(self, vios_uuid):
+    def udids(self, missed):
+        """Return the UDIDs that are to be unmapped now, a set."""
+        with self._lock:
+            return set(missed.udids)
+
+    def end(self, vios_uuid, done=None):
         """Record that a VIOS has no such mappings any more.
 
+        :param done: list of Missed that need no more work, from mappings();
+            None means all.
         :returns: list of (Unit, Proof) of the LUs that can be deleted now.
         """
         with self._lock:
-            self._missed.pop(vios_uuid, None)
+            left = [] if done is None else [
+                missed for missed in self._missed.get(vios_uuid, ())
+                if not any(missed.udids is other.udids for other in done)]
+            if left:
+                self._missed[vios_uuid] = left
+            else:
+                self._missed.pop(vios_uuid, None)
             pending = {udid for missed in self._all()
                        for udid in missed.udids}
             free = [entry for entry in self._units.values()

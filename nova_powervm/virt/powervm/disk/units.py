@@ -26,7 +26,9 @@ later.
 
 import typing
 
+from nova import context as nova_context
 from nova import exception as nova_exc
+from nova import objects
 from oslo_log import log as logging
 
 from nova_powervm.virt.powervm import exception
@@ -119,6 +121,32 @@ def _write(instance, new):
         instance.save()
     except nova_exc.InstanceNotFound:
         LOG.info('Nova has deleted the server meanwhile.', instance=instance)
+
+
+def read_owner(instance_uuid):
+    """Read a server from Nova's database (1 DB call).
+
+    :returns: nova.objects.Instance with its system_metadata; None if Nova has
+        deleted it.
+    """
+    try:
+        return objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(), instance_uuid,
+            expected_attrs=['system_metadata'])
+    except nova_exc.InstanceNotFound:
+        return None
+
+
+def has(metadata, name, udid):
+    """Return whether a server has an LU.
+
+    :param metadata: dict, system_metadata of the server.
+    :returns: bool; None if there is no record of an LU with that name.
+    """
+    unit = kept(metadata, name)
+    if udid in pending(metadata, [name]):
+        return False
+    return unit and unit.pool != _GONE and unit.udid == udid
 
 
 def lost(instance, names, pool_uuid):

@@ -54,10 +54,14 @@ class Proof(typing.NamedTuple):
     :ivar why: str, for the log.
     :ivar owns: function of a name without path; returns whether the proof
         covers it.
+    :ivar server: UUID of the server if Nova gives its storage up, or None.
+        Who deletes later has to ask Nova again, because the server may have
+        the storage again by then.
     """
 
     why: str
     owns: typing.Callable[[str], bool]
+    server: str | None = None
 
     def covered(self, names):
         """Return the names that the proof covers, a sorted list."""
@@ -72,7 +76,8 @@ def server_proof(instance, also=None):
         is not derived from its UUID, see disk.legacy; or None.
     """
     owned = powervm_names.server_names(instance.uuid) | ({also} - {None})
-    return Proof('it is of server %s' % instance.uuid, owned.__contains__)
+    return Proof('it is of server %s' % instance.uuid, owned.__contains__,
+                 server=instance.uuid)
 
 
 def departed_proof(uuids):

@@ -15,6 +15,7 @@
 import contextlib
 
 import fixtures
+from nova import exception as nova_exc
 from nova import objects
 from pypowervm.wrappers import storage as pvm_stg
 
@@ -30,6 +31,7 @@ class PoolTestCase(base.StorageTestCase):
 
     :ivar pool: the pool in the simulator's model.
     :ivar adapter: ssp.SSPDiskAdapter
+    :ivar in_nova: list of the servers that Nova has, as there is no database.
     """
 
     PROFILE = 'ssp'
@@ -37,11 +39,20 @@ class PoolTestCase(base.StorageTestCase):
     def setUp(self):
         super().setUp()
         self.useFixture(fixtures.MockPatchObject(objects.Instance, 'save'))
+        self.in_nova = []
+        self.useFixture(fixtures.MockPatchObject(
+            objects.Instance, 'get_by_uuid', self._read_server))
         self.pool = self.simulated.store.all('Cluster')[0].pool
         self.content = b'PowerVM!' * 30000
         self.image_id = self.glance.add(self.content)
         self.restart()
         self.before = self.state()
+
+    def _read_server(self, _context, uuid, expected_attrs=None):
+        for instance in self.in_nova:
+            if instance.uuid == uuid:
+                return instance
+        raise nova_exc.InstanceNotFound(instance_id=uuid)
 
     def restart(self):
         """Begin anew with what is on the platform."""

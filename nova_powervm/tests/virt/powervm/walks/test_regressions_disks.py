@@ -97,6 +97,27 @@ class DisksRegressionTest(history_case.RegressionCase):
             history.end()
         self.play(platforms.TWO_POOL, steps)
 
+    def test_back_after_vios_was_down(self):
+        """The server comes back live before the VIOS has forgotten it."""
+        def steps(history):
+            history.make(1)
+            history.vios_down(1, 'vios2')
+            history.migrate(1)
+            history.confirm(1)
+            history.vios_up(1, 'vios2')
+            history.live_migrate(1)
+            history.periodic()
+            lpar = history.lpar(1)
+            with history.cloud.site.lock:
+                paths = {vios['name'] for vios in
+                         lpar.host.state()['VirtualIOServer']
+                         for mapping in vios['mappings']
+                         if mapping['lpar'] == lpar.name and
+                         str(mapping['storage']).startswith('b_')}
+            self.assertEqual({'vios1', 'vios2'}, paths)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
+
     def test_config_drives_on_two_vioses(self):
         """The first was on a VIOS that was down when the second was made."""
         def steps(history):
