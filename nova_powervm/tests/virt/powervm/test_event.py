@@ -12,6 +12,7 @@
 
 import queue
 import threading
+import time
 from unittest import mock
 
 from nova.compute import power_state
@@ -285,8 +286,11 @@ class StormTestCase(EmitBase):
         self.assertEqual([uuid.lower() for uuid in self.uuids], self.told)
 
     def test_database_is_asked_for_many_at_once(self):
+        begun = time.process_time()
         self.process_all()
         self.assertLessEqual(self.find.call_count, 5)
+        # Whatever else the machine does meanwhile.
+        self.assertLessEqual(time.process_time() - begun, 5)
 
     def test_database_fails(self):
         """Then each is looked up by itself, and no state is lost."""
