@@ -13,6 +13,7 @@
 
 """Determine the kind of a move, and whether the move is possible."""
 
+from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
@@ -200,6 +201,37 @@ def check_target(context, host, disk_dvr, instance, flavor, own_disks):
         raise nova_exc.ResizeError(
             reason='%s cannot take the server: %s' % (
                 migration.dest_compute, reason))
+
+
+def check_cell(disk_dvr, instance):
+    """Refuse to build a server that comes from another cell with its disks.
+
+    Nova moves a server to another cell by a snapshot: it has the target build
+    the server again while the source keeps the disks, for a revert. In one
+    pool, the new disks would have the names of the old ones, and the driver
+    would replace these.
+
+    Costs 1 request if the server comes from another cell to a shared pool,
+    otherwise none. Nothing else builds a server in the task state
+    resize_finish (source: nova.compute.manager,
+    _finish_snapshot_based_resize_at_dest()).
+
+    :param disk_dvr: disk.driver.DiskAdapter of this host.
+    :raises nova.exception.ResizeError: if its disks are in this host's pool.
+    """
+    pool = disk_dvr.shared_pool
+    if instance.task_state != task_states.RESIZE_FINISH or pool is None:
+        return
+    try:
+        is_here = disk_dvr.has_disks(instance, disk_driver.INSTANCE_DISK_TYPES)
+    except nova_exc.DiskNotFound:
+        # The pool reports no such disk, but the server has one in it.
+        is_here = True
+    if is_here:
+        raise nova_exc.ResizeError(
+            reason='the server cannot move to another cell, because both '
+            'hosts use Shared Storage Pool %s: a new disk would replace the '
+            'one that the server has. Nothing has been changed' % pool.name)
 
 
 def why_not_here(host, disk_dvr, instance, flavor, disk_info):

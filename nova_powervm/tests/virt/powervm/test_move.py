@@ -15,11 +15,13 @@
 from unittest import mock
 
 import fixtures
+from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
 
 from nova_powervm.tests.virt.powervm import base
+from nova_powervm.virt.powervm.actions import servers
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import move
 
@@ -180,3 +182,40 @@ class CheckTest(base.TestCase):
         move.check_target_disks(self.disk_dvr, None, [])
         self.disk_dvr.validate.return_value = None
         move.check_target_disks(self.disk_dvr, {'pool': 'a'}, BOOT)
+
+
+class CellTest(base.TestCase):
+    """A server that Nova builds here in a move from another cell."""
+
+    def setUp(self):
+        super().setUp()
+        self.disk_dvr = mock.Mock(shared_pool=disk_driver.SharedPool(
+            uuid='uuid', name='ssp1/SYSTEM'))
+        self.instance = base.make_instance(
+            task_state=task_states.RESIZE_FINISH)
+
+    def spawn(self):
+        services = mock.Mock(disk=self.disk_dvr)
+        return servers.Servers(services).spawn(
+            None, self.instance, None, [], None, None, None, True)
+
+    def test_disks_are_in_this_pool(self):
+        self.disk_dvr.has_disks.return_value = True
+        error = self.assertRaises(nova_exc.ResizeError, self.spawn)
+        self.assertIn('ssp1/SYSTEM', str(error))
+        self.disk_dvr.create_disk_from_image.assert_not_called()
+
+    def test_disk_is_lost(self):
+        self.disk_dvr.has_disks.side_effect = nova_exc.DiskNotFound(
+            location='b_1')
+        self.assertRaises(nova_exc.ResizeError, self.spawn)
+
+    def test_possible(self):
+        self.disk_dvr.has_disks.return_value = False
+        move.check_cell(self.disk_dvr, self.instance)
+        self.disk_dvr.has_disks.return_value = True
+        self.instance.task_state = task_states.SPAWNING
+        move.check_cell(self.disk_dvr, self.instance)
+        self.instance.task_state = task_states.RESIZE_FINISH
+        self.disk_dvr.shared_pool = None
+        move.check_cell(self.disk_dvr, self.instance)

@@ -24,6 +24,7 @@ from nova_powervm.virt.powervm.flows import destroy as flow_destroy
 from nova_powervm.virt.powervm.flows import power as flow_power
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
 from nova_powervm.virt.powervm import media
+from nova_powervm.virt.powervm import move
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -45,7 +46,9 @@ class Servers:
 
         :raises nova.exception.BuildAbortException: if the build would fail on
             each host.
+        :raises nova.exception.ResizeError: see move.check_cell().
         """
+        move.check_cell(self._services.disk, instance)
         flow = flow_spawn.spawn(
             self._services, context, instance, image_meta, injected_files,
             admin_password, network_info or [], block_device_info,

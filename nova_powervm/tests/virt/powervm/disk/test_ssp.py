@@ -10,6 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
+from nova.compute import task_states
 from nova import exception as nova_exc
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import storage as pvm_stg
@@ -18,6 +19,7 @@ from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import ssp
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm.storage import vios_mappings
 
 BOOT, RESCUE, SWAP = (driver.DiskType.BOOT, driver.DiskType.RESCUE,
@@ -498,6 +500,18 @@ class TwoHostsTestCase(SSPTestCase):
         self.assertEqual(disk.udid, self.other.get_disk_ref(
             self.instance, BOOT).udid)
         self.assertIsNone(self.other.get_disk_ref(self.instance, RESCUE))
+
+    def test_move_to_another_cell(self):
+        """Nova has the target build a server whose disk is in the pool."""
+        disk = self.create()
+        self.instance.task_state = task_states.RESIZE_FINISH
+        self.assertRaises(nova_exc.ResizeError, move.check_cell, self.other,
+                          self.instance)
+        self.assertEqual(disk.udid, self.unit(disk.name).udid)
+        self.instance.task_state = task_states.SPAWNING
+        self.simulated.journal.clear()
+        move.check_cell(self.other, self.instance)
+        self.assertEqual([], self.requests())
 
     def test_storage_is_shared(self):
         info = self.adapter.get_info()
