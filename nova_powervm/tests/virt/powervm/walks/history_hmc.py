@@ -42,7 +42,7 @@ class HmcSteps(history.Base):
         if way == 'evacuate' and source in self.cloud.computes:
             with self.systems.stay(source):
                 self.cloud.stop(source)
-        is_easy = not self.has_fault()
+        is_easy = not self.has_fault() and self._has_reported(host)
         site, act = self.cloud.site, WAYS[way][0]
         before = systems.parts(site)
         uuid = self._do(number, lambda found: act(
@@ -56,6 +56,14 @@ class HmcSteps(history.Base):
                                for reason in _REASONS):
             raise history.Broken(self.tell('nobody says why it stays'))
         return uuid
+
+    def _has_reported(self, host):
+        """Whether Nova has the resources of a host.
+
+        If not, it hides why it could not evacuate a server to the host.
+        """
+        name = 'compute%d' % host
+        return name in self.cloud.compute(name).rt.compute_nodes
 
 
 def choices(played):

@@ -480,3 +480,13 @@ class MovesRegressionTest(history_case.RegressionCase):
             history.lose(1)
             history.end()
         self.play(platforms.POOL_NPIV, steps)
+
+    def test_evacuation_to_a_host_that_has_not_reported(self):
+        """Nova hides then why the HMC refuses it."""
+        def steps(history):
+            history.make(3, 'with disks', (), False, 2)
+            history.fault('error_500', 14, 2)
+            history.start_compute(2)
+            history.move_away(2, 'evacuate', 2)
+            history.end()
+        self.play(platforms.HMC_VSCSI, steps)
