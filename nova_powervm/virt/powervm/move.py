@@ -114,6 +114,16 @@ def why_kept(instance, nodename, migration):
     return None
 
 
+def is_deleted(instance):
+    """Return whether Nova has deleted a server (1 DB call, no request)."""
+    try:
+        return objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(read_deleted='yes'),
+            instance.uuid).deleted
+    except nova_exc.InstanceNotFound:
+        return True
+
+
 def _is_over(migration):
     """Return whether a move has ended, and Nova knows how."""
     return migration.status in (

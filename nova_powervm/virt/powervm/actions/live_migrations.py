@@ -259,6 +259,11 @@ class LiveMigrations:
         with self._services.migrations.one(instance, record) as migration:
             end = self._move(context, instance, dest, migration,
                              data.read(migrate_data))
+            if end is outcome.Outcome.LOST and move.is_deleted(instance):
+                # There was no LPAR any more when it was to be submitted.
+                migration.is_given_up = True
+                attachments.delete(instance, data.attachments(migrate_data))
+                end = outcome.Outcome.STAYED
             if end in _NOWHERE:
                 raise _NOWHERE[end](dest=dest, reason=migration.message)
             if end is outcome.Outcome.MOVED and not migration.is_given_up:
@@ -274,7 +279,10 @@ class LiveMigrations:
 
     def _note_end(self, instance, migration, end, migrate_data):
         """Tell the roll-back, and a deletion, where the LPAR is."""
-        if end is outcome.Outcome.MOVED:
+        if migration.is_given_up and end is outcome.Outcome.STAYED:
+            LOG.info('The server does not move: it is deleted.',
+                     instance=instance)
+        elif end is outcome.Outcome.MOVED:
             if migration.is_told:
                 self._services.host.partition_states.note_departure(
                     vm.get_lpar_uuid(instance))

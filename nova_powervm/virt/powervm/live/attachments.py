@@ -90,6 +90,22 @@ def restore(instance, found):
                      instance, volume_id, attachment_id, volume_api)
 
 
+def delete(instance, found):
+    """Delete the attachments on the source of a server that Nova has deleted.
+
+    Nova knew only those on the target by then. 1 call of Cinder for each; a
+    failure is logged.
+
+    :param instance: nova.objects.Instance
+    :param found: dict of volume id -> id of its attachment on the source.
+    """
+    volume_api = cinder.API()
+    for attachment_id in found.values():
+        utils.try_to('delete attachment %s' % attachment_id,
+                     volume_api.attachment_delete, instance._context,
+                     attachment_id)
+
+
 def _restore(instance, volume_id, attachment_id, volume_api):
     context = instance._context
     bdm = objects.BlockDeviceMapping.get_by_volume_and_instance(

@@ -205,6 +205,28 @@ class QueueMixin:
             if found['uuid'] == self.lpar_on(server, 'compute1').uuid])
         self.assert_moves_again(server)
 
+    def test_deleted_when_prepared(self):
+        """Nova deletes the server before the source submits the job."""
+        server = self.boot_on_first()
+        source = self.cloud.compute('compute1')
+        prepare = source.compute_rpcapi.pre_live_migration
+
+        def prepare_and_delete(*args):
+            found = prepare(*args)
+            self.assertIsNone(self.users.delete(self.walk_server(server)))
+            return found
+
+        source.compute_rpcapi.pre_live_migration = prepare_and_delete
+        self.users.live_migrate(self.walk_server(server), 'compute2')
+        source.compute_rpcapi.pre_live_migration = prepare
+        self.assertEqual([], self.cloud.failures)
+        self.assertNotIn('somebody has moved or deleted', self.logger.output)
+        self.assertEqual({}, {
+            volume: found for volume, found in
+            self.cloud.cinder.volume_to_attachment.items() if found})
+        self.cloud.run_periodic_tasks()
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+
 
 class QueueTest(QueueMixin, live_migration.LiveMigrationMixin,
                 base.ScenarioCase):

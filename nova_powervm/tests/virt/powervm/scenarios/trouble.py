@@ -89,11 +89,15 @@ TROUBLE = {
     'test_live_migration_hmc.SlowTest': ALL,
     'test_live_migration_later.LaterTest': ('test_shelve',),
     'test_live_migration_meanwhile.NpivQueueTest': (
-        'test_queued_and_killed',),
-    'test_live_migration_meanwhile.QueueTest': ('test_queued_and_killed',),
+        'test_deleted_when_prepared',
+        'test_queued_and_killed'),
+    'test_live_migration_meanwhile.QueueTest': (
+        'test_deleted_when_prepared',
+        'test_queued_and_killed'),
     'test_live_migration_meanwhile.StormTest': ('test_it_stays',),
     'test_live_migration_meanwhile.VscsiQueueTest': (
-        'test_queued_and_killed',),
+        'test_deleted_when_prepared',
+        'test_queued_and_killed'),
     'test_live_migration_ports.MixedTest': (
         'test_stays',
         'test_type_on_the_target'),
