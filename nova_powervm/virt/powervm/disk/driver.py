@@ -265,6 +265,12 @@ class DiskAdapter(abc.ABC):
         :param stg: transaction.StorageTransaction
         """
 
+    def note_own(self, instance: objects.Instance, disk: Disk) -> None:
+        """Store that a disk is the server's, if its name does not prove it.
+
+        :param disk: wrapper, as a mapping to the server's LPAR has it.
+        """
+
     def reference(self, disk: Disk) -> Disk:
         """Return the element that a new mapping contains for a disk.
 

@@ -14,7 +14,8 @@
 
 These names have only 16 bits of the server's UUID, which is not enough to find
 a disk. So the driver takes over a disk only while it is mapped to its server's
-LPAR. Then it stores the name in the server's system_metadata.
+LPAR. Then it stores the name in the server's system_metadata, and the UDID of
+a logical unit, because somebody else may have a unit with that name.
 """
 
 from nova import context as nova_context
@@ -25,6 +26,7 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
+from nova_powervm.virt.powervm.disk import units
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
@@ -50,7 +52,7 @@ def take_over(host, disk_dvr, read_mappings):
     instances = [instance for instance in objects.InstanceList.get_by_host(
         nova_context.get_admin_context(), host.nodename,
         expected_attrs=['system_metadata'])
-        if instance.image_ref and not boot_disk_name(instance)]
+        if instance.image_ref and not _is_known(instance, disk_dvr)]
     if not instances:
         return
     try:
@@ -59,17 +61,32 @@ def take_over(host, disk_dvr, read_mappings):
         LOG.warning('Cannot search for disks of nova-powervm 9.0.0: %s', exc)
         return
     for instance in instances:
-        _take_over(instance, disk_dvr.storage_class, vioses)
+        _take_over(instance, disk_dvr, vioses)
 
 
-def _take_over(instance, storage_class, vioses):
-    name = legacy_name(instance, storage_class)
-    if any(vios_mappings.find_mapping(
-            vios_w, vm.get_lpar_uuid(instance), storage_class, name)
-            for vios_w in vioses):
+def _is_known(instance, disk_dvr):
+    """Whether nothing is to be stored. Old versions stored only the name."""
+    name = boot_disk_name(instance)
+    return bool(name) and (disk_dvr.storage_class is not pvm_stg.LU or
+                           units.kept(instance.system_metadata, name) or
+                           not name.startswith('boot_'))
+
+
+def _take_over(instance, disk_dvr, vioses):
+    storage_class = disk_dvr.storage_class
+    name = boot_disk_name(instance) or legacy_name(instance, storage_class)
+    found = [mapping.backing_storage for mapping in (
+        vios_mappings.find_mapping(vios_w, vm.get_lpar_uuid(instance),
+                                   storage_class, name)
+        for vios_w in vioses) if mapping]
+    if storage_class is pvm_stg.LU and len({lu.udid for lu in found}) > 1:
+        LOG.warning('Several logical units named %s are mapped to the server. '
+                    'None is taken over.', name, instance=instance)
+    elif found:
         LOG.info('Disk %s of nova-powervm 9.0.0 is taken over.', name,
                  instance=instance)
         instance.system_metadata[_KEY] = name
+        disk_dvr.note_own(instance, found[0])
         instance.save()
 
 

@@ -256,6 +256,9 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         stg.map_redundant(self.vios_uuids, vm.get_lpar_uuid(instance),
                           self.reference(disk))
 
+    def note_own(self, instance, disk):
+        units.keep(instance, [disk], self._pool.ssp_uuid)
+
     def reference(self, disk):
         return pvm_stg.LU.bld_ref(self.host.adapter, disk.name, disk.udid)
 
@@ -287,14 +290,13 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                  if elements.is_named(element, pvm_stg.LU, names)}
         proof = self.proof(instance)
         wanted = {*udids, *units.pending(instance.system_metadata, names)}
-        left = [
-            unit for name, found in
-            _by_name(self._pool.find(names, wanted)).items()
-            for unit in units.to_delete(found, instance.system_metadata, name,
-                                        mapped=udids)
-            if not self._delete(unit, proof)]
+        own = [unit for name, found in
+               _by_name(self._pool.find(names, wanted)).items()
+               for unit in units.to_delete(found, instance.system_metadata,
+                                           name, mapped=udids)]
+        left = [unit for unit in own if not self._delete(unit, proof)]
         units.keep_pending(instance, left)
-        units.note_deleted(instance, names)
+        units.note_deleted(instance, names, own)
 
     def _delete(self, unit, proof):
         """Delete an LU; if it is in use, retry in every clean_periodically().

@@ -101,11 +101,18 @@ def forget(instance, names):
     _write(instance, dict.fromkeys(keys))
 
 
-def note_deleted(instance, names):
-    """Record that LUs are deleted; others with their names are not ours."""
-    _write(instance, {
-        KEY + name: '%s %s' % (_GONE, found.udid) for name in names
-        for found in [kept(instance.system_metadata, name)] if found})
+def note_deleted(instance, names, deleted):
+    """Record that LUs are deleted; others with their names are not ours.
+
+    :param names: their names, and maybe others.
+    :param deleted: the deleted ones; some may have had no record.
+    """
+    udids = {unit.name: unit.udid for unit in deleted}
+    udids.update({name: found.udid for name in names
+                  for found in [kept(instance.system_metadata, name)]
+                  if found})
+    _write(instance, {KEY + name: '%s %s' % (_GONE, udid)
+                      for name, udid in udids.items()})
 
 
 def _write(instance, new):

@@ -64,9 +64,10 @@ class PoolTestCase(base.StorageTestCase):
         """All that is on all hosts."""
         return [host.state() for host in self.site.hosts]
 
-    def create(self, number=1, image_id=None, adapter=None, **kwargs):
+    def create(self, number=1, image_id=None, adapter=None, instance=None,
+               **kwargs):
         return (adapter or self.adapter).create_disk_from_image(
-            self.context, self.make_instance(number),
+            self.context, instance or self.make_instance(number),
             self.glance.meta(image_id or self.image_id), **kwargs)
 
     def image_name(self, image_id=None):

@@ -18,6 +18,7 @@ from pypowervm.wrappers import storage as pvm_stg
 from nova_powervm.tests.virt.powervm.disk import ssp_base
 from nova_powervm.virt.powervm.disk import driver
 from nova_powervm.virt.powervm.disk import ssp
+from nova_powervm.virt.powervm.disk import units
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -43,7 +44,7 @@ class SSPTestCase(ssp_base.PoolTestCase):
 
     def spawn(self):
         """Create a disk, an LPAR, and the mapping of both."""
-        disk = self.create()
+        disk = self.create(instance=self.instance)
         self.create_lpar(self.instance)
         self.connect(self.instance, disk)
         self.simulated.journal.clear()
@@ -127,6 +128,17 @@ class DiskTestCase(SSPTestCase):
         self.adapter.delete_disks(self.instance)
         self.assertEqual(['GET LogicalUnit'], self.requests())
         self.assertEqual(self.before, self.state())
+
+    def test_delete_twice_without_a_record(self):
+        """Only the name told which it was; one that remains is another's."""
+        disk = self.spawn()
+        units.forget(self.instance, [disk.name])
+        theirs = self.make_unit(disk.name)
+        self.destroy()
+        self.adapter.delete_disks(self.instance)
+        self.assertEqual([theirs.udid], [
+            unit.udid for unit in self.pool.find_units(disk.name)])
+        self.assertEqual({}, self.adapter.get_disk_refs(self.instance, [BOOT]))
 
     def test_delete_some(self):
         self.create()
