@@ -160,6 +160,16 @@ function configure_simulated_server {
     iniset "$NOVA_CONF" powervm management_root "$root"
 }
 
+# DevStack calls this for the back ends of type powervm_simulator in
+# CINDER_ENABLED_BACKENDS, after "stack pre-install". A volume type with the
+# name of the back end comes from DevStack, too.
+function configure_cinder_backend_powervm_simulator {
+    local name=$1
+    iniset "$CINDER_CONF" "$name" volume_backend_name "$name"
+    iniset "$CINDER_CONF" "$name" volume_driver nova_powervm.simulator.cinder_driver.SimulatedArrayDriver
+    iniset "$CINDER_CONF" "$name" powervm_simulator_url "$POWERVM_SIMULATOR_URL"
+}
+
 # Neutron's server and its agents start after this phase.
 function configure_powervm {
     if is_service_enabled n-cpu; then

@@ -30,6 +30,7 @@ PLUGIN = tree.path('devstack')
 STUBS = r"""
 set -eu
 NOVA_CONF=$TOP/nova.conf
+CINDER_CONF=$TOP/cinder.conf
 # This name has no slash in front.
 Q_PLUGIN_CONF_FILE=${TOP#/}/ml2_conf.ini
 DEST=$TOP DATA_DIR=$TOP/data STACK_USER=stack
@@ -62,7 +63,19 @@ hostname() { echo power1; }
 openstack() { echo "openstack $*"; }
 ENABLED=${ENABLED:-n-cpu}
 source "$PLUGIN/override-defaults"
+: "${CINDER_ENABLED_BACKENDS:=lvm:lvmdriver-1}"
 source "$PLUGIN/settings"
+# From DevStack's lib/cinder.
+configure_cinder() {
+    local be names=""
+    for be in ${CINDER_ENABLED_BACKENDS//,/ }; do
+        if type "configure_cinder_backend_${be%%:*}" >/dev/null 2>&1; then
+            "configure_cinder_backend_${be%%:*}" "${be##*:}"
+        fi
+        names+=${names:+,}${be##*:}
+    done
+    iniset "$CINDER_CONF" DEFAULT enabled_backends "$names"
+}
 """
 
 #: What DevStack writes for ML2 before the plugin does, as far as it matters.
@@ -88,11 +101,14 @@ class PluginCase(testtools.TestCase):
     def run_plugin(self, *phases, status=0, drivers='ovn', **variables):
         """Run phases of the plugin, in one shell; return what it said.
 
+        :param phases: str, the arguments of the plugin; 'configure_cinder'
+            is DevStack's function
         :param drivers: str, the mechanism drivers of ML2 before
         """
         with open(os.path.join(self.top, 'ml2_conf.ini'), 'w') as out:
             out.write(ML2_CONF % drivers)
         script = STUBS + ''.join(
+            phase + '\n' if phase == 'configure_cinder' else
             'source "$PLUGIN/plugin.sh" %s\n' % phase for phase in phases)
         done = subprocess.run(
             ['bash', '-c', script], capture_output=True, text=True,
@@ -105,6 +121,10 @@ class PluginCase(testtools.TestCase):
     def nova_conf(self):
         """What the plugin has written: {group: {option: value}}."""
         return self._parse('nova.conf')
+
+    def cinder_conf(self):
+        """What DevStack has the plugin write: {group: {option: value}}."""
+        return self._parse('cinder.conf')
 
     def ml2_conf(self):
         """What DevStack and the plugin have written for ML2."""

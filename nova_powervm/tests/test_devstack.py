@@ -223,6 +223,46 @@ class DevStackTest(devstack.PluginCase):
             self.assertEqual({'host_physical_networks': 'power1:powervm'},
                              written['ml2_powervm'])
 
+    def test_cinder(self):
+        """Volumes are in the simulated array, whose profile has a SAN."""
+        said = self.run_plugin(
+            'stack pre-install', 'configure_cinder', 'stack post-config',
+            POWERVM_SIMULATED='True', ENABLED='n-cpu c-vol')
+        self.assertIn('--profile fc ', said[-1])
+        module = 'nova_powervm.simulator.cinder_driver'
+        self.assertEqual({
+            'powervm': {
+                'volume_backend_name': 'powervm',
+                'volume_driver': module + '.SimulatedArrayDriver',
+                'powervm_simulator_url': 'http://127.0.0.1:12080'},
+            'DEFAULT': {'enabled_backends': 'powervm'}},
+            self.cinder_conf())
+        # It has the class, and the options.
+        text = tree.read(*module.split('.')[:-1], 'cinder_driver.py')
+        self.assertIn('\nclass SimulatedArrayDriver(', text)
+        self.assertIn("'powervm_simulator_url'", text)
+
+    def test_cinder_as_local_conf_says(self):
+        said = self.run_plugin(
+            'stack pre-install', 'configure_cinder', 'stack post-config',
+            POWERVM_SIMULATED='True', ENABLED='n-cpu c-vol',
+            POWERVM_SIMULATOR_PROFILE='everything',
+            POWERVM_SIMULATOR_URL='http://192.0.2.9:12080',
+            CINDER_ENABLED_BACKENDS='lvm:a,powervm_simulator:b')
+        self.assertIn('--profile everything ', said[-1])
+        written = self.cinder_conf()
+        self.assertEqual({'b', 'DEFAULT'}, set(written))
+        self.assertEqual({'enabled_backends': 'a,b'}, written['DEFAULT'])
+        self.assertEqual('http://192.0.2.9:12080',
+                         written['b']['powervm_simulator_url'])
+
+    def test_cinder_without_a_simulator(self):
+        self.run_plugin('configure_cinder', NOVALINK='1',
+                        GROUPS_OF_STACK='pvm_admin', ENABLED='n-cpu c-vol')
+        self.assertEqual(
+            {'DEFAULT': {'enabled_backends': 'lvmdriver-1'}},
+            self.cinder_conf())
+
     def test_control_plane_only(self):
         """By the newer names of services, too."""
         for service in ('q-svc', 'neutron-api'):

@@ -340,7 +340,8 @@ class ContainerfileTest(testtools.TestCase):
         for folder, _folders, files in os.walk(tree.path(
                 'nova_powervm', 'simulator')):
             for name in files:
-                if name.endswith('.py'):
+                # Only Cinder loads this driver, and not in the container.
+                if name.endswith('.py') and name != 'cinder_driver.py':
                     roots |= _imports(os.path.join(folder, name))
         self.assertEqual(
             {'cheroot', 'jsonschema', 'lxml', 'oslo_log', 'ruamel', 'trustme',
