@@ -278,13 +278,18 @@ class MaintenanceTest(platforms.SharedPool, moves.TwoHostMixin,
                                ('two', self.neutron.port_2))]
 
     def move_all(self, servers):
+        """Move one after the other.
+
+        Placement on SQLite does not see what another request has written
+        since its own began. It refuses to write then, however often it tries.
+        """
         for server in servers:
             after = self.act(server, 'os-migrateLive', {
                 'host': None, 'block_migration': 'auto'})
             self.assertEqual('ACTIVE', after['status'], after.get('fault'))
-        self.wait_for(lambda: {'completed'} == {
-            migration['status'] for migration in self.admin_api.api_get(
-                '/os-migrations').body['migrations']})
+            self.wait_for(lambda: {'completed'} == {
+                migration['status'] for migration in self.admin_api.api_get(
+                    '/os-migrations').body['migrations']})
 
     def test_maintenance(self):
         servers = self.boot_two()
