@@ -22,6 +22,7 @@ import testtools
 
 from nova_powervm import conf as cfg
 from nova_powervm.tests import fixtures as powervm_fixtures
+from nova_powervm.virt.powervm import event
 from nova_powervm.virt.powervm import host as powervm_host
 
 UUID = 'b1b2c3d4-0000-4000-8000-0000000000%02x'
@@ -84,10 +85,15 @@ class SimulatedHostTestCase(TestCase):
                    rest_connect_timeout=0, vios_active_wait_timeout=0)
 
     def connect(self, event_handler=None):
-        """Make a Host that is connected, and that the test's end closes."""
+        """Make a Host that is connected, and that the test's end closes.
+
+        The thread of its events ends then, too: it would go on in other tests.
+        """
         host = powervm_host.Host('compute1')
         host.connect(event_handler)
         self.addCleanup(host.close)
+        if isinstance(event_handler, event.PowerVMNovaEventHandler):
+            self.addCleanup(event_handler.shutdown)
         self.simulated.journal.clear()
         return host
 
