@@ -48,12 +48,10 @@ def check_lost(context, instance, nodename):
         if not peers.is_surely_absent(context, other, instance):
             _refuse(instance, 'its LPAR may be on host %s, to which it was '
                     'being migrated', other)
-    for other in _hosts_that_are_up(context):
-        if other not in (nodename, *targets) and peers.is_on(
-                context, other, instance):
-            _refuse(instance, 'its LPAR is on host %s, to which somebody has '
-                    'moved it without Nova. Move it back to this host with '
-                    'the tools of the platform', other)
+    for other in _moved_to(context, instance, (nodename, *targets)):
+        _refuse(instance, 'its LPAR is on host %s, to which somebody has '
+                'moved it without Nova. Move it back to this host with '
+                'the tools of the platform', other)
 
 
 def check_evacuated(context, instance, nodename):
@@ -80,17 +78,26 @@ def check_evacuated(context, instance, nodename):
             _refuse(instance, 'its LPAR is on host %s, to which it was being '
                     'migrated. Power it off there before you evacuate the '
                     'server', other)
-    for other in _hosts_that_are_up(context):
-        if other not in (nodename, instance.host, *targets) and peers.is_on(
-                context, other, instance):
-            _refuse(instance, 'its LPAR is on host %s, to which somebody has '
-                    'moved it without Nova. Power it off there before you '
-                    'evacuate the server', other)
+    for other in _moved_to(context, instance,
+                           (nodename, instance.host, *targets)):
+        _refuse(instance, 'its LPAR is on host %s, to which somebody has '
+                'moved it without Nova. Power it off there before you '
+                'evacuate the server', other)
 
 
 def _refuse(instance, reason, *args):
     raise exception.PowerVMAPIFailed(inst_name=instance.name,
                                      reason=reason % args)
+
+
+def _moved_to(context, instance, expected):
+    """Yield each host that is up and has the LPAR of a server, which is on.
+
+    :param expected: Nova's names of hosts that need not be asked.
+    """
+    for other in _hosts_that_are_up(context):
+        if other not in expected and peers.is_on(context, other, instance):
+            yield other
 
 
 def _hosts_that_are_up(context):

@@ -33,6 +33,8 @@ from nova_powervm.virt.powervm import vm
 ENDED = ('completed', 'failed', 'cancelled', 'done')
 # Statuses of other moves after which the server is on one host only.
 _OTHERS_ENDED = (*ENDED, 'confirmed', 'reverted', 'error')
+# Statuses of moves that have brought the server to their target.
+_ARRIVED = ('completed', 'done', 'finished', 'confirmed')
 #: Statuses of a live migration that nobody has ended.
 UNDER_WAY = ('accepted', 'queued', 'preparing', 'running')
 
@@ -54,15 +56,27 @@ def possible_targets(context, instance, nodename):
     :param context: nova.context.RequestContext
     :param nodename: str, Nova's name of the host that Nova has the server on.
     :returns: sorted list of str: the targets of live migrations from that
-        host whose end Nova does not know.
+        host whose end Nova does not know. What was before the last move that
+        has brought the server to that host does not count.
     """
-    found = objects.MigrationList.get_by_filters(context, {
-        'instance_uuid': instance.uuid,
-        'migration_type': fields.MigrationType.LIVE_MIGRATION})
+    found = objects.MigrationList.get_by_filters(
+        context, {'instance_uuid': instance.uuid})
+    arrival = max((migration.id for migration in found
+                   if _has_brought_to(nodename, migration)), default=0)
     return sorted({migration.dest_compute for migration in found
-                   if migration.source_compute == nodename and
+                   if migration.id > arrival and
+                   _is_live(migration) and
+                   migration.source_compute == nodename and
                    migration.dest_compute and
-                   migration.status not in ENDED})
+                   not _is_over(migration)})
+
+
+def _has_brought_to(nodename, migration):
+    """Return whether a move has certainly ended with the server on a host."""
+    if migration.status == 'reverted':
+        return migration.source_compute == nodename
+    return (migration.status in _ARRIVED and
+            migration.dest_compute == nodename)
 
 
 def find_evacuation(context, instance, nodename):
@@ -127,8 +141,11 @@ def is_deleted(instance):
 def _is_over(migration):
     """Return whether a move has ended, and Nova knows how."""
     return migration.status in (
-        ENDED if migration.migration_type ==
-        fields.MigrationType.LIVE_MIGRATION else _OTHERS_ENDED)
+        ENDED if _is_live(migration) else _OTHERS_ENDED)
+
+
+def _is_live(migration):
+    return migration.migration_type == fields.MigrationType.LIVE_MIGRATION
 
 
 def is_within_host(context, instance, default=False):

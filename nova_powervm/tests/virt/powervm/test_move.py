@@ -73,6 +73,66 @@ class KindTest(base.TestCase):
             self.assertIs(expected, move.grows(self.instance))
 
 
+class PossibleTargetsTest(base.TestCase):
+    """The server is on compute1."""
+
+    def find(self, *moves):
+        """Find targets after moves: (kind, status, source, target) each."""
+        self.useFixture(fixtures.MockPatchObject(
+            objects.MigrationList, 'get_by_filters', return_value=[
+                objects.Migration(
+                    id=number, migration_type=kind, status=status,
+                    source_compute='compute%d' % source,
+                    dest_compute=target and 'compute%d' % target)
+                for number, (kind, status, source, target)
+                in reversed(list(enumerate(moves, 1)))]))
+        return move.possible_targets(
+            nova_context.get_admin_context(), base.make_instance(),
+            'compute1')
+
+    def test_end_is_not_known(self):
+        for status in ('accepted', 'running', 'error', 'post-migrating'):
+            self.assertEqual(['compute2'], self.find(
+                ('live-migration', status, 1, 2)))
+        self.assertEqual(['compute2', 'compute3'], self.find(
+            ('live-migration', 'error', 1, 3),
+            ('live-migration', 'error', 1, 2),
+            ('live-migration', 'error', 4, 5)))
+
+    def test_end_is_known(self):
+        for status in ('completed', 'failed', 'cancelled'):
+            self.assertEqual([], self.find(('live-migration', status, 1, 2)))
+        self.assertEqual([], self.find(('live-migration', 'error', 1, None)))
+
+    def test_it_has_returned_since(self):
+        for kind, status, source, target in (
+                ('evacuation', 'done', 2, 1),
+                ('evacuation', 'completed', 2, 1),
+                ('live-migration', 'completed', 2, 1),
+                ('migration', 'finished', 2, 1),
+                ('migration', 'confirmed', 2, 1),
+                ('resize', 'confirmed', 1, 1),
+                ('migration', 'reverted', 1, 3)):
+            back = (kind, status, source, target)
+            self.assertEqual([], self.find(
+                ('live-migration', 'error', 1, 2), back))
+            self.assertEqual(['compute2'], self.find(
+                back, ('live-migration', 'error', 1, 2)))
+
+    def test_it_has_not_returned_for_certain(self):
+        for kind, status, source, target in (
+                ('evacuation', 'accepted', 2, 1),
+                ('evacuation', 'error', 2, 1),
+                ('evacuation', 'done', 1, 3),
+                ('migration', 'reverted', 3, 1),
+                ('live-migration', 'failed', 2, 1),
+                ('live-migration', 'error', 2, 1),
+                ('resize', 'error', 1, 1)):
+            self.assertEqual(['compute2'], self.find(
+                ('live-migration', 'error', 1, 2),
+                (kind, status, source, target)))
+
+
 class WhyKeptTest(base.TestCase):
     """The roll-back at the target compute2 comes late."""
 

@@ -16,7 +16,6 @@ See history_case.RegressionCase.
 """
 
 from nova_powervm.tests.virt.powervm.walks import history_case
-from nova_powervm.tests.virt.powervm.walks import history_rules
 from nova_powervm.tests.virt.powervm.walks import platforms
 
 
@@ -277,47 +276,6 @@ class MovesRegressionTest(history_case.RegressionCase):
         """Seed 3018 of the soak, as it was shortened."""
         self.play_killed_evacuation(17)
 
-    def test_disks_on_a_host_that_others_have_left(self):
-        """Nova has another kind of list for servers that have moved."""
-        def steps(history):
-            history.make(2, 'with disks', (1, 2, 5), True, 1)
-            history.make(1, 'large', (3, 4), True, 2)
-            history.live_migrate_until(2, 'copy', 'move others')
-            history.make(1, 'with disks', (), False, 5)
-            history.lose(5)
-            history.evacuate(5, True)
-            history.end()
-        self.play(platforms.TWO_NPIV, steps)
-
-    def test_evacuation_killed_leaves_an_lpar(self):
-        """The server cannot be migrated there before somebody deletes it."""
-        def steps(history):
-            history.make(2, 'with disks', (1, 2), False, 1)
-            history.vios_down(2, 'vios1')
-            history.fault('killed_after', 4, 1)
-            history.evacuate(1, True)
-            history.start_compute(2)
-            history.start_compute(1)
-            history.mend(1)
-            history.vios_up(2, 'vios1')
-            history.rebuild(1)
-            history.live_migrate(1)
-            self.assertEqual(2, history.host_number(1))
-            history.end()
-        self.play(platforms.POOL_VSCSI, steps)
-
-    def test_devices_for_a_server_that_does_not_come(self):
-        """It is deleted while nova-compute of its host is down."""
-        for platform, phase in ((platforms.TWO_VSCSI, 'prepare'),
-                                (platforms.POOL_VSCSI, 'validate')):
-            def steps(history):
-                history.make(2, 'small', (1, 2), True, 5)
-                history.live_migrate_until(5, phase, 'kill source early')
-                history.delete(5)
-                history.end()
-            with self.subTest(platform.name):
-                self.play(platform, steps)
-
     def test_reverted_after_the_confirmation_was_killed(self):
         def steps(history):
             history.make(1, 'large', (3,), False, 5)
@@ -329,38 +287,6 @@ class MovesRegressionTest(history_case.RegressionCase):
             self.assertEqual('resized', history.look(5).status)
             history.end()
         self.play(platforms.POOL_NPIV, steps)
-
-    def test_lost_before_its_arrival_is_noted(self):
-        """The mappings stay: see history_rules.KNOWN."""
-        def steps(history):
-            history.make(1, 'with disks', (1, 2, 5), False, 1)
-            history.live_migrate_until(1, 'validate', 'kill target')
-            self.assertFalse(history_rules.is_allowed(history, 'lose', (1,)))
-            history.start_compute(2)
-            self.assertTrue(history_rules.is_allowed(history, 'lose', (1,)))
-            history.lose(1)
-            history.end()
-        self.play(platforms.POOL_NPIV, steps)
-
-    def test_volume_replaced_after_the_host_was_left(self):
-        """Its former host is down, and has the device of the old volume."""
-        def steps(history):
-            history.make(1, 'small', (1, 5), False, 1)
-            history.make(2, 'large', (2, 3, 5), True, 2)
-            history.live_migrate_until(2, 'validate', 'kill target')
-            history.evacuate(2, False)
-            history.swap(2, 3)
-            history.end()
-        self.play(platforms.POOL_VSCSI, steps)
-
-    def test_volumes_in_another_order_than_attached(self):
-        """Nova lists them in its own order; so the LUNs differ."""
-        def steps(history):
-            history.make(2, 'large', (1, 5), True, 1)
-            history.attach(1, 3)
-            history.live_migrate(1)
-            history.end()
-        self.play(platforms.TWO_NPIV, steps)
 
     def test_id_of_a_server_that_is_deleted_in_absence(self):
         def steps(history):
@@ -374,71 +300,6 @@ class MovesRegressionTest(history_case.RegressionCase):
             history.end()
         self.play(platforms.TWO_NPIV, steps)
 
-    def test_config_drive_outside_the_repository_in_use(self):
-        """The platform moves no server that has a medium."""
-        def steps(history):
-            history.vios_down(2, 'vios1')
-            history.make(2, 'small', (1, 2), True, 4)
-            history.vios_up(2, 'vios1')
-            history.make(2, 'with disks', (3, 4, 5), True, 5)
-            history.start_compute(2)
-            history.live_migrate(5)
-            self.assertEqual(1, history.host_number(5))
-            history.end()
-        self.play(platforms.POOL_VSCSI, steps)
-
-    def test_deleted_before_its_arrival_is_noted(self):
-        """Its mappings would stay: see history_rules.KNOWN."""
-        def steps(history):
-            history.make(1, 'small', (1,), True, 1)
-            history.live_migrate_until(1, 'cleanup', 'stop source')
-            self.assertFalse(history_rules.is_allowed(history, 'delete',
-                                                      (1,)))
-            history.start_compute(1)
-            self.assertTrue(history_rules.is_allowed(history, 'delete', (1,)))
-            history.vios_down(2, 'vios2')
-            history.delete(1)
-            history.periodic()
-            history.end()
-        self.play(platforms.TWO_NPIV, steps)
-
-    def test_volume_whose_attachment_was_cut_off_is_not_replaced(self):
-        """Cinder has it as being attached."""
-        def steps(history):
-            history.make(1, 'small', (), False, 1)
-            history.fault('killed_before', 1, 1)
-            history.attach(1, 2)
-            history.start_compute(1)
-            self.assertFalse(history_rules.is_allowed(history, 'swap',
-                                                      (1, 2)))
-            history.live_migrate_until(1, 'switch', 'look')
-            history.end()
-        self.play(platforms.POOL_VSCSI, steps)
-
-    def test_target_that_cannot_start_again(self):
-        """The VIOS with its volume group is down."""
-        def steps(history):
-            history.vios_down(1, 'vios1')
-            history.make(2, 'large', (1, 2), True, 3)
-            history.live_migrate_until(3, 'switch', 'restart target')
-            self.assertFalse(history.is_up(1))
-            history.end()
-        self.play(platforms.TWO_VSCSI, steps)
-
-    def test_lost_after_its_migration_was_cut_off(self):
-        """A hard reboot needs its volumes as they were on the source."""
-        def steps(history):
-            history.make(2, 'small', (1,), False, 1)
-            history.live_migrate_until(1, 'validate', 'kill source early')
-            history.vios_down(2, 'vios1')
-            history.lose(1)
-            history.vios_up(2, 'vios1')
-            history.start_compute(2)
-            history.snapshot(1)
-            history.mend(1)
-            history.end()
-        self.play(platforms.POOL_VSCSI, steps)
-
     def test_devices_that_a_vios_has_kept_while_it_was_down(self):
         """Nothing maps them, so no transaction has missed the VIOS."""
         def steps(history):
@@ -451,35 +312,6 @@ class MovesRegressionTest(history_case.RegressionCase):
             history.migrate(2)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
-
-    def test_mappings_of_a_server_that_leaves_as_its_vios_returns(self):
-        """Whoever looks then must look again when it has left."""
-        def steps(history):
-            history.make(2, 'with disks', (), False, 2)
-            history.rescue(2)
-            history.vios_down(2, 'vios2')
-            history.lose(2)
-            history.unrescue(2)
-            history.vios_up(2, 'vios2')
-            history.live_migrate_until(2, 'prepare', 'periodic')
-            history.end()
-        self.play(platforms.TWO_POOL, steps)
-
-    def test_lost_after_the_source_has_ended_its_migration(self):
-        """The target has not kept the ID: see history_rules.KNOWN."""
-        def steps(history):
-            history.make(1, 'small', (1,), True, 1)
-            history.live_migrate_until(1, 'copy', 'stop source')
-            history.fault('killed_before', 3, 2)
-            history.make(2, 'with disks', (5,), False, 4)
-            history.start_compute(1)
-            self.assertEqual(2, history.host_number(1))
-            self.assertFalse(history_rules.is_allowed(history, 'lose', (1,)))
-            history.start_compute(2)
-            self.assertTrue(history_rules.is_allowed(history, 'lose', (1,)))
-            history.lose(1)
-            history.end()
-        self.play(platforms.POOL_NPIV, steps)
 
     def test_evacuation_to_a_host_that_has_not_reported(self):
         """Nova hides then why the HMC refuses it."""
