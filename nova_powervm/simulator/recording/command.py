@@ -55,7 +55,7 @@ def make_parser():
         'a client of yours')
     _add_server(action)
     action.add_argument(
-        '--port', type=int, default=12081,
+        '--port', type=_port, default=12081,
         help='port of 127.0.0.1 to listen on, with http (default: '
         '%(default)s)')
     action.set_defaults(run=_record)
@@ -66,6 +66,13 @@ def make_parser():
                         help='a recording')
     action.set_defaults(run=_compare)
     return parser
+
+
+def _port(text):
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(
+            'a port is a number from 0 to 65535, not %r' % text)
+    return int(text)
 
 
 def _add_server(action):
@@ -119,6 +126,8 @@ def _read(options):
             reading.read()
         finally:
             reading.logoff()
+    for path in reading.lost:
+        print('The server did not answer: GET ' + path)
 
 
 def _record(options):
@@ -146,6 +155,8 @@ def main(argv=None):
     options = parser.parse_args(argv)
     try:
         options.run(options)
+    except KeyboardInterrupt:
+        parser.exit(130, 'powervm-recorder: stopped\n')
     except ModuleNotFoundError as exc:
         parser.exit(1, "powervm-recorder: there is no module %s; run: pip "
                        "install 'nova-powervm[simulator]'\n" % exc.name)

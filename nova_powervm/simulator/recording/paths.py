@@ -24,10 +24,13 @@ def parse(document):
 
     :param document: bytes
     :returns: lxml element
-    :raises etree.XMLSyntaxError: when it is none
+    :raises ValueError: when it is none
     """
-    return etree.fromstring(document, etree.XMLParser(
-        resolve_entities=False, no_network=True, huge_tree=True))
+    try:
+        return etree.fromstring(document, etree.XMLParser(
+            resolve_entities=False, no_network=True, huge_tree=True))
+    except etree.XMLSyntaxError as exc:
+        raise ValueError('This is no XML: %s' % exc)
 
 
 def paths(document):
@@ -45,10 +48,7 @@ def paths(document):
         for name, value in json.loads(document).items():
             _note_json(value, name, found)
     elif document.startswith(b'<'):
-        try:
-            root = parse(document)
-        except etree.XMLSyntaxError as exc:
-            raise ValueError('This is no XML: %s' % exc)
+        root = parse(document)
         _note_xml(root, local_name(root), found)
     return found
 

@@ -90,9 +90,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         length = values.whole(self.headers.get('Content-Length') or '0')
         if length < 0:
             raise ValueError('A body has no negative length')
+        is_logon = self.path.startswith(LOGON)
         if self.headers.get('Transfer-Encoding'):
-            return _chunks(self.rfile)
-        if self.path.startswith(LOGON) or length <= _CHUNK:
+            chunks = _chunks(self.rfile)
+            return b''.join(chunks) if is_logon else chunks
+        if is_logon or length <= _CHUNK:
             return self.rfile.read(length)
         return _pieces(self.rfile, length)
 
@@ -186,7 +188,7 @@ class Proxy:
 
         :returns: as Upstream.request() does, with links to the proxy
         """
-        self._secrets.learn(headers.get('X-API-Session'))
+        self._secrets.learn_headers(headers)
         if path.startswith(LOGON) and isinstance(body, bytes):
             self._secrets.learn_logon(body)
         status, sent, answer = self._upstream.request(method, path, body,

@@ -16,6 +16,8 @@ The types are those that the simulator knows. Of each type the reader takes
 the feed, and some of its objects, with what is below them.
 """
 
+import http.client
+
 from lxml import etree
 
 from nova_powervm.simulator import jobs
@@ -25,6 +27,8 @@ from nova_powervm.simulator import resources
 
 #: How many objects of a type it follows to what is below them.
 _MOST = 20
+#: How many requests may stay without an answer before it gives up.
+_MOST_LOST = 5
 _NAMESPACE = 'http://www.ibm.com/xmlns/systems/power/firmware/web/mc/2012_10/'
 
 
@@ -37,12 +41,14 @@ class Reader:
 
     :param send: function of method, path, body (bytes or None) and headers
                  (dict), which returns status, headers and body (bytes)
+    :ivar lost: list of str, the paths to which there was no answer
     """
 
     def __init__(self, send):
         self._send = send
         self._headers = {'Accept': '*/*'}
         self._seen = set()
+        self.lost = []
 
     def logon(self, user=None, password=''):
         """Log on.
@@ -63,11 +69,15 @@ class Reader:
                        'type=LogonRequest', 'Accept': '*/*'})
         if status != 200:
             raise Failed('The server refuses the logon: %d' % status)
-        answer = paths.parse(body)
-        token = answer.findtext('{*}X-API-Session')
-        if user is None:
-            with open(answer.findtext('{*}X-API-SessionFile') or '') as file:
+        root = _root(body)
+        name = '{*}X-API-Session' + ('File' if user is None else '')
+        token = None if root is None else root.findtext(name)
+        if token and user is None:
+            with open(token, encoding='utf-8') as file:
                 token = file.read().strip()
+        if not token:
+            raise Failed('The answer to the logon has no %s: this is no '
+                         'PowerVM REST server' % name[3:])
         self._headers['X-API-Session'] = token
 
     def logoff(self):
@@ -78,11 +88,19 @@ class Reader:
         """Read a path.
 
         :returns: bytes; b'' when there is nothing
+        :raises OSError, http.client.HTTPException: when the server has left
+            several requests without an answer
         """
         if path in self._seen:
             return b''
         self._seen.add(path)
-        status, _, body = self._send('GET', path, None, self._headers)
+        try:
+            status, _, body = self._send('GET', path, None, self._headers)
+        except (OSError, http.client.HTTPException):
+            self.lost.append(path)
+            if len(self.lost) >= _MOST_LOST:
+                raise
+            return b''
         return body if status == 200 else b''
 
     def read(self):
@@ -95,10 +113,9 @@ class Reader:
     def _read_feed(self, above, cls):
         """Read the feed of a type, and follow its objects."""
         path = '%s/%s' % (above, cls.URL_NAME or cls.TYPE)
-        body = self.get(path)
-        if not body.startswith(b'<'):
+        root = _root(self.get(path))
+        if root is None:
             return
-        root = paths.parse(body)
         entries = [root] if paths.local_name(root) == 'entry' else (
             root.findall('{*}entry'))
         for entry in entries[:_MOST]:
@@ -106,8 +123,9 @@ class Reader:
 
     def _read_object(self, path, cls, entry):
         for link in entry.findall('{*}link'):
-            if link.get('type', '').endswith('json'):
-                self.get('/rest/' + link.get('href').partition('/rest/')[2])
+            below = link.get('href', '').partition('/rest/')[2]
+            if below and link.get('type', '').endswith('json'):
+                self.get('/rest/' + below)
         uuid = entry.findtext('{*}id')
         if cls.IS_MADE or not uuid:
             return
@@ -127,3 +145,11 @@ class Reader:
                     above = own.replace('/rest/api/' + cls.SERVICE,
                                         '/rest/api/' + child.SERVICE)
                 self._read_feed(above, child)
+
+
+def _root(body):
+    """Return the root of an XML document; None if it is none."""
+    try:
+        return paths.parse(body)
+    except ValueError:
+        return None

@@ -18,6 +18,9 @@ import threading
 
 #: Headers of answers that are recorded.
 HEADERS = ('content-type', 'etag', 'x-mc-type')
+#: What an answer consists of, as far as read() needs it.
+_KINDS = (('method', str), ('path', str), ('status', int),
+          ('body', (str, type(None))))
 
 
 class Writer:
@@ -72,9 +75,11 @@ def read(path):
         for number, line in enumerate(lines, 1):
             try:
                 answer = json.loads(line)
-                answer['method'], answer['path'], answer['status']
+                if not all(isinstance(answer[name], kind)
+                           for name, kind in _KINDS):
+                    raise ValueError()
                 found.append(answer)
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 raise ValueError('%s:%d: this is no answer of a recording' % (
                     path, number))
     return found

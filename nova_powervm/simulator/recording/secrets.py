@@ -15,6 +15,7 @@
 import json
 import re
 import threading
+import urllib.parse
 
 from lxml import etree
 
@@ -32,8 +33,13 @@ _SERIAL = re.compile('SerialNumber|SerialNum$|^MTMS$')
 #: (8286-42A*21AB12C).
 _MACHINES = (re.compile(r'\bU[0-9A-Z]{4}\.[0-9A-Z]{3}\.[0-9A-Z]{7}\b'),
              re.compile(r'\b[0-9A-Z]{4}-[0-9A-Z]{3}\*[0-9A-Z]{7}\b'))
-#: A secret that is shorter may be part of a harmless word.
+#: A secret that is shorter may be part of a harmless word, or be one.
 _SHORTEST = 6
+_SHORTEST_WORD = 3
+#: Elements of a refusal that repeat what the client has sent.
+_OF_REQUESTS = ('RequestHeaders', 'RequestBody')
+#: Headers of requests whose value is a secret.
+_HEADERS = ('x-api-session', 'authorization', 'cookie')
 
 
 class Secrets:
@@ -56,7 +62,17 @@ class Secrets:
         :param values: str, or None
         """
         with self._lock:
-            self._known.update(value for value in values if value)
+            for value in filter(None, values):
+                self._known.update((value, urllib.parse.quote(value),
+                                    urllib.parse.quote(value, safe='')))
+
+    def learn_headers(self, headers):
+        """Note what the headers of a request show of a session.
+
+        :param headers: mapping of str; in any case
+        """
+        self.learn(*(value for name, value in headers.items()
+                     if name.lower() in _HEADERS))
 
     def learn_logon(self, body):
         """Note what a client logs on with.
@@ -65,7 +81,7 @@ class Secrets:
         """
         try:
             root = paths.parse(body)
-        except etree.XMLSyntaxError:
+        except ValueError:
             return
         self.learn(*(element.text for element in root.iter('{*}UserID',
                                                            '{*}Password')))
@@ -82,7 +98,7 @@ class Secrets:
                 return self._remove_xml(paths.parse(body))
             if body[:1] in (b'{', b'['):
                 return json.dumps(self._remove_json(json.loads(body)))
-        except (etree.XMLSyntaxError, ValueError):
+        except (ValueError, RecursionError):
             return None
         return None
 
@@ -95,6 +111,9 @@ class Secrets:
                 return REMOVED
             if len(value) >= _SHORTEST:
                 text = text.replace(value, REMOVED)
+            elif len(value) >= _SHORTEST_WORD:
+                text = re.sub(r'(?<!\w)%s(?!\w)' % re.escape(value), REMOVED,
+                              text)
         if self._serials:
             for pattern in _MACHINES:
                 text = pattern.sub(REMOVED, text)
@@ -111,6 +130,10 @@ class Secrets:
     def _remove_xml(self, root):
         # Learn first: a value may stand in front of the name that tells.
         for element in root.iter('{*}*'):
+            if paths.local_name(element) in _OF_REQUESTS and (
+                    element.text or len(element)):
+                del element[:]
+                element.text = REMOVED
             text = (element.text or '').strip()
             if text and not len(element) and self._is_secret(
                     paths.local_name(element), text):
@@ -122,8 +145,10 @@ class Secrets:
                     value.text = REMOVED
         for element in root.iter('{*}*'):
             element.text = element.text and self.clean(element.text)
+            element.tail = element.tail and self.clean(element.tail)
             for name, value in element.attrib.items():
-                element.set(name, self.clean(value))
+                element.set(name, REMOVED if self._is_secret(name, value)
+                            else self.clean(value))
         for comment in root.xpath('//comment()'):
             comment.text = ''
         return etree.tostring(root, encoding='unicode')

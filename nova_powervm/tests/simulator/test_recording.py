@@ -16,12 +16,15 @@ The simulated site stands for the real server.
 """
 
 import contextlib
+import http.client
+import http.server
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -36,6 +39,7 @@ from nova_powervm.simulator import certificate
 from nova_powervm.simulator.recording import command
 from nova_powervm.simulator.recording import paths
 from nova_powervm.simulator.recording import proxy
+from nova_powervm.simulator.recording import reader
 from nova_powervm.simulator.recording import recording
 from nova_powervm.simulator.recording import report
 from nova_powervm.simulator.recording import secrets
@@ -135,6 +139,128 @@ class ReadTest(RecordingTestCase):
             self.assertIn('powervm-recorder: ', output)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.file)
+
+
+class OddServer(http.server.ThreadingHTTPServer):
+    """A server that answers what it is told to, and repeats headers.
+
+    :ivar logon: bytes, what it answers to a logon
+    :ivar body: bytes, what it answers to any other request; None for nothing
+    """
+
+    logon = b'<LogonResponse><X-API-Session>x</X-API-Session></LogonResponse>'
+    body = b''
+
+    def __init__(self, test):
+        super().__init__(('127.0.0.1', 0), OddHandler)
+        self.url = 'http://127.0.0.1:%d' % self.server_address[1]
+        thread = threading.Thread(target=self.serve_forever, args=(0.02,))
+        thread.start()
+        test.addCleanup(self.server_close)
+        test.addCleanup(thread.join)
+        test.addCleanup(self.shutdown)
+
+
+class OddHandler(http.server.BaseHTTPRequestHandler):
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self):
+        self.rfile.read(int(self.headers.get('Content-Length') or 0))
+        server = self.server
+        body = server.logon if self.path == proxy.LOGON else server.body
+        if body is None:
+            return
+        body = body.replace(b'HEADERS', str(self.headers).encode())
+        self.send_response(200)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_PUT = do_DELETE = answer
+
+
+class OddServerTest(RecordingTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.useFixture(base_fixtures.EnvironmentVariable(
+            command.PASSWORD, 'abc123'))
+        self.server = OddServer(self)
+
+    def read(self):
+        return self.run_command('read', self.server.url, self.file, '--user',
+                                'neo')
+
+    def test_no_logon(self):
+        for body in (b'', b'hi', b'<html><p></html>', b'{}', b'<a/>'):
+            self.server.logon = body
+            status, output = self.read()
+            self.assertEqual(1, status)
+            self.assertIn('no X-API-Session: this is no PowerVM', output)
+            os.unlink(self.file)
+
+    def test_bad_feeds(self):
+        for body in (b'<feed><entry>', b'hi', b'<feed><entry><id>x</id>'
+                     b'<link type="a/json"/></entry></feed>'):
+            self.server.body = body
+            status, output = self.read()
+            self.assertEqual(0, status, output)
+            os.unlink(self.file)
+
+    def test_lost_answers(self):
+        """It does without some, and keeps what it has."""
+        self.server.body = None
+        status, output = self.read()
+        self.assertEqual(1, status)
+        self.assertIn(proxy.LOGON, self.text())
+        os.unlink(self.file)
+        self.patch(reader, '_MOST_LOST', 10 ** 6)
+        status, output = self.read()
+        self.assertEqual(0, status)
+        self.assertIn('The server did not answer: GET /rest/api/uom/Cluster\n',
+                      output)
+
+    def exchange(self, method, path, body=None, **headers):
+        """Send a request through a proxy, and return the recording."""
+        hidden = secrets.Secrets()
+        writer = recording.Writer(self.file, hidden)
+        running = proxy.Proxy(proxy.Upstream(self.server.url), hidden, writer)
+        running.start()
+        connection = http.client.HTTPConnection(
+            running.url.partition('//')[2])
+        try:
+            for sent in ((method, path, body), ('GET', '/rest/x')):
+                connection.request(*sent, headers={
+                    name.replace('_', '-'): value
+                    for name, value in headers.items()})
+                connection.getresponse().read()
+                connection.close()
+        finally:
+            running.stop()
+            writer.close()
+        return self.text()
+
+    def test_headers(self):
+        """However a client writes them, nothing of them is recorded."""
+        self.server.body = (
+            b'<E><RequestHeaders>HEADERS</RequestHeaders><RequestBody><User/>'
+            b'</RequestBody><Message>HEADERS<a/>HEADERS</Message></E>')
+        text = self.exchange(
+            'GET', '/rest/api/uom/ManagedSystem', x_api_session='TOKEN-1234',
+            authorization='Basic xyz', cookie='JSESSIONID=98')
+        for secret in ('TOKEN-1234', 'xyz', 'JSESSIONID', '<User'):
+            self.assertNotIn(secret, text)
+        self.assertIn('<RequestHeaders>REMOVED</RequestHeaders>', text)
+
+    def test_logon_in_chunks(self):
+        self.server.body = b'<Message>No user root here, p/w 12!</Message>'
+        text = self.exchange(
+            'PUT', proxy.LOGON, iter([
+                b'<LogonRequest><UserID>root</UserID><Password>p/w 12!',
+                b'</Password></LogonRequest>']))
+        self.assertIn('No user REMOVED here, REMOVED<', text)
 
 
 class HmcTest(RecordingTestCase):
@@ -246,11 +372,22 @@ class CommandTest(RecordingTestCase):
         self.assertEqual(0, process.wait())
 
     def test_no_recording(self):
-        with open(self.file, 'w') as other:
-            other.write('{"a": 1}\n')
-        status, output = self.run_command('compare', self.file)
-        self.assertEqual(1, status)
-        self.assertIn('recording:1: this is no answer', output)
+        answer = {'method': 'GET', 'path': '/x', 'status': 200, 'body': None}
+        for line in ('{"a": 1}', '[]', '[' * 10 ** 5, *(
+                json.dumps(dict(answer, **wrong)) for wrong in (
+                    {'path': 2}, {'status': '200'}, {'body': 5}))):
+            with open(self.file, 'w') as other:
+                other.write(line + '\n')
+            status, output = self.run_command('compare', self.file)
+            self.assertEqual(1, status)
+            self.assertIn('recording:1: this is no answer', output)
+
+    def test_ports(self):
+        for port in ('99999', '-1', 'abc'):
+            status, output = self.run_command(
+                'record', self.host.base_url, self.file, '--port', port)
+            self.assertEqual(2, status)
+            self.assertIn('a port is a number from 0 to 65535', output)
 
 
 class SecretsTest(testtools.TestCase):
@@ -280,11 +417,15 @@ class SecretsTest(testtools.TestCase):
     def test_values_that_are_known(self):
         hidden = secrets.Secrets()
         hidden.learn_logon(b'<LogonRequest><UserID>adm</UserID>'
-                           b'<Password>secret</Password></LogonRequest>')
+                           b'<Password>se/ret</Password></LogonRequest>')
         self.assertEqual('<a b="REMOVED"><c>REMOVED</c><d>admin</d>'
-                         '<e>a REMOVED</e></a>', hidden.remove(
-                             b'<a b="secret"><c>adm</c><d>admin</d>'
-                             b'<e>a secret</e></a>'))
+                         '<e>a REMOVED</e>REMOVED</a>', hidden.remove(
+                             b'<a b="se/ret"><c>adm</c><d>admin</d>'
+                             b'<e>a se/ret</e>se/ret</a>'))
+        # A short one is a secret as a word.
+        self.assertEqual('<a user="REMOVED">No admin REMOVED.</a>',
+                         hidden.remove(b'<a user="x">No admin adm.</a>'))
+        self.assertEqual('/x?y=REMOVED', hidden.clean('/x?y=se%2Fret'))
 
     def test_json(self):
         hidden = secrets.Secrets(serials=True)
