@@ -61,10 +61,10 @@ def possible_targets(context, instance, nodename):
     """
     found = objects.MigrationList.get_by_filters(
         context, {'instance_uuid': instance.uuid})
-    arrival = max((migration.id for migration in found
-                   if _has_brought_to(nodename, migration)), default=0)
+    last = max((migration.id for migration in found
+                if _has_brought_to(nodename, migration)), default=0)
     return sorted({migration.dest_compute for migration in found
-                   if migration.id > arrival and
+                   if migration.id > last and
                    _is_live(migration) and
                    migration.source_compute == nodename and
                    migration.dest_compute and
