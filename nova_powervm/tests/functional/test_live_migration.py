@@ -12,6 +12,7 @@
 
 """Running servers that move, through Nova's API, conductor and computes."""
 
+import fixtures
 from nova import utils
 
 from nova_powervm.tests import fixtures as powervm_fixtures
@@ -20,6 +21,8 @@ from nova_powervm.tests.functional import moves
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.functional import test_sriov
 from nova_powervm.tests.functional import volumes
+from nova_powervm.virt.powervm.actions import settling
+from nova_powervm.virt.powervm.live import running
 
 
 class LiveMigrationMixin(moves.TwoHostMixin):
@@ -137,6 +140,46 @@ class LiveMigrationTest(LiveMigrationMixin, platforms.SharedPool,
         self.wait_for(is_held)
         self.compute = self.computes['compute1'] = (
             self.restart_compute_service(self.compute))
+        self.assert_is_on(self.server, 'compute1', 'failed')
+
+    def start_without_waiting(self):
+        """End compute1 in the copy; it cannot learn how that ends."""
+        self.flags(manager_shutdown_timeout=20)
+        for owner, name in ((settling, 'START_SECONDS'),
+                            (running, 'CONFIRM_INTERVAL')):
+            self.useFixture(fixtures.MockPatchObject(owner, name, 0.2))
+        is_held = self.hold(self.server, 'compute1')
+        self.begin(self.server)
+        self.wait_for(is_held)
+        for method, path in (
+                ('GET', '/LogicalPartition/%s' % self.server['id'].upper()),
+                ('PUT', '/do/MigrateAbort$')):
+            self.platform.faults.add({'method': method, 'path': path,
+                                      'effect': 'status', 'status': 500,
+                                      'count': 0})
+        self.compute = self.computes['compute1'] = (
+            self.restart_compute_service(self.compute))
+        self.assertEqual('MIGRATING', self.api.get_server(
+            self.server['id'])['status'])
+
+    def test_arrives_after_the_start(self):
+        """Nova learns it from a thread."""
+        self.start_without_waiting()
+        self.release(self.server)
+        self.wait_for(lambda: list(self.lpars_of(self.server)) ==
+                      ['compute2'])
+        self.platform.faults.clear()
+        self.assert_is_on(self.server, 'compute2', 'completed')
+        self.assertIsNone(self.delete(self.server))
+
+    def test_is_stopped_after_the_start(self):
+        """A user aborts it; Nova learns it from a thread."""
+        self.start_without_waiting()
+        self.platform.faults.clear()
+        migration, = self.admin_api.api_get('/os-migrations').body[
+            'migrations']
+        self.admin_api.api_delete('/servers/%s/migrations/%d' % (
+            self.server['id'], migration['id']))
         self.assert_is_on(self.server, 'compute1', 'failed')
 
     def test_deleted_in_the_copy(self):

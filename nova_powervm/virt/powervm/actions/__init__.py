@@ -62,10 +62,10 @@ def build(services):
     states = powervm_states.States(services.host)
     servers = powervm_servers.Servers(services)
     recovery = powervm_recovery.Recovery(services, servers, states)
+    live = powervm_live.LiveMigrations(services)
     return Actions(
         states=states, servers=servers, recovery=recovery,
         moves=powervm_moves.Moves(services, servers, recovery),
-        live=powervm_live.LiveMigrations(services),
-        settling=powervm_settling.Settling(services),
+        live=live, settling=powervm_settling.Settling(services, live),
         rebuilds=powervm_rebuilds.Rebuilds(services, servers, recovery),
         ports=powervm_ports.Ports(services))

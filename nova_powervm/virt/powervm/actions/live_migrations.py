@@ -270,14 +270,14 @@ class LiveMigrations:
                 post_method(context, instance, dest, block_migration,
                             migrate_data)
                 return
-            self._note_end(instance, migration, end, migrate_data)
-            with _deleting(instance, migration, record):
+            self.note_end(instance, migration, end, migrate_data)
+            with deleting(instance, migration, record):
                 recover_method(
                     context, instance, dest, migrate_data,
                     migration_status='cancelled' if migration.is_cancelled
                     else 'failed')
 
-    def _note_end(self, instance, migration, end, migrate_data):
+    def note_end(self, instance, migration, end, migrate_data):
         """Tell the roll-back, and a deletion, where the LPAR is."""
         if migration.is_given_up and end is outcome.Outcome.STAYED:
             LOG.info('The server does not move: it is deleted.',
@@ -400,7 +400,7 @@ class LiveMigrations:
 
 
 @contextlib.contextmanager
-def _deleting(instance, migration, record):
+def deleting(instance, migration, record):
     """End the migration of a server that is deleted.
 
     When Nova has rolled back all, it finds that the server is no longer

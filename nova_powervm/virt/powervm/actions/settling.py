@@ -17,7 +17,14 @@ The LPAR may have arrived on the target meanwhile. So the driver finds out
 where it is, and has Nova's manager do what its thread would have done. Nova
 offers no other way to that than private methods of the manager; if a future
 Nova lacks them, it does what it does without this module.
+
+nova-compute takes no requests before its start has ended. So the start waits
+for a limited time. A thread goes on with what has not ended by then.
 """
+
+import contextlib
+import functools
+import threading
 
 from nova.compute import task_states
 from nova import objects
@@ -25,6 +32,7 @@ from nova.objects import fields
 from nova.objects import migrate_data as nova_data
 from oslo_log import log as logging
 
+from nova_powervm.virt.powervm.actions import live_migrations
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm.flows import (
     live_migration as flow_live_migration)
@@ -32,65 +40,117 @@ from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm.live import records
+from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 
 
+#: Seconds for which the start of nova-compute waits, for all migrations.
+START_SECONDS = 60
+# What Nova's manager has to have.
+_METHODS = ('_post_live_migration_update_host', '_reset_live_migration',
+            '_rollback_live_migration')
+
+
 class Settling:
     """Ends live migrations from this host when nova-compute starts.
 
     :param services: services.Services
+    :param live: live_migrations.LiveMigrations
     """
 
-    def __init__(self, services):
+    def __init__(self, services, live):
         self._services = services
+        self._live = live
 
     def settle(self, context, instances):
         """End the live migrations of some servers.
 
-        It waits until the platform has ended each, and aborts those that it
-        can.
+        It aborts those that it can. If the platform has not ended one within
+        START_SECONDS, a thread waits for it. Until then the server is
+        migrating in Nova.
 
         :param instances: nova.objects.InstanceList of this host.
-        :returns: nova.objects.InstanceList of those that are still here.
+        :returns: nova.objects.InstanceList of those that are still here, and
+            for which no thread waits.
         """
-        still_here = [instance for instance in instances
-                      if instance.task_state != task_states.MIGRATING or
-                      not self._has_moved(context, instance)]
-        self._clean_up(context, {instance.uuid for instance in still_here})
-        return objects.InstanceList(context, objects=still_here)
+        until = self._services.migrations.deadline(START_SECONDS)
+        known, settled = set(), []
+        for instance in instances:
+            end = self._settle(context, instance, until)
+            if end is not outcome.Outcome.MOVED:
+                known.add(instance.uuid)
+                if end is not None:
+                    settled.append(instance)
+        self._clean_up(context, known, until)
+        return objects.InstanceList(context, objects=settled)
 
-    def _has_moved(self, context, instance):
-        migration = self._find(context, instance)
+    def _settle(self, context, instance, until):
+        """End the live migration of a server, if there is one.
+
+        :returns: outcome.Outcome, STAYED without one; None if a thread waits.
+        """
         manager = getattr(self._services.virtapi, '_compute', None)
-        if migration is None or not all(hasattr(manager, name) for name in (
-                '_post_live_migration_update_host',
-                '_rollback_live_migration')):
-            return False
+        migrates = (instance.task_state == task_states.MIGRATING and
+                    all(hasattr(manager, name) for name in _METHODS))
+        record = self._find(context, instance) if migrates else None
+        if record is None:
+            return outcome.Outcome.STAYED
         LOG.warning('nova-compute has ended while the server was migrated to '
-                    '%s; finding out where it is.', migration.dest_compute,
+                    '%s; finding out where it is.', record.dest_compute,
                     instance=instance)
-        records.take_over(migration)
-        end = outcome.confirm(context, instance, migration.dest_compute,
-                              self._services.migrations.settle(instance))
+        records.take_over(record)
+        return self._end(instance, until, functools.partial(
+            self._conclude, manager, context, instance, record))
+
+    def _end(self, instance, until, conclude):
+        """End one migration, or have a thread end it.
+
+        :param conclude: what to do then: function of live.running.Migration,
+            outcome.Outcome, and whether nova-compute has started meanwhile;
+            it returns an Outcome.
+        :returns: what conclude() has returned; None if a thread waits.
+        """
+        with contextlib.ExitStack() as block:
+            migration = block.enter_context(
+                self._services.migrations.one(instance))
+            try:
+                return conclude(migration, migration.settle(until), False)
+            except running.NotYet:
+                LOG.warning('The platform has not ended the migration of the '
+                            'server in %d seconds. nova-compute starts now; '
+                            'the server is migrating until the platform '
+                            'tells how that has ended.', START_SECONDS,
+                            instance=instance)
+                start_thread(functools.partial(
+                    _go_on, block.pop_all(), migration, instance, conclude))
+                return None
+
+    def _conclude(self, manager, context, instance, record, migration, end,
+                  is_late):
+        """Have Nova do what follows on the end of a migration."""
+        end = outcome.confirm(context, instance, record.dest_compute, end)
         LOG.info('The migration has ended: the outcome is %r.', end.value,
                  instance=instance)
         try:
-            if end is outcome.Outcome.MOVED:
-                self._finish(manager, context, instance, migration)
+            if end is outcome.Outcome.MOVED and not migration.is_given_up:
+                self._finish(manager, context, instance, record)
                 self._services.config_drive.delete_everywhere(instance)
-            elif end in (outcome.Outcome.STAYED, outcome.Outcome.LOST):
+            elif end is not outcome.Outcome.UNKNOWN:
                 # If it is lost, a hard reboot creates its LPAR again, and
                 # needs the volumes as they were here.
-                self._roll_back(manager, context, instance, migration)
+                self._roll_back(manager, context, instance, record, migration,
+                                end)
+            elif is_late:
+                _reset(manager, context, instance)
         except Exception:
             LOG.exception('The migration could not be ended in Nova.',
                           instance=instance)
-        return end is outcome.Outcome.MOVED
+        return end
 
-    def _clean_up(self, context, known):
+    def _clean_up(self, context, known, until):
         """End migrations of servers that Nova has on this host no longer.
 
         Nova has deleted such a server meanwhile, or its target has it already.
@@ -110,17 +170,21 @@ class Settling:
                     'clean up after the migration of server %s' %
                     migration.instance_uuid,
                     *(_end_record, migration, later) if later else
-                    (self._clean_up_after, context, migration))
+                    (self._clean_up_after, context, migration, until))
 
-    def _clean_up_after(self, context, migration):
+    def _clean_up_after(self, context, record, until):
         instance = objects.Instance.get_by_uuid(context,
-                                                migration.instance_uuid)
-        end = self._services.migrations.settle(instance)
+                                                record.instance_uuid)
         LOG.warning('nova-compute has ended while the server was migrated to '
-                    '%(target)s. Nova has no such server on this host any '
-                    'more; it has %(end)s.', {
-                        'target': migration.dest_compute, 'end': end.value},
-                    instance=instance)
+                    '%s. Nova has no such server on this host any more.',
+                    record.dest_compute, instance=instance)
+        self._end(instance, until, functools.partial(
+            self._conclude_without_nova, context, instance, record))
+
+    def _conclude_without_nova(self, context, instance, record, migration,
+                               end, is_late):
+        LOG.info('The migration has ended: the outcome is %r.', end.value,
+                 instance=instance)
         if end is outcome.Outcome.MOVED:
             runner.run(flow_live_migration.unplug_at_source(
                 self._services, instance, instance.get_network_info()),
@@ -129,10 +193,11 @@ class Settling:
                 self._services, instance), instance)
             self._services.config_drive.delete_everywhere(instance)
         if end is not outcome.Outcome.UNKNOWN:
-            migration.status = ('completed' if
-                                instance.host == migration.dest_compute
-                                else 'error')
-            migration.save()
+            record.status = ('completed' if
+                             instance.host == record.dest_compute
+                             else 'error')
+            record.save()
+        return end
 
     def _find(self, context, instance):
         """The nova.objects.Migration that is under way, or None."""
@@ -154,12 +219,15 @@ class Settling:
             source_bdms=self._source_bdms(manager, context, instance,
                                           is_known=True))
 
-    def _roll_back(self, manager, context, instance, migration):
-        manager._rollback_live_migration(
-            context, instance, migration.dest_compute,
-            migrate_data=_data(instance, migration),
-            migration_status='failed',
-            source_bdms=self._source_bdms(manager, context, instance))
+    def _roll_back(self, manager, context, instance, record, migration, end):
+        migrate_data = _data(instance, record)
+        if migration.is_given_up:
+            self._live.note_end(instance, migration, end, migrate_data)
+        with live_migrations.deleting(instance, migration, record):
+            manager._rollback_live_migration(
+                context, instance, record.dest_compute,
+                migrate_data=migrate_data, migration_status='failed',
+                source_bdms=self._source_bdms(manager, context, instance))
 
     @staticmethod
     def _source_bdms(manager, context, instance, is_known=False):
@@ -173,6 +241,40 @@ class Settling:
         return found if not is_known else objects.BlockDeviceMappingList(
             objects=[bdm for bdm in found if bdm.is_volume and
                      bdm.attachment_id == known.get(bdm.volume_id)])
+
+
+def start_thread(function):
+    """Run a function without arguments in a thread of its own."""
+    threading.Thread(target=function, name='powervm-settling',
+                     daemon=True).start()
+
+
+def _go_on(block, migration, instance, conclude):
+    """Wait for the end of a migration in a thread.
+
+    :param block: context manager, which ends with the migration.
+    :param migration: live.running.Migration
+    :param conclude: see Settling._end().
+    """
+    with block:
+        try:
+            conclude(migration, migration.settle(), True)
+        except running.Interrupted:
+            LOG.info('The next start of nova-compute ends the migration.',
+                     instance=instance)
+        except Exception:
+            LOG.exception('The migration could not be ended.',
+                          instance=instance)
+
+
+def _reset(manager, context, instance):
+    """Do with a server what Nova's start does: end its migration in Nova.
+
+    Somebody may have done so meanwhile.
+    """
+    present = objects.Instance.get_by_uuid(context, instance.uuid)
+    if present.task_state == task_states.MIGRATING:
+        manager._reset_live_migration(context, present)
 
 
 def _later(context, migration):

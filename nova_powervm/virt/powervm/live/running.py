@@ -58,6 +58,10 @@ class Aborted(Exception):
     """A migration was aborted before it was submitted."""
 
 
+class NotYet(Exception):
+    """A migration has not ended by the time for which somebody waits."""
+
+
 class Clock:
     """The time, as those know it who wait for a migration."""
 
@@ -173,23 +177,27 @@ class Migration:
                 self._look()
         return self._settle(job_is_over=False)
 
-    def settle(self):
+    def settle(self, until=None):
         """End it, whoever has begun it; stop it if that is possible.
 
+        :param until: as deadline() returns it; None to wait for its end.
         :returns: outcome.Outcome
+        :raises NotYet: if it has not ended by then, or has to be recovered;
+            call it again then.
         :raises Interrupted: if nova-compute ends.
         """
         self.is_cancelled = True
         try:
-            return self._settle(job_is_over=False)
+            return self._settle(job_is_over=False, until=until)
         finally:
             self._host.partition_states.forget(
                 vm.get_lpar_uuid(self._instance))
 
-    def _settle(self, job_is_over):
+    def _settle(self, job_is_over, until=None):
         """Find out where the LPAR is, and have it stay in one place.
 
         :param job_is_over: bool; False also if its state cannot be read.
+        :param until: see settle().
         """
         last, times, recoveries = None, 0, 0
         while True:
@@ -212,8 +220,12 @@ class Migration:
                 elif times > 1 and not self._is_of_others():
                     if recoveries == MAX_RECOVERIES:
                         return outcome.Outcome.UNKNOWN
+                    if until is not None:
+                        raise NotYet()
                     recoveries, times = recoveries + 1, 0
                     self._recover()
+            if until is not None and self._clock.now() >= until:
+                raise NotYet()
             self._pause(CONFIRM_INTERVAL)
 
     def _is_of_others(self):
@@ -452,14 +464,9 @@ class RunningMigrations:
         elif outcome.look(self._host, instance) is outcome.Location.MOVING:
             Migration(self._host, instance, None, self._clock).send_abort()
 
-    def settle(self, instance):
-        """End a migration that an earlier process of nova-compute began.
-
-        :returns: outcome.Outcome
-        :raises Interrupted: if nova-compute ends.
-        """
-        with self.one(instance) as migration:
-            return migration.settle()
+    def deadline(self, seconds):
+        """Return until when somebody waits who waits for some seconds."""
+        return self._clock.now() + seconds
 
     def give_up(self, instance, seconds):
         """Stop the migration of an instance that is deleted.

@@ -118,6 +118,8 @@ TROUBLE = {
     'test_live_migration_volumes_end.LeftTest': ALL,
     'test_live_migration_volumes_end.NpivRaceTest': ALL,
     'test_live_migration_volumes_end.RaceTest': ALL,
+    'test_live_migration_start.StartTest': ALL,
+    'test_live_migration_start.VolumesTest': ALL,
     'test_live_migration_trouble.AbortTest': ALL,
     'test_live_migration_trouble.HostsTest': ALL,
     'test_live_migration_trouble.PlatformTest': ALL,

@@ -108,6 +108,7 @@ class Compute(manager.ComputeManager):
         context = self.cloud.context
         self.init_host(self.service_ref)
         self.update_available_resource(context, startup=True)
+        self.cloud.waiting.run_threads()
 
     # ---- what Nova does in other threads, or for other services ---------
 

@@ -19,6 +19,7 @@ meanwhile.
 import fixtures as fx
 
 _CLOCK = 'nova_powervm.virt.powervm.live.running.Clock'
+_THREAD = 'nova_powervm.virt.powervm.actions.settling.start_thread'
 
 
 class Waiting(fx.Fixture):
@@ -39,14 +40,22 @@ class Waiting(fx.Fixture):
         self._count = 0
         self.seconds = 0
         self.events = []
+        self._threads = []
 
     def _setUp(self):
         self.useFixture(fx.MonkeyPatch(_CLOCK, lambda: self))
+        self.useFixture(fx.MonkeyPatch(_THREAD, self._threads.append))
 
     def reset(self):
         """Begin anew, for another test."""
         self._count = 0
         del self.events[:]
+        del self._threads[:]
+
+    def run_threads(self):
+        """Do what nova-compute does in a thread once it has started."""
+        while self._threads:
+            self._threads.pop(0)()
 
     def now(self):
         """Tell the time, in seconds."""
