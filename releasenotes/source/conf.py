@@ -12,6 +12,11 @@
 
 """The build of the release notes."""
 
+import configparser
+import pathlib
+
+from docutils import nodes
+
 extensions = [
     'openstackdocstheme',
     'reno.sphinxext',
@@ -38,3 +43,19 @@ openstackdocs_auto_version = False
 openstackdocs_use_storyboard = False
 openstackdocs_repo_name = ''
 openstackdocs_bug_project = ''
+
+#: What reno calls the version of notes that no tag contains.
+_UNTAGGED = '0.0.0'
+
+
+def _name_version(app, doctree):
+    """Head the notes of the next release by its version, from setup.cfg."""
+    parser = configparser.ConfigParser()
+    parser.read(pathlib.Path(app.confdir).parents[1] / 'setup.cfg')
+    for title in doctree.findall(nodes.title):
+        if title.astext() == _UNTAGGED:
+            title.children = [nodes.Text(parser['metadata']['version'])]
+
+
+def setup(app):
+    app.connect('doctree-read', _name_version)
