@@ -58,4 +58,5 @@ def _name_version(app, doctree):
 
 
 def setup(app):
-    app.connect('doctree-read', _name_version)
+    # Before Sphinx collects the titles for its lists of contents.
+    app.connect('doctree-read', _name_version, priority=100)
