@@ -45,6 +45,7 @@ from nova_powervm.virt.powervm import inventory
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import mgmt as powervm_mgmt
 from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import nova_instances
 from nova_powervm.virt.powervm import nvram
 from nova_powervm.virt.powervm.nvram import manager as nvram_manager
 from nova_powervm.virt.powervm import operations
@@ -175,14 +176,16 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
     # ---- servers and their states --------------------------------------
 
     def list_instances(self):
-        return [inst.name for inst in vm.get_instances(self.services.host)]
+        return [inst.name for inst in nova_instances.get_instances(
+            self.services.host)]
 
     def list_instance_uuids(self):
-        return [inst.uuid for inst in vm.get_instances(self.services.host)]
+        return [inst.uuid for inst in nova_instances.get_instances(
+            self.services.host)]
 
     def get_num_instances(self):
         """Count Nova's servers; one request also serves get_info of each."""
-        return len(vm.get_instances(self.services.host))
+        return len(nova_instances.get_instances(self.services.host))
 
     def instance_exists(self, instance):
         return vm.instance_exists(self.services.host, instance)

@@ -20,18 +20,16 @@ import threading
 import time
 
 from nova.compute import task_states
-from nova import context as nova_context
 from nova import exception as nova_exc
-from nova import objects
 from nova.objects import fields
 from nova.virt import event as virt_event
 from oslo_log import log as logging
 from pypowervm import adapter as pvm_adapter
 from pypowervm.wrappers import event as pvm_event
 
+from nova_powervm.virt.powervm import nova_instances
 from nova_powervm.virt.powervm import power_states
 from nova_powervm.virt.powervm import system_lpars
-from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
 
@@ -73,25 +71,6 @@ def _tells_of_state(event):
 def _tells_of_nvram(event):
     return (event.etype == _TYPE.MODIFY_URI and
             'NVRAM' in (event.detail or '').split(','))
-
-
-def _find_instances(lpar_uuids, nodename):
-    """Find the instances of LPARs (1 DB call), as vm.find_instance() does one.
-
-    :returns: dict of each LPAR UUID -> nova.objects.Instance, or None.
-    """
-    spellings = {lpar_uuid: vm.instance_uuids(lpar_uuid)
-                 for lpar_uuid in lpar_uuids}
-    instances = {instance.uuid: instance
-                 for instance in objects.InstanceList.get_by_filters(
-                     nova_context.get_admin_context(),
-                     {'uuid': [uuid for uuids in spellings.values()
-                               for uuid in uuids],
-                      'host': nodename, 'deleted': False},
-                     expected_attrs=[])}
-    return {lpar_uuid: next((instances[uuid] for uuid in uuids
-                             if uuid in instances), None)
-            for lpar_uuid, uuids in spellings.items()}
 
 
 class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
@@ -318,8 +297,8 @@ class PowerVMLifecycleEventHandler(object):
         if len(lpar_uuids) == 1:
             return
         try:
-            self._found.update(_find_instances(lpar_uuids,
-                                               self._host.nodename))
+            self._found.update(nova_instances.find_instances(
+                lpar_uuids, self._host.nodename))
         except Exception:
             LOG.exception('The servers of %d LPARs could not be found '
                           'together; looking for each.', len(lpar_uuids))
@@ -332,7 +311,8 @@ class PowerVMLifecycleEventHandler(object):
         """
         instance = self._found.pop(lpar_uuid, _NOT_LOOKED_UP)
         if instance is _NOT_LOOKED_UP:
-            instance = vm.find_instance(lpar_uuid, self._host.nodename)
+            instance = nova_instances.find_instance(
+                lpar_uuid, self._host.nodename)
         if instance is None:
             LOG.debug('LPAR %s is not a server of this host.', lpar_uuid)
             return

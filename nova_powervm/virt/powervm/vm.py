@@ -15,9 +15,7 @@
 from nova.compute import power_state
 from nova.compute import task_states
 from nova.compute import vm_states
-from nova import context as nova_context
 from nova import exception as nova_exc
-from nova import objects
 from nova.virt import hardware
 from oslo_log import log as logging
 from oslo_utils import excutils
@@ -64,45 +62,6 @@ def instance_uuids(lpar_uuid):
     """Return the two UUIDs that the instance of an LPAR may have."""
     uuid = lpar_uuid.lower()
     return [uuid, '%x%s' % (int(uuid[0], 16) | 8, uuid[1:])]
-
-
-def get_instances(host, context=None):
-    """Find Nova's instances that have an LPAR here (1 request, 1 DB call).
-
-    The result leaves out LPARs that Nova does not know. It includes instances
-    that are deleted, or that were evacuated to another host, because Nova uses
-    this list to clean up. After this call the state of every LPAR is known.
-
-    :param host: the Host.
-    :param context: nova.context.RequestContext; None means an admin's that
-        also reads deleted instances.
-    :returns: nova.objects.InstanceList, or an empty list.
-    :raises pypowervm.exceptions.Error: if the LPARs cannot be read.
-    """
-    uuids = [uuid for lpar in host.partition_states.refresh()
-             for uuid in instance_uuids(lpar.uuid)]
-    if not uuids:
-        return []
-    return objects.InstanceList.get_by_filters(
-        context or nova_context.get_admin_context(read_deleted='yes'),
-        {'uuid': uuids}, expected_attrs=[])
-
-
-def find_instance(lpar_uuid, nodename):
-    """Find the instance of an LPAR (1 DB call).
-
-    One query asks for both UUIDs that the instance may have. So the driver
-    needs no cache of the LPARs that are not Nova's.
-
-    :param lpar_uuid: the LPAR's UUID.
-    :param nodename: Nova's name of the host that the instance must be on.
-    :returns: the nova.objects.Instance, or None.
-    """
-    instances = objects.InstanceList.get_by_filters(
-        nova_context.get_admin_context(),
-        {'uuid': instance_uuids(lpar_uuid), 'host': nodename,
-         'deleted': False}, expected_attrs=[])
-    return instances[0] if instances else None
 
 
 def get_instance_wrapper(host, instance, groups=()):

@@ -16,13 +16,10 @@ import logging
 import types
 from unittest import mock
 
-import fixtures
 from nova.compute import power_state
 from nova.compute import task_states
 from nova.compute import vm_states
-from nova import context as nova_context
 from nova import exception as nova_exc
-from nova import objects
 from oslo_utils import timeutils
 from pypowervm import exceptions as pvm_exc
 
@@ -68,56 +65,6 @@ class VmTestCase(base.SimulatedHostTestCase):
 
 
 class LookUpTest(VmTestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.database = self.useFixture(fixtures.MockPatchObject(
-            objects.InstanceList, 'get_by_filters')).mock
-        self.database.side_effect = self.filter
-        self.known = []
-
-    def filter(self, context, filters, expected_attrs=None):
-        return [instance for instance in self.known
-                if instance.uuid in filters['uuid']]
-
-    def test_instances(self):
-        self.create()
-        low = base.make_instance(2, uuid=LPAR_UUID.lower()[:-1] + '2')
-        self.create(instance=low)
-        self.create(instance=base.make_instance(3))
-        self.known = [self.instance, low, base.make_instance(4)]
-        self.assertEqual([self.instance, low], vm.get_instances(self.host))
-        self.assertEqual(['GET LogicalPartition'], self.requests())
-        self.assertEqual(1, self.database.call_count)
-        context = self.database.call_args.args[0]
-        self.assertTrue(context.is_admin)
-        # The instance of an LPAR may be deleted: Nova cleans up by this.
-        self.assertEqual('yes', context.read_deleted)
-        self.assertNotIn('deleted', self.database.call_args.args[1])
-
-    def test_instances_with_context(self):
-        self.create()
-        context = nova_context.get_admin_context()
-        vm.get_instances(self.host, context)
-        self.assertIs(context, self.database.call_args.args[0])
-
-    def test_foreign_lpars_only(self):
-        self.create()
-        self.assertEqual([], vm.get_instances(self.host))
-
-    def test_management_partition_only(self):
-        self.assertEqual([], vm.get_instances(self.host))
-        self.database.assert_not_called()
-
-    def test_one_request_for_all_states(self):
-        self.known = [base.make_instance(n) for n in range(2, 10)]
-        for instance in self.known:
-            self.create(running=True, instance=instance)
-        self.assertEqual(8, len(vm.get_instances(self.host)))
-        for instance in self.known:
-            self.assertEqual(power_state.RUNNING, vm.get_vm_info(
-                self.host, instance).state)
-        self.assertEqual(['GET LogicalPartition'], self.requests())
 
     def test_wrapper(self):
         self.create()

@@ -18,6 +18,7 @@ from nova import exception as nova_exc
 from oslo_log import log as logging
 from pypowervm import const as pvm_const
 
+from nova_powervm.virt.powervm import nova_instances
 from nova_powervm.virt.powervm.nvram import api
 from nova_powervm.virt.powervm.nvram import worker
 from nova_powervm.virt.powervm import vm
@@ -54,7 +55,7 @@ class NvramManager:
         self.worker.submit('start', self._store_all)
 
     def _store_all(self):
-        for instance in vm.get_instances(self._host):
+        for instance in nova_instances.get_instances(self._host):
             if instance.host == self._host.nodename and not instance.deleted:
                 self.store(instance)
 
@@ -67,7 +68,7 @@ class NvramManager:
             self._store_changed, lpar_uuid))
 
     def _store_changed(self, lpar_uuid):
-        instance = vm.find_instance(lpar_uuid, self._host.nodename)
+        instance = nova_instances.find_instance(lpar_uuid, self._host.nodename)
         if instance is not None:
             self._read_and_store(instance)
 

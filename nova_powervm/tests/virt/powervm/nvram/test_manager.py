@@ -18,6 +18,7 @@ import fixtures
 
 from nova_powervm.tests.virt.powervm.disk import base
 from nova_powervm.tests.virt.powervm.nvram import store
+from nova_powervm.virt.powervm import nova_instances
 from nova_powervm.virt.powervm.nvram import manager
 from nova_powervm.virt.powervm import vm
 
@@ -33,7 +34,7 @@ class ManagerTest(base.StorageTestCase):
         self.addCleanup(self.manager.shutdown)
         self.uuid = vm.get_lpar_uuid(self.instance)
         self.find = self.useFixture(fixtures.MockPatchObject(
-            vm, 'find_instance', return_value=self.instance)).mock
+            nova_instances, 'find_instance', return_value=self.instance)).mock
 
     def set_nvram(self, nvram):
         with self.site.lock:
@@ -113,7 +114,7 @@ class ManagerTest(base.StorageTestCase):
         self.set_nvram('QUJD')
         gone = self.make_instance(2, host='compute2', deleted=False)
         self.instance.deleted = False
-        with mock.patch.object(vm, 'get_instances',
+        with mock.patch.object(nova_instances, 'get_instances',
                                return_value=[gone, self.instance]):
             self.manager.store_all()
             self.flush()
