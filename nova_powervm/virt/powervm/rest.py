@@ -337,8 +337,8 @@ class Adapter(pvm_adapter.Adapter):
 
     A form is the same for all partitions (source: job_request_power_off.txt
     of pypowervm's captures); to read it each time is 1 request in 4 of a job.
-    An HMC is asked for it each time, below the system, as two systems may have
-    an LPAR with one UUID. A job for an LPAR is submitted there, too.
+    An HMC is asked for it below the system, as two systems may have an LPAR
+    with one UUID. Each job for an LPAR is submitted there, too.
 
     :param kwargs: as for pypowervm.adapter.Adapter.
     """
@@ -391,15 +391,14 @@ class Adapter(pvm_adapter.Adapter):
         return super().create_job(job, root_type, root_id, *args, **kwargs)
 
     def _read(self, root_type, root_id=None, *args, **kwargs):
-        if (kwargs.get('suffix_type') != pvm_const.SUFFIX_TYPE_DO or
-                kwargs.get('child_type')):
+        if kwargs.get('suffix_type') != pvm_const.SUFFIX_TYPE_DO:
             answer = super().read(root_type, root_id, *args, **kwargs)
             if args or kwargs.get('service', 'uom') != 'uom' or kwargs.get(
                     'suffix_type'):
                 return answer
             return answers.check_kind(answer, not (kwargs.get(
                 'child_id') if kwargs.get('child_type') else root_id))
-        kind = root_type, kwargs.get('suffix_parm')
+        kind = root_type, kwargs.get('child_type'), kwargs.get('suffix_parm')
         with self._form_locks.setdefault(kind, threading.Lock()):
             if kind not in self._forms:
                 self._forms[kind] = super().read(root_type, root_id, *args,

@@ -17,6 +17,7 @@ from unittest import mock
 
 from nova import exception as nova_exc
 from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import logical_partition as pvm_lpar
 
 from nova_powervm.simulator.resources import switch as sim_switch
 from nova_powervm.tests.virt.powervm import base
@@ -204,3 +205,24 @@ class JobPathTest(hmc_base.HmcTestCase):
                          self.requests())
         # No LPAR of the system has that UUID any more.
         self.assertRaises(pvm_exc.HttpNotFound, host.lpar, lpar.uuid)
+
+    def test_form_is_read_once(self):
+        """The platform still looks for the LPAR of each job."""
+        host = self.connect()
+        ours = self.make_lpar(self.simulated, base.make_instance().uuid,
+                              running=True)
+        theirs = self.make_lpar(self.others[0], base.make_instance().uuid,
+                                running=True)
+        self.requests()
+
+        def power_off(uuid):
+            host.job_form(pvm_lpar.LPAR, uuid, 'PowerOff').run_job(uuid)
+
+        power_off(ours.uuid)
+        ours.booted()
+        power_off(ours.uuid)
+        self.assertRaises(pvm_exc.JobRequestFailed, power_off, theirs.uuid)
+        path = 'ManagedSystem/LogicalPartition/do/PowerOff'
+        self.assertEqual(['GET ' + path] + ['PUT ' + path] * 3, [
+            request for request in self.requests() if path in request])
+        self.assertTrue(theirs.is_on)

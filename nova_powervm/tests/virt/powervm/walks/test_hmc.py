@@ -35,19 +35,15 @@ from nova_powervm.virt.powervm import host as powervm_host
 
 CONF = cfg.CONF
 HERE, THERE = hmc.HERE, hmc.THERE
-#: How many requests more than a NovaLink an HMC may cost. A rebuild deletes
-#: an LPAR and creates one.
+#: How many requests more than a NovaLink an HMC may cost.
 MORE = 2
-MORE_OF = {'rebuild': 2 * MORE}
 
 
 class LifeCase(hmc.LifeMixin, hmc.HmcCase):
     """Tests of what servers have in common."""
 
     def counted(self, name, sent):
-        self.assertLessEqual(
-            len(sent), self.COUNTS[name] + MORE_OF.get(name, MORE),
-            (name, sent))
+        self.assertLessEqual(len(sent), self.COUNTS[name] + MORE, (name, sent))
 
     def refused(self, act, text):
         """Check that nothing changes when a user wants what is impossible."""
