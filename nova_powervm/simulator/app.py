@@ -121,11 +121,18 @@ class Application:
             'fault': request.fault.id if request.fault else None})
 
     def _answer(self, request):
+        site = self._endpoint.site
         try:
-            response = self._with_faults(request)
+            if request.method in _WRITES:
+                site.check_space()
+            try:
+                response = self._with_faults(request)
+            except errors.RestError:
+                # What has arrived of an upload stays, for example.
+                site.save(False)
+                raise
             # Even a GET may end a job.
-            self._endpoint.site.save(request.method != 'GET' or
-                                     'jobs' in request.segments)
+            site.save(request.method != 'GET' or 'jobs' in request.segments)
             return response
         except (errors.Dropped, errors.Unanswered):
             raise

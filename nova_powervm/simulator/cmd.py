@@ -117,9 +117,9 @@ _SECTIONS = (
          'a folder that has this file, unless another command uses the '
          'folder. When it ends, it keeps the folder that '
          '--data-dir names. It refuses a folder that has a state.'),
-        ('FOLDER/state.sqlite, FOLDER/state.disks',
-         'With --keep-state, the state of the site, and a second link to the '
-         'file of each disk.'),
+        ('FOLDER/state.sqlite, FOLDER/state.disks, FOLDER/state.reserve',
+         'With --keep-state, the state of the site, a second link to the '
+         'file of each disk, and space for a last change.'),
         ('FOLDER/HOST/mgmt',
          'The root directory of the management partition of a host.'),
         ('FOLDER/HOST/sessions',

@@ -150,8 +150,8 @@ class Control:
         """
         try:
             response = self._route(environ)
-            if environ['REQUEST_METHOD'] != 'GET':
-                self._host.site.save()
+            # What it tells must be true after a restart, too.
+            self._host.site.save(environ['REQUEST_METHOD'] != 'GET')
             return response
         except errors.Dropped:
             raise
@@ -356,6 +356,9 @@ class Control:
             raise errors.Refused('action must be one of %s' % ', '.join(
                 sorted(schemas)))
         self._check(data, reference)
+        if not data['action'].startswith('delete_'):
+            # Those make space.
+            self._host.site.check_space()
         with self._host.site.lock:
             result = self._actions[data['action']](data)
         if data['action'] == 'export_volume':

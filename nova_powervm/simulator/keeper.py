@@ -42,11 +42,18 @@ import sqlite3
 import threading
 import types
 
+from oslo_log import log as logging
+
 from nova_powervm.simulator import sparse_disk
 
+LOG = logging.getLogger(__name__)
+
 #: In the data folder: the SQLite file and those that SQLite puts beside it,
-#: and the folder of the links to disks.
-FILES = ('state.sqlite', 'state.sqlite-wal', 'state.sqlite-shm')
+#: the space for a last change, and the folder of the links to disks.
+FILES = ('state.sqlite', 'state.sqlite-wal', 'state.sqlite-shm',
+         'state.reserve')
+#: Bytes that the largest change needs to be written.
+RESERVE = 4 * 1024 ** 2
 DISKS = 'state.disks'
 _PACKAGE = __package__ + '.'
 
@@ -219,6 +226,8 @@ class Keeper:
             # What it leads to is not ours, and load() removes files in it.
             raise StateError('%s%s is a link' % (self.folder, DISKS))
         os.makedirs(self.folder + DISKS, mode=0o700, exist_ok=True)
+        self._reserved = False
+        self.reserve()
         self._database = sqlite3.connect(path, isolation_level=None,
                                          check_same_thread=False)
         try:
@@ -249,6 +258,21 @@ class Keeper:
     def is_complete(self):
         """Whether the site was saved: it is not one that failed to start."""
         return self._saved is not None
+
+    def reserve(self):
+        """Set aside space for a last change, unless it is there.
+
+        :raises OSError: when the machine has no space
+        """
+        if self._reserved:
+            return
+        with open(self.folder + FILES[3], 'wb') as reserved:
+            try:
+                os.posix_fallocate(reserved.fileno(), 0, RESERVE)
+            except OSError:
+                os.unlink(reserved.name)
+                raise
+        self._reserved = True
 
     def close(self):
         """Close the file."""
@@ -314,6 +338,7 @@ class Keeper:
 
         :param always: False to look only at the counters of changes: good
             for a request that only reads
+        :raises StateError: when that is not possible
         """
         with self._site.lock:
             counters = self._site.changes
@@ -324,11 +349,27 @@ class Keeper:
                        if self._rows.get(key) != row}
             gone = self._rows.keys() - rows.keys()
             if changed or gone:
-                self._write(changed, gone)
+                self._write_surely(changed, gone)
             self._rows = rows
             self._saved = counters
             self._numbers = {key: known for key, known in
                              self._numbers.items() if known[0] in rows}
+
+    def _write_surely(self, changed, gone):
+        """Write, with the reserve if there is no other space."""
+        try:
+            try:
+                self._write(changed, gone)
+            except (OSError, sqlite3.Error) as exc:
+                if not self._reserved:
+                    raise
+                LOG.warning('The state of the site is kept with the last '
+                            'space that there is: %s', exc)
+                os.unlink(self.folder + FILES[3])
+                self._reserved = False
+                self._write(changed, gone)
+        except (OSError, sqlite3.Error) as exc:
+            raise StateError('The state cannot be kept: %s' % exc)
 
     def _write(self, changed, gone):
         for key, (cls, _) in changed.items():
@@ -358,10 +399,12 @@ class Keeper:
         self._database.execute('BEGIN IMMEDIATE')
         try:
             yield
+            self._database.execute('COMMIT')
         except BaseException:
-            self._database.execute('ROLLBACK')
+            # SQLite may have done so already.
+            if self._database.in_transaction:
+                self._database.execute('ROLLBACK')
             raise
-        self._database.execute('COMMIT')
 
     def _disk_path(self, number):
         return os.path.join(self.folder + DISKS, str(number))

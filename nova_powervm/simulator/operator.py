@@ -122,7 +122,8 @@ class Operator:
             _check_size(name, size_bytes, content)
             group.check_free(size_bytes)
             disk = group.add_disk(name, size_bytes)
-            disk.disk.write_at(0, content)
+            with _undo(lambda: (group.disks.pop(name), disk.delete())):
+                disk.disk.write_at(0, content)
             group.touch('Other')
             return disk
 
@@ -166,7 +167,8 @@ class Operator:
                     'Media repository %s of VIOS %s has %d bytes free' % (
                         repository.name, vios.name, repository.free))
             disk = sparse_disk.SparseDisk(repository.media_path(name), size)
-            disk.write_at(0, content)
+            with _undo(disk.delete):
+                disk.write_at(0, content)
             medium = repository.media[name] = storage.OpticalMedia(
                 repository, name, disk, mount_type)
             self._media_changed(repository)
@@ -220,7 +222,8 @@ class Operator:
             logical_unit.check_name(name)
             _check_size(name, size_bytes, content)
             unit = place.create_unit(name, size_bytes, kind, thin)
-            unit.disk.write_at(0, content)
+            with _undo(unit.delete):
+                unit.disk.write_at(0, content)
             unit.bytes_changed()
             logical_unit.created(unit)
             return unit
@@ -425,6 +428,16 @@ class Operator:
             if lpar.is_on:
                 lpar.halted()
             self._host.remove(lpar)
+
+
+@contextlib.contextmanager
+def _undo(action):
+    """Call a function if there is no space for what was begun."""
+    try:
+        yield
+    except errors.RestError:
+        action()
+        raise
 
 
 def _check_size(name, size_bytes, content):

@@ -18,7 +18,6 @@ from importlib import metadata
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 import threading
 
@@ -27,6 +26,7 @@ from oslo_log import log as logging
 from nova_powervm.simulator import certificate
 from nova_powervm.simulator import clock
 from nova_powervm.simulator import endpoint
+from nova_powervm.simulator import errors
 from nova_powervm.simulator import fingerprint
 from nova_powervm.simulator import host as site_host
 from nova_powervm.simulator import keeper
@@ -43,6 +43,9 @@ LOG = logging.getLogger(__name__)
 _MARK = '.powervm-simulator'
 #: What stays in the folder of a site whose state is kept.
 _KEPT = (*keeper.FILES, keeper.DISKS, *certificate.FILES)
+#: Bytes and files that have to be free in the file system of the data folder
+#: before anything is changed.
+_FREE_BYTES, _FREE_FILES = 1024 ** 2, 20
 
 
 def wanted_ports(profile, port=None):
@@ -156,7 +159,8 @@ class Site:
         try:
             self._keeper = self._make_keeper() if keep else None
             self._build(profile)
-            self.save()
+            if self._keeper is not None:
+                self._keeper.save()
         except BaseException:
             self.stop()
             raise
@@ -201,9 +205,35 @@ class Site:
         """Keep the state, if that was asked for.
 
         :param always: False if only time can have changed something
+        :raises errors.RestError: when that is not possible
         """
-        if self._keeper is not None:
+        if self._keeper is None:
+            return
+        try:
             self._keeper.save(always)
+        except keeper.StateError as exc:
+            raise errors.RestError(str(exc), 507)
+
+    def check_space(self):
+        """Refuse a change that the machine may have no space for.
+
+        A change that finds no space when it is half done cannot be refused
+        any more.
+
+        :raises errors.Refused:
+        """
+        found = os.statvfs(self.data_dir)
+        try:
+            # Not all file systems count their files.
+            if (found.f_bavail * found.f_frsize < _FREE_BYTES or
+                    0 < found.f_files and found.f_favail < _FREE_FILES):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._keeper is not None:
+                self._keeper.reserve()
+        except OSError as exc:
+            raise errors.Refused(
+                'The machine that runs the simulator cannot store changes in '
+                '%s: %s' % (self.data_dir, exc.strerror))
 
     @property
     def changes(self):
@@ -310,7 +340,7 @@ class Site:
             try:
                 if found.is_complete:
                     found.save()
-            except (OSError, sqlite3.Error):
+            except keeper.StateError:
                 LOG.exception('The last state of the site was not kept')
             found.close()
 

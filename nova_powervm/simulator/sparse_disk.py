@@ -56,10 +56,11 @@ class SparseDisk:
         self._changes = 0
         # What the file was like when it was last digested, and the digest.
         self._digested = None
-        os.makedirs(os.path.dirname(path), exist_ok=True)
         try:
-            with _space(), open(path, 'wb') as new:
-                new.truncate(size_bytes)
+            with _space():
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, 'wb') as new:
+                    new.truncate(size_bytes)
         except errors.Refused:
             self.delete()
             raise
