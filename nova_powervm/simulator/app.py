@@ -19,6 +19,7 @@ writes the journal.
 
 import contextlib
 import random
+import re
 import threading
 import time
 import uuid
@@ -35,6 +36,8 @@ from nova_powervm.simulator import router
 
 LOG = logging.getLogger(__name__)
 
+#: What a Host header may be: a name or an address, and a port.
+_HOST = re.compile(r'(?a:[\w.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?')
 #: What changes something, and so has to wait for a VIOS.
 _WRITES = ('POST', 'PUT', 'DELETE')
 
@@ -74,14 +77,23 @@ class Application:
             with self._turn(request):
                 response = self._answer(request)
                 self._take_time(request, response)
-            if self._endpoint.first is not None:
-                response.replace(self._endpoint.first.base_url + '/rest/',
-                                 self._endpoint.base_url + '/rest/')
+            self._lead_back(request, response)
             if self._endpoint.console_type:
                 response.headers['X-MC-Type'] = self._endpoint.console_type
             return response
         finally:
             self._record(request, response, time.monotonic() - started)
+
+    def _lead_back(self, request, response):
+        """Let links lead to where the client has sent its request."""
+        written = shown = self._endpoint.base_url
+        if self._endpoint.first is not None:
+            written = self._endpoint.first.base_url
+        client_host = request.header('Host')
+        if self._endpoint.seen_as and _HOST.fullmatch(client_host):
+            shown = self._endpoint.seen_as + client_host
+        if shown != written:
+            response.replace(written + '/rest/', shown + '/rest/')
 
     @contextlib.contextmanager
     def _turn(self, request):

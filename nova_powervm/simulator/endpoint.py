@@ -36,6 +36,8 @@ class Endpoint:
     :ivar hosts: list of host.Host that it manages, or shows to a user
     :ivar hidden: list of host.Host that a user does not see
     :ivar base_url: str, begins every URL that is handed out
+    :ivar seen_as: str, what stands before the Host header of a client in the
+                   URLs that it gets; None if it gets those with base_url
     :ivar server: server.RestServer, or None
     :ivar first: Endpoint of another HMC for the same hosts, which knows their
                  links by its own URL; None if this is the only one, or that
@@ -55,6 +57,7 @@ class Endpoint:
         self.hidden = []
         self.first = self.address = None
         self.base_url = 'http://localhost'
+        self.seen_as = None
         self.server = None
         self.events = events.Events(
             site.clock, profile['event_limit'],

@@ -40,6 +40,8 @@ _MOST_HEADERS = 65536
 #: How long a client that has not sent all of its request can delay the end.
 _SHUTDOWN_SECONDS = 0.2
 LOOPBACK = ('127.0.0.1', '::1', 'localhost')
+#: Addresses that stand for all addresses of the machine.
+ANY = ('0.0.0.0', '::')
 
 
 class Tls:
@@ -277,11 +279,15 @@ class RestServer:
     def listen(self):
         """Start the threads, and tell the endpoint its base URL."""
         self._server.prepare()
-        name = 'localhost' if self._bind in LOOPBACK else self._bind
+        any_address = self._bind in ANY
+        name = ('localhost' if any_address or self._bind in LOOPBACK else
+                self._bind)
         if ':' in name:
             name = '[%s]' % name
         self._endpoint.base_url = '%s://%s:%d' % (
             self._scheme, name, self.port)
+        # Only a client knows an address that leads back here.
+        self._endpoint.seen_as = self._scheme + '://' if any_address else None
 
     def start(self):
         """Serve in the background."""

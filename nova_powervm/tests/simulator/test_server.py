@@ -10,8 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Slow clients: they must not stall the others."""
+"""Slow clients must not stall others, and links lead back to the server."""
 
+import re
 import socket
 import ssl
 import time
@@ -124,3 +125,45 @@ class TlsTest(testtools.TestCase):
                              b'Host: x\r\n\r\n')
                 self.assertIn(b' 200 ', good.recv(100))
         self.assertLess(time.monotonic() - began, 30)
+
+
+class LinksTest(testtools.TestCase):
+    """Links of a server that listens on all addresses of a machine."""
+
+    def setUp(self):
+        super().setUp()
+        # A test listens on the loopback interface only.
+        self.useFixture(base_fixtures.MonkeyPatch(
+            'nova_powervm.simulator.server.ANY', ('127.0.0.1',)))
+        self.site = self.useFixture(powervm_fixtures.SimulatedSite()).site
+        self.client = self.useFixture(powervm_fixtures.Client(
+            self.site.hosts[0]))
+
+    def links(self, host):
+        """Return where links lead, in the answer to a Host header."""
+        body = self.client.get('/rest/api/uom/LogicalPartition',
+                               **{'Host': host}).body
+        return set(re.findall(rb'href="([^"]*?)/rest/', body))
+
+    def test_name_of_the_client(self):
+        for host in ('box.example.org:13000', '192.0.2.7', '[2001:db8::1]:1',
+                     'a-b_c'):
+            self.assertEqual({b'http://' + host.encode()}, self.links(host))
+
+    def test_nonsense(self):
+        own = {self.site.hosts[0].base_url.encode()}
+        self.assertTrue(own.pop().startswith(b'http://localhost:'))
+        own = {self.site.hosts[0].base_url.encode()}
+        for host in ('', '"/><x', 'a b', 'a/b', 'a:b', 'a:123456', '\xe9'):
+            self.assertEqual(own, self.links(host))
+
+    def test_documents_come_back(self):
+        """What a client has got it can send."""
+        uuid = self.site.hosts[0].partition(1).uuid
+        path = '/rest/api/uom/LogicalPartition/' + uuid
+        answer = self.client.get(path, Host='box:1')
+        document = re.search(rb'<LogicalPartition.*</LogicalPartition>',
+                             answer.body, re.DOTALL).group()
+        self.assertIn(b'http://box:1/', document)
+        self.assertEqual(200, self.client.request(
+            'POST', path, document).status)
