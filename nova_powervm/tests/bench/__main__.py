@@ -106,15 +106,17 @@ def run_beside(count, alone):
     :param alone: list of report.Result, from a host without them.
     """
     costs = {result.title: result.value for result in alone}
-    wanted = [row._replace(bar=costs[row.title])
-              for row in rows.BESIDE_A_CROWD]
+    first, *others = [row._replace(bar=costs[row.title])
+                      for row in rows.BESIDE_A_CROWD]
     with powervm_cloud.Cloud(timing=TIMING) as cloud:
         cloud.profile = profiles.write_crowd(cloud.folder, count)
         with rows.Bench(cloud.start()) as bench:
+            # A start, which costs more once there was a server.
+            started = run_rows(bench, BESIDE % count, [first])
             # What is read once is read now: the image, the forms of jobs.
             bench.boot()
             rows.destroy(bench)
-            return run_rows(bench, BESIDE % count, wanted)
+            return started + run_rows(bench, BESIDE % count, others)
 
 
 def run_simulator():
