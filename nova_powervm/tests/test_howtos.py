@@ -13,7 +13,10 @@
 """The examples of the contributor guide do what it says of them."""
 
 import glob
+import importlib
+import inspect
 import os
+import pkgutil
 import re
 import sys
 from unittest import mock
@@ -33,9 +36,24 @@ from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm import vif
+from nova_powervm.virt.powervm.vif import driver as vif_driver
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import driver as volume_driver
 
 CONTRIBUTOR = ('doc', 'source', 'contributor')
+
+#: Page -> (interface, package with its subclasses, example).
+INTERFACES = {
+    'new-disk-driver': (disk_driver.DiskAdapter, disk, 'plain_disk'),
+    'new-vif': (vif_driver.VifDriver, vif, 'switch_vif'),
+    'new-volume-transport': (volume_driver.VolumeTransport, volume,
+                             'lv_volume'),
+}
+#: Classes that the pages name, of Nova, pypowervm and Python.
+OTHERS = frozenset("""
+    Any ComputeManager CurrentProfileSync Error Exception
+    InstanceFaultRollback None ResourceTracker VirtDriverNotReady
+""".split())
 
 BOOT, SWAP = disk_driver.DiskType.BOOT, disk_driver.DiskType.SWAP
 
@@ -78,6 +96,101 @@ class NamesTest(testtools.TestCase):
         tests = tree.path('nova_powervm', 'tests')
         self.assertEqual([], [name for name in sorted(names) if not glob.glob(
             os.path.join(tests, '**', name + '.py'), recursive=True)])
+
+    def test_modules(self):
+        """A page may leave out the folders above."""
+        names = self.named(r'([\w/]+\.py)')
+        self.assertEqual([], [name for name in sorted(names) if not any(
+            path.endswith('/' + name) for path in self.modules())])
+
+    @staticmethod
+    def modules():
+        """Paths of the modules of this project, and of the examples."""
+        return glob.glob(tree.path('*.py')) + [
+            path for top in ('nova_powervm', 'tools', 'doc')
+            for path in glob.glob(tree.path(top, '**', '*.py'),
+                                  recursive=True)]
+
+    def test_classes_and_functions(self):
+        there = set(OTHERS)
+        for path in self.modules():
+            with open(path, encoding='utf-8') as code:
+                there.update(re.findall(r'\b(?:def|class) (\w+)',
+                                        code.read()))
+        names = self.named(r'(?:\w+\.)*([A-Z]\w*[a-z]\w*)')
+        names |= self.named(r'(?:\w+\.)*(\w+)\([^`]*\)')
+        self.assertEqual(set(), names - there)
+
+
+@tree.needs_source
+class InterfaceTest(testtools.TestCase):
+    """The pages tell of the interfaces as they are now."""
+
+    def setUp(self):
+        super().setUp()
+        self.pages = {}
+        for page in INTERFACES:
+            with open(tree.path(*CONTRIBUTOR, page + '.rst')) as text:
+                self.pages[page] = text.read()
+
+    @staticmethod
+    def overridden(interface, package):
+        """What subclasses in a package have of their own: set of names."""
+        for module in pkgutil.walk_packages(package.__path__,
+                                            package.__name__ + '.'):
+            importlib.import_module(module.name)
+        classes, found = [interface], set()
+        while classes:
+            cls = classes.pop()
+            classes += cls.__subclasses__()
+            if cls is not interface and cls.__module__.startswith(
+                    package.__name__):
+                found.update(vars(cls))
+        return {name for name in found & {*dir(interface)} if
+                not name.startswith('_')}
+
+    def test_each_that_is_overridden_is_on_the_page(self):
+        for page, (interface, package, _example) in INTERFACES.items():
+            names = self.overridden(interface, package)
+            self.assertLess(5, len(names), page)
+            self.assertEqual([], [name for name in sorted(names) if
+                                  '``' + name not in self.pages[page]], page)
+
+    def test_each_that_must_be_there_is_on_the_page(self):
+        for page, (interface, _package, _example) in INTERFACES.items():
+            self.assertEqual([], [
+                name for name in sorted(interface.__abstractmethods__)
+                if '``' + name not in self.pages[page]], page)
+
+    def test_each_in_the_tables_is_in_the_interface(self):
+        for page, (interface, _package, _example) in INTERFACES.items():
+            with open(inspect.getsourcefile(interface)) as source:
+                there = {*re.findall(r'\b[A-Za-z_]+\b', source.read())}
+            tables = self.pages[page].split('\nRules:\n')[0].split(
+                '\nThe interface\n')[1]
+            names = [name for line in re.findall(
+                r'^``.*(?=  )', tables, re.MULTILINE)
+                for name in re.findall(r'``(\w+)(?:\(.*?\))?``',
+                                       line.split('  ')[0])]
+            self.assertLess(5, len(names), page)
+            self.assertEqual([], [name for name in names if
+                                  name not in there], page)
+
+    def test_examples_take_the_same_arguments(self):
+        for interface, _package, example in INTERFACES.values():
+            code = tree.load(*CONTRIBUTOR, 'examples', example + '.py')
+            for cls in [cls for cls in vars(code).values() if
+                        inspect.isclass(cls) and issubclass(cls, interface)]:
+                for name in {*vars(cls)} & {*vars(interface)}:
+                    if inspect.isfunction(vars(cls)[name]):
+                        self.assertEqual(self.arguments(interface, name),
+                                         self.arguments(cls, name), name)
+
+    @staticmethod
+    def arguments(cls, name):
+        """The names and defaults of the arguments of a method: list."""
+        return [(argument.name, argument.default) for argument in
+                inspect.signature(getattr(cls, name)).parameters.values()]
 
 
 class ExampleMixin:
@@ -265,8 +378,10 @@ class NewDiskDriverTest(ExampleMixin, disk_base.StorageTestCase):
         return transaction.StorageTransaction.immediate(self.host, 'test')
 
     def test_swap_disk(self):
+        made = []
         self.adapter.create_blank_disks(
-            self.instance, [disk_driver.BlankDisk(SWAP, 1)])
+            self.instance, [disk_driver.BlankDisk(SWAP, 1)], made)
+        self.assertEqual([SWAP], made)
         self.assertEqual([self.name(SWAP)], self.disk_names())
         server_disks.replace_swap(self.adapter, self.instance, 2048,
                                   mapped=False)

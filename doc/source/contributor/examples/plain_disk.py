@@ -67,10 +67,11 @@ class PlainStorage(driver.DiskAdapter):
                 self.image_api, context, source.id)), disk.udid)
         return disk
 
-    def create_blank_disks(self, instance, disks):
-        return self._vg.edit(_replace, {
-            self.get_disk_name(disk.disk_type, instance): disk.size_gb
-            for disk in disks}, self.proof(instance))
+    def create_blank_disks(self, instance, disks, made=None):
+        sizes = {self.get_disk_name(disk.disk_type, instance): disk.size_gb
+                 for disk in disks}
+        return self._vg.edit(_replace, sizes, self.proof(instance), made,
+                             [disk.disk_type for disk in disks])
 
     def get_disk_refs(self, instance, disk_types):
         vg_w = self._vg.read()
@@ -116,6 +117,9 @@ class PlainStorage(driver.DiskAdapter):
         return disk
 
 
-def _replace(vg_w, sizes, proof):
-    return volumegroup.create_blank_disks(
-        deletion.disks(vg_w, sizes, proof), sizes)
+def _replace(vg_w, sizes, proof, made=None, disk_types=()):
+    vg_w = deletion.disks(vg_w, sizes, proof)
+    if made is not None:
+        # After a failure the disks may exist.
+        made[:] = disk_types
+    return volumegroup.create_blank_disks(vg_w, sizes)
