@@ -22,9 +22,12 @@ import sys
 from unittest import mock
 
 from nova import exception as nova_exc
+from oslo_config import cfg
+from oslo_config import types
 from pypowervm.wrappers import storage as pvm_stg
 import testtools
 
+from nova_powervm.conf import powervm as conf_powervm
 from nova_powervm.tests import tree
 from nova_powervm.tests.virt.powervm.disk import base as disk_base
 from nova_powervm.tests.virt.powervm.vif import base as vif_base
@@ -33,6 +36,9 @@ from nova_powervm.virt.powervm import disk
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import server_disks
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.options import static
+from nova_powervm.virt.powervm.options import table
+from nova_powervm.virt.powervm.options import values
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import volumegroup
 from nova_powervm.virt.powervm import vif
@@ -337,14 +343,52 @@ class NewDiskDriverTest(ExampleMixin, disk_base.StorageTestCase):
 
     def setUp(self):
         super().setUp()
-        # A value of its own needs a choice of the option as well.
-        self.patch_dict(disk.DISK_ADAPTERS, 'localdisk',
+        self.patch_dict(disk.DISK_ADAPTERS, 'plain',
                         'plain_disk.PlainStorage')
+        self.add_option(tree.read(*CONTRIBUTOR, 'new-disk-driver.rst'))
+        self.flags(disk_driver='plain', plain_volume_group='datavg',
+                   volume_group_name='', volume_group_vios_name='',
+                   group='powervm')
         self.adapter = disk.build(self.host, self.glance)
         self.instance = self.make_instance()
         self.content = b'PowerVM!' * 30000
         self.image_id = self.glance.add(self.content)
         self.create_lpar(self.instance)
+
+    def add_option(self, page):
+        """Do what the page tells of options."""
+        choice = next(opt for opt in conf_powervm.ALL_OPTS
+                      if opt.dest == 'disk_driver')
+        patch = mock.patch.object(choice, 'type', types.String(
+            choices=[*choice.type.choices, 'plain']))
+        patch.start()
+        self.addCleanup(patch.stop)
+        [text] = re.findall(r'^ +(cfg\.StrOpt\(.*?\)),\n\n', page,
+                            re.MULTILINE | re.DOTALL)
+        option = eval(text, {'cfg': cfg})
+        patch = mock.patch.object(conf_powervm, 'ALL_OPTS',
+                                  [*conf_powervm.ALL_OPTS, option])
+        patch.start()
+        self.addCleanup(patch.stop)
+        cfg.CONF.register_opt(option, group='powervm')
+        self.addCleanup(cfg.CONF.unregister_opt, option, group='powervm')
+        [constant] = re.findall(r'^ +_PLAIN = (.*)$', page, re.MULTILINE)
+        [rule] = re.findall(r"^ +'plain_volume_group': (Rule.*),$", page,
+                            re.MULTILINE)
+        self.patch_dict(table.RULES, option.dest, eval(rule, {
+            'Rule': table.Rule, 'values': values, '_PLAIN': eval(constant)}))
+
+    def test_options(self):
+        """nova-compute starts with the option, and not without it."""
+        self.assertEqual([], list(static.problems()))
+        self.flags(plain_volume_group='', group='powervm')
+        [problem] = static.problems()
+        self.assertEqual('[powervm] plain_volume_group is not set, and '
+                         'disk_driver=plain requires it.', str(problem))
+        self.flags(plain_volume_group='datavg', volume_group_name='datavg',
+                   group='powervm')
+        [problem] = static.problems()
+        self.assertIn('volume_group_name=datavg', str(problem))
 
     def create(self):
         return self.adapter.create_disk_from_image(
@@ -405,9 +449,10 @@ class NewDiskDriverTest(ExampleMixin, disk_base.StorageTestCase):
             self.instance, BOOT).capacity)
 
     def test_no_volume_group(self):
-        self.flags(volume_group_name='nonesuch', group='powervm')
-        self.assertRaises(exception.VGNotFound, disk.build, self.host,
-                          self.glance)
+        self.flags(plain_volume_group='nonesuch', group='powervm')
+        error = self.assertRaises(exception.InvalidOption, disk.build,
+                                  self.host, self.glance)
+        self.assertIn('there are: datavg', str(error))
 
     def test_interrupted_upload(self):
         """The revert of the task finds the disk by its name."""

@@ -29,11 +29,11 @@ BOOT = driver.DiskType.BOOT
 
 
 class PlainStorage(driver.DiskAdapter):
-    """The volume group [powervm] volume_group_name of the first VIOS."""
+    """The volume group [powervm] plain_volume_group of the first VIOS."""
 
     def __init__(self, host, image_api):
         super().__init__(host, image_api)
-        name, there = CONF.powervm.volume_group_name, set()
+        name, there = CONF.powervm.plain_volume_group, set()
         for vios_w in host.active_vioses():
             for vg_w in host.volume_groups(vios_w.uuid):
                 there.add(vg_w.name)
@@ -41,7 +41,9 @@ class PlainStorage(driver.DiskAdapter):
                     self._vg = volumegroup.VolumeGroup(
                         host, vios_w.uuid, vg_w)
                     return
-        raise exception.VGNotFound(vg_name=name, there=sorted(there))
+        raise exception.InvalidOption(
+            option='plain_volume_group', value=name, there=sorted(there),
+            reason='no Virtual I/O Server that is up has it')
 
     @property
     def vios_uuids(self):
