@@ -37,6 +37,7 @@ _UUID = {'type': 'string',
 _SECONDS = {'type': 'number', 'minimum': 0, 'maximum': 1000000000}
 _VLAN = {'type': 'integer', 'minimum': 1, 'maximum': 4094}
 _COUNT = {'type': 'integer', 'minimum': 1, 'maximum': 2147483647}
+_SLOTS = dict(_COUNT, minimum=2, maximum=65534)
 _PROCESSORS = dict(_COUNT, maximum=4096)
 _GIGABYTES = {'type': 'number', 'exclusiveMinimum': 0, 'maximum': 1000000000}
 
@@ -186,7 +187,7 @@ TRUNK_ADAPTER = _object({
 }, ['pvid'])
 
 _PARTITION = {
-    'id': _COUNT,
+    'id': dict(_COUNT, maximum=65535),
     'uuid': _UUID,
     'memory_mb': _COUNT,
     'processors': dict(_PROCESSORS, default=1),
@@ -203,7 +204,7 @@ VIOS = _object(dict(
     processors=dict(_PROCESSORS, default=2),
     os_version={'type': 'string', 'default': 'VIOS 3.1.4.10'},
     ip={'type': 'string'},
-    max_slots=dict(_COUNT, default=2000),
+    max_slots=dict(_SLOTS, default=2000),
     volume_groups=_array(VOLUME_GROUP, default=[]),
     physical_volumes=_array(PHYSICAL_VOLUME, default=[]),
     fc_ports=_array(FC_PORT, default=[]),
@@ -268,7 +269,7 @@ LPAR = _object(dict(
     name=_NAME,
     memory_mb=dict(_COUNT, default=4096),
     type={'enum': ['AIX/Linux', 'OS400'], 'default': 'AIX/Linux'},
-    max_slots=dict(_COUNT, default=200),
+    max_slots=dict(_SLOTS, default=200),
     adapters=_array(ADAPTER, default=[]),
 ), ['name'])
 

@@ -21,6 +21,7 @@ from nova_powervm.simulator.resources import fibre_channel
 from nova_powervm.simulator.resources import network_adapters
 from nova_powervm.simulator.resources import partition
 from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator.resources import partition_limits
 from nova_powervm.simulator.resources import tagged_io
 
 el = atom.el
@@ -95,6 +96,7 @@ class LogicalPartition(partition.Partition):
                                  'here' % type_)
         memory = partition_config.Memory.read(doc)
         processors = partition_config.Processors.read(doc)
+        partition_limits.check(host, doc, processors)
         host.system.check_resources(memory, processors)
         name = doc.text('PartitionName')
         cls.check_name(host, name)
@@ -173,7 +175,9 @@ def _partition_id(host, doc):
     wanted = doc.int('PartitionID')
     if wanted is None:
         return host.free_partition_id()
-    if wanted < 1 or host.partition(wanted) is not None:
+    if not 1 <= wanted <= partition_limits.LARGEST_ID:
+        raise errors.Refused('There is no partition ID %d' % wanted)
+    if host.partition(wanted) is not None:
         raise errors.Conflict('Partition ID %d is not free' % wanted)
     return wanted
 

@@ -23,6 +23,7 @@ from nova_powervm.simulator import errors
 from nova_powervm.simulator import firmware
 from nova_powervm.simulator.resources import base
 from nova_powervm.simulator.resources import partition_config
+from nova_powervm.simulator.resources import partition_limits
 
 el = atom.el
 
@@ -320,11 +321,11 @@ class Partition(base.Resource):
         """
         memory = partition_config.Memory.read(doc, self.memory)
         processors = partition_config.Processors.read(doc, self.processors)
+        partition_limits.check(self.host, doc, processors, self)
         name = doc.text('PartitionName', self.name)
         max_slots = doc.int('PartitionIOConfiguration/MaximumVirtualIOSlots',
                             self.max_slots)
         self.check_name(self.host, name, own=self)
-        self._check_slots(max_slots)
         settings = self._read_settings(doc)
         if (memory, processors) != (self.memory, self.processors):
             self._check_dlpar()
@@ -336,12 +337,6 @@ class Partition(base.Resource):
         vars(self).update(settings)
         if changed:
             self.host.system.touch('Other')
-
-    def _check_slots(self, max_slots):
-        if self.slots and max_slots <= max(self.slots):
-            raise errors.Refused(
-                'HSCL1515 Slot %d of partition %s is in use: the maximum '
-                'cannot be %d' % (max(self.slots), self.name, max_slots))
 
     def _check_dlpar(self):
         if self.partition_state != OFF and self.rmc != 'active':
