@@ -23,6 +23,7 @@ import oslo_messaging as messaging
 from oslo_utils import excutils
 
 from nova_powervm import conf as cfg
+from nova_powervm.demo import quick
 from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.functional import fixtures as func_fixtures
 from nova_powervm.tests.virt.powervm.walks import compute
@@ -71,6 +72,8 @@ class Cloud(fx.Fixture):
     def _setUp(self):
         self.mistakes = self.useFixture(mistakes.Mistakes())
         self.addCleanup(self.mistakes.check)
+        # Executors of Nova would take up to a second each to end.
+        self.useFixture(quick.Workers())
         self.site = self.useFixture(powervm_fixtures.SimulatedSite(
             self.platform.profile, vlans=powervm_fixtures.PORT_VLANS,
             **self.timing)).site
