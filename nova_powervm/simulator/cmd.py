@@ -339,11 +339,17 @@ def _write_ready(path, running):
                        'management_root': host.management_root}
                       for host in running.hosts]}
     # A process that waits for the file must never read half of it.
-    with tempfile.NamedTemporaryFile(
-            'w', dir=os.path.dirname(os.path.abspath(path)),
-            delete=False) as ready_file:
-        json.dump(data, ready_file, indent=1)
-    os.replace(ready_file.name, path)
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        with tempfile.TemporaryDirectory(dir=folder) as beside:
+            whole = os.path.join(beside, 'ready')
+            with open(os.open(whole, os.O_WRONLY | os.O_CREAT, 0o600),
+                      'w') as ready_file:
+                json.dump(data, ready_file, indent=1)
+            os.replace(whole, path)
+    except OSError as exc:
+        raise OSError(exc.errno, 'Cannot write the ready file: ' +
+                      exc.strerror, path)
 
 
 def _remove_ready(path):

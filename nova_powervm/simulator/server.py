@@ -226,10 +226,17 @@ def take(bind, ports):
 def _take(bind, port):
     if not 0 <= port <= 65535:
         raise OSError(errno.EINVAL, 'There is no port %d' % port)
+    if not bind:
+        raise OSError(errno.EINVAL, 'The address to listen on is empty')
+    try:
+        found = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM,
+                                   flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as exc:
+        raise OSError(errno.EADDRNOTAVAIL, 'Cannot listen on %s: %s' % (
+            bind, getattr(exc, 'strerror', exc)))
     server = _Server((bind, port), None)
     server.socket = problem = None
-    for family, kind, protocol, _name, _address in socket.getaddrinfo(
-            bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE):
+    for family, kind, protocol, _name, _address in found:
         try:
             taken = server.bind(family, kind, protocol)
             # Two sockets can have a port until one of them listens.

@@ -297,6 +297,28 @@ class TestStart(testtools.TestCase):
         # Neither is the ready file of the other one its own.
         self.assertTrue(os.path.exists(other.ready_file))
 
+    def test_addresses(self):
+        for address in ('', 'nowhere.invalid', 'a..b', 'x' * 70 + '.y'):
+            process = self.start('--bind', address)
+            log = process.stdout.read()
+            self.assertEqual(1, process.wait(), log)
+            self.assertNotIn('Traceback', log)
+            self.assertIn('isten on', log)
+
+    def test_ready_file_that_cannot_be(self):
+        """Nothing is left of it."""
+        folder = self.useFixture(base_fixtures.TempDir()).path
+        inner = os.path.join(folder, 'is-a-folder')
+        os.mkdir(inner)
+        for path in (inner, os.path.join(folder, 'none', 'ready.json')):
+            process = self.start('--ready-file', path)
+            log = process.stdout.read()
+            self.assertEqual(1, process.wait(), log)
+            self.assertNotIn('Traceback', log)
+            self.assertIn('Cannot write the ready file', log)
+            self.assertIn(path, log)
+            self.assertEqual(['is-a-folder'], os.listdir(folder))
+
     def test_folder_in_use(self):
         command = Command(self, '--data-dir',
                           self.useFixture(base_fixtures.TempDir()).path)
