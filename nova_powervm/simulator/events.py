@@ -21,6 +21,10 @@ from nova_powervm.simulator import atom
 
 el = atom.el
 
+#: Clients come with a new application id after each start, and never say
+#: that they will not poll again (assumed, no hardware: how many there can be).
+_MOST_QUEUES = 500
+
 
 class Event:
     """Something that happened.
@@ -103,7 +107,8 @@ class Events:
         """Wait for events; the lock of the site must not be held.
 
         The first poll of an application id is answered at once, with
-        NEW_CLIENT.
+        NEW_CLIENT. If there are too many, the id that has not polled for the
+        longest time is forgotten.
 
         :param app_id: str
         :param seconds: float, how long to wait
@@ -114,10 +119,14 @@ class Events:
         new_client = self.make('NEW_CLIENT')
         deadline = time.monotonic() + seconds
         with self._changed:
-            queue = self._queues.get(app_id)
+            queue = self._queues.pop(app_id, None)
+            # Who polls last is at the end.
             if queue is None:
                 self._queues[app_id] = collections.deque()
+                while len(self._queues) > _MOST_QUEUES:
+                    del self._queues[next(iter(self._queues))]
                 return [new_client] if self._greets else []
+            self._queues[app_id] = queue
             while (not queue and not self._closed.is_set() and
                    self._queues.get(app_id) is queue):
                 left = deadline - time.monotonic()

@@ -67,6 +67,33 @@ class TestQueues(testtools.TestCase):
         self.events.forget()
         self.assertEqual(['NEW_CLIENT'], self.types())
 
+    def test_clients_that_never_come_back(self):
+        """They cost neither memory nor time for ever."""
+        self.patch(events, '_MOST_QUEUES', 10)
+        for app_id in ('polls', 'waits', *range(100)):
+            self.types(app_id)
+            if app_id != 'waits':
+                self.events.emit('ADD_URI')
+                self.assertEqual(['ADD_URI'], self.types('polls')[-1:])
+        self.assertEqual(10, len(self.events._queues))
+        # That was forgotten, so it knows that it has missed something.
+        self.assertEqual(['NEW_CLIENT'], self.types('waits'))
+        self.assertEqual(['NEW_CLIENT'], self.types(5))
+        self.assertEqual([], self.types('polls'))
+
+    def test_a_forgotten_client_that_waits(self):
+        self.patch(events, '_MOST_QUEUES', 1)
+        self.types('one')
+        answers = []
+        waiting = threading.Thread(target=lambda: answers.append(
+            self.events.poll('one', 60)))
+        waiting.start()
+        # The order of both does not matter.
+        self.types('two')
+        self.events.emit('ADD_URI')
+        waiting.join(30)
+        self.assertFalse(waiting.is_alive())
+
     def test_further_events_come_in_the_same_answer(self):
         self.types()
         self.events.emit('ADD_URI')
