@@ -12,8 +12,6 @@
 
 """The API of Glance, version 2, on a stand-in for Glance."""
 
-from nova import exception
-from werkzeug import exceptions
 from werkzeug import wsgi as werkzeug_wsgi
 
 from nova_powervm.demo.apis import web
@@ -26,70 +24,54 @@ FIELDS = frozenset((
 TIMES = ('created_at', 'updated_at')
 
 
-class Image(web.Service):
+class Image(web.Collections):
     """The service.
 
     :param glance: demo.cloud.stand_ins.Images
     """
 
-    ROUTES = (
-        ('GET', '/', 'show_versions'),
-        ('GET', '/versions', 'show_versions'),
-        ('GET', '/v2/images', 'list'),
-        ('POST', '/v2/images', 'create'),
-        ('GET', '/v2/images/<image_id>', 'show'),
-        ('DELETE', '/v2/images/<image_id>', 'delete'),
-        ('PUT', '/v2/images/<image_id>/file', 'upload'),
-    )
+    ROUTES = (*web.collection_routes('v2'),
+              ('GET', '/versions', 'show_versions'),
+              ('PUT', '/v2/images/<image_id>/file', 'upload'))
+    VERSION = ('v2.9', 'v2')
+    KINDS = {'images': 'image'}
+    CHANGED = ('images',)
 
     def __init__(self, glance):
         super().__init__()
         self._glance = glance
 
-    def show_versions(self, request):
-        """Tell that there is version 2."""
-        return {'versions': [{'id': 'v2.9', 'status': 'CURRENT', 'links': [
-            {'rel': 'self', 'href': request.host_url + 'v2/'}]}]}
+    def items(self, kind):
+        return [_view(image) for image in self._glance.detail(None)]
 
-    def _find(self, image_id):
-        try:
-            return self._glance.show(None, image_id)
-        except exception.ImageNotFound:
-            raise exceptions.NotFound('There is no image %s.' % image_id)
+    def show_item(self, kind, item):
+        return item
 
-    def list(self, request):
+    def list(self, request, kind):
         """List images; ``id=in:`` asks for several."""
+        listed = super().list(request, kind)
         wanted = request.args.get('id', '')
-        ids = wanted.removeprefix('in:').split(',') if wanted else None
-        shown = [_view(image) for image in self._glance.detail(None)
-                 if ids is None or image['id'] in ids]
-        return {'schema': '/v2/schemas/images', 'first': '/v2/images',
-                'images': [image for image in shown if ids or
-                           web.matches(image, request)]}
+        if wanted.startswith('in:'):
+            ids = wanted.removeprefix('in:').split(',')
+            listed['images'] = [image for image in self.items(kind)
+                                if image['id'] in ids]
+        return dict(listed, schema='/v2/schemas/images', first='/v2/images')
 
-    def show(self, request, image_id):
-        """Show an image."""
-        return _view(self._find(image_id))
-
-    def create(self, request):
+    def create_item(self, kind, body):
         """Create an image that has no content yet."""
-        wanted = request.json
-        fields = {name: wanted[name] for name in FIELDS & wanted.keys()}
-        properties = {name: wanted[name] for name in wanted.keys() - FIELDS}
-        return web.reply(_view(self._glance.create(
-            None, dict(fields, properties=properties))), 201)
+        fields = {name: body[name] for name in FIELDS & body.keys()}
+        properties = {name: body[name] for name in body.keys() - FIELDS}
+        return _view(self._glance.create(
+            None, dict(fields, properties=properties)))
+
+    def delete_item(self, kind, item_id):
+        self._glance.delete(None, item_id)
 
     def upload(self, request, image_id):
         """Fill an image."""
-        self._find(image_id)
+        self.find('images', image_id)
         self._glance.update(None, image_id, {},
                             werkzeug_wsgi.get_input_stream(request.environ))
-        return web.reply(None, 204)
-
-    def delete(self, request, image_id):
-        """Delete an image."""
-        self._find(image_id)
-        self._glance.delete(None, image_id)
         return web.reply(None, 204)
 
 

@@ -78,6 +78,103 @@ def matches(item, request):
                for name, wanted in request.args.lists() if name in item)
 
 
+def collection_routes(prefix):
+    """The routes of a service that is a subclass of Collections.
+
+    :param prefix: str, the first part of the paths, such as v2
+    :returns: tuple, for ROUTES
+    """
+    path = '/%s/<kind>' % prefix
+    return (('GET', '/', 'show_versions'),
+            ('GET', path, 'list'),
+            ('POST', path, 'create'),
+            ('GET', path + '/<item_id>', 'show'),
+            ('DELETE', path + '/<item_id>', 'delete'))
+
+
+class Collections(Service):
+    """A service that lists, shows, creates and deletes items.
+
+    A subclass has items(), create_item() and delete_item().
+
+    :cvar VERSION: tuple of (version of the API, first part of its paths)
+    :cvar KINDS: dict of kind, as in a path -> the name of one item
+    :cvar CHANGED: tuple of the kinds that clients can create and delete
+    """
+
+    VERSION = ('', '')
+    KINDS = {}
+    CHANGED = ()
+
+    def items(self, kind):
+        """Return all items of a kind: list of dict."""
+        raise NotImplementedError()
+
+    def create_item(self, kind, body):
+        """Create an item.
+
+        :param body: dict, the JSON of the request
+        :returns: dict, the JSON of the answer
+        """
+        raise NotImplementedError()
+
+    def delete_item(self, kind, item_id):
+        """Delete an item that is there."""
+        raise NotImplementedError()
+
+    def show_item(self, kind, item):
+        """Return the JSON that shows one item: dict."""
+        return {self.KINDS[kind]: item}
+
+    def show_versions(self, request):
+        """Tell that there is one version."""
+        version, prefix = self.VERSION
+        return {'versions': [{'id': version, 'status': 'CURRENT', 'links': [
+            {'rel': 'self', 'href': '%s%s/' % (request.host_url, prefix)}]}]}
+
+    def list(self, request, kind):
+        """List the items that have the fields of the query."""
+        self._check(kind)
+        return {kind.replace('-', '_'): [
+            item for item in self.items(kind) if matches(item, request)]}
+
+    def show(self, request, kind, item_id):
+        """Show an item."""
+        self._check(kind)
+        return self.show_item(kind, self.find(kind, item_id))
+
+    def create(self, request, kind):
+        """Create an item."""
+        self._check(kind, self.CHANGED)
+        return reply(self.create_item(kind, request.json), 201)
+
+    def delete(self, request, kind, item_id):
+        """Delete an item."""
+        self._check(kind, self.CHANGED)
+        self.find(kind, item_id)
+        self.delete_item(kind, item_id)
+        return reply(None, 204)
+
+    def find(self, kind, item_id):
+        """Find an item by its id; an extension has an alias instead.
+
+        :returns: dict
+        :raises werkzeug.exceptions.NotFound: if there is none
+        """
+        for item in self.items(kind):
+            if item.get('id', item.get('alias')) == item_id:
+                return item
+        raise exceptions.NotFound('There is no %s %s.' % (
+            self.KINDS[kind], item_id))
+
+    def _check(self, kind, allowed=None):
+        if kind not in self.KINDS:
+            raise exceptions.NotFound('There are no %s here.' % kind)
+        if allowed is not None and kind not in allowed:
+            raise exceptions.MethodNotAllowed(
+                ['GET'], 'The demo cannot change %s.' % kind)
+
+
 class Server:
     """Serves a WSGI application on a free port; a context manager.
 

@@ -38,7 +38,28 @@ def _now():
     return datetime.datetime.now(datetime.timezone.utc)
 
 
-class Images(nova_fixtures.GlanceFixture):
+class StreamedImages(nova_fixtures.GlanceFixture):
+    """Glance with images that have content; a subclass has the content."""
+
+    def chunks(self, image_id):
+        """Yield the content of an image, as bytes."""
+        raise NotImplementedError()
+
+    def download(self, context, image_id, data=None, dst_path=None,
+                 trusted_certs=None):
+        self.show(context, image_id)
+        chunks = self.chunks(image_id)
+        if dst_path:
+            with open(dst_path, 'wb') as target:
+                target.writelines(chunks)
+        elif data:
+            for chunk in chunks:
+                data.write(chunk)
+        else:
+            return chunks
+
+
+class Images(StreamedImages):
     """Glance with images that are files on this machine.
 
     They are streamed, so their size is of no matter to the memory.
@@ -102,18 +123,8 @@ class Images(nova_fixtures.GlanceFixture):
             status='active', updated_at=_now())
         return image
 
-    def download(self, context, image_id, data=None, dst_path=None,
-                 trusted_certs=None):
-        self.show(context, image_id)
-        chunks = _chunks(self._paths[image_id])
-        if dst_path:
-            with open(dst_path, 'wb') as target:
-                target.writelines(chunks)
-        elif data:
-            for chunk in chunks:
-                data.write(chunk)
-        else:
-            return chunks
+    def chunks(self, image_id):
+        return _chunks(self._paths[image_id])
 
 
 def _chunks(path):

@@ -20,6 +20,7 @@ import os
 import fixtures as fx
 from nova.tests import fixtures as nova_fixtures
 
+from nova_powervm.demo.cloud import stand_ins
 from nova_powervm.simulator import sparse_disk
 
 KIB = 1024
@@ -38,7 +39,7 @@ def image_bytes(image_id, size):
     return (block * (size // CHUNK + 1))[:size]
 
 
-class GlanceFixture(nova_fixtures.GlanceFixture):
+class GlanceFixture(stand_ins.StreamedImages):
     """Nova's Glance fixture with images that have content.
 
     Every image is raw, of ppc64le, and has as many bytes as it says.
@@ -83,20 +84,7 @@ class GlanceFixture(nova_fixtures.GlanceFixture):
             return disk.sha256()
         return hashlib.sha256(self.content(image_id)).hexdigest()
 
-    def download(self, context, image_id, data=None, dst_path=None,
-                 trusted_certs=None):
-        self.show(context, image_id)
-        chunks = self._chunks(image_id)
-        if dst_path:
-            with open(dst_path, 'wb') as target:
-                target.writelines(chunks)
-        elif data:
-            for chunk in chunks:
-                data.write(chunk)
-        else:
-            return chunks
-
-    def _chunks(self, image_id):
+    def chunks(self, image_id):
         disk = self._uploads.get(str(image_id))
         if disk is None:
             content = io.BytesIO(self.content(image_id))
