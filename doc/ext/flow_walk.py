@@ -161,7 +161,7 @@ def stand_ins(circumstances):
         'update_task_state': None, 'timeout': 60, 'may_stop': True,
         'target': 'compute2',
         'size': 2 ** 30, 'public_key': 'ssh-rsa', 'migration': None,
-        'parameters': {}, 'ports': [], 'switches': {},
+        'parameters': {}, 'ports': [], 'switches': {}, 'adapters': [],
         'was_on': 'was_on' in circumstances,
         'power_on': 'power_on' in circumstances,
         'destroy_vifs': 'destroy_vifs' in circumstances,

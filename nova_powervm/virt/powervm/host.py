@@ -48,6 +48,7 @@ from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import rest
 from nova_powervm.virt.powervm import sriov
 from nova_powervm.virt.powervm import system_identity
+from nova_powervm.virt.powervm import vios_looks
 from nova_powervm.virt.powervm import virtual_networks
 
 LOG = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ class Host(reader.PlatformReader):
         self._system: pvm_ms.System | None = None
         #: Edits the documents of the VIOSes.
         self.edits = group_commit.GroupCommit()
+        #: Looks at VIOSes without an edit.
+        self.vios_looks = vios_looks.ViosLooks(self)
         self._vswitches = facts.Fact(self._read_vswitches, self.news)
         self._mgmt = facts.Fact(self._read_mgmt, self.news)
         self._vios_ids = facts.Fact(self._read_vios_ids, self.news)
@@ -387,6 +390,7 @@ class Host(reader.PlatformReader):
         :param detail: str, comma-separated list of what has changed; '' if
             unknown.
         """
+        self.vios_looks.forget(vios_uuid)
         self._fc_ports.changed(vios_uuid, detail)
         self.bridges.changed(vios_uuid, detail)
         self.sriov.changed(detail)
@@ -430,6 +434,7 @@ class Host(reader.PlatformReader):
                      self._vios_ids, self._hmc):
             fact.forget()
         self.bridges.forget()
+        self.vios_looks.forget()
         self.private_vlans.forget()
         self.sriov.forget()
         self.hmc_networks.forget()

@@ -174,6 +174,19 @@ class PowerOp:
             elif self._pull_the_plug(restart=True):
                 self._run_start()
 
+    def restart_at_once(self):
+        """Cut the power and start the LPAR again, in 1 job.
+
+        An LPAR that is off is started (1 more job). An LPAR that has crashed
+        is refused.
+
+        :raises nova.exception.InstanceRebootFailure: if it does not restart.
+        """
+        with self._locked(), self._operation(
+                _STATE.RUNNING, nova_exc.InstanceRebootFailure, restart=True):
+            if self._pull_the_plug(restart=True):
+                self._run_start()
+
     # ---- around an operation -----------------------------------------------
 
     def _locked(self):

@@ -260,6 +260,21 @@ def kept(instance, flavor=None):
     return dict(zip(_NAMES, values))
 
 
+def old_flavor(instance):
+    """Return the flavor before a resize that has not ended, or else its own.
+
+    :returns: nova.objects.Flavor
+    """
+    is_known = instance.obj_attr_is_set('old_flavor')
+    return (is_known and instance.old_flavor) or instance.flavor
+
+
+def is_settled(instance):
+    """Return whether no resize has failed halfway (no request)."""
+    return kept(instance) is None and are_same(old_flavor(instance),
+                                               instance.flavor)
+
+
 def forget(instance):
     """Record that a resize has ended, so that the LPAR fits its flavor."""
     if _KEY in instance.system_metadata:

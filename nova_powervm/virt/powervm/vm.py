@@ -382,17 +382,13 @@ def make_up_size(host, instance):
 
     :raises: as resize_lpar.
     """
-    flavor = instance.flavor
-    old_flavor = flavor
-    if instance.obj_attr_is_set('old_flavor') and instance.old_flavor:
-        old_flavor = instance.old_flavor
-    if lpar_size.kept(instance) is None and lpar_size.are_same(old_flavor,
-                                                               flavor):
+    if lpar_size.is_settled(instance):
         return
+    flavor = instance.flavor
     LOG.warning('A resize has not ended; the LPAR gets the size of the '
                 'flavor.', instance=instance)
     if lpar_size.kept(instance, flavor) is None:
-        resize_lpar(host, instance, old_flavor, flavor)
+        resize_lpar(host, instance, lpar_size.old_flavor(instance), flavor)
     else:
         resize_back(host, instance, flavor, flavor)
     lpar_size.forget(instance)

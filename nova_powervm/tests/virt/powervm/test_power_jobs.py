@@ -446,6 +446,24 @@ class PowerTest(PowerTestCase):
             self.assertTrue(lpar.is_on)
             lpar.set_state('not activated')
 
+    def test_reboot_at_once(self):
+        lpar = self.create(running=True)
+        self.watch_stops()
+        self.op.restart_at_once()
+        (parameters, _timeout), = self.stops()
+        self.assertEqual('PowerOff(immediate=true, operation=shutdown, '
+                         'restart=true)', parameters)
+        self.assertTrue(lpar.is_on)
+        self.assertNotIn('GET LogicalPartition', self.requests())
+
+    def test_reboot_at_once_of_one_that_is_off(self):
+        lpar = self.create()
+        self.op.restart_at_once()
+        self.assertTrue(lpar.is_on)
+
+    def test_reboot_at_once_of_one_that_is_gone(self):
+        self.assertRaises(nova_exc.InstanceNotFound, self.op.restart_at_once)
+
     def test_reboot_fails(self):
         self.create(running=True)
         self.fail_request(path='PowerOff', method='PUT', effect='job_failed',

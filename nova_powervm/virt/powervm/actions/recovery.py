@@ -20,6 +20,7 @@ from nova.virt import driver as virt_driver
 from oslo_log import log as logging
 from oslo_utils import excutils
 
+from nova_powervm.virt.powervm.actions import intact
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm import before
 from nova_powervm.virt.powervm import elsewhere
@@ -50,6 +51,8 @@ class Recovery:
     def hard_reboot(self, context, instance, network_info, block_device_info):
         """Restart a server, and connect again whatever it is missing.
 
+        A server that certainly is missing nothing is restarted in one job.
+
         :raises nova.exception.NovaException: if a step fails. Volumes that no
             VIOS sees are only logged.
         """
@@ -74,12 +77,16 @@ class Recovery:
         :returns: dict of what the flow has stored.
         :raises nova.exception.InstanceNotFound: if its LPAR is gone.
         """
+        server = intact.Server(
+            instance, network_info or [], block_device_info,
+            flow_spawn.own_disk_types(block_device_info))
+
         def run():
             return runner.run(flow_power.hard_reboot(
-                self._services, instance, network_info or [],
-                block_device_info,
-                flow_spawn.own_disk_types(block_device_info)), instance)
+                self._services, *server), instance)
 
+        if self._restart_intact(server):
+            return {}
         try:
             return run()
         except nova_exc.InstanceNotFound:
@@ -93,6 +100,27 @@ class Recovery:
             raise exception.PowerVMAPIFailed(
                 inst_name=instance.name, reason='it says that there is no '
                 'LPAR, and that there is') from exc
+
+    def _restart_intact(self, server):
+        """Restart a server in one job, unless it may be missing something.
+
+        :param server: intact.Server
+        :returns: bool, whether it is done. If not, the server runs on, or its
+            state is not known.
+        """
+        adapters = intact.find_adapters(self._services, server)
+        if adapters is None:
+            return False
+        try:
+            runner.run(flow_power.restart(
+                self._services, server.instance, server.network_info,
+                adapters), server.instance)
+        except nova_exc.NovaException as exc:
+            LOG.warning('The server, which is missing nothing, could not be '
+                        'restarted at once. It is stopped, then started: %s',
+                        exc, instance=server.instance)
+            return False
+        return True
 
     def is_lost(self, instance):
         """Return whether certainly no LPAR exists.

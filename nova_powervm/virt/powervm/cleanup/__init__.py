@@ -125,6 +125,8 @@ PERIODIC = (
             lambda work: work.vlans.remove()),
     Cleaner('what deleted ports have left',
             lambda work: vif.clean_periodically(work.host)),
+    Cleaner('what was read of VIOSes and is not needed',
+            lambda work: work.host.vios_looks.drop_idle()),
     Cleaner('what the start could not look at', lambda work: _again(work)),
 )
 

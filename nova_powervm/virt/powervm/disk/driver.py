@@ -257,6 +257,14 @@ class DiskAdapter(abc.ABC):
         return bool(self.get_disk_refs(instance, disk_types))
 
     @abc.abstractmethod
+    def note_in_use(self, instance: objects.Instance, disk: Disk) -> bool:
+        """Note that the server's LPAR has a disk (no request).
+
+        :param disk: wrapper, as a mapping to the server's LPAR has it.
+        :returns: bool, whether it is surely a complete disk of the server.
+        """
+
+    @abc.abstractmethod
     def connect_disk(self, instance: objects.Instance, disk: Disk,
                      stg: transaction.StorageTransaction) -> None:
         """Queue the mapping of a disk to the server's LPAR.

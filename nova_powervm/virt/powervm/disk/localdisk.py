@@ -167,6 +167,10 @@ class LocalStorage(disk_driver.DiskAdapter):
         return {disk_type: disk for disk_type, disk in found.items()
                 if disk is not None}
 
+    def note_in_use(self, instance, disk):
+        return (self._key(elements.base_name(disk)) not in
+                instance.system_metadata)
+
     def connect_disk(self, instance, disk, stg):
         stg.map(self._vg.vios_uuid, vm.get_lpar_uuid(instance), disk)
 

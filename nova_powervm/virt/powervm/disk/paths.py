@@ -25,6 +25,7 @@ from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm.storage import vios_mappings
@@ -117,6 +118,38 @@ def find_mapping(
     :returns: VSCSIMapping wrapper, or None.
     """
     return next(_mappings(disk_dvr, instance, disk_type, vioses), None)
+
+
+def find_complete(
+    disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+    vioses: dict[str, pvm_vios.VIOS]
+) -> dict[str, disk_driver.Disk] | None:
+    """Find the server's disks that its LPAR reaches by each of their VIOSes.
+
+    Needs no request.
+
+    :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING: at
+        least of all VIOSes of the disks.
+    :returns: dict of DiskType -> wrapper of the disk; None if a disk has a
+        second path, or another path than a VIOS, or belongs to somebody else.
+    """
+    names = {disk_dvr.get_disk_name(disk_type, instance): disk_type
+             for disk_type in disk_driver.INSTANCE_DISK_TYPES}
+    found: dict[str, dict[str, disk_driver.Disk]] = {}
+    for vios_uuid in disk_dvr.vios_uuids:
+        for mapping in vioses[vios_uuid].scsi_mappings:
+            disk = mapping.backing_storage
+            if not elements.is_named(disk, disk_dvr.storage_class, names):
+                continue
+            by_vios = found.setdefault(names[elements.base_name(disk)], {})
+            if (vios_uuid in by_vios or
+                    not clients.is_client(mapping, vm.get_lpar_uuid(instance))
+                    or not disk_dvr.note_in_use(instance, disk)):
+                return None
+            by_vios[vios_uuid] = disk
+    return {disk_type: next(iter(by_vios.values()))
+            for disk_type, by_vios in found.items()
+            if len(by_vios) == len(disk_dvr.vios_uuids)}
 
 
 def client_slots(

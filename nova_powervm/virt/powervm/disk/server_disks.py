@@ -23,14 +23,17 @@ from nova.virt import driver as virt_driver
 from oslo_log import log as logging
 from oslo_utils import units
 from pypowervm import exceptions as pvm_exc
+from pypowervm.wrappers import virtual_io_server as pvm_vios
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import paths
 from nova_powervm.virt.powervm import no_slots
 from nova_powervm.virt.powervm.storage import transaction
 
 LOG = logging.getLogger(__name__)
 
 _EPHEMERALS = disk_driver.DiskType.EPHEMERAL
+_BOOT = disk_driver.DiskType.BOOT
 _SWAP = disk_driver.DiskType.SWAP
 
 
@@ -119,6 +122,32 @@ def connect_own_disks(
                 location=disk_dvr.get_disk_name(disk_type, instance))
         disk_dvr.connect_disk(instance, disks[disk_type], stg)
     return disks
+
+
+def are_connected(
+        disk_dvr: disk_driver.DiskAdapter, instance: objects.Instance,
+        disk_types: typing.Sequence[str], swap_gb: list[int],
+        vioses: dict[str, pvm_vios.VIOS]) -> bool:
+    """Return whether the LPAR has exactly its disks, with their sizes.
+
+    Needs no request. It does not see a disk that nothing maps.
+
+    :param disk_types: as of connect_own_disks().
+    :param swap_gb: likewise.
+    :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING: at
+        least of all VIOSes of the disks.
+    :returns: bool; False if that is not sure.
+    """
+    found = paths.find_complete(disk_dvr, instance, vioses)
+    wanted = {disk_type for disk_type in disk_types if disk_type != _SWAP}
+    if swap_gb:
+        wanted.add(_SWAP)
+    if found is None or found.keys() != wanted:
+        return False
+    if swap_gb and round(found[_SWAP].capacity or 0) not in swap_gb:
+        return False
+    return _BOOT not in found or (
+        (found[_BOOT].capacity or 0) >= instance.flavor.root_gb)
 
 
 def _make_up_swap(disk_dvr: disk_driver.DiskAdapter,

@@ -251,6 +251,10 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
             raise nova_exc.DiskNotFound(location=', '.join(lost))
         return False
 
+    def note_in_use(self, instance, disk):
+        self._unfinished.cancel(disk.udid)
+        return bool(units.has(instance.system_metadata, disk.name, disk.udid))
+
     def connect_disk(self, instance, disk, stg):
         self._unfinished.cancel(disk.udid)
         stg.map_redundant(self.vios_uuids, vm.get_lpar_uuid(instance),

@@ -17,6 +17,7 @@ from taskflow.patterns import linear_flow
 
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import server_disks
+from nova_powervm.virt.powervm.flows import console
 from nova_powervm.virt.powervm.flows import load_source
 from nova_powervm.virt.powervm.flows import slot
 from nova_powervm.virt.powervm.flows import volume
@@ -59,6 +60,19 @@ def crash_dump(services, instance):
     """Flow that lets the guest dump its memory and restart."""
     return linear_flow.Flow('crash_dump').add(
         tf_vm.TriggerCrashDump(services.host, instance))
+
+
+def restart(services, instance, network_info, adapters):
+    """Flow that cuts the power of a server and starts it again, in one job.
+
+    The server is missing nothing, so there is nothing else to do.
+
+    :param adapters: list of the wrappers of the adapters of its ports.
+    """
+    flow = linear_flow.Flow('restart').add(tf_net.ReplugVifs(
+        services.host, instance, network_info, adapters))
+    console.add_keep_log(flow, services, instance)
+    return flow.add(tf_vm.RestartAtOnce(services.host, instance))
 
 
 def hard_reboot(services, instance, network_info, block_device_info,

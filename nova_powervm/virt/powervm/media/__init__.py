@@ -28,9 +28,9 @@ from pypowervm.wrappers import vios_file
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm.media import content
+from nova_powervm.virt.powervm.media import edits
 from nova_powervm.virt.powervm.media import repository
 from nova_powervm.virt.powervm import names
-from nova_powervm.virt.powervm.storage import clients
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import transaction
@@ -148,7 +148,7 @@ class ConfigDrive:
             element = pvm_stg.VOptMedia.bld_ref(self.host.adapter,
                                                 get_cfg_drv_name(instance))
             stg.expect([group.vios_uuid], element)
-            stg.edit_redundant([group.vios_uuid], _map_again, group,
+            stg.edit_redundant([group.vios_uuid], edits.map_again, group,
                                vm.get_lpar_uuid(instance), element,
                                stg.device_address, required=False,
                                order=transaction.Order.PLANNED)
@@ -178,6 +178,28 @@ class ConfigDrive:
                                                        vg_w)
         return own
 
+    @property
+    def only_vios_uuid(self):
+        """UUID of the only VIOS that can have config drives (0 requests).
+
+        None if others may have some, or if the repository was not used yet.
+        """
+        group = self._repository.known
+        if group is None or self._others - {group.vios_uuid}:
+            return None
+        return group.vios_uuid
+
+    def is_attached(self, instance, vioses):
+        """Return whether a server's LPAR has its config drive (0 requests).
+
+        :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING.
+        :returns: bool; False if that is not sure.
+        """
+        vios_w = vioses.get(self.only_vios_uuid)
+        return vios_w is not None and vios_mappings.find_mapping(
+            vios_w, vm.get_lpar_uuid(instance), pvm_stg.VOptMedia,
+            get_cfg_drv_name(instance)) is not None
+
     def detach(self, instance, stg):
         """Queue the removal of a config drive's mapping, if there is one.
 
@@ -190,7 +212,7 @@ class ConfigDrive:
         vioses = self._others | ({group.vios_uuid} if group else set())
         if vioses:
             name = get_cfg_drv_name(instance)
-            stg.edit_redundant(sorted(vioses), _unmap, name,
+            stg.edit_redundant(sorted(vioses), edits.unmap, name,
                                required=False, order=transaction.Order.ANY,
                                missed=functools.partial(
                                    self._delete_later, name,
@@ -268,7 +290,7 @@ class ConfigDrive:
             if volumegroup.has_media(vg_w, name):
                 with transaction.StorageTransaction.immediate(
                         self.host, 'delete_cfg_drive') as stg:
-                    stg.edit(vios_uuid, _unmap, name)
+                    stg.edit(vios_uuid, edits.unmap, name)
                 self._delete_media(volumegroup.VolumeGroup(
                     self.host, vios_uuid, vg_w), [name], proof)
 
@@ -302,7 +324,7 @@ class ConfigDrive:
                 for mapping in vios_w.scsi_mappings
                 if elements.is_named(mapping.backing_storage,
                                      pvm_stg.VOptMedia, wanted) and
-                _is_lent(mapping, mapping.backing_storage.name)}
+                edits.is_lent(mapping, mapping.backing_storage.name)}
 
     # ---- after an earlier process --------------------------------------
 
@@ -448,40 +470,6 @@ def _was_taken(exc):
     """
     return (isinstance(exc, pvm_exc.HttpError) and
             exc.response.status == http.HTTPStatus.CONFLICT)
-
-
-def _map_again(vios_w, group, lpar_uuid, element, device_address):
-    """Edit: map a medium to a partition if it exists and is not mapped yet."""
-    if (vios_mappings.find_mapping(vios_w, lpar_uuid, pvm_stg.VOptMedia,
-                                   element.name) or
-            not volumegroup.has_media(group.read(), element.name)):
-        return None
-    return vios_mappings.add_mapping(vios_w, lpar_uuid, element,
-                                     device_address)
-
-
-def _unmap(vios_w, name):
-    """Edit: unmap a config drive from its server, or from an LPAR now gone.
-
-    Somebody may have put it into the drive of another LPAR. That mapping
-    stays.
-
-    :returns: list of the mappings that were removed.
-    """
-    return vios_mappings.remove_mappings(vios_w, lambda mapping: (
-        elements.is_named(mapping.backing_storage, pvm_stg.VOptMedia, [name])
-        and not _is_lent(mapping, name)))
-
-
-def _is_lent(mapping, name):
-    """Return whether a mapping is for an LPAR other than the server's.
-
-    An adapter for any client belongs to an operator.
-    """
-    client = clients.client(mapping)
-    if client is None:
-        return clients.is_for_any_client(mapping)
-    return name not in map(names.config_drive_name, vm.instance_uuids(client))
 
 
 def _keep(instance):

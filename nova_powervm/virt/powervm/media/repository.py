@@ -50,6 +50,12 @@ class Repository:
         # wrapper, wrapper of its group). None if a VIOS could not be asked.
         self._seen = None
 
+    @property
+    def known(self):
+        """What find() found last, without a request, or None."""
+        with self._finding:
+            return self._group
+
     def find(self, create=False):
         """Return the volume group with the media repository.
 

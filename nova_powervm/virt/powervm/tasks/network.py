@@ -51,6 +51,26 @@ class PlugVifs(base.Task):
         self.plugger.undo()
 
 
+class ReplugVifs(base.HostTask):
+    """Bring ports up to date that have their adapters.
+
+    :param network_infos: list of nova.network.model.VIF
+    :param adapters: list of the wrappers of the adapters of the LPAR.
+    """
+
+    NAME = 'replug_vifs'
+
+    def __init__(self, host, instance, network_infos, adapters):
+        super().__init__(host, instance)
+        self.network_infos = network_infos
+        self.adapters = adapters
+
+    def execute(self):
+        for vif in self.network_infos:
+            powervm_vif.plug(self.host, self.instance, vif, new_vif=False,
+                             adapters=self.adapters)
+
+
 class PlugMgmtVif(base.HostTask):
     """Plug the management adapter; provides it as ``mgmt_cna``, or None.
 

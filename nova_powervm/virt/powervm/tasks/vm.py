@@ -313,6 +313,15 @@ class Reboot(base.HostTask):
         return power_jobs.PowerOp(self.host, self.instance)
 
 
+class RestartAtOnce(base.HostTask):
+    """Cut the power of the LPAR and start it again, in one job."""
+
+    NAME = 'restart_vm'
+
+    def execute(self):
+        power_jobs.PowerOp(self.host, self.instance).restart_at_once()
+
+
 class TriggerCrashDump(base.HostTask):
     """Have the guest dump its memory and restart."""
 

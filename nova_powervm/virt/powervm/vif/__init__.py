@@ -136,6 +136,17 @@ def known(network_infos: typing.Iterable[network_model.VIF]
     return [vif for vif in network_infos if vif.get('type') in VIF_DRIVERS]
 
 
+def are_on_platform(network_infos: typing.Iterable[network_model.VIF]) -> bool:
+    """Tell whether ports are virtual Ethernet adapters, and nothing else.
+
+    :param network_infos: list of nova.network.model.VIF.
+    :returns: bool; False if the management partition has a part of one, or if
+        the type of one is unknown.
+    """
+    return not ports_to_replug(network_infos) and set(adapter_types(
+        network_infos)) <= {driver.CLIENT_ADAPTER}
+
+
 def types_to_unplug(
         network_infos: typing.Iterable[network_model.VIF]
         ) -> list[driver.AdapterType]:

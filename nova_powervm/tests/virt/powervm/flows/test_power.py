@@ -56,6 +56,16 @@ class CrashDumpTest(base.RecipesTestCase):
     RECIPES = {'plain': ({}, {}, 'crash_dump')}
 
 
+class RestartTest(base.RecipesTestCase):
+    """A hard reboot of a server that is missing nothing."""
+
+    MODULE = power
+    FLOW = 'restart'
+    RECIPES = {'plain': ({}, {'adapters': []}, '''
+        replug_vifs
+        restart_vm''')}
+
+
 class HardRebootTest(base.RecipesTestCase):
     """What it has connected stays if it fails; it may be tried again."""
 

@@ -45,6 +45,16 @@ TROUBLE = {
     'test_half_answers.NpivBesideTest': ALL,
     'test_half_answers.StrangeDevicesTest': ALL,
     'test_half_answers.VolumesOfRunningServersTest': ALL,
+    'test_hard_reboot.MissingNothingTest': (
+        'test_lost_answer',
+        'test_nothing_can_be_looked_at',
+        'test_refused_restart',
+        'test_resize_that_has_not_ended'),
+    'test_hard_reboot.PoolMissingNothingTest': (
+        'test_lost_answer',
+        'test_nothing_can_be_looked_at',
+        'test_refused_restart',
+        'test_resize_that_has_not_ended'),
     # Tests of one class give their servers the same UUID: a host may know the
     # disk of the one before.
     'test_ibmi.MoveTest': ALL,

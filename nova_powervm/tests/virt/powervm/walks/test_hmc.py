@@ -66,7 +66,7 @@ class LifeCase(hmc.LifeMixin, hmc.HmcCase):
 class PoolTest(LifeCase):
     PLATFORM = platforms.HMC_POOL
     COUNTS = {
-        'make': 13, 'stop': 5, 'start': 2, 'hard reboot': 10, 'attach port': 3,
+        'make': 13, 'stop': 5, 'start': 2, 'hard reboot': 6, 'attach port': 3,
         'detach port': 3, 'resize': 7, 'confirm': 0, 'rescue': 18,
         'unrescue': 8, 'rebuild': 29, 'delete': 11}
 

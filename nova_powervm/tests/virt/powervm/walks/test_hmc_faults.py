@@ -44,7 +44,8 @@ class LifeTest(WalkCase):
 @case.walks(is_variant=True)
 class UseTest(WalkCase):
     CYCLES = [[step(ops.STOP, 3), step(ops.START, 1)],
-              [step(ops.HARD_REBOOT, 8)],
+              [step(ops.HARD_REBOOT, 4)],
+              [step(ops.STOP, None), step(ops.HARD_REBOOT, 6)],
               [step(ops.ATTACH_PORT, 3), step(ops.DETACH_PORT, 3)],
               [step(ops.attach(1), 8), step(ops.detach(1), 8)]]
     SERVER = {'host': hmc.HERE}
