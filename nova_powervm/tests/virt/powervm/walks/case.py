@@ -98,7 +98,7 @@ def walks(kills=False, is_variant=False, known=(), **expected):
 
     def decorate(cls):
         for effect in (effects.OF_VARIANTS if is_variant else
-                       effects.FAULTS + effects.KILLS * kills):
+                       effects.FAULTS) + effects.KILLS * kills:
             test = make_test(effect)
             if effect.name in expected:
                 test = fails(expected[effect.name])(test)

@@ -128,7 +128,8 @@ class Base:
         self.cloud = cloud
         self.api = walk_api.API(cloud)
         self.watch = ledger.Watch(cloud)
-        self.systems = systems.Watch(cloud)
+        self.systems = systems.Watch(cloud,
+                                     history_look.moves_under_way)
         self.script = []
         self.taken = []
         self.servers = {}
@@ -227,9 +228,14 @@ class Base:
 
     def has_disks_of_its_host(self, number):
         """Whether the LPAR of a server has disks that no other host has."""
-        return not self.cloud.site.pools and bool(view.own_disks(
+        return not self.has_shared_disks and bool(view.own_disks(
             self.cloud.host_of(self.look(number).host),
             self.servers[number].uuid))
+
+    @property
+    def has_shared_disks(self):
+        """Whether all hosts reach the disks of each server."""
+        return self.cloud.platform.options['disk_driver'] == 'ssp'
 
     def volumes_of(self, number):
         """Numbers of the volumes that are attached to a server."""
@@ -321,17 +327,17 @@ class Base:
             for fault in reversed(armed):
                 fault.disarm()
 
-    def _do(self, number, act, *statuses, on=None):
+    def _do(self, number, act, *statuses, on=()):
         """Have Nova do something to a server, and return its UUID.
 
-        :param on: Nova's name of the host; None for that of the server
+        :param on: Nova's names of hosts beside that of the server
         """
         if number not in self.servers:
             raise NotPossible('There is no server %d' % number)
         found = self.servers[number]
         if statuses and found.status not in statuses:
             raise NotPossible('Server %d is %s' % (number, found.status))
-        with self.systems.stay(on or found.host):
+        with self.systems.stay(*filter(None, (found.host, *on))):
             self._disturbed(lambda: act(found))
         self._looks.clear()
         self._note(not self.cloud.failures)

@@ -43,6 +43,12 @@ _CUT_OFF = sqlalchemy.text(
     'AND instances.host != last.dest_compute')
 
 
+#: Hosts of live migrations that have not ended, as far as Nova knows.
+_UNDER_WAY = sqlalchemy.text(
+    'SELECT source_compute, dest_compute FROM migrations '
+    "WHERE migration_type = 'live-migration' AND status NOT IN "
+    "('completed', 'failed', 'error', 'cancelled')")
+
 _KEPT_IDS = sqlalchemy.text(
     'SELECT value FROM instance_system_metadata '
     'WHERE instance_uuid = :uuid AND key = :key AND deleted = 0')
@@ -118,6 +124,15 @@ def moves_cut_off(kind):
     """
     with main_db_api.get_engine().connect() as connection:
         return list(connection.execute(_CUT_OFF, {'kind': kind}))
+
+
+def moves_under_way():
+    """List (source, target), Nova's names of hosts, of live migrations.
+
+    Those of servers that Nova has deleted meanwhile are among them.
+    """
+    with main_db_api.get_engine().connect() as connection:
+        return [tuple(row) for row in connection.execute(_UNDER_WAY)]
 
 
 def kept_ids(uuid, host):

@@ -34,13 +34,19 @@ class MoveSteps(history.Base):
     """Live migrations, and what happens while they are under way."""
 
     @step
-    def live_migrate(self, number):
-        """Move a running server to the other host."""
+    def live_migrate(self, number, target=None):
+        """Move a running server.
+
+        :param target: int, a host; None for the other one of two
+        """
+        source, before = self.host_number(number), self._guest(number)
+        target = target or 3 - source
         is_easy = (not self.has_fault() and not self.vioses(up=False) and
                    self._keeps_luns(number) and
-                   not self._is_in_the_way(number))
-        source, before = self.host_number(number), self._guest(number)
-        uuid = self._do(number, self._live_migrate, 'active')
+                   not self._is_in_the_way(number, target))
+        name = 'compute%d' % target
+        uuid = self._do(number, lambda found: self.api.live_migrate(
+            found, name), 'active', on=[name])
         if is_easy and self.host_number(number) == source:
             raise history.Broken(self.tell('server %d has not moved' %
                                            number))
@@ -48,31 +54,39 @@ class MoveSteps(history.Base):
         return uuid
 
     @step
-    def live_migrate_until(self, number, phase, event):
+    def live_migrate_until(self, number, phase, event, target=None):
         """Move a running server; something happens when a phase begins.
 
         :param phase: str, see simulator.migration.record.PHASES
         :param event: str, one of EVENTS
+        :param target: int, a host; None for the other one of two
         """
         self._seen, before = [], self._guest(number)
         is_easy = event in _HARMLESS and not self.vioses(up=False)
-        uuid = self._do(number, lambda found: self._live_migrate_until(
-            found, self.lpar(number), phase, event), 'active')
+        target = 'compute%d' % (target or 3 - self.host_number(number))
+        uuid = self._do(
+            number, lambda found: self._live_migrate_until(
+                found, self.lpar(number), phase, event, target),
+            'active', on=[target] + self._changed_by(event))
         self._expect_none(self._seen)
         if is_easy:
             self._expect(number, 'active')
         self._expect_guest(number, before, is_easy)
         return uuid
 
-    def _is_in_the_way(self, number):
+    def _changed_by(self, event):
+        """Nova's names of the hosts that something else happens to."""
+        return (['compute%d' % host for host in self.hosts]
+                if event in _OF_ALL else [])
+
+    def _is_in_the_way(self, number, target):
         """Whether the target has an LPAR of a server, from an earlier move.
 
         The driver refuses such a target, until an operator has deleted it.
         """
         with self.cloud.site.lock:
             return view.partition_of(
-                self._host(3 - self.host_number(number)),
-                self.servers[number].uuid) is not None
+                self._host(target), self.servers[number].uuid) is not None
 
     def _keeps_luns(self, number):
         """Whether an array gives both WWPNs of each adapter the same LUNs.
@@ -130,15 +144,7 @@ class MoveSteps(history.Base):
                                            '%s' % (number, sorted(map(
                                                str, before[1] - after[1])))))
 
-    def _live_migrate(self, found):
-        return self.api.live_migrate(found, self._other(found.host))
-
-    @staticmethod
-    def _other(name):
-        """Nova's name of the other host."""
-        return {'compute1': 'compute2', 'compute2': 'compute1'}[name]
-
-    def _live_migrate_until(self, found, lpar, phase, event):
+    def _live_migrate_until(self, found, lpar, phase, event, target):
         migrations = self.cloud.site.migrations
         source = found.host
         fault = None
@@ -152,11 +158,11 @@ class MoveSteps(history.Base):
 
         def meet():
             met.append(phase)
-            self._meet(found, lpar, source, event)
+            self._meet(found, lpar, (source, target), event)
 
         self.cloud.waiting.events.append(meet)
         try:
-            self._live_migrate(found)
+            self.api.live_migrate(found, target)
         finally:
             self.cloud.waiting.reset()
             if fault is not None:
@@ -171,11 +177,15 @@ class MoveSteps(history.Base):
         with self.cloud.site.lock:
             self.cloud.site.migrations.release(lpar.uuid)
 
-    def _meet(self, found, lpar, source, event):
-        """Look at both hosts half-way, and let the event happen."""
+    def _meet(self, found, lpar, hosts, event):
+        """Look at both hosts half-way, and let the event happen.
+
+        :param hosts: Nova's names of source and target
+        """
+        source, _target = hosts
         self._seen += self.watch.unsafe()
         try:
-            EVENTS[event](self, found, lpar, source)
+            EVENTS[event](self, found, lpar, *hosts)
             self._seen += self.watch.unsafe()
         finally:
             if source in self.cloud.computes:
@@ -186,52 +196,53 @@ class MoveSteps(history.Base):
 
     # ---- what happens half-way -------------------------------------------
 
-    def _nothing(self, found, lpar, source):
+    def _nothing(self, found, lpar, source, target):
         """Nothing but a look."""
 
-    def _abort(self, found, lpar, source):
+    def _abort(self, found, lpar, source, target):
         self.api.abort_live_migration(found)
 
-    def _kill_source(self, found, lpar, source):
+    def _kill_source(self, found, lpar, source, target):
         """It dies while the platform goes on."""
         self._release(lpar)
-        self._kill_source_early(found, lpar, source)
+        self._kill_source_early(found, lpar, source, target)
 
-    def _kill_source_early(self, found, lpar, source):
+    def _kill_source_early(self, found, lpar, source, target):
         """It dies, and the migration is held until somebody ends it."""
         effects.die(self.cloud, source)
         raise effects.Killed()
 
-    def _stop_source(self, found, lpar, source):
+    def _stop_source(self, found, lpar, source, target):
         self.cloud.compute(source).driver.services.migrations.close()
 
-    def _kill_target(self, found, lpar, source):
-        effects.die(self.cloud, self._other(source))
-        self.cloud.kill(self._other(source))
+    def _kill_target(self, found, lpar, source, target):
+        effects.die(self.cloud, target)
+        self.cloud.kill(target)
 
-    def _restart_target(self, found, lpar, source):
-        self._restart(self._other(source))
+    def _restart_target(self, found, lpar, source, target):
+        self._restart(target)
 
-    def _run_periodic_tasks(self, found, lpar, source):
-        self.cloud.run_periodic_tasks()
+    def _run_periodic_tasks(self, found, lpar, source, target):
+        self.systems.run_periodic_tasks()
 
-    def _reboot_others(self, found, lpar, source):
+    def _reboot_others(self, found, lpar, source, target):
         """The VIOSes of both hosts change meanwhile."""
         for other in self._others(found):
             self.api.reboot(other, hard=True)
 
-    def _move_others(self, found, lpar, source):
+    def _move_others(self, found, lpar, source, target):
         """Several migrations at once, also in opposite directions."""
         for other in self._others(found):
-            self.api.live_migrate(other, self._other(other.host))
+            self.api.live_migrate(
+                other, target if other.host == source else source)
 
     def _others(self, found):
         """The other servers that are active."""
         return [other for other in self.servers.values()
                 if other is not found and other.status == 'active']
 
-    def _forget_jobs(self, found, lpar, source):
-        """NovaLink restarts."""
+    def _forget_jobs(self, found, lpar, source, target):
+        """NovaLink, or the HMC, restarts."""
         with self.cloud.site.lock:
             lpar.host.jobs.forget()
 
@@ -252,6 +263,9 @@ EVENTS = {
     'reboot others': MoveSteps._reboot_others,
     'move others': MoveSteps._move_others,
 }
+#: These may change all hosts. The jobs of an HMC are those of all systems.
+_OF_ALL = frozenset(('periodic', 'reboot others', 'move others',
+                     'forget jobs'))
 #: After these a server runs, on either host, if nothing else is wrong.
 _HARMLESS = frozenset(('look', _FAILED, _STUCK, 'abort', 'restart target',
                        'periodic', 'forget jobs', 'reboot others',

@@ -131,7 +131,7 @@ def _in_state(*statuses, condition=None):
 def _movable(played, number):
     """Whether a server can be taken to the other host."""
     return len(played.hosts) > 1 and not played.cloud.platform.is_hmc and (
-        bool(played.cloud.site.pools) or not played.has_own_disks(number))
+        played.has_shared_disks or not played.has_own_disks(number))
 
 
 def _can_migrate(played, number):
@@ -263,26 +263,38 @@ def _has_later_port(played, number):
 
 
 def _live_migrations(played):
-    """Running servers that can be moved while they run.
+    """Running servers that can be moved while they run, and where to.
 
-    Without a pool these are those that have volumes only.
+    Without a pool these are those that have volumes only. One of two hosts is
+    not told.
     """
     if len(_up(played)) < 2:
         return []
     lpars = {number: played.lpar(number)
              for number in played.in_state('active')
-             if _movable(played, number) and
+             if (played.has_shared_disks or
+                 not played.has_own_disks(number)) and
              not played.has_disks_of_its_host(number)}
-    return [(number,) for number, lpar in lpars.items()
+    return [(number, *target) for number, lpar in lpars.items()
             if lpar is not None and lpar.partition_state == 'running' and
-            lpar.rmc == 'active' and lpar.migration is None]
+            lpar.rmc == 'active' and lpar.migration is None
+            for target in _targets(played, number)]
+
+
+def _targets(played, number):
+    """Where a server can go: list of (int,), or () for the other one."""
+    if len(played.hosts) < 3:
+        return [()]
+    return [(host,) for host in _up(played)
+            if host != played.host_number(number)]
 
 
 def _live_migrations_with_events(played):
     # What kills a nova-compute must not do so in the midst of another.
     if played.has_fault(kills=True):
         return []
-    return [found + event for found in _live_migrations(played)
+    return [(number, *event, *target)
+            for number, *target in _live_migrations(played)
             for event in history_moves.choices()]
 
 

@@ -38,7 +38,7 @@ class ServerSteps(history.Base):
         self._all.append(made)
         self._do(number, lambda _server: self.api.create(
             number, FLAVORS[flavor], volumes=own_volumes, boots=boots,
-            host='compute%d' % host), on='compute%d' % host)
+            host='compute%d' % host), on=['compute%d' % host])
         if made.status == 'active':
             self.watch.guests.write(made)
         else:

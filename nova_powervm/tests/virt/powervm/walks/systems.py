@@ -33,8 +33,7 @@ def parts(site, *but):
     """Describe what belongs to systems: dict of str, see fingerprint.
 
     :param site: simulator.site.Site
-    :param but: names of the simulated hosts that are left out; each a str, or
-        None for no host
+    :param but: names of the simulated hosts that are left out
     """
     names = {host.name for host in site.hosts} - set(but)
     found = {}
@@ -54,34 +53,42 @@ class Watch:
     """Looks whether an operation on one system leaves the others alone.
 
     :param cloud: cloud.Cloud; without an HMC nothing is looked at
+    :param moves: function that lists (host, host) between which a server may
+        be moving
     """
 
-    def __init__(self, cloud):
+    def __init__(self, cloud, moves=lambda: ()):
         self._cloud = cloud
+        self._moves = moves
         # How many requests have been looked at.
         self._seen = 0
 
     @contextlib.contextmanager
-    def stay(self, name):
-        """Have all systems but one stay as they are meanwhile.
+    def stay(self, *names):
+        """Have all systems but some stay as they are meanwhile.
 
-        :param name: Nova's name of the host of that one; None if no compute
-            does anything
+        :param names: Nova's names of the hosts of those; those to or from
+            which a server of theirs is moving may change, too
         :raises Changed: if one does not
         """
         if not self._cloud.platform.is_hmc:
             yield
             return
         site = self._cloud.site
-        but = name and self._cloud.host_of(name).name
-        before = parts(site, but)
+        but = [self._cloud.host_of(name).name for name in self._with(names)]
+        before = parts(site, *but)
         yield
         records = site.hosts[0].journal.records()
-        changes = fingerprint.differences(before, parts(site, but)) + [
+        changes = fingerprint.differences(before, parts(site, *but)) + [
             str(record) for record in root_feeds(records[self._seen:])]
         self._seen = len(records)
         if changes:
             raise Changed('of another system: ' + '\n'.join(changes))
+
+    def _with(self, names):
+        """Some hosts, with those that a migration connects with them."""
+        return set(names).union(*(
+            hosts for hosts in self._moves() if set(names) & set(hosts)))
 
     def run_periodic_tasks(self):
         """Run them on one host after the other, see cloud.Cloud."""

@@ -77,3 +77,10 @@ class HmcVscsiTest(SeedCase):
 
     PLATFORM = platforms.HMC_VSCSI
     COUNT = 2
+
+
+@seeds(1)
+class HmcPoolTest(HmcVscsiTest):
+    """The same; servers move between the hosts while they run."""
+
+    PLATFORM = platforms.HMC_POOL

@@ -48,16 +48,17 @@ class EventsCase(history_case.HistoryCase):
 
     :cvar VOLUMES: tuple of int; the server boots from the first of them
     :cvar OTHER: the same, of another server
+    :cvar TARGET: tuple, the host that it goes to if there are more than two
     """
 
-    VOLUMES = OTHER = ()
+    VOLUMES = OTHER = TARGET = ()
 
     def check(self, phase, event, host):
         played = self.stage.begin()
         self.make(played, 1, self.VOLUMES)
         if event.endswith('others'):
             self.make(played, 2, self.OTHER)
-        played.live_migrate_until(1, phase, event)
+        played.live_migrate_until(1, phase, event, *self.TARGET)
         for number in played.hosts:
             if not played.is_up(number):
                 played.start_compute(number)
@@ -142,6 +143,33 @@ class NpivEventsTest(EventsCase):
 
     PLATFORM = platforms.TWO_NPIV
     VOLUMES, OTHER = VscsiEventsTest.VOLUMES, VscsiEventsTest.OTHER
+
+
+@cases(('copy', 'abort', 1), ('copy', 'kill source early', 1),
+       ('copy', 'move others', 3), ('switch', 'kill target', 3),
+       ('cleanup', 'kill source', 3))
+class HmcEventsTest(EventsCase):
+    """Servers on the first and the third of three systems of one HMC."""
+
+    PLATFORM = platforms.HMC_POOL
+    TARGET = (3,)
+
+
+class HmcVscsiEventsTest(history_case.HistoryCase):
+    """Without a pool in use, though the site has one."""
+
+    PLATFORM = platforms.HMC_VSCSI
+
+    def test_a_disk_of_its_host_keeps_a_server(self):
+        played = self.stage.begin()
+        played.make(2, 'small', (1,), True)
+        played.make(2, 'with disks', (2,), True)
+        for target in (1, 2, 3):
+            self.assertEqual([target != 2, False], [
+                history_rules.is_allowed(played, 'live_migrate',
+                                         (number, target))
+                for number in (1, 2)])
+        self.stage.end(played, failed=False)
 
 
 class SharedVolumeTest(testtools.TestCase):

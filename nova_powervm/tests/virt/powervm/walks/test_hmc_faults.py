@@ -12,11 +12,16 @@
 
 """Walks over the life of a server behind an HMC; others stay as they are."""
 
+from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.walks import case
 from nova_powervm.tests.virt.powervm.walks import hmc
+from nova_powervm.tests.virt.powervm.walks import live_migrations
 from nova_powervm.tests.virt.powervm.walks import operations as ops
 from nova_powervm.tests.virt.powervm.walks import platforms
+from nova_powervm.tests.virt.powervm.walks import systems
 from nova_powervm.tests.virt.powervm.walks import walk
+
+CONF = cfg.CONF
 
 
 class WalkCase(hmc.HmcCase):
@@ -49,3 +54,25 @@ class UseTest(WalkCase):
               [step(ops.ATTACH_PORT, 3), step(ops.DETACH_PORT, 3)],
               [step(ops.attach(1), 8), step(ops.detach(1), 8)]]
     SERVER = {'host': hmc.HERE}
+
+
+@case.walks(is_variant=True, kills=True)
+class LiveMigrationTest(WalkCase):
+    """It moves to the third system, and back; the first one stays.
+
+    An HMC has the requests of both hosts. That of the source dies.
+    """
+
+    PLATFORM = platforms.HMC_POOL
+    CYCLES = [[step(live_migrations.live_migrate(hmc.THERE), 7),
+               walk.Step(live_migrations.live_migrate(hmc.HERE), 7,
+                         hmc.THERE)]]
+    SERVER = {'host': hmc.HERE}
+
+    def setUp(self):
+        super().setUp()
+        CONF.set_override('force_config_drive', False)
+        self.addCleanup(CONF.set_override, 'force_config_drive', True)
+
+    def others(self):
+        return systems.parts(self.cloud.site, 'server2', 'server3')

@@ -32,10 +32,10 @@ class WatchTest(hmc_base.HmcTestCase):
             host_of=lambda name: self.site.hosts[int(name[-1]) - 1])
         self.watch = systems.Watch(self.cloud)
 
-    def seen(self, act, name='compute2'):
+    def seen(self, act, *names):
         """What is seen of a change: str, empty if nothing is."""
         try:
-            with self.watch.stay(name):
+            with self.watch.stay(*names):
                 act()
         except systems.Changed as exc:
             return str(exc)
@@ -43,19 +43,32 @@ class WatchTest(hmc_base.HmcTestCase):
 
     def test_the_system_itself(self):
         self.assertEqual('', self.seen(
-            lambda: self.simulated.operator.create_partition('new')))
+            lambda: self.simulated.operator.create_partition('new'),
+            'compute2'))
 
     def test_another_system(self):
         for host in self.others:
             self.assertIn(host.name, self.seen(
-                lambda: host.operator.create_partition('new')))
+                lambda: host.operator.create_partition('new'), 'compute2'))
             self.assertIn('bytes', self.seen(
-                lambda: host.operator.create_disk('vios1', 'datavg', 'new',
-                                                  1024 ** 2, b'bytes')))
+                lambda: host.operator.create_disk(
+                    'vios1', 'datavg', 'new', 1024 ** 2, b'bytes'),
+                'compute2'))
 
     def test_no_system(self):
         self.assertIn('server2', self.seen(
-            lambda: self.simulated.operator.create_partition('new'), None))
+            lambda: self.simulated.operator.create_partition('new')))
+
+    def test_systems_of_a_migration(self):
+        """The one to which a server moves may change, and no other."""
+        for moves, name, changed in (
+                ([('compute2', 'compute3')], 'one', ['server1']),
+                ([('compute1', 'compute3')], 'two', ['server1', 'server3'])):
+            self.watch = systems.Watch(self.cloud, lambda: moves)
+            self.assertEqual(changed, [
+                host.name for host in self.others if self.seen(
+                    lambda: host.operator.create_partition(name),
+                    'compute2')])
 
     def test_what_they_share(self):
         self.assertEqual('', self.seen(
