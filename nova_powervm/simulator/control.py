@@ -31,6 +31,7 @@ from nova_powervm.simulator import control_san
 from nova_powervm.simulator import control_token
 from nova_powervm.simulator import disk_io
 from nova_powervm.simulator import errors
+from nova_powervm.simulator import faults
 from nova_powervm.simulator import page
 from nova_powervm.simulator import request as rest_request
 from nova_powervm.simulator import values
@@ -275,6 +276,8 @@ class Control:
     def _add_fault(self, body):
         spec = self._read(body)
         self._check(spec, '#/components/schemas/Fault')
+        for name in ('method', 'path', 'query'):
+            faults.check_pattern(spec.get(name, ''))
         try:
             fault = self._host.faults.add(spec)
         except re.error as exc:

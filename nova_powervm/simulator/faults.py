@@ -200,6 +200,38 @@ class Faults:
             return removed
 
 
+#: What a regular expression is made of, as far as its time matters.
+_PARTS = re.compile(r'\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\{[0-9]*,\}|.', re.DOTALL)
+
+
+def check_pattern(pattern):
+    """Refuse a regular expression that may take for ever.
+
+    That is one that repeats a group in which there is a choice or another
+    repetition. Python can neither stop such a search nor do anything else
+    meanwhile.
+
+    :param pattern: str
+    :raises errors.Refused:
+    """
+    # For each open group, whether there are several ways to match it.
+    groups, closed = [False], False
+    for part in _PARTS.findall(pattern):
+        if part in ('*', '+') or part.endswith(',}'):
+            if closed:
+                raise errors.Refused(
+                    '%r may take for ever: it repeats a group in which there '
+                    'is a choice or a repetition' % pattern)
+            groups[-1] = True
+        if part == '|':
+            groups[-1] = True
+        closed = part == ')' and len(groups) > 1 and groups.pop()
+        if closed:
+            groups[-1] = True
+        if part == '(':
+            groups.append(False)
+
+
 def vios_of(endpoint, segments):
     """Find the VIOS that a request is for.
 

@@ -14,6 +14,7 @@
 
 from concurrent import futures
 import io
+import json
 import socket
 import ssl
 import threading
@@ -436,3 +437,29 @@ class TestNoAnswerToPypowervm(testtools.TestCase):
             record = host.journal.records()[-1]
             self.assertEqual((None, 0), (record['status'],
                                          record['bytes_out']))
+
+
+class PatternTest(testtools.TestCase):
+
+    def test_patterns_that_may_take_for_ever(self):
+        """The search of one of them stops everything, also SIGTERM."""
+        for pattern in (r'^/(\w+[/-]?)+!$', '(a|b)*', '(a+){2,}', '((a)|b)+',
+                        '(?:x*)*', '([a-z]+)*', '((a*))+', '(a{1,})+'):
+            self.assertRaises(errors.Refused, faults.check_pattern, pattern)
+
+    def test_other_patterns(self):
+        for pattern in ('', 'do/Migrate$', '(GET|PUT)', '[(*+]+', '(ab)*c.*',
+                        r'\(a+\)+', '(a|b)?', '(a+){2}', '[^]*)]+',
+                        r'[\](a+)]*', '(', ')+', '*', '[', '(a+)b+',
+                        'VirtualIOServer/[^/]+$|x'):
+            faults.check_pattern(pattern)
+
+    def test_control_api(self):
+        host = self.useFixture(fixtures.SimulatedSite()).site.hosts[0]
+        client = self.useFixture(fixtures.Client(host))
+        for name in ('method', 'path', 'query'):
+            answer = client.request('POST', '/simulator/faults', json.dumps(
+                {'effect': 'busy', name: '(a+)+b'}))
+            self.assertEqual(400, answer.status)
+            self.assertIn(b'may take for ever', answer.body)
+        self.assertEqual([], host.faults.data())
