@@ -12,8 +12,10 @@
 
 """What scenarios of live migrations share."""
 
+import contextlib
 import functools
 import itertools
+import threading
 from unittest import mock
 
 import fixtures as fx
@@ -170,6 +172,43 @@ class LiveMoveMixin(base.TwoHostMixin):
             if 'QUEUE_CLIENTKEY' not in (record['query'] or '')]
 
     # ---- the course of events ----------------------------------------------
+
+    @contextlib.contextmanager
+    def deletion_of(self, server):
+        """Yield the thread that deletes a server while another one moves it.
+
+        It has not begun. It ends its work when the body has ended, and nothing
+        is left of the server then.
+        """
+        migrations, has_ended = (self.driver.services.migrations,
+                                 threading.Event())
+        give_up = migrations.give_up
+
+        def wait(*args):
+            is_over = give_up(*args)
+            # The two threads would wait for each other in SQLite.
+            has_ended.wait(60)
+            return is_over
+
+        deletion = threading.Thread(target=lambda: self.users.delete(
+            self.walk_server(server)))
+        with mock.patch.object(migrations, 'give_up', wait):
+            yield deletion
+            has_ended.set()
+            deletion.join(60)
+        self.assertEqual('gone', self.walk_server(server).status)
+        self.reap()
+        self.assertEqual({}, {
+            host: lpar for host in self.computes
+            for lpar in [self.lpar_on(server, host)] if lpar})
+        self.cloud.run_periodic_tasks()
+        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
+
+    def wait_until_given_up(self, server):
+        """Wait until somebody who deletes a server waits for its migration."""
+        migrations, instance = (self.driver.services.migrations,
+                                self.instance_of(server))
+        self.wait_for(lambda: migrations._find(instance).is_given_up)
 
     def meanwhile(self, *events):
         """Let things happen, one each time that the source waits."""

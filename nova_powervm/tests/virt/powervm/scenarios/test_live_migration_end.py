@@ -12,9 +12,6 @@
 
 """A nova-compute ends, or the server is deleted, in a live migration."""
 
-import threading
-from unittest import mock
-
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import live_migration
 from nova_powervm.tests.virt.powervm.scenarios import test_live_migration
@@ -155,11 +152,9 @@ class EndTest(live_migration.SourceEndMixin,
         """The target deletes it, when Nova looks for deleted servers."""
         server = self.boot_on_first()
         self.hold(server, 'cleanup')
-        migrations = self.driver.services.migrations
 
         def go_on():
-            self.wait_for(lambda: migrations._find(
-                self.instance_of(server)).is_given_up)
+            self.wait_until_given_up(server)
             self.release(server)
 
         self.delete_meanwhile(server, go_on)
@@ -173,32 +168,11 @@ class EndTest(live_migration.SourceEndMixin,
 
         :param go_on: called while it is migrated, when the deletion has begun
         """
-        migrations, has_ended = (self.driver.services.migrations,
-                                 threading.Event())
-        give_up = migrations.give_up
-
-        def wait(*args):
-            is_over = give_up(*args)
-            # The two threads would wait for each other in SQLite.
-            has_ended.wait(60)
-            return is_over
-
-        deletion = threading.Thread(target=lambda: self.users.delete(
-            self.walk_server(server)))
-        self.meanwhile(*[None] * 30, deletion.start, go_on)
-        with mock.patch.object(migrations, 'give_up', wait):
+        with self.deletion_of(server) as deletion:
+            self.meanwhile(*[None] * 30, deletion.start, go_on)
             self.users.live_migrate(self.walk_server(server), 'compute2')
             self.assertEqual('cancelled', self.migration_of(server).status)
             self.assertEqual([], self.cloud.failures)
-            has_ended.set()
-            deletion.join(60)
-        self.assertEqual('gone', self.walk_server(server).status)
-        self.reap()
-        self.assertEqual({}, {
-            host: lpar for host in self.computes
-            for lpar in [self.lpar_on(server, host)] if lpar})
-        self.cloud.run_periodic_tasks()
-        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
 
     def test_nobody_knows(self):
         """A hard reboot does not make the server a second time."""

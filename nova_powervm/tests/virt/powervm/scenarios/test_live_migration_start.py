@@ -16,7 +16,6 @@ nova-compute takes no requests before its start has ended, so this must not
 take long. A thread goes on; here it is called when the test wants it.
 """
 
-import threading
 from unittest import mock
 
 from nova_powervm.simulator.migration import outcomes
@@ -66,10 +65,6 @@ class StartMixin:
             self.cloud.waiting.run_threads()
         self.cloud.run_casts()
 
-
-class StartTest(StartMixin, live_migration.LiveMigrationMixin,
-                base.ScenarioCase):
-
     def test_it_stays(self):
         server, before = self.interrupt('copy')
         self.mute(server)
@@ -91,6 +86,10 @@ class StartTest(StartMixin, live_migration.LiveMigrationMixin,
         self.assertEqual('completed', self.migration_of(server).status)
         self.assert_source_is_clean()
         self.assert_gone(server)
+
+
+class StartTest(StartMixin, live_migration.LiveMigrationMixin,
+                base.ScenarioCase):
 
     def test_abort_is_refused(self):
         """It arrives later."""
@@ -202,29 +201,10 @@ class StartTest(StartMixin, live_migration.LiveMigrationMixin,
 
         :param then: what happens after the deletion has begun
         """
-        deletion = threading.Thread(target=lambda: self.users.delete(
-            self.walk_server(server)))
-        migrations, has_ended = (self.driver.services.migrations,
-                                 threading.Event())
-        give_up = migrations.give_up
-
-        def wait(*args):
-            is_over = give_up(*args)
-            # The two threads would wait for each other in SQLite.
-            has_ended.wait(60)
-            return is_over
-
-        self.meanwhile(deletion.start, lambda: self.wait_for(
-            lambda: migrations._find(self.instance_of(server)).is_given_up),
-            *then)
-        with mock.patch.object(migrations, 'give_up', wait):
+        with self.deletion_of(server) as deletion:
+            self.meanwhile(deletion.start,
+                           lambda: self.wait_until_given_up(server), *then)
             self.go_on()
-            has_ended.set()
-            deletion.join(60)
-        self.assertEqual('gone', self.walk_server(server).status)
-        self.reap()
-        self.cloud.run_periodic_tasks()
-        self.assert_state_equal(self.empty, self.platform_state(), 'deleted')
 
     def test_is_deleted_and_stays(self):
         server, _before = self.interrupt('copy')
@@ -246,23 +226,4 @@ class StartTest(StartMixin, live_migration.LiveMigrationMixin,
 
 class VolumesTest(StartMixin, live_volumes.LiveVolumeMixin,
                   base.ScenarioCase):
-
-    def test_it_stays(self):
-        server, before = self.interrupt('copy')
-        self.mute(server)
-        self.start_without_waiting(server)
-        self.answer_again()
-        self.go_on()
-        self.assert_stayed(server, before)
-        self.assert_moves_again(server)
-
-    def test_it_has_arrived(self):
-        server, (_state, booted) = self.interrupt('cleanup')
-        self.release(server)
-        self.site.clock.advance(60)
-        self.mute(server)
-        self.start_without_waiting(server)
-        self.answer_again()
-        self.go_on()
-        self.assert_runs_on(server, 'compute2', booted)
-        self.assert_source_is_clean()
+    """Devices of its volumes are on both hosts."""
