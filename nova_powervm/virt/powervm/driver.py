@@ -124,7 +124,7 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
         platform.wait_for_vioses()
         self.services = powervm_services.open_services(self.virtapi, platform,
                                                        self.nvram)
-        self.actions = actions.build(self.services)
+        self.actions = actions.build(self.services, self.operations)
         disk_dvr = self.services.disk
         self.capabilities['has_imagecache'] = (
             disk_dvr.capabilities['has_imagecache'])

@@ -116,7 +116,7 @@ class DriverTest(OddAnswers):
         super().setUp()
         self.driver = driver.PowerVMDriver(None)
         self.driver.actions = actions.build(
-            type('Services', (), {'host': self.host})())
+            type('Services', (), {'host': self.host})(), None)
         self.driver.actions.states.end_start()
         self.driver.operations.open()
 

@@ -54,10 +54,11 @@ class Actions:
     ports: powervm_ports.Ports
 
 
-def build(services):
+def build(services, ongoing):
     """Build the Actions; sends no request.
 
     :param services: services.Services
+    :param ongoing: operations.Operations of the driver.
     """
     states = powervm_states.States(services.host)
     servers = powervm_servers.Servers(services)
@@ -66,6 +67,7 @@ def build(services):
     return Actions(
         states=states, servers=servers, recovery=recovery,
         moves=powervm_moves.Moves(services, servers, recovery),
-        live=live, settling=powervm_settling.Settling(services, live),
+        live=live, settling=powervm_settling.Settling(
+            services, live, ongoing),
         rebuilds=powervm_rebuilds.Rebuilds(services, servers, recovery),
         ports=powervm_ports.Ports(services))

@@ -88,6 +88,11 @@ class LiveMigrations:
             copied.
         """
         content = data.read(migrate_data)
+        if self._services.migrations.has(instance):
+            # An earlier process has begun it, and somebody has reset the
+            # state of the server.
+            raise nova_exc.MigrationPreCheckError(
+                reason='an earlier live migration of the server has not ended')
         checks.check_block_migration(content['block_migration'])
         own_disks = flow_spawn.own_disk_types(block_device_info)
         with _checking():

@@ -149,8 +149,13 @@ class Recovery:
 
         Needs no request if this host has the LPAR.
 
-        :raises PowerVMAPIFailed: if another host has it, or may have it.
+        :raises PowerVMAPIFailed: if another host has it, or may have it, or if
+            a live migration of the server has not ended.
         """
+        if self._services.migrations.has(instance):
+            raise exception.PowerVMAPIFailed(
+                inst_name=instance.name, reason='an earlier live migration of '
+                'the server has not ended')
         if self.is_lost(instance):
             elsewhere.check_lost(context, instance,
                                  self._services.host.nodename)

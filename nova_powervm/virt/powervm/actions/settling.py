@@ -19,7 +19,12 @@ offers no other way to that than private methods of the manager; if a future
 Nova lacks them, it does what it does without this module.
 
 nova-compute takes no requests before its start has ended. So the start waits
-for a limited time. A thread goes on with what has not ended by then.
+for a limited time. A thread goes on with what has not ended by then. Meanwhile
+Nova's users may do something else with the server, so the thread looks at
+Nova's records again before it ends the migration there.
+
+Nova's record of the migration tells what is to be settled. Somebody may have
+reset the state of the server: its LPAR may be on the target nevertheless.
 """
 
 import contextlib
@@ -27,6 +32,7 @@ import functools
 import threading
 
 from nova.compute import task_states
+from nova import exception as nova_exc
 from nova import objects
 from nova.objects import fields
 from nova.objects import migrate_data as nova_data
@@ -54,16 +60,23 @@ _METHODS = ('_post_live_migration_update_host', '_reset_live_migration',
             '_rollback_live_migration')
 
 
+# What Nova's start reads of a server (source: nova.compute.manager).
+_READ = ('info_cache', 'metadata', 'system_metadata', 'numa_topology',
+         'flavor')
+
+
 class Settling:
     """Ends live migrations from this host when nova-compute starts.
 
     :param services: services.Services
     :param live: live_migrations.LiveMigrations
+    :param ongoing: operations.Operations of the driver.
     """
 
-    def __init__(self, services, live):
+    def __init__(self, services, live, ongoing):
         self._services = services
         self._live = live
+        self._ongoing = ongoing
 
     def settle(self, context, instances):
         """End the live migrations of some servers.
@@ -77,9 +90,12 @@ class Settling:
             for which no thread waits.
         """
         until = self._services.migrations.deadline(START_SECONDS)
+        under_way = {record.instance_uuid: record for record in sorted(
+            self._under_way(context), key=lambda record: record.id)}
         known, settled = set(), []
         for instance in instances:
-            end = self._settle(context, instance, until)
+            end = self._settle(context, instance,
+                               under_way.get(instance.uuid), until)
             if end is not outcome.Outcome.MOVED:
                 known.add(instance.uuid)
                 if end is not None:
@@ -87,16 +103,20 @@ class Settling:
         self._clean_up(context, known, until)
         return objects.InstanceList(context, objects=settled)
 
-    def _settle(self, context, instance, until):
+    def _settle(self, context, instance, record, until):
         """End the live migration of a server, if there is one.
 
+        :param record: nova.objects.Migration that is under way, or None.
         :returns: outcome.Outcome, STAYED without one; None if a thread waits.
         """
         manager = getattr(self._services.virtapi, '_compute', None)
-        migrates = (instance.task_state == task_states.MIGRATING and
-                    all(hasattr(manager, name) for name in _METHODS))
-        record = self._find(context, instance) if migrates else None
-        if record is None:
+        if record is None or not all(hasattr(manager, name)
+                                     for name in _METHODS):
+            return outcome.Outcome.STAYED
+        if self._is_superseded(context, instance, record):
+            _end_superseded(instance, record, _later(context, record))
+            return outcome.Outcome.STAYED
+        if not _claim(instance):
             return outcome.Outcome.STAYED
         LOG.warning('nova-compute has ended while the server was migrated to '
                     '%s; finding out where it is.', record.dest_compute,
@@ -125,12 +145,22 @@ class Settling:
                             'tells how that has ended.', START_SECONDS,
                             instance=instance)
                 start_thread(functools.partial(
-                    _go_on, block.pop_all(), migration, instance, conclude))
+                    _go_on, block.pop_all(), migration, instance, conclude,
+                    self._ongoing))
                 return None
 
     def _conclude(self, manager, context, instance, record, migration, end,
                   is_late):
-        """Have Nova do what follows on the end of a migration."""
+        """Have Nova do what follows on the end of a migration.
+
+        :raises live.running.NotYet: if Nova does something with the server.
+        """
+        if is_late:
+            instance = _read(context, instance.uuid)
+            if self._has_left(context, instance, record):
+                return self._conclude_what_has_left(
+                    context, instance, record, migration, end)
+            _take_back(instance, migration)
         end = outcome.confirm(context, instance, record.dest_compute, end)
         LOG.info('The migration has ended: the outcome is %r.', end.value,
                  instance=instance)
@@ -160,21 +190,19 @@ class Settling:
         :param known: set of the UUIDs of Nova's servers that are still here.
         """
         context = context.elevated(read_deleted='yes')
-        for migration in objects.MigrationList.get_by_filters(context, {
-                'source_compute': self._services.host.nodename,
-                'migration_type': fields.MigrationType.LIVE_MIGRATION,
-                'status': list(move.UNDER_WAY)}):
+        for migration in self._under_way(context):
             if migration.instance_uuid not in known:
-                later = _later(context, migration)
                 utils.try_to(
                     'clean up after the migration of server %s' %
-                    migration.instance_uuid,
-                    *(_end_record, migration, later) if later else
-                    (self._clean_up_after, context, migration, until))
+                    migration.instance_uuid, self._clean_up_after, context,
+                    migration, until)
 
     def _clean_up_after(self, context, record, until):
-        instance = objects.Instance.get_by_uuid(context,
-                                                record.instance_uuid)
+        instance = _read(context, record.instance_uuid)
+        later = _later(context, record)
+        if later:
+            _end_superseded(instance, record, later)
+            return
         LOG.warning('nova-compute has ended while the server was migrated to '
                     '%s. Nova has no such server on this host any more.',
                     record.dest_compute, instance=instance)
@@ -193,21 +221,43 @@ class Settling:
                 self._services, instance), instance)
             self._services.config_drive.delete_everywhere(instance)
         if end is not outcome.Outcome.UNKNOWN:
+            if instance.deleted:
+                attachments.delete_unused(instance)
             record.status = ('completed' if
                              instance.host == record.dest_compute
                              else 'error')
             record.save()
         return end
 
-    def _find(self, context, instance):
-        """The nova.objects.Migration that is under way, or None."""
-        found = objects.MigrationList.get_by_filters(context, {
-            'instance_uuid': instance.uuid,
+    def _under_way(self, context):
+        """Nova's records of migrations from here: MigrationList."""
+        return objects.MigrationList.get_by_filters(context, {
+            'source_compute': self._services.host.nodename,
             'migration_type': fields.MigrationType.LIVE_MIGRATION,
             'status': list(move.UNDER_WAY)})
-        return max((migration for migration in found
-                    if migration.source_compute == instance.host),
-                   key=lambda migration: migration.id, default=None)
+
+    def _is_superseded(self, context, instance, record):
+        """Whether another move has brought the server to this host since."""
+        return record.dest_compute not in move.possible_targets(
+            context, instance, self._services.host.nodename)
+
+    def _has_left(self, context, instance, record):
+        """Whether Nova has the server elsewhere, or had it since then."""
+        return (instance.deleted or
+                instance.host != self._services.host.nodename or
+                self._is_superseded(context, instance, record))
+
+    def _conclude_what_has_left(self, context, instance, record, migration,
+                                end):
+        """End the migration of a server that went its own way meanwhile."""
+        later = _later(context, record)
+        if later:
+            LOG.info('The migration is over, as another one has moved the '
+                     'server since then.', instance=instance)
+            _end_superseded(instance, record, later)
+            return end
+        return self._conclude_without_nova(context, instance, record,
+                                           migration, end, True)
 
     def _finish(self, manager, context, instance, migration):
         if manager.rt.pci_tracker is None:
@@ -249,22 +299,72 @@ def start_thread(function):
                      daemon=True).start()
 
 
-def _go_on(block, migration, instance, conclude):
+def _go_on(block, migration, instance, conclude, ongoing):
     """Wait for the end of a migration in a thread.
+
+    The driver does not end while Nova is told about it.
 
     :param block: context manager, which ends with the migration.
     :param migration: live.running.Migration
     :param conclude: see Settling._end().
+    :param ongoing: operations.Operations of the driver.
     """
     with block:
         try:
-            conclude(migration, migration.settle(), True)
-        except running.Interrupted:
+            while not _has_concluded(migration, conclude, ongoing):
+                migration.pause()
+        except (running.Interrupted, nova_exc.VirtDriverNotReady):
             LOG.info('The next start of nova-compute ends the migration.',
                      instance=instance)
         except Exception:
             LOG.exception('The migration could not be ended.',
                           instance=instance)
+
+
+def _has_concluded(migration, conclude, ongoing):
+    """Wait for the end of a migration; return whether Nova knows it now."""
+    end = migration.settle()
+    try:
+        with ongoing.one('end of a live migration'):
+            conclude(migration, end, True)
+    except running.NotYet:
+        return False
+    return True
+
+
+def _read(context, uuid):
+    """Read a server, which Nova may have deleted: nova.objects.Instance."""
+    return objects.Instance.get_by_uuid(
+        context.elevated(read_deleted='yes'), uuid, expected_attrs=_READ)
+
+
+def _claim(instance):
+    """Have Nova call a server migrating, also if its state has been reset.
+
+    :returns: bool; False if Nova does something else with it.
+    """
+    if instance.task_state is None:
+        LOG.warning('Somebody has reset the state of the server, and its live '
+                    'migration has not ended.', instance=instance)
+        instance.task_state = task_states.MIGRATING
+        instance.save(expected_task_state=[None])
+    return instance.task_state == task_states.MIGRATING
+
+
+def _take_back(instance, migration):
+    """Have Nova call a server migrating, unless it is deleted.
+
+    :raises live.running.NotYet: if Nova does something else with it.
+    """
+    if (instance.task_state == task_states.DELETING and
+            migration.is_given_up):
+        return
+    try:
+        is_claimed = _claim(instance)
+    except nova_exc.UnexpectedTaskStateError:
+        is_claimed = False
+    if not is_claimed:
+        raise running.NotYet()
 
 
 def _reset(manager, context, instance):
@@ -284,8 +384,13 @@ def _later(context, migration):
         if found.id > migration.id]
 
 
-def _end_record(migration, later):
+def _end_superseded(instance, migration, later):
     """End the record of a migration, as later ones tell how it has ended."""
+    if not any(found.migration_type == fields.MigrationType.LIVE_MIGRATION
+               for found in later):
+        # What is kept of attachments is of this migration.
+        utils.try_to('delete attachments that nobody uses',
+                     attachments.delete_unused, instance)
     first = min(later, key=lambda found: found.id)
     migration.status = ('completed' if
                         first.source_compute == migration.dest_compute

@@ -18,6 +18,7 @@ say that the server is running, and only then takes the migration back; so the
 target, which may still prepare itself, learns that nobody waits for it.
 """
 
+from nova.compute import task_states
 from nova import exception as nova_exc
 from nova import objects
 from nova.objects import fields
@@ -27,6 +28,8 @@ from nova_powervm.virt.powervm.live import attachments
 _PREPARING = 'preparing'
 #: What is said once the target is prepared.
 _RUNNING = 'running'
+# Tasks of a server that its source still waits with.
+_MIGRATED = (task_states.MIGRATING, task_states.DELETING)
 
 
 def take_over(migration):
@@ -39,10 +42,13 @@ def take_over(migration):
 
 
 def check_is_awaited(host, instance, source_attachments):
-    """Refuse a server whose source waits for it no longer (1 DB call).
+    """Refuse a server whose source waits for it no longer (2 DB calls).
 
     The source has had Nova keep what it had of the volumes before. Meanwhile
     this host may have put its own data in the place of that again.
+
+    If the source was down when Nova asked it to migrate the server, it does so
+    after it has taken the migration back; then the server is not migrating.
 
     :param host: host.Host of the target.
     :param instance: nova.objects.Instance
@@ -54,7 +60,12 @@ def check_is_awaited(host, instance, source_attachments):
         'instance_uuid': instance.uuid,
         'migration_type': fields.MigrationType.LIVE_MIGRATION,
         'status': [_PREPARING]})
-    if host.nodename not in [migration.dest_compute for migration in found]:
+    # The source itself finds out that somebody deletes the server.
+    present = objects.Instance.get_by_uuid(
+        instance._context.elevated(read_deleted='yes'), instance.uuid)
+    if (host.nodename not in [migration.dest_compute for migration in found] or
+            present.host not in (instance.host, None) or
+            present.task_state not in _MIGRATED):
         attachments.restore(instance, source_attachments)
         raise nova_exc.MigrationPreCheckError(
             reason='nova-compute has started again on the source, and has '

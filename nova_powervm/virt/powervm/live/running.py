@@ -49,8 +49,7 @@ class Interrupted(BaseException):
     """nova-compute ends, and a migration goes on without it.
 
     It is no Exception, for which Nova would put the server into ERROR and
-    clean up nothing: Nova's records stay as they are, and the next start of
-    nova-compute finds out what has become of the server.
+    clean up nothing. The next start finds out what has become of the server.
     """
 
 
@@ -278,6 +277,10 @@ class Migration:
         return bool(limit) and (
             self._clock.now() - self._began > limit * times)
 
+    def pause(self):
+        """Wait before settle() is called again; it raises the same."""
+        self._pause(CONFIRM_INTERVAL)
+
     def _pause(self, seconds=None):
         with self._changed:
             self._check_open()
@@ -395,7 +398,10 @@ class Migration:
             LOG.warning('The migration cannot be aborted: %s', exc,
                         instance=self._instance)
         with self._changed:
-            return self._changed.wait_for(lambda: self._is_over, seconds)
+            # If it has not ended, the deletion fails, and the server goes on.
+            self.is_given_up = self._changed.wait_for(
+                lambda: self._is_over, seconds)
+            return self.is_given_up
 
     def close(self):
         """Have its thread leave it alone."""
@@ -430,11 +436,11 @@ class RunningMigrations:
         """Yield the Migration of an instance, which ends with the block.
 
         :param record: nova.objects.Migration that gets the progress, or None.
-        :raises Interrupted: if nova-compute ends.
+        :raises Interrupted: if nova-compute ends, or if it has one already.
         """
         migration = Migration(self._host, instance, record, self._clock)
         with self._lock:
-            if self._is_closing:
+            if self._is_closing or instance.uuid in self._running:
                 raise Interrupted()
             self._running[instance.uuid] = migration
         try:
@@ -449,6 +455,10 @@ class RunningMigrations:
         """Whether servers are being migrated from this host, bool."""
         with self._lock:
             return bool(self._running)
+
+    def has(self, instance):
+        """Whether an instance is being migrated from this host, bool."""
+        return self._find(instance) is not None
 
     def abort(self, instance):
         """Abort the migration of an instance, if there is one.
