@@ -20,6 +20,9 @@ import threading
 
 from nova_powervm.simulator import errors
 
+#: So many sessions can always be looked through.
+_FEW = 100
+
 
 class Session:
     """A client that has logged on.
@@ -73,6 +76,8 @@ class Sessions:
         self._expired_status = expired_status
         self._lock = threading.Lock()
         self._by_token = {}
+        # How many there are when the old ones are looked for.
+        self._look_at = _FEW
 
     def logon_password(self, user, password):
         """Start a session for a user name and a password.
@@ -108,6 +113,9 @@ class Sessions:
         session = Session(secrets.token_urlsafe(48), user, path,
                           self._clock.now())
         session.restored()
+        if len(self._by_token) >= self._look_at:
+            self._end_old()
+            self._look_at = max(_FEW, 2 * len(self._by_token))
         with self._lock:
             self._by_token[session.token] = session
         return session
@@ -118,12 +126,14 @@ class Sessions:
         :returns: Session
         :raises errors.Unauthorized: when there is none, or it has ended
         """
-        self._end_old()
+        now = self._clock.now()
         with self._lock:
             session = self._by_token.get(token or '')
-            if session is not None:
-                session.last_used = self._clock.now()
+            # Clients that log on and never off leave many others.
+            if session is not None and not self._is_over(session, now):
+                session.last_used = now
                 return session
+        self._end_old()
         raise errors.Unauthorized('There is no session with this token, or '
                                   'it has expired',
                                   status=self._expired_status)
@@ -132,13 +142,16 @@ class Sessions:
         """End the sessions whose time is over."""
         now = self._clock.now()
         with self._lock:
-            ended = [session for session in self._by_token.values() if
-                     now - session.last_used > self._idle_seconds or
-                     now - session.created > self._max_seconds]
+            ended = [session for session in self._by_token.values()
+                     if self._is_over(session, now)]
             for session in ended:
                 del self._by_token[session.token]
         for session in ended:
             self._delete_file(session)
+
+    def _is_over(self, session, now):
+        return (now - session.last_used > self._idle_seconds or
+                now - session.created > self._max_seconds)
 
     def logoff(self, token):
         """End a session; an unknown token is nothing to complain about."""

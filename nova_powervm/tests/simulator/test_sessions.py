@@ -67,6 +67,27 @@ class TestSessions(testtools.TestCase):
         self.assertEqual([], os.listdir(directory))
         self.assertEqual([], self.host.sessions.state())
 
+    def test_many_sessions(self):
+        """A request takes no longer for those that others have left."""
+        sessions = self.host.sessions
+        token = sessions.logon_password('neo', 'abc123').token
+        looked = []
+        is_over = sessions._is_over
+        self.patch(sessions, '_is_over', lambda *args: looked.append(1) or
+                   is_over(*args))
+        for _ in range(1000):
+            sessions.logon_password('neo', 'abc123')
+        self.assertLess(len(looked), 2500)
+        looked.clear()
+        sessions.check(token)
+        self.assertEqual(1, len(looked))
+        # Old ones go at last.
+        with self.site.lock:
+            self.site.clock.advance(10 ** 8)
+        for _ in range(1000):
+            sessions.logon_password('neo', 'abc123')
+        self.assertLess(len(sessions._by_token), 1100)
+
     def test_end_of_a_session_object(self):
         session = pvm_adapter.Session('localhost', protocol='http',
                                       port=self.host.port)
