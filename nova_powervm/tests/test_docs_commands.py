@@ -16,6 +16,7 @@ That is ``.. code-block:: console``: a line that begins with ``$`` (anybody) or
 ``#`` (root), and what goes on with it; other lines are output.
 """
 
+import configparser
 import importlib
 import os
 import re
@@ -42,7 +43,7 @@ ELSEWHERE = frozenset("""
     rescan-scsi-bus.sh sed systemctl journalctl useradd usermod visudo
     ovs-vsctl pvmctl mkvterm rmvterm podman
     nova-compute nova-manage oslo-config-validator pip
-    run tox
+    run tox source stack.sh
 """.split())
 #: Programs whose commands are tried by a test below.
 TRIED = frozenset(('curl', 'nova-powervm', 'openstack', 'powervm-recorder',
@@ -201,6 +202,49 @@ class OpenStackTest(ClientCase):
         for words in (['server', 'list', '--no-such-option'],
                       ['server', 'rescue'], ['hypervisor', 'mend']):
             self.assertRaises((SystemExit, ValueError), self.parse, words)
+
+
+@tree.needs_source
+class ToxTest(testtools.TestCase):
+    """What the pages have tox do is there."""
+
+    def setUp(self):
+        super().setUp()
+        ini = configparser.ConfigParser(interpolation=None)
+        ini.read(tree.path('tox.ini'))
+        self.environments = {'py3', *(
+            name.removeprefix('testenv:') for name in ini.sections())}
+
+    def test_environments(self):
+        found = {
+            name for page in (
+                *test_docs.pages(), *(tree.path(name) for name in (
+                    'README.rst', 'CONTRIBUTING.rst', 'HACKING.rst')))
+            for names in re.findall(r'\btox\s+-e\s+([\w,-]+)',
+                                    tree.read(page))
+            for name in names.split(',')}
+        table = tree.read('doc', 'source', 'contributor', 'ci.rst')
+        found.update(re.findall(r'^``([\w-]+)``  ', table, re.MULTILINE))
+        self.assertLess(10, len(found))
+        self.assertEqual(set(), found - self.environments)
+
+    def test_names_of_tests(self):
+        """A page that has stestr run some tests has it run one at least."""
+        modules = [
+            os.path.relpath(os.path.join(folder, name), tree.ROOT)
+            for folder, _folders, names in os.walk(
+                tree.path('nova_powervm', 'tests'))
+            for name in names if re.fullmatch(r'test_\w+\.py', name)]
+        ids = [path[:-3].replace(os.sep, '.') + '.' for path in modules]
+        found = [word for _page, (_program, _option, name, *words) in
+                 with_program('tox') if '--' in words and
+                 name in ('tests', 'py3', 'functional', 'moves')
+                 for word in words[words.index('--') + 1:]
+                 if not word.startswith('-') and not word.isdigit()]
+        self.assertLess(3, len(found))
+        self.assertEqual([], [word for word in found if not any(
+            re.search(re.split(r'\.[A-Z]', word)[0], name)
+            for name in ids)])
 
 
 @tree.needs_source
