@@ -31,6 +31,8 @@ LOG = logging.getLogger(__name__)
 #: Seconds in which a server that was of no use is not tried again. Without
 #: them each request would wait for its time-outs.
 PAUSE = 30
+#: The same after it has refused the user: more attempts might lock the user.
+REFUSED_PAUSE = 3600
 # Statuses of a server whose part for REST does not run.
 _DOWN = (502, 503, 504)
 #: Statuses of a logon with a wrong password, or of a locked user.
@@ -52,7 +54,7 @@ class SwitchOver:
         self._switching = threading.Lock()
         # Host -> when it may be tried again.
         self._not_before = {}
-        # Hosts that have refused the user. More attempts would lock it.
+        # Hosts that have refused the user, and have not taken it since.
         self._refused = set()
         # Held only briefly.
         self._lock = threading.Lock()
@@ -131,23 +133,28 @@ class SwitchOver:
 
     def _log_on(self, session):
         """Log on to the next server that can be used: a session, or None."""
-        if session.is_refused:
-            self._refused.add(session.host)
+        if session.is_refused and session.host not in self._refused:
+            self._note_refusal(session.host)
         last = self._hosts.index(session.host)
         # The present one may be back already.
         for host in (*self._hosts[last + 1:], *self._hosts[:last + 1]):
-            if (host in self._refused or
-                    self._clock() < self._not_before.get(host, 0)):
+            if self._clock() < self._not_before.get(host, 0):
                 continue
             other = session.elsewhere(host)
             try:
                 self._enter(session, other)
                 return other
             except pvm_exc.Error as exc:
-                self._not_before[host] = self._clock() + PAUSE
+                # A refusal has set a later time.
+                self._not_before[host] = max(
+                    self._not_before.get(host, 0), self._clock() + PAUSE)
                 LOG.warning('%(url)s is of no use: %(error)s',
                             {'url': other.dest, 'error': exc})
         return None
+
+    def _note_refusal(self, host):
+        self._refused.add(host)
+        self._not_before[host] = self._clock() + REFUSED_PAUSE
 
     def _enter(self, session, other):
         """Log on, and make sure that the server is as good as the lost one.
@@ -158,11 +165,13 @@ class SwitchOver:
             other.log_on()
         except pvm_exc.HttpError as exc:
             if exc.response.status in REFUSED:
-                self._refused.add(other.host)
-                LOG.error('%s has refused the user and is not tried again '
-                          'until nova-compute is restarted, because more '
-                          'attempts might lock the user.', other.dest)
+                self._note_refusal(other.host)
+                LOG.error('%(url)s has refused the user and is not tried '
+                          'again for %(seconds)d seconds, because more '
+                          'attempts might lock the user.',
+                          {'url': other.dest, 'seconds': REFUSED_PAUSE})
             raise
+        self._refused.discard(other.host)
         reason = 'it could not be compared'
         try:
             reason = _why_not(session, other)

@@ -277,15 +277,21 @@ class SwitchTest(TwoHmcsTestCase):
              ('GET', 300)], sent)
 
     def test_refused_password(self):
-        """More attempts might lock the user, also after a while."""
-        self.two.sessions._password = 'changed'
+        """More attempts might lock the user, unless there are few."""
+        password, self.two.sessions._password = (
+            self.two.sessions._password, 'changed')
         self.end(self.one)
-        for now in (0, 100_000):
-            self.patch(self.host.adapter.session._servers, '_clock',
-                       lambda: time.monotonic() + now)
-            self.assertRaises(pvm_exc.ConnectionError, self.host.lpars)
-        self.assertEqual(1, self.logons(self.two))
-        self.assertIn('has refused the user', self.logger.output)
+        now = time.monotonic()
+        self.patch(self.host.adapter.session._servers, '_clock', lambda: now)
+        for _hour in range(2):
+            for seconds in (0, switch_over.PAUSE, 3500):
+                now += seconds
+                self.assertRaises(pvm_exc.ConnectionError, self.host.lpars)
+            self.assertEqual(1, self.logons(self.two))
+            self.assertIn('has refused the user', self.logger.output)
+            now += 100
+        self.two.sessions._password = password
+        self.host.lpars()
 
     def test_refused_on_the_present_one(self):
         """The other one may have the right password."""
@@ -307,6 +313,29 @@ class SwitchTest(TwoHmcsTestCase):
         # A new session can be had where the password is good.
         self.two.sessions.expire_all()
         self.host.lpars()
+
+    def test_refused_on_the_present_one_for_a_while(self):
+        """It is tried again, also if no other one was of use since."""
+        password, self.one.sessions._password = (
+            self.one.sessions._password, 'changed')
+        now = time.monotonic()
+        self.patch(self.host.adapter.session._servers, '_clock', lambda: now)
+        self.one.spec['expired_status'] = 403
+        self.one.sessions._expired_status = 403
+        self.one.sessions.expire_all()
+        self.assertRaises(pvm_exc.HttpError, self.host.lpars)
+        self.one.sessions._password = password
+        self.end(self.two)
+        for seconds, logons in ((0, 0), (3599, 0), (1, 1)):
+            now += seconds
+            self.logons(self.one)
+            self.one.faults.add({'path': 'LogicalPartition',
+                                 'effect': 'drop_before'})
+            if logons:
+                self.host.lpars()
+            else:
+                self.assertRaises(pvm_exc.Error, self.host.lpars)
+            self.assertEqual(logons, self.logons(self.one))
 
     def test_sessions_are_ended(self):
         """An HMC that has only lost a connection has a session less."""
