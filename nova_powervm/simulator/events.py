@@ -103,7 +103,7 @@ class Events:
             other.emit(type_, data, detail)
         return event
 
-    def poll(self, app_id, seconds, gather=0):
+    def poll(self, app_id, seconds, gather=lambda: 0):
         """Wait for events; the lock of the site must not be held.
 
         The first poll of an application id is answered at once, with
@@ -112,8 +112,8 @@ class Events:
 
         :param app_id: str
         :param seconds: float, how long to wait
-        :param gather: float, seconds to wait for further events after the
-                       first one, so that they come in one answer
+        :param gather: called once there is an event; returns the seconds to
+                       wait for further ones, so that they come in one answer
         :returns: list of Event; empty when nothing happened
         """
         new_client = self.make('NEW_CLIENT')
@@ -133,8 +133,8 @@ class Events:
                 if left <= 0:
                     break
                 self._changed.wait(left)
-        if queue and gather:
-            self._closed.wait(gather)
+        if queue:
+            self._closed.wait(gather())
         with self._changed:
             events = list(queue)
             queue.clear()

@@ -45,7 +45,7 @@ def _poll(endpoint, request):
               request.header('X-API-Session'))
     timing = endpoint.site.timing
     found = endpoint.events.poll(app_id, timing['event_seconds'],
-                                 timing['event_gather_seconds'])
+                                 lambda: timing['event_gather_seconds'])
     with endpoint.site.lock:
         found = [event for event in found if endpoint.shows(event.data)]
     if not found:

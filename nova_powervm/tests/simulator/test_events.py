@@ -105,9 +105,10 @@ class TestQueues(testtools.TestCase):
 
         self.patch(self.events._closed, 'wait', wait)
         self.assertEqual(['ADD_URI', 'MODIFY_URI'], [
-            event.type for event in self.events.poll('app', 0, gather=7)])
+            event.type
+            for event in self.events.poll('app', 0, gather=lambda: 7)])
         self.assertEqual([], self.types())
-        self.assertEqual([], self.events.poll('app', 0, gather=7))
+        self.assertEqual([], self.events.poll('app', 0, gather=lambda: 7))
         self.assertEqual([7], waits)
 
     def test_the_end_does_not_wait_for_further_events(self):
@@ -115,7 +116,7 @@ class TestQueues(testtools.TestCase):
         self.events.emit('ADD_URI')
         self.events.close()
         self.assertEqual(['ADD_URI'], [
-            event.type for event in self.events.poll('app', 60, 3600)])
+            event.type for event in self.events.poll('app', 60, lambda: 3600)])
 
     def test_those_who_wait(self):
         self.types()
