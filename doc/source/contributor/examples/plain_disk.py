@@ -82,6 +82,10 @@ class PlainStorage(driver.DiskAdapter):
             for disk_type in disk_types}
         return {key: disk for key, disk in found.items() if disk is not None}
 
+    def note_in_use(self, instance, disk):
+        # The upload may have been interrupted.
+        return False
+
     def connect_disk(self, instance, disk, stg):
         stg.map(self._vg.vios_uuid, vm.get_lpar_uuid(instance), disk)
 
