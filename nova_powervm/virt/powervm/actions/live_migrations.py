@@ -38,6 +38,7 @@ from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import job
 from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm.live import processors
+from nova_powervm.virt.powervm.live import records
 from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm.live import vnics
 from nova_powervm.virt.powervm import move
@@ -160,8 +161,17 @@ class LiveMigrations:
 
     def finish_on_target(self, context, instance, network_info,
                          block_device_info):
-        """Complete a server that has moved to this host. Never raises."""
+        """Complete a server that has moved to this host. Never raises.
+
+        If this host was down when Nova asked for it, Nova may have the server
+        on another host by now. Then nothing is done.
+        """
         self._services.volumes.expect_no_more(instance)
+        if not records.is_expected(self._services.host, instance):
+            LOG.warning('The server was to be completed after its live '
+                        'migration, but Nova has it on another host now.',
+                        instance=instance)
+            return
         self._try('complete', lambda: flow_live_migration.finish_on_target(
             self._services, context, instance, network_info,
             block_device_info), instance)
@@ -223,8 +233,14 @@ class LiveMigrations:
         """Have Nova keep the attachments of a server that is coming.
 
         :param instance: for which Nova wants the connector of this host.
+        :raises nova.exception.MigrationPreCheckError: if Nova has asked for
+            that long ago, and the server is not being migrated any more.
         """
         if isinstance(instance, objects.Instance) and self.is_coming(instance):
+            if not records.is_expected(self._services.host, instance):
+                raise nova_exc.MigrationPreCheckError(
+                    reason='the server is no longer being migrated to this '
+                    'host')
             attachments.note(instance)
 
     def is_coming(self, instance):

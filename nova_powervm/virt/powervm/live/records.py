@@ -70,3 +70,29 @@ def check_is_awaited(host, instance, source_attachments):
         raise nova_exc.MigrationPreCheckError(
             reason='nova-compute has started again on the source, and has '
             'taken the migration back')
+
+
+def is_expected(host, instance):
+    """Return whether Nova still has a server on its way here (1 DB call).
+
+    A call of Nova may come late: its target was down meanwhile. The instance
+    that comes with it is as old as the call. If the server is expected, it
+    gets Nova's present system_metadata, which would be overwritten otherwise.
+
+    :param host: host.Host of the target.
+    :param instance: nova.objects.Instance, as the source has sent it.
+    :returns: bool; True also if Nova has it here already.
+    """
+    try:
+        present = objects.Instance.get_by_uuid(
+            instance._context, instance.uuid,
+            expected_attrs=['system_metadata'])
+    except nova_exc.InstanceNotFound:
+        return False
+    if present.host != host.nodename and (
+            present.host != instance.host or
+            present.task_state not in _MIGRATED):
+        return False
+    instance.system_metadata = present.system_metadata
+    instance.obj_reset_changes(['system_metadata'])
+    return True
