@@ -37,6 +37,7 @@ import tenacity
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import lpars_here
 from nova_powervm.virt.powervm import rest_log
 from nova_powervm.virt.powervm import rest_reasons
 from nova_powervm.virt.powervm import rest_settings
@@ -115,6 +116,7 @@ class Session(pvm_adapter.Session):
         self._verify = ca_file or True
         self._handler = None
         self._servers = switch_over.SwitchOver(hosts)
+        self._lpars_here = lpars_here.LparsHere()
         self._is_closed = False
         self.system = None
         self.on_switch = self.on_poll = lambda: None
@@ -141,9 +143,11 @@ class Session(pvm_adapter.Session):
         kwargs['timeout'] = transport.timeouts(kwargs['timeout'])
         token = self._sessToken
         self._check_job(method, path)
+        self._lpars_here.check(self, method, path)
         try:
             with self._servers.sending(token):
                 answer = self._send(token, method, path, *args, **kwargs)
+            self._lpars_here.note(self, method, path, answer)
             if method == 'GET' and _EVENTS in path:
                 self.on_poll()
             return answer

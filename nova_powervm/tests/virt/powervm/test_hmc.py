@@ -194,7 +194,7 @@ class NetworkTest(hmc_base.HmcTestCase):
     def setUp(self):
         super().setUp()
         self.host = self.connect()
-        self.lpar_w = self.host.lpars()[0]
+        self.lpar_w = self.host.lpar(self.host.lpars()[0].uuid)
         self.requests()
 
     def operators_network(self, vlan, tagged):
