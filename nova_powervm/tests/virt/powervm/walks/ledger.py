@@ -123,6 +123,9 @@ class Watch:
         self._foreign = foreign.Watch(cloud.site)
         # UUID -> whether its LPAR was on, of servers that Nova says run.
         self._was_on = {}
+        # UUIDs of servers whose guest has crashed: Nova stops them when it
+        # next compares the power states.
+        self._had_crashed = set()
         # UUIDs of servers that were stopped when their nova-compute was
         # killed: it has to start them again when it starts.
         self._awaited = set()
@@ -149,6 +152,10 @@ class Watch:
             instance.uuid: (instance.uuid in self._awaited or
                             self._is_on(instance.host, instance.uuid))
             for instance in self._running()}
+        self._had_crashed = {
+            instance.uuid for instance in self._running()
+            if view.has_crashed(view.partition_of(
+                self._cloud.host_of(instance.host), instance.uuid))}
 
     def _running(self):
         """The servers that Nova says run and does nothing with."""
@@ -234,7 +241,7 @@ class Watch:
                  if instance.uuid not in self._awaited]
         for instance in history_look.instances():
             if (target not in (None, instance.uuid) and instance.host and
-                    instance.uuid not in self._awaited and
+                    instance.uuid not in self._awaited | self._had_crashed and
                     self._was_on.get(instance.uuid) and
                     not self._is_on(instance.host, instance.uuid)):
                 found.append('%s was stopped by what was done to another '

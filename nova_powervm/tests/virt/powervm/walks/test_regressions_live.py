@@ -202,3 +202,27 @@ class LiveMigrationsRegressionTest(history_case.RegressionCase):
             history.mend(5)
             history.end()
         self.play(platforms.POOL_NPIV, steps)
+
+    def test_crashed_while_another_one_moves(self):
+        """Nova compares the power states meanwhile, and stops it."""
+        def steps(history):
+            history.make(1, 'small', (1, 2), False, 7)
+            history.make(1, 'small', (3, 5), True, 8)
+            history.crash(8)
+            # Nova stops it when it finds it like that a second time.
+            history.periodic()
+            history.live_migrate_until(7, 'validate', 'periodic')
+            self.assertEqual('stopped', history.look(8).status)
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
+
+    def test_target_whose_start_meets_a_fault(self):
+        """It cannot tell Nova that the server has come."""
+        def steps(history):
+            history.make(2, 'small', (1,), True, 1)
+            history.fault('error_500', 13, 1)
+            history.live_migrate_until(1, 'switch', 'restart target')
+            self.assertFalse(history.is_up(1))
+            self.assertEqual('error', history.look(1).status)
+            history.end()
+        self.play(platforms.POOL_NPIV, steps)

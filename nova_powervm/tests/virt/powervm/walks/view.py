@@ -125,6 +125,11 @@ def is_on(lpar):
         lpar.partition_state != partition.MIGRATING_OFF)
 
 
+def has_crashed(lpar):
+    """Whether the operating system of a partition has crashed."""
+    return lpar is not None and lpar.partition_state == partition.ERROR
+
+
 def disks(lpar):
     """What a partition can write to: list of guest_disks.Disk that work."""
     return [disk for disk in guest_disks.list_disks(lpar) if disk.works]
