@@ -46,8 +46,9 @@ class ConsoleTest(hmc_base.HmcTestCase):
     def setUp(self):
         super().setUp()
         self.host = self.connect()
-        self.live = live_migrations.LiveMigrations(
-            mock.Mock(host=self.host))
+        services = mock.Mock(host=self.host)
+        services.migrations.has.return_value = False
+        self.live = live_migrations.LiveMigrations(services)
 
     def refused(self, function, *args):
         self.assertIn('between two systems of one HMC', str(
