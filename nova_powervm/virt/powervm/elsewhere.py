@@ -85,6 +85,15 @@ def check_evacuated(context, instance, nodename):
                 'evacuate the server', other)
 
 
+def is_up(context, nodename):
+    """Return whether nova-compute of a host of this hypervisor is up.
+
+    :param context: nova.context.RequestContext
+    :param nodename: str, Nova's name of the host.
+    """
+    return nodename in _hosts_that_are_up(context.elevated())
+
+
 def _refuse(instance, reason, *args):
     raise exception.PowerVMAPIFailed(inst_name=instance.name,
                                      reason=reason % args)

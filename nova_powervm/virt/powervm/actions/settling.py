@@ -40,6 +40,7 @@ from oslo_log import log as logging
 
 from nova_powervm.virt.powervm.actions import live_migrations
 from nova_powervm.virt.powervm.actions import runner
+from nova_powervm.virt.powervm import elsewhere
 from nova_powervm.virt.powervm.flows import (
     live_migration as flow_live_migration)
 from nova_powervm.virt.powervm.live import attachments
@@ -58,8 +59,6 @@ START_SECONDS = 60
 # What Nova's manager has to have.
 _METHODS = ('_post_live_migration_update_host', '_reset_live_migration',
             '_rollback_live_migration')
-
-
 # What Nova's start reads of a server (source: nova.compute.manager).
 _READ = ('info_cache', 'metadata', 'system_metadata', 'numa_topology',
          'flavor')
@@ -122,12 +121,19 @@ class Settling:
                     '%s; finding out where it is.', record.dest_compute,
                     instance=instance)
         records.take_over(record)
+        if not elsewhere.is_up(context, record.dest_compute):
+            LOG.warning('nova-compute on %s is down: Nova would wait for it '
+                        'when the migration has ended. So a thread ends it.',
+                        record.dest_compute, instance=instance)
+            until = None
         return self._end(instance, until, functools.partial(
             self._conclude, manager, context, instance, record))
 
     def _end(self, instance, until, conclude):
         """End one migration, or have a thread end it.
 
+        :param until: as RunningMigrations.deadline() returns it; None to have
+            a thread end it at once.
         :param conclude: what to do then: function of live.running.Migration,
             outcome.Outcome, and whether nova-compute has started meanwhile;
             it returns an Outcome.
@@ -137,17 +143,18 @@ class Settling:
             migration = block.enter_context(
                 self._services.migrations.one(instance))
             try:
-                return conclude(migration, migration.settle(until), False)
+                if until is not None:
+                    return conclude(migration, migration.settle(until), False)
             except running.NotYet:
                 LOG.warning('The platform has not ended the migration of the '
                             'server in %d seconds. nova-compute starts now; '
                             'the server is migrating until the platform '
                             'tells how that has ended.', START_SECONDS,
                             instance=instance)
-                start_thread(functools.partial(
-                    _go_on, block.pop_all(), migration, instance, conclude,
-                    self._ongoing))
-                return None
+            start_thread(functools.partial(
+                _go_on, block.pop_all(), migration, instance, conclude,
+                self._ongoing))
+            return None
 
     def _conclude(self, manager, context, instance, record, migration, end,
                   is_late):

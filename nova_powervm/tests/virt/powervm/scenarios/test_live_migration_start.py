@@ -91,6 +91,22 @@ class StartMixin:
 class StartTest(StartMixin, live_migration.LiveMigrationMixin,
                 base.ScenarioCase):
 
+    def test_target_is_down(self):
+        """Nova waits for it when it rolls back, and so does the thread."""
+        server, before = self.interrupt('copy')
+        self.cloud.kill('compute2')
+        service = self.cloud.service_of('compute2')
+        service.forced_down = True
+        service.save()
+        self.start_without_waiting(server)
+        self.go_on()
+        service.forced_down = False
+        service.save()
+        self.assertEqual('ACTIVE', self.status_of(server))
+        self.assertEqual('failed', self.migration_of(server).status)
+        self.cloud.start('compute2')
+        self.assert_stayed(server, before)
+
     def test_abort_is_refused(self):
         """It arrives later."""
         server, (_state, booted) = self.interrupt('copy')
