@@ -131,7 +131,7 @@ def find_complete(
     :param vioses: dict of UUID -> VIOS wrapper, read with SCSI_MAPPING: at
         least of all VIOSes of the disks.
     :returns: dict of DiskType -> wrapper of the disk; None if a disk has a
-        second path, or another path than a VIOS, or belongs to somebody else.
+        second path, or none by a VIOS, or belongs to somebody else.
     """
     names = {disk_dvr.get_disk_name(disk_type, instance): disk_type
              for disk_type in disk_driver.INSTANCE_DISK_TYPES}
@@ -142,14 +142,18 @@ def find_complete(
             if not elements.is_named(disk, disk_dvr.storage_class, names):
                 continue
             by_vios = found.setdefault(names[elements.base_name(disk)], {})
-            if (vios_uuid in by_vios or
+            if (vios_uuid in by_vios or mapping.client_adapter is None or
                     not clients.is_client(mapping, vm.get_lpar_uuid(instance))
                     or not disk_dvr.note_in_use(instance, disk)):
                 return None
             by_vios[vios_uuid] = disk
+    # Also a disk that the server is not to have may have one path only, as a
+    # rescue disk.
+    if any(len(by_vios) < len(disk_dvr.vios_uuids)
+           for by_vios in found.values()):
+        return None
     return {disk_type: next(iter(by_vios.values()))
-            for disk_type, by_vios in found.items()
-            if len(by_vios) == len(disk_dvr.vios_uuids)}
+            for disk_type, by_vios in found.items()}
 
 
 def client_slots(

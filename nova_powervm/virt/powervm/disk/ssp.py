@@ -252,8 +252,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         return False
 
     def note_in_use(self, instance, disk):
+        if not units.has(instance.system_metadata, disk.name, disk.udid):
+            # It may be one to delete that a VIOS mapped while it was down.
+            return False
         self._unfinished.cancel(disk.udid)
-        return bool(units.has(instance.system_metadata, disk.name, disk.udid))
+        return True
 
     def connect_disk(self, instance, disk, stg):
         self._unfinished.cancel(disk.udid)

@@ -15,9 +15,11 @@
 from nova.compute import task_states
 
 from nova_powervm.tests.virt.powervm.disk import ssp_base
+from nova_powervm.virt.powervm.disk import paths
 from nova_powervm.virt.powervm.disk import pool
 from nova_powervm.virt.powervm.disk import unfinished
 from nova_powervm.virt.powervm.disk import units
+from nova_powervm.virt.powervm.storage import vios_mappings
 
 
 class UnmappingTest(ssp_base.PoolTestCase):
@@ -90,6 +92,19 @@ class UnmappingTest(ssp_base.PoolTestCase):
         unmapped = self.disconnect(self.instance)
         self.adapter.delete_disks(self.instance, unmapped=unmapped)
         self.start_vios('vios2')
+        self.assertEqual([], self.clean())
+        self.assertEqual([], self.pool.find_units(self.disk.name))
+
+    def test_disk_to_be_deleted_that_a_look_finds(self):
+        """A hard reboot looks at the VIOSes; the disk stays unwanted."""
+        self.in_nova.append(self.instance)
+        unmapped = self.disconnect(self.instance)
+        self.adapter.delete_disks(self.instance, unmapped=unmapped)
+        self.start_vios('vios2')
+        self.assertIsNone(paths.find_complete(
+            self.adapter, self.instance, {
+                vios_w.uuid: vios_w for vios_w in self.host.vioses(
+                    [vios_mappings.SCSI_MAPPING])}))
         self.assertEqual([], self.clean())
         self.assertEqual([], self.pool.find_units(self.disk.name))
 

@@ -18,6 +18,7 @@ from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_slopes
 from nova_powervm.virt.powervm.disk import driver as disk_driver
+from nova_powervm.virt.powervm.disk import paths
 from nova_powervm.virt.powervm import size as lpar_size
 from nova_powervm.virt.powervm.storage import transaction
 from nova_powervm.virt.powervm import vm
@@ -168,6 +169,17 @@ class PoolMissingNothingTest(platforms.SharedPool, MissingNothingTest):
 
     #: One more VIOS.
     BUDGET = 6
+
+    def test_rescue_disk_by_one_vios(self):
+        """A rescue maps its disk by one VIOS; what it leaves has one path."""
+        disk_dvr = self.driver.services.disk
+        instance = self.instance_of(self.server)
+        with self.cloud.on('compute1'):
+            [disk] = disk_dvr.create_blank_disks(instance, [
+                disk_driver.BlankDisk(disk_driver.DiskType.RESCUE, 1)])
+            paths.connect_by_one(disk_dvr, instance, disk, apart=True)
+        self.assertNotEqual(self.before, self.platform_state())
+        self.assert_stopped_first()
 
 
 class BytesTest(test_slopes.SlopesTest):
