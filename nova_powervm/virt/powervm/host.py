@@ -46,6 +46,7 @@ from nova_powervm.virt.powervm import partition_states
 from nova_powervm.virt.powervm import private_vlans
 from nova_powervm.virt.powervm import reader
 from nova_powervm.virt.powervm import rest
+from nova_powervm.virt.powervm import rest_settings
 from nova_powervm.virt.powervm import sriov
 from nova_powervm.virt.powervm import system_identity
 from nova_powervm.virt.powervm import vios_looks
@@ -115,16 +116,35 @@ class Host(reader.PlatformReader):
             ManagedSystemAmbiguous, ManagedSystemNotMaster: if it is not clear
             which system this is, or if it may not be changed.
         """
-        self._adapter = rest.connect()
         try:
-            self._system = self._find_system()
-            self._adapter.manage(self._system)
-            self._adapter.session.on_switch = self.invalidate
+            self._system = self._log_on()
+            self.adapter.manage(self._system)
+            self.adapter.session.on_switch = self.invalidate
             if event_handler is not None:
                 self._listen(event_handler)
         except Exception:
             with excutils.save_and_reraise_exception():
                 self.close()
+
+    def _log_on(self) -> pvm_ms.System:
+        """Log on to the first server that may change the system."""
+        refusals: dict[str, exception.OneLine] = {}
+        while rest_settings.hosts(passed_over=refusals):
+            try:
+                self._adapter = rest.connect(passed_over=refusals)
+            except exception.RestServerUnavailable:
+                if refusals:
+                    break
+                raise
+            try:
+                return self._find_system()
+            except (exception.ManagedSystemNotFound,
+                    exception.ManagedSystemNotMaster,
+                    exception.RestServerUnavailable) as exc:
+                LOG.warning('This server of rest_host is of no use: %s', exc)
+                refusals[self.adapter.session.host] = exc
+                self.close()
+        raise next(iter(refusals.values()))
 
     def _find_system(self) -> pvm_ms.System:
         url = self.adapter.session.dest

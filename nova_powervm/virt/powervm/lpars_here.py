@@ -85,6 +85,15 @@ class LparsHere:
         if uuid:
             self._seen[uuid] = self._clock()
 
+    def note_failure(self, session, path):
+        """Note that a request has failed: an LPAR may have left the system.
+
+        :param session: rest.Session
+        :param path: str
+        """
+        if _is_scoped(session):
+            self._seen.pop(_lpar_of(session, path), None)
+
 
 def _is_scoped(session):
     return session.system is not None and session.mc_type == 'HMC'

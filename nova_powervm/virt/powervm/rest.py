@@ -141,9 +141,10 @@ class Session(pvm_adapter.Session):
             kwargs['timeout'] = (LOGON_TIMEOUT if path == pvm_const.LOGON_PATH
                                  else self.timeout)
         kwargs['timeout'] = transport.timeouts(kwargs['timeout'])
-        token = self._sessToken
         self._check_job(method, path)
+        # It may log on again, also elsewhere.
         self._lpars_here.check(self, method, path)
+        token = self._sessToken
         try:
             with self._servers.sending(token):
                 answer = self._send(token, method, path, *args, **kwargs)
@@ -152,6 +153,7 @@ class Session(pvm_adapter.Session):
                 self.on_poll()
             return answer
         except pvm_exc.Error as exc:
+            self._lpars_here.note_failure(self, path)
             # Who has little patience learns nothing about the server.
             if (self._is_closed or not kwargs.get('relogin', True) or
                     isinstance(exc, pvm_exc.TimeoutError) and
@@ -246,7 +248,7 @@ class Session(pvm_adapter.Session):
         """
         other = copy.copy(self)
         other.host = host
-        other.dest = _url(self.protocol, host, self.port)
+        other.dest = rest_settings.url(self.protocol, host, self.port)
         other.timeout = LOGON_TIMEOUT
         other._sessToken = token
         other._lock = threading.RLock()
@@ -417,9 +419,10 @@ class Adapter(pvm_adapter.Adapter):
         return answers.check_made(super().update_by_path(*args, **kwargs))
 
 
-def connect():
+def connect(passed_over=()):
     """Log on to the first REST server of the configuration that answers.
 
+    :param passed_over: hosts of servers that are of no use.
     :returns: a pypowervm Adapter on a Session.
     :raises nova.exception.InvalidConfiguration: if the options make no sense.
     :raises RestAuthenticationFailed: if user and password are refused.
@@ -427,8 +430,10 @@ def connect():
         rest_connect_timeout seconds) or used.
     """
     settings = rest_settings.read()
-    urls = ' or '.join(_url(settings['protocol'], host, settings['port'])
-                       for host in settings['hosts'])
+    hosts = rest_settings.hosts(passed_over)
+    urls = ' or '.join(
+        rest_settings.url(settings['protocol'], host, settings['port'])
+        for host in hosts)
 
     reasons = rest_reasons.Reasons()
 
@@ -444,7 +449,7 @@ def connect():
         wait=tenacity.wait_fixed(RETRY_INTERVAL),
         before_sleep=log_wait, reraise=True)
     try:
-        return retrying(_log_on, settings, collections.defaultdict(
+        return retrying(_log_on, hosts, settings, collections.defaultdict(
             rest_reasons.Reasons))
     except pvm_exc.HttpUnauth:
         raise exception.RestAuthenticationFailed(
@@ -454,16 +459,17 @@ def connect():
             url=urls, reason=str(exc)) from exc
 
 
-def _log_on(settings, reasons):
+def _log_on(hosts, settings, reasons):
     """Log on to the first server that answers.
 
+    :param hosts: list of str, those that are tried.
     :param reasons: dict of str, a host -> rest_reasons.Reasons.
     :raises pypowervm.exceptions.Error: if a server refuses the user: another
         attempt might lock it on the others, too. Otherwise one that may pass,
         or that of the last server.
     """
     errors = []
-    for host in settings['hosts']:
+    for host in hosts:
         try:
             return _log_on_to(host, settings)
         except pvm_exc.Error as exc:
@@ -482,12 +488,6 @@ def _log_on_to(host, settings):
     return Adapter(Session(auditmemento='nova-compute %s' % CONF.host,
                            host=host, **settings),
                    helpers=[rest_log.RestLog(), *UNLOGGED])
-
-
-def _url(protocol, host, port):
-    return '%s://%s:%d' % (
-        protocol, '[%s]' % host if ':' in host and host[0] != '[' else host,
-        port)
 
 
 def _may_pass(exc):

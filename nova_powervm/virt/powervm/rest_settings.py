@@ -38,13 +38,34 @@ def read():
     if protocol == 'https' and ca_file:
         _check_ca_file(ca_file)
     return {
-        'hosts': list(conf.rest_host) or ['localhost'],
+        'hosts': hosts(),
         'port': conf.rest_port or pvm_const.PORT_DEFAULT_BY_PROTO[protocol],
         'protocol': protocol,
         'username': conf.rest_user or None,
         'password': password,
         'ca_file': ca_file,
     }
+
+
+def hosts(passed_over=()):
+    """Return the hosts of the REST servers: list of str.
+
+    :param passed_over: hosts that are left out.
+    """
+    return [host for host in CONF.powervm.rest_host or ['localhost']
+            if host not in passed_over]
+
+
+def url(protocol, host, port):
+    """Return the address of a REST server: str.
+
+    :param protocol: str, http or https
+    :param host: str, a name or an IP address
+    :param port: int
+    """
+    return '%s://%s:%d' % (
+        protocol, '[%s]' % host if ':' in host and host[0] != '[' else host,
+        port)
 
 
 def _check_ca_file(path):

@@ -70,6 +70,32 @@ class LparsHereTest(hmc_base.HmcTestCase):
         with mock.patch.object(self.lpars_here, '_clock', lambda: now):
             self.assertEqual([_LOOK, write], self.create(ours))
 
+    def test_lpar_that_was_not_found(self):
+        """What was seen before does not count."""
+        ours = self.make_lpar(self.simulated, self.instance.uuid)
+        self.host.lpar(ours.uuid)
+        self.simulated.faults.add({'method': 'GET', 'effect': 'status',
+                                   'path': 'LogicalPartition', 'status': 404})
+        self.assertRaises(pvm_exc.HttpNotFound, self.host.lpar, ours.uuid)
+        self.assertEqual([_LOOK, 'PUT ' + _CHILD], self.create(ours))
+
+    def test_token_that_has_expired(self):
+        """The write is sent, and is known to be sent, with the new one."""
+        ours = self.make_lpar(self.simulated, self.instance.uuid)
+        self.simulated.endpoint.sessions.expire_all()
+        session = self.host.adapter.session
+        sent = []
+        real = session._send
+
+        def send(token, method, *args, **kwargs):
+            sent.append((method, token == session.token))
+            return real(token, method, *args, **kwargs)
+
+        self.patch(session, '_send', send)
+        self.create(ours)
+        self.assertEqual(('PUT', True), sent[-1])
+        self.assertEqual({True}, {is_new for _method, is_new in sent})
+
     def test_lpar_that_may_have_left(self):
         """Whatever the driver does to an LPAR may end its being here."""
         ours = self.make_lpar(self.simulated, self.instance.uuid,

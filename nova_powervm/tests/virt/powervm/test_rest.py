@@ -30,6 +30,7 @@ from nova_powervm.tests import fixtures as powervm_fixtures
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import rest
+from nova_powervm.virt.powervm import rest_settings
 from nova_powervm.virt.powervm import short_text
 
 
@@ -132,7 +133,7 @@ class ConnectTest(base.SimulatedHostTestCase):
 
     def test_url(self):
         self.assertEqual('http://[fe80::1]:443',
-                         rest._url('http', 'fe80::1', 443))
+                         rest_settings.url('http', 'fe80::1', 443))
 
     def test_unreachable(self):
         with socket.create_server(('127.0.0.1', 0)) as unused:
