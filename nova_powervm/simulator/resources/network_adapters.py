@@ -118,6 +118,10 @@ class ClientNetworkAdapter(base.Resource):
         self._read_settings(doc)
         self.switch.plug(self)
         self.partition.touch('ClientNetworkAdapters')
+        # A bridge shows its trunk adapters.
+        for bridge in self.host.store.all('NetworkBridge'):
+            if self.sea in bridge.seas:
+                bridge.touch('LoadGroups')
 
     def remove(self):
         check_dynamic_io(self.partition)

@@ -75,6 +75,18 @@ class TestDocuments(BridgeTestCase):
         self.assertEqual([2, 3], [first.primary_adpt.vios_id,
                                   second.primary_adpt.vios_id])
 
+    def test_shows_what_changes_in_a_trunk(self):
+        before, other = self.bridge_w(), self.bridge_w(self.single)
+        trunk = self.children(pvm_net.CNA, pvm_vios.VIOS,
+                              self.vios1.uuid)[0]
+        self.assertEqual(1, trunk.pvid)
+        trunk.set_parm_value('TaggedVLANSupported', 'true')
+        trunk.update()
+        after = self.bridge_w()
+        self.assertNotEqual(before.toxmlstring(), after.toxmlstring())
+        self.assertNotEqual(before.etag, after.etag)
+        self.assertEqual(other.etag, self.bridge_w(self.single).etag)
+
     def test_load_groups_mirror_the_trunks(self):
         groups = self.bridge_w().load_grps
         self.assertEqual([1, 4094], [group.pvid for group in groups])

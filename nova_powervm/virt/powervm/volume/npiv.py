@@ -35,6 +35,7 @@ from nova_powervm.virt.powervm.volume import fibre_channel
 from nova_powervm.virt.powervm.volume import luns
 from nova_powervm.virt.powervm.volume import npiv_connection
 from nova_powervm.virt.powervm.volume import npiv_migration
+from nova_powervm.virt.powervm.volume import whereabouts
 from nova_powervm.virt.powervm.volume import wwpns
 
 LOG = logging.getLogger(__name__)
@@ -83,10 +84,14 @@ class NpivTransport(driver.VolumeTransport):
 
         If the server was evacuated from this host, Nova may have forgotten its
         WWPNs by now. Then a stored partition id on this host shows that it had
-        adapters.
+        adapters. The id of an LPAR that has come live may not be stored, if
+        nova-compute of this host was down.
         """
-        return bool(fabrics.known_to(instance) or
-                    host_record.kept_ids(instance, host.nodename))
+        return bool(
+            fabrics.known_to(instance) or
+            host_record.kept_ids(instance, host.nodename) or
+            (instance.host not in (None, host.nodename) and
+             whereabouts.has_come_live(instance, host.nodename)))
 
     # ---- connection ----------------------------------------------------
 

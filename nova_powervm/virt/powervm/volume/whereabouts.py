@@ -45,6 +45,20 @@ def has_moved(instance):
         {'instance_uuid': instance.uuid}))
 
 
+def has_come_live(instance, nodename):
+    """Return whether a server, maybe deleted, came to a host live (1 DB call).
+
+    :param instance: nova.objects.Instance
+    :param nodename: str, Nova's name of the host.
+    :returns: bool; True also if it only was to come.
+    """
+    return any(
+        migration.dest_compute == nodename
+        for migration in objects.MigrationList.get_by_filters(
+            nova_context.get_admin_context(read_deleted='yes'),
+            {'instance_uuid': instance.uuid, 'migration_type': _LIVE}))
+
+
 class Whereabouts:
     """Nova's records of moves from and to a host; reads them when needed.
 

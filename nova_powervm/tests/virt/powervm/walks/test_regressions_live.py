@@ -226,3 +226,13 @@ class LiveMigrationsRegressionTest(history_case.RegressionCase):
             self.assertEqual('error', history.look(1).status)
             history.end()
         self.play(platforms.POOL_NPIV, steps)
+
+    def test_deleted_after_the_evacuation_of_its_target(self):
+        """Nobody had noted the ID of the LPAR there; the LPAR is still on."""
+        def steps(history):
+            history.make(1, 'small', (1, 2, 5), True, 1)
+            history.live_migrate_until(1, 'switch', 'kill target')
+            history.evacuate(1, False)
+            history.delete(1)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
