@@ -264,6 +264,17 @@ class DiskAdapter(abc.ABC):
         :returns: bool, whether it is surely a complete disk of the server.
         """
 
+    def is_on_record(self, instance: objects.Instance,
+                     disk_type: str) -> bool:
+        """Return whether Nova's database says that a server has a disk.
+
+        Needs no request. Maybe nothing maps the disk.
+
+        :param disk_type: DiskType
+        :returns: bool; False if the driver keeps no records.
+        """
+        return False
+
     @abc.abstractmethod
     def connect_disk(self, instance: objects.Instance, disk: Disk,
                      stg: transaction.StorageTransaction) -> None:

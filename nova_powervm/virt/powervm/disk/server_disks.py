@@ -130,7 +130,8 @@ def are_connected(
         vioses: dict[str, pvm_vios.VIOS]) -> bool:
     """Return whether the LPAR has exactly its disks, with their sizes.
 
-    Needs no request. It does not see a disk that nothing maps.
+    Needs no request. It sees no disk that nothing maps, except for a swap disk
+    that is on record.
 
     :param disk_types: as of connect_own_disks().
     :param swap_gb: likewise.
@@ -143,6 +144,9 @@ def are_connected(
     if swap_gb:
         wanted.add(_SWAP)
     if found is None or found.keys() != wanted:
+        return False
+    if not swap_gb and disk_dvr.is_on_record(instance, _SWAP):
+        # A resize that failed has not deleted it.
         return False
     if swap_gb and round(found[_SWAP].capacity or 0) not in swap_gb:
         return False

@@ -258,6 +258,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         self._unfinished.cancel(disk.udid)
         return True
 
+    def is_on_record(self, instance, disk_type):
+        return bool(units.lost(
+            instance, [self.get_disk_name(disk_type, instance)],
+            self._pool.ssp_uuid))
+
     def connect_disk(self, instance, disk, stg):
         self._unfinished.cancel(disk.udid)
         stg.map_redundant(self.vios_uuids, vm.get_lpar_uuid(instance),

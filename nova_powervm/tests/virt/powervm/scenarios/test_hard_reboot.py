@@ -170,6 +170,16 @@ class PoolMissingNothingTest(platforms.SharedPool, MissingNothingTest):
     #: One more VIOS.
     BUDGET = 6
 
+    def test_swap_disk_that_nothing_maps(self):
+        """A resize to a flavor without swap has left it."""
+        disk_dvr = self.driver.services.disk
+        with self.cloud.on('compute1'):
+            disk_dvr.create_blank_disks(self.instance_of(self.server), [
+                disk_driver.BlankDisk(disk_driver.DiskType.SWAP, 1)])
+        self.assertNotEqual(self.before, self.platform_state())
+        self.assert_stopped_first()
+        self.assertEqual(['PowerOff'], self.jobs(self.hard_reboot()))
+
     def test_rescue_disk_by_one_vios(self):
         """A rescue maps its disk by one VIOS; what it leaves has one path."""
         disk_dvr = self.driver.services.disk

@@ -54,7 +54,8 @@ TROUBLE = {
         'test_lost_answer',
         'test_nothing_can_be_looked_at',
         'test_refused_restart',
-        'test_resize_that_has_not_ended'),
+        'test_resize_that_has_not_ended',
+        'test_swap_disk_that_nothing_maps'),
     # Tests of one class give their servers the same UUID: a host may know the
     # disk of the one before.
     'test_ibmi.MoveTest': ALL,
