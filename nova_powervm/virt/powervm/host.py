@@ -132,17 +132,17 @@ class Host(reader.PlatformReader):
         while rest_settings.hosts(passed_over=refusals):
             try:
                 self._adapter = rest.connect(passed_over=refusals)
-            except exception.RestServerUnavailable:
-                if refusals:
-                    break
-                raise
+            except exception.RestServerUnavailable as exc:
+                raise next(iter(refusals.values()), exc)
             try:
                 return self._find_system()
             except (exception.ManagedSystemNotFound,
                     exception.ManagedSystemNotMaster,
                     exception.RestServerUnavailable) as exc:
-                LOG.warning('This server of rest_host is of no use: %s', exc)
                 refusals[self.adapter.session.host] = exc
+                if rest_settings.hosts(passed_over=refusals):
+                    LOG.warning('This server of rest_host is of no use: %s',
+                                exc)
                 self.close()
         raise next(iter(refusals.values()))
 
