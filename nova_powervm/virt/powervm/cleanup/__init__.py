@@ -108,7 +108,8 @@ START = (
             lambda work: work.volumes.start(lambda: work.snapshot.vioses)),
     Cleaner('swaps of volumes that were cut off',
             lambda work: swaps.recover(
-                work.host, work.snapshot.instances, work.mgmt)),
+                work.host, [*work.snapshot.instances,
+                            *work.snapshot.deleted_with_lpar], work.mgmt)),
     Cleaner('ports of departed servers',
             lambda work: vif.remove_stale_ports(work.host)),
     Cleaner('broken uploads',

@@ -103,6 +103,16 @@ class PlatformSnapshot:
                      if instance.deleted or
                      instance.host != nodename}.values())
 
+    @property
+    def deleted_with_lpar(self):
+        """Servers that Nova has deleted and that have an LPAR here: list.
+
+        Nova has the driver delete the LPAR later.
+        """
+        here = {lpar_w.uuid.upper() for lpar_w in self.lpars}
+        return [instance for instance in self._departed
+                if instance.deleted and vm.get_lpar_uuid(instance) in here]
+
     def _moved(self):
         """Return the UUIDs of servers that moved from or to this host: set."""
         return {migration.instance_uuid for migration in

@@ -107,7 +107,11 @@ def recover(host, instances, mgmt):
     that the server is off, and a hard reboot connects its volumes.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :param instances: iterable of nova.objects.Instance, Nova's servers here.
+    A server that Nova has deleted meanwhile only loses the new volume. Nova
+    does not know of that, so nobody else would remove it.
+
+    :param instances: iterable of nova.objects.Instance, Nova's servers here,
+        and deleted servers whose LPARs are here.
     :param mgmt: mgmt.ManagementPartition
     """
     for instance in instances:
@@ -124,7 +128,8 @@ def recover(host, instances, mgmt):
             LOG.exception('The swap of volume %s could not be rolled back. '
                           'Hard reboot the server.', note['old'],
                           instance=instance)
-        end(instance)
+        if not instance.deleted:
+            end(instance)
 
 
 def _steps(host, instance, mgmt, note):
@@ -134,10 +139,12 @@ def _steps(host, instance, mgmt, note):
     new = volume.build(host, instance, note['new'])
     steps = [lambda: _take_away(new, mgmt)]
     if old is not None:
-        steps.append(lambda: old.connect_now())
+        if not instance.deleted:
+            steps.append(lambda: old.connect_now())
         steps.append(lambda: mgmt.remove_disk(
             device_addresses.udid_of(instance, old.volumes[0])))
-    if note['was_on'] and instance.vm_state == vm_states.ACTIVE:
+    if (note['was_on'] and not instance.deleted and
+            instance.vm_state == vm_states.ACTIVE):
         steps.append(lambda: _start(host, instance, old))
     return steps
 

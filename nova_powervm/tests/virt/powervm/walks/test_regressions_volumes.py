@@ -109,3 +109,18 @@ class VolumesRegressionTest(history_case.RegressionCase):
             history.make(1, 'small', (2, 5), False, 4)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    def test_deleted_after_a_swap_was_killed(self):
+        """The new volume is mapped, and Nova has never heard of it.
+
+        The second time the old one is read through the management partition.
+        """
+        for number in (9, 12):
+            def steps(history):
+                history.make(1, 'large', (1, 2, 5), True, 1)
+                history.fault('killed_after', number, 1)
+                history.swap(1, 2)
+                history.delete(1)
+                history.end()
+            with self.subTest(number):
+                self.play(platforms.POOL_VSCSI, steps)
