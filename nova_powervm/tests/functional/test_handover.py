@@ -71,12 +71,23 @@ class ServerTest(handover.HandOverCase):
             'ACTIVE running on compute1'])
 
     def test_hard_reboot(self):
+        """If it is not done at once, the server is stopped, then started."""
         self.hand_over(self.act('reboot', {'type': 'HARD'}), [
             'ACTIVE running on compute1',
             'ACTIVE running on compute1',
-            'ERROR running on compute1, failed',
-            'ERROR running on compute1, failed',
+            'ACTIVE running on compute1',
+            'ACTIVE running on compute1',
             'ACTIVE running on compute1'])
+
+    def test_hard_reboot_of_a_stopped_server(self):
+        """It may be missing something. Its start is the only write."""
+        self.hand_over(self.act('reboot', {'type': 'HARD'}), [
+            'ACTIVE running on compute1',
+            'ERROR shut down on compute1, failed',
+            'ERROR shut down on compute1, failed',
+            'ERROR shut down on compute1, failed',
+            'ACTIVE running on compute1'],
+            self.after(self.act('os-stop')))
 
     def test_rebuild(self):
         self.hand_over(self.act('rebuild', {
