@@ -24,6 +24,7 @@ from nova_powervm.simulator.recording import proxy
 from nova_powervm.simulator.recording import recording
 from nova_powervm.simulator.recording import report
 from nova_powervm.simulator.recording import secrets
+from nova_powervm.simulator import values
 
 #: Where the password of --user may be.
 PASSWORD = 'POWERVM_PASSWORD'
@@ -69,10 +70,12 @@ def make_parser():
 
 
 def _port(text):
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(
-            'a port is a number from 0 to 65535, not %r' % text)
-    return int(text)
+    with contextlib.suppress(ValueError):
+        port = values.whole(text)
+        if 0 <= port <= 65535:
+            return port
+    raise argparse.ArgumentTypeError(
+        'a port is a number from 0 to 65535, not %r' % text)
 
 
 def _add_server(action):

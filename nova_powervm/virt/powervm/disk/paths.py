@@ -142,9 +142,9 @@ def find_complete(
             if not elements.is_named(disk, disk_dvr.storage_class, names):
                 continue
             by_vios = found.setdefault(names[elements.base_name(disk)], {})
-            if (vios_uuid in by_vios or mapping.client_adapter is None or
-                    not clients.is_client(mapping, vm.get_lpar_uuid(instance))
-                    or not disk_dvr.note_in_use(instance, disk)):
+            if (vios_uuid in by_vios or
+                    not clients.is_path(mapping, vm.get_lpar_uuid(instance)) or
+                    not disk_dvr.note_in_use(instance, disk)):
                 return None
             by_vios[vios_uuid] = disk
     # Also a disk that the server is not to have may have one path only, as a

@@ -41,6 +41,11 @@ def is_client(mapping, lpar_uuid):
     return client(mapping) == lpar_uuid.lower()
 
 
+def is_path(mapping, lpar_uuid):
+    """Return whether a mapping is an LPAR's, which has its end of it."""
+    return mapping.client_adapter is not None and is_client(mapping, lpar_uuid)
+
+
 def is_for_any_client(mapping):
     """Return whether a virtual SCSI mapping is on an adapter for any LPAR."""
     server = mapping.server_adapter

@@ -12,6 +12,9 @@
 
 """What the flow that removes a server consists of."""
 
+import fixtures
+from nova import objects
+
 from nova_powervm.tests.virt.powervm.flows import base
 from nova_powervm.virt.powervm.flows import destroy
 
@@ -115,6 +118,11 @@ class DestroyTest(base.RecipesTestCase):
             dlt_vm'''),
     }
 
+    def setUp(self):
+        super().setUp()
+        self.migrations = self.useFixture(fixtures.MockPatchObject(
+            objects.MigrationList, 'get_by_filters', return_value=[])).mock
+
     def test_all_types_of_disks_are_looked_for(self):
         flow = self.build(destroy.destroy)
         for name in ('detach_storage', 'dlt_storage'):
@@ -139,3 +147,16 @@ class DestroyTest(base.RecipesTestCase):
             base.Bdm(connection_info=None, boot_index=None)]}
         flow = self.build(destroy.destroy, block_device_info=info)
         self.assertNotIn('disconnect_volumes', base.words(flow))
+
+    def test_that_had_come_live_and_is_on_another_host(self):
+        """It may have Fibre Channel adapters here that nobody knows of."""
+        server = base.Server(transport='npiv', attrs={'host': 'compute2'})
+        for nodename, expected in (('compute3', []),
+                                   (server.services().host.nodename,
+                                    ['disconnect_volumes'])):
+            self.migrations.return_value = [
+                objects.Migration(dest_compute=nodename)]
+            flow = self.build(destroy.destroy, server)
+            self.assertEqual(expected, [
+                task.name for task in flow
+                if task.name == 'disconnect_volumes'])

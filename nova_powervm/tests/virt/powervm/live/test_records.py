@@ -14,6 +14,7 @@
 
 from unittest import mock
 
+from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
 import testtools
@@ -26,13 +27,19 @@ from nova_powervm.virt.powervm import move
 
 class RecordsTest(testtools.TestCase):
 
-    def check(self, *hosts):
+    def check(self, *hosts, **present):
         """Check as compute2, for which of the hosts a record says preparing.
 
+        :param present: what Nova has of the server now
         :returns: the filters by which the records were looked for
         """
-        instance = base.make_instance()
+        instance = base.make_instance(host='compute1')
+        instance._context = nova_context.get_admin_context()
+        found = mock.Mock(**{'host': 'compute1', 'task_state': 'migrating',
+                             **present})
         with mock.patch.object(
+                objects.Instance, 'get_by_uuid',
+                return_value=found), mock.patch.object(
                 objects.MigrationList, 'get_by_filters', return_value=[
                     objects.Migration(dest_compute=host)
                     for host in hosts]) as get:
@@ -47,11 +54,17 @@ class RecordsTest(testtools.TestCase):
             {'migration_type': 'live-migration', 'status': ['preparing']},
             self.check('compute2'))
 
+    def test_is_awaited_until_it_is_deleted(self):
+        self.check('compute2', task_state='deleting')
+        self.check('compute2', task_state='deleting', host=None)
+
     def test_is_not_awaited(self):
-        for hosts in ((), ('compute3',)):
+        for hosts, present in (((), {}), (('compute3',), {}),
+                               (('compute2',), {'task_state': None}),
+                               (('compute2',), {'host': 'compute3'})):
             with mock.patch.object(attachments, 'restore') as restore:
                 exc = self.assertRaises(nova_exc.MigrationPreCheckError,
-                                        self.check, *hosts)
+                                        self.check, *hosts, **present)
             self.assertIn('has taken the migration back', str(exc))
             restore.assert_called_once_with(mock.ANY,
                                             {'volume': 'attachment'})

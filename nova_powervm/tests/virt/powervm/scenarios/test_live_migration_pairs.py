@@ -111,7 +111,7 @@ class PairTest(PairBase):
 
         self.in_the_copy(server, move)
         self.assert_runs_on(server, 'compute2')
-        self.assertIn('is migrating running, not running',
+        self.assertIn('an earlier live migration of the server has not ended',
                       self.fault_of(server))
 
 

@@ -31,7 +31,7 @@ class SignedImageMixin:
         self.useFixture(fx.MockPatchObject(
             self.glance, 'download', signed.Verifier(
                 self.glance.show,
-                lambda _context, image_id: self.glance._chunks(
+                lambda _context, image_id: self.glance.chunks(
                     image_id)).download))
         self.before = self.platform_state()
 
@@ -81,9 +81,9 @@ class SignedImageMixin:
     def test_glance_ends_early(self):
         """That is no wrong signature: another host may get all of it."""
         self.sign()
-        send = self.glance._chunks
+        send = self.glance.chunks
         with mock.patch.object(
-                self.glance, '_chunks',
+                self.glance, 'chunks',
                 lambda image_id: list(send(image_id))[:-1]):
             server = self.boot('ERROR', image_uuid=self.other)
         self.assertIn('bytes of', server['fault']['message'])

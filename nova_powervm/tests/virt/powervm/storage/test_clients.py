@@ -48,6 +48,13 @@ class ClientsTestCase(testtools.TestCase):
             self.assertFalse(is_orphan(_mapping(href=_HREF)))
             self.assertFalse(is_orphan(_mapping(adapter=object())))
 
+    def test_path(self):
+        uuid = clients.client(_mapping(href=_HREF)).upper()
+        self.assertTrue(clients.is_path(
+            _mapping(href=_HREF, adapter=object()), uuid))
+        self.assertFalse(clients.is_path(_mapping(href=_HREF), uuid))
+        self.assertFalse(clients.is_path(_mapping(adapter=object()), uuid))
+
     def test_for_any_client(self):
         for any_client in (_mapping(lpar_id=65535), _mapping(slot=65535)):
             self.assertTrue(clients.is_for_any_client(any_client))
