@@ -239,9 +239,10 @@ class MoveSteps(history.Base):
                 other, target if other.host == source else source)
 
     def _others(self, found):
-        """The other servers that are active."""
+        """The other servers that are active, and whose host is up."""
         return [other for other in self.servers.values()
-                if other is not found and other.status == 'active']
+                if other is not found and other.status == 'active' and
+                other.host in self.cloud.computes]
 
     def _forget_jobs(self, found, lpar, source, target):
         """NovaLink, or the HMC, restarts."""

@@ -236,3 +236,14 @@ class LiveMigrationsRegressionTest(history_case.RegressionCase):
             history.delete(1)
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    def test_others_are_on_a_third_host_that_is_down(self):
+        """Nova would not be asked to reboot them."""
+        def steps(history):
+            history.make(1, 'small', (1,), False, 1)
+            history.make(2, 'small', (3,), True, 2)
+            history.stop_compute(1)
+            history.live_migrate_until(2, 'validate', 'reboot others', 3)
+            self.assertEqual(3, history.host_number(2))
+            history.end()
+        self.play(platforms.HMC_VSCSI, steps)
