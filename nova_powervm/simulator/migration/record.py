@@ -192,6 +192,12 @@ class Migrations:
                        if key[0] != uuid.upper()}
         return None
 
+    def release_all(self):
+        """Let all migrations go on that are held, and hold no later ones."""
+        for migration in list(self.under_way):
+            self.release(migration.lpar.uuid)
+        self._holds.clear()
+
     def vios_changed(self, vios):
         """Let migrations fail that need a VIOS which is down.
 

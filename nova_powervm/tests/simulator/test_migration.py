@@ -389,6 +389,14 @@ class TestPhases(base.MigrationTestCase):
         self.migrate()
         self.assertEqual('done', self.record()['outcome'])
 
+    def test_all_are_released(self):
+        for phase in ('copy', 'switch'):
+            self.hold(phase)
+        with self.site.lock:
+            self.site.migrations.release_all()
+        self.migrate()
+        self.assertEqual('done', self.record()['outcome'])
+
     def test_stop_of_the_site(self):
         for phase in base.PHASES:
             with self.site.lock:

@@ -73,6 +73,10 @@ class Stage:
             except BaseException:
                 self.drop()
                 raise
+        # A migration that never came to its phase would hold one of a server
+        # with the same UUID.
+        with self._cloud.site.lock:
+            self._cloud.site.migrations.release_all()
         self._cloud.start_all()
         return History(self._cloud, self._base)
 
