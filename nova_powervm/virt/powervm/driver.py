@@ -361,7 +361,9 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
         :raises nova.exception.InstanceFaultRollback: if a rebuild would fail
             after Nova has removed the server.
         """
-        if not evacuate:
+        if evacuate:
+            self.actions.rebuilds.check_evacuation(instance, bdms)
+        else:
             self.actions.rebuilds.check(context, instance, image_meta, bdms)
         if not evacuate or not self.instance_on_disk(instance):
             raise NotImplementedError()

@@ -27,6 +27,7 @@ from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import vm
+from nova_powervm.virt.powervm import volume
 
 LOG = logging.getLogger(__name__)
 
@@ -67,6 +68,19 @@ class Rebuilds:
         return disk_dvr.has_disks(
             instance, disk_driver.BLANK_DISK_TYPES if is_volume_backed
             else [disk_driver.DiskType.BOOT])
+
+    def check_evacuation(self, instance, bdms):
+        """Check that this host can tell Cinder its connector.
+
+        Nova replaces the attachments of the volumes before it asks for that.
+        If it could not be told then, the volumes would be exported to nobody,
+        and a hard reboot on the old host would not find them.
+
+        :param bdms: nova.objects.BlockDeviceMappingList
+        :raises pypowervm.exceptions.Error: if the platform does not answer.
+        """
+        if any(bdm.is_volume for bdm in bdms):
+            volume.connector_properties(self._services.host, instance)
 
     def evacuate(self, context, instance, bdms, detach_block_devices,
                  attach_block_devices, network_info, injected_files,

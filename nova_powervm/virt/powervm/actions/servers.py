@@ -23,8 +23,10 @@ from nova_powervm.virt.powervm import failures
 from nova_powervm.virt.powervm.flows import destroy as flow_destroy
 from nova_powervm.virt.powervm.flows import power as flow_power
 from nova_powervm.virt.powervm.flows import spawn as flow_spawn
+from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm import media
 from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -93,6 +95,11 @@ class Servers:
             LOG.exception('Removing the server failed; deleting it again '
                           'removes what is left.', instance=instance)
             raise nova_exc.InstanceTerminationFailure(reason=str(exc))
+        if instance.deleted:
+            # Nova deleted it while this host was down, maybe amid a live
+            # migration.
+            utils.try_to('delete attachments that nobody uses',
+                         attachments.delete_unused, instance)
         if not keeps_log and self._services.consoles is not None:
             self._services.consoles.forget(instance)
 

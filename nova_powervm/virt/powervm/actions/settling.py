@@ -228,7 +228,9 @@ class Settling:
                 self._services, instance), instance)
             self._services.config_drive.delete_everywhere(instance)
         if end is not outcome.Outcome.UNKNOWN:
-            if instance.deleted:
+            if instance.deleted and end is not outcome.Outcome.STAYED:
+                # If it has stayed, its LPAR has these volumes: whoever
+                # removes the server deletes the attachments then.
                 attachments.delete_unused(instance)
             record.status = ('completed' if
                              instance.host == record.dest_compute

@@ -212,11 +212,16 @@ class VolumesTest(ResetTests, live_volumes.LiveVolumeMixin,
                 self.cinder.volume_to_attachment.values()]
 
     def test_is_deleted_before_the_start(self):
-        """Nova knows only the attachments on the target."""
+        """Nova knows only the attachments on the target.
+
+        Those on the source are needed until the LPAR is removed.
+        """
         server, _before = self.interrupt('copy')
         self.users.delete(self.walk_server(server))
         self.assertEqual([1, 1], self.attachments())
         self.cloud.start('compute1')
+        self.assertEqual([1, 1], self.attachments())
+        self.reap()
         self.assertEqual([0, 0], self.attachments())
 
     def test_is_evacuated(self):

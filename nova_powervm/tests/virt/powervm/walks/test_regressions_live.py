@@ -247,3 +247,14 @@ class LiveMigrationsRegressionTest(history_case.RegressionCase):
             self.assertEqual(3, history.host_number(2))
             history.end()
         self.play(platforms.HMC_VSCSI, steps)
+
+    def test_deleted_after_it_has_stayed(self):
+        """Its LPAR has its volumes until Nova removes it."""
+        def steps(history):
+            history.make(1, 'small', (1, 5), True, 1)
+            history.live_migrate_until(1, 'switch', 'look')
+            history.live_migrate_until(1, 'prepare', 'kill source early')
+            history.delete(1)
+            history.start_compute(2)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)

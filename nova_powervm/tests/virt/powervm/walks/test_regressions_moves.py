@@ -322,3 +322,15 @@ class MovesRegressionTest(history_case.RegressionCase):
             history.move_away(2, 'evacuate', 2)
             history.end()
         self.play(platforms.HMC_VSCSI, steps)
+
+    def test_evacuation_that_cannot_tell_its_connector(self):
+        """The volumes must stay exported to the old host."""
+        def steps(history):
+            history.make(1, 'small', (1, 2), True, 1)
+            history.fault('error_500', 5, 2)
+            history.lose(1)
+            history.evacuate(1, False)
+            history.start_compute(1)
+            history.mend(1)
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
