@@ -287,23 +287,36 @@ class LiveMigrations:
                 end = outcome.Outcome.STAYED
             if end in _NOWHERE:
                 raise _NOWHERE[end](dest=dest, reason=migration.message)
-            if end is outcome.Outcome.MOVED and not migration.is_given_up:
-                post_method(context, instance, dest, block_migration,
-                            migrate_data)
-                return
-            self.note_end(instance, migration, end, migrate_data)
-            with deleting(instance, migration, record):
-                recover_method(
+            self.conclude(
+                instance, migration, end, migrate_data, record,
+                lambda: post_method(context, instance, dest, block_migration,
+                                    migrate_data),
+                lambda: recover_method(
                     context, instance, dest, migrate_data,
                     migration_status='cancelled' if migration.is_cancelled
-                    else 'failed')
+                    else 'failed'))
 
-    def note_end(self, instance, migration, end, migrate_data):
+    def conclude(self, instance, migration, end, migrate_data, record,
+                 complete, recover):
+        """Have Nova do what follows on the end of a migration.
+
+        :param migration: live.running.Migration
+        :param end: outcome.Outcome, not UNKNOWN.
+        :param record: nova.objects.Migration, or None.
+        :param complete: function without arguments, called if the server has
+            moved, and nobody deletes it.
+        :param recover: the same, called else.
+        """
+        if end is outcome.Outcome.MOVED and not migration.is_given_up:
+            complete()
+            return
+        self._note_end(instance, migration, end, migrate_data)
+        with _deleting(instance, migration, record):
+            recover()
+
+    def _note_end(self, instance, migration, end, migrate_data):
         """Tell the roll-back, and a deletion, where the LPAR is."""
-        if migration.is_given_up and end is outcome.Outcome.STAYED:
-            LOG.info('The server does not move: it is deleted.',
-                     instance=instance)
-        elif end is outcome.Outcome.MOVED:
+        if end is outcome.Outcome.MOVED:
             if migration.is_told:
                 self._services.host.partition_states.note_departure(
                     vm.get_lpar_uuid(instance))
@@ -311,6 +324,12 @@ class LiveMigrations:
                         'has the target delete it.', instance=instance)
             content = data.read(migrate_data)
             data.write(migrate_data, dict(content, has_moved=True))
+        elif end is outcome.Outcome.LOST:
+            LOG.warning('The server has left this host, and is not on the '
+                        'target.', instance=instance)
+        elif migration.is_given_up:
+            LOG.info('The server does not move: it is deleted.',
+                     instance=instance)
         else:
             LOG.warning('The server stays on this host. %s',
                         migration.message, instance=instance)
@@ -421,7 +440,7 @@ class LiveMigrations:
 
 
 @contextlib.contextmanager
-def deleting(instance, migration, record):
+def _deleting(instance, migration, record):
     """End the migration of a server that is deleted.
 
     When Nova has rolled back all, it finds that the server is no longer

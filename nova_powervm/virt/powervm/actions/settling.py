@@ -38,7 +38,6 @@ from nova.objects import fields
 from nova.objects import migrate_data as nova_data
 from oslo_log import log as logging
 
-from nova_powervm.virt.powervm.actions import live_migrations
 from nova_powervm.virt.powervm.actions import runner
 from nova_powervm.virt.powervm import elsewhere
 from nova_powervm.virt.powervm.flows import (
@@ -172,14 +171,16 @@ class Settling:
         LOG.info('The migration has ended: the outcome is %r.', end.value,
                  instance=instance)
         try:
-            if end is outcome.Outcome.MOVED and not migration.is_given_up:
-                self._finish(manager, context, instance, record)
-                self._services.config_drive.delete_everywhere(instance)
-            elif end is not outcome.Outcome.UNKNOWN:
+            if end is not outcome.Outcome.UNKNOWN:
                 # If it is lost, a hard reboot creates its LPAR again, and
                 # needs the volumes as they were here.
-                self._roll_back(manager, context, instance, record, migration,
-                                end)
+                migrate_data = _data(instance, record)
+                self._live.conclude(
+                    instance, migration, end, migrate_data, record,
+                    lambda: self._finish(manager, context, instance, record,
+                                         migrate_data),
+                    lambda: self._roll_back(manager, context, instance,
+                                            record, migrate_data))
             elif is_late:
                 _reset(manager, context, instance)
         except Exception:
@@ -268,25 +269,21 @@ class Settling:
         return self._conclude_without_nova(context, instance, record,
                                            migration, end, True)
 
-    def _finish(self, manager, context, instance, migration):
+    def _finish(self, manager, context, instance, record, migrate_data):
         if manager.rt.pci_tracker is None:
             # Nova looks at its resources at the end of its start only.
             manager.update_available_resource(context, startup=True)
         manager._post_live_migration_update_host(
-            context, instance, migration.dest_compute,
-            migrate_data=_data(instance, migration),
-            source_bdms=self._source_bdms(manager, context, instance,
-                                          is_known=True))
+            context, instance, record.dest_compute,
+            migrate_data=migrate_data, source_bdms=self._source_bdms(
+                manager, context, instance, is_known=True))
+        self._services.config_drive.delete_everywhere(instance)
 
-    def _roll_back(self, manager, context, instance, record, migration, end):
-        migrate_data = _data(instance, record)
-        if migration.is_given_up:
-            self._live.note_end(instance, migration, end, migrate_data)
-        with live_migrations.deleting(instance, migration, record):
-            manager._rollback_live_migration(
-                context, instance, record.dest_compute,
-                migrate_data=migrate_data, migration_status='failed',
-                source_bdms=self._source_bdms(manager, context, instance))
+    def _roll_back(self, manager, context, instance, record, migrate_data):
+        manager._rollback_live_migration(
+            context, instance, record.dest_compute,
+            migrate_data=migrate_data, migration_status='failed',
+            source_bdms=self._source_bdms(manager, context, instance))
 
     @staticmethod
     def _source_bdms(manager, context, instance, is_known=False):
