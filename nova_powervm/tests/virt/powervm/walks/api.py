@@ -26,6 +26,7 @@ from nova.compute import vm_states
 from nova import exception as nova_exc
 from nova.network import model as network_model
 from nova import objects
+from oslo_serialization import jsonutils
 
 from nova_powervm.tests.functional import volumes
 from nova_powervm.tests.virt.powervm.walks import server as walk_server
@@ -392,6 +393,26 @@ class API:
             self.context, VOLUME % number, server.uuid)
         return self.cloud.call(instance.host, 'detach_volume',
                                VOLUME % number, instance, bdm.attachment_id)
+
+    def refresh_attachments(self, server):
+        """Connect volumes that are reserved only, as nova-manage does.
+
+        A rebuild that fails leaves such volumes: nobody exports them. It is
+        what ``nova-manage volume_attachment refresh`` is for.
+        """
+        instance, cinder = server.read(), self.cloud.cinder
+        for bdm in server.bdms():
+            if not bdm.is_volume or not cinder.is_only_reserved(
+                    bdm.volume_id, bdm.attachment_id):
+                continue
+            with self.cloud.on(instance.host):
+                connector = self.cloud.computes[
+                    instance.host].driver.get_volume_connector(instance)
+            info = cinder.fake_attachment_update(
+                self.context, bdm.attachment_id, connector, bdm.device_name)
+            bdm.connection_info = jsonutils.dumps(
+                dict(info['connection_info'], serial=bdm.volume_id))
+            bdm.save()
 
     def extend(self, server, number, size_gb):
         """Make a volume larger, and tell the server's host."""

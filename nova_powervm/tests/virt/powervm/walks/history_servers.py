@@ -74,6 +74,7 @@ class ServerSteps(history.Base):
         """Do what Nova advises for a server in ERROR, or that is stuck."""
         self.api.reset_state(self.servers[number])
         is_easy = not self._faults and not self.vioses(up=False)
+        self._refresh_attachments(number)
         uuid = self._do(number, lambda found: self.api.reboot(found,
                                                               hard=True))
         if is_easy and number not in self.lost:
@@ -105,8 +106,15 @@ class ServerSteps(history.Base):
 
     @step
     def hard_reboot(self, number):
+        self._refresh_attachments(number)
         return self._do(number, lambda found: self.api.reboot(
             found, hard=True), 'active', 'stopped', 'error')
+
+    def _refresh_attachments(self, number):
+        """Do what Nova advises if volumes are not connected."""
+        if number in self.in_state('active', 'stopped', 'error'):
+            with self.systems.stay(self.servers[number].host):
+                self.api.refresh_attachments(self.servers[number])
 
     @step
     def rescue(self, number):

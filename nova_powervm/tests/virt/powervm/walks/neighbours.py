@@ -362,6 +362,12 @@ class Cinder(cinder.SanCinder):
         return any(self._cloud.host_of(name) is host
                    for name in self._cloud.computes)
 
+    def is_only_reserved(self, volume_id, attachment_id):
+        """Whether an attachment has no connector, so nobody exports it."""
+        attachment = self.volume_to_attachment.get(volume_id, {}).get(
+            attachment_id)
+        return attachment is not None and not attachment.get('connector')
+
     def fake_attachment_create(self, *args, **kwargs):
         self._before_write()
         return super().fake_attachment_create(*args, **kwargs)

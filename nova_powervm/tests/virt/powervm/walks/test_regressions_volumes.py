@@ -124,3 +124,25 @@ class VolumesRegressionTest(history_case.RegressionCase):
                 history.end()
             with self.subTest(number):
                 self.play(platforms.POOL_VSCSI, steps)
+
+    def test_reserved_only_after_a_rebuild(self):
+        """Another server on its host has one of them, which is exported."""
+        def steps(history):
+            history.make(1, 'large', (1, 2, 5), False, 1)
+            history.make(2, 'large', (3, 5), True, 2)
+            history.evacuate(1, False)
+            history.rescue(1)
+            history.lose(1)
+            history.resize(2, 'wide')
+            history.fault('busy_503', 7, 2)
+            history.unrescue(1)
+            history.fault('dropped_before', 19, 2)
+            history.rebuild(1)
+            history.fault('killed_before', 11, 2)
+            history.mend(1)
+            history.start_compute(2)
+            history.mend(1)
+            history.start_compute(1)
+            history.revert(2)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
