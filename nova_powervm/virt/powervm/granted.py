@@ -41,6 +41,7 @@ from oslo_utils import excutils
 
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import lpar_sizes
+from nova_powervm.virt.powervm import migration_status
 from nova_powervm.virt.powervm import vm
 
 # Prefix of a key in system_metadata; a digest of the host and the flavor
@@ -50,8 +51,6 @@ _KEY = 'powervm_granted_'
 #: Prefix of the keys that this module writes, for instance_id.
 NOTES = _KEY
 _CLASSES = (orc.VCPU, orc.PCPU, orc.MEMORY_MB, orc.DISK_GB)
-# States of a move before Nova has called the driver of the target host.
-_NOT_ON_TARGET = ('queued', 'accepted', 'pre-migrating', 'migrating')
 
 
 class Disks(typing.NamedTuple):
@@ -230,10 +229,11 @@ def _move_flavors(instance, migration, nodename):
     """
     stays, comes, asks = [], [], []
     if migration.source_compute == nodename and (
-            migration.migration_type != 'evacuation'):
+            migration.migration_type != fields.MigrationType.EVACUATION):
         stays.append(instance.old_flavor or instance.flavor)
     if migration.dest_compute == nodename:
-        is_on_target = migration.status not in _NOT_ON_TARGET
+        is_on_target = (migration.status not in
+                        migration_status.NOT_ON_TARGET)
         (comes if is_on_target else asks).append(
             instance.new_flavor or instance.flavor)
     return stays, comes, asks

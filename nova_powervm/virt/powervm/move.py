@@ -24,19 +24,10 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import flavor as flavors
+from nova_powervm.virt.powervm import migration_status
 from nova_powervm.virt.powervm import other_systems
 from nova_powervm.virt.powervm import peers
 from nova_powervm.virt.powervm import vm
-
-
-#: Statuses of a live migration whose end Nova knows.
-ENDED = ('completed', 'failed', 'cancelled', 'done')
-# Statuses of other moves after which the server is on one host only.
-_OTHERS_ENDED = (*ENDED, 'confirmed', 'reverted', 'error')
-# Statuses of moves that have brought the server to their target.
-_ARRIVED = ('completed', 'done', 'finished', 'confirmed')
-#: Statuses of a live migration that nobody has ended.
-UNDER_WAY = ('accepted', 'queued', 'preparing', 'running')
 
 
 def find_migration(context, instance):
@@ -62,21 +53,14 @@ def possible_targets(context, instance, nodename):
     found = objects.MigrationList.get_by_filters(
         context, {'instance_uuid': instance.uuid})
     last = max((migration.id for migration in found
-                if _has_brought_to(nodename, migration)), default=0)
+                if migration_status.has_brought_to(
+                    nodename, migration)), default=0)
     return sorted({migration.dest_compute for migration in found
                    if migration.id > last and
-                   _is_live(migration) and
+                   migration_status.is_live(migration) and
                    migration.source_compute == nodename and
                    migration.dest_compute and
-                   not _is_over(migration)})
-
-
-def _has_brought_to(nodename, migration):
-    """Return whether a move has certainly ended with the server on a host."""
-    if migration.status == 'reverted':
-        return migration.source_compute == nodename
-    return (migration.status in _ARRIVED and
-            migration.dest_compute == nodename)
+                   not migration_status.is_over(migration)})
 
 
 def find_evacuation(context, instance, nodename):
@@ -91,7 +75,7 @@ def find_evacuation(context, instance, nodename):
     found = objects.MigrationList.get_by_filters(context, {
         'instance_uuid': instance.uuid,
         'migration_type': fields.MigrationType.EVACUATION,
-        'status': ['accepted', 'pre-migrating']})
+        'status': list(migration_status.EVACUATION_UNDER_WAY)})
     return max((migration for migration in found
                 if migration.dest_compute == nodename),
                key=lambda migration: migration.id, default=None)
@@ -120,7 +104,7 @@ def why_kept(instance, nodename, migration):
     if present.host == nodename and not present.deleted:
         return 'Nova has the server on this host now'
     if migration is not None and any(
-            later.id > migration.id and not _is_over(later) and
+            later.id > migration.id and not migration_status.is_over(later) and
             nodename in (later.source_compute, later.dest_compute)
             for later in objects.MigrationList.get_by_filters(
                 context, {'instance_uuid': instance.uuid})):
@@ -136,16 +120,6 @@ def is_deleted(instance):
             instance.uuid).deleted
     except nova_exc.InstanceNotFound:
         return True
-
-
-def _is_over(migration):
-    """Return whether a move has ended, and Nova knows how."""
-    return migration.status in (
-        ENDED if _is_live(migration) else _OTHERS_ENDED)
-
-
-def _is_live(migration):
-    return migration.migration_type == fields.MigrationType.LIVE_MIGRATION
 
 
 def is_within_host(context, instance, default=False):

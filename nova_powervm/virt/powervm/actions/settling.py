@@ -47,6 +47,7 @@ from nova_powervm.virt.powervm.live import data
 from nova_powervm.virt.powervm.live import outcome
 from nova_powervm.virt.powervm.live import records
 from nova_powervm.virt.powervm.live import running
+from nova_powervm.virt.powervm import migration_status
 from nova_powervm.virt.powervm import move
 from nova_powervm.virt.powervm import utils
 
@@ -244,7 +245,7 @@ class Settling:
         return objects.MigrationList.get_by_filters(context, {
             'source_compute': self._services.host.nodename,
             'migration_type': fields.MigrationType.LIVE_MIGRATION,
-            'status': list(move.UNDER_WAY)})
+            'status': list(migration_status.LIVE_UNDER_WAY)})
 
     def _is_superseded(self, context, instance, record):
         """Whether another move has brought the server to this host since."""

@@ -22,14 +22,11 @@ from oslo_log import log as logging
 from pypowervm.wrappers import base_partition as pvm_bp
 
 from nova_powervm.virt.powervm import host_record
-from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import migration_status
 from nova_powervm.virt.powervm import power_jobs
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
-
-#: Statuses of a migration that has begun but not succeeded.
-_UNFINISHED = ['accepted', 'pre-migrating', 'failed', 'error']
 
 
 def stop_unfinished(host, snapshot):
@@ -67,7 +64,7 @@ def _instances(nodename):
     for migration in objects.MigrationList.get_by_filters(context, {
             'host': nodename,
             'migration_type': fields.MigrationType.EVACUATION,
-            'status': _UNFINISHED}):
+            'status': list(migration_status.EVACUATION_UNFINISHED)}):
         if migration.dest_compute == nodename:
             migrations.setdefault(migration.instance_uuid, []).append(
                 migration)
@@ -94,4 +91,4 @@ def _has_come_live(context, instance, evacuation):
         for migration in objects.MigrationList.get_by_filters(context, {
             'instance_uuid': instance.uuid,
             'migration_type': fields.MigrationType.LIVE_MIGRATION})
-        if migration.status not in move.ENDED)
+        if migration.status not in migration_status.LIVE_ENDED)

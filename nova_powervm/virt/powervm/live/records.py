@@ -24,10 +24,8 @@ from nova import objects
 from nova.objects import fields
 
 from nova_powervm.virt.powervm.live import attachments
+from nova_powervm.virt.powervm import migration_status
 
-_PREPARING = 'preparing'
-#: What is said once the target is prepared.
-_RUNNING = 'running'
 # Tasks of a server that its source still waits with.
 _MIGRATED = (task_states.MIGRATING, task_states.DELETING)
 
@@ -37,7 +35,7 @@ def take_over(migration):
 
     :param migration: nova.objects.Migration
     """
-    migration.status = _RUNNING
+    migration.status = migration_status.LIVE_RUNNING
     migration.save()
 
 
@@ -59,7 +57,7 @@ def check_is_awaited(host, instance, source_attachments):
     found = objects.MigrationList.get_by_filters(instance._context, {
         'instance_uuid': instance.uuid,
         'migration_type': fields.MigrationType.LIVE_MIGRATION,
-        'status': [_PREPARING]})
+        'status': [migration_status.LIVE_PREPARING]})
     # The source itself finds out that somebody deletes the server.
     present = objects.Instance.get_by_uuid(
         instance._context.elevated(read_deleted='yes'), instance.uuid)

@@ -22,17 +22,16 @@ import functools
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
+from nova.objects import fields
 from oslo_log import log as logging
 from pypowervm import exceptions as pvm_exc
 from pypowervm.wrappers import base_partition as pvm_bp
 
+from nova_powervm.virt.powervm import migration_status
+
 LOG = logging.getLogger(__name__)
 
-#: Statuses of a live migration after which it is known where the server is.
-_ENDED = ('completed', 'failed', 'cancelled')
-# Statuses of other migrations that have failed.
-_FAILED = ('failed', 'error')
-_LIVE, _EVACUATION = 'live-migration', 'evacuation'
+_EVACUATION = fields.MigrationType.EVACUATION
 
 
 def has_moved(instance):
@@ -56,7 +55,8 @@ def has_come_live(instance, nodename):
         migration.dest_compute == nodename
         for migration in objects.MigrationList.get_by_filters(
             nova_context.get_admin_context(read_deleted='yes'),
-            {'instance_uuid': instance.uuid, 'migration_type': _LIVE}))
+            {'instance_uuid': instance.uuid,
+             'migration_type': fields.MigrationType.LIVE_MIGRATION}))
 
 
 class Whereabouts:
@@ -91,8 +91,8 @@ class Whereabouts:
         """
         return {migration.instance_uuid: migration
                 for migration in self._migrations
-                if migration.migration_type == _LIVE or
-                migration.status not in _FAILED}
+                if migration_status.is_live(migration) or
+                migration.status not in migration_status.FAILED}
 
     @functools.cached_property
     def maybe_here(self):
@@ -102,9 +102,9 @@ class Whereabouts:
         has ended.
         """
         return {uuid for uuid, migration in self._last.items()
-                if migration.migration_type == _LIVE and
+                if migration_status.is_live(migration) and
                 migration.dest_compute == self._host.nodename and
-                migration.status not in _ENDED}
+                migration.status not in migration_status.LIVE_ENDED}
 
     def is_in_use(self, instance, client):
         """Return whether the LPAR of a server on another host is on here.
@@ -121,7 +121,7 @@ class Whereabouts:
         last = self._last.get(instance.uuid)
         if (last is not None and last.migration_type == _EVACUATION and
                 last.source_compute == self._host.nodename and
-                last.status != 'completed'):
+                last.status != migration_status.EVACUATION_CLEANED):
             return False
         try:
             is_on = (self._host.partition_states.get(client) !=

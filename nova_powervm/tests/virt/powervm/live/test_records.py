@@ -22,7 +22,7 @@ import testtools
 from nova_powervm.tests.virt.powervm import base
 from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import records
-from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import migration_status
 
 
 class RecordsTest(testtools.TestCase):
@@ -75,4 +75,4 @@ class RecordsTest(testtools.TestCase):
             records.take_over(migration)
         save.assert_called_once_with()
         self.assertEqual('running', migration.status)
-        self.assertIn(migration.status, move.UNDER_WAY)
+        self.assertIn(migration.status, migration_status.LIVE_UNDER_WAY)
