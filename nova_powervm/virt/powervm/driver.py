@@ -362,7 +362,7 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
             after Nova has removed the server.
         """
         if evacuate:
-            self.actions.rebuilds.check_evacuation(instance, bdms)
+            self.actions.rebuilds.prepare_evacuation(instance, bdms)
         else:
             self.actions.rebuilds.check(context, instance, image_meta, bdms)
         if not evacuate or not self.instance_on_disk(instance):

@@ -26,8 +26,12 @@ from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
+from nova_powervm.virt.powervm.volume import departure
+from nova_powervm.virt.powervm.volume import device_addresses
+from nova_powervm.virt.powervm.volume import whereabouts
 
 LOG = logging.getLogger(__name__)
 
@@ -69,18 +73,28 @@ class Rebuilds:
             instance, disk_driver.BLANK_DISK_TYPES if is_volume_backed
             else [disk_driver.DiskType.BOOT])
 
-    def check_evacuation(self, instance, bdms):
-        """Check that this host can tell Cinder its connector.
+    def prepare_evacuation(self, instance, bdms):
+        """Make sure that Nova can replace the attachments of the volumes.
 
-        Nova replaces the attachments of the volumes before it asks for that.
-        If it could not be told then, the volumes would be exported to nobody,
-        and a hard reboot on the old host would not find them.
+        Nova does so before it asks for the connector of this host. If it could
+        not be told then, the volumes would be exported to nobody, and a hard
+        reboot on the old host would not find them.
+
+        A live migration to this host, whose source has died, may have left
+        devices of the volumes. They go before Cinder unexports the volumes.
 
         :param bdms: nova.objects.BlockDeviceMappingList
         :raises pypowervm.exceptions.Error: if the platform does not answer.
         """
-        if any(bdm.is_volume for bdm in bdms):
-            volume.connector_properties(self._services.host, instance)
+        if not any(bdm.is_volume for bdm in bdms):
+            return
+        host = self._services.host
+        volume.connector_properties(host, instance)
+        if whereabouts.has_come_live(instance, host.nodename):
+            utils.try_to('remove devices of a live migration',
+                         departure.forget, host, instance,
+                         {volume_id: address.udid for volume_id, address in
+                          device_addresses.read(instance).items()})
 
     def evacuate(self, context, instance, bdms, detach_block_devices,
                  attach_block_devices, network_info, injected_files,

@@ -232,6 +232,7 @@ class VolumesTest(ResetTests, live_volumes.LiveVolumeMixin,
             self.lpar_on(server, 'compute1').halted()
         with self.many_attachments():
             self.users.evacuate(self.walk_server(server), 'compute2')
+        self.assertEqual([], self.cinder.complaints)
         self.assertEqual('compute2', self.host_of(server))
         self.assertEqual([2, 2], self.attachments())
         self.cloud.start('compute1')
