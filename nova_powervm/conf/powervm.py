@@ -120,6 +120,15 @@ continues to read. A change of an object may take one hour, or
 this value if it is larger. For jobs see
 ``pypowervm_job_request_timeout``.
 """),
+    cfg.IntOpt(
+        'hmc_parallel_requests',
+        default=4,
+        min=0,
+        help="""
+Number of requests to an HMC that nova-compute has under way at most
+at the same time. Further requests wait. Polls for events and uploads
+do not count. 0 means no limit. A NovaLink has no limit.
+"""),
 ]
 
 start_opts = [

@@ -76,7 +76,7 @@ class OptionsTest(testtools.TestCase):
                 ('disk_driver', 'floppy'), ('nvram_store', 'tape'),
                 ('rest_protocol', 'gopher'),
                 ('rest_port', 65536), ('rest_connect_timeout', -1),
-                ('rest_read_timeout', 30),
+                ('rest_read_timeout', 30), ('hmc_parallel_requests', -1),
                 ('vios_active_wait_timeout', -1)):
             self.assertRaises(ValueError, self.config.config,
                               group='powervm', **{name: value})

@@ -38,6 +38,7 @@ from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import answers
 from nova_powervm.virt.powervm import exception
 from nova_powervm.virt.powervm import lpars_here
+from nova_powervm.virt.powervm import parallel_requests
 from nova_powervm.virt.powervm import rest_log
 from nova_powervm.virt.powervm import rest_reasons
 from nova_powervm.virt.powervm import rest_settings
@@ -86,8 +87,6 @@ _request = types.FunctionType(
 
 #: In the paths of jobs, and in those to which they are submitted.
 _JOBS, _SUBMIT = '/uom/jobs/', '/do/'
-#: In the path of a poll for events.
-_EVENTS = '/uom/Event?'
 
 
 class Session(pvm_adapter.Session):
@@ -117,8 +116,8 @@ class Session(pvm_adapter.Session):
         self._handler = None
         self._servers = switch_over.SwitchOver(hosts)
         self._lpars_here = lpars_here.LparsHere()
-        self._is_closed = False
-        self.system = None
+        self._parallel = parallel_requests.ParallelRequests()
+        self._is_closed, self.system = False, None
         self.on_switch = self.on_poll = lambda: None
         # The server to which a thread has submitted a job.
         self._jobs = threading.local()
@@ -146,10 +145,11 @@ class Session(pvm_adapter.Session):
         self._lpars_here.check(self, method, path)
         token = self._sessToken
         try:
-            with self._servers.sending(token):
+            with self._parallel.one(is_hmc(self), path, kwargs), (
+                    self._servers.sending(token)):
                 answer = self._send(token, method, path, *args, **kwargs)
             self._lpars_here.note(self, method, path, answer)
-            if method == 'GET' and _EVENTS in path:
+            if method == 'GET' and parallel_requests.EVENTS in path:
                 self.on_poll()
             return answer
         except pvm_exc.Error as exc:
@@ -255,6 +255,7 @@ class Session(pvm_adapter.Session):
         other._relogin_unsafe = True
         other._eventlistener = other._handler = None
         other._servers = switch_over.SwitchOver(())
+        other._parallel = parallel_requests.ParallelRequests()
         return other
 
     def log_on(self):

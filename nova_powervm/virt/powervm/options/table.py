@@ -57,6 +57,7 @@ RULES = {
     'rest_ca_file': Rule(values.rest_ca_file),
     'rest_connect_timeout': TYPE,
     'rest_read_timeout': TYPE,
+    'hmc_parallel_requests': TYPE,
     # The start.
     'vios_active_wait_timeout': TYPE,
     'management_root': Rule(values.root_folder),

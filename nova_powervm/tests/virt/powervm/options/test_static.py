@@ -58,6 +58,7 @@ BAD = (
     ('rest_ca_file', __file__, {}, 'no effect with http'),
     ('rest_connect_timeout', '-1', {}, 'a whole number of at least 0'),
     ('rest_read_timeout', '5', {}, 'a whole number of at least 60'),
+    ('hmc_parallel_requests', '-1', {}, 'a whole number of at least 0'),
     ('vios_active_wait_timeout', 'never', {}, 'a whole number of at least 0'),
     ('management_root', '/no/such/folder', {}, 'proc/uptime'),
     ('management_root', '/usr', {}, 'proc/uptime'),
