@@ -125,9 +125,9 @@ this value if it is larger. For jobs see
         default=4,
         min=0,
         help="""
-Number of requests to an HMC that nova-compute has under way at most
-at the same time. Further requests wait. Polls for events and uploads
-do not count. 0 means no limit. A NovaLink has no limit.
+Number of requests to an HMC that nova-compute has under way at the
+same time at most. Further requests wait. Polls for events and
+uploads do not count. 0 means no limit. A NovaLink has no limit.
 """),
 ]
 
