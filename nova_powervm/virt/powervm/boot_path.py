@@ -18,8 +18,8 @@ ofpathname of powerpc-utils). The unit address of a virtual adapter is
 
 A boot string is a list of such names, separated by blanks. The firmware boots
 from the first disk that it finds (source: the variable boot-device of IEEE
-1275. That the parameter bootstring of the job PowerOn is such a list is
-assumed, no hardware).
+1275). It is assumed that the parameter bootstring of the job PowerOn takes
+such a list (no hardware).
 """
 
 from oslo_log import log as logging

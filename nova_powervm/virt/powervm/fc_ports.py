@@ -25,8 +25,8 @@ VIOS, with two exceptions:
   the change, and the next such event is taken for its consequence. If it had
   another cause, the ports are read again a minute later.
 
-An event may also get lost, so ports that are older than ten minutes are read
-again in any case. Without events that happens after a minute.
+An event may also get lost. So the driver reads the ports again after ten
+minutes in any case, and after one minute if there are no events at all.
 """
 
 import time

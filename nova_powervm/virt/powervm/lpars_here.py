@@ -10,12 +10,12 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Make sure that what is written below an LPAR is for our system's LPAR.
+"""Write network adapters only to LPARs that are on the managed system.
 
-Requests for an LPAR name its system, see rest.Adapter. Those for its network
-adapters cannot: the path of a child has two levels only. An HMC would change
-the adapters of an LPAR with this UUID on another system, which has it after
-somebody has moved it.
+A request for an LPAR names its system, see rest.Adapter. A request for a
+network adapter cannot, because the path of a child has only two levels. If
+somebody has moved the LPAR to another system of the HMC, such a request would
+change the adapters there.
 """
 
 import re

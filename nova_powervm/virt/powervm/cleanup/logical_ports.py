@@ -10,11 +10,11 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Logical ports of vNICs of servers that have left, or of ports that have.
+"""Remove logical ports that deleted vNICs have left behind.
 
-A process that ends before it has seen the platform free them does not know of
-them any more. What proves that they are ours is a record that the driver has
-Nova keep with each server, see module host_record.
+The platform frees them some time after the deletion. If nova-compute ends
+before that, the next process does not know of them. The record that Nova keeps
+with each server proves that they are ours, see module host_record.
 """
 
 from nova_powervm.virt.powervm import physical_ports

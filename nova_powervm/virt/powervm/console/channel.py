@@ -12,9 +12,9 @@
 
 """Bytes to and from a socket or a terminal, without waiting.
 
-A channel keeps what its peer does not read yet. As soon as that is much, who
-sends to it must stop; and a peer that goes on not to read is cut off. So the
-memory of a channel is bounded.
+A channel keeps what its peer has not read yet. When it keeps much, the sender
+must stop. A peer that still does not read is cut off. So the memory of a
+channel is bounded.
 """
 
 import errno

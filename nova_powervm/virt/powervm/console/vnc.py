@@ -12,11 +12,11 @@
 
 """Terminals that are open as VNC.
 
-mkvterm starts a VNC server on the loopback interface, which outlives mkvterm
-and nova-compute, and tells its port. A file notes which of these servers are
-ours, and for which partition: only these are closed. If one ends, another
-server may get its port, and another partition its ID: so the driver compares
-the socket that listens.
+mkvterm starts a VNC server on the loopback interface and tells its port. This
+server outlives mkvterm and nova-compute. A file has the servers that are ours,
+and the partition of each: the driver closes no others. When a server ends,
+another one may get its port, and another partition may get the ID. So the
+driver also compares the socket that listens.
 """
 
 import os

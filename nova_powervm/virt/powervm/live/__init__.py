@@ -10,11 +10,18 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""Live migration: a running server goes on on another host.
+"""Live migration: move a running server to another host.
 
-``data`` is what the two hosts tell each other, ``checks`` what they refuse
-before anything is changed, with ``processors`` and ``vnics``, ``keys`` how the
-source may log on to the target, ``job`` the jobs of the platform, ``outcome``
-where the LPAR is afterwards, and ``running`` the service that owns the
-migrations under way.
+data
+    what the two hosts tell each other
+checks, processors, vnics
+    what they refuse before anything is changed
+keys
+    how the source may log on to the target
+job
+    the jobs of the platform
+outcome
+    where the LPAR is afterwards
+running
+    the service that owns the migrations under way
 """

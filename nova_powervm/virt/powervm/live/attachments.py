@@ -13,11 +13,11 @@
 """Cinder's attachments of volumes on the source of a live migration.
 
 Before a server moves, Nova makes a second attachment of each volume, for the
-target, and puts it in the place of the first one in its database. Only the
-process that migrates the server knows the first ones. If it ends, the next
-start must know them: one of the two is to be deleted. So the target has Nova
-keep them with the server, until the migration has ended. It does so when Nova
-asks it for its connector, before the first of them is replaced.
+target. In Nova's database it replaces the first one. From then on only the
+process that migrates the server knows the first ones. If this process ends,
+the next one must know them too, because it has to delete one of the two. So
+the target has Nova store them with the server until the migration has ended.
+It does this when Nova asks for its connector, before Nova replaces any.
 """
 
 from nova import objects

@@ -12,8 +12,9 @@
 
 """What the hosts of a live migration refuse, before anything is changed.
 
-Nova asks the target first, then the source, then the target again. What cannot
-be known before, the platform refuses in its job; the server stays then.
+Nova asks the target first, then the source, then the target again. Some
+obstacles show only during the move. Then the job of the platform fails, and
+the server stays on its host.
 """
 
 from nova import exception as nova_exc

@@ -12,10 +12,11 @@
 
 """Nova's records of live migrations, by which the hosts know of each other.
 
-While the target prepares itself, the record says that. A nova-compute that
-starts on the source finds such a record of a process that has ended. It has it
-say that the server is running, and only then takes the migration back; so the
-target, which may still prepare itself, learns that nobody waits for it.
+While the target prepares itself, the record has the status for that. If
+nova-compute on the source ends then, the next process finds this record. It
+first writes into the record that the server runs, and then takes the migration
+back. So the target, which may still prepare itself, learns that nobody waits
+for it.
 """
 
 from nova.compute import task_states

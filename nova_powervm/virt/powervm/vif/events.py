@@ -10,7 +10,7 @@
 #    License for the specific language governing permissions and limitations
 #    under the License.
 
-"""What is told to and heard from Neutron while ports are plugged.
+"""Tell Neutron's agents about new ports, and wait until they are plugged.
 
 An agent of networking-powervm listens to the event feed of the platform. A
 custom event there tells it about a new adapter; it then sets the port up, and

@@ -13,11 +13,14 @@
 
 """Logical ports that vNICs have left in VIOSes.
 
-The platform frees the logical ports of a vNIC with it. If it does not, they
-take virtual functions for ever. Of each that is removed here, three things are
-known: a vNIC made it (its usage, as the platform tells), it was of a vNIC of
-ours (the driver has seen it there, or has a record of its MAC address), and no
-vNIC of the host has it now.
+When a vNIC is deleted, the platform should free its logical ports. A port that
+it does not free takes a virtual function for ever. This module removes a
+logical port only if three things are true:
+
+* it was made for a vNIC: the platform reports this as its usage;
+* the vNIC was ours: the driver has seen the port there, or has a record of its
+  MAC address;
+* no vNIC of the host has it now.
 """
 
 import collections

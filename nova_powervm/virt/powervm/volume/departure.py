@@ -11,16 +11,15 @@
 #    under the License.
 """Devices of the volumes of a server that is not on this host any more.
 
-After a live migration the platform has removed the mappings on the source,
-and the devices of the volumes are left; so they are on the target if the
-server has stayed away. That a device is left over is proven as everywhere in
-this package: Nova has recorded its UDID with the server, no mapping has it,
-and no other server of this host has, or gets, the volume.
+After a live migration the platform removes the mappings on the source, but the
+VIOSes there keep the devices of the volumes. If the migration fails, the
+VIOSes of the target keep them. A device is left over if three things are true:
+Nova has recorded its UDID with the server, no mapping has it, and no other
+server of this host has, or gets, the volume.
 
-Nothing else has to remember what a migration has discovered: the UDIDs are in
-the server's system_metadata since the volumes were attached, and Nova's record
-of the migration tells that the server was to come here. By these two,
-stale.StaleVolumes finds what is left after a crash.
+After a crash, stale.StaleVolumes finds these devices without any other record.
+The UDIDs have been in the server's system_metadata since the volumes were
+attached, and Nova's record of the migration names this host.
 """
 
 from oslo_log import log as logging

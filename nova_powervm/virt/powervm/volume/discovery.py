@@ -14,9 +14,9 @@
 
 The job LUARecovery searches only given initiators, targets and LUNs, which is
 much faster than a scan of the fabric. Its documents have a list of devices
-(source: pypowervm.tasks.hdisk, which fills in one). That the VIOS searches for
-all of them in one job is assumed, no hardware: the driver asks again, one by
-one, for volumes without an answer.
+(source: pypowervm.tasks.hdisk, which fills in one). It is assumed that the
+VIOS searches for all of them in one job (no hardware). If a volume gets no
+answer, the driver asks again for this one alone.
 """
 
 from concurrent import futures

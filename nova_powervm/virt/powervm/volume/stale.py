@@ -13,11 +13,15 @@
 """Remove what VIOSes still have of volumes that nobody has any more.
 
 owners.Owners finds this from the platform and Nova's database, so the driver
-needs no other record. It checks when nova-compute starts, when a VIOS is back
-that was down or that an operation has skipped, when a server is gone because
-of which a doubtful mapping was kept, when a live migration to this host was
-cut off, and once an hour. On the same occasions it checks devices that nobody
-has mapped, but only in the periodic tasks.
+needs no other record. It checks:
+
+* when nova-compute starts, and once an hour;
+* when a VIOS is back that was down or that an operation has skipped;
+* when a server is gone because of which a doubtful mapping was kept;
+* when a live migration to this host was cut off.
+
+On the same occasions it checks devices that nobody has mapped, but only in the
+periodic tasks.
 """
 
 import collections

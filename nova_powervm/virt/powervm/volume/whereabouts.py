@@ -13,7 +13,7 @@
 """What Nova's records tell of servers that have moved from or to a host.
 
 Nova may have a server on another host than the one that its LPAR is on: a live
-migration has ended without Nova knowing how, or somebody has moved the LPAR
+migration has ended and Nova does not know how, or somebody has moved the LPAR
 without Nova. Nothing may be taken from an LPAR that runs.
 """
 
