@@ -24,6 +24,8 @@ from nova_powervm import command
 from nova_powervm import conf
 from nova_powervm.conf import powervm
 from nova_powervm.tests import fixtures as powervm_fixtures
+from nova_powervm.tests.simulator import test_cmd
+from nova_powervm.tests import test_docs
 from nova_powervm.tests import test_docs_commands
 from nova_powervm.tests import tree
 from nova_powervm.virt.powervm import short_text
@@ -135,6 +137,30 @@ class CheckTest(nova_test.NoDBTestCase):
             managed_system=self.host.system.uuid)
         self.assertEqual(0, status, said)
         self.assertIn('(HMC)', said)
+
+    @tree.needs_source
+    def test_page_of_the_hmc(self):
+        """The simulated HMC is as the page for operators tells."""
+        text, = [text for page, text in test_docs.ini_blocks()
+                 if page.endswith('hmc.rst') and 'rest_user = neo' in text]
+        for variable in ('REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE'):
+            self.useFixture(fixtures.EnvironmentVariable(variable))
+        started = test_cmd.Command(self, '--profile', 'hmc', '--https').ready
+        path = os.path.join(self.folder, 'nova.conf')
+        for right, system in ((True, '8286-42A*21184F1'), (False, 'power1')):
+            with open(path, 'w') as out:
+                out.write(text.replace(
+                    '12443', str(started['hosts'][0]['port'])).replace(
+                    '/tmp/site', started['data_dir']).replace(
+                    '8286-42A*21184F1', system))
+            with contextlib.redirect_stdout(io.StringIO()) as said:
+                self.assertEqual(0 if right else 1, command.main(
+                    ['check', '--config-file', path]), said.getvalue())
+            if right:
+                self.assertIn('(HMC)', said.getvalue())
+                self.assertIn('(%s)' % system, said.getvalue())
+            else:
+                self.assertIn('8286-42A-SN21184F1', said.getvalue())
 
     def test_bad_values_are_all_told(self):
         """Without a request."""

@@ -281,7 +281,10 @@ class RunTest(testtools.TestCase):
         self.assertTrue(found)
         for _page, (_program, *words) in found:
             options = powervm_command.make_parser().parse_args(words)
-            self.assertEqual(['/etc/nova/nova.conf'], options.config_file)
+            # Behind an HMC each server has a file of its own, too.
+            self.assertIn(options.config_file, (
+                ['/etc/nova/nova.conf'],
+                ['/etc/nova/nova.conf', '/etc/nova/power1.conf']))
 
     def test_curl(self):
         port = self.simulator_port()
