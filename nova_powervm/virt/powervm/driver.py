@@ -185,7 +185,7 @@ class PowerVMDriver(driver_live.LiveMigrationMethods,
 
     def get_num_instances(self):
         """Count Nova's servers; one request also serves get_info of each."""
-        return len(nova_instances.get_instances(self.services.host))
+        return nova_instances.count(self.services.host)
 
     def instance_exists(self, instance):
         return vm.instance_exists(self.services.host, instance)

@@ -178,7 +178,7 @@ class PowerVMNovaEventHandler(pvm_adapter.WrapperEventHandler):
     def _partition_event(self, event, lpar_uuid):
         is_here = self._may_be_here(event, lpar_uuid)
         if event.etype == _TYPE.DELETE_URI:
-            self.host.partition_states.forget(lpar_uuid)
+            self.host.partition_states.forget_deleted(lpar_uuid)
             self.lifecycle.cancel(lpar_uuid)
         elif event.etype in _CHANGED and _tells_of_state(event):
             self.host.partition_states.changed(lpar_uuid)

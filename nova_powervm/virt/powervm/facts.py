@@ -42,6 +42,10 @@ class News:
         """Note that the platform tells of no changes."""
         self._told_until = -math.inf
 
+    def has_come(self):
+        """Return whether the platform tells of changes, and did so lately."""
+        return 0 <= self._clock() - self._told_until < self.MAX_AGE
+
     def now(self):
         """Return the time for is_good(): float."""
         return self._clock()

@@ -51,6 +51,12 @@ class PartitionStates:
 
     #: Seconds after which a state expires.
     MAX_AGE = 60
+    #: The same for reported() and listed(), while the platform tells of
+    #: changes.
+    MAX_REPORTED_AGE = 3600
+    #: If more states than that are not known, one list of all LPARs is cheaper
+    #: than a request for each (an estimate).
+    MOST_UNKNOWN = 10
     #: Seconds after a job in which the thread that ran it gets the resulting
     #: state without a read, the first time it asks. An event in this time is
     #: taken for a report of the job. If it reports more,
@@ -69,6 +75,9 @@ class PartitionStates:
         self._lock = threading.Lock()
         # UUID in upper case -> _State.
         self._states = {}
+        # UUIDs of all LPARs, in upper case, and when they were read; None
+        # after one of them has come or gone.
+        self._listed = None
         # UUIDs of LPARs that have moved to other hosts, see note_departure().
         self._departed = set()
         # One set for each read in progress: the UUIDs whose answers will be
@@ -90,6 +99,39 @@ class PartitionStates:
                     'The list of LPARs has one without a UUID')
             keep({lpar.uuid: lpar.state for lpar in lpars}, only=True)
         return lpars
+
+    def listed(self):
+        """Return which LPARs there are, as reads and events tell (no request).
+
+        :returns: frozenset of str, UUIDs in upper case, without the management
+            partition; None if refresh() is needed to know them, or is cheaper
+            than to ask for the states that are not known.
+        """
+        with self._lock:
+            if self._listed is None or not self._is_reported(self._listed[1]):
+                return None
+            uuids = self._listed[0]
+            unknown = [uuid for uuid in uuids
+                       if uuid not in self._states or
+                       not self._is_reported(self._states[uuid].since)]
+        return uuids if len(unknown) <= self.MOST_UNKNOWN else None
+
+    def reported(self, lpar_uuid):
+        """Return the state, as the last read and events tell (see get()).
+
+        An event may be lost. So whoever does something because of this state
+        has to ask() before.
+        """
+        with self._lock:
+            known = self._states.get(lpar_uuid.upper())
+        if known and self._is_reported(known.since):
+            return known.name
+        return self.get(lpar_uuid)
+
+    def _is_reported(self, since):
+        """Return whether events tell of what has changed since some time."""
+        return (self._host.news.has_come() and
+                self._clock() - since < self.MAX_REPORTED_AGE)
 
     def get(self, lpar_uuid, use_cache=True):
         """Return the state of an LPAR (1 request, 0 if known).
@@ -147,7 +189,7 @@ class PartitionStates:
         try:
             return self._host.lpar_state(lpar_uuid)
         except pvm_exc.HttpNotFound:
-            self.forget(lpar_uuid)
+            self.forget_deleted(lpar_uuid)
             raise nova_exc.InstanceNotFound(instance_id=lpar_uuid) from None
 
     @contextlib.contextmanager
@@ -164,10 +206,13 @@ class PartitionStates:
             with self._lock:
                 if only:
                     self._states.clear()
+                    self._listed = None if dropped else (
+                        frozenset(map(str.upper, states)), began)
                 for lpar_uuid, state in states.items():
                     lpar_uuid = lpar_uuid.upper()
                     self._departed.discard(lpar_uuid)
                     self._states.pop(lpar_uuid, None)
+                    self._note_presence(lpar_uuid)
                     if state in self._LASTING and dropped.isdisjoint(
                             (lpar_uuid, None)):
                         self._states[lpar_uuid] = _State(state, began)
@@ -188,15 +233,30 @@ class PartitionStates:
         lpar_uuid = lpar_uuid.upper()
         with self._lock:
             self._states.pop(lpar_uuid, None)
+            self._note_presence(lpar_uuid)
             for dropped in self._reads.values():
                 dropped.add(lpar_uuid)
+
+    def _note_presence(self, lpar_uuid):
+        """Drop the list of all LPARs if one may be new. Needs the lock."""
+        if self._listed is not None and lpar_uuid not in self._listed[0]:
+            self._listed = None
+
+    def forget_deleted(self, lpar_uuid):
+        """Drop the state of an LPAR that may be gone.
+
+        :param lpar_uuid: the LPAR's UUID.
+        """
+        with self._lock:
+            self._listed = None
+        self.forget(lpar_uuid)
 
     def note_departure(self, lpar_uuid):
         """Note that the platform has moved an LPAR for this process.
 
         :param lpar_uuid: the LPAR's UUID.
         """
-        self.forget(lpar_uuid)
+        self.forget_deleted(lpar_uuid)
         with self._lock:
             self._departed.add(lpar_uuid.upper())
 
@@ -240,5 +300,6 @@ class PartitionStates:
         """Drop all states."""
         with self._lock:
             self._states.clear()
+            self._listed = None
             for dropped in self._reads.values():
                 dropped.add(None)

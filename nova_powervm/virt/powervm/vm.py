@@ -192,14 +192,18 @@ def get_vm_info(host, instance, use_cache=True):
 
     :param host: the Host.
     :param instance: nova.objects.Instance
-    :param use_cache: False means to ask the platform.
+    :param use_cache: False means to ask the platform. With True, the state may
+        be what events tell, see PartitionStates.reported(). Nova takes that,
+        and asks again before it does something.
     :returns: nova.virt.hardware.InstanceInfo; internal_id is the LPAR's UUID.
     :raises nova.exception.InstanceNotFound: if it has no LPAR here.
     :raises pypowervm.exceptions.Error: if the state cannot be read.
     """
     lpar_uuid = get_lpar_uuid(instance)
     try:
-        state = host.partition_states.get(lpar_uuid, use_cache=use_cache)
+        states = host.partition_states
+        state = (states.reported(lpar_uuid) if use_cache else
+                 states.get(lpar_uuid, use_cache=False))
     except nova_exc.InstanceNotFound:
         raise nova_exc.InstanceNotFound(instance_id=instance.uuid) from None
     return hardware.InstanceInfo(
@@ -442,7 +446,7 @@ def delete_lpar(host, instance):
     else:
         host.lpar_deleted(lpar_uuid)
     finally:
-        host.partition_states.forget(lpar_uuid)
+        host.partition_states.forget_deleted(lpar_uuid)
 
 
 def _refusal(instance, exc):

@@ -119,7 +119,8 @@ class HandlerTestCase(testtools.TestCase):
 
     def test_lpar_deleted(self):
         self.process('DELETE_URI', LPAR % UUID_1.lower(), '')
-        self.host.partition_states.forget.assert_called_once_with(UUID_1)
+        self.host.partition_states.forget_deleted.assert_called_once_with(
+            UUID_1)
         self.lifecycle.cancel.assert_called_once_with(UUID_1)
 
     def test_nothing_to_do(self):

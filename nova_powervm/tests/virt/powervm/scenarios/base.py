@@ -20,11 +20,13 @@ managers run here without services around them, see walks.cloud.
 import copy
 import itertools
 import logging
+from unittest import mock
 
 import fixtures as fx
 from nova.api.openstack import common
 from nova.compute import vm_states
 from nova import objects
+from nova import thread_pool_factory
 import testtools
 
 from nova_powervm import conf as cfg
@@ -251,6 +253,17 @@ class ScenarioCase(looks.PlatformLooks, testtools.TestCase):
         """Run a periodic task of Nova on a host."""
         with self.cloud.on(host):
             getattr(self.cloud.compute(host), name)(self.context)
+
+    def sync_power_states(self):
+        """Run the periodic task, and what it has threads do."""
+        waiting = []
+        with mock.patch.object(
+                thread_pool_factory, 'spawn_on',
+                lambda _executor, *work: waiting.append(work)):
+            self.run_task('_sync_power_states')
+        with self.cloud.on('compute1'):
+            for function, *arguments in waiting:
+                function(*arguments)
 
     # ---- servers --------------------------------------------------------
 
