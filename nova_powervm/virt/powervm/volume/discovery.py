@@ -291,7 +291,7 @@ def remove_strangers(host, strange):
 
     :param strange: list of (VIOS UUID, Hdisk).
     """
-    left = owners.left_devices(host, {
+    left, _awaited = owners.left_devices(host, {
         device.udid for _vios_uuid, device in strange})
     for vios_uuid, device in strange:
         if device.udid not in left:

@@ -33,7 +33,6 @@ import functools
 import itertools
 import typing
 
-from nova.compute import task_states
 from nova.compute import vm_states
 from nova import context as nova_context
 from nova import exception as nova_exc
@@ -144,35 +143,6 @@ def _bdms_with(context, volume_id):
         return []
 
 
-def are_all_here(host, instance_uuids):
-    """Return whether this host still has all of some servers (1 DB call).
-
-    :param instance_uuids: iterable of their UUIDs.
-    """
-    found = objects.InstanceList.get_by_filters(
-        nova_context.get_admin_context(),
-        {'uuid': sorted(instance_uuids), 'host': host.nodename,
-         'deleted': False})
-    return len(found) == len(set(instance_uuids))
-
-
-def still_coming(host, instance_uuids):
-    """Tell which of some servers are on their way to this host (1 DB call).
-
-    :param instance_uuids: set of the UUIDs of servers that were to come.
-    :returns: tuple of two sets of UUIDs: those that still are to come, and
-        those that will not come any more. Those that are here are in neither.
-    """
-    found = objects.InstanceList.get_by_filters(
-        nova_context.get_admin_context(),
-        {'uuid': sorted(instance_uuids), 'deleted': False})
-    coming = {instance.uuid for instance in found
-              if instance.task_state == task_states.MIGRATING}
-    here = {instance.uuid for instance in found
-            if instance.host == host.nodename}
-    return coming, instance_uuids - coming - here
-
-
 def left_devices(host, found):
     """Return the devices of volumes that this host had, and no longer has.
 
@@ -184,12 +154,17 @@ def left_devices(host, found):
     :param host: the owner of the REST connection (host.Host).
     :param found: set of the UDIDs of devices that were read before, and that
         no mapping has.
-    :returns: set, a part of found.
+    :returns: tuple of two sets: a part of found, and the UUIDs of the servers
+        on other hosts because of which others stay. Nova is busy with them,
+        and one may come here.
     """
     known = Owners(host, [])
     left = found & known.recorded_udids
-    needed = known.needed_udids() if left else None
-    return set() if needed is None else left - needed
+    if not left:
+        return set(), set()
+    needed = known.needed_udids()
+    return (set() if needed is None else left - needed,
+            known.may_come_for(left))
 
 
 def is_of_others(host, instance, volume_id, udid):
@@ -413,8 +388,8 @@ class Owners:
         return servers[0] if len(servers) == 1 else None
 
     def _has_left(self, instance):
-        """Return whether a server is on another host, without a task."""
-        return (instance.host not in (None, self._host.nodename) and
+        """Return whether a server is on another host or none, and idle."""
+        return (instance.host != self._host.nodename and
                 instance.task_state is None and
                 instance.uuid not in self._whereabouts.maybe_here)
 
@@ -455,6 +430,16 @@ class Owners:
                 return None
             needed.update(*(vol.udids for vol in server.volumes))
         return needed
+
+    def may_come_for(self, udids):
+        """Return the UUIDs of servers elsewhere that may need some volumes.
+
+        :param udids: set of the UDIDs of these volumes.
+        """
+        return {server.instance.uuid for server in self._servers_needing
+                if server.instance.host != self._host.nodename and (
+                    not server.is_whole or
+                    any(udids & vol.udids for vol in server.volumes))}
 
     def is_needed(self, volume_id, udid, besides):
         """Return whether a server has a volume, or gets it.

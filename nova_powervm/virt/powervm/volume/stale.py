@@ -38,6 +38,7 @@ from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm.volume import discovery
 from nova_powervm.virt.powervm.volume import mappings
 from nova_powervm.virt.powervm.volume import owners
+from nova_powervm.virt.powervm.volume import whereabouts
 
 LOG = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ class StaleVolumes:
         self._unseen = set()
         # UUIDs of servers because of which the last check kept mappings.
         self._protecting = set()
+        # UUIDs of busy servers on other hosts because of which it kept
+        # devices.
+        self._awaited = set()
         # UUIDs of servers that are to come in live migrations.
         self._coming = set()
         self._has_seen_devices = False
@@ -147,7 +151,7 @@ class StaleVolumes:
             expected = self._coming
         if not expected:
             return set()
-        coming, absent = owners.still_coming(self._host, expected)
+        coming, absent = whereabouts.still_coming(self._host, expected)
         with self._lock:
             self._coming = self._coming - (expected - coming - absent)
         return absent
@@ -157,8 +161,10 @@ class StaleVolumes:
         if not self._has_seen_devices or (
                 self._clock() - self._last >= self.INTERVAL):
             return True
-        if self._protecting and not owners.are_all_here(self._host,
-                                                        self._protecting):
+        if self._protecting and not whereabouts.are_all_here(
+                self._host, self._protecting):
+            return True
+        if self._awaited and not whereabouts.are_all_busy(self._awaited):
             return True
         return bool(self._unseen) and not self._unseen.isdisjoint(
             vios_w.uuid for vios_w in self._host.active_vioses())
@@ -169,7 +175,7 @@ class StaleVolumes:
             return
         unmapped = {vios_w.uuid: discovery.find_unmapped(vios_w)
                     for vios_w in vioses}
-        left = owners.left_devices(self._host, {
+        left, self._awaited = owners.left_devices(self._host, {
             element.udid for found in unmapped.values() for element in found})
         for vios_uuid, found in unmapped.items():
             for element in found:

@@ -19,6 +19,7 @@ without Nova. Nothing may be taken from an LPAR that runs.
 
 import functools
 
+from nova.compute import task_states
 from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
@@ -57,6 +58,47 @@ def has_come_live(instance, nodename):
             nova_context.get_admin_context(read_deleted='yes'),
             {'instance_uuid': instance.uuid,
              'migration_type': fields.MigrationType.LIVE_MIGRATION}))
+
+
+def are_all_here(host, instance_uuids):
+    """Return whether this host still has all of some servers (1 DB call).
+
+    :param instance_uuids: iterable of their UUIDs.
+    """
+    found = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': sorted(instance_uuids), 'host': host.nodename,
+         'deleted': False})
+    return len(found) == len(set(instance_uuids))
+
+
+def are_all_busy(instance_uuids):
+    """Return whether Nova does something with all of some servers (1 DB call).
+
+    :param instance_uuids: iterable of their UUIDs.
+    """
+    found = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': sorted(instance_uuids), 'deleted': False})
+    return {instance.uuid for instance in found
+            if instance.task_state} == set(instance_uuids)
+
+
+def still_coming(host, instance_uuids):
+    """Tell which of some servers are on their way to this host (1 DB call).
+
+    :param instance_uuids: set of the UUIDs of servers that were to come.
+    :returns: tuple of two sets of UUIDs: those that still are to come, and
+        those that will not come any more. Those that are here are in neither.
+    """
+    found = objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': sorted(instance_uuids), 'deleted': False})
+    coming = {instance.uuid for instance in found
+              if instance.task_state == task_states.MIGRATING}
+    here = {instance.uuid for instance in found
+            if instance.host == host.nodename}
+    return coming, instance_uuids - coming - here
 
 
 class Whereabouts:

@@ -33,8 +33,8 @@ class ServersThatAreToComeTestCase(base.TestCase):
         self.host.vioses.return_value = []
         self.host.filter_active.return_value = []
         patcher = mock.patch.object(stale.owners, 'left_devices',
-                                    return_value=set())
-        patcher.start()
+                                    return_value=(set(), set()))
+        self.left_devices = patcher.start()
         self.addCleanup(patcher.stop)
         self.stale = stale.StaleVolumes(self.host, clock=lambda: 0)
         self.stale.clean_periodically()
@@ -72,6 +72,21 @@ class ServersThatAreToComeTestCase(base.TestCase):
         self.assertEqual(1, self.looks()[0])
         # The other one is still to come.
         self.assertEqual((0, 1), self.looks())
+
+    def test_device_of_a_busy_server(self):
+        """It may come here; the device is left once it is idle elsewhere."""
+        busy = self.instances[0]
+        self.stale.expect_no_more(busy)
+        self.stale.expect_no_more(self.instances[1])
+        self.left_devices.return_value = set(), {busy.uuid}
+        self.stale.miss({'a VIOS'})
+        self.host.active_vioses.return_value = [mock.Mock(uuid='a VIOS')]
+        self.assertEqual(1, self.looks()[0])
+        self.assertEqual((0, 1), self.looks())
+        busy.task_state = None
+        self.left_devices.return_value = {'UDID'}, set()
+        self.assertEqual(1, self.looks()[0])
+        self.assertEqual((0, 0), self.looks())
 
     def test_one_stays_where_it_was(self):
         self.instances[0].task_state = None

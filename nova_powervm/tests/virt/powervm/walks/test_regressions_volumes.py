@@ -146,3 +146,34 @@ class VolumesRegressionTest(history_case.RegressionCase):
             history.revert(2)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    def test_device_kept_for_a_server_that_is_busy_elsewhere(self):
+        """It is deleted there, and never comes."""
+        def steps(history):
+            history.make(2, 'large', (1, 2), True, 1)
+            history.live_migrate_until(1, 'cleanup', 'forget jobs')
+            history.evacuate(1, False)
+            history.lose(1)
+            history.make(2, 'with disks', (3, 4, 5), True, 2)
+            history.detach(1, 2)
+            history.start_compute(1)
+            history.vios_down(2, 'vios2')
+            history.evacuate(1, False)
+            history.fault('killed_before', 8, 1)
+            history.resize(1, 'wide')
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)
+
+    def test_volume_of_a_server_without_host(self):
+        """Its build has failed, so it needs no device."""
+        def steps(history):
+            history.make(1, 'with disks', (1, 2), True, 1)
+            history.fault('busy_503', 19, 1)
+            history.make(1, 'small', (3, 5), False, 3)
+            history.start_compute(1)
+            history.make(1, 'small', (3,), False, 5)
+            history.fault('error_500', 4, 1)
+            history.detach(5, 3)
+            history.resize(5, 'large')
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
