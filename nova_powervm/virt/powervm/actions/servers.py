@@ -95,9 +95,10 @@ class Servers:
             LOG.exception('Removing the server failed; deleting it again '
                           'removes what is left.', instance=instance)
             raise nova_exc.InstanceTerminationFailure(reason=str(exc))
-        if instance.deleted:
+        if instance.deleted or instance.task_state == task_states.DELETING:
             # Nova deleted it while this host was down, maybe amid a live
-            # migration.
+            # migration. Or it deletes it now, and does not know how its last
+            # one has ended.
             utils.try_to('delete attachments that nobody uses',
                          attachments.delete_unused, instance)
         if not keeps_log and self._services.consoles is not None:

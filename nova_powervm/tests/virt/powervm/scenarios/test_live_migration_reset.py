@@ -224,6 +224,20 @@ class VolumesTest(ResetTests, live_volumes.LiveVolumeMixin,
         self.reap()
         self.assertEqual([0, 0], self.attachments())
 
+    def test_is_deleted_when_nobody_knows(self):
+        """Nova knows only the attachments on the target, and deletes these."""
+        self.flags(group='powervm', live_migration_timeout=300)
+        server, _before = self.interrupt('copy')
+        self.mute(server)
+        self.start_without_waiting(server)
+        self.go_on()
+        self.assertEqual('error', self.migration_of(server).status)
+        self.assertEqual([2, 2], self.attachments())
+        self.stay(server)
+        self.answer_again()
+        self.assertIsNone(self.delete(server))
+        self.assertEqual([0, 0], self.attachments())
+
     def test_is_evacuated(self):
         """Nova gives up the attachments on the target, where it was to go."""
         server, _before = self.interrupt('copy')
