@@ -78,18 +78,20 @@ class Rebuilds:
 
         Nova does so before it asks for the connector of this host. If it could
         not be told then, the volumes would be exported to nobody, and a hard
-        reboot on the old host would not find them.
+        reboot on the old host would not find them. Nova's data of the server
+        stays as it is: the evacuation may fail before anything is replaced.
 
         A live migration to this host, whose source has died, may have left
         devices of the volumes. They go before Cinder unexports the volumes.
 
         :param bdms: nova.objects.BlockDeviceMappingList
+        :raises FabricPortNotFound: if no port is free for an adapter (NPIV).
         :raises pypowervm.exceptions.Error: if the platform does not answer.
         """
         if not any(bdm.is_volume for bdm in bdms):
             return
         host = self._services.host
-        volume.connector_properties(host, instance)
+        volume.check_connector(host, instance)
         if whereabouts.has_come_live(instance, host.nodename):
             utils.try_to('remove devices of a live migration',
                          departure.forget, host, instance,

@@ -68,6 +68,21 @@ def connector_properties(host: powervm_host.Host,
     return properties
 
 
+def check_connector(host: powervm_host.Host,
+                    instance: objects.Instance) -> None:
+    """Check that a host can tell the connector of an instance.
+
+    Change nothing, neither on the platform nor in Nova.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :raises FabricPortNotFound: if no port is free for an adapter (NPIV).
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
+    for cls in _classes():
+        cls.check_connector(host, instance)
+
+
 def transport_class(
         instance: objects.Instance,
         connection_info: dict[str, typing.Any]

@@ -149,6 +149,18 @@ class VolumeTransport(abc.ABC):
         return {}
 
     @classmethod
+    def check_connector(cls, host: powervm_host.Host,
+                        instance: objects.Instance) -> None:
+        """Check that connector_properties() would tell, and change nothing.
+
+        :param host: the owner of the REST connection (host.Host).
+        :param instance: nova.objects.Instance
+        :raises nova.exception.NovaException: if it would not.
+        :raises pypowervm.exceptions.Error: if the platform does not answer.
+        """
+        cls.connector_properties(host, instance)
+
+    @classmethod
     def may_have_left(cls, host: powervm_host.Host,
                       instance: objects.Instance) -> bool:
         """Return whether an instance may have devices here without a volume.

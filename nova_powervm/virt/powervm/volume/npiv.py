@@ -79,6 +79,12 @@ class NpivTransport(driver.VolumeTransport):
                 'wwpns': wwpns.wwpns(host, instance)}
 
     @classmethod
+    def check_connector(cls, host, instance):
+        """See VolumeTransport; the server keeps the WWPNs that it has."""
+        if fibre_channel.strategy_for_new(instance) == fibre_channel.NPIV:
+            wwpns.check(host, instance)
+
+    @classmethod
     def may_have_left(cls, host, instance):
         """See VolumeTransport; adapters stay when volumes are detached.
 

@@ -74,6 +74,22 @@ def wwpns(host, instance):
                 for adapter in fabrics.adapters(instance, fabric)]
 
 
+def check(host, instance):
+    """Check that a host has ports for the adapters that a server lacks here.
+
+    Create no WWPNs: the server may yet stay on its old host with those that it
+    has, to which its volumes are exported. Needs 1 request, or none.
+
+    :param host: the owner of the REST connection (host.Host).
+    :param instance: nova.objects.Instance
+    :raises FabricPortNotFound: if a fabric has no port.
+    :raises pypowervm.exceptions.Error: if the platform does not answer.
+    """
+    missing = _missing(host, instance)
+    if missing:
+        _choose_ports(host, instance, missing)
+
+
 def _missing(host, instance):
     """Return the fabrics in which a server has no WWPNs for a host: list."""
     if _are_elsewhere(host, instance):
@@ -108,14 +124,7 @@ def _make_wwpns(host, instance, missing):
     :raises FabricPortNotFound: if a fabric has no port. Then none were
         created.
     """
-    ports = npiv_ports.Ports(host.active_vioses([vios_mappings.FC_MAPPING]))
-    kept = {fabric: fabrics.adapters(instance, fabric)
-            for fabric in fabrics.names() if fabric not in missing}
-    for adapters in kept.values():
-        for adapter in adapters:
-            ports.use(adapter.port)
-    chosen = [(fabric, ports.choose(fabric)[1]) for fabric in missing
-              for _number in range(CONF.powervm.ports_per_fabric)]
+    chosen = _choose_ports(host, instance, missing)
     adapters = {fabric: [] for fabric in missing}
     for (fabric, port), wwpns in zip(chosen, _next_wwpns(host, len(chosen))):
         adapters[fabric].append(fabrics.Adapter(port, wwpns))
@@ -125,6 +134,22 @@ def _make_wwpns(host, instance, missing):
         fabrics.set_adapters(instance, fabric, adapters[fabric])
         fabrics.set_state(instance, fabric, fabrics.UNMAPPED)
     instance.save()
+
+
+def _choose_ports(host, instance, missing):
+    """Choose ports for the adapters that a server lacks (1 request).
+
+    :param missing: list of the fabrics in which it has none for this host.
+    :returns: list of (fabric, WWPN of a port), one for each adapter.
+    :raises FabricPortNotFound: if a fabric has no port.
+    """
+    ports = npiv_ports.Ports(host.active_vioses([vios_mappings.FC_MAPPING]))
+    for fabric in fabrics.names():
+        if fabric not in missing:
+            for adapter in fabrics.adapters(instance, fabric):
+                ports.use(adapter.port)
+    return [(fabric, ports.choose(fabric)[1]) for fabric in missing
+            for _number in range(CONF.powervm.ports_per_fabric)]
 
 
 def _next_wwpns(host, count):

@@ -12,6 +12,10 @@
 
 """Servers with adapters on the fabrics (NPIV) that are moved and made anew."""
 
+from unittest import mock
+
+from nova import exception as nova_exc
+
 from nova_powervm.tests.virt.powervm.scenarios import test_npiv
 from nova_powervm.tests.virt.powervm.scenarios import test_volume_moves
 from nova_powervm.virt.powervm.volume import fabrics
@@ -160,6 +164,39 @@ class ColdMigrationTest(NpivMigrationMixin,
         self.assert_whole(server)
         self.restart()
         self.assert_on(server, 'compute2')
+        self.assert_nothing_left(server)
+
+    def test_evacuation_without_cinder(self):
+        """Its volumes are exported to the WWPNs that it had: it keeps them."""
+        server = self.boot_server()
+        self.cloud.stop('compute1')
+        with mock.patch('nova.volume.cinder.API.attachment_create',
+                        side_effect=nova_exc.CinderConnectionFailed(
+                            reason='down')):
+            self.users.evacuate(self.walk_server(server))
+        self.assertEqual('compute1', self.host_of(server))
+        self.assertEqual(self.wwpns, self.wwpns_of(server))
+        self.cloud.start('compute1')
+        self.assertEqual('ACTIVE', self.act(
+            server, 'reboot', {'type': 'HARD'})['status'])
+        self.assert_on(server, 'compute1')
+        self.assert_nothing_left(server)
+
+    def test_evacuate_to_a_host_without_ports(self):
+        """Nova is told before it replaces attachments."""
+        server = self.boot_server()
+        exports = sorted(self.lun(1).exports)
+        self.set_ports(self.site.hosts[1], False)
+        self.cloud.stop('compute1')
+        self.users.evacuate(self.walk_server(server))
+        self.assertIn('fabric_A_port_wwpns', self.fault_of(server))
+        self.assertEqual(exports, sorted(self.lun(1).exports))
+        self.assertEqual(self.wwpns, self.wwpns_of(server))
+        self.set_ports(self.site.hosts[1], True)
+        self.cloud.start('compute1')
+        self.assertEqual('ACTIVE', self.act(
+            server, 'reboot', {'type': 'HARD'})['status'])
+        self.assert_on(server, 'compute1')
         self.assert_nothing_left(server)
 
     def test_evacuate_and_come_back(self):

@@ -162,7 +162,9 @@ TROUBLE = {
     'test_npiv.AttachTest': ('test_spawn_that_fails',),
     'test_npiv.RebootTest': ('test_without_lpar',),
     'test_npiv_moves.ColdMigrationTest': (
+        'test_evacuate_to_a_host_without_ports',
         'test_evacuation_fails_and_is_repeated',
+        'test_evacuation_without_cinder',
         'test_source_cannot_bring_them_back',
         'test_source_cannot_let_go',
         'test_target_sees_no_volume'),
