@@ -25,8 +25,8 @@ LIVE_PREPARING = 'preparing'
 LIVE_RUNNING = 'running'
 #: Nobody has ended the live migration.
 LIVE_UNDER_WAY = ('accepted', 'queued', LIVE_PREPARING, LIVE_RUNNING)
-#: Nova knows how the live migration has ended.
-LIVE_ENDED = ('completed', 'failed', 'cancelled', 'done')
+# Nova knows how the live migration has ended.
+_LIVE_ENDED = ('completed', 'failed', 'cancelled', 'done')
 #: The move has failed. A server whose live migration is in 'error' may be on
 #: either host.
 FAILED = ('failed', 'error')
@@ -39,7 +39,7 @@ EVACUATION_CLEANED = 'completed'
 #: Nova has not called the driver of the target yet.
 NOT_ON_TARGET = ('queued', 'accepted', 'pre-migrating', 'migrating')
 # The server is on one host only, after a move that was not live.
-_OTHERS_ENDED = (*LIVE_ENDED, 'confirmed', 'reverted', 'error')
+_OTHERS_ENDED = (*_LIVE_ENDED, 'confirmed', 'reverted', 'error')
 # The move has brought the server to its target.
 _ARRIVED = ('completed', 'done', 'finished', 'confirmed')
 
@@ -58,7 +58,7 @@ def is_over(migration):
     :param migration: nova.objects.Migration
     """
     return migration.status in (
-        LIVE_ENDED if is_live(migration) else _OTHERS_ENDED)
+        _LIVE_ENDED if is_live(migration) else _OTHERS_ENDED)
 
 
 def has_brought_to(nodename, migration):

@@ -230,12 +230,15 @@ class PartitionStates:
 
         :param lpar_uuid: the LPAR's UUID.
         """
-        lpar_uuid = lpar_uuid.upper()
         with self._lock:
-            self._states.pop(lpar_uuid, None)
-            self._note_presence(lpar_uuid)
-            for dropped in self._reads.values():
-                dropped.add(lpar_uuid)
+            self._drop(lpar_uuid.upper())
+
+    def _drop(self, lpar_uuid):
+        """Drop the state of an LPAR. Needs the lock."""
+        self._states.pop(lpar_uuid, None)
+        self._note_presence(lpar_uuid)
+        for dropped in self._reads.values():
+            dropped.add(lpar_uuid)
 
     def _note_presence(self, lpar_uuid):
         """Drop the list of all LPARs if one may be new. Needs the lock."""
@@ -249,7 +252,7 @@ class PartitionStates:
         """
         with self._lock:
             self._listed = None
-        self.forget(lpar_uuid)
+            self._drop(lpar_uuid.upper())
 
     def note_departure(self, lpar_uuid):
         """Note that the platform has moved an LPAR for this process.

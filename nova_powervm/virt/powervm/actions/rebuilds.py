@@ -95,8 +95,7 @@ class Rebuilds:
         if whereabouts.has_come_live(instance, host.nodename):
             utils.try_to('remove devices of a live migration',
                          departure.forget, host, instance,
-                         {volume_id: address.udid for volume_id, address in
-                          device_addresses.read(instance).items()})
+                         device_addresses.udids(instance))
 
     def evacuate(self, context, instance, bdms, detach_block_devices,
                  attach_block_devices, network_info, injected_files,

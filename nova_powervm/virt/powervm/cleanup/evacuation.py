@@ -91,4 +91,4 @@ def _has_come_live(context, instance, evacuation):
         for migration in objects.MigrationList.get_by_filters(context, {
             'instance_uuid': instance.uuid,
             'migration_type': fields.MigrationType.LIVE_MIGRATION})
-        if migration.status not in migration_status.LIVE_ENDED)
+        if not migration_status.is_over(migration))

@@ -101,8 +101,7 @@ def roll_back_at_target(services, instance, network_info):
     """Flow that removes what prepare() made for a server that stays away."""
     flow = linear_flow.Flow('live_migration_roll_back_at_target').add(
         tf_live.LeavePorts(services.host, instance, network_info))
-    udids = {volume_id: address.udid for volume_id, address in
-             device_addresses.read(instance).items()}
+    udids = device_addresses.udids(instance)
     if udids:
         flow.add(tf_live.ForgetDevices(services.host, instance, udids))
     return flow.add(tf_live.ForgetAttachments(instance))

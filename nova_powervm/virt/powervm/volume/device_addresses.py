@@ -54,6 +54,15 @@ def read(instance):
             for key, value in metadata.items() if key.startswith(_KEY)}
 
 
+def udids(instance):
+    """Return the UDIDs of the volumes of a server (no request).
+
+    :returns: dict of volume id -> str
+    """
+    return {volume_id: address.udid for volume_id, address in
+            read(instance).items()}
+
+
 def udid_of(instance, volume):
     """Return the UDID of a volume of an instance (no request).
 

@@ -65,10 +65,7 @@ def are_all_here(host, instance_uuids):
 
     :param instance_uuids: iterable of their UUIDs.
     """
-    found = objects.InstanceList.get_by_filters(
-        nova_context.get_admin_context(),
-        {'uuid': sorted(instance_uuids), 'host': host.nodename,
-         'deleted': False})
+    found = _find_present(instance_uuids, host=host.nodename)
     return len(found) == len(set(instance_uuids))
 
 
@@ -77,10 +74,7 @@ def are_all_busy(instance_uuids):
 
     :param instance_uuids: iterable of their UUIDs.
     """
-    found = objects.InstanceList.get_by_filters(
-        nova_context.get_admin_context(),
-        {'uuid': sorted(instance_uuids), 'deleted': False})
-    return {instance.uuid for instance in found
+    return {instance.uuid for instance in _find_present(instance_uuids)
             if instance.task_state} == set(instance_uuids)
 
 
@@ -91,14 +85,22 @@ def still_coming(host, instance_uuids):
     :returns: tuple of two sets of UUIDs: those that still are to come, and
         those that will not come any more. Those that are here are in neither.
     """
-    found = objects.InstanceList.get_by_filters(
-        nova_context.get_admin_context(),
-        {'uuid': sorted(instance_uuids), 'deleted': False})
+    found = _find_present(instance_uuids)
     coming = {instance.uuid for instance in found
               if instance.task_state == task_states.MIGRATING}
     here = {instance.uuid for instance in found
             if instance.host == host.nodename}
     return coming, instance_uuids - coming - here
+
+
+def _find_present(instance_uuids, **filters):
+    """Return those of some servers that Nova has: nova.objects.InstanceList.
+
+    :param filters: what else Nova is to compare.
+    """
+    return objects.InstanceList.get_by_filters(
+        nova_context.get_admin_context(),
+        {'uuid': sorted(instance_uuids), 'deleted': False, **filters})
 
 
 class Whereabouts:
@@ -146,7 +148,7 @@ class Whereabouts:
         return {uuid for uuid, migration in self._last.items()
                 if migration_status.is_live(migration) and
                 migration.dest_compute == self._host.nodename and
-                migration.status not in migration_status.LIVE_ENDED}
+                not migration_status.is_over(migration)}
 
     def is_in_use(self, instance, client):
         """Return whether the LPAR of a server on another host is on here.
