@@ -26,6 +26,8 @@ from nova.compute import task_states
 from nova.compute import vm_states
 from oslo_utils import excutils
 
+from nova_powervm.virt.powervm import server_notes
+
 #: Operations for which Nova stops the server before it calls the driver.
 _STOPPED_FOR = (task_states.RESCUING, task_states.SHELVING)
 # In system_metadata of a softly deleted server.
@@ -66,7 +68,7 @@ def noting_rescue(instance):
     """
     if instance.vm_state == vm_states.RESCUED:
         instance.system_metadata[_WAS_RESCUED] = 'yes'
-        instance.save()
+        server_notes.save(instance)
     else:
         forget_rescue(instance)
     try:
@@ -84,4 +86,4 @@ def was_rescued(instance):
 def forget_rescue(instance):
     """Remove the record that a server was rescued, if there is one."""
     if instance.system_metadata.pop(_WAS_RESCUED, None):
-        instance.save()
+        server_notes.save(instance)

@@ -42,6 +42,7 @@ from oslo_utils import excutils
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import lpar_sizes
 from nova_powervm.virt.powervm import migration_status
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm import vm
 
 # Prefix of a key in system_metadata; a digest of the host and the flavor
@@ -127,7 +128,7 @@ def note(instance, provider, allocations, flavor=None, earlier=()):
     for key in [key for key in metadata if key.startswith(_KEY)]:
         del metadata[key]
     metadata.update(wanted)
-    instance.save()
+    server_notes.save(instance)
 
 
 @contextlib.contextmanager

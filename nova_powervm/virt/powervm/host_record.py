@@ -34,6 +34,8 @@ migration or an operator has brought must run. So the driver marks a server
 whose LPAR an evacuation is about to make.
 """
 
+from nova_powervm.virt.powervm import server_notes
+
 #: Prefix of a key; the name of the host follows. Earlier versions wrote the
 #: key without a name, for the current host of the server.
 _KEY = 'powervm_lpar_id'
@@ -62,7 +64,7 @@ def keep_id(instance, nodename, lpar_id):
     if ids != earlier or _key(nodename) not in instance.system_metadata:
         instance.system_metadata[_key(nodename)] = ','.join(
             map(str, ids[-_MOST_IDS:]))
-        instance.save()
+        server_notes.save(instance)
 
 
 def kept_ids(instance, nodename):
@@ -85,7 +87,7 @@ def keep_host(instance, nodename):
     wanted = host_metadata(nodename)
     if not wanted.items() <= instance.system_metadata.items():
         instance.system_metadata.update(wanted)
-        instance.save()
+        server_notes.save(instance)
 
 
 def keep_mac(instance, nodename, mac):
@@ -100,7 +102,7 @@ def keep_mac(instance, nodename, mac):
         return False
     instance.system_metadata[_MACS + nodename] = ','.join(
         [*earlier, mac][-_MOST_MACS:])
-    instance.save()
+    server_notes.save(instance)
     return True
 
 

@@ -37,6 +37,7 @@ from nova_powervm.virt.powervm.disk import legacy
 from nova_powervm.virt.powervm import granted
 from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import made_of
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm import vm
 
 LOG = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def keep(instance):
         LOG.info('The server keeps the id %s that nova-powervm 9.0.0 gave '
                  'it.', legacy_id(instance), instance=instance)
         instance.system_metadata[_KEY] = legacy_id(instance)
-        instance.save()
+        server_notes.save(instance)
 
 
 def take_over(nodename):

@@ -28,6 +28,8 @@ from oslo_log import log as logging
 from pypowervm.utils import uuid as pvm_uuids
 from pypowervm.wrappers import base_partition as pvm_bp
 
+from nova_powervm.virt.powervm import server_notes
+
 LOG = logging.getLogger(__name__)
 
 #: os_distro of images with IBM i.
@@ -84,7 +86,7 @@ def note_spawn(instance, nodename):
 
 
 def note(instance):
-    """Store the image on Nova's record (1 DB call, 0 if already stored)."""
+    """Store the image on Nova's record (2 DB calls, 0 if already stored)."""
     metadata = instance.system_metadata
     wanted = {_kept_key(key): value for key, value in metadata.items()
               if _is_kept(key)}
@@ -92,7 +94,7 @@ def note(instance):
     if wanted != {key: metadata[key] for key in _kept_keys(metadata)}:
         _forget(metadata)
         metadata.update(wanted)
-        instance.save()
+        server_notes.save(instance)
 
 
 def as_on_record(instance):
@@ -103,7 +105,7 @@ def as_on_record(instance):
 
 
 def give_back(instance, is_ibmi):
-    """Restore the image of a server in Nova's record (1 DB call).
+    """Restore the image of a server in Nova's record (2 DB calls).
 
     If an older version created the server and its image is not stored, restore
     only the property that says whether it runs IBM i.
@@ -130,7 +132,7 @@ def give_back(instance, is_ibmi):
     instance.image_ref = metadata[_IMAGE]
     for name, default in _ATTRIBUTES.items():
         setattr(instance, name, metadata.get(_PROPERTY + name, default))
-    instance.save()
+    server_notes.save(instance)
 
 
 def take_over(nodename, find_partitions):

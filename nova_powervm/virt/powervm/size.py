@@ -28,12 +28,11 @@ platform may have changed it.
 import hashlib
 import json
 
-from nova import exception as nova_exc
-from nova import objects
 from pypowervm.wrappers import base_partition as pvm_bp
 
 from nova_powervm.virt.powervm import cpu_policy
 from nova_powervm.virt.powervm import relations
+from nova_powervm.virt.powervm import server_notes
 
 #: Optional settings that each LPAR has: extra spec -> attribute of the LPAR
 #: wrapper to read, and attribute to write.
@@ -238,9 +237,9 @@ def keep(instance, flavor, size):
     """
     if _KEY in instance.system_metadata:
         return
-    _save(instance, json.dumps(
+    server_notes.note(instance, {_KEY: json.dumps(
         [_digest(flavor), *(size[name] for name in _NAMES)],
-        separators=(',', ':')))
+        separators=(',', ':'))})
 
 
 def kept(instance, flavor=None):
@@ -278,26 +277,4 @@ def is_settled(instance):
 def forget(instance):
     """Record that a resize has ended, so that the LPAR fits its flavor."""
     if _KEY in instance.system_metadata:
-        _save(instance, None)
-
-
-def _save(instance, text):
-    """Save only this change, because Nova may have changed the instance."""
-    def change(found):
-        found.system_metadata.pop(_KEY, None)
-        if text is not None:
-            found.system_metadata[_KEY] = text
-
-    if instance._context is None:
-        # The instance is gone and cannot be saved.
-        change(instance)
-        return
-    try:
-        fresh = objects.Instance.get_by_uuid(
-            instance._context, instance.uuid,
-            expected_attrs=['system_metadata'])
-    except nova_exc.InstanceNotFound:
-        return
-    change(fresh)
-    fresh.save()
-    change(instance)
+        server_notes.note(instance, {_KEY: None})

@@ -26,6 +26,7 @@ from nova_powervm.virt.powervm import host_record
 from nova_powervm.virt.powervm import image
 from nova_powervm.virt.powervm import made_of
 from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm import utils
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
@@ -106,7 +107,8 @@ class Rebuilds:
         """
         detach_block_devices(context, bdms)
         instance.task_state = task_states.REBUILD_BLOCK_DEVICE_MAPPING
-        instance.save(expected_task_state=[task_states.REBUILDING])
+        server_notes.save(
+            instance, expected_task_state=[task_states.REBUILDING])
         block_device_info = attach_block_devices(context, instance, bdms)
         instance.task_state = task_states.REBUILD_SPAWNING
         nodename = self._services.host.nodename
@@ -114,7 +116,7 @@ class Rebuilds:
                                          nodename)
         if migration is not None:
             host_record.mark_evacuation(instance, nodename, migration)
-        instance.save(expected_task_state=[
+        server_notes.save(instance, expected_task_state=[
             task_states.REBUILD_BLOCK_DEVICE_MAPPING])
         self._servers.rebuild(context, instance, network_info,
                               block_device_info, injected_files=injected_files,

@@ -49,6 +49,7 @@ from nova_powervm.virt.powervm.live import records
 from nova_powervm.virt.powervm.live import running
 from nova_powervm.virt.powervm import migration_status
 from nova_powervm.virt.powervm import move
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm import utils
 
 LOG = logging.getLogger(__name__)
@@ -146,11 +147,10 @@ class Settling:
                 if until is not None:
                     return conclude(migration, migration.settle(until), False)
             except running.NotYet:
-                LOG.warning('The platform has not ended the migration of the '
-                            'server in %d seconds. nova-compute starts now; '
-                            'the server is migrating until the platform '
-                            'tells how that has ended.', START_SECONDS,
-                            instance=instance)
+                LOG.warning('The live migration of the server cannot be '
+                            'ended yet. nova-compute starts now; the server '
+                            'is migrating until a thread has ended the '
+                            'migration.', instance=instance)
             start_thread(functools.partial(
                 _go_on, block.pop_all(), migration, instance, conclude,
                 self._ongoing))
@@ -160,7 +160,8 @@ class Settling:
                   is_late):
         """Have Nova do what follows on the end of a migration.
 
-        :raises live.running.NotYet: if Nova does something with the server.
+        :raises live.running.NotYet: if Nova does something with the server, or
+            does not know the resources of this host yet.
         """
         if is_late:
             instance = _read(context, instance.uuid)
@@ -171,6 +172,8 @@ class Settling:
         end = outcome.confirm(context, instance, record.dest_compute, end)
         LOG.info('The migration has ended: the outcome is %r.', end.value,
                  instance=instance)
+        if end is outcome.Outcome.MOVED:
+            _have_resources(manager, context, instance)
         try:
             if end is not outcome.Outcome.UNKNOWN:
                 # If it is lost, a hard reboot creates its LPAR again, and
@@ -271,9 +274,6 @@ class Settling:
                                            migration, end, True)
 
     def _finish(self, manager, context, instance, record, migrate_data):
-        if manager.rt.pci_tracker is None:
-            # Nova looks at its resources at the end of its start only.
-            manager.update_available_resource(context, startup=True)
         manager._post_live_migration_update_host(
             context, instance, record.dest_compute,
             migrate_data=migrate_data, source_bdms=self._source_bdms(
@@ -354,7 +354,7 @@ def _claim(instance):
         LOG.warning('Somebody has reset the state of the server, and its live '
                     'migration has not ended.', instance=instance)
         instance.task_state = task_states.MIGRATING
-        instance.save(expected_task_state=[None])
+        server_notes.save(instance, expected_task_state=[None])
     return instance.task_state == task_states.MIGRATING
 
 
@@ -371,6 +371,22 @@ def _take_back(instance, migration):
     except nova_exc.UnexpectedTaskStateError:
         is_claimed = False
     if not is_claimed:
+        raise running.NotYet()
+
+
+def _have_resources(manager, context, instance):
+    """Have Nova look at the resources of this host, if it never has.
+
+    Its start does so at the end only, and logs failures. Nova cannot complete
+    a migration before.
+
+    :raises live.running.NotYet: if it fails.
+    """
+    if manager.rt.pci_tracker is None:
+        manager.update_available_resource(context, startup=True)
+    if manager.rt.pci_tracker is None:
+        LOG.warning('Nova cannot complete the migration before it knows the '
+                    'resources of this host.', instance=instance)
         raise running.NotYet()
 
 

@@ -27,6 +27,7 @@ from pypowervm import util as pvm_util
 from pypowervm.wrappers import storage as pvm_stg
 
 from nova_powervm.virt.powervm.disk import units
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm import vm
 
@@ -87,7 +88,7 @@ def _take_over(instance, disk_dvr, vioses):
                  instance=instance)
         instance.system_metadata[_KEY] = name
         disk_dvr.note_own(instance, found[0])
-        instance.save()
+        server_notes.save(instance)
 
 
 def legacy_name(instance, storage_class):

@@ -26,6 +26,7 @@ from nova_powervm.virt.powervm.disk import driver as disk_driver
 from nova_powervm.virt.powervm.disk import holder
 from nova_powervm.virt.powervm.disk import imagecache
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import transaction
@@ -275,7 +276,7 @@ class LocalStorage(disk_driver.DiskAdapter):
         """
         if self._key(name) not in instance.system_metadata:
             instance.system_metadata[self._key(name)] = 'yes'
-            instance.save()
+            server_notes.save(instance)
         yield
         self._forget_half_made(instance, [name])
 
@@ -286,7 +287,7 @@ class LocalStorage(disk_driver.DiskAdapter):
             del instance.system_metadata[key]
         if keys:
             with contextlib.suppress(nova_exc.InstanceNotFound):
-                instance.save()
+                server_notes.save(instance)
 
     # ---- images --------------------------------------------------------
 

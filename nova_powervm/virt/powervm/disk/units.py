@@ -32,6 +32,7 @@ from nova import objects
 from oslo_log import log as logging
 
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import server_notes
 
 LOG = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ def _write(instance, new):
         if value is not None:
             metadata[key] = value
     try:
-        instance.save()
+        server_notes.save(instance)
     except nova_exc.InstanceNotFound:
         LOG.info('Nova has deleted the server meanwhile.', instance=instance)
 

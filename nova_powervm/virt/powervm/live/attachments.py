@@ -24,8 +24,8 @@ from nova import objects
 from nova.volume import cinder
 from oslo_serialization import jsonutils
 
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm import utils
-from nova_powervm.virt.powervm.volume import device_addresses
 
 _KEY = 'powervm_attachment_'
 
@@ -38,14 +38,14 @@ def note(instance):
     """
     bdms = objects.BlockDeviceMappingList.get_by_instance_uuid(
         instance._context, instance.uuid)
-    device_addresses.note(instance, {
+    server_notes.note(instance, {
         _KEY + bdm.volume_id: bdm.attachment_id for bdm in bdms
         if bdm.is_volume and bdm.attachment_id})
 
 
 def forget(instance):
     """Have Nova forget them (1 DB call, another if there are any)."""
-    device_addresses.drop_notes(instance, _KEY)
+    server_notes.drop(instance, _KEY)
 
 
 def read(instance):

@@ -31,6 +31,7 @@ from nova_powervm.virt.powervm.media import content
 from nova_powervm.virt.powervm.media import edits
 from nova_powervm.virt.powervm.media import repository
 from nova_powervm.virt.powervm import names
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm.storage import deletion
 from nova_powervm.virt.powervm.storage import elements
 from nova_powervm.virt.powervm.storage import transaction
@@ -482,4 +483,4 @@ def _keep(instance):
     """
     if not instance.config_drive:
         instance.config_drive = True
-        instance.save()
+        server_notes.save(instance)

@@ -24,6 +24,8 @@ from nova import exception as nova_exc
 from nova import objects
 from oslo_serialization import jsonutils
 
+from nova_powervm.virt.powervm import server_notes
+
 #: Key of a volume's UDID in connection_info['data'].
 UDID_KEY = 'target_UDID'
 
@@ -100,29 +102,8 @@ def keep(instance, new):
     if all(kept.get(volume_id) == address
            for volume_id, address in new.items()):
         return
-    fresh = _save_fresh(instance, lambda fresh: _write(
-        fresh, {**dict.fromkeys(_strange(fresh)), **new}))
-    if fresh is not None:
-        _write(instance, {**dict.fromkeys(kept), **read(fresh)})
-
-
-def _save_fresh(instance, change):
-    """Change and save Nova's current record of a server.
-
-    A request that Nova sent while another one was running has an older record.
-
-    :param change: called with the fresh Instance.
-    :returns: the fresh Instance; None if Nova has deleted the server.
-    """
-    try:
-        fresh = objects.Instance.get_by_uuid(
-            instance._context, instance.uuid,
-            expected_attrs=['system_metadata'])
-        change(fresh)
-        fresh.save()
-    except nova_exc.InstanceNotFound:
-        return None
-    return fresh
+    server_notes.change(instance, lambda found: _write(
+        found, {**dict.fromkeys(_strange(found)), **new}))
 
 
 def keep_connection(instance, volume_id, connection_info):
@@ -152,39 +133,7 @@ def keep_missed(instance, volume_id, udid):
     """
     key = _MISSED_KEY + udid
     if key not in instance.system_metadata:
-        note(instance, {key: volume_id})
-
-
-def note(instance, notes):
-    """Store notes in a server's system_metadata in Nova.
-
-    :param notes: dict of key -> str; None removes the key.
-    """
-    if not notes:
-        return
-
-    def write(target):
-        for key, value in notes.items():
-            target.system_metadata.pop(key, None)
-            if value is not None:
-                target.system_metadata[key] = value
-
-    write(instance)
-    _save_fresh(instance, write)
-
-
-def drop_notes(instance, prefix):
-    """Have Nova forget all notes whose keys begin with something.
-
-    :param prefix: str
-    """
-    def drop(target):
-        for key in list(target.system_metadata):
-            if key.startswith(prefix):
-                del target.system_metadata[key]
-
-    drop(instance)
-    _save_fresh(instance, drop)
+        server_notes.note(instance, {key: volume_id})
 
 
 def missed(instance):

@@ -37,6 +37,7 @@ from pypowervm import util as pvm_util
 
 from nova_powervm import conf as cfg
 from nova_powervm.virt.powervm import exception
+from nova_powervm.virt.powervm import server_notes
 
 LOG = logging.getLogger(__name__)
 CONF = cfg.CONF
@@ -231,7 +232,7 @@ def refresh(instance):
 def save(instance):
     """Save a server in Nova, unless it is deleted by now."""
     try:
-        instance.save()
+        server_notes.save(instance)
     except nova_exc.InstanceNotFound:
         LOG.debug('The server is deleted, with its WWPNs.',
                   instance=instance)

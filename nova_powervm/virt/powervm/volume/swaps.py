@@ -33,6 +33,7 @@ from pypowervm import exceptions as pvm_exc
 from nova_powervm.virt.powervm import flavor as flavors
 from nova_powervm.virt.powervm import load_source
 from nova_powervm.virt.powervm import power_jobs
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm import undoing
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
@@ -48,7 +49,7 @@ _PART = 255
 
 
 def begin(instance, old, new, was_on):
-    """Store in Nova that a volume is being swapped (1 DB call).
+    """Store in Nova that a volume is being swapped (2 DB calls).
 
     :param instance: nova.objects.Instance
     :param old: volume.driver.Volume to replace.
@@ -57,15 +58,15 @@ def begin(instance, old, new, was_on):
     """
     note = jsonutils.dumps({'old': old.id, 'was_on': was_on,
                             'new': new.connection_info})
-    device_addresses.note(instance, {
+    server_notes.note(instance, {
         **_nothing(instance),
         **{_KEY + str(number): note[start:start + _PART]
            for number, start in enumerate(range(0, len(note), _PART))}})
 
 
 def end(instance):
-    """Remove the note about a swap from Nova (1 DB call)."""
-    device_addresses.note(instance, _nothing(instance))
+    """Remove the note about a swap from Nova (2 DB calls)."""
+    server_notes.note(instance, _nothing(instance))
 
 
 def finish(instance, old, new, discovered):

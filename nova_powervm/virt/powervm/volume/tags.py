@@ -20,6 +20,7 @@ before the guest runs.
 
 from nova import objects
 
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm.volume import device_addresses
 
 
@@ -34,7 +35,7 @@ def update(instance):
     if not devices:
         return
     instance.device_metadata = objects.InstanceDeviceMetadata(devices=devices)
-    instance.save()
+    server_notes.save(instance)
 
 
 def _ports(instance):

@@ -18,6 +18,7 @@ from oslo_concurrency import lockutils
 from pypowervm.tasks import vfc_mapper
 
 from nova_powervm import conf as cfg
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm.storage import vios_mappings
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import npiv_ports
@@ -133,7 +134,7 @@ def _make_wwpns(host, instance, missing):
     for fabric in missing:
         fabrics.set_adapters(instance, fabric, adapters[fabric])
         fabrics.set_state(instance, fabric, fabrics.UNMAPPED)
-    instance.save()
+    server_notes.save(instance)
 
 
 def _choose_ports(host, instance, missing):

@@ -14,6 +14,7 @@
 
 from unittest import mock
 
+from nova import context as nova_context
 from nova import exception as nova_exc
 from nova import objects
 from oslo_serialization import jsonutils
@@ -29,6 +30,7 @@ class AttachmentsTest(base.TestCase):
     def setUp(self):
         super().setUp()
         self.instance = base.make_instance(system_metadata={'other': 'x'})
+        self.instance._context = nova_context.get_admin_context()
         self.saved = objects.Instance(
             system_metadata=self.instance.system_metadata)
         patcher = mock.patch.multiple(

@@ -27,13 +27,13 @@ from nova_powervm import conf as cfg
 from nova_powervm.tests.virt.powervm.tasks import base
 from nova_powervm.tests.virt.powervm.tasks import site
 from nova_powervm.tests.virt.powervm.volume import test_npiv
+from nova_powervm.virt.powervm import server_notes
 from nova_powervm.virt.powervm.tasks import base as tf_base
 from nova_powervm.virt.powervm.tasks import storage as tf_stg
 from nova_powervm.virt.powervm.tasks import volume as tf_vol
 from nova_powervm.virt.powervm import vm
 from nova_powervm.virt.powervm import volume
 from nova_powervm.virt.powervm.volume import copying
-from nova_powervm.virt.powervm.volume import device_addresses
 from nova_powervm.virt.powervm.volume import fabrics
 from nova_powervm.virt.powervm.volume import owners
 from nova_powervm.virt.powervm.volume import tags
@@ -411,7 +411,7 @@ class NovaTest(VolumeTasksTestCase):
     def test_note_swap(self):
         """The note has all that takes the swap back; a revert removes it."""
         old, new = self.volumes(1), self.volumes(2)
-        with mock.patch.object(device_addresses, 'note') as note:
+        with mock.patch.object(server_notes, 'note') as note:
             self.run_flow(tf_vol.NoteSwap(self.instance, old, new, True))
         notes = note.call_args.args[1]
         self.assertThat(max(map(len, notes.values())), matchers.LessThan(256))
@@ -420,7 +420,7 @@ class NovaTest(VolumeTasksTestCase):
              'new': new.volumes[0].connection_info},
             jsonutils.loads(''.join(notes.values())))
         self.instance.system_metadata.update(notes)
-        with mock.patch.object(device_addresses, 'note') as note:
+        with mock.patch.object(server_notes, 'note') as note:
             self.run_to_the_end(tf_vol.NoteSwap(self.instance, old, new, True))
         note.assert_called_with(self.instance, dict.fromkeys(notes))
 

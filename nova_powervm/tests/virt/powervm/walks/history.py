@@ -379,8 +379,8 @@ class Base:
         is_easy = not self._faults and not self.vioses(up=False)
         self._disturbed(self.systems.run_periodic_tasks)
         if is_easy:
-            self.watch.uncleaned.difference_update(
-                self.cloud.host_of(name).name for name in self.cloud.computes)
+            self.watch.forget_vioses({
+                self.cloud.host_of(name).name for name in self.cloud.computes})
             self._expect_none(history_offers.excess(self.cloud))
 
     @step
@@ -445,8 +445,9 @@ class Base:
             if found.status != 'gone':
                 raise Broken(self.tell('server %d cannot be deleted' %
                                        number))
-        # The periodic tasks remove LPARs that excuse what is left so far.
-        self.check()
+            # Other deletions, or the periodic tasks, may remove what excuses
+            # something.
+            self.check()
         for _pass in range(2 if self._has_shared_late() else 1):
             self.cloud.run_periodic_tasks()
         self.check()

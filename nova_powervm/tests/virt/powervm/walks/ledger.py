@@ -132,6 +132,20 @@ class Watch:
         # Names of hosts where a VIOS was down, until the periodic tasks: it
         # may keep volumes until then.
         self.uncleaned = set()
+        # (name of a host, name of a VIOS) of those, which may give an LPAR
+        # back until then what a detachment could not take from it.
+        self.late = set()
+
+    def note_vios(self, host, name):
+        """Note that a VIOS is down, by its name and that of its host."""
+        self.uncleaned.add(host)
+        self.late.add((host, name))
+
+    def forget_vioses(self, hosts):
+        """Note that hosts have removed what VIOSes kept that were down."""
+        self.uncleaned -= hosts
+        self.late = {(host, name) for host, name in self.late
+                     if host not in hosts}
 
     def remember_outside(self):
         """Take what belongs to others now for what it has to be.
@@ -252,12 +266,15 @@ class Watch:
         """Find disks that two LPARs write to.
 
         A host that is wrongly thought dead writes until nova-compute is up
-        there again: its LPARs do not count.
+        there again: its LPARs do not count. Nor do the paths of a VIOS that
+        was down, until the periodic tasks: only they can remove what the VIOS
+        has kept.
         """
         up = {self._cloud.host_of(name).name
               for name in self._cloud.computes}
         found = []
-        for disk, lpars in view.writers(self._site).items():
+        for disk, lpars in view.writers(self._site,
+                                        self.late).items():
             lpars = sorted(lpar for lpar in lpars
                            if lpar.rpartition(' of ')[2] in up)
             if disk in self._cloud.shared_volumes:

@@ -258,3 +258,15 @@ class LiveMigrationsRegressionTest(history_case.RegressionCase):
             history.start_compute(2)
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
+
+    def test_start_that_cannot_read_the_resources(self):
+        """Nova completes the migration once it knows them."""
+        def steps(history):
+            history.make(1, 'small', (1, 2), False, 1)
+            history.delete(1)
+            history.make(1, 'small', (1, 5), True, 5)
+            history.live_migrate_until(5, 'validate', 'kill source', 3)
+            history.fault('error_500', 21, 1)
+            history.start_compute(1)
+            history.end()
+        self.play(platforms.HMC_VSCSI, steps)

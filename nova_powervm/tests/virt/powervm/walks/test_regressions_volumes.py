@@ -164,6 +164,18 @@ class VolumesRegressionTest(history_case.RegressionCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
+    def test_volume_that_a_vios_kept_for_its_former_server(self):
+        """Another server has it when the VIOS comes back."""
+        def steps(history):
+            history.make(2, 'with disks', (1, 2, 5), True, 1)
+            history.evacuate(1, False)
+            history.vios_down(1, 'vios2')
+            history.detach(1, 2)
+            history.hard_reboot(1)
+            history.make(1, 'large', (2, 5), True, 6)
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
+
     def test_volume_of_a_server_without_host(self):
         """Its build has failed, so it needs no device."""
         def steps(history):
@@ -177,3 +189,16 @@ class VolumesRegressionTest(history_case.RegressionCase):
             history.resize(5, 'large')
             history.end()
         self.play(platforms.POOL_VSCSI, steps)
+
+    def test_shared_volume_of_an_evacuation_that_failed(self):
+        """The old host has it until the last server is deleted."""
+        def steps(history):
+            history.make(1, 'large', (1,), False, 1)
+            history.make(1, 'large', (2, 5), True, 5)
+            history.make(1, 'large', (5,), False, 6)
+            history.live_migrate_until(5, 'prepare', 'reboot others')
+            history.live_migrate(5)
+            history.vios_down(2, 'vios1')
+            history.evacuate(6, False)
+            history.end()
+        self.play(platforms.TWO_VSCSI, steps)

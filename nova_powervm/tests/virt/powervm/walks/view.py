@@ -135,13 +135,14 @@ def disks(lpar):
     return [disk for disk in guest_disks.list_disks(lpar) if disk.works]
 
 
-def writable(lpar):
+def writable(lpar, but=()):
     """What a partition can write to, on any path; site.lock is held.
 
+    :param but: names of VIOSes whose paths do not count
     :returns: set of the path of a disk, or the id of a volume
     """
     return {disk.volume or (disk.disk and disk.disk.path)
-            for disk in disks(lpar)}
+            for disk in disks(lpar) if disk.vios not in but}
 
 
 def own_disks(host, uuid):
@@ -153,9 +154,11 @@ def own_disks(host, uuid):
         if disk.volume is None and disk.disk is not None}
 
 
-def writers(site):
+def writers(site, but=()):
     """Who can write to what, over all hosts.
 
+    :param but: set of (name of a host, name of a VIOS) whose paths do not
+        count
     :returns: dict of a disk, or id of a volume -> set of 'LPAR of host'
     """
     found = {}
@@ -164,7 +167,8 @@ def writers(site):
             for lpar in host.store.all('LogicalPartition'):
                 if not is_on(lpar) or lpar.is_management:
                     continue
-                for key in writable(lpar):
+                for key in writable(lpar, {vios for name, vios in but
+                                           if name == host.name}):
                     found.setdefault(key, set()).add('%s of %s' % (
                         lpar.name, host.name))
     return found
