@@ -116,7 +116,7 @@ def _unsaved(instance):
 
 
 def _difference(old, new):
-    return {key: new.get(key) for key in {*old, *new}
+    return {key: new.get(key) for key in {**old, **new}
             if old.get(key) != new.get(key)}
 
 

@@ -36,6 +36,7 @@ from nova_powervm.virt.powervm.cleanup import logical_ports
 from nova_powervm.virt.powervm.cleanup import mappings
 from nova_powervm.virt.powervm.cleanup import partition_ids
 from nova_powervm.virt.powervm.cleanup import platform_snapshot
+from nova_powervm.virt.powervm.cleanup import source_attachments
 from nova_powervm.virt.powervm.cleanup import unused_vlans
 from nova_powervm.virt.powervm.cleanup import uploads
 from nova_powervm.virt.powervm import vif
@@ -97,6 +98,8 @@ AGAIN = (
             lambda work: work.config_drive.clean(work.snapshot)),
     Cleaner('logical ports of vNICs that are gone',
             lambda work: logical_ports.remove(work.host, work.snapshot)),
+    Cleaner('attachments of deleted servers',
+            lambda work: source_attachments.delete(work.snapshot)),
     Cleaner('broken uploads', lambda work: work.uploads.remove()),
 )
 START = (

@@ -104,14 +104,19 @@ class PlatformSnapshot:
                      instance.host != nodename}.values())
 
     @property
+    def deleted(self):
+        """Servers that were here and that Nova has deleted: list."""
+        return [instance for instance in self._departed if instance.deleted]
+
+    @property
     def deleted_with_lpar(self):
-        """Servers that Nova has deleted and that have an LPAR here: list.
+        """Those that have an LPAR here: list.
 
         Nova has the driver delete the LPAR later.
         """
         here = {lpar_w.uuid.upper() for lpar_w in self.lpars}
-        return [instance for instance in self._departed
-                if instance.deleted and vm.get_lpar_uuid(instance) in here]
+        return [instance for instance in self.deleted
+                if vm.get_lpar_uuid(instance) in here]
 
     def _moved(self):
         """Return the UUIDs of servers that moved from or to this host: set."""

@@ -20,6 +20,9 @@ the target has Nova store them with the server until the migration has ended.
 It does this when Nova asks for its connector, before Nova replaces any.
 """
 
+import contextlib
+
+from nova import exception as nova_exc
 from nova import objects
 from nova.volume import cinder
 from oslo_serialization import jsonutils
@@ -98,12 +101,12 @@ def delete(instance, found):
 
     :param instance: nova.objects.Instance
     :param found: dict of volume id -> id of its attachment on the source.
+    :returns: bool, whether none of them is left.
     """
     volume_api = cinder.API()
-    for attachment_id in found.values():
-        utils.try_to('delete attachment %s' % attachment_id,
-                     volume_api.attachment_delete, instance._context,
-                     attachment_id)
+    return all([utils.try_to('delete attachment %s' % attachment_id, _delete,
+                             instance, attachment_id, volume_api)
+                for attachment_id in found.values()])
 
 
 def delete_unused(instance):
@@ -114,17 +117,25 @@ def delete_unused(instance):
     now. 3 DB calls, and 1 call of Cinder for each.
 
     :param instance: nova.objects.Instance
+    :returns: bool, whether none of them is left.
     """
     kept = read(instance)
     if not kept:
-        return
+        return True
     used = {bdm.attachment_id for bdm in
             objects.BlockDeviceMappingList.get_by_instance_uuid(
                 instance._context, instance.uuid)}
-    delete(instance, {volume_id: attachment_id for volume_id, attachment_id in
-                      kept.items() if attachment_id not in used})
-    if not instance.deleted:
+    are_gone = delete(instance, {
+        volume_id: attachment_id for volume_id, attachment_id in kept.items()
+        if attachment_id not in used})
+    if are_gone and not instance.deleted:
         forget(instance)
+    return are_gone
+
+
+def _delete(instance, attachment_id, volume_api):
+    with contextlib.suppress(nova_exc.VolumeAttachmentNotFound):
+        volume_api.attachment_delete(instance._context, attachment_id)
 
 
 def _restore(instance, volume_id, attachment_id, volume_api):

@@ -40,6 +40,18 @@ def take_over(migration):
     migration.save()
 
 
+def are_under_way(instance):
+    """Return whether live migrations of a server have not ended (1 DB call).
+
+    :param instance: nova.objects.Instance; its context may read what Nova has
+        deleted.
+    """
+    return bool(objects.MigrationList.get_by_filters(instance._context, {
+        'instance_uuid': instance.uuid,
+        'migration_type': fields.MigrationType.LIVE_MIGRATION,
+        'status': list(migration_status.LIVE_UNDER_WAY)}))
+
+
 def check_is_awaited(host, instance, source_attachments):
     """Refuse a server whose source waits for it no longer (2 DB calls).
 

@@ -268,10 +268,13 @@ def set_host(instance, nodename):
 
 
 def known_to(instance):
-    """Return the fabrics in which a server has adapters, by its metadata."""
+    """Return the fabrics in which a server has adapters, by its metadata.
+
+    :returns: list of str, sorted
+    """
     metadata = getattr(instance, 'system_metadata', None) or {}
-    return [key[len(_STATE_KEY):] for key in metadata
-            if key.startswith(_STATE_KEY)]
+    return sorted(key[len(_STATE_KEY):] for key in metadata
+                  if key.startswith(_STATE_KEY))
 
 
 def wwpns_of(instance):

@@ -109,3 +109,24 @@ class AttachmentsTest(base.TestCase):
         self.assertEqual(
             {'data': 'one', 'serial': VOLUME % 1},
             jsonutils.loads(bdms[VOLUME % 1].connection_info))
+
+    def test_delete(self):
+        """One that is gone is no failure; others are deleted after one."""
+        answers = {'one': nova_exc.VolumeAttachmentNotFound(
+            attachment_id='one'), 'two': None}
+        with mock.patch.object(attachments.cinder, 'API') as api:
+            delete = api.return_value.attachment_delete
+            delete.side_effect = lambda _context, found: self.answer(
+                answers[found])
+            self.assertIs(True, attachments.delete(self.instance, {
+                VOLUME % 1: 'one', VOLUME % 2: 'two'}))
+            answers['one'] = nova_exc.CinderConnectionFailed(reason='down')
+            self.assertIs(False, attachments.delete(self.instance, {
+                VOLUME % 1: 'one', VOLUME % 2: 'two'}))
+        self.assertEqual(['one', 'two'] * 2, [
+            call.args[1] for call in delete.call_args_list])
+
+    @staticmethod
+    def answer(failure):
+        if failure is not None:
+            raise failure

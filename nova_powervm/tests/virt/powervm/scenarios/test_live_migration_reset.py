@@ -21,6 +21,7 @@ import contextlib
 from unittest import mock
 
 from nova.compute import vm_states
+from nova import exception as nova_exc
 from nova import objects
 
 from nova_powervm.simulator.migration import outcomes
@@ -223,6 +224,42 @@ class VolumesTest(ResetTests, live_volumes.LiveVolumeMixin,
         self.assertEqual([1, 1], self.attachments())
         self.reap()
         self.assertEqual([0, 0], self.attachments())
+
+    def delete_interrupted(self):
+        """Delete a server that has to stay; return it when it has stayed."""
+        server, _before = self.interrupt('copy')
+        self.users.delete(self.walk_server(server))
+        self.cloud.start('compute1')
+        self.assertEqual([1, 1], self.attachments())
+        return server
+
+    def test_is_deleted_and_an_operator_removes_its_lpar(self):
+        """The next start deletes the attachments."""
+        server = self.delete_interrupted()
+        lpar = self.lpar_on(server, 'compute1')
+        with self.site.lock:
+            lpar.halted()
+            self.simulated_host('compute1').operator.delete_partition(
+                lpar.uuid)
+        self.reap()
+        self.restart('compute1')
+        self.assertEqual([0, 0], self.attachments())
+        self.assertEqual([], [complaint for complaint in self.cinder.complaints
+                              if complaint.endswith('server1')])
+
+    def test_is_deleted_and_cinder_is_down(self):
+        """The periodic tasks do not know that; the next start does."""
+        server = self.delete_interrupted()
+        with mock.patch('nova.volume.cinder.API.attachment_delete',
+                        side_effect=nova_exc.CinderConnectionFailed(
+                            reason='down')):
+            self.reap()
+            self.assertIsNone(self.lpar_on(server, 'compute1'))
+            self.restart('compute1')
+        self.assertEqual([1, 1], self.attachments())
+        self.cloud.run_periodic_tasks()
+        self.assertEqual([0, 0], self.attachments())
+        self.restart('compute1')
 
     def test_is_deleted_when_nobody_knows(self):
         """Nova knows only the attachments on the target, and deletes these."""
