@@ -34,7 +34,8 @@ RESCHEDULE = 'RescheduledException'
 #: build turns into something else; what aborts a build as it is; and signs
 #: between modules.
 ELSEWHERE = {
-    'BuildAbortException', 'ConsoleNotAvailable', 'ConsoleTypeUnavailable',
+    'BuildAbortException', 'CinderConnectionFailed', 'ConsoleNotAvailable',
+    'ConsoleTypeUnavailable',
     'DeviceDetachFailed', 'InstanceFaultRollback', 'InstanceNotRescuable',
     'InstanceNotRunning', 'InstancePowerOffFailure',
     'InstanceQuiesceNotSupported', 'InstanceRebootFailure',

@@ -164,7 +164,7 @@ class VolumesRegressionTest(history_case.RegressionCase):
             history.end()
         self.play(platforms.TWO_VSCSI, steps)
 
-    def test_volume_that_a_vios_kept_for_its_former_server(self):
+    def test_volume_that_a_vios_kept_for_another_server(self):
         """Another server has it when the VIOS comes back."""
         def steps(history):
             history.make(2, 'with disks', (1, 2, 5), True, 1)
