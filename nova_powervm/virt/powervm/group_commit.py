@@ -39,6 +39,8 @@ from pypowervm import exceptions as pvm_exc
 from pypowervm.utils import transaction as pvm_tx
 from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 
+from nova_powervm.virt.powervm import last_answers
+
 LOG = logging.getLogger(__name__)
 
 #: The most changes that go out in one request. It may take as long as all of
@@ -74,17 +76,19 @@ class Change:
         the wrapper. It may be called several times, each time with a wrapper
         that has none of its changes, and by another thread. So it must not
         take a lock that its own thread holds.
-    :param groups: extended attribute groups with which the document is read,
-        or the kind of the change where there are none. Only changes with the
-        same groups are made together.
+    :param groups: extended attribute groups with which the document is read.
+    :param kind: str. Only changes of one kind with the same groups are made
+        together.
     """
 
     def __init__(self, name: str,
                  getter: typing.Callable[[], pvm_wrapper.EntryWrapperGetter],
-                 func: Func, groups: typing.Iterable[str] = ()) -> None:
+                 func: Func, groups: typing.Iterable[str] = (),
+                 kind: str = '') -> None:
         self.name = name
         self.getter = getter
         self.groups = frozenset(groups)
+        self.kind = kind
         #: The document as it was written, or read if nothing changed.
         self.result: pvm_wrapper.EntryWrapper | None = None
         #: Why it was not made, if its thread is to raise that.
@@ -95,6 +99,10 @@ class Change:
         self.is_shared = False
         self._func = func
         self._context = oslo_context.get_current()
+
+    def fits(self, other: Change) -> bool:
+        """Whether it can be made together with another one."""
+        return (self.groups, self.kind) == (other.groups, other.kind)
 
     @property
     def is_settled(self) -> bool:
@@ -209,10 +217,15 @@ class _Document:
     """The changes that wait for one document.
 
     :param turn: documents of the same owner have the same.
+    :param uuid: str, upper case
+    :param answers: LastAnswers
     """
 
-    def __init__(self, turn: _Turn) -> None:
+    def __init__(self, turn: _Turn, uuid: str,
+                 answers: last_answers.LastAnswers) -> None:
         self.turn = turn
+        self._uuid = uuid
+        self._answers = answers
         self._lock = threading.Lock()
         self._waiting: list[Change] = []
         self._writes = 0
@@ -233,10 +246,23 @@ class _Document:
         """Note that the one whose turn it is has written changes."""
         self._turns_written = self.turn.note_write(count, seconds)
 
-    def gather(self, groups: frozenset[str]) -> None:
+    def gather(self, own: Change) -> None:
         """Wait a little for other threads, before a thread writes."""
         self._turns_written = self.turn.gather(
-            self._turns_written, lambda: self._count(groups) + 1)
+            self._turns_written, lambda: self._count(own) + 1)
+
+    def read(self, own: Change) -> Source:
+        """Read it with the groups of a change, or return what does that.
+
+        If it was written here, and has not changed since then, the platform
+        answers without content.
+        """
+        return (self._answers.read((self._uuid, own.groups)) or
+                own.getter())
+
+    def keep(self, own: Change, answer: pvm_wrapper.EntryWrapper) -> None:
+        """Keep the answer to a write."""
+        self._answers.keep((self._uuid, own.groups), answer)
 
     def add(self, change: Change) -> None:
         with self._lock:
@@ -246,25 +272,29 @@ class _Document:
         with self._lock:
             self._waiting.remove(change)
 
-    def _count(self, groups: frozenset[str]) -> int:
-        """Return how many changes wait with these attribute groups."""
+    def _count(self, own: Change) -> int:
+        """Return how many changes wait that fit another one."""
         with self._lock:
-            return sum(change.groups == groups for change in self._waiting)
+            return sum(change.fits(own) for change in self._waiting)
 
-    def take(self, groups: frozenset[str], most: int) -> list[Change]:
-        """Withdraw and return some changes with these attribute groups."""
+    def take(self, own: Change, most: int) -> list[Change]:
+        """Withdraw and return some changes that fit another one."""
         with self._lock:
             taken = [change for change in self._waiting
-                     if change.groups == groups][:most]
+                     if change.fits(own)][:most]
             self._waiting = [change for change in self._waiting
                              if change not in taken]
             return taken
 
 
 class GroupCommit:
-    """Makes changes of documents, those of several threads together."""
+    """Makes changes of documents, those of several threads together.
+
+    :ivar answers: LastAnswers, with which changes begin.
+    """
 
     def __init__(self) -> None:
+        self.answers = last_answers.LastAnswers()
         self._documents: dict[str, _Document] = {}
         self._turns: dict[str, _Turn] = {}
         self._lock = threading.Lock()
@@ -293,8 +323,9 @@ class GroupCommit:
         """Make a change, together with those that wait for the same document.
 
         Alone, this costs a read, unless a wrapper is given, and a write if the
-        change changes something. If somebody else has changed the document in
-        between, it is read again, and the change is made again.
+        change changes something. The read moves no content if the document is
+        what this process has last written. If somebody else has changed the
+        document in between, it is read again, and the change is made again.
 
         :param uuid: str, UUID of the document.
         :param known: wrapper that was just read, to save the request. It is
@@ -315,7 +346,7 @@ class GroupCommit:
             if is_own_turn:
                 document.withdraw(change)
                 is_fresh = known is not None and writes == document.writes
-                _lead(document, change, known if is_fresh else change.getter())
+                _lead(document, change, known if is_fresh else None)
         if change.error is not None:
             raise change.error
         if change.result is None:
@@ -327,19 +358,21 @@ class GroupCommit:
         with self._lock:
             if key not in self._documents:
                 self._documents[key] = _Document(self._turns.setdefault(
-                    (owner or uuid).upper(), _Turn()))
+                    (owner or uuid).upper(), _Turn()), key, self.answers)
             return self._documents[key]
 
 
-def _lead(document: _Document, own: Change, source: Source) -> None:
+def _lead(document: _Document, own: Change,
+          known: pvm_wrapper.EntryWrapper | None) -> None:
     """Make a change, and those that wait for the same document.
 
+    :param known: wrapper that was just read, or None.
     :raises: what commit() raises.
     """
-    document.gather(own.groups)
+    document.gather(own)
     batch = _Batch(document, own, takes_others=True)
     try:
-        batch.write(source)
+        batch.write(known or document.read(own))
     except pvm_exc.HttpError as exc:
         if batch.is_own_alone:
             raise
@@ -394,6 +427,8 @@ class _Batch:
             finally:
                 if self._has_changed:
                     self._note_write()
+            if self._has_changed:
+                self._document.keep(self._own, wrapper)
             for change in self.changes:
                 change.is_shared = not self.is_own_alone
                 change.result = wrapper
@@ -426,7 +461,7 @@ class _Batch:
         """Make all changes; called again if the document was outdated."""
         if self._takes_others:
             self.changes.extend(self._document.take(
-                self._own.groups, MOST_TOGETHER - len(self.changes)))
+                self._own, MOST_TOGETHER - len(self.changes)))
         self._has_changed = False
         for change in self.changes:
             try:

@@ -455,6 +455,7 @@ class Host(reader.PlatformReader):
             fact.forget()
         self.bridges.forget()
         self.vios_looks.forget()
+        self.edits.answers.forget()
         self.private_vlans.forget()
         self.sriov.forget()
         self.hmc_networks.forget()

@@ -56,7 +56,7 @@ class Platform:
         self.uuid = str(uuid.uuid4())
         self.items = ()
         self.version = 0
-        self.reads = self.writes = 0
+        self.reads = self.writes = self.unchanged = 0
         self.requests = queue.Queue()
 
     def answer(self, outcome=OK):
@@ -73,11 +73,17 @@ class Platform:
         self.requests.put(request)
         return request.get(timeout=TIMEOUT)
 
-    def read(self):
+    def read(self, known=None):
         if self._wait() == REFUSED:
             raise http_error(500)
         self.reads += 1
-        return Wrapper(self)
+        if known is not None and known.version == self.version:
+            self.unchanged += 1
+            return known
+        return self.wrapper()
+
+    def wrapper(self):
+        return Wrapper(Entry(self, self.items), self.version)
 
     def write(self, wrapper):
         outcome = self._wait()
@@ -97,20 +103,40 @@ class Platform:
         return wrapper
 
 
+class Entry:
+    """What a wrapper wraps; its copy has items of its own."""
+
+    def __init__(self, platform, items):
+        self.platform = platform
+        self.items = list(items)
+
+    def __deepcopy__(self, memo):
+        return Entry(self.platform, self.items)
+
+
 class Wrapper(pvm_wrapper.EntryWrapper):
     """The document, as it was read."""
 
-    def __init__(self, platform):
-        self.platform = platform
-        self.items = list(platform.items)
-        self.version = platform.version
+    def __init__(self, entry, version):
+        self.entry = entry
+        self.platform = entry.platform
+        self.items = entry.items
+        self.version = version
+
+    @classmethod
+    def wrap(cls, entry, etag=None):
+        return cls(entry, int(etag))
 
     @property
     def uuid(self):
         return self.platform.uuid
 
+    @property
+    def etag(self):
+        return str(self.version)
+
     def refresh(self, use_etag=True):
-        return self.platform.read()
+        return self.platform.read(self)
 
     def update(self, timeout=-1):
         return self.platform.write(self)
@@ -307,7 +333,7 @@ class TogetherTest(Case):
         self.assertEqual({'b', 'c'}, set(self.platform.items[2:]))
 
     def test_known(self):
-        known = Wrapper(self.platform)
+        known = self.platform.wrapper()
         writer = self.writer('a', known=known, writes=0)
         self.finish([writer])
         self.assertEqual((0, 1), (self.platform.reads, self.platform.writes))
@@ -315,12 +341,50 @@ class TogetherTest(Case):
     def test_known_but_outdated(self):
         """It is read again instead of sent in vain."""
         writes = self.commits.writes(self.platform.uuid)
-        known = Wrapper(self.platform)
+        known = self.platform.wrapper()
         self.finish([self.writer('a')])
         writer = self.writer('b', known=known, writes=writes)
         self.finish([writer])
         self.assertEqual(('a', 'b'), self.platform.items)
         self.assertEqual((2, 2), (self.platform.reads, self.platform.writes))
+
+    def test_unchanged(self):
+        """What was written here is not sent again."""
+        for name, unchanged in (('a', 0), ('b', 1), ('c', 2)):
+            self.finish([self.writer(name)])
+            self.assertEqual(unchanged, self.platform.unchanged)
+        self.assertEqual(('a', 'b', 'c'), self.platform.items)
+
+    def test_somebody_else_wrote_before(self):
+        self.finish([self.writer('a')])
+        self.platform.items += ('foreign',)
+        self.platform.version += 1
+        self.finish([self.writer('b')])
+        self.assertEqual(('a', 'foreign', 'b'), self.platform.items)
+        self.assertEqual((0, 2), (self.platform.unchanged,
+                                  self.platform.writes))
+
+    def test_other_groups_were_written(self):
+        """Their document has other parts; each kind has the same parts."""
+        self.finish([self.writer('a')])
+        self.finish([self.writer('b', groups=['storage'])])
+        self.assertEqual(0, self.platform.unchanged)
+
+    def test_result_is_changed(self):
+        """It is not what the next change begins with."""
+        writer = self.writer('a')
+        self.finish([writer])
+        writer.result.items.append('scribble')
+        self.finish([self.writer('b')])
+        self.assertEqual(('a', 'b'), self.platform.items)
+
+    def test_write_was_lost_before(self):
+        """Nobody knows what there is now."""
+        self.finish([self.writer('a')])
+        self.finish([self.writer('b')], [OK, LOST])
+        self.finish([self.writer('c')])
+        self.assertEqual(('a', 'b', 'c'), self.platform.items)
+        self.assertEqual(1, self.platform.unchanged)
 
     def test_request_ids(self):
         """The log has the request id of the one that wants a change."""

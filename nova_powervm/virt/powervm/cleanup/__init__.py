@@ -130,7 +130,8 @@ PERIODIC = (
     Cleaner('what deleted ports have left',
             lambda work: vif.clean_periodically(work.host)),
     Cleaner('what was read of VIOSes and is not needed',
-            lambda work: work.host.vios_looks.drop_idle()),
+            lambda work: (work.host.vios_looks.drop_idle(),
+                          work.host.edits.answers.drop_old())),
     Cleaner('what the start could not look at', lambda work: _again(work)),
 )
 

@@ -118,7 +118,7 @@ class VolumeGroup:
             returned[:] = [func(vg_w, *args)]
             return returned[0]
 
-        wanted = group_commit.Change(name, self._getter, change, [kind])
+        wanted = group_commit.Change(name, self._getter, change, kind=kind)
         vg_w = self.host.edits.commit(self.uuid, wanted,
                                       owner=self.vios_uuid)
         return vg_w, returned[0], wanted.is_shared

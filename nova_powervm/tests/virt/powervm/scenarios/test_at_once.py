@@ -20,6 +20,7 @@ Other tests measure the time.
 
 import collections
 from concurrent import futures
+import re
 import threading
 import time
 import types
@@ -33,6 +34,7 @@ from nova_powervm.virt.powervm import group_commit
 from nova_powervm.virt.powervm.storage import transaction
 
 SECONDS = 150  # the most that a write waits for other threads
+_VIOS = re.compile(r'/VirtualIOServer/[^/]+$')
 
 
 class SlowVioses(fx.Fixture):
@@ -157,7 +159,16 @@ class AtOnceTest(ThreadsCase):
         of_groups = [path for path in paths if '/VolumeGroup/' in path]
         of_vioses = collections.Counter(
             path for path in paths if path not in of_groups)
+        self.note_reads()
         return len(of_groups), max(of_vioses.values())
+
+    def note_reads(self):
+        """Note how often the platform has sent the document of a VIOS."""
+        self.reads = collections.Counter(
+            record['path'].rpartition('/')[2]
+            for record in self.platform.journal.records()
+            if record['method'] == 'GET' and record['status'] == 200 and
+            _VIOS.search(record['path']))
 
     def measure(self, count):
         """Build servers and remove them; returns the writes of both."""
@@ -189,6 +200,17 @@ class AtOnceTest(ThreadsCase):
 
     def test_ten(self):
         self.check(10, factor=3)
+
+    def test_reads(self):
+        """The platform sends each VIOS at most twice.
+
+        The upload of a config drive would change the VIOS in between.
+        """
+        self.flags(force_config_drive=False)
+        instances = self.make_instances(10)
+        for operation in (self.build, self.remove):
+            self.at_once(operation, instances)
+            self.assertLessEqual(max(self.reads.values(), default=0), 2)
 
     def test_sixteen(self):
         self.check(16, factor=3)

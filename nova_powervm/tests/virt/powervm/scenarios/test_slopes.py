@@ -24,6 +24,8 @@ from nova_powervm.tests.virt.powervm.scenarios import base
 
 #: A root feed has the objects of the whole host.
 _ROOT_FEED = re.compile(r'/(LogicalPartition|VirtualIOServer)$')
+#: The documents that tell of storage.
+_STORAGE = re.compile(r'/(VirtualIOServer|VolumeGroup)/[^/]*$')
 #: The types whose documents have extended attribute groups.
 _GROUPED = re.compile(r'/(LogicalPartition|VirtualIOServer)/[^/]*$')
 
@@ -81,6 +83,34 @@ class SlopesTest(base.ScenarioCase):
         for operation, moved in few.items():
             self.assertLessEqual(many[operation], 1.1 * moved,
                                  (operation, few, many))
+
+    def test_documents_are_sent_twice(self):
+        """A spawn and a destroy read nothing that nobody has changed.
+
+        The platform gets each document, and answers with it. The upload of a
+        config drive changes the VIOS.
+        """
+        self.flags(force_config_drive=False)
+        self.add_crowd()
+        self.delete(self.boot(networks='none'))
+        for operation in (self.boot_server, self.delete_server):
+            self.platform.journal.clear()
+            operation()
+            written = [record for record in self.records()
+                       if record['method'] == 'POST' and
+                       _STORAGE.search(record['path'])]
+            self.assertEqual(2, len(written))
+            whole = sum(record['bytes_out'] for record in written)
+            moved = sum(record['bytes_in'] + record['bytes_out']
+                        for record in self.records())
+            self.assertGreater(whole, 100000)
+            self.assertLessEqual(moved, 2 * whole + 50000)
+
+    def boot_server(self):
+        self.server = self.boot(networks='none')
+
+    def delete_server(self):
+        self.delete(self.server)
 
     def update(self):
         self.run_task('update_available_resource')
