@@ -67,7 +67,7 @@ def _orphan_ids(vios_w, snapshot):
     orphans = {mapping.server_adapter.lpar_id
                for mapping in vios_w.vfc_mappings
                if clients.is_fc_orphan(mapping)}
-    return sorted(orphans & snapshot.departed_ids()) if orphans else []
+    return sorted(snapshot.departed_ids(orphans))
 
 
 def _is_orphan(mapping):

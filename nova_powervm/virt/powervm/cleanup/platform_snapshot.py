@@ -40,8 +40,9 @@ class PlatformSnapshot:
     next use tries again.
 
     :param host: the owner of the REST connection (host.Host), connected.
-    :ivar awaited: set of str, names of storage here that belongs to servers on
-        other hosts, to be deleted when Nova has deleted these servers.
+    :ivar awaited: set of the names of storage, and of the IDs of LPARs, that
+        servers on other hosts have left here. They stay until Nova has deleted
+        these servers, or has ended what it does with them.
     """
 
     def __init__(self, host):
@@ -164,17 +165,26 @@ class PlatformSnapshot:
                               for vif in instance.info_cache.network_info)
         return stale - in_use
 
-    def departed_ids(self):
-        """Return partition IDs that only departed servers have.
+    def departed_ids(self, found):
+        """Return those partition IDs that only departed servers have.
 
         Nova has deleted these servers, or has them on other hosts without a
         running task. The LPAR of another server here may have the ID now; the
         adapters that this driver creates for it have a record.
 
+        :param found: set of int, IDs of LPARs that are gone.
         :returns: set of int.
         """
-        kept = {lpar_id for instance in self._gone() for lpar_id in
-                host_record.kept_ids(instance, self._host.nodename)}
+        kept = set()
+        for instance in self._departed if found else ():
+            ids = found.intersection(host_record.kept_ids(
+                instance, self._host.nodename))
+            if _is_gone(instance):
+                kept |= ids
+            elif instance.task_state is not None:
+                self.awaited |= ids
+        if not kept:
+            return kept
         ours = {instance.uuid for instance in self.instances}
         return kept - {vios_w.id for vios_w in self.vioses} - {
             lpar_w.id for lpar_w in self.lpars
@@ -191,8 +201,11 @@ class PlatformSnapshot:
             that have no LPAR here, and that Nova has deleted, or has on other
             hosts without a running task.
         """
-        self._await_busy(found)
+        self._await_busy(found, self.instances if found else ())
         strange = self._strange(found)
+        if strange:
+            self._await_busy(strange, [instance for instance in self._departed
+                                       if not _is_gone(instance)])
         return self._prove(strange, self._gone() if strange else ())
 
     def prove_departed(self, found, is_local=True):
@@ -273,9 +286,9 @@ class PlatformSnapshot:
             powervm_names.server_names(uuid) for lpar_w in self.lpars
             for uuid in vm.instance_uuids(lpar_w.uuid)))
 
-    def _await_busy(self, found):
-        """Look again soon if a server may be about to leave this host."""
-        for instance in self.instances if found else ():
+    def _await_busy(self, found, instances):
+        """Look again soon if a server may leave this host, or not come."""
+        for instance in instances:
             if instance.task_state is not None:
                 self.awaited |= (set(found) &
                                  powervm_names.server_names(instance.uuid))

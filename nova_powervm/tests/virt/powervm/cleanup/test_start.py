@@ -20,6 +20,7 @@ import uuid
 
 import fixtures
 from nova.compute import vm_states
+from nova import objects
 from pypowervm.wrappers import storage as pvm_stg
 from pypowervm.wrappers import vios_file
 
@@ -204,6 +205,18 @@ class MappingTest(CleanupTestCase):
         before = self.state()
         self.start()
         self.assertEqual(before, self.state())
+
+    def test_adapters_of_a_server_that_does_something(self):
+        """A Fibre Channel mapping tells the ID of its LPAR only."""
+        with mock.patch.object(objects.Instance, 'save'):
+            host_record.keep_id(self.instance, self.host.nodename, 70)
+        self.moved = [self.instance]
+        for task_state, found, awaited in (
+                ('rebooting_hard', set(), {70}), (None, {70}, set())):
+            self.instance.task_state = task_state
+            snapshot = self.work().snapshot
+            self.assertEqual(found, snapshot.departed_ids({70, 71}))
+            self.assertEqual(awaited, snapshot.awaited)
 
     def test_server_without_host(self):
         """It was here, if Nova keeps that; else it is not ours."""

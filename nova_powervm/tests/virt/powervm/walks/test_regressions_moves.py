@@ -334,3 +334,21 @@ class MovesRegressionTest(history_case.RegressionCase):
             history.mend(1)
             history.end()
         self.play(platforms.POOL_VSCSI, steps)
+
+    def test_mapping_of_a_server_that_is_busy_elsewhere(self):
+        """It goes when the server is deleted, not at the next start only."""
+        def steps(history):
+            history.vios_down(2, 'vios1')
+            history.make(2, 'small', (), False, 2)
+            history.live_migrate_until(2, 'switch', 'kill target')
+            history.vios_up(2, 'vios1')
+            history.lose(2)
+            history.evacuate(2, True)
+            history.start_compute(2)
+            history.vios_down(2, 'vios1')
+            history.lose(2)
+            history.hard_reboot(2)
+            history.fault('killed_before', 4, 2)
+            history.mend(2)
+            history.end()
+        self.play(platforms.TWO_POOL, steps)
