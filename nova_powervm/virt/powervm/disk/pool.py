@@ -29,6 +29,8 @@ from nova_powervm.virt.powervm.storage import deletion
 
 LOG = logging.getLogger(__name__)
 
+#: The driver rather sends another request than reads so many LUs more.
+_WORTH_A_REQUEST = 50
 # Prefix of the names of boot disks from nova-powervm 9.0.0.
 _LEGACY_PREFIX = 'boot_'
 
@@ -255,6 +257,26 @@ class Pool:
         with self._lock:
             self._units.pop(unit.uuid, None)
         return found
+
+    def read(self, udids):
+        """Read LUs that this process knows (1 request each).
+
+        :param udids: set of their UDIDs.
+        :returns: list of LUEnt wrappers; None if a list is needed: one of
+            them is not known or is gone, the answer to a creation was lost, or
+            a list is the cheaper answer.
+        """
+        with self._lock:
+            known = {unit.udid: unit.uuid for unit in self._units.values()
+                     if unit.udid in udids}
+            is_small = len(self._units) < _WORTH_A_REQUEST * (len(udids) - 1)
+            is_sure = self._settled == self._doubts
+        if is_small or not is_sure or len(known) < len(udids):
+            return None
+        try:
+            return [self._getter(uuid).get() for uuid in known.values()]
+        except pvm_exc.HttpNotFound:
+            return None
 
     def exists(self, uuid):
         """Return whether an LU still exists (1 request)."""

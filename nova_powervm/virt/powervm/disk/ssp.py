@@ -230,11 +230,35 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
                     self._pool.ssp_name, reason=str(exc)) from exc
 
     def get_disk_refs(self, instance, disk_types):
+        """See the base class.
+
+        Needs 1 request for each disk if they are on record and known here, and
+        1 if not.
+        """
         by_type = {disk_type: self.get_disk_name(disk_type, instance)
                    for disk_type in disk_types}
-        disks = self._read_own(instance, by_type.values())
+        disks = self._read_recorded(instance, set(by_type.values()))
+        if disks is None:
+            disks = self._read_own(instance, by_type.values())
         return {disk_type: disks[name] for disk_type, name in by_type.items()
                 if name in disks}
+
+    def _read_recorded(self, instance, names):
+        """Read the server's LUs by their UUIDs, without a list.
+
+        :returns: dict of name -> LUEnt wrapper; None if a list is needed. A
+            name that is neither on record nor known here has no LU: another
+            host would have put it on record.
+        """
+        udids = units.recorded(instance, names, self._pool.ssp_uuid)
+        if udids is None:
+            return None
+        if any(unit.name not in udids for unit in self._pool.known(names)):
+            return None
+        lus = self._pool.read({udid for udid in udids.values() if udid})
+        return None if lus is None else {
+            lu_w.name: lu_w for lu_w in lus
+            if not self._unfinished.is_pending(lu_w.uuid)}
 
     def has_disks(self, instance, disk_types):
         """See the base class.
@@ -242,11 +266,11 @@ class SSPDiskAdapter(disk_driver.DiskAdapter):
         If the server has an LU in this pool on record, and the platform does
         not report it, nobody may treat the server as one without disks.
         """
-        if self.get_disk_refs(instance, disk_types):
+        names = [self.get_disk_name(disk_type, instance)
+                 for disk_type in disk_types]
+        if self._read_own(instance, names):
             return True
-        lost = units.lost(instance, [
-            self.get_disk_name(disk_type, instance)
-            for disk_type in disk_types], self._pool.ssp_uuid)
+        lost = units.lost(instance, names, self._pool.ssp_uuid)
         if lost:
             raise nova_exc.DiskNotFound(location=', '.join(lost))
         return False

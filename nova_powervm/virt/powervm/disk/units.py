@@ -157,6 +157,26 @@ def has(metadata, name, udid):
     return unit and unit.pool != _GONE and unit.udid == udid
 
 
+def recorded(instance, names, pool_uuid):
+    """Return the UDIDs of the server's LUs of some names: dict of name -> str.
+
+    Names without a record are missing. A UDID is None if the server has no LU
+    of the name any more.
+
+    :returns: dict; None if the records do not tell: the server has none, as
+        those of earlier versions, or has one of another pool.
+    """
+    metadata = instance.system_metadata
+    if not any(key.startswith(KEY) for key in metadata):
+        return None
+    found = {name: unit for name in names
+             for unit in [kept(metadata, name)] if unit}
+    if any(unit.pool not in (pool_uuid, _GONE) for unit in found.values()):
+        return None
+    return {name: unit.udid if has(metadata, name, unit.udid) else None
+            for name, unit in found.items()}
+
+
 def lost(instance, names, pool_uuid):
     """Return those names whose LUs the server certainly has: list."""
     found = {name: kept(instance.system_metadata, name) for name in names}
