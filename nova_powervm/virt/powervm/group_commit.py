@@ -290,11 +290,13 @@ class _Document:
 class GroupCommit:
     """Makes changes of documents, those of several threads together.
 
+    :param read_again: see reader.PlatformReader.read_again().
     :ivar answers: LastAnswers, with which changes begin.
     """
 
-    def __init__(self) -> None:
-        self.answers = last_answers.LastAnswers()
+    def __init__(self, read_again: typing.Callable[
+            [pvm_wrapper.EntryWrapper], pvm_wrapper.EntryWrapper]) -> None:
+        self.answers = last_answers.LastAnswers(read_again)
         self._documents: dict[str, _Document] = {}
         self._turns: dict[str, _Turn] = {}
         self._lock = threading.Lock()

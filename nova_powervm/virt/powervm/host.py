@@ -85,7 +85,7 @@ class Host(reader.PlatformReader):
         self._adapter: pvm_adapter.Adapter | None = None
         self._system: pvm_ms.System | None = None
         #: Edits the documents of the VIOSes.
-        self.edits = group_commit.GroupCommit()
+        self.edits = group_commit.GroupCommit(self.read_again)
         #: Looks at VIOSes without an edit.
         self.vios_looks = vios_looks.ViosLooks(self)
         self._vswitches = facts.Fact(self._read_vswitches, self.news)
@@ -450,15 +450,11 @@ class Host(reader.PlatformReader):
 
     def invalidate(self) -> None:
         """Forget all facts, because they may have changed."""
-        for fact in (self._vswitches, self._mgmt, self._fc_ports,
-                     self._vios_ids, self._hmc):
-            fact.forget()
-        self.bridges.forget()
-        self.vios_looks.forget()
-        self.edits.answers.forget()
-        self.private_vlans.forget()
-        self.sriov.forget()
-        self.hmc_networks.forget()
+        for known in (
+                self._vswitches, self._mgmt, self._fc_ports, self._vios_ids,
+                self._hmc, self.bridges, self.vios_looks, self.edits.answers,
+                self.private_vlans, self.sriov, self.hmc_networks):
+            known.forget()
         self.partition_states.clear()
 
     # ---- statistics ----------------------------------------------------

@@ -45,11 +45,15 @@ class LastAnswers:
     Keys are the UUID of a document, and the extended attribute groups that it
     was read with, a frozenset.
 
+    :param read_again: see reader.PlatformReader.read_again().
     :param clock: returns seconds; for tests.
     """
 
     def __init__(self,
+                 read_again: typing.Callable[[pvm_wrapper.EntryWrapper],
+                                             pvm_wrapper.EntryWrapper],
                  clock: typing.Callable[[], float] = time.monotonic) -> None:
+        self._read_again = read_again
         self._clock = clock
         self._lock = threading.Lock()
         self._answers: dict[typing.Hashable, _Answer] = {}
@@ -78,7 +82,7 @@ class LastAnswers:
             answer = self._answers.pop(key, None)
         if answer is None or not self._is_good(answer):
             return None
-        return answer.wrapper.refresh()
+        return self._read_again(answer.wrapper)
 
     def forget(self) -> None:
         """Drop all answers."""

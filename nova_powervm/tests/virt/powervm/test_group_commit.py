@@ -220,7 +220,8 @@ class Case(testtools.TestCase):
         self.recreate()
 
     def recreate(self):
-        self.commits = group_commit.GroupCommit()
+        self.commits = group_commit.GroupCommit(
+            lambda known: known.refresh())
         self.platform = Platform()
 
     def writer(self, name, **kwargs):

@@ -32,7 +32,8 @@ class LastAnswersTest(base.DisksTestCase):
         super().setUp()
         self.now = 0
         self.vg = self.volume_group()
-        self.answers = last_answers.LastAnswers(clock=lambda: self.now)
+        self.answers = last_answers.LastAnswers(
+            self.host.read_again, clock=lambda: self.now)
         self.keep()
 
     def keep(self):
