@@ -26,6 +26,9 @@ import threading
 import time
 import typing
 
+from lxml import etree
+from pypowervm import adapter as pvm_adapter
+from pypowervm import entities as pvm_entities
 from pypowervm.wrappers import entry_wrapper as pvm_wrapper
 
 #: Seconds after which an answer is dropped: the memory is worth more. It also
@@ -35,8 +38,23 @@ MAX_AGE = 600
 
 
 class _Answer(typing.NamedTuple):
-    wrapper: pvm_wrapper.EntryWrapper
+    """A document as text: its objects take many times the memory.
+
+    :ivar since: when it arrived.
+    """
+
+    kind: type[pvm_wrapper.EntryWrapper]
+    etag: str
+    properties: dict
+    text: bytes
+    adapter: pvm_adapter.Adapter
     since: float
+
+    def parse(self) -> pvm_wrapper.EntryWrapper:
+        """Return a wrapper, which the caller may change."""
+        entry = pvm_entities.Entry(self.properties,
+                                   etree.fromstring(self.text), self.adapter)
+        return self.kind.wrap(entry, self.etag)
 
 
 class LastAnswers:
@@ -66,9 +84,12 @@ class LastAnswers:
         """
         if not wrapper.etag:
             return
-        kept = type(wrapper).wrap(copy.deepcopy(wrapper.entry), wrapper.etag)
+        answer = _Answer(
+            type(wrapper), wrapper.etag,
+            copy.deepcopy(wrapper.entry.properties), wrapper.toxmlstring(),
+            wrapper.adapter, self._clock())
         with self._lock:
-            self._answers[key] = _Answer(kept, self._clock())
+            self._answers[key] = answer
 
     def read(self, key: typing.Hashable) -> pvm_wrapper.EntryWrapper | None:
         """Read a document again (1 request).
@@ -82,7 +103,7 @@ class LastAnswers:
             answer = self._answers.pop(key, None)
         if answer is None or not self._is_good(answer):
             return None
-        return self._read_again(answer.wrapper)
+        return self._read_again(answer.parse())
 
     def forget(self) -> None:
         """Drop all answers."""
