@@ -124,7 +124,7 @@ class NpivTransport(driver.VolumeTransport):
         """See VolumeTransport; forgets WWPNs that were never used."""
         if not self._connection.new:
             fabrics.refresh(self.instance)
-            if not _needs_wwpns(self.instance):
+            if not self._needs_wwpns():
                 fabrics.forget(self.instance)
                 fabrics.save(self.instance)
 
@@ -215,7 +215,7 @@ class NpivTransport(driver.VolumeTransport):
                 return
             for fabric in fabrics.known_to(instance):
                 fabrics.set_state(instance, fabric, fabrics.UNMAPPED)
-        elif _needs_wwpns(instance):
+        elif self._needs_wwpns():
             state = (fabrics.MIGRATING if wwpns.is_moving(instance)
                      else fabrics.UNMAPPED)
             for fabric in fabrics.known_to(instance):
@@ -224,6 +224,31 @@ class NpivTransport(driver.VolumeTransport):
             fabrics.forget(instance)
         fabrics.set_host(instance, None)
         fabrics.save(instance)
+
+    def _needs_wwpns(self):
+        """Return whether a server without adapters will get them again.
+
+        It does not if it is deleted, was never built, or was to get its first
+        volume. If it has others, Cinder exports them to its WWPNs, even while
+        it has no LPAR.
+        """
+        instance = self.instance
+        if (instance.task_state == task_states.DELETING or
+                instance.vm_state in (vm_states.BUILDING,
+                                      vm_states.SOFT_DELETED)):
+            return False
+        return instance.task_state is not None or any(
+            fabrics.state(instance, fabric) != fabrics.UNMAPPED
+            for fabric in fabrics.known_to(instance)) or (
+            self._has_other_volumes())
+
+    def _has_other_volumes(self):
+        """Return whether Nova has other volumes of the server (1 DB call)."""
+        ids = {volume.id for volume in self.volumes}
+        return self.instance._context is not None and any(
+            bdm.is_volume and bdm.volume_id not in ids
+            for bdm in objects.BlockDeviceMappingList.get_by_instance_uuid(
+                self.instance._context, self.instance.uuid))
 
     def extend(self, volume, size):
         """See VolumeTransport; only the guest sees how large it is."""
@@ -239,17 +264,3 @@ def _remove(vios_w, is_removed):
     for mapping in removed:
         mappings.remove(mapping)
     return bool(removed)
-
-
-def _needs_wwpns(instance):
-    """Return whether a server without adapters will get them again.
-
-    It does not if it is deleted, was never built, or was to get its first
-    volume.
-    """
-    if (instance.task_state == task_states.DELETING or instance.vm_state in (
-            vm_states.BUILDING, vm_states.SOFT_DELETED)):
-        return False
-    return instance.task_state is not None or any(
-        fabrics.state(instance, fabric) != fabrics.UNMAPPED
-        for fabric in fabrics.known_to(instance))

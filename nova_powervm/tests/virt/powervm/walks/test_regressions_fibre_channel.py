@@ -88,3 +88,15 @@ class FibreChannelRegressionTest(history_case.RegressionCase):
             history.delete(4)
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    def test_attachments_to_a_lost_lpar(self):
+        """They fail, and the server keeps the WWPNs of its other volumes."""
+        def steps(history):
+            history.make(2, 'large', (1, 2, 5), True, 2)
+            history.lose(2)
+            history.attach(2, 3)
+            history.attach(2, 3)
+            history.hard_reboot(2)
+            history.mend(2)
+            history.end()
+        self.play(platforms.TWO_NPIV, steps)
