@@ -15,10 +15,9 @@
 import argparse
 import logging
 import sys
+import warnings
 
 from nova_powervm import conf
-from nova_powervm.virt.powervm.options import report
-from nova_powervm.virt.powervm.options import upgrade
 
 _CHECK = '''\
 Check the options in [powervm] as nova-compute does when it starts, connect to
@@ -76,6 +75,8 @@ def run_check(arguments):
     :param arguments: what the parser returned.
     :returns: int, the exit status.
     """
+    from nova_powervm.virt.powervm.options import report
+
     _read(arguments)
     found = report.Report(print)
     found.run()
@@ -90,6 +91,8 @@ def run_upgrade_check(arguments):
     :param arguments: what the parser returned.
     :returns: int, the exit status.
     """
+    from nova_powervm.virt.powervm.options import upgrade
+
     _read(arguments)
     return int(upgrade.Checks().check())
 
@@ -101,6 +104,9 @@ def main(arguments=None):
     :returns: int, the exit status.
     """
     options = make_parser().parse_args(arguments)
+    if not sys.warnoptions:
+        # A library of Nova imports Eventlet if it is installed.
+        warnings.filterwarnings('ignore', r'\s*Eventlet is deprecated')
     return options.run(options)
 
 

@@ -138,6 +138,8 @@ def main(argv=None):
     out = screen.Screen(options.plain)
     out.say("nova-powervm: OpenStack Nova on a simulated IBM PowerVM server",
             'bold')
+    out.say('No guest code runs. Disks have real bytes, and everything else '
+            'is what Nova and the simulated server say.')
     out.heading()
     try:
         return _run(options, out)

@@ -15,6 +15,8 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 
 import fixtures
 from nova import test as nova_test
@@ -216,6 +218,18 @@ class CheckTest(nova_test.NoDBTestCase):
                 self.assertEqual(status, command.main(
                     ['upgrade', 'check', '--config-file', path]))
             self.assertIn('Options in [powervm]', printed.getvalue())
+
+    def test_says_nothing_else(self):
+        """No warning of a library comes before the answer."""
+        for arguments, word in ((['check'], 'volume_group_name'),
+                                (['upgrade', 'check'], 'Release of Nova')):
+            done = subprocess.run(
+                [sys.executable, '-m', 'nova_powervm.command', *arguments,
+                 '--config-file', os.devnull], cwd=self.folder,
+                env=dict(os.environ, PYTHONPATH=tree.ROOT),
+                capture_output=True, text=True, timeout=120)
+            self.assertEqual('', done.stderr)
+            self.assertIn(word, done.stdout)
 
     def test_usage(self):
         with contextlib.redirect_stderr(io.StringIO()) as said:

@@ -77,6 +77,7 @@ class DemoTest(testtools.TestCase):
         self.assertEqual('', done.stderr)
         self.assertRegex(done.stdout, 'watch it at http://[^ ]*:[0-9]+/\n')
         self.assertIn('image.raw: 0.1 MiB', done.stdout)
+        self.assertIn('No guest code runs.', done.stdout)
         self.assertIn('The demo passed: 4 servers came and went',
                       done.stdout.splitlines()[-1])
         self.assertEqual(['image.raw'], os.listdir(self.temp))
