@@ -116,8 +116,14 @@ class Moves:
         If the disk cannot grow, the server runs on with the disk that it has,
         until a hard reboot extends the disk.
         """
+        has_moved = not move.is_same_host(migration)
+        if has_moved and instance.host == self._services.host.nodename:
+            LOG.error('Nova has confirmed late that the server has left this '
+                      'host: it has come back since then, and stays.',
+                      instance=instance)
+            return
         size.forget(instance)
-        if not move.is_same_host(migration):
+        if has_moved:
             self._servers.remove(instance, network_info, destroy_disks=False)
         if (move.grows(instance) and
                 instance.task_state != task_states.DELETING and

@@ -12,9 +12,13 @@
 
 """Servers that move between two hosts of one pool, or cannot."""
 
+from nova.compute import vm_states
+from nova import objects
+
 from nova_powervm.tests.functional import platforms
 from nova_powervm.tests.virt.powervm.scenarios import base
 from nova_powervm.tests.virt.powervm.scenarios import test_resize
+from nova_powervm.tests.virt.powervm.walks import view
 
 
 class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
@@ -125,6 +129,32 @@ class SharedPoolMoveTest(platforms.SharedPool, base.TwoHostMixin,
             sorted({mapping['storage'][:2]
                     for mapping in self.mappings_of(server)}))
         self.assert_nothing_left(server)
+
+    def test_confirmed_late(self):
+        """The message was held up until an evacuation brought it back."""
+        server = self.boot_on_first()
+        self.migrate(server)
+        [migration] = objects.MigrationList.get_by_filters(
+            self.context, {'instance_uuid': server['id']})
+        self.cloud.stop('compute2')
+        self.users.reset_state(self.walk_server(server), vm_states.ACTIVE)
+        # Nova refuses a host that still has an LPAR of the server.
+        with self.site.lock:
+            self.platform.operator.delete_partition(
+                view.partition_of(self.platform, server['id']).uuid)
+        self.restart('compute1')
+        self.users.evacuate(self.walk_server(server), 'compute1')
+        self.start(server)
+        self.assert_runs_here(server)
+        with self.cloud.on('compute1'):
+            self.driver.confirm_migration(
+                self.context, migration, self.instance_of(server), [])
+        self.assert_runs_here(server)
+        self.assertIn('confirmed late', self.logger.output)
+
+    def assert_runs_here(self, server):
+        self.assertEqual('compute1', self.host_of(server))
+        self.assertEqual('running', self.lpars_of(server)['compute1'])
 
     def test_delete_before_it_is_confirmed(self):
         server = self.boot_on_first()
