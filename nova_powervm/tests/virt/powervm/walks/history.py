@@ -483,12 +483,14 @@ class Base:
 
         So may that of a server which is deleted while nova-compute is down.
         As long as it has the id, nothing tells a Fibre Channel mapping that
-        the server has left on a VIOS which was down from one of that LPAR. It
-        goes when nova-compute starts after that.
+        the server has left, on a VIOS which was down or because somebody has
+        deleted its LPAR, from one of that LPAR. It goes when nova-compute
+        starts after that.
         """
         taken = {name for name, _ in self.taken}
-        return bool(self.cloud.platform.fabrics) and 'vios_down' in taken and (
-            not taken.isdisjoint(('their_lpar', 'delete')))
+        return (bool(self.cloud.platform.fabrics) and
+                not taken.isdisjoint(('vios_down', 'lose')) and
+                not taken.isdisjoint(('their_lpar', 'delete')))
 
     def remove_volumes(self):
         """Delete all volumes, also those that a dead process has reserved.

@@ -100,3 +100,13 @@ class FibreChannelRegressionTest(history_case.RegressionCase):
             history.mend(2)
             history.end()
         self.play(platforms.TWO_NPIV, steps)
+
+    def test_id_of_a_lost_lpar_that_others_have(self):
+        """The mappings go when they have it no longer."""
+        def steps(history):
+            history.make(1, 'large', (1, 2), True, 4)
+            history.lose(4)
+            history.their_lpar(1, 9)
+            history.evacuate(4, True)
+            history.end()
+        self.play(platforms.POOL_NPIV, steps)
