@@ -214,14 +214,14 @@ class Watch:
             if 'compute%d' % number not in self._cloud.computes} | {
             self._cloud.host_of(row.dest_compute).name
             for row in history_look.moves_cut_off('live-migration')}
-        left = self._left_by_evacuations()
+        left = self.left_by_evacuations()
         complaints[:] = [complaint for complaint in complaints
                          if not complaint.endswith(tuple(excused)) and
                          not any(name in complaint and complaint.endswith(
                              host) for name, host in left)]
         return list(complaints)
 
-    def _left_by_evacuations(self):
+    def left_by_evacuations(self):
         """LPARs of servers that have not arrived: list of (name, host).
 
         Cinder exports their volumes to the other host only. Of one that

@@ -352,3 +352,17 @@ class MovesRegressionTest(history_case.RegressionCase):
             history.mend(2)
             history.end()
         self.play(platforms.TWO_POOL, steps)
+
+    def test_beside_a_server_whose_evacuation_failed(self):
+        """Its volumes have the addresses of devices that are in use."""
+        def steps(history):
+            history.make(1, 'large', (1, 5), True, 1)
+            history.make(2, 'small', (2, 3), True, 2)
+            history.fault('error_500', 8, 2)
+            history.evacuate(1, False)
+            history.start_compute(1)
+            history.migrate(2)
+            history.mend(2)
+            self.assertEqual('error', history.servers[2].status)
+            history.end()
+        self.play(platforms.POOL_VSCSI, steps)
