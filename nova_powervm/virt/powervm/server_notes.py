@@ -19,7 +19,9 @@ notes; then save() would delete those. In a live migration, for example, both
 hosts store notes at the same time.
 
 The functions here read what Nova has now, and change only the keys that the
-caller has changed. All of the driver saves servers with them.
+caller has changed. All of the driver saves servers with them. Threads of one
+process take turns. What another host, or Nova itself, stores between the read
+and the save is still lost: Nova has no call that saves one key.
 """
 
 from nova import exception as nova_exc
@@ -41,8 +43,7 @@ def save(instance, **expected):
     with _lock(instance):
         changes = _unsaved(instance)
         if changes and instance._context is not None:
-            _replace(instance, _read(instance).system_metadata)
-            _apply(instance, changes)
+            _take_in(instance, _read(instance).system_metadata, changes)
         instance.save(**expected)
 
 
@@ -71,11 +72,9 @@ def change(instance, edit):
         except nova_exc.InstanceNotFound:
             edit(instance)
             return False
-        unsaved = _unsaved(instance)
-        _replace(instance, fresh.system_metadata)
-        instance.obj_reset_changes(['system_metadata'])
-        _apply(instance, {key: value for key, value in unsaved.items()
-                          if key not in edited})
+        unsaved = {key: value for key, value in _unsaved(instance).items()
+                   if key not in edited}
+        _take_in(instance, fresh.system_metadata, unsaved)
     return True
 
 
@@ -85,7 +84,18 @@ def note(instance, notes):
     :param notes: dict of key -> str; None removes the key.
     """
     if notes:
-        change(instance, lambda found: _apply(found, notes))
+        change(instance, lambda found: apply(found, notes))
+
+
+def apply(instance, notes):
+    """Change the system_metadata of an instance; do not save it.
+
+    :param notes: see note().
+    """
+    for key, value in notes.items():
+        instance.system_metadata.pop(key, None)
+        if value is not None:
+            instance.system_metadata[key] = value
 
 
 def drop(instance, prefix):
@@ -93,7 +103,7 @@ def drop(instance, prefix):
 
     :param prefix: str
     """
-    change(instance, lambda found: _apply(found, {
+    change(instance, lambda found: apply(found, {
         key: None for key in found.system_metadata
         if key.startswith(prefix)}))
 
@@ -120,12 +130,12 @@ def _difference(old, new):
             if old.get(key) != new.get(key)}
 
 
-def _replace(instance, metadata):
-    _apply(instance, _difference(instance.system_metadata, metadata))
+def _take_in(instance, metadata, unsaved):
+    """Have an instance know what Nova has, and what is not saved there.
 
-
-def _apply(instance, notes):
-    for key, value in notes.items():
-        instance.system_metadata.pop(key, None)
-        if value is not None:
-            instance.system_metadata[key] = value
+    :param metadata: dict, what Nova has.
+    :param unsaved: see note().
+    """
+    apply(instance, _difference(instance.system_metadata, metadata))
+    instance.obj_reset_changes(['system_metadata'])
+    apply(instance, unsaved)

@@ -83,6 +83,18 @@ class ServerNotesTest(base.TestCase):
         server_notes.save(found, expected_task_state=['migrating'])
         self.assertEqual('deleting', self.read().task_state)
 
+    def test_save_again(self):
+        """What others have dropped since a refused save is not written."""
+        found, other = self.read(), self.read()
+        server_notes.note(other, {'other': '1'})
+        found.system_metadata['own'] = '2'
+        self.assertRaises(nova_exc.UnexpectedTaskStateError,
+                          server_notes.save, found,
+                          expected_task_state=['spawning'])
+        server_notes.note(other, {'other': None})
+        server_notes.save(found)
+        self.check(old='x', gone='y', own='2')
+
     def test_note_saves_nothing_else(self):
         found, other = self.read(), self.read()
         server_notes.note(other, {'other': '1'})

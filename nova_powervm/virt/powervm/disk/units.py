@@ -121,10 +121,7 @@ def _write(instance, new):
     if all(metadata.get(key) == value
            for key, value in new.items()):
         return
-    for key, value in new.items():
-        metadata.pop(key, None)
-        if value is not None:
-            metadata[key] = value
+    server_notes.apply(instance, new)
     try:
         server_notes.save(instance)
     except nova_exc.InstanceNotFound:

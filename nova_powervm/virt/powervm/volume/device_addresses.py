@@ -150,7 +150,6 @@ def _strange(instance):
 
 
 def _write(instance, new):
-    for volume_id, address in new.items():
-        instance.system_metadata.pop(_KEY + volume_id, None)
-        if address is not None:
-            instance.system_metadata[_KEY + volume_id] = ' '.join(address)
+    server_notes.apply(instance, {
+        _KEY + volume_id: address and ' '.join(address)
+        for volume_id, address in new.items()})
