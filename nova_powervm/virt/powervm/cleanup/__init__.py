@@ -61,6 +61,7 @@ class Work:
     :ivar unseen: set of UUIDs of VIOSes that were down when a cleaner last
         checked mappings, or that an operation has skipped since then.
     :ivar has_failed: bool, whether a cleaner of AGAIN failed when it last ran.
+    :ivar without_attachments: set of UUIDs of servers, see source_attachments.
     """
 
     host: typing.Any
@@ -71,6 +72,7 @@ class Work:
     snapshot: typing.Any = None
     unseen: set = dataclasses.field(default_factory=set)
     has_failed: bool = False
+    without_attachments: set = dataclasses.field(default_factory=set)
 
     def __post_init__(self):
         self.vlans = unused_vlans.UnusedVlans(self.host)
@@ -99,7 +101,8 @@ AGAIN = (
     Cleaner('logical ports of vNICs that are gone',
             lambda work: logical_ports.remove(work.host, work.snapshot)),
     Cleaner('attachments of deleted servers',
-            lambda work: source_attachments.delete(work.snapshot)),
+            lambda work: source_attachments.delete(
+                work.snapshot, work.without_attachments)),
     Cleaner('broken uploads', lambda work: work.uploads.remove()),
 )
 START = (

@@ -24,23 +24,28 @@ from nova_powervm.virt.powervm.live import attachments
 from nova_powervm.virt.powervm.live import records
 
 
-def delete(snapshot):
+def delete(snapshot, done):
     """Delete what is left, with 1 call of Cinder for each attachment.
 
     It reads nothing if no deleted server has such attachments. Nova keeps the
-    notes of a deleted server, so each start tries this again.
+    notes of a deleted server, so each start tries this again, but only once.
 
     :param snapshot: platform_snapshot.PlatformSnapshot
+    :param done: set of the UUIDs of servers that have none any more, as far as
+        this process knows; servers are added.
     :raises nova.exception.CinderConnectionFailed: if an attachment is left.
     """
     found = [instance for instance in snapshot.deleted
-             if attachments.read(instance)]
+             if instance.uuid not in done and attachments.read(instance)]
     if not found:
         return
     here = {instance.uuid for instance in snapshot.deleted_with_lpar}
-    are_gone = [attachments.delete_unused(instance) for instance in found
-                if instance.uuid not in here and
-                not records.are_under_way(instance)]
-    if not all(are_gone):
+    free = {instance.uuid: instance for instance in found
+            if instance.uuid not in here and
+            not records.are_under_way(instance)}
+    gone = {uuid for uuid, instance in free.items()
+            if attachments.delete_unused(instance)}
+    done |= gone
+    if gone != free.keys():
         raise nova_exc.CinderConnectionFailed(
             reason='attachments are left')
