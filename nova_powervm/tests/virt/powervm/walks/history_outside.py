@@ -49,7 +49,7 @@ class OutsideSteps(history.Base):
     @outside
     def vios_down(self, host, name):
         self._operator(host).vios(name).halted()
-        self.watch.note_vios(self.cloud.site.hosts[host - 1].name, name)
+        self.watch.late.add((self.cloud.site.hosts[host - 1].name, name))
 
     @outside
     def vios_up(self, host, name):

@@ -129,21 +129,13 @@ class Watch:
         # UUIDs of servers that were stopped when their nova-compute was
         # killed: it has to start them again when it starts.
         self._awaited = set()
-        # Names of hosts where a VIOS was down, until the periodic tasks: it
-        # may keep volumes until then.
-        self.uncleaned = set()
-        # (name of a host, name of a VIOS) of those, which may give an LPAR
-        # back until then what a detachment could not take from it.
+        # (name of a host, name of a VIOS) of VIOSes that were down, until the
+        # periodic tasks: they may keep volumes until then, and give an LPAR
+        # back what a detachment could not take from it.
         self.late = set()
-
-    def note_vios(self, host, name):
-        """Note that a VIOS is down, by its name and that of its host."""
-        self.uncleaned.add(host)
-        self.late.add((host, name))
 
     def forget_vioses(self, hosts):
         """Note that hosts have removed what VIOSes kept that were down."""
-        self.uncleaned -= hosts
         self.late = {(host, name) for host, name in self.late
                      if host not in hosts}
 
@@ -209,7 +201,8 @@ class Watch:
         complaints = self._cloud.cinder.complaints
         if not complaints:
             return []
-        excused = self._hosts_of_evacuations_cut_off() | self.uncleaned | {
+        excused = self._hosts_of_evacuations_cut_off() | {
+            host for host, _vios in self.late} | {
             host.name for number, host in enumerate(self._site.hosts, 1)
             if 'compute%d' % number not in self._cloud.computes} | {
             self._cloud.host_of(row.dest_compute).name
@@ -273,8 +266,7 @@ class Watch:
         up = {self._cloud.host_of(name).name
               for name in self._cloud.computes}
         found = []
-        for disk, lpars in view.writers(self._site,
-                                        self.late).items():
+        for disk, lpars in view.writers(self._site, self.late).items():
             lpars = sorted(lpar for lpar in lpars
                            if lpar.rpartition(' of ')[2] in up)
             if disk in self._cloud.shared_volumes:
